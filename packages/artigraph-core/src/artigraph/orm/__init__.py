@@ -1,0 +1,32 @@
+"""Artigraph's tables, for queries with a session of one's own."""
+
+from artigraph.orm.base import Base
+from artigraph.orm.blob import CHUNK_SIZE, Blob
+from artigraph.orm.link import Link
+from artigraph.orm.node import (
+    LABEL_LENGTH,
+    SEARCH_KEY_LENGTH,
+    ContainerNode,
+    ModelNode,
+    Node,
+    RunNode,
+    ValueNode,
+)
+from artigraph.orm.store import SCHEMA_VERSION, Store, version_table
+
+__all__ = [
+    "CHUNK_SIZE",
+    "LABEL_LENGTH",
+    "SCHEMA_VERSION",
+    "SEARCH_KEY_LENGTH",
+    "Base",
+    "Blob",
+    "ContainerNode",
+    "Link",
+    "ModelNode",
+    "Node",
+    "RunNode",
+    "Store",
+    "ValueNode",
+    "version_table",
+]

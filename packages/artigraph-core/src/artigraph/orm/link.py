@@ -1,0 +1,28 @@
+"""Lineage: what runs used and produced."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from artigraph.orm.base import MYSQL_OPTIONS, Base
+from artigraph.orm.types import Id, Text, UtcDateTime
+
+__all__ = ["Link"]
+
+
+class Link(Base):
+    """One edge, in the direction in which data flows: artifact to run where it was used, run to artifact it produced."""
+
+    __tablename__ = "artigraph_link"
+
+    source_id: Mapped[UUID] = mapped_column(Id, ForeignKey("artigraph_node.node_id"), primary_key=True)
+    target_id: Mapped[UUID] = mapped_column(Id, ForeignKey("artigraph_node.node_id"), primary_key=True)
+    kind: Mapped[str] = mapped_column(Text(16))
+    """`used` or `produced`."""
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    __table_args__ = (Index(None, "target_id", "source_id"), MYSQL_OPTIONS)

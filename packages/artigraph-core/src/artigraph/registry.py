@@ -1,0 +1,126 @@
+"""Permanent names for storages and serializers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Generic, Protocol, TypeVar
+
+from artigraph.errors import MissingDependencyError, NotFoundError, RegistrationError
+
+__all__ = ["Named", "Registry"]
+
+_NAME = re.compile(r"[!-~]{1,100}")
+"""Printable ASCII without spaces: a name is a key in the database and is compared as bytes."""
+
+
+class Named(Protocol):
+    """What a registry holds: something with a permanent name."""
+
+    @property
+    def name(self) -> str:
+        """The name that is stored with the data, for ever."""
+        ...
+
+
+T = TypeVar("T", bound=Named)
+
+
+class Registry(Generic[T]):
+    """Instances by name: those that were registered, and those that installed distributions offer.
+
+    An entry point of the registry's group names an instance; it is imported when its name is first asked for, so data
+    loads in a process that never imported the serializer that wrote it.
+    """
+
+    def __init__(self, kind: str, *, group: str, unknown: type[NotFoundError]) -> None:
+        self._kind = kind
+        self._group = group
+        self._unknown = unknown
+        self._items: dict[str, T] = {}
+
+    def __iter__(self) -> Iterator[T]:
+        return iter(tuple(self._items.values()))
+
+    def register(self, item: T) -> T:
+        """Make an instance known by its name, and return the one that is registered from now on.
+
+        Registering an equal instance again (the same class, name and configuration) changes nothing. An instance of a
+        class that was defined again under the same module and qualified name, as by a notebook cell that runs twice,
+        replaces the former one.
+
+        Raises:
+            RegistrationError: the name is not 1-100 printable ASCII characters without spaces, or another instance
+                has it.
+        """
+        name: object = item.name
+        if not isinstance(name, str) or not _NAME.fullmatch(name):
+            msg = (
+                f"{name!r} cannot name a {self._kind}: a name is stored with the data for ever and is 1-100 printable "
+                "ASCII characters without spaces"
+            )
+            raise RegistrationError(msg)
+        known = self._items.get(name)
+        if known is None or known is item:
+            self._items[name] = item
+            return item
+        if _class_path(known) != _class_path(item) or not _same_configuration(known, item):
+            msg = (
+                f"The name {name!r} belongs to another {self._kind} already: {known!r}. Names are stored with the data, "
+                f"so two that differ cannot share one; give {item!r} a name of its own."
+            )
+            raise RegistrationError(msg)
+        if type(known) is not type(item):
+            self._items[name] = item
+        return self._items[name]
+
+    def get(self, name: str) -> T:
+        """Return the instance of this name, importing the distribution that offers it if need be.
+
+        Raises:
+            NotFoundError: (the registry's own subclass) nothing of this name is registered or installed.
+            MissingDependencyError: a distribution offers it but a library that it needs is not installed.
+        """
+        item = self._items.get(name)
+        if item is None:
+            for entry_point in entry_points(group=self._group, name=name):
+                item = self.register(self._load(entry_point))
+        if item is None:
+            msg = f"There is no {self._kind} named {name!r} here. {self._hint()}"
+            raise self._unknown(msg)
+        return item
+
+    def _load(self, entry_point: EntryPoint) -> Any:  # noqa: ANN401 (an entry point may name anything)
+        try:
+            return entry_point.load()
+        except ImportError as error:
+            owner = entry_point.dist.name if entry_point.dist is not None else "a distribution that is not installed"
+            msg = (
+                f"The {self._kind} {entry_point.name!r} is offered by {owner}, but cannot be imported: {error}. "
+                f"Install what it needs: pip install '{owner}[{entry_point.module.rpartition('.')[2]}]'."
+            )
+            raise MissingDependencyError(msg) from error
+
+    def _hint(self) -> str:
+        known = ", ".join(sorted(repr(name) for name in self._items)) or "none"
+        return (
+            f"Registered: {known}. If one of your own modules registers it, import that module first; if a "
+            "distribution offers it, install that distribution."
+        )
+
+
+def _class_path(item: object) -> tuple[str, str]:
+    return type(item).__module__, type(item).__qualname__
+
+
+def _same_configuration(one: object, other: object) -> bool:
+    if type(one).__eq__ is not object.__eq__ and one == other:
+        return True
+    return _state(one) == _state(other)
+
+
+def _state(item: object) -> dict[str, object]:
+    """Return the public attributes of an instance: its configuration, without caches and connections."""
+    names = {name for cls in type(item).__mro__ for name in getattr(cls, "__slots__", ())} | set(vars(item))
+    return {name: getattr(item, name, None) for name in names if not name.startswith("_")}

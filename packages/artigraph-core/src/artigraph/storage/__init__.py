@@ -1,0 +1,10 @@
+"""Places for the bytes of large values."""
+
+import pkgutil
+
+__path__ = pkgutil.extend_path(__path__, __name__)
+
+from artigraph.storage.base import Storage, get_storage_by_name, register_storage
+from artigraph.storage.memory import MemoryStorage
+
+__all__ = ["MemoryStorage", "Storage", "get_storage_by_name", "register_storage"]
