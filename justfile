@@ -1,0 +1,79 @@
+# The verbs of this project. `python dev.py VERB` runs one in a ready environment; inside it, `just VERB` does.
+
+set windows-shell := ["powershell.exe", "-NoLogo", "-Command"]
+
+environment := env("UV_PROJECT_ENVIRONMENT", justfile_directory() / ".venv")
+export PATH := environment / (if os_family() == "windows" { "Scripts" } else { "bin" }) + PATH_VAR_SEP + env("PATH")
+
+# List the verbs
+default:
+    @just --list --unsorted
+
+# Run the main job: a small training pipeline whose every value is kept, loaded back and compared
+quickstart *args:
+    python examples/quickstart.py {{ args }}
+
+# Run the fast tests: offline, on SQLite and the file system
+test *args:
+    pytest -n auto -m "not slow" {{ args }}
+
+# Run everything that CI runs, and say what failed and how long each step took
+check *steps:
+    python scripts/check.py {{ steps }}
+
+# Rewrite what can be rewritten: formatting, import order, simple lint
+fix:
+    ruff check --fix .
+    ruff format .
+
+# Check the formatting
+format:
+    ruff format --check .
+
+# Check the code's style and common mistakes
+lint:
+    ruff check .
+
+# Check types with pyright
+pyright *args:
+    pyright {{ args }}
+
+# Check types with mypy
+mypy *args:
+    mypy {{ args }}
+
+# Check that the public interface is completely typed, as an installed package shows it
+verifytypes:
+    python scripts/installed.py verifytypes
+
+# Check that imports go down the floors only
+layers:
+    python scripts/installed.py layers
+
+# Check that each distribution declares what it imports
+dependencies:
+    pytest -q tests/packaging/test_dependencies.py
+
+# Check that constraints.txt is what uv resolves
+constraints:
+    python scripts/constraints.py --check
+
+# Resolve anew and write constraints.txt; first move `exclude-newer` in pyproject.toml
+pin:
+    python scripts/constraints.py
+
+# Run the fast tests and ask for 95% of the branches
+unit *args:
+    pytest -n auto -m "not slow" --cov --cov-report=term {{ args }}
+
+# Run the tests that need servers (integration/README.md says which, and how to name them)
+integration *args:
+    pytest -n auto integration {{ args }}
+
+# Run the examples, and every snippet of README.md and docs/
+examples:
+    pytest -q tests/docs examples -m "slow or not slow"
+
+# Build wheels and sdists, and try them in environments of their own
+packaging *args:
+    pytest tests/packaging -m slow {{ args }}
