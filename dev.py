@@ -48,17 +48,8 @@ def provide_uv() -> None:
     with tempfile.TemporaryDirectory() as folder:
         requirement = Path(folder, "uv.txt")
         requirement.write_text(pin[0], "utf-8")
-        pip = [
-            sys.executable,
-            "-m",
-            "pip",
-            "--python",
-            ENVIRONMENT,
-            "--disable-pip-version-check",
-            "install",
-            "--quiet",
-        ]
-        subprocess.run([*pip, "--require-hashes", "--requirement", requirement], check=True)
+        pip = [sys.executable, "-m", "pip", "--python", str(ENVIRONMENT), "--disable-pip-version-check", "--quiet"]
+        subprocess.run([*pip, "install", "--require-hashes", "--requirement", str(requirement)], check=True)
 
 
 if __name__ == "__main__":
