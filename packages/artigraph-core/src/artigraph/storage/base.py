@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import abc
-from typing import TypeVar
+from typing import Self, TypeVar, cast
 
 from artigraph.errors import UnknownStorageError
 from artigraph.registry import Registry
@@ -30,7 +30,7 @@ class Storage(abc.ABC):
 
     A subclass sets `name`, a permanent string that is stored with every object put here: 1-100 printable ASCII
     characters without spaces. Attributes without a leading underscore are its configuration: two instances of one class
-    whose configuration is equal are the same storage. No secret belongs into `repr`.
+    whose configuration is equal are the same storage. No secret belongs into `repr`, nor into a public attribute.
     """
 
     name: str
@@ -39,10 +39,13 @@ class Storage(abc.ABC):
     async def create(self, data: bytes, *, key: str | None = None) -> str:
         """Store an object and return its location: text of 1-512 code points that `read` understands.
 
-        A `key` is a path that the caller never uses for other bytes: ASCII letters, digits, `-` and `/`, at most 200
-        characters. The location follows from it, so an object whose reply was lost can be found: to create the same
-        bytes under the same key again is success and returns the same location. Other bytes under a key that is taken
-        are a `StorageError`, and the first object stays. Without a key the storage makes a fresh one.
+        A `key` is a path that the caller never uses for other bytes, well formed in the sense of `check_key` (anything
+        else is `InvalidLocation`). The location follows from it, so an object whose reply was lost can be found: to
+        create the same bytes under the same key again is success and returns the same location. Other bytes under a
+        key that is taken are a `StorageError`, and the first object stays. Without a key the storage makes a fresh one.
+
+        Callers do not use two keys that differ in case alone, nor one that continues another after a `/`: a file
+        system may not be able to hold both, and says so with a `StorageError`.
         """
 
     @abc.abstractmethod
@@ -57,7 +60,13 @@ class Storage(abc.ABC):
     async def exists(self, location: str) -> bool:
         """Say whether there is an object at a location."""
 
-    def register(self: StorageT) -> StorageT:
+    def renew(self, other: Storage) -> None:  # noqa: B027 (few storages have anything to take over)
+        """Take over from an equal storage what is not configuration, such as credentials; does nothing by default.
+
+        Called when a storage that is equal to this one is registered after it.
+        """
+
+    def register(self) -> Self:
         """Make this storage known by its name; see `register_storage`."""
         return register_storage(self)
 
@@ -73,13 +82,19 @@ _storages: Registry[Storage] = Registry("storage", group="artigraph.storage", un
 def register_storage(storage: StorageT) -> StorageT:
     """Make a storage known by its name and return it.
 
-    Registering an equal one again (the same class, name and configuration) changes nothing.
+    Registering an equal one again (the same class, name and configuration) changes nothing and returns the one that is
+    known: what is saved through the result is found under the name. What may differ between equal ones, such as
+    renewed credentials, is taken over from the newer one.
 
     Raises:
         RegistrationError: the name is malformed, or belongs to another storage.
     """
-    _storages.register(storage)
-    return storage
+    known = _storages.register(storage)
+    if known is not storage:
+        known.renew(storage)
+    return cast(
+        "StorageT", known
+    )  # an equal one is of the same class, and one of another class replaces what was known
 
 
 def get_storage_by_name(name: str) -> Storage:

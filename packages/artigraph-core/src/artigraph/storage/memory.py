@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import uuid
-
 from artigraph.errors import ObjectNotFoundError, StorageError
 from artigraph.storage.base import Storage
+from artigraph.storage.keys import check_key, new_key
 
 __all__ = ["MemoryStorage"]
 
@@ -21,21 +20,21 @@ class MemoryStorage(Storage):
         self._objects: dict[str, bytes] = {}
 
     async def create(self, data: bytes, *, key: str | None = None) -> str:
-        location = uuid.uuid4().hex if key is None else key
-        if self._objects.setdefault(location, data) != data:
+        location = new_key() if key is None else check_key(key)
+        if self._objects.setdefault(location, bytes(data)) != data:
             msg = f"{self!r} holds other bytes under the key {location!r}; a key is used for one object only"
             raise StorageError(msg)
         return location
 
     async def read(self, location: str) -> bytes:
         try:
-            return self._objects[location]
+            return self._objects[check_key(location)]
         except KeyError as error:
             msg = f"{self!r} has no object at {location!r}"
             raise ObjectNotFoundError(msg) from error
 
     async def delete(self, location: str) -> None:
-        self._objects.pop(location, None)
+        self._objects.pop(check_key(location), None)
 
     async def exists(self, location: str) -> bool:
-        return location in self._objects
+        return check_key(location) in self._objects

@@ -1,1 +1,6 @@
-"""."""
+"""Objects as files of a folder, written durably."""
+
+from artigraph.storage.file._storage import FileSystem, FileSystemStorage
+from artigraph.storage.file._temporary import temp_file_storage
+
+__all__ = ["FileSystem", "FileSystemStorage", "temp_file_storage"]

@@ -1,0 +1,122 @@
+"""A storage in a folder of the file system."""
+
+# ruff: noqa: PTH101, PTH102, PTH104, PTH112, PTH118, PTH120, PTH123
+# (pathlib has no calls relative to an open folder)
+
+from __future__ import annotations
+
+import os
+import re
+import threading
+from pathlib import Path, PurePath
+from typing import cast
+
+from artigraph.errors import ConfigurationError
+from artigraph.storage import Storage, check_key, new_key
+from artigraph.storage.file._errors import reported
+from artigraph.storage.file._files import delete_file, file_exists, read_file, write_file
+from artigraph.storage.file._folder import Tree
+from artigraph.storage.file._threads import in_thread
+
+__all__ = ["FileSystem", "FileSystemStorage"]
+
+_NAME = re.compile(r"[!-~]{1,100}")
+
+
+class FileSystem(Storage):
+    """Objects as files of a folder; a location is the file's path below it.
+
+    An object is on the device when `create` returns: its bytes, its name, and the folders that lead to it. With
+    `durable=False` it survives a crash of the process only, and is written several times faster.
+
+    The folder is made by the first `create`, and found again wherever the process goes afterwards: a relative path is
+    resolved when the storage is made, and `~` is the home directory. The name is stored with the data, so without
+    `name=` it follows from the directory as it was given, which is the same on every machine: `FileSystem("data")` is
+    `file:data`. Links below the folder are not followed. Files and folders are for this user alone unless their modes
+    say otherwise; a umask does not narrow a mode that was given.
+
+    Raises:
+        ConfigurationError: no name can be made of the directory, or it is none.
+    """
+
+    def __init__(
+        self,
+        directory: str | os.PathLike[str],
+        *,
+        name: str | None = None,
+        durable: bool = True,
+        file_mode: int = 0o600,
+        folder_mode: int = 0o700,
+    ) -> None:
+        given = cast("str | bytes", os.fspath(directory))
+        if not isinstance(given, str) or not given or "\0" in given:
+            msg = f"{given!r} is no directory: give its path as text, such as FileSystem('data')"
+            raise ConfigurationError(msg)
+        self.name = _name_of(given) if name is None else name
+        self.directory = _resolved(given)
+        self.durable = durable
+        self.file_mode = file_mode
+        self.folder_mode = folder_mode
+        self._tree = Tree(str(self.directory), folder_mode, durable)
+
+    async def create(self, data: bytes, *, key: str | None = None) -> str:
+        location = new_key() if key is None else check_key(key)
+
+        def work(stop: threading.Event) -> None:
+            with reported(self, "write", self._path(location)):
+                write_file(self._tree, location, data, self.file_mode, stop)
+
+        await in_thread(work)
+        return location
+
+    async def read(self, location: str) -> bytes:
+        check_key(location)
+
+        def work(_: threading.Event) -> bytes:
+            with reported(self, "read", self._path(location)):
+                return read_file(self._tree, location)
+
+        return await in_thread(work)
+
+    async def delete(self, location: str) -> None:
+        check_key(location)
+
+        def work(_: threading.Event) -> None:
+            with reported(self, "delete", self._path(location)):
+                delete_file(self._tree, location)
+
+        await in_thread(work)
+
+    async def exists(self, location: str) -> bool:
+        check_key(location)
+
+        def work(_: threading.Event) -> bool:
+            with reported(self, "look at", self._path(location)):
+                return file_exists(self._tree, location)
+
+        return await in_thread(work)
+
+    def _path(self, location: str) -> str:
+        return os.path.join(self._tree.root, *location.split("/"))
+
+
+FileSystemStorage = FileSystem
+
+
+def _name_of(given: str) -> str:
+    name = f"file:{PurePath(given).as_posix()}"
+    if not _NAME.fullmatch(name):
+        msg = (
+            f"No name can be made of the directory {given!r}: a storage's name is stored with the data for ever and is "
+            "1-100 printable ASCII characters without spaces. Give one: FileSystem(..., name='my-files')."
+        )
+        raise ConfigurationError(msg)
+    return name
+
+
+def _resolved(given: str) -> Path:
+    try:
+        return Path(given).expanduser().resolve()
+    except (RuntimeError, OSError, ValueError) as error:  # no home directory, a loop of links, ...
+        msg = f"The directory {given!r} cannot be resolved: {error}"
+        raise ConfigurationError(msg) from error

@@ -1,0 +1,59 @@
+"""A storage that lasts as long as the process."""
+
+from __future__ import annotations
+
+import atexit
+import os
+import shutil
+import tempfile
+import threading
+from pathlib import Path
+
+from artigraph.storage import Storage
+from artigraph.storage.file._storage import FileSystem
+
+__all__ = ["TemporaryFileSystem", "temp_file_storage"]
+
+
+class TemporaryFileSystem(Storage):
+    """Objects in a temporary folder that is made on first use and removed when the process that made it exits.
+
+    A forked child finds its parent's objects and leaves the folder to the parent.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._lock = threading.Lock()
+        self._made: FileSystem | None = None
+
+    @property
+    def directory(self) -> Path:
+        """The temporary folder, made if need be."""
+        return self._files().directory
+
+    async def create(self, data: bytes, *, key: str | None = None) -> str:
+        return await self._files().create(data, key=key)
+
+    async def read(self, location: str) -> bytes:
+        return await self._files().read(location)
+
+    async def delete(self, location: str) -> None:
+        await self._files().delete(location)
+
+    async def exists(self, location: str) -> bool:
+        return await self._files().exists(location)
+
+    def _files(self) -> FileSystem:
+        with self._lock:
+            if self._made is None:
+                self._made = FileSystem(tempfile.mkdtemp(prefix="artigraph-"), name=self.name, durable=False)
+                atexit.register(self._remove, self._made.directory, os.getpid())
+            return self._made
+
+    def _remove(self, directory: Path, owner: int) -> None:
+        if os.getpid() == owner:
+            self._made = None
+            shutil.rmtree(directory, ignore_errors=True)
+
+
+temp_file_storage = TemporaryFileSystem("temp-file")
