@@ -1,3 +1,20 @@
-"""."""
+"""Typed artifacts of data and ML pipelines, in your own database and storage."""
+
 import pkgutil
+
 __path__ = pkgutil.extend_path(__path__, __name__)
+
+from artigraph.model import ArtifactMapping, ArtifactModel, ArtifactModelConfig, ArtifactSequence, artifact_field
+from artigraph.run import NO_PARENT, Run, RunManager, run_manager
+
+__all__ = [
+    "NO_PARENT",
+    "ArtifactMapping",
+    "ArtifactModel",
+    "ArtifactModelConfig",
+    "ArtifactSequence",
+    "Run",
+    "RunManager",
+    "artifact_field",
+    "run_manager",
+]

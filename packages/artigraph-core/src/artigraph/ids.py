@@ -25,7 +25,7 @@ def new_ids(count: int) -> list[UUID]:
     The 12 bits after the millisecond are its fraction (RFC 9562, section 6.2, method 3); where calls come faster than
     that clock ticks, or the clock is set back, the timestamp is counted on instead.
     """
-    global _last
+    global _last  # noqa: PLW0603 (one clock for the process)
     random = os.urandom(8 * count)
     with _lock:
         now = time.time_ns()

@@ -67,8 +67,8 @@ class Registry(Generic[T]):
             return item
         if _class_path(known) != _class_path(item) or not _same_configuration(known, item):
             msg = (
-                f"The name {name!r} belongs to another {self._kind} already: {known!r}. Names are stored with the data, "
-                f"so two that differ cannot share one; give {item!r} a name of its own."
+                f"The name {name!r} belongs to another {self._kind} already: {known!r}. Names are stored with the "
+                f"data, so two that differ cannot share one; give {item!r} a name of its own."
             )
             raise RegistrationError(msg)
         if type(known) is not type(item):
@@ -91,7 +91,7 @@ class Registry(Generic[T]):
             raise self._unknown(msg)
         return item
 
-    def _load(self, entry_point: EntryPoint) -> Any:  # noqa: ANN401 (an entry point may name anything)
+    def _load(self, entry_point: EntryPoint) -> Any:
         try:
             return entry_point.load()
         except ImportError as error:

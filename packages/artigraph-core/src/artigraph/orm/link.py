@@ -15,7 +15,7 @@ __all__ = ["Link"]
 
 
 class Link(Base):
-    """One edge, in the direction in which data flows: artifact to run where it was used, run to artifact it produced."""
+    """One edge, in the direction of the data: from an artifact to a run that used it, from a run to what it produced."""
 
     __tablename__ = "artigraph_link"
 

@@ -1,0 +1,127 @@
+"""Rows of runs, what is below a run, and the outline of what is stored there."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import Select, bindparam, insert, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from artigraph.db import current_database, read, recursive, write
+from artigraph.errors import NodeNotFoundError
+from artigraph.orm import Node
+
+__all__ = ["RunRow", "RunStatus", "insert_run", "read_runs_below", "runs_below", "update_run"]
+
+_node = Node.__table__
+_type_of = select(_node.c.node_type).where(_node.c.node_id == bindparam("id"))
+_insert_run = insert(_node)
+_end_run = update(_node).where(
+    _node.c.node_id == bindparam("id"), _node.c.node_type == "run", _node.c.run_status == "running"
+)
+_run_columns = (
+    _node.c.node_id,
+    _node.c.parent_id,
+    _node.c.run_status,
+    _node.c.run_started_at,
+    _node.c.run_ended_at,
+    _node.c.run_error_type,
+    _node.c.run_error_message,
+)
+
+
+RunStatus = Literal["new", "running", "completed", "failed", "cancelled", "lost"]
+"""What became of a run: `new` before it is entered, `lost` if its process died without a word."""
+
+
+class RunRow(NamedTuple):
+    """A run as it is stored."""
+
+    node_id: UUID
+    parent_id: UUID | None
+    status: RunStatus
+    started_at: datetime
+    ended_at: datetime | None
+    error_type: str | None
+    error_message: str | None
+
+
+async def insert_run(run: RunRow, *, check_parent: bool) -> None:
+    """Insert a run that has just started.
+
+    Raises:
+        NodeNotFoundError: its parent does not exist, or is no run.
+    """
+    await current_database()
+
+    async def work(connection: AsyncConnection) -> None:
+        if check_parent and run.parent_id is not None:
+            node_type = (await connection.execute(_type_of, {"id": run.parent_id})).scalar()
+            if node_type != "run":
+                what = "does not exist" if node_type is None else f"is no run but a {node_type}"
+                msg = f"Node {run.parent_id} cannot be the parent of a run: it {what}"
+                raise NodeNotFoundError(msg)
+        await connection.execute(
+            _insert_run,
+            {
+                "node_id": run.node_id,
+                "node_type": "run",
+                "parent_id": run.parent_id,
+                "run_status": run.status,
+                "run_started_at": run.started_at,
+            },
+        )
+
+    async def committed(connection: AsyncConnection) -> bool:
+        return (await connection.execute(_type_of, {"id": run.node_id})).first() is not None
+
+    await write(work, committed=committed)
+
+
+async def update_run(run: RunRow) -> bool:
+    """Record the end of a run, once: say whether the run was running, as far as the database knew."""
+
+    async def work(connection: AsyncConnection) -> bool:
+        result = await connection.execute(
+            _end_run.values(
+                run_status=run.status,
+                run_ended_at=run.ended_at,
+                run_error_type=run.error_type,
+                run_error_message=run.error_message,
+            ),
+            {"id": run.node_id},
+        )
+        return result.rowcount == 1
+
+    async def committed(connection: AsyncConnection) -> bool:
+        statement = select(_node.c.run_status).where(_node.c.node_id == bindparam("id"))
+        return (await connection.execute(statement, {"id": run.node_id})).scalar() == run.status
+
+    return await write(work, committed=committed)
+
+
+def runs_below(run_id: UUID) -> Select[Any]:
+    """Return a select of the ids of all runs below a run, itself not among them; it cannot loop."""
+    below = (
+        select(_node.c.node_id)
+        .where(_node.c.parent_id == run_id, _node.c.node_type == "run")
+        .cte("runs_below", recursive=True)
+    )
+    child = _node.alias("child")
+    below = below.union(
+        select(child.c.node_id).join(below, child.c.parent_id == below.c.node_id).where(child.c.node_type == "run")
+    )
+    return select(below.c.node_id)
+
+
+async def read_runs_below(run_id: UUID) -> list[RunRow]:
+    """Read all runs below a run, itself not among them, in the order in which they were made."""
+    database = await current_database()
+    statement = select(*_run_columns).where(_node.c.node_id.in_(runs_below(run_id))).order_by(_node.c.node_id)
+
+    async def work(connection: AsyncConnection) -> list[RunRow]:
+        return [RunRow(*row) for row in await connection.execute(recursive(statement, database.dialect))]
+
+    return await read(work)

@@ -1,0 +1,89 @@
+"""Model classes by the name that they are stored under."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Mapping
+from typing import Any
+
+from artigraph.errors import ModelNameConflictError, UnknownModelError
+
+__all__ = ["check_name", "find_class", "last_defined", "register_class"]
+
+_lock = threading.Lock()
+_classes: dict[str, list[weakref.ref[type[Any]]]] = {}
+"""The classes of each name, in the order in which they were defined."""
+
+
+def register_class(cls: type[Any], name: str) -> None:
+    """Make a class known by its stored name.
+
+    A class that was defined before at the same place (module and qualified name) is replaced; so a notebook cell runs
+    twice, a module is reloaded, and `dataclass(slots=True)` may make its second class.
+    """
+    with _lock:
+        others = [
+            ref for ref in _classes.get(name, []) if (known := ref()) is not None and _place(known) != _place(cls)
+        ]
+        _classes[name] = [*others, weakref.ref(cls)]
+
+
+def find_class(name: str, preferred: Mapping[str, type[Any]]) -> type[Any]:
+    """Return the class that a stored name means: the preferred one of this name, else the one defined last.
+
+    Raises:
+        UnknownModelError: no live class has this name.
+        ModelNameConflictError: two live classes of modules have this name.
+    """
+    cls = preferred.get(name)
+    if cls is not None:
+        return cls
+    live = _live(name)
+    if not live:
+        msg = (
+            f"No model class is stored under the name {name!r} here. Import the module that defines it, or give the "
+            f"class that took its place this name: class Renamed(ArtifactModel, name={name!r})"
+        )
+        raise UnknownModelError(msg)
+    _check(name, live)
+    return live[-1]
+
+
+def last_defined(name: str) -> type[Any] | None:
+    """Return the live class that was last defined under a name, if there is one."""
+    live = _live(name)
+    return live[-1] if live else None
+
+
+def check_name(cls: type[Any], name: str) -> None:
+    """Check that no other live class of a module is stored under the name of this one.
+
+    Raises:
+        ModelNameConflictError: there is one.
+    """
+    if not _is_local(cls):
+        _check(name, _live(name))
+
+
+def _live(name: str) -> list[type[Any]]:
+    with _lock:
+        return [cls for ref in _classes.get(name, []) if (cls := ref()) is not None]
+
+
+def _check(name: str, live: list[type[Any]]) -> None:
+    places = sorted({f"{cls.__module__}.{cls.__qualname__}" for cls in live if not _is_local(cls)})
+    if len(places) > 1:
+        msg = (
+            f"Several model classes are stored under the name {name!r}: {', '.join(places)}. What is stored could not "
+            "be told apart; give one of them a name of its own: class Model(ArtifactModel, name='another-name')"
+        )
+        raise ModelNameConflictError(msg)
+
+
+def _place(cls: type[Any]) -> tuple[str, str]:
+    return cls.__module__, cls.__qualname__
+
+
+def _is_local(cls: type[Any]) -> bool:
+    return "<locals>" in cls.__qualname__

@@ -1,0 +1,115 @@
+"""Mappings and sequences whose items are nodes of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import GenericAlias
+from typing import Any, TypeVar, overload
+
+from artigraph.labels import check_label
+from artigraph.model.compare import Structured, equal
+from artigraph.model.show import show_parts, top_level
+
+__all__ = ["ArtifactMapping", "ArtifactSequence"]
+
+K = TypeVar("K", bound=str)
+T_co = TypeVar("T_co", covariant=True)
+
+
+class ArtifactMapping(Structured, Mapping[K, T_co]):
+    """An immutable mapping of keys to models or plain values, each of them stored as a node of its own.
+
+    Keys obey the rule for labels and keep their order. It equals any mapping of the same content, in any order.
+    `ArtifactMapping[str, M]` and `ArtifactMapping[M]` mean the same.
+
+    Raises:
+        InvalidLabel: a key is not text of 0-255 code points without NUL and surrogates.
+    """
+
+    __slots__ = ("_items",)
+
+    @overload
+    def __init__(self, items: Mapping[K, T_co] | Iterable[tuple[K, T_co]] = ..., /) -> None: ...
+    @overload
+    def __init__(
+        self: ArtifactMapping[str, T_co],
+        items: Mapping[str, T_co] | Iterable[tuple[str, T_co]] = ...,
+        /,
+        **more: T_co,
+    ) -> None: ...
+    def __init__(self, items: Mapping[Any, Any] | Iterable[tuple[Any, Any]] = (), /, **more: Any) -> None:
+        content: dict[Any, Any] = dict(items, **more)
+        for key in content:
+            check_label(key, "A key of an ArtifactMapping")
+        self._items: dict[K, T_co] = content
+
+    def __class_getitem__(cls, parameters: Any) -> GenericAlias:
+        return GenericAlias(cls, parameters if isinstance(parameters, tuple) else (str, parameters))
+
+    def __getitem__(self, key: K) -> T_co:
+        return self._items[key]
+
+    def __iter__(self) -> Iterator[K]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Mapping):
+            return NotImplemented
+        return equal(self._items, dict(other))  # pyright: ignore[reportUnknownArgumentType]
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return self._artigraph_show(top_level())
+
+    def _artigraph_show(self, level: int) -> str:
+        return show_parts(type(self).__name__, self._items.items(), level)
+
+    def _artigraph_parts(self) -> Mapping[str, object]:
+        return self._items
+
+
+class ArtifactSequence(Structured, Sequence[T_co]):
+    """An immutable sequence of models or plain values, each of them stored as a node of its own.
+
+    A slice is an `ArtifactSequence` again. It equals another one, and a list, of the same items.
+    """
+
+    __slots__ = ("_items",)
+
+    def __init__(self, items: Iterable[T_co] = (), /) -> None:
+        self._items: list[T_co] = list(items)
+
+    @overload
+    def __getitem__(self, index: int) -> T_co: ...
+    @overload
+    def __getitem__(self, index: slice) -> ArtifactSequence[T_co]: ...
+    def __getitem__(self, index: int | slice) -> T_co | ArtifactSequence[T_co]:
+        return ArtifactSequence(self._items[index]) if isinstance(index, slice) else self._items[index]
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    def __iter__(self) -> Iterator[T_co]:
+        return iter(self._items)
+
+    def __eq__(self, other: object) -> bool:
+        if isinstance(other, ArtifactSequence):
+            return equal(self._items, list(other))  # pyright: ignore[reportUnknownArgumentType]
+        if isinstance(other, list):
+            return equal(self._items, other)  # pyright: ignore[reportUnknownArgumentType]
+        return NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        return self._artigraph_show(top_level())
+
+    def _artigraph_show(self, level: int) -> str:
+        return show_parts(type(self).__name__, (("", item) for item in self._items), level)
+
+    def _artigraph_parts(self) -> list[object]:
+        return list(self._items)

@@ -1,0 +1,179 @@
+"""What a model class is, as far as storing is concerned: worked out when the class is first used."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import MISSING, InitVar, dataclass
+from typing import Annotated, Any, get_args, get_origin
+from weakref import WeakKeyDictionary
+
+from artigraph.errors import ModelDefinitionError
+from artigraph.labels import check_label
+from artigraph.model.annotations import classes_in, declared_annotations, resolve
+from artigraph.model.classes import check_name, last_defined
+from artigraph.model.compare import Structured
+from artigraph.model.fields import FIELD_OPTIONS, ArtifactModelConfig, FieldOptions
+from artigraph.serializer import Serializer
+from artigraph.serializer.base import know_serializer
+from artigraph.serializer.codec import collect_classes
+from artigraph.storage import Storage, register_storage
+
+__all__ = ["FieldDefinition", "ModelDefinition", "ModelTraits", "define", "is_model", "set_traits", "traits_of"]
+
+RESERVED = frozenset({"load", "migrate", "save"})
+"""The public methods of every model; no field can have their names."""
+
+
+@dataclass(slots=True)
+class ModelTraits:
+    """What the class line of a model says, and where the class was made."""
+
+    name: str
+    """The name that the model is stored under."""
+    version: int
+    config: ArtifactModelConfig
+    local: dict[str, Any]
+    """What the names in its annotations mean in the function that it was made in."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldDefinition:
+    """A stored field of a model."""
+
+    name: str
+    required: bool
+    serializer: Serializer[Any] | None
+    """The serializer that the field names."""
+    storage: Storage | None
+    """The storage that the field names, or its model's config."""
+    classes: Mapping[str, type[Any]]
+    """Enums, named tuples and dataclasses of the annotation, by name."""
+    models: Mapping[str, type[Any]]
+    """Model classes of the annotation, by stored name."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelDefinition:
+    """A model class, ready to be stored and loaded."""
+
+    name: str
+    version: int
+    default_serializer: Serializer[Any] | None
+    fields: Mapping[str, FieldDefinition]
+    classes: Mapping[str, type[Any]]
+    """All classes that annotations of its fields supply: for fields that are stored but are no more."""
+
+
+_traits: WeakKeyDictionary[type[Any], ModelTraits] = WeakKeyDictionary()
+_definitions: WeakKeyDictionary[type[Any], ModelDefinition] = WeakKeyDictionary()
+
+
+def traits_of(cls: type[Any]) -> ModelTraits:
+    """Return what the class line of a model says."""
+    return _traits[cls]
+
+
+def set_traits(cls: type[Any], traits: ModelTraits) -> None:
+    """Record what the class line of a model says."""
+    _traits[cls] = traits
+
+
+def is_model(cls: type[Any]) -> bool:
+    """Say whether a class is a model."""
+    return cls in _traits
+
+
+def define(cls: type[Any]) -> ModelDefinition:
+    """Return the definition of a model class, worked out once.
+
+    The storages and serializers that its fields name are registered, so that what is saved here also loads here.
+
+    Raises:
+        ModelDefinitionError: the class cannot be stored as it is written.
+        ModelNameConflictError: another live class is stored under its name.
+        RegistrationError: a field's storage or serializer has the name of another one.
+    """
+    traits = _traits[cls]
+    check_name(cls, traits.name)
+    known = _definitions.get(cls)
+    if known is None:
+        known = _definitions[cls] = _define(cls, traits)
+    return known
+
+
+def _define(cls: type[Any], traits: ModelTraits) -> ModelDefinition:
+    if "__dataclass_fields__" not in cls.__dict__:
+        msg = f"Model {cls.__qualname__} is not a dataclass: put @dataclass above its class line"
+        raise ModelDefinitionError(msg)
+    for name, kind in _declared_fields(cls).items():
+        if kind is InitVar:
+            msg = (
+                f"Field {name!r} of model {cls.__qualname__} is an InitVar: it would be needed to load the model but "
+                "is not kept. Make it a field, or derive it in a class method."
+            )
+            raise ModelDefinitionError(msg)
+    fields = {field.name: _define_field(cls, traits, field) for field in dataclasses.fields(cls) if field.init}
+    serializer = traits.config.default_field_serializer
+    if serializer is not None:
+        know_serializer(serializer)
+    classes = {name: found for field in fields.values() for name, found in field.classes.items()}
+    return ModelDefinition(traits.name, traits.version, serializer, fields, classes)
+
+
+def _declared_fields(cls: type[Any]) -> dict[str, object]:
+    """Return every field and pseudo-field of a dataclass, an InitVar marked as such."""
+    declared: dict[str, dataclasses.Field[Any]] = cls.__dataclass_fields__
+    return {
+        name: InitVar
+        if getattr(field, "_field_type", None) is getattr(dataclasses, "_FIELD_INITVAR", MISSING)
+        else None
+        for name, field in declared.items()
+    }
+
+
+def _define_field(cls: type[Any], traits: ModelTraits, field: dataclasses.Field[Any]) -> FieldDefinition:
+    if field.name in RESERVED:
+        msg = f"Field {field.name!r} of model {cls.__qualname__} hides the method of that name; give it another name"
+        raise ModelDefinitionError(msg)
+    check_label(field.name, "The name of a field")
+    owner = next(base for base in cls.__mro__ if field.name in declared_annotations(base))
+    annotation = resolve(owner, field.name, _traits[owner].local if owner in _traits else {}, last_defined)
+    options = _options(cls, field, annotation)
+    storage = options.storage or traits.config.default_field_storage
+    if storage is not None:
+        register_storage(storage)
+    if options.serializer is not None:
+        know_serializer(options.serializer)
+    models = {traits_of(found).name: found for found in classes_in(annotation) if found in _traits}
+    return FieldDefinition(
+        name=field.name,
+        required=field.default is MISSING and field.default_factory is MISSING,
+        serializer=options.serializer,
+        storage=storage,
+        classes=_plain_classes(cls, field.name, annotation),
+        models=models,
+    )
+
+
+def _plain_classes(cls: type[Any], name: str, annotation: object) -> Mapping[str, type[Any]]:
+    try:
+        return collect_classes(annotation, exclude=(Structured,))
+    except ModelDefinitionError as error:
+        msg = f"Field {name!r} of model {cls.__qualname__}: {error}"
+        raise ModelDefinitionError(msg) from error
+
+
+def _options(cls: type[Any], field: dataclasses.Field[Any], annotation: object) -> FieldOptions:
+    """Return what `artifact_field`, or else `Annotated`, says of a field."""
+    options: FieldOptions = field.metadata.get(FIELD_OPTIONS, FieldOptions())
+    extras = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
+    serializers = [extra for extra in extras if isinstance(extra, Serializer)]
+    storages = [extra for extra in extras if isinstance(extra, Storage)]
+    if len(serializers) + (options.serializer is not None) > 1 or len(storages) + (options.storage is not None) > 1:
+        msg = f"Field {field.name!r} of model {cls.__qualname__} names several serializers or storages; name one"
+        raise ModelDefinitionError(msg)
+    return FieldOptions(
+        options.serializer or (serializers[0] if serializers else None),
+        options.storage or (storages[0] if storages else None),
+    )

@@ -1,0 +1,227 @@
+"""From rows to a model: a pure conversion, without recursion, in one pass over the nodes."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, TypeVar, cast
+
+from artigraph.errors import (
+    ArtigraphError,
+    DeserializationError,
+    ModelVersionError,
+    UnknownModelError,
+    WrongModelTypeError,
+)
+from artigraph.graph import StoredNode, StoredTree
+from artigraph.model.classes import find_class
+from artigraph.model.collections import ArtifactMapping, ArtifactSequence
+from artigraph.model.definition import FieldDefinition, ModelDefinition, define
+from artigraph.serializer import get_serializer_by_name
+from artigraph.serializer.codec import decode
+from artigraph.serializer.json import json_serializer
+
+__all__ = ["from_tree"]
+
+M = TypeVar("M")
+
+_FATAL = (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError)
+_NOTHING: Mapping[str, type[Any]] = {}
+
+
+def from_tree(tree: StoredTree, expected: type[M]) -> M:
+    """Turn the nodes of an artifact into its model.
+
+    Raises:
+        WrongModelTypeError: the root is not of the expected class or a subclass.
+        UnknownModelError, ModelNameConflictError: the class of a node cannot be told.
+        ModelVersionError: stored data is newer than its class, or its migration failed.
+        DeserializationError, UnknownSerializerError: a value's bytes cannot be turned back.
+    """
+    root = tree.nodes[0]
+    if root.node_type != "model":
+        msg = f"Node {tree.root_id} is not a model but a {root.node_type}, a part of one: {root.label!r}"
+        raise WrongModelTypeError(msg)
+    preferred: dict[str, type[Any]] = {}
+    if expected.__name__ == root.model_name or _stored_name(expected) == root.model_name:
+        preferred = {cast("str", root.model_name): expected}
+    try:
+        cls = find_class(cast("str", root.model_name), preferred)
+    except UnknownModelError as error:
+        if _stored_name(expected) is not None:
+            msg = f"Node {tree.root_id} is a {root.model_name!r}, not a {expected.__qualname__}. {error}"
+            raise UnknownModelError(msg) from error
+        raise
+    if not issubclass(cls, expected):
+        msg = (
+            f"Node {tree.root_id} is a {cls.__qualname__}, not a {expected.__qualname__}; load it with "
+            f"{cls.__qualname__}.load or ArtifactModel.load"
+        )
+        raise WrongModelTypeError(msg)
+    return cast("M", _build(tree, preferred))
+
+
+def _stored_name(cls: type[Any]) -> str | None:
+    traits = getattr(cls, "_artigraph_traits", None)
+    return None if traits is None else traits.name
+
+
+class _Frame:
+    """A node whose children are being read."""
+
+    __slots__ = ("end", "label", "parts", "path")
+
+    def __init__(self, node: StoredNode, path: str) -> None:
+        self.label = node.label
+        self.end = node.position + node.span
+        self.parts: dict[str, Any] = {}
+        self.path = path
+
+    def field_of(self, label: str) -> FieldDefinition:
+        raise NotImplementedError
+
+    def build(self) -> object:
+        raise NotImplementedError
+
+
+class _ModelFrame(_Frame):
+    __slots__ = ("cls", "definition", "version")
+
+    def __init__(self, node: StoredNode, path: str, preferred: Mapping[str, type[Any]]) -> None:
+        super().__init__(node, path)
+        self.cls = find_class(cast("str", node.model_name), preferred)
+        self.definition = define(self.cls)
+        self.version = cast("int", node.model_version)
+        if self.version > self.definition.version:
+            msg = (
+                f"{path} was stored by version {self.version} of model {self.definition.name!r}; the class here is "
+                f"version {self.definition.version}. Update the code that defines it."
+            )
+            raise ModelVersionError(msg)
+
+    def field_of(self, label: str) -> FieldDefinition:
+        field = self.definition.fields.get(label)
+        return field if field is not None else _former_field(label, self.definition)
+
+    def build(self) -> object:
+        parts = self._migrated()
+        fields = self.definition.fields
+        unknown = parts.keys() - fields.keys()
+        missing = [field.name for field in fields.values() if field.required and field.name not in parts]
+        if unknown or missing:
+            what = ", ".join(
+                [f"stored field {name!r} is not one of the class" for name in sorted(unknown)]
+                + [f"field {name!r} is not stored and has no default" for name in missing]
+            )
+            msg = (
+                f"{self.path}, stored by version {self.version}, does not fit version {self.definition.version} of "
+                f"model {self.definition.name!r}: {what}. Raise the class's version, and let its migrate() return the "
+                "fields of today."
+            )
+            raise ModelVersionError(msg)
+        try:
+            return self.cls(**parts)
+        except Exception as error:
+            msg = f"{self.path} cannot be loaded: {self.cls.__qualname__} refused its fields: {error!r}"
+            raise DeserializationError(msg) from error
+
+    def _migrated(self) -> dict[str, Any]:
+        if self.version == self.definition.version:
+            return self.parts
+        try:
+            migrated: object = self.cls.migrate(self.version, self.parts)
+        except Exception as error:
+            msg = f"{self.path} cannot be migrated from version {self.version} to {self.definition.version}: {error!r}"
+            raise ModelVersionError(msg) from error
+        if not isinstance(migrated, dict):
+            msg = f"{self.cls.__qualname__}.migrate returned {type(migrated).__name__}; it returns the dict of fields"
+            raise ModelVersionError(msg)
+        return cast("dict[str, Any]", migrated)
+
+
+class _ContainerFrame(_Frame):
+    __slots__ = ("container", "field")
+
+    def __init__(self, node: StoredNode, path: str, field: FieldDefinition) -> None:
+        super().__init__(node, path)
+        self.field = field
+        self.container = node.serializer
+
+    def field_of(self, label: str) -> FieldDefinition:
+        del label
+        return self.field
+
+    def build(self) -> object:
+        match self.container:
+            case "mapping":
+                return ArtifactMapping(self.parts)
+            case "sequence":
+                return ArtifactSequence(self.parts.values())
+            case "dict":
+                return self.parts
+            case "list":
+                return list(self.parts.values())
+            case "tuple":
+                return tuple(self.parts.values())
+            case other:
+                msg = f"{self.path} is stored as a {other!r}, which this release does not know; upgrade artigraph"
+                raise DeserializationError(msg)
+
+
+def _build(tree: StoredTree, preferred: Mapping[str, type[Any]]) -> object:
+    frames: list[_Frame] = []
+    result: object = None
+
+    def close() -> object:
+        frame = frames.pop()
+        built = frame.build()
+        if frames:
+            frames[-1].parts[frame.label] = built
+        return built
+
+    for node in tree.nodes:
+        while frames and node.position >= frames[-1].end:
+            result = close()
+        top = frames[-1] if frames else None
+        if top is None:
+            path, field = cast("str", node.model_name), None
+        else:
+            path, field = top.path, top.field_of(node.label)
+        if node.node_type == "value":
+            frame = cast("_Frame", top)
+            frame.parts[node.label] = _value(node, cast("FieldDefinition", field), path)
+        elif node.node_type == "model":
+            inner = path if top is None else f"{path}.{node.label}"
+            frames.append(_ModelFrame(node, inner, preferred if field is None else field.models))
+        else:
+            frames.append(_ContainerFrame(node, f"{path}.{node.label}", cast("FieldDefinition", field)))
+    while frames:
+        result = close()
+    return result
+
+
+def _value(node: StoredNode, field: FieldDefinition, path: str) -> object:
+    data = node.value
+    name = cast("str", node.serializer)
+    if data is None:
+        msg = f"{path}.{node.label} has neither a value nor an object; the row was altered"
+        raise DeserializationError(msg)
+    try:
+        if name == json_serializer.name:
+            return decode(data, field.classes)
+        return get_serializer_by_name(name).deserialize(data)
+    except _FATAL:
+        raise
+    except ArtigraphError as error:
+        msg = f"{path}.{node.label} cannot be loaded: {error}"
+        raise type(error)(msg) from error
+    except BaseException as error:
+        msg = f"{path}.{node.label} cannot be loaded by serializer {name!r}: {type(error).__name__}: {error}"
+        raise DeserializationError(msg) from error
+
+
+def _former_field(label: str, definition: ModelDefinition) -> FieldDefinition:
+    """Stand in for a field that is stored but that the class has no more, so that `migrate` can see its value."""
+    return FieldDefinition(
+        name=label, required=False, serializer=None, storage=None, classes=definition.classes, models=_NOTHING
+    )

@@ -1,0 +1,265 @@
+"""From a model to rows: a pure conversion, without recursion.
+
+What decides how a value is stored is its exact type at run time, not its annotation: None; the field's own serializer;
+the config's for its types; models, mappings and sequences as nodes of their own; a serializer that claims the type; and
+the codec of plain values. A list, tuple or dict that the codec cannot take because of what it holds becomes a node with
+a node for each item.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, NamedTuple, cast
+from uuid import UUID
+
+from artigraph.errors import CycleError, InvalidLabel, SerializationError, UnknownSerializerError
+from artigraph.graph import PendingObject, Tree
+from artigraph.ids import new_ids
+from artigraph.labels import check_label
+from artigraph.model.collections import ArtifactMapping, ArtifactSequence
+from artigraph.model.definition import FieldDefinition, ModelDefinition, define, is_model
+from artigraph.serializer import Serializer
+from artigraph.serializer.base import claimed_by, shipped_with_core
+from artigraph.serializer.codec import encode
+from artigraph.serializer.json import json_serializer
+from artigraph.serializer.search_key import search_key
+
+__all__ = ["CONTAINERS", "to_tree"]
+
+CONTAINERS: Mapping[type[Any], str] = {
+    ArtifactMapping: "mapping",
+    ArtifactSequence: "sequence",
+    dict: "dict",
+    list: "list",
+    tuple: "tuple",
+}
+"""The types whose items can be nodes of their own, and the permanent names that they are stored under."""
+
+_FATAL = (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError)
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where a value stands: what decides how it is stored, and what an error says."""
+
+    field: FieldDefinition
+    default_serializer: Serializer[Any] | None
+    model_name: str | None
+    """The model that the value is a field of; None for an item of a container."""
+    path: str
+    """Where the value is, as Python would write it: `Model.field['key'][3]`."""
+
+    def item(self, key: str) -> _Place:
+        return replace(self, model_name=None, path=f"{self.path}{key}")
+
+
+class _Task(NamedTuple):
+    value: object
+    label: str
+    parent_id: UUID | None
+    place: _Place
+
+
+class _Leave:
+    """Marks that all below a node is written."""
+
+    __slots__ = ("row", "value")
+
+    def __init__(self, row: dict[str, Any], value: object) -> None:
+        self.row = row
+        self.value = value
+
+
+def to_tree(model: object, label: str, parent_id: UUID | None) -> Tree:
+    """Turn a model into the rows and objects of one artifact.
+
+    Raises:
+        ModelDefinitionError: its class, or one of a nested model, cannot be stored as it is written.
+        SerializationError: a value cannot be stored such that it loads back exactly; the message names it.
+        CycleError: a value contains itself.
+        InvalidLabel: a key of a mapping is not a valid label.
+    """
+    return _Writer().run(model, label, parent_id)
+
+
+class _Writer:
+    def __init__(self) -> None:
+        self._ids = _ids()
+        self._root_id = next(self._ids)
+        self._rows: list[dict[str, Any]] = []
+        self._objects: list[PendingObject] = []
+        self._open: set[int] = set()
+        """The ids of the Python objects that enclose the one being written."""
+        self._pending: list[_Task | _Leave] = []
+
+    def run(self, model: object, label: str, parent_id: UUID | None) -> Tree:
+        place = _Place(_NO_FIELD, None, None, type(model).__name__)
+        self._pending.append(_Task(model, label, parent_id, place))
+        while self._pending:
+            task = self._pending.pop()
+            if isinstance(task, _Leave):
+                self._open.discard(id(task.value))
+                task.row["span"] = len(self._rows) - task.row["position"]
+            else:
+                self._write(task)
+        return Tree(self._root_id, self._rows, self._objects)
+
+    def _write(self, task: _Task) -> None:
+        value, place = task.value, task.place
+        cls = type(value)
+        serializer = _chosen_serializer(value, cls, place)
+        if serializer is not None:
+            self._write_leaf(task, serializer.name, _serialize(serializer, value, place), search_key(value))
+        elif is_model(cls):
+            self._write_model(task, define(cls))
+        elif cls is ArtifactMapping or cls is ArtifactSequence:
+            self._write_items(task)
+        else:
+            try:
+                data = encode(value, place.field.classes)
+            except CycleError as error:
+                raise CycleError(_describe(error, value, place)) from error
+            except SerializationError as error:
+                if cls not in CONTAINERS:
+                    raise SerializationError(_describe(error, value, place)) from error
+                self._write_items(task)
+            else:
+                self._write_leaf(task, json_serializer.name, data, search_key(value))
+
+    def _row(self, task: _Task, node_type: str) -> dict[str, Any]:
+        position = len(self._rows)
+        row: dict[str, Any] = {
+            "node_id": self._root_id if position == 0 else next(self._ids),
+            "node_type": node_type,
+            "parent_id": task.parent_id,
+            "label": task.label,
+            "tree_root_id": self._root_id,
+            "position": position,
+            "span": 1,
+            "model_name": task.place.model_name,
+            "model_version": None,
+            "serializer": None,
+            "value": None,
+            "blob_id": None,
+            "search_key": None,
+        }
+        self._rows.append(row)
+        return row
+
+    def _write_leaf(self, task: _Task, serializer: str, data: bytes, key: bytes | None) -> None:
+        row = self._row(task, "value")
+        row["serializer"] = serializer
+        row["search_key"] = key
+        storage = task.place.field.storage
+        if storage is None or task.value is None:
+            row["value"] = data
+        else:
+            self._objects.append(PendingObject(row, storage, data))
+
+    def _enter(self, task: _Task, row: dict[str, Any]) -> None:
+        if id(task.value) in self._open:
+            msg = f"{task.place.path} contains itself; what is stored is a tree, so a value cannot be part of itself"
+            raise CycleError(msg)
+        self._open.add(id(task.value))
+        self._pending.append(_Leave(row, task.value))
+
+    def _write_model(self, task: _Task, definition: ModelDefinition) -> None:
+        row = self._row(task, "model")
+        row["model_name"] = definition.name
+        row["model_version"] = definition.version
+        self._enter(task, row)
+        path = task.place.path
+        parent_id = row["node_id"]
+        for field in reversed(definition.fields.values()):
+            try:
+                value = getattr(task.value, field.name)
+            except AttributeError as error:
+                msg = f"{path}.{field.name} has no value; a model is saved with all its fields"
+                raise SerializationError(msg) from error
+            place = _Place(field, definition.default_serializer, definition.name, f"{path}.{field.name}")
+            self._pending.append(_Task(value, field.name, parent_id, place))
+
+    def _write_items(self, task: _Task) -> None:
+        place = task.place
+        row = self._row(task, "container")
+        row["serializer"] = CONTAINERS[type(task.value)]
+        row["model_name"] = place.model_name
+        self._enter(task, row)
+        items: list[_Task] = []
+        if isinstance(task.value, Mapping):
+            for key, item in cast("Mapping[object, object]", task.value).items():
+                text = _check_key(key, place)
+                items.append(_Task(item, text, row["node_id"], place.item(f"[{key!r}]")))
+        else:
+            for index, item in enumerate(cast("Sequence[object]", task.value)):
+                items.append(_Task(item, str(index), row["node_id"], place.item(f"[{index}]")))
+        self._pending.extend(reversed(items))
+
+
+_NO_FIELD = FieldDefinition(name="", required=True, serializer=None, storage=None, classes={}, models={})
+
+
+def _ids() -> Iterator[UUID]:
+    size = 8
+    while True:
+        yield from new_ids(size)
+        size = min(2 * size, 4096)
+
+
+def _chosen_serializer(value: object, cls: type[Any], place: _Place) -> Serializer[Any] | None:
+    """Return the serializer that takes a value before models, containers and the codec do."""
+    if value is None:
+        return None
+    own = place.field.serializer
+    if own is not None and place.model_name is not None:
+        if not isinstance(value, own.types):
+            types = ", ".join(cls.__qualname__ for cls in own.types)
+            msg = (
+                f"{place.path} is a {_name(cls)}, which its serializer {own.name!r} does not take (it takes {types}); "
+                "change the value, or the field's serializer"
+            )
+            raise SerializationError(msg)
+        return own
+    default = place.default_serializer
+    if default is not None and isinstance(value, default.types):
+        return default
+    if is_model(cls) or cls is ArtifactMapping or cls is ArtifactSequence:
+        return None
+    try:
+        claimed = claimed_by(cls)
+    except UnknownSerializerError:
+        return None
+    return None if claimed is None or shipped_with_core(claimed) else claimed
+
+
+def _serialize(serializer: Serializer[Any], value: object, place: _Place) -> bytes:
+    try:
+        data: object = serializer.serialize(value)
+    except _FATAL:
+        raise
+    except BaseException as error:
+        text = str(error) if isinstance(error, SerializationError) else f"{type(error).__name__}: {error}"
+        msg = f"{place.path} cannot be stored by serializer {serializer.name!r}: {text}"
+        raise SerializationError(msg) from error
+    if not isinstance(data, bytes):
+        msg = f"Serializer {serializer.name!r} returned {_name(type(data))} for {place.path}; serialize returns bytes"
+        raise SerializationError(msg)
+    return data
+
+
+def _check_key(key: object, place: _Place) -> str:
+    try:
+        return check_label(key, f"A key of {place.path}")
+    except InvalidLabel as error:
+        msg = f"{error}; keys of a mapping whose items are stored as nodes obey the rule for labels"
+        raise InvalidLabel(msg) from error
+
+
+def _describe(error: SerializationError, value: object, place: _Place) -> str:
+    return f"{place.path} (of type {_name(type(value))}) cannot be stored exactly: {error}"
+
+
+def _name(cls: type[Any]) -> str:
+    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"

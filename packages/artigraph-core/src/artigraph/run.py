@@ -1,0 +1,274 @@
+"""Runs: what artifacts belong to, and the run that is active."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from enum import Enum
+from types import TracebackType
+from typing import Final, Literal, Self, TypeVar, overload
+from uuid import UUID
+
+from artigraph.errors import (
+    ArtigraphError,
+    NoActiveRunError,
+    NodeNotFoundError,
+    RunStateError,
+    SerializationError,
+)
+from artigraph.graph import (
+    RunRow,
+    RunStatus,
+    insert_run,
+    read_artifacts,
+    read_runs_below,
+    runs_below,
+    update_run,
+    write_trees,
+)
+from artigraph.ids import new_id
+from artigraph.labels import check_label
+from artigraph.model import ArtifactModel
+from artigraph.model.read import from_tree
+from artigraph.model.write import to_tree
+
+__all__ = ["NO_PARENT", "Run", "RunManager", "RunStatus", "run_manager"]
+
+M = TypeVar("M", bound=ArtifactModel)
+
+_ERROR_LENGTH = 4000
+
+
+class _NoParent(Enum):
+    """The type of `NO_PARENT`."""
+
+    NO_PARENT = "NO_PARENT"
+
+    def __repr__(self) -> str:
+        return self.value
+
+
+NO_PARENT: Final = _NoParent.NO_PARENT
+"""The parent of a run that is to have none, even where another run is active."""
+
+
+@dataclass
+class Run:
+    """A run: what artifacts, and further runs, belong to."""
+
+    node_parent_id: UUID | Literal[_NoParent.NO_PARENT] | None = None
+    """The run that this one belongs to. None means the run that is active when this one is entered, if there is one;
+    `NO_PARENT` means none in any case. Settled when the run is entered."""
+    node_id: UUID = field(default_factory=new_id)
+    """The run's id, from the moment it is made."""
+    status: RunStatus = field(default="new", kw_only=True)
+    started_at: datetime | None = field(default=None, kw_only=True)
+    """When it was entered, in UTC."""
+    ended_at: datetime | None = field(default=None, kw_only=True)
+    """When it ended, in UTC; never before `started_at`, whatever the clock did."""
+    error_type: str | None = field(default=None, kw_only=True)
+    """Of a failed run: the qualified name of the exception's class."""
+    error_message: str | None = field(default=None, kw_only=True)
+    """Of a failed run: the exception's message, cut to 4,000 code points."""
+
+
+_active: ContextVar[RunManager | None] = ContextVar("artigraph_run", default=None)
+
+
+@overload
+def run_manager(allow_none: Literal[False] = False) -> RunManager: ...
+@overload
+def run_manager(allow_none: bool) -> RunManager | None: ...  # noqa: FBT001 (as it was published)
+def run_manager(allow_none: bool = False) -> RunManager | None:  # noqa: FBT001, FBT002 (as published)
+    """Return the manager of the innermost active run.
+
+    Raises:
+        NoActiveRunError: (a LookupError) there is none and `allow_none` is false.
+    """
+    manager = _active.get()
+    if manager is None and not allow_none:
+        msg = "There is no active run here. Enter one: async with RunManager(Run()) as manager: ..."
+        raise NoActiveRunError(msg)
+    return manager
+
+
+class RunManager:
+    """Enters a run, saves and loads its artifacts, and records how it ended.
+
+        async with RunManager(Run()) as manager:
+            await manager.save_artifact("report", report)
+
+    The start, each save and the end are transactions of their own; none is held while the body runs. An exception goes
+    on unchanged after the run was recorded as failed, or as cancelled; the artifacts of such a run are kept. A run that
+    is entered inside another one belongs to it. Which run is active is a matter of the task: runs side by side do not
+    mix. A manager that was left still loads.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self._outer: RunManager | None = None
+        self._clock = 0.0
+
+    def __repr__(self) -> str:
+        return f"<RunManager {self.run.node_id} {self.run.status}>"
+
+    async def __aenter__(self) -> Self:
+        """Record the start of the run and make it the active one.
+
+        Raises:
+            RunStateError: the run was entered before.
+            NodeNotFoundError: its parent does not exist, or is no run.
+        """
+        run = self.run
+        if run.status != "new":
+            msg = (
+                f"Run {run.node_id} was entered before (it is {run.status}); a run is entered once. Make another Run()."
+            )
+            raise RunStateError(msg)
+        outer = _active.get()
+        explicit = isinstance(run.node_parent_id, UUID)
+        if run.node_parent_id is None and outer is not None:
+            run.node_parent_id = outer.run.node_id
+        elif run.node_parent_id is NO_PARENT:
+            run.node_parent_id = None
+        run.status, run.started_at = "running", datetime.now(UTC)
+        self._clock = time.monotonic()
+        try:
+            await insert_run(_row(run), check_parent=explicit)
+        except ArtigraphError:
+            run.status, run.started_at = "new", None
+            raise
+        self._outer = outer
+        _active.set(self)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Record the end of the run, and make the run around it active again."""
+        del kind, trace
+        _active.set(self._outer)
+        run = self.run
+        started = run.started_at or datetime.now(UTC)
+        run.ended_at = started + timedelta(seconds=max(0.0, time.monotonic() - self._clock))
+        if error is None:
+            run.status = "completed"
+        elif isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
+            run.status = "cancelled"
+        else:
+            run.status = "failed"
+            run.error_type = _type_name(error)
+            run.error_message = _text(error)
+        try:
+            await update_run(_row(run))
+        except ArtigraphError as failure:
+            if error is None:
+                raise
+            error.add_note(f"The end of run {run.node_id} could not be recorded: {failure}")
+
+    async def save_artifact(self, label: str, model: ArtifactModel) -> UUID:
+        """Save a model under a label of this run and return its node's id; see `ArtifactModel.save`.
+
+        Raises:
+            LabelConflictError: the run has an artifact of this label already; nothing of this one remains.
+            RunStateError: the run was not entered.
+        """
+        return (await self.save_artifacts({label: model}))[label]
+
+    async def save_artifacts(self, artifacts: Mapping[str, ArtifactModel]) -> dict[str, UUID]:
+        """Save models under labels of this run, all of them or none, and return their ids by label."""
+        self._check_entered()
+        for label, model in artifacts.items():
+            check_label(label)
+            if not isinstance(model, ArtifactModel):  # pyright: ignore[reportUnnecessaryIsInstance]
+                msg = f"Artifact {label!r} is a {type(model).__qualname__}; make it a field of an ArtifactModel"
+                raise SerializationError(msg)
+        trees = {label: to_tree(model, label, self.run.node_id) for label, model in artifacts.items()}
+        await write_trees(list(trees.values()))
+        return {label: tree.root_id for label, tree in trees.items()}
+
+    @overload
+    async def load_artifact(self, label: str) -> ArtifactModel: ...
+    @overload
+    async def load_artifact(self, label: str, model_type: type[M]) -> M: ...
+    async def load_artifact(self, label: str, model_type: type[ArtifactModel] = ArtifactModel) -> ArtifactModel:
+        """Load the artifact of this run that has a label, and check that it is of a type if one is given.
+
+        Raises:
+            NodeNotFoundError: the run has no artifact of this label.
+            WrongModelTypeError: the artifact is of another type.
+        """
+        self._check_entered()
+        found = await read_artifacts(self.run.node_id, label=check_label(label))
+        if not found:
+            msg = f"Run {self.run.node_id} has no artifact labelled {label!r}"
+            raise NodeNotFoundError(msg)
+        return from_tree(found[0][1], model_type)
+
+    async def load_artifacts(self) -> dict[str, ArtifactModel]:
+        """Load all artifacts of this run, by label, in the order in which they were saved."""
+        self._check_entered()
+        found = await read_artifacts(self.run.node_id)
+        return {tree.nodes[0].label: from_tree(tree, ArtifactModel) for _, tree in found}
+
+    async def load_descendant_runs(self) -> list[Run]:
+        """Load all runs below this one, itself not among them, in the order in which they were made."""
+        self._check_entered()
+        return [_run(row) for row in await read_runs_below(self.run.node_id)]
+
+    async def load_descendant_artifacts(self) -> dict[UUID, dict[str, ArtifactModel]]:
+        """Load the artifacts of all runs below this one, by run id and label; a run without any has an empty dict."""
+        self._check_entered()
+        runs = await read_runs_below(self.run.node_id)
+        result: dict[UUID, dict[str, ArtifactModel]] = {run.node_id: {} for run in runs}
+        for run_id, tree in await read_artifacts(parents=runs_below(self.run.node_id)):
+            result.setdefault(run_id, {})[tree.nodes[0].label] = from_tree(tree, ArtifactModel)
+        return result
+
+    def _check_entered(self) -> None:
+        if self.run.status == "new":
+            msg = f"Run {self.run.node_id} was not entered: async with RunManager(run) as manager: ..."
+            raise RunStateError(msg)
+
+
+def _row(run: Run) -> RunRow:
+    return RunRow(
+        run.node_id,
+        run.node_parent_id if isinstance(run.node_parent_id, UUID) else None,
+        run.status,
+        run.started_at or datetime.now(UTC),
+        run.ended_at,
+        run.error_type,
+        run.error_message,
+    )
+
+
+def _run(row: RunRow) -> Run:
+    return Run(
+        row.parent_id,
+        row.node_id,
+        status=row.status,
+        started_at=row.started_at,
+        ended_at=row.ended_at,
+        error_type=row.error_type,
+        error_message=row.error_message,
+    )
+
+
+def _type_name(error: BaseException) -> str:
+    cls = type(error)
+    name = cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+    return name[-255:]
+
+
+def _text(error: BaseException) -> str:
+    """Return an exception's message in a form that every database stores."""
+    try:
+        text = str(error)
+    except Exception as failure:  # noqa: BLE001 (an exception whose message cannot be had is still to be recorded)
+        text = f"<no message: {type(failure).__name__}>"
+    return text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")[:_ERROR_LENGTH]
