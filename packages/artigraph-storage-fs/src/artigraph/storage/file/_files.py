@@ -1,6 +1,6 @@
 """What each call of the storage does to files, in a thread."""
 
-# ruff: noqa: PTH101, PTH102, PTH104, PTH112, PTH118, PTH120, PTH123
+# ruff: noqa: PTH118, PTH123
 # (pathlib has no calls relative to an open folder)
 
 from __future__ import annotations

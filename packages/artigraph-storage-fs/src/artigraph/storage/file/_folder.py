@@ -1,6 +1,6 @@
 """Folders below a root, entered without following a link."""
 
-# ruff: noqa: PTH101, PTH102, PTH104, PTH112, PTH118, PTH120, PTH123
+# ruff: noqa: PTH101, PTH102, PTH112, PTH118, PTH120
 # (pathlib has no calls relative to an open folder)
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Giving a finished file its name, and only if nothing has that name."""
 
-# ruff: noqa: PTH101, PTH102, PTH104, PTH112, PTH118, PTH120, PTH123
+# ruff: noqa: PTH104, PTH118
 # (pathlib has no calls relative to an open folder)
 
 from __future__ import annotations

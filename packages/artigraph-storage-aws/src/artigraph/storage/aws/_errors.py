@@ -1,0 +1,124 @@
+"""The errors of S3 and of its client in terms of Artigraph's."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import aiohttp
+from artigraph.errors import ObjectNotFoundError, StorageError, StorageFull, StorageUnavailable
+from botocore import exceptions as boto
+
+__all__ = ["AGAIN", "Again", "code_of", "status_of", "translated", "worth_another_try"]
+
+BAD_REQUEST, FORBIDDEN, NOT_FOUND, CONFLICT, PRECONDITION_FAILED = 400, 403, 404, 409, 412
+TOO_MANY, SERVER_ERROR, NOT_IMPLEMENTED, NO_SPACE = 429, 500, 501, 507
+
+AGAIN = {
+    "BadDigest",  # bytes changed on the way
+    "ConditionalRequestConflict",  # S3's answer to conditional puts that meet
+    "IncompleteBody",
+    "OperationAborted",
+    "RequestTimeout",
+    "XAmzContentChecksumMismatch",
+    "XAmzContentSHA256Mismatch",
+}
+"""Codes of errors that pass, beyond those that botocore tries again by itself."""
+
+_FULL = {"InsufficientCapacity", "InsufficientStorage", "NotEnoughSpace", "QuotaExceeded", "XMinioStorageFull"}
+_CREDENTIALS = {
+    "ExpiredToken",
+    "ExpiredTokenException",
+    "InvalidAccessKeyId",
+    "InvalidClientTokenId",
+    "InvalidToken",
+    "SignatureDoesNotMatch",
+    "TokenRefreshRequired",
+}
+_ELSEWHERE = {"AuthorizationHeaderMalformed", "IllegalLocationConstraintException", "PermanentRedirect", "301", "307"}
+_UNREACHABLE = (
+    boto.ConnectionError,
+    boto.HTTPClientError,
+    boto.ResponseStreamingError,
+    aiohttp.ClientError,
+    ConnectionError,
+    TimeoutError,
+)
+_NO_CREDENTIALS = (
+    boto.NoCredentialsError,
+    boto.PartialCredentialsError,
+    boto.CredentialRetrievalError,
+    boto.TokenRetrievalError,
+    boto.SSOError,
+    boto.ProfileNotFound,
+)
+
+
+class Again(Exception):  # noqa: N818
+    """What was read is not what was sent; nobody sees this but the loop that tries again."""
+
+
+def code_of(error: BaseException) -> str:
+    """Return the code of an answer that is an error, or nothing."""
+    return str(_answer(error).get("Error", {}).get("Code", ""))
+
+
+def status_of(error: BaseException) -> int:
+    """Return the HTTP status of an answer that is an error, or 0."""
+    return int(_answer(error).get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+
+
+def worth_another_try(error: BaseException) -> bool:
+    """Say whether the same call can succeed, where botocore does not find out by itself: bodies, and conflicts."""
+    if isinstance(error, boto.ClientError):
+        return code_of(error) in AGAIN
+    return isinstance(
+        error,
+        (Again, boto.IncompleteReadError, boto.ResponseStreamingError, boto.ReadTimeoutError, aiohttp.ClientError),
+    )
+
+
+def translated(error: Exception, storage: object, action: str, where: str, bucket: str) -> StorageError:
+    """Return the error of Artigraph for one of the client: what was tried, why it failed, what to do."""
+    kind, why = _explained(error, bucket)
+    return kind(f"{storage!r} cannot {action} {where}: {why}")
+
+
+def _explained(error: Exception, bucket: str) -> tuple[type[StorageError], str]:  # noqa: PLR0911
+    code, status = code_of(error), status_of(error)
+    said = f"{error}".rstrip(".")
+    if code == "NoSuchBucket":
+        return StorageError, (
+            f"there is no bucket {bucket!r}. Make it (aws s3 mb s3://{bucket}), or correct the name, the endpoint or "
+            "the account."
+        )
+    if code == "NoSuchKey" or status == NOT_FOUND:
+        return ObjectNotFoundError, "there is no such object."
+    if isinstance(error, _NO_CREDENTIALS) or code in _CREDENTIALS:
+        return StorageError, (
+            f"{said}. Log in again (aws sso login), set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or pass "
+            "access_key_id= and secret_access_key=."
+        )
+    if code in _ELSEWHERE or (status == BAD_REQUEST and code == str(BAD_REQUEST)):
+        return StorageError, f"{said}. The bucket may be in another region: pass region=."
+    if code in _FULL or status == NO_SPACE:
+        return StorageFull, f"{said}. Nothing was kept. Make space, or raise the quota, and try again."
+    if status == FORBIDDEN:
+        return StorageError, (
+            f"{said}. If the bucket exists, allow s3:GetObject, s3:PutObject and s3:DeleteObject on it, and s3:ListBucket on the bucket: "
+            "without that one S3 gives this answer for an object that is not there, too."
+        )
+    if code == "InvalidObjectState":
+        return StorageError, f"{said}. It was moved to an archive: restore it (aws s3api restore-object)."
+    if isinstance(error, _UNREACHABLE) or status in (TOO_MANY, CONFLICT) or status >= SERVER_ERROR:
+        return (
+            StorageUnavailable,
+            f"{said}. It was tried several times; check the endpoint and the network, and try again.",
+        )
+    if isinstance(error, (Again, boto.IncompleteReadError)) or code in AGAIN:
+        return StorageUnavailable, f"{said}. It was tried several times; check the network, and try again."
+    return StorageError, f"{said}."
+
+
+def _answer(error: BaseException) -> dict[str, Any]:
+    answer: Any = getattr(error, "response", None)  # botocore has no types
+    return cast("dict[str, Any]", answer) if isinstance(error, boto.ClientError) else {}
