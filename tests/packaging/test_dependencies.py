@@ -1,0 +1,72 @@
+"""Each distribution declares what it imports, and imports what it declares."""
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import packages_distributions
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.conftest import PACKAGES
+
+WITH_CODE = [package for package in PACKAGES if (package / "src").exists()]
+NOT_IMPORTED = {"aiosqlite", "asyncmy", "asyncpg", "tzdata"}
+"""Drivers, which SQLAlchemy imports by the database's URL, and the time zones of the standard library's zoneinfo."""
+
+LATER_STDLIB = {"annotationlib"}
+"""Modules of newer Pythons' standard libraries."""
+
+
+def declared(package: Path) -> set[str]:
+    project = tomllib.loads((package / "pyproject.toml").read_text("utf-8"))["project"]
+    groups = [project["dependencies"], *project.get("optional-dependencies", {}).values()]
+    return {normalized(re.split(r"[\[<>=!~; ]", item)[0]) for group in groups for item in group}
+
+
+def normalized(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def imported(package: Path) -> Iterator[str]:
+    """The top-level names that a distribution's code imports, at any depth of the code."""
+    for path in package.glob("src/**/*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                yield from (alias.name.partition(".")[0] for alias in node.names)
+            elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+                yield node.module.partition(".")[0]
+
+
+@pytest.mark.parametrize("package", WITH_CODE, ids=lambda path: path.name)
+def test_what_is_imported_is_declared(package: Path) -> None:
+    names = set(imported(package)) - {"artigraph"} - sys.stdlib_module_names - LATER_STDLIB
+    owners = packages_distributions()
+    wanted = {name: {normalized(owner) for owner in owners.get(name, [name])} for name in names}
+    assert {name: owners for name, owners in wanted.items() if not owners & declared(package)} == {}
+
+
+@pytest.mark.parametrize("package", WITH_CODE, ids=lambda path: path.name)
+def test_what_is_declared_is_imported(package: Path) -> None:
+    owners = packages_distributions()
+    used = {normalized(owner) for name in set(imported(package)) for owner in owners.get(name, [])}
+    assert declared(package) - used - NOT_IMPORTED - {path.name for path in PACKAGES} == set()
+
+
+@pytest.mark.parametrize("package", WITH_CODE, ids=lambda path: path.name)
+def test_a_distribution_names_those_of_ours_that_it_imports(package: Path) -> None:
+    """Everything but the core imports the core's packages, and nothing of a sibling's."""
+    siblings = {
+        ".".join(path.parent.relative_to(other / "src").parts): other.name
+        for other in WITH_CODE
+        for path in other.glob("src/artigraph/**/py.typed")
+        if other != package and other.name != "artigraph-core"
+    }
+    for path in package.glob("src/**/*.py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            modules = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            modules += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            for module in modules:
+                assert not any(module == leaf or module.startswith(f"{leaf}.") for leaf in siblings), (path, module)

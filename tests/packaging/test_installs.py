@@ -1,0 +1,104 @@
+"""The distributions as users install them, from the built wheels, each time in an environment of its own."""
+
+import re
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.conftest import PACKAGES, ROOT, Environment
+
+pytestmark = pytest.mark.slow
+
+Make = Callable[..., Environment]
+
+VERSION = tomllib.loads((ROOT / "packages/artigraph/pyproject.toml").read_text("utf-8"))["project"]["version"]
+LEAVES = {
+    "artigraph-serializers": [f"artigraph.serializer.{name}" for name in ("numpy", "pandas", "polars", "pyarrow")],
+    "artigraph-storage-aws": ["artigraph.storage.aws"],
+    "artigraph-storage-fs": ["artigraph.storage.file"],
+}
+PROMISED = {
+    "aws": "from artigraph.storage.aws import S3Storage",
+    "migrations": "import alembic, artigraph.migrations",
+    "mysql": "import asyncmy",
+    "numpy": "from artigraph.serializer.numpy import array_serializer",
+    "pandas": "from artigraph.serializer.pandas import dataframe_serializer, pandas_serializer",
+    "polars": "from artigraph.serializer.polars import dataframe_serializer",
+    "postgresql": "import asyncpg",
+    "pyarrow": "from artigraph.serializer.pyarrow import feather_serializer, parquet_serializer",
+}
+"""What each extra of the umbrella is for, as an import that fails without it."""
+
+
+def test_the_core_alone_installs_little_and_works(environment: Make, dists: Path) -> None:
+    env = environment(f"artigraph-core=={VERSION}", dists=dists)
+    assert env.distributions() == {"aiosqlite", "artigraph-core", "greenlet", "sqlalchemy", "typing-extensions"}
+    assert env.run((ROOT / "tests/packaging/core_alone.py").read_text("utf-8")) == "core alone works\n"
+
+
+def test_a_plugin_that_is_not_installed_is_not_found(environment: Make, dists: Path) -> None:
+    env = environment(f"artigraph-core=={VERSION}", dists=dists)
+    for leaf in [leaf for leaves in LEAVES.values() for leaf in leaves]:
+        code = f"import artigraph\ntry:\n    import {leaf}\nexcept ModuleNotFoundError as error:\n    print(error.name)"
+        assert env.run(code) == f"{leaf}\n"
+
+
+@pytest.mark.parametrize("extra", PROMISED)
+def test_an_extra_installs_what_it_promises(extra: str, environment: Make, dists: Path) -> None:
+    env = environment(f"artigraph[{extra}]=={VERSION}", dists=dists)
+    env.run(f"import artigraph\nfrom artigraph.storage.file import FileSystem\n{PROMISED[extra]}")
+
+
+def test_everything_together(environment: Make, dists: Path) -> None:
+    """All extras: imports stay light, every entry point loads, and a plugin that goes leaves the others."""
+    env = environment(f"artigraph[all]=={VERSION}", dists=dists)
+    heavy = {"aioboto3", "boto3", "botocore", "numpy", "pandas", "polars", "pyarrow", "alembic"}
+    assert env.run(f"import artigraph, sys; print({heavy!r} & set(sys.modules))") == "set()\n"
+    env.run("\n".join(PROMISED.values()))
+    groups = ("artigraph.storage", "artigraph.serializer")
+    loaded = env.run(
+        "from importlib.metadata import entry_points\n"
+        f"for group in {groups!r}:\n"
+        "    for entry in entry_points(group=group):\n"
+        "        assert entry.load().name == entry.name, entry\n"
+        "        print(entry.dist.name)\n"
+        "from importlib import import_module\n"
+        "for entry in entry_points(group='artigraph.serializer_types'):\n"
+        "    import_module(entry.value)\n"
+    )
+    assert "artigraph-serializers" in loaded.splitlines()
+    for gone, leaves in LEAVES.items():
+        env.uninstall(gone)
+        left = [leaf for name, others in LEAVES.items() if name > gone for leaf in others]
+        env.run("\n".join(f"import {leaf}" for leaf in ["artigraph", *left]))
+        for leaf in leaves:
+            code = f"try:\n    import {leaf}\nexcept ModuleNotFoundError:\n    print('gone')"
+            assert env.run(code) == "gone\n"
+
+
+def test_each_plugin_says_which_serializers_and_storages_it_has() -> None:
+    for package in PACKAGES:
+        project = tomllib.loads((package / "pyproject.toml").read_text("utf-8"))["project"]
+        if package.name == "artigraph-serializers":
+            targets = [target.partition(":")[0] for target in project["entry-points"]["artigraph.serializer"].values()]
+            assert {re.sub(r"\._.*", "", target) for target in targets} == set(LEAVES[package.name])
+
+
+def test_upgrading_with_pip_needs_an_uninstall_first(environment: Make, dists: Path) -> None:
+    """Show that the words of the README are true: without the uninstall an upgrade breaks, with it it works."""
+    upgrade = ["install", f"artigraph=={VERSION}", "--find-links", str(dists)]
+    works = "from artigraph import ArtifactModel; from artigraph.storage.file import FileSystem; print('works')"
+
+    env = environment("pip", dists=dists)
+    env.pip("install", "artigraph==0.0.4")
+    env.pip(*upgrade)
+    with pytest.raises(AssertionError, match="cannot import name 'ArtifactModel' from 'artigraph'"):
+        env.run(works)
+
+    env = environment("pip", dists=dists)
+    env.pip("install", "artigraph==0.0.4")
+    env.pip("uninstall", "--yes", "artigraph")
+    env.pip(*upgrade)
+    assert env.run(works) == "works\n"

@@ -1,0 +1,27 @@
+"""The words that let five distributions share one import root; other spellings confuse one tool or another."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.packaging.conftest import PACKAGES, ROOT
+
+WORDS = ["import pkgutil", "__path__ = pkgutil.extend_path(__path__, __name__)"]
+
+
+@pytest.mark.parametrize("folder", ["artigraph", "artigraph/storage", "artigraph/serializer"])
+def test_each_shared_package_begins_with_them(folder: str) -> None:
+    text = Path(ROOT, "packages/artigraph-core/src", folder, "__init__.py").read_text("utf-8")
+    _, docstring, code = text.split('"""', 2)
+    assert docstring.strip()
+    assert [line for line in code.splitlines() if line][:2] == WORDS
+
+
+@pytest.mark.parametrize("package", [path for path in PACKAGES if (path / "src").exists()], ids=lambda path: path.name)
+def test_each_plugin_has_the_marker_and_nothing_above_its_leaves(package: Path) -> None:
+    above = [path for path in package.glob("src/artigraph/**/__init__.py*") if len(path.relative_to(package).parts) < 5]
+    if package.name == "artigraph-core":
+        assert [path for path in above if path.suffix == ".pyi"] == []
+    else:
+        assert [path.relative_to(package).as_posix() for path in above] == ["src/artigraph/__init__.pyi"]
+        assert above[0].read_text("utf-8").splitlines() == WORDS
