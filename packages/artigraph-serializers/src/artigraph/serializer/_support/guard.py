@@ -1,0 +1,61 @@
+"""The boundary to other people's libraries: what they raise becomes one of our errors."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from artigraph.errors import DeserializationError, MissingDependencyError, SerializationError
+
+__all__ = ["deserializing", "needs", "serializing"]
+
+_NOT_OURS = (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError)
+"""What asks the process or the task to stop; everything else is a failure of the value or of its bytes.
+
+BaseException is caught and these are let through, rather than Exception caught, because a panic of polars (a
+`PanicException`) derives from BaseException alone.
+"""
+
+
+@contextmanager
+def serializing(name: str, value: object) -> Generator[None]:
+    """Turn what a library raises in the block into a SerializationError."""
+    try:
+        yield
+    except (*_NOT_OURS, SerializationError):
+        raise
+    except BaseException as error:
+        cls = type(value)
+        msg = f"The serializer {name!r} cannot store this {cls.__module__}.{cls.__qualname__} exactly: {error}"
+        raise SerializationError(msg) from error
+
+
+@contextmanager
+def deserializing(name: str) -> Generator[None]:
+    """Turn what a library raises in the block into a DeserializationError."""
+    try:
+        yield
+    except (*_NOT_OURS, DeserializationError):
+        raise
+    except BaseException as error:
+        msg = (
+            f"These bytes are not what the serializer {name!r} writes, or need something that is not here: "
+            f"{type(error).__name__}: {error}"
+        )
+        raise DeserializationError(msg) from error
+
+
+@contextmanager
+def needs(extra: str) -> Generator[None]:
+    """Turn a failing import in the block into an error that names the pip command."""
+    try:
+        yield
+    except MissingDependencyError:
+        raise
+    except ImportError as error:
+        msg = (
+            f"artigraph.serializer.{extra} cannot be imported: {error}. Install what it needs: "
+            f"pip install 'artigraph[{extra}]'"
+        )
+        raise MissingDependencyError(msg) from error

@@ -1,0 +1,163 @@
+"""Arrays and scalars as the parts of an npy file, and back."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from artigraph.errors import DeserializationError, SerializationError
+from artigraph.serializer.numpy._dtypes import describe
+from artigraph.serializer.numpy._npy import Parts, join, split
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["Array", "array_from_bytes", "array_to_bytes", "scalar_from_bytes", "scalar_to_bytes"]
+
+Array = npt.NDArray[Any]
+
+_LARGEST_CODE_POINT = 0x10FFFF
+_X87_MANTISSA = 63
+_X87_BYTES = 10
+
+
+def array_to_bytes(array: Array) -> bytes:
+    """Return the file of an array; what it cannot hold is a SerializationError."""
+    fortran = array.flags.f_contiguous and not array.flags.c_contiguous
+    ordered = array.T if fortran else array
+    if array.dtype.char == "T":
+        return _strings_to_bytes(ordered, array.shape, fortran=fortran)
+    describe(array.dtype)  # refuses what the next line would stumble over
+    return join(array.dtype, array.shape, _elements(ordered), fortran=fortran)
+
+
+def array_from_bytes(data: bytes) -> Array:
+    """Return a writable array that owns its memory."""
+    parts = split(data)
+    if "string" in parts.trailer:
+        return _strings_from_parts(parts)
+    return _array_of(parts)
+
+
+def _elements(array: Array) -> bytes | memoryview:
+    if array.nbytes == 0:
+        return b""
+    if array.dtype.names is not None and not array.flags.c_contiguous:
+        # Between the fields of a copy may be memory that was never written; it must not be stored.
+        padded = array
+        array = np.zeros(padded.shape, padded.dtype)
+        array[...] = padded
+    if array.dtype.char in "gG" and np.finfo(np.longdouble).nmant == _X87_MANTISSA:
+        # The 80 bits of a number are followed by bytes that mean nothing, and may be of other memory.
+        copy = np.array(array, order="C").reshape(-1)
+        copy.view(np.uint8).reshape(-1, np.dtype(np.longdouble).itemsize)[:, _X87_BYTES:] = 0
+        return copy.view(np.uint8).data
+    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+
+
+def _array_of(parts: Parts) -> Array:
+    if parts.dtype.itemsize == 0:
+        # NumPy makes such an array only as a field of another one; by itself "S0" becomes "S1".
+        return np.zeros(parts.shape, np.dtype([("field", parts.dtype)]), "F" if parts.fortran else "C")["field"]
+    array: Array = np.empty(parts.shape, parts.dtype, "F" if parts.fortran else "C")
+    if array.dtype.str != parts.dtype.str:  # NumPy makes times without a unit in its own byte order only
+        array = array.view(parts.dtype)
+    if array.nbytes:
+        memory = (array.T if parts.fortran else array).reshape(-1).view(np.uint8)
+        memory[:] = np.frombuffer(parts.elements, np.uint8)
+    _check_elements(array)
+    return array
+
+
+def _check_elements(array: Array) -> None:
+    """Refuse elements that no value of the dtype has, and with which NumPy would misbehave later."""
+    if array.dtype.names is not None:
+        for name in array.dtype.names:
+            _check_elements(array[name])
+    elif array.dtype.kind == "b":
+        valid = not array.size or bool(array.view(np.uint8).max() <= 1)
+        if not valid:
+            msg = "These bytes are not a stored array: an element is neither True nor False."
+            raise DeserializationError(msg)
+    elif array.dtype.kind == "U" and array.nbytes:
+        points = np.ascontiguousarray(array).reshape(-1).view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
+        if int(points.max()) > _LARGEST_CODE_POINT:
+            msg = "These bytes are not a stored array: a string has a code point that Unicode does not have."
+            raise DeserializationError(msg)
+
+
+def _strings_to_bytes(ordered: Array, shape: tuple[int, ...], *, fortran: bool) -> bytes:
+    missing = _missing_name(ordered.dtype)
+    values: list[object] = ordered.reshape(-1).tolist()
+    try:
+        texts = [value.encode() if isinstance(value, str) else None for value in values]
+    except UnicodeEncodeError as error:
+        msg = f"a string has a lone surrogate, which UTF-8 does not have: {error}"
+        raise SerializationError(msg) from error
+    lengths = np.array([-1 if text is None else len(text) for text in texts], np.dtype("<i8"))
+    trailer = {"string": {"missing": missing, "coerce": bool(cast("Any", ordered.dtype).coerce)}}
+    strings = b"".join(text for text in texts if text is not None)
+    return join(lengths.dtype, shape, _elements(lengths), fortran=fortran, strings=strings, trailer=trailer)
+
+
+def _strings_from_parts(parts: Parts) -> Array:
+    said = parts.trailer["string"]
+    missing = _MISSING[said["missing"]]
+    options: dict[str, Any] = {} if said["missing"] == "none" else {"na_object": missing}
+    dtype = np.dtypes.StringDType(coerce=bool(said["coerce"]), **options)
+    values: list[object] = []
+    start = 0
+    for length in cast("list[int]", np.frombuffer(parts.elements, "<i8").tolist()):
+        if length < 0:
+            values.append(missing)
+        else:
+            values.append(bytes(parts.strings[start : start + length]).decode())
+            start += length
+    if start != len(parts.strings) or (said["missing"] == "none" and None in values):
+        msg = "These bytes are not a stored array: its strings are not as long as it says."
+        raise DeserializationError(msg)
+    array: Array = np.empty(parts.shape, cast("Any", dtype), "F" if parts.fortran else "C")
+    if values:
+        (array.T if parts.fortran else array).reshape(-1)[...] = np.array(values, cast("Any", dtype))
+    return array
+
+
+_MISSING: dict[str, object] = {"none": None, "None": None, "nan": np.nan}
+
+
+def _missing_name(dtype: np.dtype[Any]) -> str:
+    if not hasattr(dtype, "na_object"):
+        return "none"
+    missing: object = cast("Any", dtype).na_object
+    if missing is None:
+        return "None"
+    if type(missing) is float and missing != missing:  # noqa: PLR0124 (NaN)
+        return "nan"
+    msg = f"a StringDType whose missing value is {missing!r} is not stored; use None, nan or none"
+    raise SerializationError(msg)
+
+
+def scalar_to_bytes(value: np.generic) -> bytes:
+    """Return the file of a scalar as an array without dimensions."""
+    if type(value) is np.str_:
+        # An array would drop the NULs at its end, and make the empty text one long.
+        return join(np.dtype(f"<U{len(value)}"), (), value.encode("utf-32-le", "surrogatepass"))
+    if type(value) is np.bytes_:
+        return join(np.dtype(f"|S{len(value)}"), (), bytes(value))
+    array: Array = np.asarray(value)
+    if type(cast("object", array[()])) is not type(value):
+        msg = f"{type(value)!r} is not one of NumPy's own scalar types; convert it to one"
+        raise SerializationError(msg)
+    return join(array.dtype, (), _elements(array))
+
+
+def scalar_from_bytes(data: bytes) -> np.generic:
+    """Return the scalar of a file."""
+    parts = split(data)
+    if parts.shape:
+        msg = "These bytes are a stored array, not a scalar."
+        raise DeserializationError(msg)
+    if parts.dtype.char == "U":
+        return np.str_(bytes(parts.elements).decode("utf-32-le", "surrogatepass"))
+    if parts.dtype.char == "S":
+        return np.bytes_(bytes(parts.elements))
+    return cast("np.generic", _array_of(parts)[()])

@@ -1,0 +1,58 @@
+"""Equality by content and dtype, where NaN equals NaN."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+__all__ = ["same_array", "same_scalar"]
+
+
+def same_array(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
+    """Whether two arrays are of one type, dtype and shape, and of equal elements."""
+    if type(one) is not type(other) or one.shape != other.shape or one.dtype != other.dtype:
+        return False
+    if one.dtype.names is not None:
+        return all(same_array(one[name], other[name]) for name in one.dtype.names)
+    return _same_elements(cast("Any", one), cast("Any", other), one.dtype.kind)
+
+
+def _same_elements(one: Any, other: Any, kind: str) -> bool:
+    if kind == "c":
+        return _same_numbers(one.real, other.real) and _same_numbers(one.imag, other.imag)
+    if kind in "fMm":
+        return _same_numbers(one, other)
+    if kind == "V":
+        return bool(one.tobytes() == other.tobytes())
+    if kind in "OT":
+        pairs = zip(one.ravel().tolist(), other.ravel().tolist(), strict=True)
+        return all(_same_object(*pair) for pair in pairs)
+    return bool(np.array_equal(one, other))
+
+
+def _same_numbers(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
+    return bool(np.array_equal(one, other, equal_nan=True))
+
+
+def _same_object(one: object, other: object) -> bool:
+    if one is other:
+        return True
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, np.ndarray):
+        return same_array(cast("npt.NDArray[Any]", one), cast("npt.NDArray[Any]", other))
+    if isinstance(one, float) and math.isnan(one):
+        return math.isnan(cast("float", other))
+    return bool(one == other)
+
+
+def same_scalar(one: np.generic, other: np.generic) -> bool:
+    """Whether two scalars are of one type and dtype, and equal."""
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, (np.str_, np.bytes_)):
+        return bool(one == other)
+    return same_array(np.asarray(one), np.asarray(other))

@@ -1,0 +1,163 @@
+"""Arrays as npy files, with a trailer for what npy cannot say.
+
+    npy header      as numpy.save writes it, without pickle
+    elements        C or Fortran order
+    strings         UTF-8, for StringDType only: the elements are then their lengths in bytes
+    trailer         JSON, its length (4 bytes, little-endian) and b"ARTI"; only where the npy header is not enough
+
+`numpy.load` reads every such file (as raw bytes where it cannot know better), so the data is not locked in.
+"""
+
+from __future__ import annotations
+
+import ast
+import json
+import math
+from dataclasses import dataclass
+from typing import Any, NoReturn, cast
+
+from artigraph.errors import DeserializationError
+from artigraph.serializer.numpy._dtypes import describe, has_longdouble, restore
+
+import numpy as np
+
+__all__ = ["Parts", "join", "split"]
+
+_MAGIC = b"\x93NUMPY"
+_UTF8_VERSION = 3
+"""The version of npy whose header is UTF-8; it is Latin-1 in the others."""
+_SMALLEST = 12
+_TRAILER_MAGIC = b"ARTI"
+_TRAILER_VERSION = 1
+_LARGEST_HEADER = 16 * 2**20
+_LONGDOUBLE = int(np.finfo(np.longdouble).nmant)
+"""Bits of the mantissa: platforms store other formats under the one name of `<f16`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """A file taken apart."""
+
+    dtype: np.dtype[Any]
+    """The dtype of the array; that of the lengths where the elements are strings."""
+    shape: tuple[int, ...]
+    fortran: bool
+    """Whether the elements are in Fortran order."""
+    elements: memoryview
+    strings: memoryview
+    """UTF-8 of all strings, one after the other."""
+    trailer: dict[str, Any]
+
+
+def join(
+    dtype: np.dtype[Any],
+    shape: tuple[int, ...],
+    elements: bytes | memoryview,
+    *,
+    fortran: bool = False,
+    strings: bytes = b"",
+    trailer: dict[str, Any] | None = None,
+) -> bytes:
+    """Return the file of these parts; the elements are copied once.
+
+    Raises:
+        SerializationError: the dtype cannot be described.
+    """
+    description = describe(dtype)
+    descr, exact = _npy_descr(dtype, description)
+    extra = dict(trailer or {})
+    if not exact:
+        extra["dtype"] = description
+    if has_longdouble(dtype):
+        extra["longdouble"] = _LONGDOUBLE
+    parts: list[bytes | memoryview] = [_header(descr, shape, fortran), elements, strings]
+    if extra:
+        text = json.dumps({"artigraph": _TRAILER_VERSION, **extra}).encode()
+        parts += [text, len(text).to_bytes(4, "little"), _TRAILER_MAGIC]
+    return b"".join(parts)
+
+
+def _npy_descr(dtype: np.dtype[Any], description: object) -> tuple[object, bool]:
+    """Return what the npy header says of the dtype, and whether that is all there is to say."""
+    if dtype.names is None:
+        return dtype.str, description == dtype.str
+    raw = f"|V{dtype.itemsize}"
+    try:
+        descr = np.lib.format.dtype_to_descr(dtype)
+        said: np.dtype[Any] = np.lib.format.descr_to_dtype(cast("Any", descr))
+    except ValueError:  # fields that overlap or are out of order
+        return raw, False
+    if describe(said) == description:
+        return descr, True
+    return (descr, False) if said == dtype and said.itemsize == dtype.itemsize else (raw, False)
+
+
+def _header(descr: object, shape: tuple[int, ...], fortran: bool) -> bytes:  # noqa: FBT001
+    text = repr({"descr": descr, "fortran_order": fortran, "shape": tuple(int(size) for size in shape)})
+    version, body = (1, text.encode("latin1")) if text.isascii() else (_UTF8_VERSION, text.encode())
+    if version == 1 and len(body) + 1 + 64 >= 2**16:
+        version = 2
+    width = 2 if version == 1 else 4
+    start = len(_MAGIC) + 2 + width
+    padding = -(start + len(body) + 1) % 64
+    body += b" " * padding + b"\n"
+    return _MAGIC + bytes((version, 0)) + len(body).to_bytes(width, "little") + body
+
+
+def split(data: bytes) -> Parts:
+    """Take a file apart, without copying its elements.
+
+    Raises:
+        DeserializationError: it is not such a file. Bytes that are broken may raise what NumPy raises, too.
+    """
+    header, start = _read_header(data)
+    said: np.dtype[Any] = np.lib.format.descr_to_dtype(header["descr"])
+    shape = header["shape"]
+    if type(shape) is not tuple or not all(type(size) is int and size >= 0 for size in cast("Any", shape)):
+        _refuse("its shape is not one")
+    end = start + math.prod(cast("Any", shape)) * said.itemsize
+    if end > len(data):
+        _refuse(f"{end - len(data)} bytes of its elements are missing")
+    dtype, trailer, stop = said, dict[str, Any](), len(data)
+    if end < len(data):
+        trailer, stop = _read_trailer(data)
+        dtype = restore(trailer["dtype"]) if "dtype" in trailer else said
+        if trailer.get("longdouble", _LONGDOUBLE) != _LONGDOUBLE:
+            _refuse("it was written on a platform whose long double is another type; load it on one like that")
+    if dtype.itemsize != said.itemsize or dtype.hasobject or dtype.subdtype is not None:
+        _refuse(f"{dtype!r} is not a dtype of stored elements")
+    if stop < end or (stop > end and "string" not in trailer):
+        _refuse("its trailer does not follow its elements")
+    view = memoryview(data)
+    return Parts(dtype, cast("Any", shape), bool(header["fortran_order"]), view[start:end], view[end:stop], trailer)
+
+
+def _read_header(data: bytes) -> tuple[dict[str, Any], int]:
+    if data[:6] != _MAGIC or len(data) < _SMALLEST or data[6] not in (1, 2, 3):
+        _refuse("it does not begin as an npy file does")
+    width = 2 if data[6] == 1 else 4
+    start = 8 + width
+    size = int.from_bytes(data[8:start], "little")
+    if size > _LARGEST_HEADER or start + size > len(data):
+        _refuse("its header is cut off")
+    header: object = ast.literal_eval(
+        data[start : start + size].decode("utf-8" if data[6] == _UTF8_VERSION else "latin1")
+    )
+    if not isinstance(header, dict) or set(cast("Any", header)) != {"descr", "fortran_order", "shape"}:
+        _refuse("its header does not say what an npy header says")
+    return cast("dict[str, Any]", header), start + size
+
+
+def _read_trailer(data: bytes) -> tuple[dict[str, Any], int]:
+    if data[-4:] != _TRAILER_MAGIC:
+        _refuse("something follows its elements")
+    start = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
+    trailer: object = json.loads(data[max(start, 0) : -8])
+    if not isinstance(trailer, dict) or cast("Any", trailer).get("artigraph") != _TRAILER_VERSION:
+        _refuse("its trailer is of a newer release, or not one")
+    return cast("dict[str, Any]", trailer), start
+
+
+def _refuse(what: str) -> NoReturn:
+    msg = f"These bytes are not a stored array: {what}."
+    raise DeserializationError(msg)

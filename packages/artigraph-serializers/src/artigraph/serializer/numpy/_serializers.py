@@ -1,0 +1,93 @@
+"""The serializers of NumPy's arrays and scalars."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from artigraph.errors import SerializationError
+from artigraph.serializer._support import deserializing, serializing
+from artigraph.serializer.base import Serializer
+from artigraph.serializer.numpy._arrays import (
+    Array,
+    array_from_bytes,
+    array_to_bytes,
+    scalar_from_bytes,
+    scalar_to_bytes,
+)
+from artigraph.serializer.numpy._equal import same_array, same_scalar
+
+import numpy as np
+
+__all__ = ["ArraySerializer", "ScalarSerializer", "array_serializer", "numpy_serializer", "scalar_serializer"]
+
+
+class ArraySerializer(Serializer[Array]):
+    """Arrays of any shape, memory order and dtype but object, as npy files without pickle.
+
+    An array comes back with its dtype (byte order, alignment, field titles and C type included), its bits, and in
+    Fortran order if it was; one that is not contiguous comes back in C order. It is writable and owns its memory.
+    Refused: dtypes that hold Python objects, carry metadata or come from another library, and subclasses of ndarray.
+    """
+
+    name = "numpy-array"
+    types = (np.ndarray,)
+
+    def serialize(self, value: Array) -> bytes:
+        """Return an npy file."""
+        if type(value) is not np.ndarray:
+            raise SerializationError(_refusal(value))
+        with serializing(self.name, value):
+            return array_to_bytes(value)
+
+    def deserialize(self, data: bytes) -> Array:
+        """Return the array of an npy file."""
+        with deserializing(self.name):
+            return array_from_bytes(data)
+
+    def equal(self, one: Array, other: Array) -> bool:
+        """Whether two arrays are of one dtype and shape and of equal elements; NaN equals NaN."""
+        return same_array(one, other)
+
+
+class ScalarSerializer(Serializer[np.generic]):
+    """NumPy's scalars, such as `numpy.float64(1)`, as npy files without dimensions, of exactly their type."""
+
+    name = "numpy-scalar"
+    # Each by itself: float64 derives from float, str_ from str, and the nearest class that is claimed wins.
+    types: tuple[type[Any], ...] = (*sorted(set(np.sctypeDict.values()), key=lambda cls: cls.__name__), np.generic)
+
+    def serialize(self, value: np.generic) -> bytes:
+        """Return an npy file without dimensions."""
+        if not isinstance(cast("object", value), np.generic):
+            raise SerializationError(_refusal(value))
+        with serializing(self.name, value):
+            return scalar_to_bytes(value)
+
+    def deserialize(self, data: bytes) -> np.generic:
+        """Return the scalar of an npy file without dimensions."""
+        with deserializing(self.name):
+            return scalar_from_bytes(data)
+
+    def equal(self, one: np.generic, other: np.generic) -> bool:
+        """Whether two scalars are of one type and equal; NaN equals NaN."""
+        return same_scalar(one, other)
+
+
+def _refusal(value: object) -> str:
+    cls = type(value)
+    name = f"{cls.__module__}.{cls.__qualname__}"
+    if isinstance(value, np.ma.MaskedArray):
+        return f"A {name} would lose its mask as an array; store its .data and its .mask in fields of their own."
+    if isinstance(value, np.ndarray):
+        return f"A {name} would load as a plain array; store numpy.asarray(value), or a serializer of your own."
+    return f"A {name} is no NumPy value; convert it by numpy.asarray, or name another serializer."
+
+
+array_serializer: ArraySerializer = ArraySerializer().register()
+"""Serializes `numpy.ndarray`."""
+
+numpy_serializer: ArraySerializer = array_serializer
+"""The same object as `array_serializer`."""
+
+scalar_serializer: ScalarSerializer = ScalarSerializer().register()
+"""Serializes `numpy.generic`: the type of each of NumPy's scalars."""
