@@ -1,0 +1,115 @@
+"""Train a classifier on real data, and keep everything: the data, the model's coefficients, the scores, the lineage.
+
+Runs as it is, with nothing set up: it keeps its database and its objects in the folder `.artigraph`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from sklearn.datasets import load_breast_cancer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import confusion_matrix
+from sklearn.model_selection import train_test_split
+from sklearn.preprocessing import StandardScaler
+
+from artigraph import (
+    ArtifactMapping,
+    ArtifactModel,
+    ArtifactModelConfig,
+    Run,
+    RunManager,
+    artifact_field,
+    run_manager,
+)
+from artigraph.outline import outline_of
+from artigraph.storage.file import FileSystem
+
+objects = FileSystem(".artigraph/quickstart", name="quickstart")
+
+
+@dataclass
+class Dataset(ArtifactModel, version=1, config=ArtifactModelConfig(default_field_storage=objects)):
+    """Labelled samples; every field goes into object storage."""
+
+    features: pd.DataFrame
+    labels: npt.NDArray[np.int64]
+
+
+@dataclass
+class Score(ArtifactModel):
+    """How well one classifier did."""
+
+    accuracy: float
+    confusion: npt.NDArray[np.int64]
+
+
+@dataclass
+class Classifier(ArtifactModel, version=1):
+    """A logistic regression: settings in the database, coefficients in object storage."""
+
+    regularization: float
+    classes: tuple[str, ...]
+    coefficients: npt.NDArray[np.float64] = artifact_field(storage=objects)
+    score: Score | None = None
+
+
+@dataclass
+class Comparison(ArtifactModel):
+    """All classifiers by name, and the best of them."""
+
+    best: str
+    candidates: ArtifactMapping[str, Classifier] = field(default_factory=ArtifactMapping)
+
+
+def load_data() -> tuple[Dataset, tuple[str, ...]]:
+    """Return the Wisconsin breast cancer data set, which scikit-learn ships: 569 samples of 30 features."""
+    bunch = load_breast_cancer(as_frame=True)
+    return Dataset(bunch.data, bunch.target.to_numpy()), tuple(str(name) for name in bunch.target_names)
+
+
+def train(data: Dataset, classes: tuple[str, ...], regularization: float) -> Classifier:
+    """Fit a classifier and score it on a quarter of the samples that it has not seen."""
+    features = StandardScaler().fit_transform(data.features)
+    seen, unseen, known, truth = train_test_split(features, data.labels, test_size=0.25, random_state=0)
+    model = LogisticRegression(C=1 / regularization, max_iter=1000).fit(seen, known)
+    score = Score(float(model.score(unseen, truth)), confusion_matrix(truth, model.predict(unseen)))
+    return Classifier(regularization, classes, model.coef_, score)
+
+
+async def train_in_a_run(data: Dataset, classes: tuple[str, ...], regularization: float) -> Classifier:
+    """Train in a run of its own: it belongs to the run that is active."""
+    async with RunManager(Run()):
+        classifier = await asyncio.to_thread(train, data, classes, regularization)
+        await run_manager().save_artifact("classifier", classifier)
+    return classifier
+
+
+async def main() -> None:
+    """Run the pipeline, load everything back and compare."""
+    data, classes = load_data()
+    async with RunManager(Run()) as manager:
+        await manager.save_artifact("data", data)
+        strengths = {"weak": 0.1, "medium": 1.0, "strong": 10.0}
+        trained = await asyncio.gather(*(train_in_a_run(data, classes, strength) for strength in strengths.values()))
+        candidates = ArtifactMapping(zip(strengths, trained, strict=True))
+        best = max(candidates, key=lambda name: candidates[name].score.accuracy if candidates[name].score else 0.0)
+        comparison = Comparison(best, candidates)
+        comparison_id = await manager.save_artifact("comparison", comparison)
+
+    loaded = await manager.load_artifacts()
+    assert loaded == {"data": data, "comparison": comparison}
+    assert await Comparison.load(comparison_id) == comparison
+    by_run = await manager.load_descendant_artifacts()
+    assert list(by_run.values()) == [{"classifier": classifier} for classifier in trained]
+
+    print(await outline_of(manager.run.node_id))
+    print(f"\nThe best classifier is {best!r}; everything that was loaded equals what was saved.")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

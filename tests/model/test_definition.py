@@ -1,0 +1,294 @@
+"""Classes that can be stored, and the errors of those that cannot."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import InitVar, dataclass, field
+from enum import Enum
+from typing import Annotated, Any, ClassVar, TypeVar
+from uuid import UUID
+
+import pytest
+
+from artigraph import ArtifactModel, ArtifactModelConfig, artifact_field
+from artigraph.errors import ModelDefinitionError, ModelNameConflictError, SerializationError
+from artigraph.serializer.json import json_serializer
+from artigraph.storage import MemoryStorage
+
+
+class Color(Enum):
+    RED = 1
+
+
+M = TypeVar("M", bound=ArtifactModel)
+
+
+async def round_trip(model: M) -> M:
+    loaded = await type(model).load(await model.save("it"))
+    assert type(loaded) is type(model)
+    assert loaded == model
+    return loaded
+
+
+@dataclass
+class Plain(ArtifactModel, version=1):
+    number: int
+    text: str = "x"
+    constant: ClassVar[int] = 7
+
+
+@dataclass(slots=True)
+class Slotted(ArtifactModel, version=3):
+    number: int
+
+
+@dataclass(frozen=True)
+class Frozen(ArtifactModel):
+    number: int
+
+
+@dataclass(kw_only=True)
+class KeywordOnly(ArtifactModel):
+    number: int = 1
+    text: str
+
+
+@dataclass
+class Derived(Plain):
+    more: float = 0.5
+    twice: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.twice = 2 * self.number
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Everything(Frozen):
+    more: "Everything | None" = None
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        Plain(1),
+        Slotted(2),
+        Frozen(3),
+        KeywordOnly(text="y"),
+        Derived(5, "z", 1.5),
+        Everything(number=1, more=Everything(number=2)),
+    ],
+    ids=lambda model: type(model).__name__,
+)
+async def test_every_kind_of_dataclass_round_trips(model: ArtifactModel) -> None:
+    await round_trip(model)
+
+
+async def test_fields_without_init_are_derived_and_post_init_runs() -> None:
+    loaded = await round_trip(Derived(5))
+    assert loaded.twice == 10
+
+
+async def test_a_class_made_inside_a_function_round_trips() -> None:
+    class Shade(Enum):
+        DARK = 1
+
+    @dataclass
+    class Local(ArtifactModel):
+        shade: Shade
+        nested: "Later | Local | None" = None
+
+    @dataclass
+    class Later(ArtifactModel):
+        local: Local | None = None
+
+    await round_trip(Local(Shade.DARK, Later(Local(Shade.DARK))))
+
+
+async def test_a_class_line_gives_name_and_version() -> None:
+    @dataclass
+    class Named(ArtifactModel, name="a name of its own", version=12):
+        x: int
+
+    class Renamed(ArtifactModel, name="a name of its own", version=12):
+        pass
+
+    node_id = await Named(1).save("n")
+    renamed = dataclass(type("Renamed", (Renamed,), {"__annotations__": {"x": int}}))
+    del renamed
+    assert (await Named.load(node_id)).x == 1
+
+
+def test_the_arguments_of_dataclasses_field_work() -> None:
+    @dataclass
+    class WithField(ArtifactModel):
+        a: int = artifact_field(default=3, metadata={"unit": "m"}, repr=False)
+        b: list[int] = artifact_field(default_factory=list, compare=False)
+        c: int = artifact_field(kw_only=True, hash=False, init=True)
+
+    model = WithField(c=1)
+    assert (model.a, model.b, model.c) == (3, [], 1)
+    fields = {f.name: f for f in dataclasses.fields(WithField)}
+    assert fields["a"].metadata["unit"] == "m"
+    assert "a=" not in repr(model)
+    assert WithField(c=1, b=[1]) == WithField(c=1, b=[2])
+
+
+def test_artifact_field_refuses_what_is_neither_serializer_nor_storage() -> None:
+    with pytest.raises(TypeError, match="Serializer"):
+        artifact_field(serializer="json")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="Storage"):
+        artifact_field(storage="s3")  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        artifact_field(colour="red")
+
+
+class NoDataclass(Plain):
+    more: int = 1
+
+
+@dataclass
+class WithInitVar(ArtifactModel):
+    x: int
+    y: InitVar[int] = 2
+
+
+@dataclass
+class Unresolved(ArtifactModel):
+    x: "Nowhere"  # type: ignore[name-defined]  # noqa: F821
+
+
+@dataclass
+class Hides(ArtifactModel):
+    save: int = 1  # type: ignore[assignment]  # pyright: ignore[reportIncompatibleMethodOverride, reportAssignmentType]
+
+
+@dataclass
+class TwoSerializers(ArtifactModel):
+    x: Annotated[int, json_serializer] = artifact_field(serializer=json_serializer, default=1)
+
+
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (lambda: NoDataclass(1), "@dataclass"),
+        (lambda: WithInitVar(1, 2), "InitVar"),
+        (lambda: Unresolved(1), "Nowhere"),
+        (lambda: Hides(1), "hides the method"),
+        (lambda: TwoSerializers(1), "several"),
+    ],
+)
+async def test_a_class_that_cannot_be_stored_is_refused_when_it_is_first_used(make: Any, words: str) -> None:
+    model: ArtifactModel = make()
+    with pytest.raises(ModelDefinitionError, match=words):
+        await ArtifactModel.save(model, "x")
+    with pytest.raises(ModelDefinitionError, match=type(model).__name__):
+        await ArtifactModel.save(model, "x")
+
+
+@pytest.mark.parametrize("version", [-1, 1.0, "1", True, 2**31])
+def test_a_version_is_a_whole_number(version: Any) -> None:
+    with pytest.raises(ModelDefinitionError, match="version"):
+
+        class Wrong(ArtifactModel, version=version):
+            pass
+
+
+@pytest.mark.parametrize("name", ["", "a\0b", "x" * 256])
+def test_a_name_is_a_label(name: str) -> None:
+    with pytest.raises(ValueError, match=r"name|code points") if name else pytest.raises(ModelDefinitionError):
+
+        class Wrong(ArtifactModel, name=name):
+            pass
+
+
+async def test_two_live_classes_of_modules_under_one_name_are_an_error_when_used() -> None:
+    namespace = {"__name__": "other.module", "ArtifactModel": ArtifactModel}
+    source = "from dataclasses import dataclass\n@dataclass\nclass Plain(ArtifactModel):\n    number: int\n"
+    exec(source, namespace)
+    try:
+        with pytest.raises(ModelNameConflictError, match=r"name='another-name'"):
+            await Plain(1).save("x")
+    finally:
+        namespace.clear()
+        import gc
+
+        gc.collect()
+    await round_trip(Plain(1))
+
+
+async def test_defining_a_class_again_replaces_it() -> None:
+    source = "from dataclasses import dataclass\n@dataclass\nclass Cell(ArtifactModel):\n    number: int\n"
+    namespace: dict[str, Any] = {"__name__": "notebook", "ArtifactModel": ArtifactModel}
+    exec(source, namespace)
+    first = namespace["Cell"]
+    node_id = await first(1).save("x")
+    exec(source, namespace)
+    second = namespace["Cell"]
+    assert second is not first
+    assert type(await second.load(node_id)) is second
+    assert type(await first.load(node_id)) is first
+    assert type(await ArtifactModel.load(node_id)) is second
+
+
+async def test_annotated_names_storage_and_serializer() -> None:
+    storage = MemoryStorage("annotated")
+
+    @dataclass
+    class WithAnnotated(ArtifactModel):
+        x: Annotated[list[int], storage, json_serializer]
+
+    await round_trip(WithAnnotated([1, 2]))
+    assert list(storage._objects.values()) == [b"[1,2]"]
+
+
+async def test_the_config_gives_defaults_and_is_inherited() -> None:
+    storage = MemoryStorage("configured")
+
+    @dataclass
+    class Parent(ArtifactModel, config=ArtifactModelConfig(default_field_storage=storage)):
+        x: str
+
+    @dataclass
+    class Child(Parent):
+        y: str
+
+    await round_trip(Child("first", "second"))
+    assert sorted(storage._objects.values()) == [b'"first"', b'"second"']
+
+
+async def test_a_serializer_that_cannot_take_the_value_fails_by_name() -> None:
+    from artigraph.serializer.datetime import datetime_serializer
+
+    @dataclass
+    class Wrong(ArtifactModel):
+        when: int = artifact_field(serializer=datetime_serializer)
+
+    with pytest.raises(SerializationError, match=r"Wrong\.when is a int"):
+        await Wrong(1).save("x")
+
+
+async def test_none_is_stored_whatever_the_serializer() -> None:
+    from artigraph.serializer.datetime import datetime_serializer
+
+    @dataclass
+    class Optional(ArtifactModel):
+        when: object = artifact_field(serializer=datetime_serializer, storage=MemoryStorage("unused"))
+
+    await round_trip(Optional(None))
+
+
+def test_reprs_are_short() -> None:
+    assert repr(Plain(1)) == "Plain(number=1, text='x')"
+    deep = Everything(number=1)
+    for number in range(5000):
+        deep = Everything(number=number, more=deep)
+    assert len(repr(deep)) < 200
+    assert len(repr(Plain(1, "x" * 10_000))) < 200
+
+
+def test_saved_ids_are_uuids_in_order() -> None:
+    from artigraph.ids import new_ids
+
+    ids = new_ids(1000)
+    assert ids == sorted(set(ids))
+    assert all(isinstance(one, UUID) and one.version == 7 for one in ids)
