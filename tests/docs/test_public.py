@@ -1,0 +1,74 @@
+"""The public names: pinned, documented in the code, and each with its place in the documentation."""
+
+import importlib
+import inspect
+import re
+from types import ModuleType
+
+import pytest
+
+import artigraph
+from tests.docs.snippets import ROOT
+
+PROMISED = {
+    "artigraph": [
+        "ArtifactMapping",
+        "ArtifactModel",
+        "ArtifactModelConfig",
+        "ArtifactSequence",
+        "Run",
+        "RunManager",
+        "artifact_field",
+        "run_manager",
+    ],
+    "artigraph.db": ["current_session", "engine_context", "get_engine", "session_context", "set_engine"],
+    "artigraph.serializer": ["Serializer", "get_serializer_by_name", "get_serializer_by_type"],
+    "artigraph.serializer.datetime": ["datetime_serializer", "timedelta_serializer"],
+    "artigraph.serializer.json": ["json_serializer"],
+    "artigraph.serializer.numpy": ["array_serializer"],
+    "artigraph.serializer.pandas": ["dataframe_serializer", "pandas_serializer"],
+    "artigraph.serializer.polars": ["dataframe_serializer"],
+    "artigraph.serializer.pyarrow": ["feather_serializer", "parquet_serializer"],
+    "artigraph.storage": ["Storage", "get_storage_by_name", "register_storage"],
+    "artigraph.storage.aws": ["S3Storage"],
+    "artigraph.storage.file": ["FileSystem", "FileSystemStorage", "temp_file_storage"],
+}
+"""What users were promised to find, and where."""
+
+
+def public(module: ModuleType) -> list[tuple[str, object]]:
+    return [(name, getattr(module, name)) for name in module.__all__]
+
+
+def test_the_root_has_these_names_and_no_other() -> None:
+    """A new name here is a promise: add it to PROMISED, and give it a section in docs/api.md."""
+    assert artigraph.__all__ == PROMISED["artigraph"]
+
+
+@pytest.mark.parametrize("name", PROMISED)
+def test_what_was_promised_is_there(name: str) -> None:
+    module = importlib.import_module(name)
+    assert set(PROMISED[name]) <= set(module.__all__)
+    assert module.__all__ == sorted(module.__all__)
+    assert [item for item, value in public(module) if value is None] == []
+
+
+@pytest.mark.parametrize("name", PROMISED)
+def test_each_public_name_is_documented_in_the_code(name: str) -> None:
+    module = importlib.import_module(name)
+    assert module.__doc__
+    for item, value in public(module):
+        if inspect.isclass(value) or inspect.isroutine(value):
+            assert inspect.getdoc(value), item
+        if inspect.isclass(value):
+            members = inspect.getmembers(value, inspect.isroutine)
+            bare = [member for member, it in members if not member.startswith("_") and not inspect.getdoc(it)]
+            assert bare == [], item
+
+
+@pytest.mark.parametrize("name", PROMISED)
+def test_each_public_name_has_a_place_in_the_documentation(name: str) -> None:
+    """A heading of docs/api.md names it."""
+    headings = re.findall(r"^#+ .*$", (ROOT / "docs/api.md").read_text("utf-8"), re.MULTILINE)
+    missing = [item for item in PROMISED[name] if not any(re.search(rf"\b{item}\b", line) for line in headings)]
+    assert missing == []
