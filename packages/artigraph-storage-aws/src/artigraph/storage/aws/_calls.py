@@ -10,10 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
 
+from botocore.exceptions import ClientError
+
 from artigraph.errors import StorageError
 from artigraph.storage.aws._clients import Body, S3Client
 from artigraph.storage.aws._errors import NOT_FOUND, NOT_IMPLEMENTED, PRECONDITION_FAILED, Again, code_of, status_of
-from botocore.exceptions import ClientError
 
 __all__ = ["Bucket", "Known", "digest_of"]
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any, cast
 
 import aiohttp
-from artigraph.errors import ObjectNotFoundError, StorageError, StorageFull, StorageUnavailable
 from botocore import exceptions as boto
+
+from artigraph.errors import ObjectNotFoundError, StorageError, StorageFull, StorageUnavailable
 
 __all__ = ["AGAIN", "Again", "code_of", "status_of", "translated", "worth_another_try"]
 
@@ -104,8 +105,8 @@ def _explained(error: Exception, bucket: str) -> tuple[type[StorageError], str]:
         return StorageFull, f"{said}. Nothing was kept. Make space, or raise the quota, and try again."
     if status == FORBIDDEN:
         return StorageError, (
-            f"{said}. If the bucket exists, allow s3:GetObject, s3:PutObject and s3:DeleteObject on it, and s3:ListBucket on the bucket: "
-            "without that one S3 gives this answer for an object that is not there, too."
+            f"{said}. If the bucket exists, allow s3:GetObject, s3:PutObject and s3:DeleteObject on its objects, and "
+            "s3:ListBucket on itself: without that one S3 gives this answer for an object that is not there, too."
         )
     if code == "InvalidObjectState":
         return StorageError, f"{said}. It was moved to an archive: restore it (aws s3api restore-object)."

@@ -9,6 +9,8 @@ from types import TracebackType
 from typing import Literal, Self, TypeVar
 
 import aiohttp
+from botocore.exceptions import BotoCoreError, ClientError
+
 from artigraph.errors import ConfigurationError, StorageError, StorageUnavailable
 from artigraph.storage import Storage, check_key, new_key
 from artigraph.storage.aws._calls import Bucket, digest_of
@@ -16,7 +18,6 @@ from artigraph.storage.aws._clients import Clients
 from artigraph.storage.aws._connect import ATTEMPTS, Credentials, Settings, connect
 from artigraph.storage.aws._errors import Again, translated, worth_another_try
 from artigraph.storage.aws._names import checked_bucket, checked_endpoint, checked_name, checked_prefix
-from botocore.exceptions import BotoCoreError, ClientError
 
 __all__ = ["S3Storage"]
 

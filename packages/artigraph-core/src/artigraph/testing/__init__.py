@@ -1,0 +1,1 @@
+"""What others need to test their storages, serializers and databases; needs pytest."""
