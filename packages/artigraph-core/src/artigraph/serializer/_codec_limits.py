@@ -1,0 +1,44 @@
+"""How deep an encoded value may be, and room on the stack for one of that depth."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import copy_context
+from functools import partial
+from itertools import accumulate
+from types import MappingProxyType
+from typing import Any, ParamSpec, TypeVar
+
+__all__ = ["LONGEST_NUMBER", "MAX_BITS", "MAX_DEPTH", "NO_CLASSES", "in_fresh_stack", "is_too_deep"]
+
+MAX_DEPTH = 100
+"""The most containers that a value may be inside of. Python's own limit of 1,000 frames is not reached by as many."""
+MAX_JSON_DEPTH = 3 * MAX_DEPTH + 2
+"""The most brackets around a token: three for a container (`{"$dict":[[`), two for a scalar (`{"$datetime":{`)."""
+MAX_BITS = 1024
+"""Integers of more bits are written in hexadecimal: reading decimal digits is quadratic, and Python limits it."""
+LONGEST_NUMBER = 400
+"""The most characters of a JSON number; 1,024 bits have 309 digits."""
+NO_CLASSES: Mapping[str, type[Any]] = MappingProxyType({})
+
+_NO_BRACKETS = re.compile(r'"(?:[^"\\]|\\.)*+"|[^][{}"]++')
+_STEP = {"[": 1, "{": 1, "]": -1, "}": -1}
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def is_too_deep(text: str) -> bool:
+    """Say whether JSON is nested deeper than any value is written, before a parser recurses into it."""
+    if text.count("[") + text.count("{") <= MAX_JSON_DEPTH:
+        return False
+    brackets = _NO_BRACKETS.sub("", text)
+    return max(accumulate(_STEP.get(bracket, 0) for bracket in brackets), default=0) > MAX_JSON_DEPTH
+
+
+def in_fresh_stack(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R:
+    """Call a function in a thread of its own, where the frames of the callers do not count."""
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        return pool.submit(copy_context().run, partial(function, *args, **kwargs)).result()

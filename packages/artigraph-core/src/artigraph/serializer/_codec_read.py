@@ -1,0 +1,245 @@
+"""JSON to values."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Mapping
+from enum import Enum, Flag
+from functools import partial
+from typing import Any, TypeVar, cast
+
+from artigraph.errors import DeserializationError
+from artigraph.serializer._codec_classes import constructor_fields, is_named_tuple, type_name
+from artigraph.serializer._codec_limits import LONGEST_NUMBER, MAX_DEPTH, NO_CLASSES, in_fresh_stack, is_too_deep
+from artigraph.serializer._codec_read_scalars import SCALAR_READERS, expect, expect_dict, expect_list
+
+__all__ = ["decode"]
+
+Classes = Mapping[str, type[Any]]
+Pairs = list[tuple[str, Any]]
+SetT = TypeVar("SetT", set[Any], frozenset[Any])
+
+
+def decode(data: bytes, classes: Classes = NO_CLASSES) -> object:
+    """Return the value that `encode` wrote. No class is looked up but in `classes`, and no code runs but of those.
+
+    A dataclass is made by its constructor from the stored fields. Fields that its class, or a named tuple's, got since
+    then take their defaults.
+
+    Raises:
+        DeserializationError: the bytes are not those of a value, name a class that `classes` lacks or a member or
+            field that its class lacks, or a class's constructor failed (its error is the `__cause__`).
+    """
+    try:
+        text = str(data, "utf-8")
+        _check_size(text)
+        decoder = _PLAIN if not classes and _python_limits_digits() else _decoder(classes)
+        try:
+            return _parse(decoder, text)
+        except RecursionError:
+            return in_fresh_stack(_parse, decoder, text)
+    except DeserializationError:
+        raise
+    except (ValueError, RecursionError) as error:
+        msg = f"The stored bytes are not a value that this serializer wrote: {error}"
+        raise DeserializationError(msg) from error
+
+
+def _check_size(text: str) -> None:
+    """Refuse what a parser would recurse into, or multiply, for long."""
+    if text[:1] in "[{" and is_too_deep(text):
+        msg = f"it is nested deeper than {MAX_DEPTH} levels, which is never written"
+        raise ValueError(msg)
+    if text[:1] not in '[{"' and len(text) > LONGEST_NUMBER:
+        msg = "it is longer than any number that is written"
+        raise ValueError(msg)
+
+
+def _parse(decoder: json.JSONDecoder, text: str) -> object:
+    value, end = decoder.raw_decode(text)
+    if end != len(text):
+        msg = f"there is more after the value, at {end}"
+        raise ValueError(msg)
+    return value
+
+
+def _decoder(classes: Classes) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        object_pairs_hook=partial(_read_object, classes),
+        parse_int=int if _python_limits_digits() else _read_int,
+        parse_constant=_refuse_constant,
+    )
+
+
+def _python_limits_digits() -> bool:
+    """Say whether `int` refuses very many digits by itself; a program may have switched that off."""
+    return 0 < sys.get_int_max_str_digits() <= sys.int_info.default_max_str_digits
+
+
+# What the parser calls --------------------------------------------------------------------------------------------
+
+
+def _read_int(digits: str) -> int:
+    if len(digits) > LONGEST_NUMBER:
+        msg = "an integer has more digits than are ever written"
+        raise ValueError(msg)
+    return int(digits)
+
+
+def _refuse_constant(name: str) -> object:
+    msg = f"{name} is not JSON"
+    raise ValueError(msg)
+
+
+def _read_object(classes: Classes, pairs: Pairs) -> object:
+    if len(pairs) == 1 and pairs[0][0][:1] == "$":
+        return _read_tagged(*pairs[0], classes)
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        msg = "a dict has a key twice"
+        raise ValueError(msg)
+    return value
+
+
+def _read_tagged(tag: str, content: object, classes: Classes) -> object:
+    try:
+        reader = _TAGS.get(tag)
+        if reader is not None:
+            return reader(content)
+        class_reader = _CLASS_TAGS.get(tag)
+        if class_reader is not None:
+            return class_reader(content, classes)
+    except (DeserializationError, RecursionError):
+        raise
+    except Exception as error:
+        msg = f"A stored {tag[1:]} cannot be read: {type(error).__name__}: {error}"
+        raise DeserializationError(msg) from error
+    msg = f"There is no kind of value {tag[:50]!r}; a newer release of Artigraph may have written it"
+    raise DeserializationError(msg)
+
+
+# Containers -------------------------------------------------------------------------------------------------------
+
+
+def _read_tuple(content: object) -> tuple[Any, ...]:
+    return tuple(expect_list(content))
+
+
+def _read_set(kind: type[SetT], content: object) -> SetT:
+    items = expect_list(content)
+    value = kind(items)
+    if len(value) != len(items):
+        msg = "it has an item twice"
+        raise ValueError(msg)
+    return value
+
+
+def _read_dict(content: object) -> dict[Any, Any]:
+    items = [tuple(expect_list(item)) for item in expect_list(content)]
+    value = dict(items)
+    if len(value) != len(items):
+        msg = "it has a key twice"
+        raise ValueError(msg)
+    return value
+
+
+_TAGS: dict[str, Callable[[object], object]] = SCALAR_READERS | {
+    "$tuple": _read_tuple,
+    "$set": partial(_read_set, set),
+    "$frozenset": partial(_read_set, frozenset),
+    "$dict": _read_dict,
+}
+
+# Instances of classes that the annotation supplies ----------------------------------------------------------------
+
+
+def _find(content: object, classes: Classes, kind: str) -> tuple[type[Any], Any]:
+    name, rest = expect_list(content)
+    cls = classes.get(expect(str, name))
+    if cls is None:
+        known = ", ".join(sorted(classes)) or "none"
+        msg = (
+            f"A {kind} of the class {name[:100]!r} is stored, but the annotation names no such class (it names: "
+            f"{known}). Add the class to the annotation, or keep its former name."
+        )
+        raise DeserializationError(msg)
+    return cls, rest
+
+
+def _wrong_kind(cls: type[Any], kind: str) -> DeserializationError:
+    return DeserializationError(f"A {kind} named {cls.__name__!r} is stored, but {type_name(cls)} is none")
+
+
+def _read_enum(content: object, classes: Classes) -> Enum:
+    cls, name = _find(content, classes, "enum member")
+    if not issubclass(cls, Enum):
+        raise _wrong_kind(cls, "enum member")
+    member = cls.__members__.get(expect(str, name))
+    if member is None:
+        msg = f"{type_name(cls)} has no member {name[:100]!r} now; keep an alias for a member that was renamed"
+        raise DeserializationError(msg)
+    return member
+
+
+def _read_flag(content: object, classes: Classes) -> Enum:
+    cls, value = _find(content, classes, "flag")
+    if not issubclass(cls, Flag):
+        raise _wrong_kind(cls, "flag")
+    member: object = cls(expect(int, value))
+    if not isinstance(member, cls):
+        msg = f"{type_name(cls)} has no flags for {value} now"
+        raise DeserializationError(msg)
+    return member
+
+
+def _read_named_tuple(content: object, classes: Classes) -> tuple[Any, ...]:
+    cls, stored = _find(content, classes, "named tuple")
+    if not is_named_tuple(cls):
+        raise _wrong_kind(cls, "named tuple")
+    names: tuple[str, ...] = getattr(cls, "_fields", ())
+    defaults: dict[str, Any] = getattr(cls, "_field_defaults", {})
+    fields = defaults | expect_dict(stored)
+    _check_fields(cls, fields, names, [name for name in names if name not in fields])
+    make = cast("Any", tuple).__new__  # whatever the class's own takes
+    return cast("tuple[Any, ...]", make(cls, [fields[name] for name in names]))
+
+
+def _read_dataclass(content: object, classes: Classes) -> object:
+    cls, stored = _find(content, classes, "dataclass")
+    if not dataclasses.is_dataclass(cls):
+        raise _wrong_kind(cls, "dataclass")
+    fields = expect_dict(stored)
+    names = constructor_fields(cls)
+    needed = [
+        field.name
+        for field in dataclasses.fields(cls)
+        if field.init and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    ]
+    _check_fields(cls, fields, names, [name for name in needed if name not in fields])
+    return cls(**fields)
+
+
+def _check_fields(cls: type[Any], fields: dict[str, Any], names: tuple[str, ...], missing: list[str]) -> None:
+    strange = [name for name in fields if name not in names]
+    if strange:
+        msg = (
+            f"{type_name(cls)} has no field {strange[0]!r} now, but one is stored. Keep the field (with a default), or "
+            "convert what is stored before the class changes."
+        )
+        raise DeserializationError(msg)
+    if missing:
+        msg = f"{type_name(cls)} needs a field {missing[0]!r}, but none is stored. Give the field a default."
+        raise DeserializationError(msg)
+
+
+_CLASS_TAGS: dict[str, Callable[[object, Classes], object]] = {
+    "$enum": _read_enum,
+    "$flag": _read_flag,
+    "$namedtuple": _read_named_tuple,
+    "$dataclass": _read_dataclass,
+}
+
+_PLAIN = json.JSONDecoder(object_pairs_hook=partial(_read_object, NO_CLASSES), parse_constant=_refuse_constant)
+"""Made once for what needs no classes; it leaves the limit of digits to Python."""

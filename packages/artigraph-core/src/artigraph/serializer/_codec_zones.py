@@ -1,0 +1,61 @@
+"""Time zones, by the names that can be looked up again."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, time, timezone
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+__all__ = ["describe_zone", "load_zone"]
+
+_KEY = re.compile(r"[A-Za-z0-9_+-]{1,64}(?:/[A-Za-z0-9_+-]{1,64}){0,3}")
+"""What the keys of the time zone database look like; nothing else becomes part of a path."""
+
+
+def load_zone(key: str) -> ZoneInfo:
+    """Return a zone of the time zone database.
+
+    Raises:
+        ValueError: there is none of this key; the message completes a sentence that names the key.
+    """
+    if not _KEY.fullmatch(key):
+        msg = "is not a key of the time zone database"
+        raise ValueError(msg)
+    try:
+        return ZoneInfo(key)
+    except (LookupError, OSError, ValueError) as error:
+        msg = "is not in this machine's time zone database (pip install tzdata brings one)"
+        raise ValueError(msg) from error
+
+
+def describe_zone(value: datetime | time) -> dict[str, str]:
+    """Return what must be written beside the ISO 8601 text of an aware value so that its zone comes back.
+
+    Raises:
+        ValueError: the zone could not be made again; the message completes a sentence about the value.
+    """
+    zone = value.tzinfo
+    if type(zone) is timezone:
+        name = cast("Any", zone).__getinitargs__()[1:]
+        return {"name": name[0]} if name else {}
+    if type(zone) is not ZoneInfo:
+        msg = (
+            f"has a tzinfo of type {type(zone).__module__}.{type(zone).__qualname__}, which cannot be made again from "
+            "what is stored; use zoneinfo.ZoneInfo or datetime.timezone"
+        )
+        raise ValueError(msg)
+    if not isinstance(cast("object", zone.key), str):
+        msg = "has a ZoneInfo without a key, which cannot be looked up again; use ZoneInfo(key)"
+        raise ValueError(msg)  # noqa: TRY004 (a key that is missing, no wrong type)
+    try:
+        known = load_zone(zone.key)
+    except ValueError as error:
+        msg = f"has the time zone {zone.key!r}, which {error}"
+        raise ValueError(msg) from error
+    if known is not zone:  # it was read from a file, or with no_cache
+        again = value.replace(tzinfo=known)
+        if (again.utcoffset(), again.tzname()) != (value.utcoffset(), value.tzname()):
+            msg = f"has a ZoneInfo that says {zone.key!r} but differs from ZoneInfo({zone.key!r})"
+            raise ValueError(msg)
+    return {"zone": zone.key}

@@ -1,0 +1,56 @@
+"""The serializers of dates and times."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, time, timedelta
+from typing import Generic, TypeVar, cast
+
+from artigraph.errors import DeserializationError, SerializationError
+from artigraph.serializer.base import Serializer
+from artigraph.serializer.codec import decode, encode
+
+__all__ = ["DatetimeSerializer", "TimedeltaSerializer", "datetime_serializer", "timedelta_serializer"]
+
+T = TypeVar("T")
+
+
+class _PlainSerializer(Serializer[T], Generic[T]):
+    """Writes some of the plain values, in the words of all."""
+
+    def serialize(self, value: T) -> bytes:
+        if not isinstance(value, self.types):
+            msg = f"Serializer {self.name!r} takes no {type(value).__name__}; it takes {self._kinds()}"
+            raise SerializationError(msg)
+        return encode(value)
+
+    def deserialize(self, data: bytes) -> T:
+        value = decode(data)
+        if type(value) not in self.types:
+            msg = f"A {type(value).__name__} is stored where serializer {self.name!r} reads {self._kinds()}"
+            raise DeserializationError(msg)
+        return cast("T", value)
+
+    def _kinds(self) -> str:
+        return ", ".join(cls.__name__ for cls in self.types)
+
+
+class DatetimeSerializer(_PlainSerializer[date | datetime | time]):
+    """Writes dates and times: naive ones, and those whose zone is a `ZoneInfo` or a `timezone`; with their fold.
+
+    The wall time and the name of the zone are what is kept, so a value means what it meant also after its zone got new
+    rules. `pandas.Timestamp`, a subclass, is refused.
+    """
+
+    name = "datetime"
+    types = (datetime, date, time)
+
+
+class TimedeltaSerializer(_PlainSerializer[timedelta]):
+    """Writes durations, to the microsecond. `pandas.Timedelta`, a subclass, is refused."""
+
+    name = "timedelta"
+    types = (timedelta,)
+
+
+datetime_serializer: DatetimeSerializer = DatetimeSerializer().register()
+timedelta_serializer: TimedeltaSerializer = TimedeltaSerializer().register()

@@ -1,0 +1,49 @@
+"""The serializer of plain Python values."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import PurePosixPath, PureWindowsPath
+from types import NoneType
+from typing import Any
+from uuid import UUID
+
+from artigraph.serializer.base import Serializer
+from artigraph.serializer.codec import decode, encode
+
+__all__ = ["JsonSerializer", "json_serializer"]
+
+
+class JsonSerializer(Serializer[Any]):
+    """Writes plain values as JSON that says their exact types, as docs/design/encoding.md describes.
+
+    Subclasses of its types (`numpy.float64`, `OrderedDict`, an enum) are refused, for they would come back as their
+    base. Enums, named tuples and dataclasses are stored in fields whose annotation names them.
+    """
+
+    name = "json"
+    types = (
+        NoneType,
+        bool,
+        int,
+        float,
+        str,
+        UUID,
+        Decimal,
+        PurePosixPath,
+        PureWindowsPath,
+        tuple,
+        list,
+        set,
+        frozenset,
+        dict,
+    )
+
+    def serialize(self, value: Any) -> bytes:
+        return encode(value)
+
+    def deserialize(self, data: bytes) -> Any:
+        return decode(data)
+
+
+json_serializer: JsonSerializer = JsonSerializer().register()

@@ -1,0 +1,27 @@
+"""The serializer of bytes."""
+
+from __future__ import annotations
+
+from artigraph.errors import SerializationError
+from artigraph.serializer.base import Serializer
+
+__all__ = ["BytesSerializer", "bytes_serializer"]
+
+
+class BytesSerializer(Serializer[bytes]):
+    """Leaves bytes as they are. Within a list or another plain value they are base64, as JSON has no bytes."""
+
+    name = "bytes"
+    types = (bytes,)
+
+    def serialize(self, value: bytes) -> bytes:
+        if type(value) is not bytes:
+            msg = f"A {type(value).__qualname__} would come back as bytes; convert it with bytes(...)"
+            raise SerializationError(msg)
+        return value
+
+    def deserialize(self, data: bytes) -> bytes:
+        return bytes(data)
+
+
+bytes_serializer: BytesSerializer = BytesSerializer().register()
