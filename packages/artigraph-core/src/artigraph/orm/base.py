@@ -19,11 +19,11 @@ MYSQL_OPTIONS = {
 class Base(DeclarativeBase):
     """Artigraph's tables, under metadata of their own so that they never mix with an application's."""
 
+    # Primary keys have no name: MySQL and MariaDB would ignore it, and MariaDB logs that it does.
     metadata = MetaData(
         naming_convention={
             "ix": "ix_%(table_name)s_%(column_0_N_name)s",
             "uq": "uq_%(table_name)s_%(column_0_N_name)s",
             "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-            "pk": "pk_%(table_name)s",
         }
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import Column, PrimaryKeyConstraint, SmallInteger, String, Table
+from sqlalchemy import Column, SmallInteger, String, Table
 from sqlalchemy.orm import Mapped, mapped_column
 
 from artigraph.orm.base import MYSQL_OPTIONS, Base
@@ -34,8 +34,7 @@ class Store(Base):
 version_table = Table(
     "artigraph_version",
     Base.metadata,
-    Column("version_num", String(32), nullable=False),
-    PrimaryKeyConstraint("version_num", name="artigraph_version_pkc"),
+    Column("version_num", String(32), primary_key=True),
     **MYSQL_OPTIONS,
 )
 """Alembic's version table, under a name of its own (its default name is shared by every application on a database)."""

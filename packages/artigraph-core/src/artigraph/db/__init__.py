@@ -1,0 +1,38 @@
+"""Where data goes: engines, sessions, and the tables in them.
+
+For users: `set_engine`, `engine_context`, `get_engine`, `dispose_engines`, `session_context`, `current_session` and
+`create_tables`. The other names are how the library's own floors read and write; they may change with any release.
+"""
+
+from artigraph.db._bound import Database
+from artigraph.db._config import engine_context, get_engine, set_engine
+from artigraph.db._dialect import DialectName, insert_missing, recursive, share_lock, utc_now
+from artigraph.db._errors import ForeignKeyViolation, ReferenceInUse, ReferenceVanished, UniqueViolation
+from artigraph.db._session_context import current_session, session_context
+from artigraph.db._target import dispose_engines
+from artigraph.db._work import create_tables, current_database, in_session, read, write, write_apart
+
+__all__ = [
+    "Database",
+    "DialectName",
+    "ForeignKeyViolation",
+    "ReferenceInUse",
+    "ReferenceVanished",
+    "UniqueViolation",
+    "create_tables",
+    "current_database",
+    "current_session",
+    "dispose_engines",
+    "engine_context",
+    "get_engine",
+    "in_session",
+    "insert_missing",
+    "read",
+    "recursive",
+    "session_context",
+    "set_engine",
+    "share_lock",
+    "utc_now",
+    "write",
+    "write_apart",
+]

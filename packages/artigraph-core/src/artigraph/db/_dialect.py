@@ -1,0 +1,111 @@
+"""What the four databases spell differently, in the statements that the library builds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cache
+from typing import Any, Literal, TypeVar, cast
+
+from sqlalchemy import Dialect, Insert, Select, SQLColumnExpression, Table
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from artigraph.orm.types import UtcDateTime
+
+__all__ = ["RECURSION_LIMIT", "DialectName", "dialect_name", "insert_missing", "recursive", "share_lock", "utc_now"]
+
+DialectName = Literal["sqlite", "postgresql", "mysql", "mariadb"]
+"""A database, whatever its driver is and whatever its URL calls it."""
+
+RECURSION_LIMIT = 1_000_000
+"""Levels of a recursive query where MySQL and MariaDB would end at 1,000; deeper than any graph that a store holds."""
+
+SelectT = TypeVar("SelectT", bound=Select[Any])
+
+
+def dialect_name(dialect: Dialect) -> DialectName:
+    """Say which database a dialect talks to; it knows MariaDB behind a mysql URL once it has connected."""
+    if dialect.name in ("mysql", "mariadb"):
+        return "mariadb" if getattr(dialect, "is_mariadb", False) else "mysql"
+    return cast("DialectName", dialect.name)
+
+
+@cache
+def insert_missing(table: Table, dialect: DialectName) -> Insert:
+    """Return an INSERT that leaves alone, and does not fail for, rows that are there already under any unique key."""
+    if dialect == "postgresql":
+        return postgresql.insert(table).on_conflict_do_nothing()
+    if dialect == "sqlite":
+        return sqlite.insert(table).on_conflict_do_nothing()
+    # INSERT IGNORE would hide other errors too, and logs a warning for each row.
+    key = next(iter(table.primary_key))
+    return mysql.insert(table).on_duplicate_key_update({key.name: key})
+
+
+def share_lock(statement: SelectT, dialect: DialectName) -> SelectT:
+    """Make a SELECT see what is committed now and keep its rows from being deleted until the transaction ends.
+
+    SQLite needs nothing: a write transaction is alone there.
+    """
+    if dialect == "sqlite":
+        return statement
+    return statement.with_for_update(read=True, key_share=dialect == "postgresql")
+
+
+class _UtcNow(FunctionElement[datetime]):
+    type = UtcDateTime()
+    inherit_cache = True
+
+
+def utc_now() -> SQLColumnExpression[datetime]:
+    """Return the time by the database's clock, as a value of `UtcDateTime`; SQLite's clock ticks in milliseconds."""
+    return _UtcNow()
+
+
+@compiles(_UtcNow, "postgresql")
+def _postgresql_now(element: _UtcNow, compiler: SQLCompiler, **kw: Any) -> str:
+    # now() would be the start of the transaction.
+    return "clock_timestamp()"
+
+
+@compiles(_UtcNow, "mysql")
+@compiles(_UtcNow, "mariadb")
+def _mysql_now(element: _UtcNow, compiler: SQLCompiler, **kw: Any) -> str:
+    return "UTC_TIMESTAMP(6)"
+
+
+@compiles(_UtcNow, "sqlite")
+def _sqlite_now(element: _UtcNow, compiler: SQLCompiler, **kw: Any) -> str:
+    # The form in which SQLAlchemy keeps times in SQLite: text with six digits after the second.
+    return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
+
+
+class _DeepSelect(Select[Any]):
+    """A SELECT whose recursion MariaDB does not cut short."""
+
+    inherit_cache = True
+
+
+@compiles(_DeepSelect)
+def _deep_select(element: _DeepSelect, compiler: SQLCompiler, **kw: Any) -> str:
+    outermost = not compiler.stack
+    statement = compiler.visit_select(element, **kw)
+    return f"SET STATEMENT max_recursive_iterations={RECURSION_LIMIT} FOR {statement}" if outermost else statement
+
+
+def recursive(statement: SelectT, dialect: DialectName) -> SelectT:
+    """Lift the limit of 1,000 levels from a SELECT with a recursive CTE, for this statement alone.
+
+    MySQL stops there with an error; MariaDB returns what it has until then, as if it were all. Engines that Artigraph
+    makes have the limit lifted on connect; this holds on anybody's.
+    """
+    if dialect == "mysql":
+        return statement.prefix_with(f"/*+ SET_VAR(cte_max_recursion_depth={RECURSION_LIMIT}) */", dialect="mysql")
+    if dialect == "mariadb":
+        # What MariaDB wants stands before WITH, where SQLAlchemy has no place for words of one's own.
+        deep = statement.execution_options()
+        deep.__class__ = _DeepSelect
+        return deep
+    return statement

@@ -1,0 +1,264 @@
+"""What the databases' errors mean: the one place that knows their codes and their words."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, NamedTuple, cast
+
+import sqlalchemy.exc
+
+from artigraph.errors import (
+    ArtigraphError,
+    ConfigurationError,
+    DatabaseError,
+    DatabaseUnavailable,
+    LabelConflictError,
+    MissingTablesError,
+    RetryableError,
+    SessionStateError,
+)
+
+__all__ = [
+    "MISSING_TABLES_HINT",
+    "ConnectionLost",
+    "ForeignKeyViolation",
+    "ReferenceInUse",
+    "ReferenceVanished",
+    "UniqueViolation",
+    "translate",
+]
+
+MISSING_TABLES_HINT = (
+    "Make them with create_tables=True (set_engine(..., create_tables=True)), with "
+    "`await artigraph.migrations.upgrade(...)`, or on the command line with `python -m artigraph.migrations upgrade URL` "
+    "(pip install 'artigraph[migrations]')."
+)
+
+
+class UniqueViolation(DatabaseError):  # noqa: N818
+    """A row of the same key is there already; `constraint` names the key where the database does."""
+
+    def __init__(self, message: str, constraint: str | None) -> None:
+        super().__init__(message)
+        self.constraint = constraint
+
+
+class ForeignKeyViolation(DatabaseError):  # noqa: N818
+    """A reference between rows would not hold.
+
+    `reference` is the column that refers (`parent_id`, `blob_id`, `source_id`, `target_id`), or None on SQLite, which
+    does not say.
+    """
+
+    def __init__(self, message: str, reference: str | None) -> None:
+        super().__init__(message)
+        self.reference = reference
+
+
+class ReferenceVanished(ForeignKeyViolation):
+    """A row that another one was to refer to is not there, or not any more."""
+
+
+class ReferenceInUse(ForeignKeyViolation):
+    """A row that was to be deleted is referred to."""
+
+
+class ConnectionLost(DatabaseUnavailable):
+    """The connection broke after it had been made; a transaction that was not being committed can be tried again."""
+
+
+Kind = Literal["retry", "lost", "busy", "unique", "missing-row", "in-use", "no-table", "login", "full", "read-only"]
+
+_POSTGRESQL: dict[str, Kind] = {
+    "40001": "retry",  # serialization failure, at COMMIT too
+    "40P01": "retry",  # deadlock
+    "55P03": "retry",  # lock not available
+    "23505": "unique",
+    "42P01": "no-table",
+    "28000": "login",
+    "28P01": "login",
+    "3D000": "login",  # no such database
+    "53100": "full",
+    "25006": "read-only",
+    "53300": "busy",  # too many connections
+    "57P03": "busy",  # starting up, or shutting down
+    "57P01": "lost",
+    "57P02": "lost",
+    "57P05": "lost",
+}
+_MYSQL: dict[int, Kind] = {
+    1213: "retry",  # deadlock
+    1205: "retry",  # lock wait timeout
+    1020: "retry",  # record has changed since last read
+    1062: "unique",
+    1452: "missing-row",
+    1216: "missing-row",
+    1451: "in-use",
+    1217: "in-use",
+    1146: "no-table",
+    1044: "login",
+    1045: "login",
+    1698: "login",
+    1049: "login",  # no such database
+    1021: "full",
+    1114: "full",
+    1290: "read-only",
+    1792: "read-only",
+    1836: "read-only",
+    1040: "busy",  # too many connections
+    1203: "busy",
+    1053: "lost",  # shutting down
+    1077: "lost",
+    1079: "lost",
+    1153: "lost",  # a packet that the server refuses, and hangs up
+    1927: "lost",  # killed, on MariaDB
+    2006: "lost",
+    2013: "lost",
+    2014: "lost",
+    2055: "lost",
+    4031: "lost",  # idle for too long
+    2002: "busy",
+    2003: "busy",
+}
+_SQLITE: dict[int, Kind] = {
+    5: "retry",  # busy
+    6: "retry",  # locked
+    8: "read-only",
+    13: "full",
+    787: "missing-row",  # these three are extended codes
+    1555: "unique",
+    2067: "unique",
+}
+_LABEL_KEY = "uq_artigraph_node_parent_id_label"
+_LABEL_COLUMNS = "artigraph_node.parent_id, artigraph_node.label"
+_REFERENCES = ("parent_id", "blob_id", "source_id", "target_id")
+
+_KEY_OF_DUPLICATE = re.compile(r"for key '(?:[^']*\.)?([^'.]+)'\s*$")
+_FOREIGN_KEY = re.compile(r"CONSTRAINT `([^`]+)` FOREIGN KEY")
+
+
+class _Facts(NamedTuple):
+    kind: Kind | None
+    message: str
+    constraint: str | None = None
+
+
+def translate(error: BaseException) -> ArtigraphError | None:
+    """Return the error of ours for one that a database call raised, or None if a database did not raise it.
+
+    The caller raises it from the original. Of the original it takes the database's own words alone, never the
+    statement or its parameters.
+    """
+    if isinstance(error, ArtigraphError):
+        return error
+    if isinstance(error, sqlalchemy.exc.TimeoutError):
+        return DatabaseUnavailable(
+            "No connection became free in time: every one of the pool is in use. Close sessions sooner, or give the "
+            "engine a larger pool."
+        )
+    if isinstance(error, sqlalchemy.exc.DBAPIError):
+        facts = _facts(error.orig)
+        if facts.kind == "missing-row" and (error.statement or "").startswith("DELETE"):
+            facts = facts._replace(kind="in-use")  # SQLite has one error for both
+        if error.connection_invalidated and facts.kind in (None, "busy"):
+            facts = facts._replace(kind="lost")
+        return _typed(facts)
+    if isinstance(
+        error,
+        (
+            sqlalchemy.exc.PendingRollbackError,
+            sqlalchemy.exc.ResourceClosedError,
+            sqlalchemy.exc.InvalidRequestError,
+        ),
+    ):
+        return SessionStateError(f"The session or its connection cannot be used any more: {error}")
+    if isinstance(error, sqlalchemy.exc.SQLAlchemyError):
+        return DatabaseError(f"The database layer refused: {error}")
+    if isinstance(error, (OSError, EOFError)):  # drivers let these through, mostly while they connect
+        return DatabaseUnavailable(
+            f"The database cannot be reached: {error or type(error).__name__}. Is its server running, and are host and "
+            "port those of the URL?"
+        )
+    if _is_driver_error(error):
+        return _typed(_facts(error))
+    return None
+
+
+def _is_driver_error(error: BaseException) -> bool:
+    root = type(error).__module__.partition(".")[0]
+    return root in ("sqlite3", "aiosqlite", "asyncpg", "asyncmy", "pymysql", "aiomysql", "psycopg")
+
+
+def _facts(error: BaseException | None) -> _Facts:
+    """Read a driver's error; what tells the databases apart is which of their codes it has."""
+    message = str(error)
+    code: object = error.args[0] if error is not None and error.args else None
+    if isinstance(code, int) and not isinstance(error, OSError):
+        message = str(cast("object", error.args[1])) if error is not None and len(error.args) > 1 else message
+        found = _KEY_OF_DUPLICATE.search(message) if code == 1062 else _FOREIGN_KEY.search(message)  # noqa: PLR2004
+        return _Facts(_MYSQL.get(code), message, found.group(1) if found else None)
+    sqlite_code = getattr(error, "sqlite_errorcode", None)
+    if isinstance(sqlite_code, int):
+        kind = _SQLITE.get(sqlite_code) or _SQLITE.get(sqlite_code & 0xFF)
+        if kind is None and message.startswith("no such table: "):
+            kind = "no-table"
+        constraint = _LABEL_KEY if kind == "unique" and message.endswith(_LABEL_COLUMNS) else None
+        return _Facts(kind, message, constraint)
+    sqlstate = getattr(error, "sqlstate", None)
+    if isinstance(sqlstate, str):
+        # SQLAlchemy's stand-in for asyncpg's errors keeps asyncpg's own as the cause.
+        constraint = getattr(error.__cause__, "constraint_name", None) if error else None
+        constraint = constraint or getattr(getattr(error, "diag", None), "constraint_name", None)
+        kind = _POSTGRESQL.get(sqlstate)
+        if sqlstate in ("23503", "23001"):
+            kind = "in-use" if "update or delete on table" in message else "missing-row"
+        elif kind is None and sqlstate.startswith("08"):
+            kind = "lost"
+        return _Facts(kind, _first_line(message), constraint)
+    return _Facts(None, message)
+
+
+def _first_line(message: str) -> str:
+    # asyncpg's errors put "<class 'asyncpg...'>: " before their words.
+    return re.sub(r"^<class '[^']*'>: ", "", message).partition("\n")[0]
+
+
+def _typed(facts: _Facts) -> ArtigraphError:  # noqa: PLR0911 (a table of answers)
+    said = facts.message
+    match facts.kind:
+        case "retry":
+            return RetryableError(
+                f"The database gave way to another transaction ({said}). Try the whole transaction again."
+            )
+        case "lost":
+            return ConnectionLost(f"The connection to the database broke: {said}")
+        case "busy":
+            return DatabaseUnavailable(f"The database takes no connection now: {said}")
+        case "unique" if facts.constraint == _LABEL_KEY:
+            return LabelConflictError(
+                "Another node under the same parent has this label already. Choose another label, or another parent."
+            )
+        case "unique":
+            return UniqueViolation(f"A row of the same key exists already: {said}", facts.constraint)
+        case "missing-row":
+            return ReferenceVanished(f"A row to refer to is not there: {said}", _reference(facts))
+        case "in-use":
+            return ReferenceInUse(f"A row that is referred to cannot be deleted: {said}", _reference(facts))
+        case "no-table":
+            return MissingTablesError(f"The database lacks tables of Artigraph ({said}). {MISSING_TABLES_HINT}")
+        case "login":
+            return ConfigurationError(
+                f"The database refuses the user, the password or the name of the database: {said}. Correct the URL."
+            )
+        case "full":
+            return DatabaseError(
+                f"The database has no space left: {said}. Nothing was written; make room and try again."
+            )
+        case "read-only":
+            return DatabaseError(f"The database is read-only here: {said}. Nothing was written.")
+        case None:
+            return DatabaseError(f"The database refused: {said}")
+
+
+def _reference(facts: _Facts) -> str | None:
+    return next((name for name in _REFERENCES if (facts.constraint or "").endswith(f"_{name}")), None)

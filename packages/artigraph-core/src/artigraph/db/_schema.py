@@ -1,0 +1,156 @@
+"""Making the tables, and telling databases without them, with older or with newer ones apart."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from uuid import UUID
+
+from sqlalchemy import Connection, func, insert, inspect, literal, select, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from artigraph.db._bound import Bound, Database
+from artigraph.db._dialect import dialect_name, utc_now
+from artigraph.db._errors import MISSING_TABLES_HINT
+from artigraph.db._sqlite import check_commits
+from artigraph.db._transaction import read_on, write_on
+from artigraph.errors import MissingTablesError, RetryableError, SchemaVersionError
+from artigraph.ids import new_id
+from artigraph.orm import SCHEMA_VERSION, Base, Node, Store, version_table
+
+__all__ = ["create", "identify", "make_store_row", "prepare", "schema_lock"]
+
+_PATIENCE = 60
+"""Seconds for which MySQL and MariaDB wait while another process makes the tables."""
+_LOCK = 0x61727469_67726170
+"""PostgreSQL's advisory locks are numbers: `artigrap`."""
+
+
+async def prepare(bound: Bound) -> Database:
+    """Find out what database this is, making its tables if that was asked for; once for an engine.
+
+    Raises:
+        MissingTablesError: it has no tables of ours.
+        SchemaVersionError: its tables are those of an older or a newer release.
+    """
+    known = bound.known
+    async with known.check:
+        if known.database is None:
+            if bound.sqlite and not bound.ours:
+                await read_on(bound, lambda connection: connection.run_sync(check_commits))
+            try:
+                store_id = await read_on(bound, identify)
+            except MissingTablesError:
+                if not bound.create_tables:
+                    raise
+                await create(bound)
+                store_id = await read_on(bound, identify)
+            known.database = Database(dialect_name(bound.engine.dialect), store_id, bound.folder)
+    return known.database
+
+
+async def identify(connection: AsyncConnection) -> UUID:
+    """Return the database's identity, having checked that its tables are those of this release."""
+    await connection.run_sync(_check_version)
+    store_id = (await connection.execute(select(Store.store_id))).scalar()
+    if store_id is None:
+        msg = f"The database's tables were not made to their end. {MISSING_TABLES_HINT}"
+        raise MissingTablesError(msg)
+    return store_id
+
+
+def _check_version(connection: Connection) -> None:
+    found = _version(connection)
+    if found is None:
+        _refuse_ancient_tables(connection)
+        msg = f"The database has no Artigraph tables. {MISSING_TABLES_HINT}"
+        raise MissingTablesError(msg)
+    if found < SCHEMA_VERSION:
+        msg = (
+            f"The database's tables are of version {found}, this release works with {SCHEMA_VERSION}. Make a backup and "
+            "migrate them: `await artigraph.migrations.upgrade(...)`, or `python -m artigraph.migrations upgrade URL`."
+        )
+        raise SchemaVersionError(msg)
+    if found > SCHEMA_VERSION:
+        msg = (
+            f"The database's tables are of version {found}, newer than the {SCHEMA_VERSION} of this release; nothing is "
+            "written to them. Upgrade Artigraph: pip install --upgrade artigraph."
+        )
+        raise SchemaVersionError(msg)
+
+
+def _version(connection: Connection) -> str | None:
+    """Return the mark of the tables' version, or None where there is none."""
+    if not inspect(connection).has_table(version_table.name):
+        return None
+    return connection.execute(select(func.max(version_table.c.version_num))).scalar()
+
+
+def _refuse_ancient_tables(connection: Connection) -> None:
+    inspector = inspect(connection)
+    if inspector.has_table(Node.__tablename__):
+        columns = {column["name"] for column in inspector.get_columns(Node.__tablename__)}
+        if "tree_root_id" not in columns:
+            msg = (
+                "The database holds tables of an Artigraph before 1.0, which are not read by this release. Use another "
+                "database, or another schema of it; the old tables are left alone."
+            )
+            raise SchemaVersionError(msg)
+
+
+async def create(bound: Bound) -> None:
+    """Make the tables that are missing, mark their version and give the database its identity.
+
+    Any number of processes may do so at once.
+    """
+
+    async def work(connection: AsyncConnection) -> None:
+        async with schema_lock(connection):
+            await connection.run_sync(_create)
+
+    async def again(connection: AsyncConnection) -> bool:
+        return False  # doing it twice does no harm
+
+    await write_on(bound, work, committed=again)
+
+
+def _create(connection: Connection) -> None:
+    if _version(connection) is None:
+        _refuse_ancient_tables(connection)
+        Base.metadata.create_all(connection)
+        make_store_row(connection)
+        connection.execute(insert(version_table).values(version_num=SCHEMA_VERSION))
+    if connection.dialect.name in ("mysql", "mariadb"):
+        connection.commit()  # before the lock goes, which ends by itself and not with the transaction
+
+
+def make_store_row(connection: Connection) -> None:
+    """Give the database its identity, if it has none."""
+    if connection.execute(select(Store.id)).first() is None:
+        row = select(literal(1), literal(new_id(), Store.store_id.type), utc_now())
+        connection.execute(insert(Store).from_select(["id", "store_id", "created_at"], row))
+
+
+@asynccontextmanager
+async def schema_lock(connection: AsyncConnection) -> AsyncIterator[None]:
+    """Keep others from making or migrating the tables of this database until the transaction ends.
+
+    On MySQL and MariaDB, where each change of a table commits, it is until the end of the block. A write transaction on
+    SQLite is alone anyway.
+    """
+    if connection.dialect.name == "postgresql":
+        await connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+        yield
+        return
+    if connection.dialect.name not in ("mysql", "mariadb"):
+        yield
+        return
+    name = func.concat(text("'artigraph.'"), func.left(func.sha2(func.database(), text("256")), text("40")))
+    if (await connection.execute(select(func.get_lock(name, _PATIENCE)))).scalar() != 1:
+        msg = f"Another process has been making or migrating the tables for {_PATIENCE} seconds; try again later"
+        raise RetryableError(msg)
+    try:
+        yield
+    finally:
+        if not connection.invalidated:
+            await connection.execute(select(func.release_lock(name)))

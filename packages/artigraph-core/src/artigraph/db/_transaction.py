@@ -1,0 +1,168 @@
+"""Reading and writing on one engine: what is tried again, what is shielded, what is begun."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
+from typing import NoReturn, TypeVar
+
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from artigraph.db._bound import Bound
+from artigraph.db._errors import ConnectionLost, UniqueViolation, translate
+from artigraph.db._shield import shielded
+from artigraph.db._sqlite import lent
+from artigraph.errors import DatabaseUnavailable, LabelConflictError, RetryableError
+
+__all__ = ["ATTEMPTS", "Committed", "Work", "open_transaction", "raise_typed", "read_on", "write_on", "writing"]
+
+T = TypeVar("T")
+Work = Callable[[AsyncConnection], Awaitable[T]]
+"""What is to be done on a connection: database calls and nothing else, as it may be done more than once."""
+Committed = Callable[[AsyncConnection], Awaitable[bool]]
+"""Says, on a fresh connection, whether a transaction whose COMMIT was not answered took effect."""
+
+_PING = select(1)
+
+ATTEMPTS = 15
+"""How often a transaction is tried at most; under a hostile load, seven were the most that were needed."""
+_LOST_ATTEMPTS = 4
+"""How often it is tried if the connection breaks each time."""
+_PATIENCE = 30.0
+"""Seconds after which no further attempt is begun."""
+
+
+class _CommitUnanswered(ConnectionLost):
+    """The connection broke while COMMIT was in flight."""
+
+
+def raise_typed(error: Exception) -> NoReturn:
+    """Raise the error of ours for a database's, and any other one as it is."""
+    typed = translate(error)
+    if typed is None or typed is error:
+        raise error
+    raise typed from error
+
+
+async def read_on(bound: Bound, work: Work[T]) -> T:
+    """Do work that only reads, on a connection of its own."""
+    if bound.shared:
+        # Cut off in the middle of a statement the one connection, and the database with it, would be given up.
+        async with bound.known.turn:
+            return await shielded(_read(bound, work))
+    return await _read(bound, work)
+
+
+async def _read(bound: Bound, work: Work[T]) -> T:
+    retries = _Retries()
+    while True:
+        try:
+            async with bound.reader.connect() as connection:
+                return await work(connection)
+        except Exception as error:  # noqa: BLE001 (raised again, typed)
+            await retries.after(error)
+
+
+async def write_on(bound: Bound, work: Work[T], *, committed: Committed | None = None) -> T:
+    """Do work in a write transaction of its own and commit it.
+
+    One attempt is shielded from cancellation as a whole; between attempts a cancellation goes through.
+    """
+    retries = _Retries()
+    unanswered = False
+    while True:
+        try:
+            async with _turn(bound):
+                return await shielded(_attempt(bound, work, committed))
+        except _CommitUnanswered as error:
+            if committed is None:
+                raise
+            unanswered = True
+            await retries.after(error)
+        except (UniqueViolation, LabelConflictError):
+            # The COMMIT that seemed lost may have been on its way still: it is our own rows that stand there.
+            if unanswered and committed is not None and await read_on(bound, committed):
+                msg = "The connection broke during COMMIT; the transaction took effect, but what it returned is lost"
+                raise DatabaseUnavailable(msg) from None
+            raise
+        except Exception as error:  # noqa: BLE001 (raised again, typed)
+            await retries.after(error)
+
+
+def _turn(bound: Bound) -> AbstractAsyncContextManager[object]:
+    # SQLite has one writer at a time. Waiting for one's turn here is fair and free; waiting in SQLite is polling.
+    return bound.known.turn if bound.sqlite else nullcontext()
+
+
+async def _attempt(bound: Bound, work: Work[T], committed: Committed | None) -> T:
+    async with writing(bound) as connection:
+        result = await work(connection)
+        try:
+            await connection.commit()
+        except Exception as error:
+            typed = translate(error)
+            if not isinstance(typed, DatabaseUnavailable):
+                raise
+            lost = _CommitUnanswered(f"The connection broke during COMMIT, which may have taken effect: {typed}")
+            if committed is None:
+                raise lost from error
+            unanswered, cause = lost, error
+        else:
+            return result
+    if await _read(bound, committed):
+        return result
+    raise unanswered from cause
+
+
+@asynccontextmanager
+async def writing(bound: Bound) -> AsyncIterator[AsyncConnection]:
+    """Lend a connection in a write transaction; what the borrower does not commit is rolled back."""
+    if bound.sqlite and not bound.ours:
+        async with bound.engine.connect() as connection, lent(connection):
+            yield connection
+    else:
+        async with bound.writer.connect() as connection:
+            yield connection
+
+
+async def open_transaction(bound: Bound, stack: AsyncExitStack) -> AsyncConnection:
+    """Open a connection in a write transaction that lasts until the stack is closed."""
+    retries = _Retries()
+    while True:
+        try:
+            connection = await stack.enter_async_context(writing(bound))
+            await connection.execute(_PING)  # begins, and shows a broken connection while it can be replaced
+        except Exception as error:  # noqa: BLE001 (raised again, typed)
+            await stack.aclose()
+            await retries.after(error)
+        else:
+            return connection
+
+
+class _Retries:
+    """Decides after an error whether to try again, and waits before."""
+
+    def __init__(self) -> None:
+        self._conflicts = 0
+        self._breaks = 0
+        self._end = asyncio.get_running_loop().time() + _PATIENCE
+
+    async def after(self, error: Exception) -> None:
+        """Return when it is time for the next attempt, or raise the error, typed."""
+        typed = translate(error)
+        if isinstance(typed, RetryableError):
+            self._conflicts += 1
+            tries, limit = self._conflicts, ATTEMPTS
+        elif isinstance(typed, ConnectionLost) or (isinstance(typed, DatabaseUnavailable) and self._breaks):
+            # A connection that cannot even be made is worth waiting for only where there was one before.
+            self._breaks += 1
+            tries, limit = self._breaks, _LOST_ATTEMPTS
+        else:
+            raise_typed(error)
+        if tries >= limit or asyncio.get_running_loop().time() > self._end:
+            raise_typed(error)
+        if tries > 1 or self._conflicts:
+            await asyncio.sleep(random.uniform(0, min(0.5, 0.005 * 2**tries)))  # noqa: S311 (jitter)
