@@ -33,8 +33,10 @@ class Environment:
         run("uv", "pip", "uninstall", "--quiet", "--python", self.python, *names)
 
     def run(self, code: str) -> str:
-        """Run a program in an empty folder, warnings being errors; return what it prints."""
-        return run(self.python, "-W", "error", "-c", code, cwd=self.folder)
+        """Run a program outside the checkout, warnings being errors; return what it prints."""
+        program = self.folder / "program.py"
+        program.write_text(code, "utf-8")
+        return run(self.python, "-W", "error", program, cwd=self.folder)
 
     def distributions(self) -> set[str]:
         lines = run("uv", "pip", "list", "--quiet", "--python", self.python, "--format", "freeze").splitlines()
