@@ -1,4 +1,4 @@
-"""An engine as the library uses it: how to open a connection to read, one to write, and what is known of its database."""
+"""An engine as the library uses it: how to read, how to write, and what is known of its database."""
 
 from __future__ import annotations
 

@@ -65,19 +65,19 @@ def utc_now() -> SQLColumnExpression[datetime]:
 
 
 @compiles(_UtcNow, "postgresql")
-def _postgresql_now(element: _UtcNow, compiler: SQLCompiler, **kw: Any) -> str:
+def _postgresql_now(_element: _UtcNow, _compiler: SQLCompiler, **_kw: Any) -> str:
     # now() would be the start of the transaction.
     return "clock_timestamp()"
 
 
 @compiles(_UtcNow, "mysql")
 @compiles(_UtcNow, "mariadb")
-def _mysql_now(element: _UtcNow, compiler: SQLCompiler, **kw: Any) -> str:
+def _mysql_now(_element: _UtcNow, _compiler: SQLCompiler, **_kw: Any) -> str:
     return "UTC_TIMESTAMP(6)"
 
 
 @compiles(_UtcNow, "sqlite")
-def _sqlite_now(element: _UtcNow, compiler: SQLCompiler, **kw: Any) -> str:
+def _sqlite_now(_element: _UtcNow, _compiler: SQLCompiler, **_kw: Any) -> str:
     # The form in which SQLAlchemy keeps times in SQLite: text with six digits after the second.
     return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
 
@@ -91,7 +91,7 @@ class _DeepSelect(Select[Any]):
 @compiles(_DeepSelect)
 def _deep_select(element: _DeepSelect, compiler: SQLCompiler, **kw: Any) -> str:
     outermost = not compiler.stack
-    statement = compiler.visit_select(element, **kw)
+    statement = str(cast("Any", compiler).visit_select(element, **kw))
     return f"SET STATEMENT max_recursive_iterations={RECURSION_LIMIT} FOR {statement}" if outermost else statement
 
 
@@ -105,7 +105,7 @@ def recursive(statement: SelectT, dialect: DialectName) -> SelectT:
         return statement.prefix_with(f"/*+ SET_VAR(cte_max_recursion_depth={RECURSION_LIMIT}) */", dialect="mysql")
     if dialect == "mariadb":
         # What MariaDB wants stands before WITH, where SQLAlchemy has no place for words of one's own.
-        deep = statement.execution_options()
+        deep: Any = statement.execution_options()
         deep.__class__ = _DeepSelect
-        return deep
+        return cast("SelectT", deep)
     return statement

@@ -61,7 +61,7 @@ def _sqlite(url: URL, synchronous: Synchronous) -> AsyncEngine:
         options |= {"pool_size": 1, "max_overflow": 0}
     engine = create_async_engine(url, hide_parameters=True, **options)
 
-    def tune(connection: Any, record: object) -> None:
+    def tune(connection: Any, _record: object) -> None:
         connection.isolation_level = None  # the driver begins nothing by itself
         cursor = connection.cursor()
         for pragma in ("foreign_keys=ON", "journal_mode=WAL", f"synchronous={synchronous}"):
@@ -81,7 +81,7 @@ def _begin_sqlite(connection: Connection) -> None:
         connection.exec_driver_sql("BEGIN")
 
 
-def _tune_mysql(connection: Any, record: object) -> None:
+def _tune_mysql(connection: Any, _record: object) -> None:
     cursor = connection.cursor()
     cursor.execute("SELECT VERSION()")
     mariadb = "mariadb" in str(cursor.fetchone()[0]).lower()
@@ -93,7 +93,7 @@ def _tune_mysql(connection: Any, record: object) -> None:
     cursor.close()
 
 
-def _note_return(connection: Any, record: Any) -> None:
+def _note_return(_connection: Any, record: Any) -> None:
     record.info["artigraph_returned"] = time.monotonic()
 
 
@@ -101,7 +101,7 @@ def _ping_idle(engine: AsyncEngine) -> Any:
     """Return a listener that replaces a connection which a server or a firewall dropped while nobody used it."""
     dialect = engine.dialect
 
-    def ping(connection: Any, record: Any, proxy: object) -> None:
+    def ping(connection: Any, record: Any, _proxy: object) -> None:
         returned = record.info.get("artigraph_returned")
         if returned is None or time.monotonic() - returned < _IDLE:
             return

@@ -30,8 +30,8 @@ __all__ = [
 
 MISSING_TABLES_HINT = (
     "Make them with create_tables=True (set_engine(..., create_tables=True)), with "
-    "`await artigraph.migrations.upgrade(...)`, or on the command line with `python -m artigraph.migrations upgrade URL` "
-    "(pip install 'artigraph[migrations]')."
+    "`await artigraph.migrations.upgrade(...)`, or on the command line with "
+    "`python -m artigraph.migrations upgrade URL` (pip install 'artigraph[migrations]')."
 )
 
 
@@ -151,37 +151,32 @@ def translate(error: BaseException) -> ArtigraphError | None:
     """
     if isinstance(error, ArtigraphError):
         return error
-    if isinstance(error, sqlalchemy.exc.TimeoutError):
-        return DatabaseUnavailable(
-            "No connection became free in time: every one of the pool is in use. Close sessions sooner, or give the "
-            "engine a larger pool."
-        )
     if isinstance(error, sqlalchemy.exc.DBAPIError):
         facts = _facts(error.orig)
-        if facts.kind == "missing-row" and (error.statement or "").startswith("DELETE"):
-            facts = facts._replace(kind="in-use")  # SQLite has one error for both
         if error.connection_invalidated and facts.kind in (None, "busy"):
             facts = facts._replace(kind="lost")
+        if facts.kind == "missing-row" and (error.statement or "").startswith("DELETE"):
+            facts = facts._replace(kind="in-use")  # SQLite has one error for both
         return _typed(facts)
-    if isinstance(
-        error,
-        (
-            sqlalchemy.exc.PendingRollbackError,
-            sqlalchemy.exc.ResourceClosedError,
-            sqlalchemy.exc.InvalidRequestError,
-        ),
-    ):
-        return SessionStateError(f"The session or its connection cannot be used any more: {error}")
     if isinstance(error, sqlalchemy.exc.SQLAlchemyError):
-        return DatabaseError(f"The database layer refused: {error}")
+        return _of_sqlalchemy(error)
     if isinstance(error, (OSError, EOFError)):  # drivers let these through, mostly while they connect
         return DatabaseUnavailable(
-            f"The database cannot be reached: {error or type(error).__name__}. Is its server running, and are host and "
+            f"The database cannot be reached: {str(error) or type(error).__name__}. Is its server running, and are host and "
             "port those of the URL?"
         )
-    if _is_driver_error(error):
-        return _typed(_facts(error))
-    return None
+    return _typed(_facts(error)) if _is_driver_error(error) else None
+
+
+def _of_sqlalchemy(error: sqlalchemy.exc.SQLAlchemyError) -> ArtigraphError:
+    if isinstance(error, sqlalchemy.exc.TimeoutError):
+        return DatabaseUnavailable(
+            "No connection became free in time: all of the pool are in use. Close sessions sooner, or give the engine "
+            "a larger pool."
+        )
+    if isinstance(error, sqlalchemy.exc.InvalidRequestError):
+        return SessionStateError(f"The session or its connection cannot be used any more: {error}")
+    return DatabaseError(f"The database layer refused: {error}")
 
 
 def _is_driver_error(error: BaseException) -> bool:
@@ -190,74 +185,73 @@ def _is_driver_error(error: BaseException) -> bool:
 
 
 def _facts(error: BaseException | None) -> _Facts:
-    """Read a driver's error; what tells the databases apart is which of their codes it has."""
-    message = str(error)
+    """Read a driver's error; which of the databases it is from shows in the codes it has."""
     code: object = error.args[0] if error is not None and error.args else None
     if isinstance(code, int) and not isinstance(error, OSError):
-        message = str(cast("object", error.args[1])) if error is not None and len(error.args) > 1 else message
-        found = _KEY_OF_DUPLICATE.search(message) if code == 1062 else _FOREIGN_KEY.search(message)  # noqa: PLR2004
-        return _Facts(_MYSQL.get(code), message, found.group(1) if found else None)
+        return _mysql_facts(code, str(cast("object", error.args[-1])) if error is not None else "")
     sqlite_code = getattr(error, "sqlite_errorcode", None)
     if isinstance(sqlite_code, int):
-        kind = _SQLITE.get(sqlite_code) or _SQLITE.get(sqlite_code & 0xFF)
-        if kind is None and message.startswith("no such table: "):
-            kind = "no-table"
-        constraint = _LABEL_KEY if kind == "unique" and message.endswith(_LABEL_COLUMNS) else None
-        return _Facts(kind, message, constraint)
+        return _sqlite_facts(sqlite_code, str(error))
     sqlstate = getattr(error, "sqlstate", None)
     if isinstance(sqlstate, str):
-        # SQLAlchemy's stand-in for asyncpg's errors keeps asyncpg's own as the cause.
-        constraint = getattr(error.__cause__, "constraint_name", None) if error else None
-        constraint = constraint or getattr(getattr(error, "diag", None), "constraint_name", None)
-        kind = _POSTGRESQL.get(sqlstate)
-        if sqlstate in ("23503", "23001"):
-            kind = "in-use" if "update or delete on table" in message else "missing-row"
-        elif kind is None and sqlstate.startswith("08"):
-            kind = "lost"
-        return _Facts(kind, _first_line(message), constraint)
-    return _Facts(None, message)
+        return _postgresql_facts(sqlstate, error)
+    return _Facts(None, str(error))
 
 
-def _first_line(message: str) -> str:
-    # asyncpg's errors put "<class 'asyncpg...'>: " before their words.
-    return re.sub(r"^<class '[^']*'>: ", "", message).partition("\n")[0]
+def _mysql_facts(code: int, message: str) -> _Facts:
+    kind = _MYSQL.get(code)
+    found = _KEY_OF_DUPLICATE.search(message) if kind == "unique" else _FOREIGN_KEY.search(message)
+    return _Facts(kind, message, found.group(1) if found else None)
 
 
-def _typed(facts: _Facts) -> ArtigraphError:  # noqa: PLR0911 (a table of answers)
+def _sqlite_facts(code: int, message: str) -> _Facts:
+    kind = _SQLITE.get(code) or _SQLITE.get(code & 0xFF)
+    if kind is None and message.startswith("no such table: "):
+        kind = "no-table"
+    return _Facts(kind, message, _LABEL_KEY if kind == "unique" and message.endswith(_LABEL_COLUMNS) else None)
+
+
+def _postgresql_facts(sqlstate: str, error: BaseException | None) -> _Facts:
+    # SQLAlchemy's stand-in for asyncpg's errors has "<class 'asyncpg...'>: " before the words, and asyncpg's own error
+    # as its cause; psycopg keeps the constraint's name in `diag`.
+    message = re.sub(r"^<class '[^']*'>: ", "", str(error)).partition("\n")[0]
+    source = getattr(error, "diag", None) or getattr(error, "__cause__", None)
+    kind = _POSTGRESQL.get(sqlstate)
+    if sqlstate in ("23503", "23001"):
+        kind = "in-use" if "update or delete on table" in message else "missing-row"
+    elif kind is None and sqlstate.startswith("08"):
+        kind = "lost"
+    return _Facts(kind, message, getattr(source, "constraint_name", None))
+
+
+_ANSWERS: dict[Kind | None, tuple[type[ArtigraphError], str]] = {
+    "retry": (RetryableError, "The database gave way to another transaction ({}). Try the whole transaction again."),
+    "lost": (ConnectionLost, "The connection to the database broke: {}"),
+    "busy": (DatabaseUnavailable, "The database takes no connection now: {}"),
+    "no-table": (MissingTablesError, f"The database lacks tables of Artigraph ({{}}). {MISSING_TABLES_HINT}"),
+    "login": (
+        ConfigurationError,
+        "The database refuses the user, the password or the name of the database: {}. Correct the URL.",
+    ),
+    "full": (DatabaseError, "The database has no space left: {}. Nothing was written; make room and try again."),
+    "read-only": (DatabaseError, "The database is read-only here: {}. Nothing was written."),
+    None: (DatabaseError, "The database refused: {}"),
+}
+
+
+def _typed(facts: _Facts) -> ArtigraphError:
     said = facts.message
-    match facts.kind:
-        case "retry":
-            return RetryableError(
-                f"The database gave way to another transaction ({said}). Try the whole transaction again."
-            )
-        case "lost":
-            return ConnectionLost(f"The connection to the database broke: {said}")
-        case "busy":
-            return DatabaseUnavailable(f"The database takes no connection now: {said}")
-        case "unique" if facts.constraint == _LABEL_KEY:
-            return LabelConflictError(
-                "Another node under the same parent has this label already. Choose another label, or another parent."
-            )
-        case "unique":
-            return UniqueViolation(f"A row of the same key exists already: {said}", facts.constraint)
-        case "missing-row":
-            return ReferenceVanished(f"A row to refer to is not there: {said}", _reference(facts))
-        case "in-use":
-            return ReferenceInUse(f"A row that is referred to cannot be deleted: {said}", _reference(facts))
-        case "no-table":
-            return MissingTablesError(f"The database lacks tables of Artigraph ({said}). {MISSING_TABLES_HINT}")
-        case "login":
-            return ConfigurationError(
-                f"The database refuses the user, the password or the name of the database: {said}. Correct the URL."
-            )
-        case "full":
-            return DatabaseError(
-                f"The database has no space left: {said}. Nothing was written; make room and try again."
-            )
-        case "read-only":
-            return DatabaseError(f"The database is read-only here: {said}. Nothing was written.")
-        case None:
-            return DatabaseError(f"The database refused: {said}")
+    if facts.kind == "unique":
+        if facts.constraint == _LABEL_KEY:
+            msg = "Another node under the same parent has this label already. Choose another label, or another parent."
+            return LabelConflictError(msg)
+        return UniqueViolation(f"A row of the same key exists already: {said}", facts.constraint)
+    if facts.kind == "missing-row":
+        return ReferenceVanished(f"A row to refer to is not there: {said}", _reference(facts))
+    if facts.kind == "in-use":
+        return ReferenceInUse(f"A row that is referred to cannot be deleted: {said}", _reference(facts))
+    kind, words = _ANSWERS[facts.kind]
+    return kind(words.format(said))
 
 
 def _reference(facts: _Facts) -> str | None:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
-from sqlalchemy import Connection, func, insert, inspect, literal, select, text
+from sqlalchemy import Connection, func, insert, inspect, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db._bound import Bound, Database
@@ -18,7 +18,7 @@ from artigraph.errors import MissingTablesError, RetryableError, SchemaVersionEr
 from artigraph.ids import new_id
 from artigraph.orm import SCHEMA_VERSION, Base, Node, Store, version_table
 
-__all__ = ["create", "identify", "make_store_row", "prepare", "schema_lock"]
+__all__ = ["create", "identify", "prepare", "schema_lock", "version_of"]
 
 _PATIENCE = 60
 """Seconds for which MySQL and MariaDB wait while another process makes the tables."""
@@ -60,26 +60,26 @@ async def identify(connection: AsyncConnection) -> UUID:
 
 
 def _check_version(connection: Connection) -> None:
-    found = _version(connection)
+    found = version_of(connection)
     if found is None:
         _refuse_ancient_tables(connection)
         msg = f"The database has no Artigraph tables. {MISSING_TABLES_HINT}"
         raise MissingTablesError(msg)
     if found < SCHEMA_VERSION:
         msg = (
-            f"The database's tables are of version {found}, this release works with {SCHEMA_VERSION}. Make a backup and "
-            "migrate them: `await artigraph.migrations.upgrade(...)`, or `python -m artigraph.migrations upgrade URL`."
+            f"The tables are of version {found}, this release works with {SCHEMA_VERSION}. Make a backup and migrate "
+            "them: `await artigraph.migrations.upgrade(...)`, or `python -m artigraph.migrations upgrade URL`."
         )
         raise SchemaVersionError(msg)
     if found > SCHEMA_VERSION:
         msg = (
-            f"The database's tables are of version {found}, newer than the {SCHEMA_VERSION} of this release; nothing is "
-            "written to them. Upgrade Artigraph: pip install --upgrade artigraph."
+            f"The tables are of version {found}, newer than the {SCHEMA_VERSION} of this release; nothing is written "
+            "to them. Upgrade Artigraph: pip install --upgrade artigraph."
         )
         raise SchemaVersionError(msg)
 
 
-def _version(connection: Connection) -> str | None:
+def version_of(connection: Connection) -> str | None:
     """Return the mark of the tables' version, or None where there is none."""
     if not inspect(connection).has_table(version_table.name):
         return None
@@ -108,31 +108,30 @@ async def create(bound: Bound) -> None:
         async with schema_lock(connection):
             await connection.run_sync(_create)
 
-    async def again(connection: AsyncConnection) -> bool:
+    async def again(_connection: AsyncConnection) -> bool:
         return False  # doing it twice does no harm
 
     await write_on(bound, work, committed=again)
 
 
 def _create(connection: Connection) -> None:
-    if _version(connection) is None:
+    if version_of(connection) is None:
         _refuse_ancient_tables(connection)
         Base.metadata.create_all(connection)
-        make_store_row(connection)
+        _make_store_row(connection)
         connection.execute(insert(version_table).values(version_num=SCHEMA_VERSION))
     if connection.dialect.name in ("mysql", "mariadb"):
         connection.commit()  # before the lock goes, which ends by itself and not with the transaction
 
 
-def make_store_row(connection: Connection) -> None:
+def _make_store_row(connection: Connection) -> None:
     """Give the database its identity, if it has none."""
     if connection.execute(select(Store.id)).first() is None:
-        row = select(literal(1), literal(new_id(), Store.store_id.type), utc_now())
-        connection.execute(insert(Store).from_select(["id", "store_id", "created_at"], row))
+        connection.execute(insert(Store).values(id=1, store_id=new_id(), created_at=utc_now()))
 
 
 @asynccontextmanager
-async def schema_lock(connection: AsyncConnection) -> AsyncIterator[None]:
+async def schema_lock(connection: AsyncConnection) -> AsyncGenerator[None]:
     """Keep others from making or migrating the tables of this database until the transaction ends.
 
     On MySQL and MariaDB, where each change of a table commits, it is until the end of the block. A write transaction on

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Literal, overload
 
@@ -23,7 +23,7 @@ __all__ = ["current_session", "session_context"]
 
 
 @asynccontextmanager
-async def session_context(session: AsyncSession | None = None) -> AsyncIterator[AsyncSession]:
+async def session_context(session: AsyncSession | None = None) -> AsyncGenerator[AsyncSession]:
     """Group the calls of a block in one transaction: all of it is committed at the end, or after an error nothing.
 
     Inside another one it joins that. Each call takes a savepoint, so the session goes on after an error that is caught.
@@ -113,7 +113,7 @@ async def _commit(group: Group, connection: AsyncConnection) -> None:
 
 
 @asynccontextmanager
-async def _lent(session: AsyncSession, target: Target) -> AsyncIterator[None]:
+async def _lent(session: AsyncSession, target: Target) -> AsyncGenerator[None]:
     """Do calls in a caller's session."""
     bound = _bound_of(session, target)
     known = bound.known
@@ -154,7 +154,7 @@ def _bound_of(session: AsyncSession, target: Target) -> Bound:
 
 
 @contextmanager
-def _current(group: Group) -> Iterator[None]:
+def _current(group: Group) -> Generator[None]:
     variable = open_group()
     token = variable.set(group)
     try:

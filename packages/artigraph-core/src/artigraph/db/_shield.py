@@ -23,7 +23,7 @@ async def shielded(work: Coroutine[Any, Any, T]) -> T:
         while not task.done():
             try:
                 await asyncio.wait([task])
-            except asyncio.CancelledError:  # noqa: PERF203 (asked again and again: still not before its end)
+            except asyncio.CancelledError:  # asked again and again: still not before its end
                 continue
         if not task.cancelled():
             task.exception()  # seen; the cancellation is what the caller hears of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
@@ -20,7 +20,7 @@ class _Lent(NamedTuple):
 
 
 @asynccontextmanager
-async def lent(connection: AsyncConnection) -> AsyncIterator[None]:
+async def lent(connection: AsyncConnection) -> AsyncGenerator[None]:
     """Begin a write transaction with foreign keys on a fresh connection; at the end put its settings back.
 
     The engine's own settings do not count: whether it has the driver begin transactions, or begins them in an event
@@ -112,7 +112,7 @@ def _execute(driver: Any, statement: str) -> Any:
 
 
 _NO_FOREIGN_KEYS = (
-    "Foreign keys are off on this SQLite connection, so references between rows would not be kept whole, and they cannot "
-    "be switched on inside a transaction. Execute PRAGMA foreign_keys=ON on each new connection (an event listener for "
-    "'connect' on engine.sync_engine), or let Artigraph make the engine from the URL."
+    "Foreign keys are off on this SQLite connection, so references between rows would not be kept whole, and they "
+    "cannot be switched on inside a transaction. Execute PRAGMA foreign_keys=ON on each new connection (an event "
+    "listener for 'connect' on engine.sync_engine), or let Artigraph make the engine from the URL."
 )

@@ -148,7 +148,7 @@ async def _closer(engine: AsyncEngine) -> AsyncGenerator[None, None]:
         await engine.dispose()
 
 
-def _url_of(source: str | URL | AsyncEngine) -> URL | None:
+def _url_of(source: object) -> URL | None:
     if isinstance(source, AsyncEngine):
         return None
     if isinstance(source, (str, URL)):

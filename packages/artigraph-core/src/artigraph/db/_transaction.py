@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
 from typing import NoReturn, TypeVar
 
@@ -118,7 +118,7 @@ async def _attempt(bound: Bound, work: Work[T], committed: Committed | None) -> 
 
 
 @asynccontextmanager
-async def writing(bound: Bound) -> AsyncIterator[AsyncConnection]:
+async def writing(bound: Bound) -> AsyncGenerator[AsyncConnection]:
     """Lend a connection in a write transaction; what the borrower does not commit is rolled back."""
     if bound.sqlite and not bound.ours:
         async with bound.engine.connect() as connection, lent(connection):

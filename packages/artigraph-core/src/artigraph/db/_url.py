@@ -21,8 +21,8 @@ _DRIVERS = {
 """The driver of a URL that names none."""
 _EXTRAS = {"asyncpg": "postgresql", "asyncmy": "mysql"}
 _EXAMPLES = (
-    "Examples: sqlite:///folder/file.db, postgresql://user:password@host/database, mysql://user:password@host/database, "
-    "mariadb://user:password@host/database."
+    "Examples: sqlite:///folder/file.db, postgresql://user:password@host/database, "
+    "mysql://user:password@host/database, mariadb://user:password@host/database."
 )
 
 
@@ -88,7 +88,7 @@ def _import(dialect: type[Dialect], driver: str) -> None:
 
 def _sqlite_path(url: URL) -> URL:
     if url.username or url.password or url.port:
-        msg = f"A SQLite URL has neither user nor port: sqlite:///relative/file.db, sqlite:////absolute/file.db. {_EXAMPLES}"
+        msg = "A SQLite URL has neither user nor port: sqlite:///relative/file.db, sqlite:////absolute/file.db"
         raise ConfigurationError(msg)
     if url.host:  # sqlite://folder/file.db: one slash short, and clear enough
         path = "/".join(part for part in (url.host, url.database) if part)
