@@ -9,6 +9,7 @@ import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
+from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
@@ -43,8 +44,8 @@ class Bucket:
         self.prefix = prefix
         self._seen = False
         """Whether the bucket is known to be there: then "not found" is about the object."""
-        self._conditions = True
-        """Whether the server takes conditional puts."""
+        self._conditions: bool | None = None
+        """Whether the server heeds the condition that nothing is there; None until that was tried."""
 
     async def put(self, client: S3Client, location: str, data: bytes, digest: str) -> None:
         """Put an object where nothing is.
@@ -55,33 +56,43 @@ class Bucket:
         if len(data) > _LARGEST:
             msg = f"S3 takes {_LARGEST} bytes in one put and the object has {len(data)}: save it in parts"
             raise StorageError(msg)
-        condition = {"IfNoneMatch": "*"} if self._conditions else {}
+        if self._conditions is None and _is_amazon(client):
+            self._conditions = True
+        if not self._conditions and await self._is_taken(client, location, data, digest):
+            return
+        if not await self._put_new(client, location, data, digest):
+            if not await self._is_taken(client, location, data, digest):
+                msg = "what was there is there no more"
+                raise Again(msg)
+        elif self._conditions is None and len(data) <= _CHUNK:
+            # Some servers overwrite without a word. Whether this one does is seen by putting the same bytes once more,
+            # which does no harm if it does.
+            self._conditions = not await self._put_new(client, location, data, digest)
+
+    async def _put_new(self, client: S3Client, location: str, data: bytes, digest: str) -> bool:
+        """Put an object, and say whether it was; if something was there, and the server minds, it was not."""
+        # A long object goes as a stream (a view, not a copy), with which aiohttp does not hold up the loop.
+        body = data if len(data) <= _CHUNK else io.BytesIO(data)
+        given = {**self._at(location), "Body": body, "ContentLength": len(data)}
+        given |= {"ChecksumAlgorithm": "SHA256", "ChecksumSHA256": digest}
+        if self._conditions is not False:
+            given["IfNoneMatch"] = "*"
         try:
-            if not self._conditions and await self._is_taken(client, location, data, digest):
-                return
-            answer = await client.put_object(
-                **self._at(location),
-                # A long object as a stream (a view, not a copy), in which aiohttp does not hold up the loop.
-                Body=data if len(data) <= _CHUNK else io.BytesIO(data),
-                ContentLength=len(data),
-                ChecksumSHA256=digest,
-                **condition,
-            )
+            answer = await client.put_object(**given)
         except ClientError as error:
             if status_of(error) == PRECONDITION_FAILED:
-                if not await self._is_taken(client, location, data, digest):
-                    msg = "what was there is there no more"
-                    raise Again(msg) from error
-                return
-            if condition and (status_of(error) == NOT_IMPLEMENTED or code_of(error) == "NotImplemented"):
+                self._conditions = self._seen = True
+                return False
+            if "IfNoneMatch" in given and status_of(error) == NOT_IMPLEMENTED:
                 self._conditions = False
-                await self.put(client, location, data, digest)
-                return
+                msg = "the server has no conditional puts"
+                raise Again(msg) from error
             raise
         self._seen = True
         if answer.get("ChecksumSHA256", digest) != digest:
             msg = "the server stored other bytes than were sent"
             raise Again(msg)
+        return True
 
     async def _is_taken(self, client: S3Client, location: str, data: bytes, digest: str) -> bool:
         """Say whether the very bytes are at a location; other bytes there are a StorageError."""
@@ -100,26 +111,24 @@ class Bucket:
         return True
 
     async def get(self, client: S3Client, location: str, allow: Callable[[int], None]) -> bytes:
-        """Return an object, checked as far as the server says what it is; `allow` is told its size first."""
+        """Return an object; `allow` is told its size first.
+
+        Its length is checked here, and its checksum, if the server keeps one, by the client as it reads.
+        """
         answer = await client.get_object(**self._at(location), ChecksumMode="ENABLED")
         self._seen = True
-        known = _known(answer)
-        allow(known.size)
+        size = int(answer["ContentLength"])
+        allow(size)
         body = cast("Body", answer["Body"])
-        sha256 = hashlib.sha256()
-        data = io.BytesIO()
+        data = io.BytesIO()  # grows in place and gives its bytes away without a copy
         try:
             while chunk := await body.read(_CHUNK):
                 data.write(chunk)
-                sha256.update(chunk)
         except BaseException:
             body.close()  # with its connection, in which the rest may still come
             raise
-        if data.tell() != known.size:
-            msg = f"{data.tell()} bytes came of {known.size}"
-            raise Again(msg)
-        if known.digest not in {None, _base64(sha256.digest())}:
-            msg = "the bytes that came do not have the SHA-256 that the server keeps"
+        if data.tell() != size:
+            msg = f"{data.tell()} bytes came of {size}"
             raise Again(msg)
         return data.getvalue()
 
@@ -158,7 +167,7 @@ class Bucket:
                 raise
         self._seen = True
 
-    def _at(self, location: str) -> dict[str, str]:
+    def _at(self, location: str) -> dict[str, object]:
         return {"Bucket": self.bucket, "Key": f"{self.prefix}{location}"}
 
 
@@ -167,6 +176,11 @@ async def digest_of(data: bytes) -> str:
     if len(data) <= _CHUNK:
         return _base64(hashlib.sha256(data).digest())
     return _base64((await asyncio.to_thread(hashlib.sha256, data)).digest())
+
+
+def _is_amazon(client: S3Client) -> bool:
+    host = urlsplit(str(client.meta.endpoint_url)).hostname or ""
+    return host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
 
 
 def _known(answer: dict[str, Any]) -> Known:

@@ -27,6 +27,11 @@ class Body(Protocol):
 class S3Client(Protocol):
     """The calls of botocore's client that a storage makes."""
 
+    @property
+    def meta(self) -> Any:
+        """What the client was made with; its `endpoint_url` for one."""
+        ...
+
     async def put_object(self, **parameters: object) -> dict[str, Any]:
         """Put an object."""
         ...

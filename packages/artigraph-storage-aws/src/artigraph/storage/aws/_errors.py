@@ -7,7 +7,7 @@ from typing import Any, cast
 import aiohttp
 from botocore import exceptions as boto
 
-from artigraph.errors import ObjectNotFoundError, StorageError, StorageFull, StorageUnavailable
+from artigraph.errors import CorruptObjectError, ObjectNotFoundError, StorageError, StorageFull, StorageUnavailable
 
 __all__ = ["AGAIN", "Again", "code_of", "status_of", "translated", "worth_another_try"]
 
@@ -74,7 +74,14 @@ def worth_another_try(error: BaseException) -> bool:
         return code_of(error) in AGAIN
     return isinstance(
         error,
-        (Again, boto.IncompleteReadError, boto.ResponseStreamingError, boto.ReadTimeoutError, aiohttp.ClientError),
+        (
+            Again,
+            boto.FlexibleChecksumError,
+            boto.IncompleteReadError,
+            boto.ResponseStreamingError,
+            boto.ReadTimeoutError,
+            aiohttp.ClientError,
+        ),
     )
 
 
@@ -84,7 +91,7 @@ def translated(error: Exception, storage: object, action: str, where: str, bucke
     return kind(f"{storage!r} cannot {action} {where}: {why}")
 
 
-def _explained(error: Exception, bucket: str) -> tuple[type[StorageError], str]:  # noqa: PLR0911
+def _explained(error: Exception, bucket: str) -> tuple[type[StorageError], str]:  # noqa: C901, PLR0911 (one return for each kind of failure)
     code, status = code_of(error), status_of(error)
     said = f"{error}".rstrip(".")
     if code == "NoSuchBucket":
@@ -114,6 +121,11 @@ def _explained(error: Exception, bucket: str) -> tuple[type[StorageError], str]:
         return (
             StorageUnavailable,
             f"{said}. It was tried several times; check the endpoint and the network, and try again.",
+        )
+    if isinstance(error, boto.FlexibleChecksumError):
+        return (
+            CorruptObjectError,
+            f"what the server sends is not what it was given: {said}. Several tries gave no other.",
         )
     if isinstance(error, (Again, boto.IncompleteReadError)) or code in AGAIN:
         return StorageUnavailable, f"{said}. It was tried several times; check the network, and try again."

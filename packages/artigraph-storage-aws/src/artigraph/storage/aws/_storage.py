@@ -36,8 +36,10 @@ class S3Storage(Storage):
     first call.
 
     A put carries the SHA-256 of its bytes, for the server to check, and the condition that nothing is under the key: an
-    object is never overwritten. A server without such conditions is asked first whether something is there. What is
-    got has the length, and the checksum if the server keeps one, that the server says, or is got again.
+    object is never overwritten. Another server than Amazon's is tried once for whether it heeds the condition; one that
+    does not is asked before each put whether something is there (then two that create other bytes under one key at the
+    same moment may not notice; Artigraph itself never does that). What is got has the length, and the checksum if the
+    server keeps one, that the server says, or is got again.
 
     A call that fails for a reason that passes is tried again, up to 8 times and until `deadline` seconds are over (and
     one more for each MiB of the object); then it is `StorageUnavailable`. `connect_timeout` and `read_timeout` bound

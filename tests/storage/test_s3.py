@@ -1,0 +1,44 @@
+"""S3 keeps the contract, as far as moto's server can tell; integration/ asks a real one."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import pytest
+from botocore.exceptions import ClientError
+
+from artigraph.storage import Storage
+from artigraph.storage.aws import S3Storage
+from artigraph.testing.storage import StorageConformance
+
+SECRET = "a-secret-of-the-storage"
+KEY_ID = "an-id-of-the-storage"
+
+
+class TestS3Storage(StorageConformance):
+    secrets = (SECRET, KEY_ID)
+    s3: Any
+
+    @pytest.fixture
+    def storage(self, s3: Any, bucket: str, endpoint: str) -> Storage:
+        self.s3 = s3
+        return self.made(bucket, endpoint)
+
+    def made(self, bucket: str, endpoint: str | None) -> S3Storage:
+        return S3Storage(bucket, "some/data", endpoint_url=endpoint, access_key_id=KEY_ID, secret_access_key=SECRET)
+
+    def get_raw(self, storage: Storage, location: str) -> bytes | None:
+        bucket = cast("S3Storage", storage).bucket
+        try:
+            return cast("bytes", self.s3.get_object(Bucket=bucket, Key=f"some/data/{location}")["Body"].read())
+        except ClientError as error:
+            if cast("Any", error).response["Error"]["Code"] != "NoSuchKey":
+                raise
+            return None
+
+    def put_raw(self, storage: Storage, location: str, data: bytes) -> None:
+        self.s3.put_object(Bucket=cast("S3Storage", storage).bucket, Key=f"some/data/{location}", Body=data)
+
+    def again(self, storage: Storage) -> Storage | None:
+        known = cast("S3Storage", storage)
+        return self.made(known.bucket, known.endpoint_url)
