@@ -113,16 +113,22 @@ def _write_set(value: set[Any] | frozenset[Any], classes: Classes, depth: int) -
 def _write_dict(value: dict[Any, Any], classes: Classes, depth: int) -> str:
     names: list[str] = []
     items: list[str] = []
+    bare = True
     for key, item in value.items():
-        step = "{key}"
         try:
-            names.append(_write(key, classes, depth))
-            step = f"[{_show(key)}]"
+            name = _write(key, classes, depth)
+        except RefusedError as refusal:
+            refusal.path.append("{key}")
+            raise
+        try:
             items.append(_write(item, classes, depth))
         except RefusedError as refusal:
-            refusal.path.append(step)
+            refusal.path.append(f"[{_show(key)}]")
             raise
-    if all(name[0] == '"' for name in names) and not (len(names) == 1 and names[0][1] == "$"):
+        names.append(name)
+        if name[0] != '"':
+            bare = False
+    if bare and not (len(names) == 1 and names[0][1] == "$"):
         return f"{{{','.join([f'{name}:{item}' for name, item in zip(names, items, strict=True)])}}}"
     return f'{{"$dict":[{",".join([f"[{name},{item}]" for name, item in zip(names, items, strict=True)])}]}}'
 
