@@ -1,0 +1,514 @@
+"""What a database has to do for Artigraph, as tests: subclass `DatabaseConformance` and run it with pytest.
+
+Nothing but pytest is needed; the tests run event loops of their own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any, TypeVar
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Select, bindparam, delete, func, insert, literal, select, type_coerce, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
+
+from artigraph.db import (
+    ReferenceInUse,
+    ReferenceVanished,
+    UniqueViolation,
+    current_database,
+    engine_context,
+    get_engine,
+    insert_missing,
+    read,
+    recursive,
+    session_context,
+    share_lock,
+    utc_now,
+    write,
+    write_apart,
+)
+from artigraph.errors import (
+    DatabaseError,
+    LabelConflictError,
+    MissingTablesError,
+    SchemaVersionError,
+    SessionStateError,
+    WrongEventLoopError,
+)
+from artigraph.ids import new_id
+from artigraph.orm import Blob, Node, Store, version_table
+from artigraph.orm.types import Id
+
+__all__ = ["DISTINCT_LABELS", "DatabaseConformance"]
+
+T = TypeVar("T")
+Work = Callable[[AsyncConnection], Awaitable[T]]
+
+DISTINCT_LABELS: tuple[str, ...] = (
+    # What some collation of some database takes for equal, side by side.
+    *("", " ", "  ", "\t", "\n", "\u00a0", "\u200b"),
+    *("a", "A", "a ", " a", "a\t", "aa", "á", "ä", "å", "Å", "\u212b"),
+    *("cafe", "café", "cafe\u0301", "CAFÉ", "ß", "ss", "ẞ", "æ", "ae"),
+    *("ı", "i", "I", "İ", "i\u0307", "σ", "ς", "Σ", "µ", "μ"),  # noqa: RUF001 (that they look alike is the point)
+    *("🍣", "🍺", "👍", "👍🏽", "👩‍🔬", "👩🔬", "\U0010ffff", "\uffff"),
+    *("1", "01", "1.0", "１", "①", "%", "_", "\\", "\\\\", "'", '"', "`", "a%", "a_"),  # noqa: RUF001
+    *("か", "が", "カ", "ｶ", "ガ", "가", "\u1100\u1161"),  # noqa: RUF001
+    *("x" * 254, "x" * 255, "🍣" * 255, "\u0301", "a\u0323\u0307", "a\u0307\u0323"),
+    *("null", "NULL", "None", "true", "\x01", "\x7f", "\x80", "{x}", ":x", "%(x)s", "?", "$1"),
+)
+
+_MOMENTS = (
+    datetime(1970, 1, 1, tzinfo=UTC),
+    datetime(1999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+    datetime(2024, 2, 29, 12, 0, 0, 1, tzinfo=UTC),
+    datetime(2038, 1, 19, 3, 14, 8, tzinfo=UTC),
+    datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+    datetime(2024, 3, 31, 2, 30, 0, 123_456, tzinfo=timezone(timedelta(hours=5, minutes=45))),
+)
+_SIZES = (0, 1, 255, 256, 65_535, 65_536, 65_537, 1 << 20)
+_DEPTH = 5_000
+
+_node: Any = Node.__table__
+_blob: Any = Blob.__table__
+
+
+def _inserting(**values: Any) -> Work[UUID]:
+    """Return work that inserts a run, unless the values say otherwise, and returns its id."""
+    row: dict[str, Any] = {"node_id": new_id(), "node_type": "run"} | values
+
+    async def work(connection: AsyncConnection) -> UUID:
+        await connection.execute(insert(_node).values(row))
+        return row["node_id"]
+
+    return work
+
+
+async def _nodes(connection: AsyncConnection) -> int:
+    return (await connection.execute(select(func.count()).select_from(_node))).scalar_one()
+
+
+async def _labels(connection: AsyncConnection) -> Sequence[str]:
+    return (await connection.execute(select(_node.c.label).where(_node.c.label.is_not(None)))).scalars().all()
+
+
+def _ancestry() -> Select[Any]:
+    """Select the ids from a node up to its root, with how far up they are."""
+    start = type_coerce(bindparam("start", type_=Id), Id)
+    nodes = select(_node.c.node_id, _node.c.parent_id, literal(0).label("up")).where(_node.c.node_id == start)
+    chain = nodes.cte("chain", recursive=True)
+    above = _node.alias()
+    step = select(above.c.node_id, above.c.parent_id, chain.c.up + 1).where(above.c.node_id == chain.c.parent_id)
+    chain = chain.union(step)
+    return select(chain.c.node_id, chain.c.up)
+
+
+class DatabaseConformance:
+    """Subclass it, name it `Test...`, and override the fixture `database_url`."""
+
+    @pytest.fixture
+    def database_url(self) -> str:
+        """Return the URL of an empty database: a fresh one for each test."""
+        msg = "Override the fixture `database_url`: it returns the URL of an empty database, a fresh one for each test"
+        raise NotImplementedError(msg)
+
+    # Values -------------------------------------------------------------------------------------------------------
+
+    def test_bytes_come_back(self, database_url: str) -> None:
+        values = [bytes(index % 251 for index in range(size)) for size in _SIZES]
+
+        async def main() -> None:
+            ids = [await write(_inserting(node_type="value", value=value)) for value in values]
+            statement = select(_node.c.node_id, _node.c.value)
+            stored = {row.node_id: row.value for row in await read(lambda connection: connection.execute(statement))}
+            assert [stored[node_id] for node_id in ids] == values
+            assert {type(value) for value in stored.values()} == {bytes}
+
+        _in_database(database_url, main)
+
+    def test_short_bytes_are_ordered_byte_by_byte(self, database_url: str) -> None:
+        keys = [b"", b"\0", b"\0\0", b"\0\1", b"A", b"A ", b"a", b"a\0", b"\x7f", b"\x80", b"\xff", b"\xff" * 255]
+
+        async def main() -> None:
+            for key in reversed(keys):
+                await write(_inserting(node_type="value", search_key=key))
+            statement = select(_node.c.search_key).order_by(_node.c.search_key)
+            assert (await read(lambda connection: connection.execute(statement))).scalars().all() == sorted(keys)
+            found = select(_node.c.search_key).where(_node.c.search_key == b"a")
+            assert (await read(lambda connection: connection.execute(found))).scalars().all() == [b"a"]
+
+        _in_database(database_url, main)
+
+    def test_moments_come_back_to_the_microsecond(self, database_url: str) -> None:
+        async def main() -> None:
+            ids = [await write(_inserting(run_started_at=moment)) for moment in _MOMENTS]
+            statement = select(_node.c.node_id, _node.c.run_started_at)
+            rows = await read(lambda connection: connection.execute(statement))
+            stored: dict[UUID, datetime] = {row.node_id: row.run_started_at for row in rows}
+            assert [stored[node_id] for node_id in ids] == list(_MOMENTS)
+            assert {value.utcoffset() for value in stored.values()} == {timedelta(0)}
+            ordered = select(_node.c.run_started_at).order_by(_node.c.run_started_at)
+            assert (await read(lambda connection: connection.execute(ordered))).scalars().all() == sorted(_MOMENTS)
+
+        _in_database(database_url, main)
+
+    def test_the_database_tells_the_time(self, database_url: str) -> None:
+        async def main() -> None:
+            now = (await read(lambda connection: connection.execute(select(utc_now())))).scalar_one()
+            assert isinstance(now, datetime)
+            assert now.utcoffset() == timedelta(0)
+            node_id = await write(_inserting(run_started_at=utc_now()))
+            statement = select(_node.c.run_started_at).where(_node.c.node_id == node_id)
+            later = (await read(lambda connection: connection.execute(statement))).scalar_one()
+            assert now <= later <= now + timedelta(minutes=5)
+
+        _in_database(database_url, main)
+
+    def test_long_text_comes_back(self, database_url: str) -> None:
+        text = "🍣é " * 1333
+
+        async def main() -> None:
+            await write(_inserting(run_error_message=text))
+            statement = select(_node.c.run_error_message)
+            assert (await read(lambda connection: connection.execute(statement))).scalar_one() == text
+
+        _in_database(database_url, main)
+
+    # Labels -------------------------------------------------------------------------------------------------------
+
+    def test_labels_are_distinct_by_code_point(self, database_url: str) -> None:
+        async def main() -> None:
+            parent = await write(_inserting())
+            for label in DISTINCT_LABELS:
+                await write(_inserting(parent_id=parent, label=label))
+            assert sorted(await read(_labels)) == sorted(DISTINCT_LABELS)
+            for label in DISTINCT_LABELS:
+                found = select(_node.c.label).where(_node.c.parent_id == parent, _node.c.label == label)
+                rows = await read(lambda connection, found=found: connection.execute(found))
+                assert rows.scalars().all() == [label]
+
+        _in_database(database_url, main)
+
+    def test_labels_are_ordered_by_code_point(self, database_url: str) -> None:
+        async def main() -> None:
+            for label in DISTINCT_LABELS:
+                await write(_inserting(label=label))
+            statement = select(_node.c.label).order_by(_node.c.label)
+            assert (await read(lambda connection: connection.execute(statement))).scalars().all() == sorted(
+                DISTINCT_LABELS
+            )
+
+        _in_database(database_url, main)
+
+    def test_a_label_is_taken_once_under_a_parent_and_often_at_the_root(self, database_url: str) -> None:
+        async def main() -> None:
+            parent = await write(_inserting(label="same"))
+            await write(_inserting(label="same"))
+            await write(_inserting(label="same", parent_id=parent))
+            with pytest.raises(LabelConflictError) as caught:
+                await write(_inserting(label="same", parent_id=parent))
+            assert caught.value.__cause__ is not None
+            assert list(await read(_labels)) == ["same"] * 3
+
+        _in_database(database_url, main)
+
+    # Keys and references ------------------------------------------------------------------------------------------
+
+    def test_keys_and_references_are_kept(self, database_url: str) -> None:
+        async def main() -> None:
+            node_id = await write(_inserting())
+            child = await write(_inserting(parent_id=node_id))
+            with pytest.raises(UniqueViolation):
+                await write(_inserting(node_id=node_id))
+            with pytest.raises(ReferenceVanished) as vanished:
+                await write(_inserting(parent_id=new_id()))
+            assert vanished.value.reference in ("parent_id", None)
+            with pytest.raises(ReferenceVanished) as vanished:
+                await write(_inserting(blob_id=new_id()))
+            assert vanished.value.reference in ("blob_id", None)
+            with pytest.raises(ReferenceInUse):
+                await write(lambda connection: connection.execute(delete(_node).where(_node.c.node_id == node_id)))
+            assert await read(_nodes) == 2
+            for gone in (child, node_id):
+                await write(
+                    lambda connection, gone=gone: connection.execute(delete(_node).where(_node.c.node_id == gone))
+                )
+            assert await read(_nodes) == 0
+
+        _in_database(database_url, main)
+
+    def test_rows_that_are_there_are_left_alone(self, database_url: str) -> None:
+        def row(location: str, digit: int) -> dict[str, Any]:
+            return {
+                "blob_id": new_id(),
+                "storage": "s",
+                "location": location,
+                "size": 3,
+                "sha256": bytes([digit]) * 32,
+                "created_at": datetime.now(UTC),
+            }
+
+        async def main() -> None:
+            statement = insert_missing(_blob, (await current_database()).dialect)
+            first, second, third = row("one", 1), row("two", 1), row("three", 3)
+            await write(lambda connection: connection.execute(statement, [first]))
+            await write(lambda connection: connection.execute(statement, [second, third]))
+            wanted = share_lock(
+                select(_blob.c.blob_id, _blob.c.location).order_by(_blob.c.sha256), (await current_database()).dialect
+            )
+            rows = (await write(lambda connection: connection.execute(wanted))).all()
+            assert [tuple(found) for found in rows] == [(first["blob_id"], "one"), (third["blob_id"], "three")]
+
+        _in_database(database_url, main)
+
+    # Transactions -------------------------------------------------------------------------------------------------
+
+    def test_an_error_leaves_nothing(self, database_url: str) -> None:
+        async def main() -> None:
+            async def fail(connection: AsyncConnection) -> None:
+                await _inserting()(connection)
+                raise KeyError
+
+            with pytest.raises(KeyError):
+                await write(fail)
+
+            async def conflict(connection: AsyncConnection) -> None:
+                node_id = await _inserting()(connection)
+                await _inserting(node_id=node_id)(connection)
+
+            with pytest.raises(DatabaseError):
+                await write(conflict)
+            assert await read(_nodes) == 0
+
+        _in_database(database_url, main)
+
+    def test_writers_give_way_to_each_other_unseen(self, database_url: str) -> None:
+        async def main() -> None:
+            ids = [await write(_inserting(position=0)) for _ in range(4)]
+
+            def counting_up(order: Sequence[UUID]) -> Work[None]:
+                async def work(connection: AsyncConnection) -> None:
+                    for node_id in order:
+                        await connection.execute(
+                            update(_node).where(_node.c.node_id == node_id).values(position=_node.c.position + 1)
+                        )
+
+                return work
+
+            orders = [ids, ids[::-1], ids[2:] + ids[:2]]
+            await asyncio.gather(*(write(counting_up(orders[index % 3])) for index in range(60)))
+            statement = select(_node.c.position)
+            assert (await read(lambda connection: connection.execute(statement))).scalars().all() == [60] * 4
+
+        _in_database(database_url, main)
+
+    def test_a_cancelled_write_happens_or_does_not(self, database_url: str) -> None:
+        async def main() -> None:
+            parent = await write(_inserting())
+            for index in range(30):
+                task = asyncio.ensure_future(write(_inserting(parent_id=parent, label="same")))
+                await asyncio.sleep(0.0004 * (index % 8))
+                task.cancel()
+                outcome = (await asyncio.gather(task, return_exceptions=True))[0]
+                rows = list(await read(_labels))
+                assert rows in ([], ["same"])
+                assert rows or isinstance(outcome, asyncio.CancelledError)
+                await write(
+                    lambda connection: connection.execute(delete(_node).where(_node.c.label == "same"))
+                )
+            await write(_inserting())
+            assert await read(_nodes) == 2
+
+        _in_database(database_url, main)
+
+    # Sessions -----------------------------------------------------------------------------------------------------
+
+    def test_a_session_commits_as_a_whole(self, database_url: str) -> None:
+        async def main() -> None:
+            with pytest.raises(KeyError):  # noqa: PT012 (the block is the matter)
+                async with session_context():
+                    await write(_inserting(label="rolled back"))
+                    assert list(await read(_labels)) == ["rolled back"]
+                    raise KeyError
+            assert await read(_nodes) == 0
+            async with session_context() as session:
+                parent = await write(_inserting())
+                await write(_inserting(parent_id=parent, label="a"))
+                with pytest.raises(LabelConflictError):
+                    await write(_inserting(parent_id=parent, label="a"))
+                async with session_context() as joined:
+                    assert joined is session
+                    await asyncio.gather(*(write(_inserting(parent_id=parent, label=str(n))) for n in range(10)))
+            assert sorted(await read(_labels)) == sorted(["a", *map(str, range(10))])
+
+        _in_database(database_url, main)
+
+    def test_what_is_written_apart_can_be_seen_in_the_session(self, database_url: str) -> None:
+        async def main() -> None:
+            async with session_context():
+                await write(_inserting(label="in"))
+                await write_apart(_inserting(label="apart"))
+                assert sorted(await read(_labels)) == ["apart", "in"]
+            assert sorted(await read(_labels)) == ["apart", "in"]
+
+        _in_database(database_url, main)
+
+    def test_a_task_that_outlives_its_session_is_told(self, database_url: str) -> None:
+        async def main() -> None:
+            async with session_context():
+                gate = asyncio.Event()
+
+                async def late() -> None:
+                    await gate.wait()
+                    await write(_inserting())
+
+                task = asyncio.ensure_future(late())
+                await asyncio.sleep(0)
+            gate.set()
+            with pytest.raises(SessionStateError):
+                await task
+            assert await read(_nodes) == 0
+
+        _in_database(database_url, main)
+
+    def test_a_session_of_ones_own_stays_ones_own(self, database_url: str) -> None:
+        async def main() -> None:
+            async with AsyncSession(get_engine()) as session:
+                async with session_context(session):
+                    await write(_inserting())
+                await session.rollback()
+                assert await read(_nodes) == 0
+                async with session_context(session):
+                    await write(_inserting())
+                await session.commit()
+            assert await read(_nodes) == 1
+
+        _in_database(database_url, main)
+
+    # Tables -------------------------------------------------------------------------------------------------------
+
+    def test_missing_tables_are_told(self, database_url: str) -> None:
+        async def main() -> None:
+            with pytest.raises(MissingTablesError, match="create_tables=True"):
+                await read(_nodes)
+            with pytest.raises(MissingTablesError):
+                await write(_inserting())
+
+        _in_database(database_url, main, create_tables=False)
+
+    @pytest.mark.parametrize(("version", "remedy"), [("0000", "migrate"), ("9999", "pip install --upgrade")])
+    def test_tables_of_another_version_are_told(self, database_url: str, version: str, remedy: str) -> None:
+        async def main() -> None:
+            await write(lambda connection: connection.execute(update(version_table).values(version_num=version)))
+            async with engine_context(get_engine()) as engine:
+                await engine.dispose()
+                with pytest.raises(SchemaVersionError, match=remedy):
+                    await write(_inserting())
+
+        _in_database(database_url, main)
+
+    def test_many_make_the_tables_at_once(self, database_url: str) -> None:
+        found: list[UUID] = []
+
+        async def first_use() -> None:
+            found.append((await current_database()).store_id)
+            await write(_inserting())
+
+        _in_threads(8, lambda: _in_database(database_url, first_use))
+
+        async def main() -> None:
+            assert (await read(lambda connection: connection.execute(select(Store.store_id)))).scalars().all() == [
+                found[0]
+            ]
+            assert await read(_nodes) == 8
+
+        _in_database(database_url, main, create_tables=False)
+        assert set(found) == {found[0]}
+        assert len(found) == 8
+
+    # Engines ------------------------------------------------------------------------------------------------------
+
+    def test_recursion_is_not_cut_short(self, database_url: str) -> None:
+        async def main() -> None:
+            ids = [new_id() for _ in range(_DEPTH)]
+            rows = [
+                {"node_id": node_id, "node_type": "run", "parent_id": parent}
+                for node_id, parent in zip(ids, [None, *ids], strict=False)
+            ]
+            await write(lambda connection: connection.execute(insert(_node), rows))
+            statement = recursive(_ancestry(), (await current_database()).dialect)
+
+            async def climb(connection: AsyncConnection) -> list[UUID]:
+                found = await connection.execute(statement, {"start": ids[-1]})
+                return [row.node_id for row in sorted(found, key=lambda row: row.up)]
+
+            assert await read(climb) == ids[::-1]
+            async with engine_context(get_engine().url):
+                assert await read(climb) == ids[::-1]
+            engine = create_async_engine(get_engine().url)  # nobody has tuned this one
+            async with engine_context(engine):
+                assert await read(climb) == ids[::-1]
+            await engine.dispose()
+
+        _in_database(database_url, main)
+
+    def test_a_callers_engine_serves_as_it_is(self, database_url: str) -> None:
+        async def main() -> None:
+            await current_database()  # the tables are made by the engine that is ours
+            engine = create_async_engine(get_engine().url)
+            async with engine_context(engine):
+                parent = await write(_inserting())
+                await asyncio.gather(*(write(_inserting(parent_id=parent, label=str(n))) for n in range(20)))
+                with pytest.raises(ReferenceVanished):
+                    await write(_inserting(parent_id=new_id()))
+                with pytest.raises(LabelConflictError):
+                    await write(_inserting(parent_id=parent, label="1"))
+                async with session_context():
+                    await write(_inserting())
+                assert await read(_nodes) == 22
+                told: list[type[BaseException]] = []
+                await asyncio.to_thread(_elsewhere, engine, told)
+                assert told == [WrongEventLoopError]
+            await engine.dispose()
+
+        _in_database(database_url, main)
+
+
+def _in_database(url: str, main: Callable[[], Coroutine[Any, Any, T]], *, create_tables: bool = True) -> T:
+    async def run() -> T:
+        async with engine_context(url, create_tables=create_tables):
+            return await main()
+
+    return asyncio.run(run())
+
+
+def _in_threads(count: int, job: Callable[[], object]) -> None:
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            job()
+        except BaseException as error:  # noqa: BLE001 (told in the test's own thread)
+            errors.append(error)
+
+    threads = [threading.Thread(target=run) for _ in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert not errors, errors
+
+
+def _elsewhere(engine: Any, told: list[type[BaseException]]) -> None:
+    async def main() -> None:
+        async with engine_context(engine):
+            await read(_nodes)
+
+    try:
+        asyncio.run(main())
+    except WrongEventLoopError as error:
+        told.append(type(error))
