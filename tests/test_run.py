@@ -10,6 +10,7 @@ from uuid import uuid4
 import pytest
 import pytest_asyncio
 from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph import NO_PARENT, ArtifactModel, Run, RunManager, artifact_field, run_manager
 from artigraph.db import engine_context, read, session_context
@@ -21,7 +22,7 @@ from artigraph.errors import (
     SerializationError,
     WrongModelTypeError,
 )
-from artigraph.orm import Node
+from artigraph.orm import node_table
 from artigraph.storage import MemoryStorage
 
 memory = MemoryStorage("test-run")
@@ -44,13 +45,13 @@ async def database(tmp_path: Path) -> AsyncIterator[None]:
 
 
 async def count_nodes() -> int:
-    return await read(lambda connection: connection.scalar(select(func.count()).select_from(Node.__table__))) or 0
+    return await read(lambda connection: connection.scalar(select(func.count()).select_from(node_table))) or 0
 
 
 async def stored(run: Run) -> dict[str, object]:
-    async def work(connection):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-        row = (await connection.execute(select(Node.__table__).where(Node.node_id == run.node_id))).mappings().one()
-        return dict(row)
+    async def work(connection: AsyncConnection) -> dict[str, object]:
+        statement = select(node_table).where(node_table.c.node_id == run.node_id)
+        return {**(await connection.execute(statement)).mappings().one()}
 
     return await read(work)
 
@@ -92,7 +93,7 @@ class NastyError(Exception):
 async def test_an_exception_goes_on_and_the_run_keeps_its_artifacts() -> None:
     error = NastyError()
     manager = RunManager(Run())
-    with pytest.raises(NastyError) as caught:
+    with pytest.raises(NastyError) as caught:  # noqa: PT012
         async with manager:
             await manager.save_artifact("kept", Number(1))
             raise error
@@ -230,7 +231,7 @@ async def test_a_session_groups_saves_and_a_caught_conflict_leaves_it_usable() -
                 await manager.save_artifact("a", Number(2))
             await manager.save_artifact("b", Text("in a session"))
         assert await manager.load_artifacts() == {"a": Number(1), "b": Text("in a session")}
-        with pytest.raises(ZeroDivisionError):
+        with pytest.raises(ZeroDivisionError):  # noqa: PT012
             async with session_context():
                 await manager.save_artifact("c", Number(3))
                 raise ZeroDivisionError

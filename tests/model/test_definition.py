@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import gc
+import sys
 from dataclasses import InitVar, dataclass, field
 from enum import Enum
+from types import ModuleType
 from typing import Annotated, Any, ClassVar, TypeVar
 from uuid import UUID
 
@@ -43,12 +46,12 @@ class Slotted(ArtifactModel, version=3):
 
 
 @dataclass(frozen=True)
-class Frozen(ArtifactModel):
+class Frozen(ArtifactModel, frozen=True):
     number: int
 
 
 @dataclass(kw_only=True)
-class KeywordOnly(ArtifactModel):
+class KeywordOnly(ArtifactModel, kw_only=True):
     number: int = 1
     text: str
 
@@ -63,8 +66,8 @@ class Derived(Plain):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Everything(Frozen):
-    more: "Everything | None" = None
+class Everything(Frozen, frozen=True, kw_only=True):
+    more: Everything | None = None
 
 
 @pytest.mark.parametrize(
@@ -95,7 +98,7 @@ async def test_a_class_made_inside_a_function_round_trips() -> None:
     @dataclass
     class Local(ArtifactModel):
         shade: Shade
-        nested: "Later | Local | None" = None
+        nested: Later | Local | None = None
 
     @dataclass
     class Later(ArtifactModel):
@@ -109,13 +112,15 @@ async def test_a_class_line_gives_name_and_version() -> None:
     class Named(ArtifactModel, name="a name of its own", version=12):
         x: int
 
-    class Renamed(ArtifactModel, name="a name of its own", version=12):
-        pass
-
     node_id = await Named(1).save("n")
-    renamed = dataclass(type("Renamed", (Renamed,), {"__annotations__": {"x": int}}))
-    del renamed
-    assert (await Named.load(node_id)).x == 1
+    del Named
+    gc.collect()
+
+    @dataclass
+    class Renamed(ArtifactModel, name="a name of its own", version=12):
+        x: int
+
+    assert await Renamed.load(node_id) == Renamed(1)
 
 
 def test_the_arguments_of_dataclasses_field_work() -> None:
@@ -154,12 +159,17 @@ class WithInitVar(ArtifactModel):
 
 @dataclass
 class Unresolved(ArtifactModel):
-    x: "Nowhere"  # type: ignore[name-defined]  # noqa: F821
+    x: Nowhere  # type: ignore[name-defined]  # noqa: F821
 
 
 @dataclass
 class Hides(ArtifactModel):
     save: int = 1  # type: ignore[assignment]  # pyright: ignore[reportIncompatibleMethodOverride, reportAssignmentType]
+
+
+@dataclass
+class SaysFrozen(ArtifactModel, frozen=True):
+    x: int = 1
 
 
 @dataclass
@@ -175,6 +185,7 @@ class TwoSerializers(ArtifactModel):
         (lambda: Unresolved(1), "Nowhere"),
         (lambda: Hides(1), "hides the method"),
         (lambda: TwoSerializers(1), "several"),
+        (lambda: SaysFrozen(1), "frozen=True"),
     ],
 )
 async def test_a_class_that_cannot_be_stored_is_refused_when_it_is_first_used(make: Any, words: str) -> None:
@@ -188,42 +199,49 @@ async def test_a_class_that_cannot_be_stored_is_refused_when_it_is_first_used(ma
 @pytest.mark.parametrize("version", [-1, 1.0, "1", True, 2**31])
 def test_a_version_is_a_whole_number(version: Any) -> None:
     with pytest.raises(ModelDefinitionError, match="version"):
-
-        class Wrong(ArtifactModel, version=version):
-            pass
+        type("Wrong", (ArtifactModel,), {}, version=version)
 
 
 @pytest.mark.parametrize("name", ["", "a\0b", "x" * 256])
 def test_a_name_is_a_label(name: str) -> None:
     with pytest.raises(ValueError, match=r"name|code points") if name else pytest.raises(ModelDefinitionError):
-
-        class Wrong(ArtifactModel, name=name):
-            pass
+        type("Wrong", (ArtifactModel,), {}, name=name)
 
 
-async def test_two_live_classes_of_modules_under_one_name_are_an_error_when_used() -> None:
-    namespace = {"__name__": "other.module", "ArtifactModel": ArtifactModel}
-    source = "from dataclasses import dataclass\n@dataclass\nclass Plain(ArtifactModel):\n    number: int\n"
-    exec(source, namespace)
-    try:
-        with pytest.raises(ModelNameConflictError, match=r"name='another-name'"):
-            await Plain(1).save("x")
-    finally:
-        namespace.clear()
-        import gc
+def module(monkeypatch: pytest.MonkeyPatch, name: str, class_name: str) -> ModuleType:
+    """Return a module that defines a model, as an import or a notebook does."""
+    made = ModuleType(name)
+    monkeypatch.setitem(sys.modules, name, made)
+    define_in(made, class_name)
+    return made
 
-        gc.collect()
+
+def define_in(made: ModuleType, class_name: str) -> None:
+    source = f"@dataclass\nclass {class_name}(ArtifactModel):\n    number: int\n"
+    made.__dict__.update(dataclass=dataclass, ArtifactModel=ArtifactModel)
+    exec(source, made.__dict__)
+
+
+async def test_two_live_classes_of_modules_under_one_name_are_an_error_when_used(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    node_id = await Plain(1).save("before")
+    other = module(monkeypatch, "other_module", "Plain")
+    with pytest.raises(ModelNameConflictError, match=r"other_module\.Plain.*name='another-name'"):
+        await Plain(1).save("x")
+    with pytest.raises(ModelNameConflictError):
+        await ArtifactModel.load(node_id)
+    del other.__dict__["Plain"]
+    gc.collect()
     await round_trip(Plain(1))
 
 
-async def test_defining_a_class_again_replaces_it() -> None:
-    source = "from dataclasses import dataclass\n@dataclass\nclass Cell(ArtifactModel):\n    number: int\n"
-    namespace: dict[str, Any] = {"__name__": "notebook", "ArtifactModel": ArtifactModel}
-    exec(source, namespace)
-    first = namespace["Cell"]
+async def test_defining_a_class_again_replaces_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    notebook = module(monkeypatch, "notebook", "Cell")
+    first = notebook.Cell
     node_id = await first(1).save("x")
-    exec(source, namespace)
-    second = namespace["Cell"]
+    define_in(notebook, "Cell")
+    second = notebook.Cell
     assert second is not first
     assert type(await second.load(node_id)) is second
     assert type(await first.load(node_id)) is first

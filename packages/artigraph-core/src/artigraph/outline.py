@@ -25,7 +25,7 @@ class Outline:
 
     def _lines(self) -> Iterator[str]:
         """Draw without recursion: a tree may be deeper than Python's stack."""
-        pending = [(self, "", "")]
+        pending: list[tuple[Outline, str, str]] = [(self, "", "")]
         while pending:
             node, first, rest = pending.pop()
             yield first + node.text
@@ -48,8 +48,9 @@ async def outline_of(node_id: UUID) -> Outline:
     nodes = await read_outline(node_id)
     outlines = {node.node_id: Outline(node.node_id, _describe(node)) for node in nodes}
     for node in nodes:
-        if node.node_id != node_id and node.parent_id in outlines:
-            outlines[node.parent_id].children.append(outlines[node.node_id])
+        parent = None if node.parent_id is None or node.node_id == node_id else outlines.get(node.parent_id)
+        if parent is not None:
+            parent.children.append(outlines[node.node_id])
     return outlines[node_id]
 
 

@@ -54,7 +54,7 @@ class Registry(Generic[T]):
             RegistrationError: the name is not 1-100 printable ASCII characters without spaces, or another instance
                 has it.
         """
-        name: object = item.name
+        name: Any = item.name
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             msg = (
                 f"{name!r} cannot name a {self._kind}: a name is stored with the data for ever and is 1-100 printable "

@@ -80,7 +80,7 @@ _active: ContextVar[RunManager | None] = ContextVar("artigraph_run", default=Non
 
 
 @overload
-def run_manager(allow_none: Literal[False] = False) -> RunManager: ...
+def run_manager(allow_none: Literal[False] = ...) -> RunManager: ...
 @overload
 def run_manager(allow_none: bool) -> RunManager | None: ...  # noqa: FBT001 (as it was published)
 def run_manager(allow_none: bool = False) -> RunManager | None:  # noqa: FBT001, FBT002 (as published)

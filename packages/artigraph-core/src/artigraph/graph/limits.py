@@ -34,8 +34,8 @@ def spill(rows: Iterable[dict[str, Any]], database: Database) -> list[PendingObj
         if storage is None:
             owner = "" if row["model_name"] is None else f" of model {row['model_name']}"
             msg = (
-                f"The value of {row['label']!r}{owner} takes {len(value):,} bytes; in the database a value takes at most "
-                f"{limit:,}. Give its field a storage (artifact_field(storage=...)), or its model a default one "
+                f"The value of {row['label']!r}{owner} takes {len(value):,} bytes; in the database a value takes at "
+                f"most {limit:,}. Give its field a storage (artifact_field(storage=...)), or its model a default one "
                 "(config=ArtifactModelConfig(default_field_storage=...))."
             )
             raise ValueTooLargeError(msg)

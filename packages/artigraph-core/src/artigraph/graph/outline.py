@@ -13,16 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from artigraph.db import current_database, read, recursive
 from artigraph.errors import NodeNotFoundError
 from artigraph.graph.runs import RunStatus, runs_below
-from artigraph.orm import Blob, Node
+from artigraph.orm import blob_table, node_table
 
 __all__ = ["NodeSummary", "read_outline"]
 
 PREVIEW = 120
 """The most bytes of an inline value that are read for show."""
 
-_node = Node.__table__
-_blob = Blob.__table__
-_size = func.length(_node.c.value)
+_size = func.length(node_table.c.value)
 
 
 class NodeSummary(NamedTuple):
@@ -50,26 +48,26 @@ class NodeSummary(NamedTuple):
 
 
 _summary = select(
-    _node.c.node_id,
-    _node.c.parent_id,
-    _node.c.node_type,
-    _node.c.label,
-    _node.c.tree_root_id,
-    _node.c.position,
-    _node.c.model_name,
-    _node.c.model_version,
-    _node.c.serializer,
-    case((_size <= PREVIEW, _node.c.value)).label("preview"),
-    func.coalesce(_blob.c.size, _size).label("size"),
-    _blob.c.storage,
-    _node.c.run_status,
-    _node.c.run_started_at,
-    _node.c.run_ended_at,
-    _node.c.run_error_type,
-    _node.c.run_error_message,
-).select_from(_node.outerjoin(_blob, _node.c.blob_id == _blob.c.blob_id))
-_place = select(_node.c.node_type, _node.c.tree_root_id, _node.c.position, _node.c.span).where(
-    _node.c.node_id == bindparam("node_id")
+    node_table.c.node_id,
+    node_table.c.parent_id,
+    node_table.c.node_type,
+    node_table.c.label,
+    node_table.c.tree_root_id,
+    node_table.c.position,
+    node_table.c.model_name,
+    node_table.c.model_version,
+    node_table.c.serializer,
+    case((_size <= PREVIEW, node_table.c.value)).label("preview"),
+    func.coalesce(blob_table.c.size, _size).label("size"),
+    blob_table.c.storage,
+    node_table.c.run_status,
+    node_table.c.run_started_at,
+    node_table.c.run_ended_at,
+    node_table.c.run_error_type,
+    node_table.c.run_error_message,
+).select_from(node_table.outerjoin(blob_table, node_table.c.blob_id == blob_table.c.blob_id))
+_place = select(node_table.c.node_type, node_table.c.tree_root_id, node_table.c.position, node_table.c.span).where(
+    node_table.c.node_id == bindparam("node_id")
 )
 
 
@@ -90,9 +88,9 @@ async def read_outline(node_id: UUID) -> list[NodeSummary]:
             statement = recursive(_below_run(node_id), database.dialect)
         else:
             statement = _summary.where(
-                _node.c.tree_root_id == place.tree_root_id,
-                _node.c.position >= place.position,
-                _node.c.position < place.position + place.span,
+                node_table.c.tree_root_id == place.tree_root_id,
+                node_table.c.position >= place.position,
+                node_table.c.position < place.position + place.span,
             )
         return (await connection.execute(statement)).all()
 
@@ -100,12 +98,12 @@ async def read_outline(node_id: UUID) -> list[NodeSummary]:
     return sorted(found, key=lambda node: (node.tree_root_id or node.node_id, node.position or 0))
 
 
-def _below_run(run_id: UUID) -> Select[Any]:
-    root = _node.alias("root")
+def _below_run(run_id: UUID) -> Select[*tuple[Any, ...]]:
+    root = node_table.alias("root")
     below = runs_below(run_id)
     roots = select(root.c.node_id).where(
         or_(root.c.parent_id == run_id, root.c.parent_id.in_(below)), root.c.node_type != "run"
     )
     return _summary.where(
-        or_(_node.c.node_id == run_id, _node.c.node_id.in_(below), _node.c.tree_root_id.in_(roots))
+        or_(node_table.c.node_id == run_id, node_table.c.node_id.in_(below), node_table.c.tree_root_id.in_(roots))
     )

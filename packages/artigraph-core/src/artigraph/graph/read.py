@@ -14,7 +14,7 @@ from artigraph.db import current_database, read, recursive
 from artigraph.errors import NodeNotFoundError
 from artigraph.graph.objects import fetch
 from artigraph.graph.storages import storage_by_name
-from artigraph.orm import Blob, Node
+from artigraph.orm import blob_table, node_table
 
 __all__ = ["StoredNode", "StoredTree", "read_artifacts", "read_tree"]
 
@@ -40,9 +40,8 @@ class StoredTree:
     nodes: Sequence[StoredNode]
 
 
-_root = Node.__table__.alias("root")
-_node = Node.__table__.alias("node")
-_blob = Blob.__table__
+_root = node_table.alias("root")
+_node = node_table.alias("node")
 _in_subtree = (
     (_node.c.tree_root_id == _root.c.tree_root_id)
     & (_node.c.position >= _root.c.position)
@@ -100,7 +99,7 @@ async def read_tree(node_id: UUID) -> StoredTree:
 
 
 async def read_artifacts(
-    parent_id: UUID | None = None, *, label: str | None = None, parents: Select[Any] | None = None
+    parent_id: UUID | None = None, *, label: str | None = None, parents: Select[*tuple[Any, ...]] | None = None
 ) -> list[tuple[UUID, StoredTree]]:
     """Read all artifacts of a run, or of the runs that a select of ids returns, or the one with a label.
 
@@ -146,7 +145,7 @@ async def _select_objects(connection: AsyncConnection, rows: Iterable[Any]) -> d
     ids = sorted({row.blob_id for row in rows if row.blob_id is not None})
     found: dict[UUID, _StoredObject] = {}
     for start in range(0, len(ids), _CHUNK):
-        statement = select(_blob).where(_blob.c.blob_id.in_(ids[start : start + _CHUNK]))
+        statement = select(blob_table).where(blob_table.c.blob_id.in_(ids[start : start + _CHUNK]))
         for row in await connection.execute(statement):
             found[row.blob_id] = _StoredObject(row.storage, row.location, row.size, bytes(row.sha256))
     if len(found) < len(ids):

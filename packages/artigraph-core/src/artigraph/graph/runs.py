@@ -11,24 +11,23 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import current_database, read, recursive, write
 from artigraph.errors import NodeNotFoundError
-from artigraph.orm import Node
+from artigraph.orm import node_table
 
 __all__ = ["RunRow", "RunStatus", "insert_run", "read_runs_below", "runs_below", "update_run"]
 
-_node = Node.__table__
-_type_of = select(_node.c.node_type).where(_node.c.node_id == bindparam("id"))
-_insert_run = insert(_node)
-_end_run = update(_node).where(
-    _node.c.node_id == bindparam("id"), _node.c.node_type == "run", _node.c.run_status == "running"
+_type_of = select(node_table.c.node_type).where(node_table.c.node_id == bindparam("id"))
+_insert_run = insert(node_table)
+_end_run = update(node_table).where(
+    node_table.c.node_id == bindparam("id"), node_table.c.node_type == "run", node_table.c.run_status == "running"
 )
 _run_columns = (
-    _node.c.node_id,
-    _node.c.parent_id,
-    _node.c.run_status,
-    _node.c.run_started_at,
-    _node.c.run_ended_at,
-    _node.c.run_error_type,
-    _node.c.run_error_message,
+    node_table.c.node_id,
+    node_table.c.parent_id,
+    node_table.c.run_status,
+    node_table.c.run_started_at,
+    node_table.c.run_ended_at,
+    node_table.c.run_error_type,
+    node_table.c.run_error_message,
 )
 
 
@@ -96,20 +95,20 @@ async def update_run(run: RunRow) -> bool:
         return result.rowcount == 1
 
     async def committed(connection: AsyncConnection) -> bool:
-        statement = select(_node.c.run_status).where(_node.c.node_id == bindparam("id"))
+        statement = select(node_table.c.run_status).where(node_table.c.node_id == bindparam("id"))
         return (await connection.execute(statement, {"id": run.node_id})).scalar() == run.status
 
     return await write(work, committed=committed)
 
 
-def runs_below(run_id: UUID) -> Select[Any]:
+def runs_below(run_id: UUID) -> Select[*tuple[Any, ...]]:
     """Return a select of the ids of all runs below a run, itself not among them; it cannot loop."""
     below = (
-        select(_node.c.node_id)
-        .where(_node.c.parent_id == run_id, _node.c.node_type == "run")
+        select(node_table.c.node_id)
+        .where(node_table.c.parent_id == run_id, node_table.c.node_type == "run")
         .cte("runs_below", recursive=True)
     )
-    child = _node.alias("child")
+    child = node_table.alias("child")
     below = below.union(
         select(child.c.node_id).join(below, child.c.parent_id == below.c.node_id).where(child.c.node_type == "run")
     )
@@ -119,7 +118,7 @@ def runs_below(run_id: UUID) -> Select[Any]:
 async def read_runs_below(run_id: UUID) -> list[RunRow]:
     """Read all runs below a run, itself not among them, in the order in which they were made."""
     database = await current_database()
-    statement = select(*_run_columns).where(_node.c.node_id.in_(runs_below(run_id))).order_by(_node.c.node_id)
+    statement = select(*_run_columns).where(node_table.c.node_id.in_(runs_below(run_id))).order_by(node_table.c.node_id)
 
     async def work(connection: AsyncConnection) -> list[RunRow]:
         return [RunRow(*row) for row in await connection.execute(recursive(statement, database.dialect))]

@@ -13,6 +13,7 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import bindparam, insert, select
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import (
@@ -28,11 +29,11 @@ from artigraph.db import (
     write_apart,
 )
 from artigraph.errors import DatabaseUnavailable, LabelConflictError, NodeNotFoundError, RetryableError
-from artigraph.graph.objects import Content, hash_content, put_all, remove_quietly
 from artigraph.graph.limits import spill
+from artigraph.graph.objects import Content, hash_content, put_all, remove_quietly
 from artigraph.graph.tree import PendingObject, Tree
 from artigraph.ids import new_ids
-from artigraph.orm import Blob, Node
+from artigraph.orm import blob_table, node_table
 from artigraph.storage import Storage
 
 __all__ = ["write_trees"]
@@ -42,11 +43,9 @@ _ATTEMPTS = 10
 _CHUNK = 1000
 """Hashes in one IN list; asyncpg takes 32,767 parameters, SQLite an expression of depth 1,000."""
 
-_node = Node.__table__
-_blob = Blob.__table__
-_insert_nodes = insert(_node)
-_is_there = select(_node.c.node_id).where(_node.c.node_id == bindparam("root"))
-_node_type = select(_node.c.node_type).where(_node.c.node_id == bindparam("parent"))
+_insert_nodes = insert(node_table)
+_is_there = select(node_table.c.node_id).where(node_table.c.node_id == bindparam("root"))
+_node_type = select(node_table.c.node_type).where(node_table.c.node_id == bindparam("parent"))
 
 
 class _BlobVanishedError(Exception):
@@ -77,10 +76,19 @@ async def write_trees(trees: Sequence[Tree], *, parent_id: UUID | None = None) -
     async def insert_rows(connection: AsyncConnection) -> None:
         if parent_id is not None:
             await _check_parent(connection, parent_id)
-        await connection.execute(_insert_nodes, rows)
+        try:
+            await connection.execute(_insert_nodes, rows)
+        except IntegrityError:
+            # SQLite does not say which reference failed; its transaction is still good for a question.
+            if database.dialect == "sqlite" and rows[0]["parent_id"] is not None:
+                await _check_parent(connection, rows[0]["parent_id"])
+            raise
 
     try:
         await _write(insert_rows, committed, pending, database)
+    except ReferenceVanished as error:
+        msg = f"There is no node {rows[0]['parent_id']} to save under; it was deleted. Nothing was saved."
+        raise NodeNotFoundError(msg) from error
     except LabelConflictError as error:
         labels = ", ".join(repr(tree.rows[0]["label"]) for tree in trees)
         msg = f"Node {rows[0]['parent_id']} has a child of this label already: {labels}. Nothing was saved."
@@ -97,18 +105,22 @@ async def _write(
         await write(insert_rows, committed=committed)
         return
     objects = await _Objects.prepare(pending, database)
+
+    async def work(connection: AsyncConnection) -> None:
+        await objects.hold(connection)
+        await insert_rows(connection)
+
     for _ in range(_ATTEMPTS):
         try:
             await objects.put_missing()
-            if in_session():
-                await write_apart(objects.insert)
-
-            async def work(connection: AsyncConnection) -> None:
-                await objects.hold(connection, insert_first=not in_session())
-                await insert_rows(connection)
-
+            await objects.commit_apart()
             await write(work, committed=committed)
-        except (_BlobVanishedError, ReferenceVanished):
+        except _BlobVanishedError:
+            continue
+        except ReferenceVanished as error:
+            if error.reference == "parent_id":
+                await objects.remove_unregistered()
+                raise
             continue
         except (DatabaseUnavailable, RetryableError):
             raise  # whether the commit happened is not known: gc may judge the objects, we may not
@@ -175,7 +187,7 @@ class _Objects:
         if not self._put:
             return
         contents = [content for content in self._wanted if content in self._put]
-        statement = insert_missing(_blob, self._database.dialect).values(created_at=utc_now())
+        statement = insert_missing(blob_table, self._database.dialect).values(created_at=utc_now())
         await connection.execute(
             statement,
             [
@@ -191,12 +203,16 @@ class _Objects:
             ],
         )
 
-    async def hold(self, connection: AsyncConnection, *, insert_first: bool) -> None:
-        """Hold all wanted rows until the transaction ends, and let the nodes refer to them."""
-        if insert_first:
-            await self.insert(connection)
-        else:
+    async def commit_apart(self) -> None:
+        """Inside a session, commit the rows by themselves, so that locks on them do not last as long as it does."""
+        if in_session():
+            await write_apart(self.insert)
             self._committed_apart = True
+
+    async def hold(self, connection: AsyncConnection) -> None:
+        """Hold all wanted rows until the transaction ends, and let the nodes refer to them."""
+        if not self._committed_apart:
+            await self.insert(connection)
         held = await self._select(connection, lock=True)
         if len(held) < len(self._wanted):
             raise _BlobVanishedError
@@ -226,9 +242,15 @@ class _Objects:
         for storage, hashes in by_storage.items():
             for start in range(0, len(hashes), _CHUNK):
                 statement = (
-                    select(_blob.c.blob_id, _blob.c.storage, _blob.c.location, _blob.c.sha256, _blob.c.size)
-                    .where(_blob.c.storage == storage, _blob.c.sha256.in_(hashes[start : start + _CHUNK]))
-                    .order_by(_blob.c.sha256)
+                    select(
+                        blob_table.c.blob_id,
+                        blob_table.c.storage,
+                        blob_table.c.location,
+                        blob_table.c.sha256,
+                        blob_table.c.size,
+                    )
+                    .where(blob_table.c.storage == storage, blob_table.c.sha256.in_(hashes[start : start + _CHUNK]))
+                    .order_by(blob_table.c.sha256)
                 )
                 if lock:
                     statement = share_lock(statement, self._database.dialect)

@@ -67,15 +67,16 @@ def resolve(
         try:
             return get_type_hints(holder, globalns=module, localns=names, include_extras=True)[name]
         except Exception as error:
-            model = find_model(error.name) if isinstance(error, NameError) and error.name not in names else None
-            if model is None:
+            missing = error.name if isinstance(error, NameError) else None
+            model = find_model(missing) if missing is not None and missing not in names else None
+            if missing is None or model is None:
                 msg = (
                     f"The annotation {annotation!r} of field {name!r} of model {owner.__qualname__} cannot be "
-                    f"resolved: {error}. It is needed when the model is first saved or loaded: import what it names at run time "
-                    "(not under TYPE_CHECKING), and where the class is made inside a function, define it before."
+                    f"resolved: {error}. It is needed when the model is first saved or loaded. Import what it names "
+                    "at run time (not under TYPE_CHECKING); where the class is made in a function, define it before."
                 )
                 raise ModelDefinitionError(msg) from error
-            names[error.name] = model
+            names[missing] = model
 
 
 def declared_annotations(owner: type[Any]) -> Mapping[str, Any]:

@@ -34,7 +34,8 @@ class ArtifactModel(Structured):
             predictions: pd.DataFrame = artifact_field(storage=s3)
 
     The class line takes `version`, a whole number that is stored with the data (see `migrate`); `name`, what the class
-    is stored under instead of its `__name__`; and `config`, an `ArtifactModelConfig` that subclasses inherit.
+    is stored under instead of its `__name__`; and `config`, an `ArtifactModelConfig` that subclasses inherit. `frozen`
+    and `kw_only` may be said again there: type checkers read them in the class line, not in the decorator.
 
     Two models are equal if they are of one class and their fields are, arrays and frames by content and dtype and NaN
     to NaN; an `__eq__` of the class's own wins. `load`, `save` and `migrate` are the only public methods.
@@ -48,11 +49,15 @@ class ArtifactModel(Structured):
         version: int = 1,
         name: str | None = None,
         config: ArtifactModelConfig | None = None,
+        frozen: bool | None = None,
+        kw_only: bool | None = None,
         **more: Any,
     ) -> None:
         super().__init_subclass__(**more)
         remade = cls.__dict__.get("_artigraph_traits")
         traits = remade if isinstance(remade, ModelTraits) else _make_traits(cls, version, name, config)
+        traits.expected |= {"frozen": frozen} if frozen is not None else {}
+        traits.expected |= {"kw_only": kw_only} if kw_only is not None else {}
         # A class made anew by dataclass(slots=True) gets no class line; it finds the traits in the copied namespace.
         cls._artigraph_traits = traits  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
         for method in ("__eq__", "__repr__"):
@@ -141,8 +146,8 @@ def _make_traits(
         config = next((traits_of(base).config for base in inherited), ArtifactModelConfig())
     local = {}
     if "<locals>" in cls.__qualname__:
-        frame = sys._getframe(2)  # noqa: SLF001 (the frame that runs the class statement)
+        frame = sys._getframe(2)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] (it runs the class statement)
         while frame.f_back is not None and frame.f_code.co_name in ("__init_subclass__", "__new__"):
             frame = frame.f_back
         local = local_names(declared_annotations(cls), frame)
-    return ModelTraits(stored_name, version, config, local)
+    return ModelTraits(stored_name, version, config, local, {})

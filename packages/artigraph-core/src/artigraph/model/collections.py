@@ -13,6 +13,7 @@ from artigraph.model.show import show_parts, top_level
 __all__ = ["ArtifactMapping", "ArtifactSequence"]
 
 K = TypeVar("K", bound=str)
+T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -29,13 +30,12 @@ class ArtifactMapping(Structured, Mapping[K, T_co]):
     __slots__ = ("_items",)
 
     @overload
-    def __init__(self, items: Mapping[K, T_co] | Iterable[tuple[K, T_co]] = ..., /) -> None: ...
+    def __init__(self: ArtifactMapping[str, Any], /) -> None: ...
+    @overload
+    def __init__(self, items: Mapping[K, T_co] | Iterable[tuple[K, T_co]], /) -> None: ...
     @overload
     def __init__(
-        self: ArtifactMapping[str, T_co],
-        items: Mapping[str, T_co] | Iterable[tuple[str, T_co]] = ...,
-        /,
-        **more: T_co,
+        self: ArtifactMapping[str, T], items: Mapping[str, T] | Iterable[tuple[str, T]] = ..., /, **more: T
     ) -> None: ...
     def __init__(self, items: Mapping[Any, Any] | Iterable[tuple[Any, Any]] = (), /, **more: Any) -> None:
         content: dict[Any, Any] = dict(items, **more)
@@ -69,7 +69,7 @@ class ArtifactMapping(Structured, Mapping[K, T_co]):
         return show_parts(type(self).__name__, self._items.items(), level)
 
     def _artigraph_parts(self) -> Mapping[str, object]:
-        return self._items
+        return {**self._items}
 
 
 class ArtifactSequence(Structured, Sequence[T_co]):

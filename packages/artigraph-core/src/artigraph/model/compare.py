@@ -33,6 +33,9 @@ class Structured:
     __hash__ = None  # type: ignore[assignment]  # as any class with an equality of its own; dataclasses may add one
 
 
+_TUPLE_EQUAL: object = getattr(tuple, "__eq__")  # noqa: B009 (typed as tuple[Unknown] otherwise)
+
+
 def equal(one: object, other: object) -> bool:
     """Say whether two values are equal: NaN to NaN, arrays and frames by content and dtype, everything else by `==`.
 
@@ -49,8 +52,8 @@ def equal(one: object, other: object) -> bool:
             if not _plainly_equal(left, right):
                 return False
             continue
-        parts = _parts(left), _parts(right)
-        if parts[0] is None or parts[1] is None:
+        mine, theirs = _parts(left), _parts(right)
+        if mine is None or theirs is None:
             if not _plainly_equal(left, right):
                 return False
             continue
@@ -58,7 +61,7 @@ def equal(one: object, other: object) -> bool:
         if pair in seen:
             continue
         seen.add(pair)
-        matched = _match(*parts)
+        matched = _match(mine, theirs)
         if matched is None:
             return False
         pending.extend(matched)
@@ -72,10 +75,10 @@ def _parts(value: object) -> Mapping[Any, object] | list[object] | tuple[object,
         return cast("list[object] | tuple[object, ...] | dict[Any, object]", value)
     if isinstance(value, Structured):
         own = getattr(cls.__eq__, "__module__", None) or ""
-        return value._artigraph_parts() if own.startswith("artigraph.model.") else None  # noqa: SLF001
+        return value._artigraph_parts() if own.startswith("artigraph.model.") else None  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
     if dataclasses.is_dataclass(cls):
         return _dataclass_parts(value)
-    if isinstance(value, tuple) and cls.__eq__ is tuple.__eq__:
+    if isinstance(value, tuple) and cast("object", cls.__eq__) is _TUPLE_EQUAL:
         return tuple(cast("tuple[object, ...]", value))
     return None
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import MISSING, InitVar, dataclass
-from typing import Annotated, Any, get_args, get_origin
+from typing import Annotated, Any, cast, get_args, get_origin
 from weakref import WeakKeyDictionary
 
 from artigraph.errors import ModelDefinitionError
@@ -35,6 +35,8 @@ class ModelTraits:
     config: ArtifactModelConfig
     local: dict[str, Any]
     """What the names in its annotations mean in the function that it was made in."""
+    expected: dict[str, bool]
+    """What the class line says to type checkers of the arguments of `@dataclass`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,14 @@ def _define(cls: type[Any], traits: ModelTraits) -> ModelDefinition:
     if "__dataclass_fields__" not in cls.__dict__:
         msg = f"Model {cls.__qualname__} is not a dataclass: put @dataclass above its class line"
         raise ModelDefinitionError(msg)
+    params: Any = cls.__dataclass_params__
+    for argument, said in traits.expected.items():
+        if getattr(params, argument, said) is not said:  # kw_only is among the parameters since Python 3.12
+            msg = (
+                f"The class line of model {cls.__qualname__} says {argument}={said}, @dataclass says otherwise; say it "
+                "in both places or in the decorator alone"
+            )
+            raise ModelDefinitionError(msg)
     for name, kind in _declared_fields(cls).items():
         if kind is InitVar:
             msg = (
@@ -168,7 +178,7 @@ def _options(cls: type[Any], field: dataclasses.Field[Any], annotation: object) 
     """Return what `artifact_field`, or else `Annotated`, says of a field."""
     options: FieldOptions = field.metadata.get(FIELD_OPTIONS, FieldOptions())
     extras = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
-    serializers = [extra for extra in extras if isinstance(extra, Serializer)]
+    serializers = [cast("Serializer[Any]", extra) for extra in extras if isinstance(extra, Serializer)]
     storages = [extra for extra in extras if isinstance(extra, Storage)]
     if len(serializers) + (options.serializer is not None) > 1 or len(storages) + (options.storage is not None) > 1:
         msg = f"Field {field.name!r} of model {cls.__qualname__} names several serializers or storages; name one"

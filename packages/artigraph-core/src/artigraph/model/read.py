@@ -26,6 +26,8 @@ __all__ = ["from_tree"]
 M = TypeVar("M")
 
 _FATAL = (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError)
+_LONGEST_PATH = 40
+"""Steps of a path that an error shows; of a longer one the first and the last."""
 _NOTHING: Mapping[str, type[Any]] = {}
 
 
@@ -69,13 +71,31 @@ def _stored_name(cls: type[Any]) -> str | None:
 class _Frame:
     """A node whose children are being read."""
 
-    __slots__ = ("end", "label", "parts", "path")
+    __slots__ = ("end", "label", "outer", "parts")
 
-    def __init__(self, node: StoredNode, path: str) -> None:
+    def __init__(self, node: StoredNode, outer: _Frame | None) -> None:
         self.label = node.label
         self.end = node.position + node.span
         self.parts: dict[str, Any] = {}
-        self.path = path
+        self.outer = outer
+
+    @property
+    def path(self) -> str:
+        """Where the node is; made only for an error."""
+        steps: list[str] = []
+        frame = self
+        while frame.outer is not None:
+            steps.append(f".{frame.label}")
+            frame = frame.outer
+        steps.append(frame.name)
+        if len(steps) > _LONGEST_PATH:
+            steps[_LONGEST_PATH // 2 : -_LONGEST_PATH // 2] = [" ... "]
+        return "".join(reversed(steps))
+
+    @property
+    def name(self) -> str:
+        """What the path begins with, if it begins here."""
+        return self.label
 
     def field_of(self, label: str) -> FieldDefinition:
         raise NotImplementedError
@@ -87,17 +107,21 @@ class _Frame:
 class _ModelFrame(_Frame):
     __slots__ = ("cls", "definition", "version")
 
-    def __init__(self, node: StoredNode, path: str, preferred: Mapping[str, type[Any]]) -> None:
-        super().__init__(node, path)
+    def __init__(self, node: StoredNode, outer: _Frame | None, preferred: Mapping[str, type[Any]]) -> None:
+        super().__init__(node, outer)
         self.cls = find_class(cast("str", node.model_name), preferred)
         self.definition = define(self.cls)
         self.version = cast("int", node.model_version)
         if self.version > self.definition.version:
             msg = (
-                f"{path} was stored by version {self.version} of model {self.definition.name!r}; the class here is "
-                f"version {self.definition.version}. Update the code that defines it."
+                f"{self.path} was stored by version {self.version} of model {self.definition.name!r}; the class here "
+                f"is version {self.definition.version}. Update the code that defines it."
             )
             raise ModelVersionError(msg)
+
+    @property
+    def name(self) -> str:
+        return self.definition.name
 
     def field_of(self, label: str) -> FieldDefinition:
         field = self.definition.fields.get(label)
@@ -142,8 +166,8 @@ class _ModelFrame(_Frame):
 class _ContainerFrame(_Frame):
     __slots__ = ("container", "field")
 
-    def __init__(self, node: StoredNode, path: str, field: FieldDefinition) -> None:
-        super().__init__(node, path)
+    def __init__(self, node: StoredNode, outer: _Frame | None, field: FieldDefinition) -> None:
+        super().__init__(node, outer)
         self.field = field
         self.container = node.serializer
 
@@ -182,29 +206,27 @@ def _build(tree: StoredTree, preferred: Mapping[str, type[Any]]) -> object:
     for node in tree.nodes:
         while frames and node.position >= frames[-1].end:
             result = close()
-        top = frames[-1] if frames else None
-        if top is None:
-            path, field = cast("str", node.model_name), None
-        else:
-            path, field = top.path, top.field_of(node.label)
+        outer = frames[-1] if frames else None
+        if outer is None:
+            frames.append(_ModelFrame(node, None, preferred))
+            continue
+        field = outer.field_of(node.label)
         if node.node_type == "value":
-            frame = cast("_Frame", top)
-            frame.parts[node.label] = _value(node, cast("FieldDefinition", field), path)
+            outer.parts[node.label] = _value(node, field, outer)
         elif node.node_type == "model":
-            inner = path if top is None else f"{path}.{node.label}"
-            frames.append(_ModelFrame(node, inner, preferred if field is None else field.models))
+            frames.append(_ModelFrame(node, outer, field.models))
         else:
-            frames.append(_ContainerFrame(node, f"{path}.{node.label}", cast("FieldDefinition", field)))
+            frames.append(_ContainerFrame(node, outer, field))
     while frames:
         result = close()
     return result
 
 
-def _value(node: StoredNode, field: FieldDefinition, path: str) -> object:
+def _value(node: StoredNode, field: FieldDefinition, outer: _Frame) -> object:
     data = node.value
     name = cast("str", node.serializer)
     if data is None:
-        msg = f"{path}.{node.label} has neither a value nor an object; the row was altered"
+        msg = f"{outer.path}.{node.label} has neither a value nor an object; the row was altered"
         raise DeserializationError(msg)
     try:
         if name == json_serializer.name:
@@ -213,10 +235,10 @@ def _value(node: StoredNode, field: FieldDefinition, path: str) -> object:
     except _FATAL:
         raise
     except ArtigraphError as error:
-        msg = f"{path}.{node.label} cannot be loaded: {error}"
+        msg = f"{outer.path}.{node.label} cannot be loaded: {error}"
         raise type(error)(msg) from error
     except BaseException as error:
-        msg = f"{path}.{node.label} cannot be loaded by serializer {name!r}: {type(error).__name__}: {error}"
+        msg = f"{outer.path}.{node.label} cannot be loaded by serializer {name!r}: {type(error).__name__}: {error}"
         raise DeserializationError(msg) from error
 
 

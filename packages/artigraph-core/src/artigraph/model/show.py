@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 __all__ = ["short_repr", "show_parts", "top_level"]
 
@@ -20,14 +20,15 @@ class _Shorten(reprlib.Repr):
         self.maxlong = 40
 
     def repr1(self, x: Any, level: int) -> str:
-        show = getattr(type(x), "_artigraph_show", None)
+        cls = cast("type[object]", type(x))
+        show = getattr(cls, "_artigraph_show", None)
         if show is not None:
             return str(show(x, level))
         shape = getattr(x, "shape", None)
         if isinstance(shape, tuple):
             dtype = getattr(x, "dtype", None)
             size = "x".join(str(length) for length in shape) or "scalar"  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
-            return f"<{type(x).__name__} {size}>" if dtype is None else f"<{type(x).__name__} {size} {dtype}>"
+            return f"<{cls.__name__} {size}>" if dtype is None else f"<{cls.__name__} {size} {dtype}>"
         return super().repr1(x, level)
 
 

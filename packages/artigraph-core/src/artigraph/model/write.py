@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
@@ -37,22 +36,48 @@ CONTAINERS: Mapping[type[Any], str] = {
 }
 """The types whose items can be nodes of their own, and the permanent names that they are stored under."""
 
+_LONGEST_PATH = 40
+"""Steps of a path that an error shows; of a longer one the first and the last."""
 _FATAL = (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError)
 
 
-@dataclass(frozen=True, slots=True)
 class _Place:
     """Where a value stands: what decides how it is stored, and what an error says."""
 
-    field: FieldDefinition
-    default_serializer: Serializer[Any] | None
-    model_name: str | None
-    """The model that the value is a field of; None for an item of a container."""
-    path: str
-    """Where the value is, as Python would write it: `Model.field['key'][3]`."""
+    __slots__ = ("default_serializer", "field", "key", "model_name", "parent")
 
-    def item(self, key: str) -> _Place:
-        return replace(self, model_name=None, path=f"{self.path}{key}")
+    def __init__(
+        self,
+        field: FieldDefinition,
+        default_serializer: Serializer[Any] | None,
+        model_name: str | None,
+        parent: _Place | None,
+        key: str | int,
+    ) -> None:
+        self.field = field
+        self.default_serializer = default_serializer
+        self.model_name = model_name
+        """The model that the value is a field of; None for an item of a container."""
+        self.parent = parent
+        self.key = key
+
+    def item(self, key: str | int) -> _Place:
+        return _Place(self.field, self.default_serializer, None, self, key)
+
+    @property
+    def path(self) -> str:
+        """Where the value is, as Python would write it: `Model.field['key'][3]`; made only for an error."""
+        steps: list[str] = []
+        place: _Place | None = self
+        while place is not None:
+            if place.parent is None:
+                steps.append(str(place.key))
+            else:
+                steps.append(f"[{place.key!r}]" if place.model_name is None else f".{place.key}")
+            place = place.parent
+        if len(steps) > _LONGEST_PATH:
+            steps[_LONGEST_PATH // 2 : -_LONGEST_PATH // 2] = [" ... "]
+        return "".join(reversed(steps))
 
 
 class _Task(NamedTuple):
@@ -95,7 +120,7 @@ class _Writer:
         self._pending: list[_Task | _Leave] = []
 
     def run(self, model: object, label: str, parent_id: UUID | None) -> Tree:
-        place = _Place(_NO_FIELD, None, None, type(model).__name__)
+        place = _Place(_NO_FIELD, None, None, None, type(model).__name__)
         self._pending.append(_Task(model, label, parent_id, place))
         while self._pending:
             task = self._pending.pop()
@@ -170,15 +195,14 @@ class _Writer:
         row["model_name"] = definition.name
         row["model_version"] = definition.version
         self._enter(task, row)
-        path = task.place.path
         parent_id = row["node_id"]
-        for field in reversed(definition.fields.values()):
+        for field in reversed(tuple(definition.fields.values())):
             try:
                 value = getattr(task.value, field.name)
             except AttributeError as error:
-                msg = f"{path}.{field.name} has no value; a model is saved with all its fields"
+                msg = f"{task.place.path}.{field.name} has no value; a model is saved with all its fields"
                 raise SerializationError(msg) from error
-            place = _Place(field, definition.default_serializer, definition.name, f"{path}.{field.name}")
+            place = _Place(field, definition.default_serializer, definition.name, task.place, field.name)
             self._pending.append(_Task(value, field.name, parent_id, place))
 
     def _write_items(self, task: _Task) -> None:
@@ -188,13 +212,14 @@ class _Writer:
         row["model_name"] = place.model_name
         self._enter(task, row)
         items: list[_Task] = []
-        if isinstance(task.value, Mapping):
-            for key, item in cast("Mapping[object, object]", task.value).items():
+        value: Any = task.value
+        if isinstance(value, Mapping):
+            for key, item in cast("Mapping[object, object]", value).items():
                 text = _check_key(key, place)
-                items.append(_Task(item, text, row["node_id"], place.item(f"[{key!r}]")))
+                items.append(_Task(item, text, row["node_id"], place.item(text)))
         else:
-            for index, item in enumerate(cast("Sequence[object]", task.value)):
-                items.append(_Task(item, str(index), row["node_id"], place.item(f"[{index}]")))
+            for index, item in enumerate(cast("Sequence[object]", value)):
+                items.append(_Task(item, str(index), row["node_id"], place.item(index)))
         self._pending.extend(reversed(items))
 
 
@@ -236,7 +261,7 @@ def _chosen_serializer(value: object, cls: type[Any], place: _Place) -> Serializ
 
 def _serialize(serializer: Serializer[Any], value: object, place: _Place) -> bytes:
     try:
-        data: object = serializer.serialize(value)
+        data: Any = serializer.serialize(value)
     except _FATAL:
         raise
     except BaseException as error:
@@ -244,7 +269,9 @@ def _serialize(serializer: Serializer[Any], value: object, place: _Place) -> byt
         msg = f"{place.path} cannot be stored by serializer {serializer.name!r}: {text}"
         raise SerializationError(msg) from error
     if not isinstance(data, bytes):
-        msg = f"Serializer {serializer.name!r} returned {_name(type(data))} for {place.path}; serialize returns bytes"
+        msg = (
+            f"Serializer {serializer.name!r} returned {_name(data.__class__)} for {place.path}; serialize returns bytes"
+        )
         raise SerializationError(msg)
     return data
 

@@ -13,6 +13,7 @@ from artigraph.orm.node import (
     ValueNode,
 )
 from artigraph.orm.store import SCHEMA_VERSION, Store, version_table
+from artigraph.orm.tables import blob_table, link_table, node_table
 
 __all__ = [
     "CHUNK_SIZE",
@@ -28,5 +29,8 @@ __all__ = [
     "RunNode",
     "Store",
     "ValueNode",
+    "blob_table",
+    "link_table",
+    "node_table",
     "version_table",
 ]

@@ -15,7 +15,7 @@ __all__ = ["Link"]
 
 
 class Link(Base):
-    """One edge, in the direction of the data: from an artifact to a run that used it, from a run to what it produced."""
+    """One edge, in the direction of the data: from an artifact to a run that used it, or from a run to its product."""
 
     __tablename__ = "artigraph_link"
 
