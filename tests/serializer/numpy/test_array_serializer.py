@@ -11,12 +11,13 @@ import hypothesis.extra.numpy as hnp
 import numpy as np
 import numpy.typing as npt
 import pytest
-from artigraph.errors import DeserializationError, SerializationError
-from artigraph.serializer.base import get_serializer_by_name, get_serializer_by_type
-from artigraph.serializer.numpy import array_serializer, numpy_serializer
-from artigraph.serializer.numpy._dtypes import describe
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from artigraph.errors import DeserializationError, SerializationError
+from artigraph.serializer._support.dtypes import describe
+from artigraph.serializer.base import get_serializer_by_name, get_serializer_by_type
+from artigraph.serializer.numpy import array_serializer, numpy_serializer
 
 Array = npt.NDArray[Any]
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from artigraph.errors import DeserializationError, SerializationError
 from artigraph.serializer.base import get_serializer_by_name, get_serializer_by_type
 from artigraph.serializer.numpy import array_serializer, scalar_serializer
@@ -47,8 +48,7 @@ def test_a_scalar_comes_back(value: np.generic) -> None:
 
 @pytest.mark.parametrize("value", SCALARS, ids=repr)
 def test_each_type_is_claimed(value: Any) -> None:
-    cls: type[Any] = type(value)
-    assert get_serializer_by_type(cls) is scalar_serializer
+    assert get_serializer_by_type(value.__class__) is scalar_serializer
     assert get_serializer_by_name("numpy-scalar") is scalar_serializer
 
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from artigraph.errors import DeserializationError, MissingDependencyError, SerializationError
 
-__all__ = ["deserializing", "needs", "serializing"]
+__all__ = ["class_name", "deserializing", "needs", "serializing"]
 
 _NOT_OURS = (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError)
 """What asks the process or the task to stop; everything else is a failure of the value or of its bytes.
@@ -16,6 +16,12 @@ _NOT_OURS = (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledErro
 BaseException is caught and these are let through, rather than Exception caught, because a panic of polars (a
 `PanicException`) derives from BaseException alone.
 """
+
+
+def class_name(value: object) -> str:
+    """Return the name by which messages speak of a value's class."""
+    cls = type(value)
+    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
 
 
 @contextmanager
@@ -26,8 +32,7 @@ def serializing(name: str, value: object) -> Generator[None]:
     except (*_NOT_OURS, SerializationError):
         raise
     except BaseException as error:
-        cls = type(value)
-        msg = f"The serializer {name!r} cannot store this {cls.__module__}.{cls.__qualname__} exactly: {error}"
+        msg = f"The serializer {name!r} cannot store this {class_name(value)} exactly: {error}"
         raise SerializationError(msg) from error
 
 

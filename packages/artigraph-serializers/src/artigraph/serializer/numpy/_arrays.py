@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from artigraph.errors import DeserializationError, SerializationError
-from artigraph.serializer.numpy._dtypes import describe
-from artigraph.serializer.numpy._npy import Parts, join, split
-
 import numpy as np
 import numpy.typing as npt
+from artigraph.errors import DeserializationError, SerializationError
+from artigraph.serializer._support.dtypes import describe
+from artigraph.serializer.numpy._npy import Parts, join, split
 
 __all__ = ["Array", "array_from_bytes", "array_to_bytes", "scalar_from_bytes", "scalar_to_bytes"]
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
+from artigraph.serializer._support.objects import same_object
 
 __all__ = ["same_array", "same_scalar"]
 
@@ -29,24 +29,12 @@ def _same_elements(one: Any, other: Any, kind: str) -> bool:
         return bool(one.tobytes() == other.tobytes())
     if kind in "OT":
         pairs = zip(one.ravel().tolist(), other.ravel().tolist(), strict=True)
-        return all(_same_object(*pair) for pair in pairs)
+        return all(same_object(*pair, same_array) for pair in pairs)
     return bool(np.array_equal(one, other))
 
 
 def _same_numbers(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
     return bool(np.array_equal(one, other, equal_nan=True))
-
-
-def _same_object(one: object, other: object) -> bool:
-    if one is other:
-        return True
-    if type(one) is not type(other):
-        return False
-    if isinstance(one, np.ndarray):
-        return same_array(cast("npt.NDArray[Any]", one), cast("npt.NDArray[Any]", other))
-    if isinstance(one, float) and math.isnan(one):
-        return math.isnan(cast("float", other))
-    return bool(one == other)
 
 
 def same_scalar(one: np.generic, other: np.generic) -> bool:

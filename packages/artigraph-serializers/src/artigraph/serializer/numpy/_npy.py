@@ -16,10 +16,9 @@ import math
 from dataclasses import dataclass
 from typing import Any, NoReturn, cast
 
-from artigraph.errors import DeserializationError
-from artigraph.serializer.numpy._dtypes import describe, has_longdouble, restore
-
 import numpy as np
+from artigraph.errors import DeserializationError
+from artigraph.serializer._support.dtypes import describe, has_longdouble, restore
 
 __all__ = ["Parts", "join", "split"]
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, cast
 
+import numpy as np
 from artigraph.errors import SerializationError
-from artigraph.serializer._support import deserializing, serializing
+from artigraph.serializer._support import class_name, deserializing, serializing
 from artigraph.serializer.base import Serializer
 from artigraph.serializer.numpy._arrays import (
     Array,
@@ -15,8 +16,6 @@ from artigraph.serializer.numpy._arrays import (
     scalar_to_bytes,
 )
 from artigraph.serializer.numpy._equal import same_array, same_scalar
-
-import numpy as np
 
 __all__ = ["ArraySerializer", "ScalarSerializer", "array_serializer", "numpy_serializer", "scalar_serializer"]
 
@@ -74,8 +73,7 @@ class ScalarSerializer(Serializer[np.generic]):
 
 
 def _refusal(value: object) -> str:
-    cls = type(value)
-    name = f"{cls.__module__}.{cls.__qualname__}"
+    name = class_name(value)
     if isinstance(value, np.ma.MaskedArray):
         return f"A {name} would lose its mask as an array; store its .data and its .mask in fields of their own."
     if isinstance(value, np.ndarray):

@@ -1,1 +1,28 @@
-"""."""
+"""Serializers for pandas frames, series, indexes and scalars."""
+
+from artigraph.serializer._support import needs
+
+with needs("pandas"):
+    from artigraph.serializer.pandas._serializers import (
+        DataFrameSerializer,
+        IndexSerializer,
+        ScalarSerializer,
+        SeriesSerializer,
+        dataframe_serializer,
+        index_serializer,
+        pandas_serializer,
+        scalar_serializer,
+        series_serializer,
+    )
+
+__all__ = [
+    "DataFrameSerializer",
+    "IndexSerializer",
+    "ScalarSerializer",
+    "SeriesSerializer",
+    "dataframe_serializer",
+    "index_serializer",
+    "pandas_serializer",
+    "scalar_serializer",
+    "series_serializer",
+]

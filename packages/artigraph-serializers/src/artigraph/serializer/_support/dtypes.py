@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from artigraph.errors import SerializationError
-
 import numpy as np
+
+from artigraph.errors import SerializationError
 
 __all__ = ["FLAT_CHARS", "describe", "has_longdouble", "restore"]
 

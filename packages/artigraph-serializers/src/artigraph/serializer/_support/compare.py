@@ -1,0 +1,85 @@
+"""Equality of Arrow data by content and type, where NaN equals NaN."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+__all__ = ["same_chunked", "same_table"]
+
+pa: Any = import_module("pyarrow")
+pc: Any = import_module("pyarrow.compute")
+
+
+def same_table(one: Any, other: Any) -> bool:
+    """Whether two tables have one schema, its metadata included, and equal columns, however they are chunked."""
+    if one.num_rows != other.num_rows or not one.schema.equals(other.schema, check_metadata=True):
+        return False
+    return all(same_chunked(mine, theirs) for mine, theirs in zip(one.columns, other.columns, strict=True))
+
+
+def same_chunked(one: Any, other: Any) -> bool:
+    """Whether two chunked arrays are of one type and of equal elements."""
+    if one.type != other.type or len(one) != len(other):
+        return False
+    if one.equals(other):
+        return True
+    return _may_differ_though_equal(one.type) and _same_array(_joined(one), _joined(other))
+
+
+def _joined(chunked: Any) -> Any:
+    unified = chunked.unify_dictionaries() if pa.types.is_dictionary(chunked.type) else chunked
+    return unified.combine_chunks()
+
+
+def _may_differ_though_equal(kind: Any) -> bool:
+    """Whether `equals` may say no of equal elements: NaN, and dictionaries in another order."""
+    if isinstance(kind, pa.BaseExtensionType):
+        return _may_differ_though_equal(kind.storage_type)
+    if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind) or pa.types.is_floating(kind):
+        return True
+    return any(_may_differ_though_equal(kind.field(index).type) for index in range(kind.num_fields))
+
+
+def _same_array(one: Any, other: Any) -> bool:
+    kind = one.type
+    if len(one) != len(other):
+        return False
+    if isinstance(kind, pa.BaseExtensionType):
+        return _same_array(one.storage, other.storage)
+    return bool(one.equals(other)) or (_may_differ_though_equal(kind) and _same_parts(one, other, kind))
+
+
+def _same_parts(one: Any, other: Any, kind: Any) -> bool:
+    if pa.types.is_dictionary(kind):
+        return _same_array(one.dictionary_decode(), other.dictionary_decode())
+    if pa.types.is_union(kind) or pa.types.is_run_end_encoded(kind):
+        return repr(one.to_pylist()) == repr(other.to_pylist())
+    if not one.is_null().equals(other.is_null()):
+        return False
+    if pa.types.is_floating(kind):
+        return bool(_numbers(one).equals(_numbers(other)))
+    valid = one.is_valid()
+    return _same_nested(one.filter(valid), other.filter(valid), kind)
+
+
+def _same_nested(one: Any, other: Any, kind: Any) -> bool:
+    """Compare structs, lists and maps, none of which is null."""
+    if pa.types.is_struct(kind):
+        parts = zip(one.flatten(), other.flatten(), strict=True)
+    elif pa.types.is_map(kind):
+        parts = zip((_lengths(one), one.keys, one.items), (_lengths(other), other.keys, other.items), strict=True)
+    else:
+        parts = zip((_lengths(one), one.flatten()), (_lengths(other), other.flatten()), strict=True)
+    return all(_same_array(mine, theirs) for mine, theirs in parts)
+
+
+def _lengths(lists: Any) -> Any:
+    if pa.types.is_map(lists.type):
+        return pa.array([len(each) for each in lists.to_pylist()])
+    return pc.list_value_length(lists)
+
+
+def _numbers(array: Any) -> Any:
+    """Return floats with null for NaN; that no null of theirs stands for one of the other's NaN, the caller knows."""
+    return pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array)

@@ -1,0 +1,40 @@
+"""Equality of Python objects where NaN equals NaN and types count."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, cast
+
+__all__ = ["same_object"]
+
+
+def same_object(one: object, other: object, same_array: Callable[[Any, Any], bool]) -> bool:
+    """Whether two objects are of one type and equal, in lists, tuples and values of dicts too.
+
+    `same_array` compares those that have a dtype and dimensions, of which `==` is no plain truth.
+    """
+    if one is other:
+        return True
+    if type(one) is not type(other):
+        return False
+    if isinstance(one, (list, tuple)):
+        return _same_items(cast("Any", one), cast("Any", other), same_array)
+    if isinstance(one, dict):
+        mine, theirs = cast("dict[object, object]", one), cast("dict[object, object]", other)
+        return mine.keys() == theirs.keys() and all(same_object(mine[key], theirs[key], same_array) for key in mine)
+    if hasattr(one, "dtype") and cast("Any", one).ndim:
+        return same_array(one, other)
+    return _same_scalar(one, other)
+
+
+def _same_scalar(one: object, other: object) -> bool:
+    if isinstance(one, Decimal) and one.is_nan():  # a signalling one raises when it is compared
+        return str(one) == str(other)
+    return bool(one == other) or bool(one != one and other != other)  # noqa: PLR0124 (NaN)
+
+
+def _same_items(one: Any, other: Any, same_array: Callable[[Any, Any], bool]) -> bool:
+    if len(one) != len(other):
+        return False
+    return all(same_object(mine, theirs, same_array) for mine, theirs in zip(one, other, strict=True))

@@ -1,0 +1,124 @@
+"""Single Python values, as they stand in object columns, names and attrs, as bytes and back."""
+
+from __future__ import annotations
+
+import base64
+import json
+from typing import Any, cast
+
+import numpy as np
+
+import pandas as pd
+from artigraph.errors import SerializationError
+from artigraph.serializer.codec import decode, encode
+from artigraph.serializer.numpy import array_serializer, scalar_serializer
+from artigraph.serializer.pandas._zones import describe_zone, restore_zone
+
+__all__ = ["SCALAR_TYPES", "cell_from_bytes", "cell_from_text", "cell_to_bytes", "cell_to_text"]
+
+_pd: Any = pd
+
+SCALAR_TYPES: tuple[type[Any], ...] = (
+    pd.Timestamp,
+    pd.Timedelta,
+    pd.Period,
+    pd.Interval,
+    type(pd.NaT),
+    type(pd.NA),
+)
+"""The types of pandas's own scalars."""
+
+# What the rest of the bytes is, by the first of them.
+_PLAIN, _ARRAY, _NUMPY, _PANDAS = b"j", b"a", b"n", b"p"
+
+
+def cell_to_bytes(value: object) -> bytes:
+    """Return the bytes of a plain Python value, a NumPy array or scalar, or a scalar of pandas.
+
+    Raises:
+        SerializationError: it is something else, or holds something else.
+    """
+    if type(value) in SCALAR_TYPES:
+        return _PANDAS + json.dumps(_describe_scalar(value)).encode()
+    if isinstance(value, np.generic):
+        return _NUMPY + scalar_serializer.serialize(cast("Any", value))
+    if isinstance(value, np.ndarray):
+        return _ARRAY + array_serializer.serialize(cast("Any", value))
+    return _PLAIN + encode(value)
+
+
+def cell_from_bytes(data: bytes) -> object:
+    """Return the value of such bytes. What is not one raises."""
+    kind, rest = data[:1], data[1:]
+    if kind == _PLAIN:
+        return decode(rest)
+    if kind == _PANDAS:
+        return _restore_scalar(json.loads(rest))
+    if kind == _NUMPY:
+        return scalar_serializer.deserialize(rest)
+    if kind == _ARRAY:
+        return array_serializer.deserialize(rest)
+    msg = f"{kind!r} is not a kind of cell"
+    raise ValueError(msg)
+
+
+def cell_to_text(value: object) -> str:
+    """Return the bytes of a value as text, for JSON."""
+    data = cell_to_bytes(value)
+    kind, rest = data[:1], data[1:]
+    text = rest.decode() if kind in (_PLAIN, _PANDAS) else base64.b64encode(rest).decode()
+    return kind.decode() + text
+
+
+def cell_from_text(text: str) -> object:
+    """Return the value of such a text."""
+    kind, rest = text[:1].encode(), text[1:]
+    return cell_from_bytes(kind + (rest.encode() if kind in (_PLAIN, _PANDAS) else base64.b64decode(rest)))
+
+
+def _describe_scalar(value: Any) -> dict[str, Any]:
+    if value is pd.NaT or value is pd.NA:
+        return {"missing": "NaT" if value is pd.NaT else "NA"}
+    if type(value) is pd.Interval:
+        return {
+            "left": cell_to_text(value.left),
+            "right": cell_to_text(value.right),
+            "closed": value.closed,
+        }
+    if type(value) is pd.Period:
+        description: dict[str, Any] = {"ordinal": value.ordinal, "freq": _pd.PeriodDtype(value.freq).name}
+    elif type(value) is pd.Timedelta:
+        description = {"delta": int(value.to_timedelta64().astype(np.int64)), "unit": value.unit}
+    else:
+        zone = value.tzinfo
+        description = {
+            "time": int(value.to_datetime64().astype(np.int64)),
+            "unit": value.unit,
+            "zone": None if zone is None else describe_zone(zone),
+        }
+    again: Any = _restore_scalar(description)
+    if type(again) is not type(value) or again != value or _details(again) != _details(value):
+        msg = f"{value!r} would come back as {again!r}; replace it by a value that does not carry what differs"
+        raise SerializationError(msg)
+    return description
+
+
+def _details(value: Any) -> list[object]:
+    """Return what `==` does not look at."""
+    return [str(getattr(value, name, None)) for name in ("unit", "tzinfo", "fold", "freq")]
+
+
+def _restore_scalar(description: dict[str, Any]) -> object:
+    if "missing" in description:
+        return pd.NaT if description["missing"] == "NaT" else pd.NA
+    if "closed" in description:
+        left, right = cell_from_text(description["left"]), cell_from_text(description["right"])
+        return _pd.Interval(left, right, description["closed"])
+    if "ordinal" in description:
+        freq = _pd.PeriodDtype.construct_from_string(description["freq"]).freq
+        return _pd.Period(ordinal=description["ordinal"], freq=freq)
+    if "delta" in description:
+        return _pd.Timedelta(np.timedelta64(description["delta"], description["unit"]))
+    moment = _pd.Timestamp(np.datetime64(description["time"], description["unit"]))
+    zone = description["zone"]
+    return moment if zone is None else moment.tz_localize("UTC").tz_convert(restore_zone(zone))

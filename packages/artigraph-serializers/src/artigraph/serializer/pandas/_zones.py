@@ -1,0 +1,64 @@
+"""Time zones by name, of exactly the class that they had."""
+
+from __future__ import annotations
+
+from datetime import timedelta, timezone, tzinfo
+from importlib import import_module
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+from artigraph.errors import SerializationError
+from artigraph.serializer._support import class_name
+
+__all__ = ["describe_zone", "restore_zone"]
+
+
+def describe_zone(zone: tzinfo) -> dict[str, Any]:
+    """Return what makes the zone again.
+
+    Raises:
+        SerializationError: it cannot be made again from a name.
+    """
+    library = type(zone).__module__.partition(".")[0]
+    description: dict[str, Any] = {}
+    if type(zone) is timezone:
+        offset, *name = cast("Any", zone).__getinitargs__()
+        description = {"offset": [offset.days, offset.seconds, offset.microseconds], "name": name}
+    elif type(zone) is ZoneInfo:
+        description = {"zoneinfo": zone.key}
+    elif library == "pytz":
+        key: object = getattr(zone, "zone", None)
+        description = {"pytz": key} if key else {"pytz_minutes": cast("Any", zone)._minutes}  # noqa: SLF001
+    elif library == "dateutil" and zone == import_module("dateutil.tz").UTC:
+        description = {"dateutil": "UTC"}
+    if not description or not _comes_back(zone, description):
+        msg = (
+            f"its time zone is the {class_name(zone)} {zone}, which cannot be made again from a name; "
+            "convert it to a zoneinfo.ZoneInfo: .dt.tz_convert(ZoneInfo(key))"
+        )
+        raise SerializationError(msg)
+    return description
+
+
+def _comes_back(zone: tzinfo, description: dict[str, Any]) -> bool:
+    try:
+        again = restore_zone(description)
+    except (ImportError, LookupError, TypeError, ValueError):
+        return False
+    # A zone of pytz that is bound to one of its offsets is another object of the same zone.
+    return type(again) is type(zone) and (again == zone or str(again) == str(zone) != "")
+
+
+def restore_zone(description: dict[str, Any]) -> tzinfo:
+    """Return the zone of a description. What is not one raises."""
+    if "offset" in description:
+        days, seconds, microseconds = description["offset"]
+        return timezone(timedelta(days, seconds, microseconds), *description["name"])
+    if "zoneinfo" in description:
+        return ZoneInfo(description["zoneinfo"])
+    if "dateutil" in description:
+        return cast("tzinfo", import_module("dateutil.tz").UTC)
+    pytz = import_module("pytz")
+    if "pytz" in description:
+        return cast("tzinfo", pytz.timezone(description["pytz"]))
+    return cast("tzinfo", pytz.FixedOffset(description["pytz_minutes"]))
