@@ -6,7 +6,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from uuid import UUID
 
+from artigraph.errors import DeserializationError
 from artigraph.graph import NodeSummary, read_outline
+from artigraph.model.show import short_repr
+from artigraph.serializer.codec import decode
 
 __all__ = ["Outline", "outline_of"]
 
@@ -80,8 +83,15 @@ def _describe_value(node: NodeSummary) -> str:
         return f"{node.label}: {node.serializer}, {_bytes(node.size)} in {node.storage}"
     preview = None if node.preview is None else bytes(node.preview)
     if node.serializer == "json" and preview is not None:
-        return f"{node.label} = {preview.decode(errors='replace')}"
+        return f"{node.label} = {_show(preview)}"
     return f"{node.label}: {node.serializer}, {_bytes(node.size)} in the database"
+
+
+def _show(preview: bytes) -> str:
+    try:
+        return short_repr(decode(preview))
+    except DeserializationError:  # it names a class, which only the model's annotations supply
+        return preview.decode(errors="replace")
 
 
 def _bytes(size: int | None) -> str:

@@ -143,12 +143,11 @@ class _Writer:
             self._write_items(task)
         else:
             try:
-                data = encode(value, place.field.classes)
-            except CycleError as error:
-                raise CycleError(_describe(error, value, place)) from error
+                # A cycle through containers is found by their nodes; to look for it at each would be quadratic.
+                data = encode(value, place.field.classes, find_cycles=cls not in CONTAINERS)
             except SerializationError as error:
                 if cls not in CONTAINERS:
-                    raise SerializationError(_describe(error, value, place)) from error
+                    raise type(error)(_describe(error, value, place)) from error
                 self._write_items(task)
             else:
                 self._write_leaf(task, json_serializer.name, data, search_key(value))

@@ -21,11 +21,12 @@ __all__ = ["encode"]
 Classes = Mapping[str, type[Any]]
 
 
-def encode(value: object, classes: Classes = NO_CLASSES) -> bytes:
+def encode(value: object, classes: Classes = NO_CLASSES, *, find_cycles: bool = True) -> bytes:
     """Return the bytes of a plain value, UTF-8 JSON that `decode` turns back into it exactly.
 
     `classes` are the enums, named tuples and dataclasses that may occur in it, by name: those that an annotation
-    supplies (`collect_classes`). Equal values of equal types have equal bytes; dicts that differ in their order differ.
+    supplies (`collect_classes`). Without `find_cycles` a value that contains itself is one that is too deep, which
+    is told in constant time. Equal values of equal types have equal bytes; dicts that differ in their order differ.
 
     Raises:
         SerializationError: there is something in the value that would not come back exactly; the message says where
@@ -36,13 +37,13 @@ def encode(value: object, classes: Classes = NO_CLASSES) -> bytes:
     try:
         if scalar is not None:
             return scalar(value).encode()
-        return _encode(value, classes)
+        return _encode(value, classes, find_cycles)
     except RefusedError as refusal:
         raise SerializationError(refusal.message()) from refusal.__cause__
     except RecursionError:
         pass
     try:
-        return in_fresh_stack(_encode, value, classes)
+        return in_fresh_stack(_encode, value, classes, find_cycles)
     except RefusedError as refusal:
         raise SerializationError(refusal.message()) from refusal.__cause__
     except RecursionError as error:
@@ -50,11 +51,11 @@ def encode(value: object, classes: Classes = NO_CLASSES) -> bytes:
         raise SerializationError(msg) from error
 
 
-def _encode(value: object, classes: Classes) -> bytes:
+def _encode(value: object, classes: Classes, find_cycles: bool) -> bytes:  # noqa: FBT001
     try:
         return _write(value, classes, 0).encode()
     except _TooDeep:
-        if _contains_itself(value, classes):
+        if find_cycles and _contains_itself(value, classes):
             msg = f"A value of type {type_name(type(value))} contains itself, so it cannot be stored as a value"
             raise CycleError(msg) from None
         msg = (
