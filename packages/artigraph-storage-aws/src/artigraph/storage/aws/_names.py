@@ -10,7 +10,7 @@ from artigraph.errors import ConfigurationError
 __all__ = ["checked_bucket", "checked_endpoint", "checked_name", "checked_prefix"]
 
 _NAME = re.compile(r"[!-~]{1,100}")
-_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{1,254}")
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}|arn:[A-Za-z0-9:/-]{1,250}")
 """Names, and ARNs of access points; S3 itself knows the finer rules."""
 _LONGEST_PREFIX = 800  # S3's keys have at most 1,024 bytes, and ours at most 200
 

@@ -1,0 +1,104 @@
+"""The storages that fail on purpose do so the same way each time, and do no more than they say."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import get_args
+
+import pytest
+
+from artigraph.errors import ObjectNotFoundError, StorageUnavailable
+from artigraph.storage import MemoryStorage
+from artigraph.testing.faults import CorruptingStorage, Corruption, Fault, FlakyStorage, SlowStorage
+
+
+async def outcomes(storage: FlakyStorage, count: int) -> list[bool]:
+    results: list[bool] = []
+    for number in range(count):
+        try:
+            await storage.create(b"value", key=f"a/{number}")
+        except StorageUnavailable:
+            results.append(False)
+        else:
+            results.append(True)
+    return results
+
+
+async def test_flaky_is_the_same_for_a_seed() -> None:
+    storages = [FlakyStorage(MemoryStorage(), rate=0.3, seed=seed) for seed in (1, 1, 2)]
+    first, second, third = [await outcomes(storage, 200) for storage in storages]
+    assert first == second != third
+    assert 30 < first.count(False) < 90
+    assert storages[0].faults == first.count(False)
+
+
+async def test_flaky_by_a_script_fails_before_or_after_the_effect() -> None:
+    inner = MemoryStorage()
+    storage = FlakyStorage(inner, rate=0, script=["before", "after", "none"])
+    with pytest.raises(StorageUnavailable, match="before create"):
+        await storage.create(b"value", key="a")
+    assert not await inner.exists("a")
+    with pytest.raises(StorageUnavailable, match="reply is lost"):
+        await storage.create(b"value", key="a")
+    assert await inner.read("a") == b"value"
+    assert await storage.create(b"value", key="a") == "a"
+    assert storage.faults == 2
+    assert storage.name == "memory"
+
+
+@pytest.mark.parametrize("fault", ["before", "after"])
+async def test_every_call_of_a_flaky_storage_can_fail(fault: Fault) -> None:
+    inner = MemoryStorage()
+    await inner.create(b"value", key="a")
+    storage = FlakyStorage(inner, rate=0, script=[fault] * 3, name="flaky")
+    for work in (storage.read("a"), storage.exists("a"), storage.delete("a")):
+        with pytest.raises(StorageUnavailable):
+            await work
+    assert await inner.exists("a") is (fault == "before")
+    assert await storage.exists("a") is (fault == "before")
+    assert storage.name == "flaky"
+
+
+async def test_slow_does_the_same_later() -> None:
+    storage = SlowStorage(MemoryStorage(), delay=0.0001)
+    location = await storage.create(b"value")
+    assert await storage.read(location) == b"value"
+    assert await storage.exists(location)
+    await storage.delete(location)
+    assert not await storage.exists(location)
+
+
+async def test_slow_can_be_cancelled_before_and_after_the_effect() -> None:
+    inner = MemoryStorage()
+    storage = SlowStorage(inner, delay=1000)
+    task = asyncio.create_task(storage.create(b"value", key="a"))
+    await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert task.cancelled()
+    assert not await inner.exists("a")
+
+
+@pytest.mark.parametrize("kind", get_args(Corruption))
+async def test_corrupting_spoils_what_is_read_and_not_what_is_kept(kind: Corruption) -> None:
+    inner = MemoryStorage()
+    storages = [CorruptingStorage(inner, kind=kind, seed=7) for _ in range(2)]
+    location = await inner.create(b"value" * 100)
+    if kind == "missing":
+        with pytest.raises(ObjectNotFoundError):
+            await storages[0].read(location)
+    else:
+        first, second = [await storage.read(location) for storage in storages]
+        assert first == second != b"value" * 100
+        sizes = {"flip": len(first) == 500, "truncate": len(first) < 500, "extend": len(first) > 500}
+        assert sizes[kind]
+    assert await inner.read(location) == b"value" * 100
+
+
+async def test_corrupting_an_object_without_bytes_and_at_a_rate() -> None:
+    inner = MemoryStorage()
+    empty, value = await inner.create(b""), await inner.create(b"value")
+    assert await CorruptingStorage(inner).read(empty) != b""
+    storage = CorruptingStorage(inner, rate=0.5)
+    assert {await storage.read(value) == b"value" for _ in range(50)} == {True, False}
+    assert await CorruptingStorage(inner, rate=0).read(value) == b"value"
