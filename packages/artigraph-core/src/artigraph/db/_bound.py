@@ -41,7 +41,7 @@ class Known:
     database: Database | None = None
     check: asyncio.Lock = field(default_factory=asyncio.Lock)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
-    """Held by the one who writes to SQLite, or who uses the one connection of a StaticPool."""
+    """Held by the one who writes to SQLite, who uses an only connection, or who tries again elsewhere."""
     sessions: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_SESSIONS))
 
 

@@ -22,7 +22,7 @@ DialectName = Literal["sqlite", "postgresql", "mysql", "mariadb"]
 RECURSION_LIMIT = 1_000_000
 """Levels of a recursive query where MySQL and MariaDB would end at 1,000; deeper than any graph that a store holds."""
 
-SelectT = TypeVar("SelectT", bound=Select[Any])
+SelectT = TypeVar("SelectT", bound=Select[*tuple[Any, ...]])
 
 
 def dialect_name(dialect: Dialect) -> DialectName:

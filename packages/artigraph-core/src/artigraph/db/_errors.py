@@ -162,8 +162,8 @@ def translate(error: BaseException) -> ArtigraphError | None:
         return _of_sqlalchemy(error)
     if isinstance(error, (OSError, EOFError)):  # drivers let these through, mostly while they connect
         return DatabaseUnavailable(
-            f"The database cannot be reached: {str(error) or type(error).__name__}. Is its server running, and are host and "
-            "port those of the URL?"
+            f"The database cannot be reached: {str(error) or type(error).__name__}. Is its server running, and are "
+            "host and port those of the URL?"
         )
     return _typed(_facts(error)) if _is_driver_error(error) else None
 

@@ -31,7 +31,7 @@ ATTEMPTS = 15
 """How often a transaction is tried at most; under a hostile load, seven were the most that were needed."""
 _LOST_ATTEMPTS = 4
 """How often it is tried if the connection breaks each time."""
-_PATIENCE = 30.0
+_PATIENCE = 60.0
 """Seconds after which no further attempt is begun."""
 
 
@@ -75,7 +75,7 @@ async def write_on(bound: Bound, work: Work[T], *, committed: Committed | None =
     unanswered = False
     while True:
         try:
-            async with _turn(bound):
+            async with _turn(bound, retries):
                 return await shielded(_attempt(bound, work, committed))
         except _CommitUnanswered as error:
             if committed is None:
@@ -92,9 +92,10 @@ async def write_on(bound: Bound, work: Work[T], *, committed: Committed | None =
             await retries.after(error)
 
 
-def _turn(bound: Bound) -> AbstractAsyncContextManager[object]:
+def _turn(bound: Bound, retries: _Retries) -> AbstractAsyncContextManager[object]:
     # SQLite has one writer at a time. Waiting for one's turn here is fair and free; waiting in SQLite is polling.
-    return bound.known.turn if bound.sqlite else nullcontext()
+    # Elsewhere those who had to give way go one after the other, lest they meet again and again.
+    return bound.known.turn if bound.sqlite or retries.conflicts else nullcontext()
 
 
 async def _attempt(bound: Bound, work: Work[T], committed: Committed | None) -> T:
@@ -146,7 +147,7 @@ class _Retries:
     """Decides after an error whether to try again, and waits before."""
 
     def __init__(self) -> None:
-        self._conflicts = 0
+        self.conflicts = 0
         self._breaks = 0
         self._end = asyncio.get_running_loop().time() + _PATIENCE
 
@@ -154,8 +155,8 @@ class _Retries:
         """Return when it is time for the next attempt, or raise the error, typed."""
         typed = translate(error)
         if isinstance(typed, RetryableError):
-            self._conflicts += 1
-            tries, limit = self._conflicts, ATTEMPTS
+            self.conflicts += 1
+            tries, limit = self.conflicts, ATTEMPTS
         elif isinstance(typed, ConnectionLost) or (isinstance(typed, DatabaseUnavailable) and self._breaks):
             # A connection that cannot even be made is worth waiting for only where there was one before.
             self._breaks += 1
@@ -164,5 +165,5 @@ class _Retries:
             raise_typed(error)
         if tries >= limit or asyncio.get_running_loop().time() > self._end:
             raise_typed(error)
-        if tries > 1 or self._conflicts:
+        if tries > 1 or self.conflicts:
             await asyncio.sleep(random.uniform(0, min(0.5, 0.005 * 2**tries)))  # noqa: S311 (jitter)

@@ -1,0 +1,44 @@
+"""Databases for the tests against real servers.
+
+`database_url` is the URL of an empty database, for SQLite and for each server; a test that asks for it runs once on
+each. With `engine` it is also the one in force in the test, with tables.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from artigraph.db import current_database, engine_context
+from integration.databases import DATABASES, SERVERS, fresh_database
+
+
+@pytest.fixture(params=DATABASES)
+def database(request: pytest.FixtureRequest) -> str:
+    """The name of each database in turn."""
+    return str(request.param)
+
+
+@pytest.fixture
+def database_url(database: str, tmp_path: Path) -> Generator[str]:
+    """The URL of an empty database."""
+    with fresh_database(database, tmp_path) as url:
+        yield url
+
+
+@pytest.fixture(params=SERVERS)
+def server_url(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[str]:
+    """The URL of an empty database on each server in turn."""
+    with fresh_database(str(request.param), tmp_path) as url:
+        yield url
+
+
+@pytest.fixture
+async def engine(database_url: str) -> AsyncGenerator[AsyncEngine]:
+    """An engine in force for the test, with tables."""
+    async with engine_context(database_url, create_tables=True) as engine:
+        await current_database()
+        yield engine
