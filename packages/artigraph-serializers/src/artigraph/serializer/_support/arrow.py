@@ -18,8 +18,9 @@ __all__ = [
     "pq",
     "read_ipc_text",
     "read_parquet",
-    "type_of_text",
-    "type_text",
+    "read_parquet_schema",
+    "schema_of_text",
+    "schema_text",
     "write_parquet",
 ]
 
@@ -64,16 +65,25 @@ def write_parquet(table: Any, *, dictionary: Iterable[str] | bool, metadata: Map
 
 def read_parquet(data: bytes) -> ParquetFile:
     """Return the table of a parquet file, its pages checked, and the metadata of the file."""
-    file = pq.ParquetFile(
+    file = _open(data)
+    table = file.read()
+    table.validate(full=True)
+    return table, file.metadata.metadata or {}
+
+
+def read_parquet_schema(data: bytes) -> Any:
+    """Return the schema that the table of a parquet file has."""
+    return _open(data).schema_arrow
+
+
+def _open(data: bytes) -> Any:
+    return pq.ParquetFile(
         pa.BufferReader(data),
         page_checksum_verification=True,
         # Bounded by the bytes themselves: a footer may hold the categories of a column.
         thrift_string_size_limit=_LIMIT,
         thrift_container_size_limit=_LIMIT,
     )
-    table = file.read()
-    table.validate(full=True)
-    return table, file.metadata.metadata or {}
 
 
 def kept_type(kind: Any) -> Any:
@@ -82,23 +92,22 @@ def kept_type(kind: Any) -> Any:
     Raises:
         SerializationError: parquet has no such type.
     """
-    table = pa.schema([pa.field("field", kind)]).empty_table()
+    schema = pa.schema([pa.field("field", kind)])
     try:
-        kept, _ = read_parquet(write_parquet(table, dictionary=False, metadata={}))
+        return read_parquet_schema(write_parquet(schema.empty_table(), dictionary=False, metadata={})).field(0).type
     except pa.ArrowException as error:
         msg = f"parquet has no type like the Arrow type {kind} ({error}); convert it to one that it has"
         raise SerializationError(msg) from error
-    return kept.schema.field(0).type
 
 
-def type_text(kind: Any) -> str:
-    """Return a type as text."""
-    return base64.b64encode(pa.schema([pa.field("field", kind)]).serialize()).decode()
+def schema_text(schema: Any) -> str:
+    """Return a schema as text."""
+    return base64.b64encode(schema.serialize()).decode()
 
 
-def type_of_text(text: str) -> Any:
-    """Return the type of such a text."""
-    return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text, validate=True))).field(0).type
+def schema_of_text(text: str) -> Any:
+    """Return the schema of such a text."""
+    return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text, validate=True)))
 
 
 def ipc_text(arrays: list[Any]) -> str:

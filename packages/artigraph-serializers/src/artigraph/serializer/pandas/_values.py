@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pandas as pd
 from artigraph.errors import SerializationError
 from artigraph.serializer._support import class_name
-from artigraph.serializer._support.arrow import kept_type, pa, type_of_text, type_text
+from artigraph.serializer._support.arrow import kept_type, pa, schema_of_text, schema_text
 from artigraph.serializer.pandas._cells import cell_from_text, cell_to_text
 from artigraph.serializer.pandas._columns import ColumnReader, ColumnWriter
 from artigraph.serializer.pandas._numpy import describe_array, one_array, restore_pieces
@@ -237,13 +237,17 @@ def _describe_arrow(values: Any, columns: ColumnWriter, name: str) -> Descriptio
     columns.add(column, name)
     # Equal types may differ in the names of the fields in a map.
     same = kept.equals(column.type, check_metadata=True)
-    return {"kind": "arrow"} if same else {"kind": "arrow", "type": type_text(column.type)}
+    return (
+        {"kind": "arrow"}
+        if same
+        else {"kind": "arrow", "type": schema_text(pa.schema([pa.field("field", column.type)]))}
+    )
 
 
 def _restore_arrow(description: Description, columns: ColumnReader) -> Any:
     column = columns.next()
     if "type" in description:
-        column = column.cast(type_of_text(description["type"]))
+        column = column.cast(schema_of_text(description["type"]).field(0).type)
     return _pd.ArrowDtype(column.type).__from_arrow__(column)
 
 

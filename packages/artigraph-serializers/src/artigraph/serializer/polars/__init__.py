@@ -1,1 +1,20 @@
-"""."""
+"""Serializers for Polars frames and series."""
+
+from artigraph.serializer._support import needs
+
+with needs("polars"):
+    from artigraph.serializer.polars._serializers import (
+        DataFrameSerializer,
+        SeriesSerializer,
+        dataframe_serializer,
+        polars_serializer,
+        series_serializer,
+    )
+
+__all__ = [
+    "DataFrameSerializer",
+    "SeriesSerializer",
+    "dataframe_serializer",
+    "polars_serializer",
+    "series_serializer",
+]

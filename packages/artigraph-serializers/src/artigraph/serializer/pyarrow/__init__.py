@@ -1,1 +1,24 @@
-"""."""
+"""Serializers for Arrow tables and record batches."""
+
+from artigraph.serializer._support import needs
+
+with needs("pyarrow"):
+    from artigraph.serializer.pyarrow._serializers import (
+        FeatherSerializer,
+        ParquetSerializer,
+        RecordBatchSerializer,
+        feather_serializer,
+        parquet_serializer,
+        pyarrow_serializer,
+        record_batch_serializer,
+    )
+
+__all__ = [
+    "FeatherSerializer",
+    "ParquetSerializer",
+    "RecordBatchSerializer",
+    "feather_serializer",
+    "parquet_serializer",
+    "pyarrow_serializer",
+    "record_batch_serializer",
+]

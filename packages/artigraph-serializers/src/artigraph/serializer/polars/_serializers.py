@@ -1,0 +1,88 @@
+"""The serializers of Polars frames and series."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+from artigraph.errors import SerializationError
+from artigraph.serializer._support import class_name, deserializing, serializing
+from artigraph.serializer.base import Serializer
+from artigraph.serializer.polars._frames import frame_from_bytes, frame_to_bytes
+
+__all__ = [
+    "DataFrameSerializer",
+    "SeriesSerializer",
+    "dataframe_serializer",
+    "polars_serializer",
+    "series_serializer",
+]
+
+
+class DataFrameSerializer(Serializer[pl.DataFrame]):
+    """Frames as Arrow IPC files, compressed by LZ4, with every dtype but Object.
+
+    Refused, by the column's name: dtypes that hold Python objects or that Arrow does not bring back, such as 128-bit
+    integers within lists. A LazyFrame is refused too: it is a query, and `collect()` gives its value. What Polars
+    remembers of a column (that it is sorted, how it is chunked) is no part of its value.
+    """
+
+    name = "polars-dataframe"
+    types = (pl.DataFrame,)
+
+    def serialize(self, value: pl.DataFrame) -> bytes:
+        """Return an Arrow IPC file."""
+        if type(value) is not pl.DataFrame:
+            raise SerializationError(_refusal(value, pl.DataFrame))
+        with serializing(self.name, value):
+            return frame_to_bytes(value, "frame")
+
+    def deserialize(self, data: bytes) -> pl.DataFrame:
+        """Return the frame of an Arrow IPC file."""
+        with deserializing(self.name):
+            return frame_from_bytes(data, "frame")
+
+    def equal(self, one: pl.DataFrame, other: pl.DataFrame) -> bool:
+        """Whether two frames are equal in schema and values; NaN equals NaN and null equals null."""
+        return type(one) is type(other) and one.schema == other.schema and one.equals(other, null_equal=True)
+
+
+class SeriesSerializer(Serializer[pl.Series]):
+    """Series as Arrow IPC files of one column; what is said of frames holds for them."""
+
+    name = "polars-series"
+    types = (pl.Series,)
+
+    def serialize(self, value: pl.Series) -> bytes:
+        """Return an Arrow IPC file."""
+        if type(value) is not pl.Series:
+            raise SerializationError(_refusal(value, pl.Series))
+        with serializing(self.name, value):
+            return frame_to_bytes(value.to_frame(), "series")
+
+    def deserialize(self, data: bytes) -> pl.Series:
+        """Return the series of an Arrow IPC file."""
+        with deserializing(self.name):
+            return frame_from_bytes(data, "series").to_series()
+
+    def equal(self, one: pl.Series, other: pl.Series) -> bool:
+        """Whether two series are equal in name, dtype and values; NaN equals NaN and null equals null."""
+        same = type(one) is type(other) and one.dtype == other.dtype
+        return same and one.equals(other, check_dtypes=True, check_names=True, null_equal=True)
+
+
+def _refusal(value: object, cls: type[Any]) -> str:
+    if isinstance(value, pl.LazyFrame):
+        return "A polars.LazyFrame is a query, not a value; store what it gives: frame.collect()."
+    remedy = f"convert it: polars.{cls.__name__}(value)" if isinstance(value, cls) else "name another serializer"
+    return f"A {class_name(value)} would not come back as one; {remedy}."
+
+
+dataframe_serializer: DataFrameSerializer = DataFrameSerializer().register()
+"""Serializes `polars.DataFrame`."""
+
+polars_serializer: DataFrameSerializer = dataframe_serializer
+"""The same object as `dataframe_serializer`."""
+
+series_serializer: SeriesSerializer = SeriesSerializer().register()
+"""Serializes `polars.Series`."""
