@@ -87,9 +87,10 @@ def _read_at(kind: type[TimeT], content: object) -> TimeT:
         except ValueError as error:
             msg = f"The stored time zone {key[:100]!r} {error}"
             raise DeserializationError(msg) from error
-    if "name" in parts and (offset := value.utcoffset()) is not None:
-        return value.replace(tzinfo=timezone(offset, expect(str, parts["name"])))
-    return value
+    offset = timedelta(microseconds=expect(int, parts["offset"])) if "offset" in parts else value.utcoffset()
+    if offset is None:
+        return value
+    return value.replace(tzinfo=timezone(offset, expect(str, parts["name"])) if "name" in parts else timezone(offset))
 
 
 def _read_date(content: object) -> date:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import reprlib
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from enum import Enum, Flag
@@ -135,8 +134,17 @@ def _write_dict(value: dict[Any, Any], classes: Classes, depth: int) -> str:
 
 
 def _show(key: object) -> str:
-    return reprlib.repr(key) if type(key) in SCALAR_WRITERS else f"<{type(key).__name__}>"
+    """Return a key as a path shows it; not every repr is short, or can be made at all (of a huge integer, say)."""
+    return repr(key) if _is_short(key) else f"<{type(key).__name__}>"
 
+
+def _is_short(key: object) -> bool:
+    if type(key) is str:
+        return len(key) <= _LONGEST_SHOWN
+    return type(key) is int and key.bit_length() <= _LONGEST_SHOWN
+
+
+_LONGEST_SHOWN = 60
 
 _CONTAINERS: dict[type[Any], Callable[[Any, Classes, int], str]] = {
     list: _write_list,

@@ -96,10 +96,10 @@ def _write_time_of(tag: str, value: datetime | time) -> str:
         more = describe_zone(value) if zone is not None else {}
     except ValueError as error:
         raise RefusedError(str(error)) from error
-    at = value.replace(tzinfo=None) if "zone" in more else value
+    at = value.replace(tzinfo=None) if "zone" in more or "offset" in more else value
     if not more and not value.fold:
         return f'{{"${tag}":"{at.isoformat()}"}}'
-    parts = [f'"at":"{at.isoformat()}"', *(f'"{key}":{write_str(text)}' for key, text in more.items())]
+    parts = [f'"at":"{at.isoformat()}"', *(f'"{key}":{SCALAR_WRITERS[type(part)](part)}' for key, part in more.items())]
     if value.fold:
         parts.append('"fold":1')
     return f'{{"${tag}":{{{",".join(parts)}}}}}'

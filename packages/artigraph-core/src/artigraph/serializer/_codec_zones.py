@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime, time, timezone
+from datetime import datetime, time, timedelta, timezone
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -29,16 +29,23 @@ def load_zone(key: str) -> ZoneInfo:
         raise ValueError(msg) from error
 
 
-def describe_zone(value: datetime | time) -> dict[str, str]:
+def describe_zone(value: datetime | time) -> dict[str, str | int]:
     """Return what must be written beside the ISO 8601 text of an aware value so that its zone comes back.
+
+    With a `zone` or an `offset`, in microseconds, the text itself is to be naive.
 
     Raises:
         ValueError: the zone could not be made again; the message completes a sentence about the value.
     """
     zone = value.tzinfo
     if type(zone) is timezone:
-        name = cast("Any", zone).__getinitargs__()[1:]
-        return {"name": name[0]} if name else {}
+        offset, *names = cast("tuple[Any, ...]", cast("Any", zone).__getinitargs__())
+        parts: dict[str, str | int] = {}
+        if offset.microseconds:  # `fromisoformat` of Python 3.11 takes +00:00:00.000001 for UTC
+            parts["offset"] = offset // timedelta(microseconds=1)
+        if names:
+            parts["name"] = names[0]
+        return parts
     if type(zone) is not ZoneInfo:
         msg = (
             f"has a tzinfo of type {type(zone).__module__}.{type(zone).__qualname__}, which cannot be made again from "

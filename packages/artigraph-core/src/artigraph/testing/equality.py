@@ -1,0 +1,131 @@
+"""Equality that looks closer than `==`: by type, by bits, by order, all the way down."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Callable, Hashable
+from datetime import datetime, time, timezone
+from decimal import Decimal
+from enum import Enum
+from pathlib import PurePath
+from struct import pack
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+__all__ = ["assert_identical", "compare_with"]
+
+_checks: dict[type[Any], Callable[[Any, Any], None]] = {}
+
+
+def compare_with(cls: type[Any], check: Callable[[Any, Any], None]) -> None:
+    """Compare instances of a class, and of its subclasses, by a function that raises AssertionError where they differ.
+
+    It is called with two values of one type.
+    """
+    _checks[cls] = check
+
+
+def assert_identical(one: object, other: object) -> None:
+    """Assert that nothing tells two values apart: neither type nor value of anything in them.
+
+    1 is not True or 1.0, NaN is the NaN of the same bits, -0.0 is not 0.0, `Decimal("1.0")` is not `Decimal("1.00")`,
+    the order of dicts counts, and so do fold and time zone. Values of other types are compared by `==`.
+
+    Raises:
+        AssertionError: they differ; the message says where.
+    """
+    _assert_identical(one, other, "value")
+
+
+def _assert_identical(one: object, other: object, path: str) -> None:
+    __tracebackhide__ = True
+    cls: type[Any] = type(one)
+    assert cls is type(other), f"{path} is of type {cls}, not {type(other)}"
+    check = next((_checks[base] for base in cls.__mro__ if base in _checks), None)
+    if check is not None:
+        check(one, other)
+    elif issubclass(cls, dict | list | tuple) or (dataclasses.is_dataclass(cls) and not issubclass(cls, Enum)):
+        parts, other_parts = _parts(one), _parts(other)
+        assert len(parts) == len(other_parts), f"{path} has {len(parts)} parts, not {len(other_parts)}"
+        for (step, part), (_, other_part) in zip(parts, other_parts, strict=True):
+            _assert_identical(part, other_part, path + step)
+    else:
+        same = one is other or identity(one) == identity(other)
+        assert same, f"{path} is {_show(one)}, not {_show(other)}"
+
+
+def _parts(value: Any) -> list[tuple[str, object]]:
+    if isinstance(value, dict):
+        items = cast("dict[object, object]", value).items()
+        return [pair for key, item in items for pair in (("{key}", key), (f"[{_show(key)}]", item))]
+    if isinstance(value, list | tuple):
+        return [(f"[{index}]", item) for index, item in enumerate(cast("list[object]", value))]
+    return [(f".{field.name}", getattr(value, field.name)) for field in dataclasses.fields(value)]
+
+
+def _show(value: object) -> str:
+    try:
+        return repr(value)
+    except ValueError:  # an integer beyond the limit of digits
+        return f"<{type(value).__name__}>"
+
+
+def identity(value: object) -> Hashable:
+    """Return what tells a value from all others, as something that `==` compares well."""
+    cls: type[Any] = type(value)
+    return cls, _content(value)
+
+
+def _content(value: object) -> Hashable:
+    cls: type[Any] = type(value)
+    for kinds, content in _CONTENTS:
+        if issubclass(cls, kinds):
+            return content(value)
+    if dataclasses.is_dataclass(cls):
+        return tuple(identity(getattr(value, field.name)) for field in dataclasses.fields(cls))
+    return value
+
+
+def _content_of_time(value: datetime | time) -> Hashable:
+    return value.replace(tzinfo=None, fold=0).isoformat(), value.fold, _zone(value.tzinfo)
+
+
+def _content_of_set(value: set[Any] | frozenset[Any]) -> Hashable:
+    return frozenset(Counter(map(identity, value)).items())
+
+
+def _content_of_items(value: list[Any] | tuple[Any, ...]) -> Hashable:
+    return tuple(map(identity, value))
+
+
+def _content_of_dict(value: dict[Any, Any]) -> Hashable:
+    return tuple((identity(key), identity(item)) for key, item in value.items())
+
+
+def _content_of_member(value: Enum) -> Hashable:
+    return value.name, identity(value.value)
+
+
+def _bits(value: float) -> Hashable:
+    return pack(">d", value)
+
+
+_CONTENTS: tuple[tuple[tuple[type[Any], ...], Callable[[Any], Hashable]], ...] = (
+    ((Enum,), _content_of_member),
+    ((float,), _bits),
+    ((Decimal,), Decimal.as_tuple),
+    ((PurePath,), str),
+    ((datetime, time), _content_of_time),
+    ((set, frozenset), _content_of_set),
+    ((tuple, list), _content_of_items),
+    ((dict,), _content_of_dict),
+)
+
+
+def _zone(zone: object) -> Hashable:
+    if isinstance(zone, timezone):
+        return timezone, *cast("Any", zone).__getinitargs__()
+    if isinstance(zone, ZoneInfo):
+        return ZoneInfo, zone.key
+    return type(zone), repr(zone)
