@@ -195,7 +195,7 @@ def _facts(error: BaseException | None) -> _Facts:
     sqlstate = getattr(error, "sqlstate", None)
     if isinstance(sqlstate, str):
         return _postgresql_facts(sqlstate, error)
-    return _Facts(None, str(error))
+    return _Facts(None, _words(str(error)))
 
 
 def _mysql_facts(code: int, message: str) -> _Facts:
@@ -212,9 +212,8 @@ def _sqlite_facts(code: int, message: str) -> _Facts:
 
 
 def _postgresql_facts(sqlstate: str, error: BaseException | None) -> _Facts:
-    # SQLAlchemy's stand-in for asyncpg's errors has "<class 'asyncpg...'>: " before the words, and asyncpg's own error
-    # as its cause; psycopg keeps the constraint's name in `diag`.
-    message = re.sub(r"^<class '[^']*'>: ", "", str(error)).partition("\n")[0]
+    # SQLAlchemy's stand-in for asyncpg's errors has asyncpg's own as its cause; psycopg's have `diag`.
+    message = _words(str(error))
     source = getattr(error, "diag", None) or getattr(error, "__cause__", None)
     kind = _POSTGRESQL.get(sqlstate)
     if sqlstate in ("23503", "23001"):
@@ -222,6 +221,11 @@ def _postgresql_facts(sqlstate: str, error: BaseException | None) -> _Facts:
     elif kind is None and sqlstate.startswith("08"):
         kind = "lost"
     return _Facts(kind, message, getattr(source, "constraint_name", None))
+
+
+def _words(message: str) -> str:
+    """Leave out the class that SQLAlchemy puts before asyncpg's words, and the details, which hold values, after."""
+    return re.sub(r"^<class '[^']*'>: ", "", message).partition("\n")[0]
 
 
 _ANSWERS: dict[Kind | None, tuple[type[ArtigraphError], str]] = {

@@ -6,7 +6,7 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
-from typing import NoReturn, TypeVar
+from typing import NoReturn, TypeVar, cast
 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -37,6 +37,11 @@ _PATIENCE = 60.0
 
 class _CommitUnanswered(ConnectionLost):
     """The connection broke while COMMIT was in flight."""
+
+    def __init__(self, message: str, result: object) -> None:
+        super().__init__(message)
+        self.result = result
+        """What the work returned."""
 
 
 def raise_typed(error: Exception) -> NoReturn:
@@ -72,7 +77,7 @@ async def write_on(bound: Bound, work: Work[T], *, committed: Committed | None =
     One attempt is shielded from cancellation as a whole; between attempts a cancellation goes through.
     """
     retries = _Retries()
-    unanswered = False
+    unanswered: _CommitUnanswered | None = None
     while True:
         try:
             async with _turn(bound, retries):
@@ -80,15 +85,17 @@ async def write_on(bound: Bound, work: Work[T], *, committed: Committed | None =
         except _CommitUnanswered as error:
             if committed is None:
                 raise
-            unanswered = True
+            unanswered = error
             await retries.after(error)
-        except (UniqueViolation, LabelConflictError):
-            # The COMMIT that seemed lost may have been on its way still: it is our own rows that stand there.
-            if unanswered and committed is not None and await read_on(bound, committed):
-                msg = "The connection broke during COMMIT; the transaction took effect, but what it returned is lost"
-                raise DatabaseUnavailable(msg) from None
-            raise
         except Exception as error:  # noqa: BLE001 (raised again, typed)
+            if (
+                unanswered is not None
+                and committed is not None
+                and isinstance(translate(error), (UniqueViolation, LabelConflictError))
+                and await read_on(bound, committed)
+            ):
+                # The COMMIT was on its way still when we asked for it: it is our own rows that stand there.
+                return cast("T", unanswered.result)
             await retries.after(error)
 
 
@@ -107,7 +114,8 @@ async def _attempt(bound: Bound, work: Work[T], committed: Committed | None) -> 
             typed = translate(error)
             if not isinstance(typed, DatabaseUnavailable):
                 raise
-            lost = _CommitUnanswered(f"The connection broke during COMMIT, which may have taken effect: {typed}")
+            msg = f"The connection broke during COMMIT, which may have taken effect: {typed}"
+            lost = _CommitUnanswered(msg, result)
             if committed is None:
                 raise lost from error
             unanswered, cause = lost, error

@@ -7,14 +7,29 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Select, bindparam, delete, func, insert, literal, select, type_coerce, update
+from sqlalchemy import (
+    Connection,
+    Inspector,
+    Select,
+    bindparam,
+    delete,
+    func,
+    insert,
+    inspect,
+    literal,
+    select,
+    type_coerce,
+    update,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
+from sqlalchemy.sql.expression import ClauseElement
+from sqlalchemy.types import TypeEngine
 
 from artigraph.db import (
     ReferenceInUse,
@@ -44,7 +59,7 @@ from artigraph.ids import new_id
 from artigraph.orm import Blob, Node, Store, version_table
 from artigraph.orm.types import Id
 
-__all__ = ["DISTINCT_LABELS", "DatabaseConformance"]
+__all__ = ["DISTINCT_LABELS", "DatabaseConformance", "describe_schema"]
 
 T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[T]]
@@ -510,3 +525,39 @@ def _elsewhere(engine: Any, told: list[type[BaseException]]) -> None:
         asyncio.run(main())
     except WrongEventLoopError as error:
         told.append(type(error))
+
+
+def describe_schema(connection: Connection) -> dict[str, Any]:
+    """Say what is in a database, such that two that were made alike compare equal: columns, keys, indexes, options."""
+    inspector = inspect(connection)
+    return {
+        table: {
+            "columns": {column["name"]: _plain(column) for column in inspector.get_columns(table)},
+            "primary key": _plain(inspector.get_pk_constraint(table)),
+            "foreign keys": sorted(map(_plain, inspector.get_foreign_keys(table)), key=str),
+            "unique": sorted(map(_plain, inspector.get_unique_constraints(table)), key=str),
+            "indexes": sorted(map(_plain, inspector.get_indexes(table)), key=str),
+            "options": _options(inspector, table),
+        }
+        for table in inspector.get_table_names()
+    }
+
+
+def _options(inspector: Inspector, table: str) -> Any:
+    try:
+        return _plain(inspector.get_table_options(table))
+    except NotImplementedError:
+        return None
+
+
+def _plain(found: Any) -> Any:
+    """Turn what SQLAlchemy found into values that compare by what they say."""
+    if isinstance(found, Mapping):
+        mapping = cast("Mapping[str, Any]", found)
+        return {key: _plain(value) for key, value in mapping.items()}
+    if isinstance(found, TypeEngine):
+        kind = cast("Any", found)
+        return f"{kind!r} {getattr(kind, 'collation', None)}"
+    if isinstance(found, ClauseElement):
+        return str(found)
+    return found

@@ -1,0 +1,132 @@
+from __future__ import annotations
+
+import sqlite3
+from typing import Any
+
+import pytest
+import sqlalchemy.exc
+from sqlalchemy.exc import DBAPIError
+
+from artigraph.db import ReferenceInUse, ReferenceVanished, UniqueViolation
+from artigraph.db._errors import ConnectionLost, translate
+from artigraph.errors import (
+    ArtigraphError,
+    ConfigurationError,
+    DatabaseError,
+    DatabaseUnavailable,
+    LabelConflictError,
+    MissingTablesError,
+    RetryableError,
+    SessionStateError,
+)
+
+
+class PostgreSQLError(Exception):
+    """What SQLAlchemy makes of asyncpg's errors."""
+
+    def __init__(self, sqlstate: str | None, message: str, constraint: str | None = None) -> None:
+        super().__init__(f"<class 'asyncpg.exceptions.SomeError'>: {message}\nDETAIL:  secret values")
+        self.sqlstate = sqlstate
+        self.__cause__ = Exception()
+        self.__cause__.constraint_name = constraint  # type: ignore[attr-defined]
+
+
+def sqlite_error(code: int, message: str) -> sqlite3.Error:
+    error = sqlite3.OperationalError(message)
+    error.sqlite_errorcode = code
+    return error
+
+
+LABEL = "uq_artigraph_node_parent_id_label"
+
+
+@pytest.mark.parametrize(
+    ("original", "expected", "attributes"),
+    [
+        (PostgreSQLError("40P01", "deadlock detected"), RetryableError, {}),
+        (PostgreSQLError("40001", "could not serialize"), RetryableError, {}),
+        (PostgreSQLError("23505", "duplicate", LABEL), LabelConflictError, {}),
+        (PostgreSQLError("23505", "duplicate", "other"), UniqueViolation, {"constraint": "other"}),
+        (
+            PostgreSQLError("23503", "insert or update on table", "fk_artigraph_node_blob_id"),
+            ReferenceVanished,
+            {"reference": "blob_id"},
+        ),
+        (
+            PostgreSQLError("23503", "update or delete on table", "fk_artigraph_node_parent_id"),
+            ReferenceInUse,
+            {"reference": "parent_id"},
+        ),
+        (PostgreSQLError("42P01", "no relation"), MissingTablesError, {}),
+        (PostgreSQLError("28P01", "password authentication failed"), ConfigurationError, {}),
+        (PostgreSQLError("3D000", "no such database"), ConfigurationError, {}),
+        (PostgreSQLError("53100", "disk full"), DatabaseError, {}),
+        (PostgreSQLError("53300", "too many clients"), DatabaseUnavailable, {}),
+        (PostgreSQLError("57P01", "terminating connection"), ConnectionLost, {}),
+        (PostgreSQLError("08006", "connection failure"), ConnectionLost, {}),
+        (PostgreSQLError("25006", "read-only transaction"), DatabaseError, {}),
+        (PostgreSQLError("22001", "value too long"), DatabaseError, {}),
+        (PostgreSQLError(None, "another operation is in progress"), DatabaseError, {}),
+        (Exception(1213, "Deadlock found"), RetryableError, {}),
+        (Exception(1205, "Lock wait timeout"), RetryableError, {}),
+        (Exception(1020, "Record has changed"), RetryableError, {}),
+        (Exception(1062, f"Duplicate entry 'for key ''x' for key 'artigraph_node.{LABEL}'"), LabelConflictError, {}),
+        (Exception(1062, f"Duplicate entry 'a' for key '{LABEL}'"), LabelConflictError, {}),
+        (Exception(1062, f"Duplicate entry '{LABEL}' for key 'PRIMARY'"), UniqueViolation, {"constraint": "PRIMARY"}),
+        (
+            Exception(
+                1452, "(`d`.`artigraph_node`, CONSTRAINT `fk_artigraph_node_blob_id` FOREIGN KEY (`blob_id`) ..."
+            ),
+            ReferenceVanished,
+            {"reference": "blob_id"},
+        ),
+        (Exception(1451, "CONSTRAINT `other` FOREIGN KEY"), ReferenceInUse, {"reference": None}),
+        (Exception(1146, "Table 'x' doesn't exist"), MissingTablesError, {}),
+        (Exception(1045, "Access denied"), ConfigurationError, {}),
+        (Exception(2013, "Lost connection"), ConnectionLost, {}),
+        (Exception(2003, "Can't connect"), DatabaseUnavailable, {}),
+        (Exception(1114, "The table is full"), DatabaseError, {}),
+        (sqlite_error(5, "database is locked"), RetryableError, {}),
+        (sqlite_error(517, "database is locked"), RetryableError, {}),
+        (sqlite_error(13, "database or disk is full"), DatabaseError, {}),
+        (sqlite_error(8, "attempt to write a readonly database"), DatabaseError, {}),
+        (sqlite_error(1, "no such table: artigraph_node"), MissingTablesError, {}),
+        (sqlite_error(1, "near x: syntax error"), DatabaseError, {}),
+        (sqlite_error(787, "FOREIGN KEY constraint failed"), ReferenceVanished, {"reference": None}),
+        (
+            sqlite_error(2067, "UNIQUE constraint failed: artigraph_node.parent_id, artigraph_node.label"),
+            LabelConflictError,
+            {},
+        ),
+        (sqlite_error(1555, "UNIQUE constraint failed: artigraph_node.node_id"), UniqueViolation, {"constraint": None}),
+    ],
+    ids=str,
+)
+def test_drivers_errors(original: Exception, expected: type[ArtigraphError], attributes: dict[str, Any]) -> None:
+    error = translate(DBAPIError("INSERT secret", {"p": "secret"}, original))
+    assert type(error) is expected
+    assert {name: getattr(error, name) for name in attributes} == attributes
+    assert "secret" not in str(error)
+
+
+def test_a_delete_that_is_refused_on_sqlite() -> None:
+    error = translate(DBAPIError("DELETE FROM x", {}, sqlite_error(787, "FOREIGN KEY constraint failed")))
+    assert type(error) is ReferenceInUse
+
+
+def test_errors_that_come_without_sqlalchemy() -> None:
+    assert type(translate(ConnectionRefusedError(111, "refused"))) is DatabaseUnavailable
+    assert type(translate(TimeoutError())) is DatabaseUnavailable
+    assert type(translate(EOFError())) is DatabaseUnavailable
+    assert type(translate(sqlite_error(5, "database is locked"))) is RetryableError
+    assert translate(KeyError()) is None
+    own = LabelConflictError()
+    assert translate(own) is own
+
+
+def test_errors_of_sqlalchemy_itself() -> None:
+    assert type(translate(sqlalchemy.exc.TimeoutError("pool"))) is DatabaseUnavailable
+    assert type(translate(sqlalchemy.exc.PendingRollbackError("x"))) is SessionStateError
+    assert type(translate(sqlalchemy.exc.CompileError("x"))) is DatabaseError
+    lost = DBAPIError("SELECT", {}, Exception("?"), connection_invalidated=True)
+    assert type(translate(lost)) is ConnectionLost

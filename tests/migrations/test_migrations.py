@@ -1,0 +1,120 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from artigraph.db import current_database, engine_context, read
+from artigraph.errors import ConfigurationError, MissingDependencyError, MissingTablesError, SchemaVersionError
+from artigraph.migrations import current, downgrade, upgrade
+from artigraph.migrations.__main__ import main
+from artigraph.orm import SCHEMA_VERSION
+from artigraph.testing.database import describe_schema
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+async def test_migrating_and_creating_make_the_same(tmp_path: Path) -> None:
+    async with engine_context(f"sqlite:///{tmp_path}/created.db", create_tables=True):
+        await current_database()
+        created = await read(lambda connection: connection.run_sync(describe_schema))
+    migrated_url = f"sqlite:///{tmp_path}/migrated.db"
+    await upgrade(migrated_url)
+    async with engine_context(migrated_url):
+        await current_database()
+        migrated = await read(lambda connection: connection.run_sync(describe_schema))
+    assert created == migrated
+    assert set(created) == {f"artigraph_{name}" for name in ("node", "blob", "link", "store", "version")}
+
+
+async def test_up_and_down_and_up(database_url: str) -> None:
+    assert await current(database_url) is None
+    await upgrade(database_url)
+    assert await current(database_url) == SCHEMA_VERSION
+    await upgrade(database_url)
+    async with engine_context(database_url):
+        first = await current_database()
+    await downgrade(database_url)
+    assert await current(database_url) is None
+    async with engine_context(database_url):
+        with pytest.raises(MissingTablesError):
+            await current_database()
+    await upgrade(database_url)
+    async with engine_context(database_url):
+        assert (await current_database()).store_id != first.store_id
+
+
+async def test_the_engine_in_force_is_migrated(engine: AsyncEngine) -> None:
+    store_id = (await current_database()).store_id
+    await upgrade()
+    assert (await current_database()).store_id == store_id
+    assert await current() == SCHEMA_VERSION
+    await downgrade()
+    assert await current() is None
+    assert (await current_database()).store_id != store_id  # made again, as this engine was told to
+
+
+async def test_a_callers_engine_is_migrated(database_url: str) -> None:
+    engine = create_async_engine(database_url.replace("sqlite:", "sqlite+aiosqlite:"))
+    await upgrade(engine)
+    assert await current(engine) == SCHEMA_VERSION
+    await engine.dispose()
+
+
+async def test_a_revision_that_is_not_there(database_url: str) -> None:
+    with pytest.raises(ConfigurationError, match="nonsense"):
+        await upgrade(database_url, "nonsense")
+    assert await current(database_url) is None
+
+
+async def test_tables_from_before_the_first_migration_are_told(database_url: str) -> None:
+    async with engine_context(database_url) as engine:
+        async with engine.begin() as connection:
+            await connection.exec_driver_sql("CREATE TABLE artigraph_node (node_id INTEGER PRIMARY KEY)")
+        with pytest.raises(SchemaVersionError, match=r"before 1\.0"):
+            await current_database()
+    async with engine_context(database_url, create_tables=True):
+        with pytest.raises(SchemaVersionError, match=r"before 1\.0"):
+            await current_database()
+
+
+async def test_without_alembic(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "alembic.config", None)
+    with pytest.raises(MissingDependencyError, match=r"artigraph\[migrations\]"):
+        await upgrade(database_url)
+    assert await current(database_url) is None
+
+
+def test_the_command_line(
+    database_url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert main(["current", database_url]) == 0
+    assert main(["upgrade", database_url]) == 0
+    monkeypatch.setenv("ARTIGRAPH_URL", database_url)
+    assert main(["current"]) == 0
+    assert main(["downgrade", "--revision", "base"]) == 0
+    assert capsys.readouterr().out.splitlines() == ["no tables", "0001", "0001", "no tables"]
+    assert main(["upgrade", "nonsense"]) == 1
+    assert "malformed" in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["downgrade"])
+
+
+def alembic(ini: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "alembic", "-c", str(ini), *command], check=False, capture_output=True, text=True
+    )
+
+
+def test_an_alembic_ini_of_ones_own(database_url: str, tmp_path: Path) -> None:
+    ini = tmp_path / "alembic.ini"
+    ini.write_text(f"[alembic]\nscript_location = artigraph:migrations\nsqlalchemy.url = {database_url}\n")
+    done = alembic(ini, "upgrade", "head")
+    assert done.returncode == 0, done.stderr
+    assert alembic(ini, "current").stdout.split() == [SCHEMA_VERSION, "(head)"]
+    check = alembic(ini, "check")  # what the tables are, and what the classes say, is the same
+    assert check.returncode == 0, check.stdout + check.stderr
+    assert alembic(ini, "upgrade", "head", "--sql").returncode != 0
