@@ -6,7 +6,9 @@ Runs as it is, with nothing set up: it keeps its database and its objects in the
 from __future__ import annotations
 
 import asyncio
+import sys
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -54,8 +56,8 @@ class Classifier(ArtifactModel, version=1):
 
     regularization: float
     classes: tuple[str, ...]
+    score: Score
     coefficients: npt.NDArray[np.float64] = artifact_field(storage=objects)
-    score: Score | None = None
 
 
 @dataclass
@@ -68,7 +70,7 @@ class Comparison(ArtifactModel):
 
 def load_data() -> tuple[Dataset, tuple[str, ...]]:
     """Return the Wisconsin breast cancer data set, which scikit-learn ships: 569 samples of 30 features."""
-    bunch = load_breast_cancer(as_frame=True)
+    bunch: Any = load_breast_cancer(as_frame=True)
     return Dataset(bunch.data, bunch.target.to_numpy()), tuple(str(name) for name in bunch.target_names)
 
 
@@ -78,7 +80,7 @@ def train(data: Dataset, classes: tuple[str, ...], regularization: float) -> Cla
     seen, unseen, known, truth = train_test_split(features, data.labels, test_size=0.25, random_state=0)
     model = LogisticRegression(C=1 / regularization, max_iter=1000).fit(seen, known)
     score = Score(float(model.score(unseen, truth)), confusion_matrix(truth, model.predict(unseen)))
-    return Classifier(regularization, classes, model.coef_, score)
+    return Classifier(regularization, classes, score, model.coef_)
 
 
 async def train_in_a_run(data: Dataset, classes: tuple[str, ...], regularization: float) -> Classifier:
@@ -97,15 +99,17 @@ async def main() -> None:
         strengths = {"weak": 0.1, "medium": 1.0, "strong": 10.0}
         trained = await asyncio.gather(*(train_in_a_run(data, classes, strength) for strength in strengths.values()))
         candidates = ArtifactMapping(zip(strengths, trained, strict=True))
-        best = max(candidates, key=lambda name: candidates[name].score.accuracy if candidates[name].score else 0.0)
+        best = max(candidates, key=lambda name: candidates[name].score.accuracy)
         comparison = Comparison(best, candidates)
         comparison_id = await manager.save_artifact("comparison", comparison)
 
-    loaded = await manager.load_artifacts()
-    assert loaded == {"data": data, "comparison": comparison}
-    assert await Comparison.load(comparison_id) == comparison
-    by_run = await manager.load_descendant_artifacts()
-    assert list(by_run.values()) == [{"classifier": classifier} for classifier in trained]
+    same = [
+        await manager.load_artifacts() == {"data": data, "comparison": comparison},
+        await Comparison.load(comparison_id) == comparison,
+        list((await manager.load_descendant_artifacts()).values()) == [{"classifier": one} for one in trained],
+    ]
+    if not all(same):
+        sys.exit("What was loaded is not what was saved")
 
     print(await outline_of(manager.run.node_id))
     print(f"\nThe best classifier is {best!r}; everything that was loaded equals what was saved.")
