@@ -50,7 +50,8 @@ async def test_flaky_by_a_script_fails_before_or_after_the_effect() -> None:
 async def test_every_call_of_a_flaky_storage_can_fail(fault: Fault) -> None:
     inner = MemoryStorage()
     await inner.create(b"value", key="a")
-    storage = FlakyStorage(inner, rate=0, script=[fault] * 3, name="flaky")
+    script: list[Fault] = [fault, fault, fault]
+    storage = FlakyStorage(inner, rate=0, script=script, name="flaky")
     for work in (storage.read("a"), storage.exists("a"), storage.delete("a")):
         with pytest.raises(StorageUnavailable):
             await work

@@ -199,12 +199,15 @@ async def test_the_folder_of_unfinished_files_may_be_no_link(storage: FileSystem
     assert list(outside.iterdir()) == []
 
 
+def open_descriptors() -> int:
+    return len(list(Path("/dev/fd").iterdir()))
+
+
 @POSIX
 async def test_no_descriptor_is_left_open(storage: FileSystem) -> None:
     await storage.create(b"value", key="a/b")
     (storage.directory / "link").symlink_to("a")
-    descriptors = Path("/dev/fd")
-    before = len(list(descriptors.iterdir()))
+    before = open_descriptors()
     for _ in range(20):
         await storage.create(b"value", key="a/b")
         await storage.read("a/b")
@@ -215,7 +218,7 @@ async def test_no_descriptor_is_left_open(storage: FileSystem) -> None:
                 except StorageError:
                     continue
                 await storage.delete(location)
-    assert len(list(descriptors.iterdir())) <= before
+    assert open_descriptors() <= before
 
 
 # The temporary one ------------------------------------------------------------------------------------------------
