@@ -6,7 +6,7 @@ import dataclasses
 import sys
 from collections.abc import Mapping
 from dataclasses import field
-from typing import Any, Self, dataclass_transform
+from typing import Any, Self, cast, dataclass_transform
 from uuid import UUID
 
 from artigraph.errors import ModelDefinitionError
@@ -116,18 +116,22 @@ class ArtifactModel(Structured):
         shown = ((part.name, getattr(self, part.name, ...)) for part in _fields(self) if part.repr)
         return show_parts(type(self).__qualname__.rpartition(".")[2], shown, level)
 
-    def _artigraph_parts(self) -> Mapping[str, object]:
+    def _artigraph_parts(self) -> Mapping[str, object] | None:
+        params = getattr(type(self), "__dataclass_params__", None)
+        if params is not None and not params.eq:
+            return None
         return {part.name: getattr(self, part.name) for part in _fields(self) if part.compare}
 
     def __eq__(self, other: object) -> bool:
         params = getattr(type(self), "__dataclass_params__", None)
         return NotImplemented if params is None or not params.eq else super().__eq__(other)
 
-    __hash__ = object.__hash__  # @dataclass sets what its arguments ask for; this one serves eq=False
+    __hash__ = object.__hash__  # type: ignore[assignment]  # @dataclass sets what its arguments ask for; this one serves eq=False
 
 
 def _fields(model: ArtifactModel) -> tuple[dataclasses.Field[Any], ...]:
-    return dataclasses.fields(model) if dataclasses.is_dataclass(model) else ()
+    declared = hasattr(type(model), "__dataclass_fields__")
+    return dataclasses.fields(cast("Any", model)) if declared else ()
 
 
 def _make_traits(

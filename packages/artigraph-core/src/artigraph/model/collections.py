@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import GenericAlias
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
 from artigraph.labels import check_label
 from artigraph.model.compare import Structured, equal
@@ -28,6 +28,8 @@ class ArtifactMapping(Structured, Mapping[K, T_co]):
     """
 
     __slots__ = ("_items",)
+
+    _artigraph_like = (Mapping,)
 
     @overload
     def __init__(self: ArtifactMapping[str, Any], /) -> None: ...
@@ -58,7 +60,7 @@ class ArtifactMapping(Structured, Mapping[K, T_co]):
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Mapping):
             return NotImplemented
-        return equal(self._items, dict(other))  # pyright: ignore[reportUnknownArgumentType]
+        return equal(self, other)  # pyright: ignore[reportUnknownArgumentType]
 
     __hash__ = None  # type: ignore[assignment]
 
@@ -69,7 +71,7 @@ class ArtifactMapping(Structured, Mapping[K, T_co]):
         return show_parts(type(self).__name__, self._items.items(), level)
 
     def _artigraph_parts(self) -> Mapping[str, object]:
-        return {**self._items}
+        return cast("Mapping[str, object]", self._items)
 
 
 class ArtifactSequence(Structured, Sequence[T_co]):
@@ -79,6 +81,8 @@ class ArtifactSequence(Structured, Sequence[T_co]):
     """
 
     __slots__ = ("_items",)
+
+    _artigraph_like = (list,)
 
     def __init__(self, items: Iterable[T_co] = (), /) -> None:
         self._items: list[T_co] = list(items)
@@ -97,11 +101,9 @@ class ArtifactSequence(Structured, Sequence[T_co]):
         return iter(self._items)
 
     def __eq__(self, other: object) -> bool:
-        if isinstance(other, ArtifactSequence):
-            return equal(self._items, list(other))  # pyright: ignore[reportUnknownArgumentType]
-        if isinstance(other, list):
-            return equal(self._items, other)  # pyright: ignore[reportUnknownArgumentType]
-        return NotImplemented
+        if not isinstance(other, (ArtifactSequence, list)):
+            return NotImplemented
+        return equal(self, other)  # pyright: ignore[reportUnknownArgumentType]
 
     __hash__ = None  # type: ignore[assignment]
 

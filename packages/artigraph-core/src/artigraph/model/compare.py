@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import Counter
 from collections.abc import Mapping
+from datetime import datetime, time
 from decimal import Decimal
-from typing import Any, cast
+from enum import Enum
+from typing import Any, ClassVar, cast
+from zoneinfo import ZoneInfo
 
-from artigraph.errors import ArtigraphError
 from artigraph.serializer.base import claimed_by, shipped_with_core
-from artigraph.serializer.codec import encode
 
 __all__ = ["Structured", "equal", "is_generated"]
+
+_Parts = Mapping[Any, object] | list[object] | tuple[object, ...]
 
 
 class Structured:
@@ -19,8 +23,11 @@ class Structured:
 
     __slots__ = ()
 
-    def _artigraph_parts(self) -> Mapping[str, object] | list[object]:
-        """Return the parts that make two of one class equal."""
+    _artigraph_like: ClassVar[tuple[type[Any], ...]] = ()
+    """Other types, with parts of the same kind, that one of this class may be equal to."""
+
+    def _artigraph_parts(self) -> Mapping[str, object] | list[object] | None:
+        """Return the parts that make two of one class equal, or nothing where only the same object is equal."""
         raise NotImplementedError
 
     def __eq__(self, other: object) -> bool:
@@ -43,16 +50,12 @@ def equal(one: object, other: object) -> bool:
     is no limit, and it ends on values that contain themselves. A class's own `__eq__` wins.
     """
     pending: list[tuple[object, object]] = [(one, other)]
-    seen: set[tuple[int, int]] = set()
+    seen: dict[tuple[int, int], tuple[object, object]] = {}  # which keeps them alive, or another could have the id
     while pending:
         left, right = pending.pop()
         if left is right:
             continue
-        if type(left) is not type(right):
-            if not _plainly_equal(left, right):
-                return False
-            continue
-        mine, theirs = _parts(left), _parts(right)
+        mine, theirs = _parts_of_both(left, right)
         if mine is None or theirs is None:
             if not _plainly_equal(left, right):
                 return False
@@ -60,7 +63,7 @@ def equal(one: object, other: object) -> bool:
         pair = (id(left), id(right))
         if pair in seen:
             continue
-        seen.add(pair)
+        seen[pair] = (left, right)
         matched = _match(mine, theirs)
         if matched is None:
             return False
@@ -68,7 +71,24 @@ def equal(one: object, other: object) -> bool:
     return True
 
 
-def _parts(value: object) -> Mapping[Any, object] | list[object] | tuple[object, ...] | None:
+def _parts_of_both(left: object, right: object) -> tuple[_Parts | None, _Parts | None]:
+    """Return what two values consist of, if they are to be compared part by part."""
+    if type(left) is type(right):
+        return _parts(left), _parts(right)
+    if isinstance(left, Structured) and isinstance(right, left._artigraph_like):  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        return _parts(left), _parts_alike(right)
+    if isinstance(right, Structured) and isinstance(left, right._artigraph_like):  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        return _parts_alike(left), _parts(right)
+    return None, None
+
+
+def _parts_alike(value: object) -> _Parts | None:
+    if isinstance(value, Mapping) and not isinstance(value, Structured):
+        return dict(cast("Mapping[Any, object]", value))
+    return list(cast("list[object]", value)) if isinstance(value, list) else _parts(value)
+
+
+def _parts(value: object) -> _Parts | None:
     """Return what a value consists of, if it is compared part by part."""
     cls = type(value)
     if cls is list or cls is tuple or cls is dict:
@@ -84,9 +104,9 @@ def _parts(value: object) -> Mapping[Any, object] | list[object] | tuple[object,
 
 
 def is_generated(method: object) -> bool:
-    """Say whether `@dataclass` made a method."""
-    code = getattr(method, "__code__", None)
-    return code is not None and code.co_filename == "<string>"
+    """Say whether `@dataclass` made a method; one of a user's in `python -c` is in a file "<string>" too."""
+    code = getattr(getattr(method, "__wrapped__", method), "__code__", None)
+    return code is not None and code.co_filename == "<string>" and code.co_qualname.startswith("__create_fn__.")
 
 
 def _dataclass_parts(value: object) -> Mapping[str, object] | None:
@@ -97,28 +117,52 @@ def _dataclass_parts(value: object) -> Mapping[str, object] | None:
     return {field.name: getattr(value, field.name) for field in fields if field.compare}
 
 
-def _match(
-    one: Mapping[Any, object] | list[object] | tuple[object, ...],
-    other: Mapping[Any, object] | list[object] | tuple[object, ...],
-) -> list[tuple[object, object]] | None:
+def _match(one: _Parts, other: _Parts) -> list[tuple[object, object]] | None:
     """Return the pairs of parts that are to be equal, or None where the parts do not correspond."""
     if len(one) != len(other):
         return None
     if isinstance(one, Mapping) and isinstance(other, Mapping):
         if any(key not in other for key in one):
-            one, other = _by_bytes(one), _by_bytes(other)
+            one, other = _by_canonical_key(one), _by_canonical_key(other)
             if one.keys() != other.keys():
                 return None
         return [(part, other[key]) for key, part in one.items()]
     return list(zip(one, other, strict=True))
 
 
-def _by_bytes(mapping: Mapping[Any, object]) -> Mapping[Any, object]:
-    """Return a mapping by the encoding of its keys, in which NaN equals NaN."""
-    try:
-        return {encode(key): part for key, part in mapping.items()}
-    except ArtigraphError:
-        return mapping
+def _by_canonical_key(mapping: Mapping[Any, object]) -> Mapping[Any, object]:
+    """Return the parts by keys in which NaN equals NaN; there may be several of such a key, in order."""
+    parts: dict[object, list[object]] = {}
+    for key, part in mapping.items():
+        parts.setdefault(_canonical(key), []).append(part)
+    return parts
+
+
+class _Marker(Enum):
+    NAN = 1
+
+
+_NUMBERS: tuple[type[Any], ...] = (float, complex, Decimal)
+_SETS: tuple[type[Any], ...] = (frozenset, set)
+_TUPLES: tuple[type[Any], ...] = (tuple,)
+
+
+def _canonical(value: Any) -> object:
+    """Return something hashable that equals that of another hashable value where the values do, NaN equal to NaN.
+
+    It recurses: what can be hashed at all is not too deep for that.
+    """
+    cls: type[Any] = type(value)
+    if issubclass(cls, _NUMBERS) and value != value:  # noqa: PLR0124 (that is how NaN is told)
+        return cls, _Marker.NAN
+    if issubclass(cls, _SETS):
+        return frozenset, frozenset(Counter(map(_canonical, value)).items())
+    if issubclass(cls, _TUPLES) and cls.__eq__ is _TUPLE_EQUAL:
+        return tuple, tuple(map(_canonical, value))
+    if dataclasses.is_dataclass(cls) and is_generated(cls.__eq__):
+        parts = _dataclass_parts(value) or {}
+        return cls, tuple((name, _canonical(part)) for name, part in parts.items())
+    return value
 
 
 def _plainly_equal(left: object, right: object) -> bool:
@@ -137,18 +181,21 @@ def _plainly_equal(left: object, right: object) -> bool:
 def _equal_alike(left: object, right: object, answer: object) -> bool:
     """Compare two values of one type of which `==` did not say that they are equal."""
     if type(left) in (set, frozenset):
-        return _same_encoding(left, right)
+        return _canonical(left) == _canonical(right)
     if isinstance(left, float | complex | Decimal):
-        return bool(left != left and right != right)  # noqa: PLR0124 (that is how NaN is told)
+        # The answer of a scalar of NumPy is no bool.
+        return (answer is not NotImplemented and bool(answer)) or bool(left != left and right != right)  # noqa: PLR0124
+    if isinstance(left, datetime | time) and isinstance(right, datetime | time):
+        return _same_moment(left, right)
     serializer = None if type(left).__module__ == "builtins" else claimed_by(type(left))
     if serializer is not None and not shipped_with_core(serializer):
         return serializer.equal(left, right)
     return answer is True
 
 
-def _same_encoding(left: object, right: object) -> bool:
-    """Compare sets that may hold NaN, or hold what they are told apart by only when encoded."""
-    try:
-        return encode(left) == encode(right)
-    except ArtigraphError:
+def _same_moment(left: datetime | time, right: datetime | time) -> bool:
+    """Compare times in one zone, of which there may be two objects: then `==` is False where an hour comes twice."""
+    zones = left.tzinfo, right.tzinfo
+    if not (isinstance(zones[0], ZoneInfo) and isinstance(zones[1], ZoneInfo)) or zones[0].key != zones[1].key:
         return False
+    return left.fold == right.fold and left.replace(tzinfo=None) == right.replace(tzinfo=None)
