@@ -8,6 +8,9 @@ from typing import Any, cast
 
 __all__ = ["short_repr", "show_parts", "top_level"]
 
+_LONGEST_INT = 1024
+"""Bits of an integer that is written in digits, and cut."""
+
 
 class _Shorten(reprlib.Repr):
     """Cut what is long or deep, and show things with a shape by it."""
@@ -22,7 +25,7 @@ class _Shorten(reprlib.Repr):
     def repr1(self, x: Any, level: int) -> str:
         cls = cast("type[object]", type(x))
         show = getattr(cls, "_artigraph_show", None)
-        if show is not None:
+        if show is not None and (cls.__repr__.__module__ or "").startswith("artigraph.model."):
             return str(show(x, level))
         shape = getattr(x, "shape", None)
         if isinstance(shape, tuple):
@@ -30,6 +33,10 @@ class _Shorten(reprlib.Repr):
             size = "x".join(str(length) for length in shape) or "scalar"  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
             return f"<{cls.__name__} {size}>" if dtype is None else f"<{cls.__name__} {size} {dtype}>"
         return super().repr1(x, level)
+
+    def repr_int(self, x: int, level: int) -> str:
+        # Python refuses to write very many digits.
+        return super().repr_int(x, level) if x.bit_length() <= _LONGEST_INT else f"<int of {x.bit_length()} bits>"
 
 
 _shorten = _Shorten()
