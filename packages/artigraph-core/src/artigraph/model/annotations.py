@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import sys
+from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping
 from types import FrameType
 from typing import Any, get_args, get_type_hints
@@ -62,7 +63,9 @@ def resolve(
     annotation = declared_annotations(owner)[name]
     holder = type(owner.__name__, (), {"__annotations__": {name: annotation}})
     module = vars(sys.modules[owner.__module__]) if owner.__module__ in sys.modules else {}
-    names = {**vars(owner), owner.__name__: owner, **local}
+    # As typing does it: what the module says goes before what the class says, where `date: date | None = None` has
+    # made the name of a type that of a default.
+    names: ChainMap[str, Any] = ChainMap({owner.__name__: owner, **local}, module, dict(vars(owner)))
     while True:
         try:
             return get_type_hints(holder, globalns=module, localns=names, include_extras=True)[name]

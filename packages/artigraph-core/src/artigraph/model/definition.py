@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from dataclasses import MISSING, InitVar, dataclass
-from typing import Annotated, Any, cast, get_args, get_origin
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 from weakref import WeakKeyDictionary
 
 from artigraph.errors import ModelDefinitionError
@@ -68,7 +69,8 @@ class ModelDefinition:
 
 
 _traits: WeakKeyDictionary[type[Any], ModelTraits] = WeakKeyDictionary()
-_definitions: WeakKeyDictionary[type[Any], ModelDefinition] = WeakKeyDictionary()
+_DEFINITION = "_artigraph_definition"
+"""Where a class keeps its definition: kept elsewhere, one that names its own class would keep it alive for ever."""
 
 
 def traits_of(cls: type[Any]) -> ModelTraits:
@@ -98,9 +100,10 @@ def define(cls: type[Any]) -> ModelDefinition:
     """
     traits = _traits[cls]
     check_name(cls, traits.name)
-    known = _definitions.get(cls)
-    if known is None:
-        known = _definitions[cls] = _define(cls, traits)
+    known = cls.__dict__.get(_DEFINITION)
+    if not isinstance(known, ModelDefinition):
+        known = _define(cls, traits)
+        setattr(cls, _DEFINITION, known)
     return known
 
 
@@ -152,7 +155,7 @@ def _define_field(cls: type[Any], traits: ModelTraits, field: dataclasses.Field[
     options = _options(cls, field, annotation)
     storage = options.storage or traits.config.default_field_storage
     if storage is not None:
-        register_storage(storage)
+        storage = register_storage(storage)  # an equal one may be known: what is put must be found by name
     if options.serializer is not None:
         know_serializer(options.serializer)
     models = {traits_of(found).name: found for found in classes_in(annotation) if found in _traits}
@@ -174,11 +177,38 @@ def _plain_classes(cls: type[Any], name: str, annotation: object) -> Mapping[str
         raise ModelDefinitionError(msg) from error
 
 
+def _extras(annotation: object) -> tuple[list[object], list[object]]:
+    """Return the serializers and storages that `Annotated` names for a field, and those it names for a part of one.
+
+    A member of a union is no part: `Annotated[X, storage] | None`.
+    """
+    whole: list[object] = []
+    part: list[object] = []
+    pending: list[tuple[object, list[object]]] = [(annotation, whole)]
+    while pending:
+        item, found = pending.pop()
+        args = get_args(item)
+        if get_origin(item) is Annotated:
+            found += [extra for extra in args[1:] if isinstance(extra, (Serializer, Storage))]
+            pending.append((args[0], found))
+        elif get_origin(item) in (Union, UnionType):
+            pending += [(arg, found) for arg in args]
+        else:
+            pending += [(arg, part) for arg in args]
+    return whole, part
+
+
 def _options(cls: type[Any], field: dataclasses.Field[Any], annotation: object) -> FieldOptions:
     """Return what `artifact_field`, or else `Annotated`, says of a field."""
     options: FieldOptions = field.metadata.get(FIELD_OPTIONS, FieldOptions())
-    extras = get_args(annotation)[1:] if get_origin(annotation) is Annotated else ()
-    serializers = [cast("Serializer[Any]", extra) for extra in extras if isinstance(extra, Serializer)]
+    extras, misplaced = _extras(annotation)
+    if misplaced:
+        msg = (
+            f"Field {field.name!r} of model {cls.__qualname__} names {misplaced[0]!r} for a part of its value; "
+            "Annotated serves the field as a whole: Annotated[list[X], storage], not list[Annotated[X, storage]]"
+        )
+        raise ModelDefinitionError(msg)
+    serializers: list[Serializer[Any]] = [extra for extra in extras if isinstance(extra, Serializer)]
     storages = [extra for extra in extras if isinstance(extra, Storage)]
     if len(serializers) + (options.serializer is not None) > 1 or len(storages) + (options.storage is not None) > 1:
         msg = f"Field {field.name!r} of model {cls.__qualname__} names several serializers or storages; name one"
