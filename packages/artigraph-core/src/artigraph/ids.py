@@ -7,11 +7,25 @@ import threading
 import time
 from uuid import UUID
 
-__all__ = ["new_id", "new_ids"]
+from artigraph.errors import NodeNotFoundError
+
+__all__ = ["check_id", "new_id", "new_ids"]
 
 _lock = threading.Lock()
 _last = 0
 """The newest 60-bit timestamp handed out: 48 bits of milliseconds since 1970, then 12 bits of a millisecond."""
+
+
+def check_id(value: object) -> UUID:
+    """Return the id of a node, if it can be one: the same on every database, before it is asked.
+
+    Raises:
+        NodeNotFoundError: it is no UUID.
+    """
+    if not isinstance(value, UUID):
+        msg = f"There is no node {value!r:.100}: an id is a uuid.UUID, not {type(value).__name__}"
+        raise NodeNotFoundError(msg)
+    return value
 
 
 def new_id() -> UUID:

@@ -21,7 +21,7 @@ class Outline:
     node_id: UUID
     text: str
     """One line that says what the node is."""
-    children: list[Outline] = field(default_factory=list["Outline"])
+    children: list[Outline] = field(default_factory=list["Outline"], repr=False)  # a repr is short
 
     def __str__(self) -> str:
         return "\n".join(self._lines())

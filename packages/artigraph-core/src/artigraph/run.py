@@ -30,7 +30,7 @@ from artigraph.graph import (
     update_run,
     write_trees,
 )
-from artigraph.ids import new_id
+from artigraph.ids import check_id, new_id
 from artigraph.labels import check_label
 from artigraph.model import ArtifactModel
 from artigraph.model.read import from_tree
@@ -130,17 +130,20 @@ class RunManager:
             )
             raise RunStateError(msg)
         outer = _active.get()
-        explicit = isinstance(run.node_parent_id, UUID)
-        if run.node_parent_id is None and outer is not None:
+        given = run.node_parent_id
+        explicit = given is not None and given is not NO_PARENT
+        if explicit:
+            check_id(given)
+        elif given is None and outer is not None:
             run.node_parent_id = outer.run.node_id
-        elif run.node_parent_id is NO_PARENT:
+        else:
             run.node_parent_id = None
         run.status, run.started_at = "running", datetime.now(UTC)
         self._clock = time.monotonic()
         try:
             await insert_run(_row(run), check_parent=explicit)
         except ArtigraphError:
-            run.status, run.started_at = "new", None
+            run.node_parent_id, run.status, run.started_at = given, "new", None
             raise
         self._outer = outer
         _active.set(self)

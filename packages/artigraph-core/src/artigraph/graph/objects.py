@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from artigraph.errors import ArtigraphError, CorruptObjectError, ObjectNotFoundError, StorageError
@@ -22,6 +22,8 @@ R = TypeVar("R")
 
 CONCURRENCY = 16
 """How many objects are put or got at once."""
+_LONGEST_LOCATION = 512
+"""Code points that the column of locations takes."""
 _INLINE_HASH = 256 * 1024
 """Bytes that are hashed faster than a thread is reached."""
 
@@ -62,7 +64,11 @@ async def put_all(objects: Mapping[Content, tuple[Storage, bytes]], store_id: UU
     async def put(content: Content, storage: Storage, data: bytes) -> None:
         unique = new_id().hex
         key = f"{store_id.hex}/{unique[-2:]}/{unique}"
-        locations[content] = await _call(storage, storage.create(data, key=key))
+        location = cast("object", await _call(storage, storage.create(data, key=key)))
+        if not isinstance(location, str) or not 1 <= len(location) <= _LONGEST_LOCATION:
+            msg = f"{storage!r} returned {location!r:.100} for a location, which is text of 1-512 code points"
+            raise StorageError(msg)
+        locations[content] = location
 
     try:
         await _gather(objects.items(), lambda item: put(item[0], *item[1]))
@@ -92,7 +98,10 @@ async def fetch(objects: Mapping[K, tuple[Storage, str, int, bytes]]) -> dict[K,
     data: dict[K, bytes] = {}
 
     async def get(key: K, storage: Storage, location: str, size: int, sha256: bytes) -> None:
-        found = await _call(storage, storage.read(location))
+        found = cast("object", await _call(storage, storage.read(location)))
+        if not isinstance(found, bytes):
+            msg = f"{storage!r} returned {type(found).__name__} for the object at {location!r}; read returns bytes"
+            raise StorageError(msg)
         if len(found) != size:
             msg = f"The object at {location!r} in {storage!r} has {len(found)} bytes; {size} were stored"
             raise CorruptObjectError(msg)

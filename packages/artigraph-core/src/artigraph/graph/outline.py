@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from artigraph.db import current_database, read, recursive
 from artigraph.errors import NodeNotFoundError
 from artigraph.graph.runs import RunStatus, runs_below
+from artigraph.ids import check_id
 from artigraph.orm import blob_table, node_table
 
 __all__ = ["NodeSummary", "read_outline"]
@@ -77,6 +78,7 @@ async def read_outline(node_id: UUID) -> list[NodeSummary]:
     Raises:
         NodeNotFoundError: there is no such node.
     """
+    check_id(node_id)
     database = await current_database()
 
     async def work(connection: AsyncConnection) -> Sequence[Any]:

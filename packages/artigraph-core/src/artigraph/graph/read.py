@@ -11,9 +11,10 @@ from sqlalchemy import Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import current_database, read, recursive
-from artigraph.errors import NodeNotFoundError
+from artigraph.errors import DeserializationError, NodeNotFoundError
 from artigraph.graph.objects import fetch
 from artigraph.graph.storages import storage_by_name
+from artigraph.ids import check_id
 from artigraph.orm import blob_table, node_table
 
 __all__ = ["StoredNode", "StoredTree", "read_artifacts", "read_tree"]
@@ -81,16 +82,23 @@ async def read_tree(node_id: UUID) -> StoredTree:
     Raises:
         NodeNotFoundError: there is no such node, or it is a run.
     """
+    check_id(node_id)
     await current_database()
 
     async def work(connection: AsyncConnection) -> tuple[Sequence[Any], dict[UUID, _StoredObject]]:
         rows = (await connection.execute(_by_id, {"node_id": node_id})).all()
         if not rows:
             node_type = (await connection.execute(_node_type, {"node_id": node_id})).scalar()
-            msg = f"There is no node {node_id}" if node_type is None else f"Node {node_id} is a {node_type}"
-            if node_type is not None:
-                msg += ", not an artifact; read what belongs to it with RunManager.load_artifacts"
-            raise NodeNotFoundError(msg)
+            if node_type is None:
+                msg = f"There is no node {node_id}"
+                raise NodeNotFoundError(msg)
+            if node_type == "run":
+                msg = (
+                    f"Node {node_id} is a run, not an artifact; read what belongs to it with RunManager.load_artifacts"
+                )
+                raise NodeNotFoundError(msg)
+            msg = f"Node {node_id} has no place in its tree; its row was altered"
+            raise DeserializationError(msg)
         return rows, await _select_objects(connection, rows)
 
     rows, objects = await read(work)
@@ -121,14 +129,10 @@ async def read_artifacts(
 
     rows, objects = await read(work)
     data = await _fetch(objects)
-    trees: list[tuple[UUID, StoredTree]] = []
-    index = 0
-    while index < len(rows):
-        root = rows[index]
-        nodes = [_stored_node(row, data) for row in rows[index : index + root.span]]
-        trees.append((root.root_parent_id, StoredTree(root.root_id, nodes)))
-        index += root.span
-    return trees
+    trees: dict[UUID, tuple[UUID, list[StoredNode]]] = {}
+    for row in rows:
+        trees.setdefault(row.root_id, (row.root_parent_id, []))[1].append(_stored_node(row, data))
+    return [(run_id, StoredTree(root_id, nodes)) for root_id, (run_id, nodes) in trees.items()]
 
 
 class _StoredObject(NamedTuple):

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Select, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import current_database, read, recursive, write
+from artigraph.db import ReferenceVanished, current_database, read, recursive, write
 from artigraph.errors import NodeNotFoundError
 from artigraph.orm import node_table
 
@@ -76,7 +76,14 @@ async def insert_run(run: RunRow, *, check_parent: bool) -> None:
     async def committed(connection: AsyncConnection) -> bool:
         return (await connection.execute(_type_of, {"id": run.node_id})).first() is not None
 
-    await write(work, committed=committed)
+    try:
+        await write(work, committed=committed)
+    except ReferenceVanished as error:
+        msg = (
+            f"There is no run {run.parent_id} to belong to: it was deleted, or it is in another database than the one "
+            "that is in force here (Run(NO_PARENT) belongs to none)"
+        )
+        raise NodeNotFoundError(msg) from error
 
 
 async def update_run(run: RunRow) -> bool:

@@ -32,7 +32,7 @@ from artigraph.errors import DatabaseUnavailable, LabelConflictError, NodeNotFou
 from artigraph.graph.limits import spill
 from artigraph.graph.objects import Content, hash_content, put_all, remove_quietly
 from artigraph.graph.tree import PendingObject, Tree
-from artigraph.ids import new_ids
+from artigraph.ids import check_id, new_ids
 from artigraph.orm import blob_table, node_table
 from artigraph.storage import Storage
 
@@ -63,6 +63,8 @@ async def write_trees(trees: Sequence[Tree], *, parent_id: UUID | None = None) -
         StorageError: an object could not be put; nothing remains of the save.
         DatabaseError: the database failed; nothing remains of the save.
     """
+    if parent_id is not None:
+        check_id(parent_id)
     database = await current_database()
     rows = trees[0].rows if len(trees) == 1 else [row for tree in trees for row in tree.rows]
     if not rows:

@@ -41,11 +41,14 @@ def from_tree(tree: StoredTree, expected: type[M]) -> M:
         DeserializationError, UnknownSerializerError: a value's bytes cannot be turned back.
     """
     root = tree.nodes[0]
+    if root.span != len(tree.nodes):
+        msg = f"Node {tree.root_id} has {root.span} rows, but {len(tree.nodes)} are there; rows were altered or deleted"
+        raise DeserializationError(msg)
     if root.node_type != "model":
         msg = f"Node {tree.root_id} is not a model but a {root.node_type}, a part of one: {root.label!r}"
         raise WrongModelTypeError(msg)
     preferred: dict[str, type[Any]] = {}
-    if expected.__name__ == root.model_name or _stored_name(expected) == root.model_name:
+    if _stored_name(expected) == root.model_name:
         preferred = {cast("str", root.model_name): expected}
     try:
         cls = find_class(cast("str", root.model_name), preferred)
@@ -55,8 +58,11 @@ def from_tree(tree: StoredTree, expected: type[M]) -> M:
             raise UnknownModelError(msg) from error
         raise
     if not issubclass(cls, expected):
+        wanted = expected.__qualname__
+        if wanted == cls.__qualname__:
+            wanted += f" of {expected.__module__}, which has another stored name"
         msg = (
-            f"Node {tree.root_id} is a {cls.__qualname__}, not a {expected.__qualname__}; load it with "
+            f"Node {tree.root_id} is a {cls.__qualname__}, not a {wanted}; load it with "
             f"{cls.__qualname__}.load or ArtifactModel.load"
         )
         raise WrongModelTypeError(msg)
@@ -111,7 +117,10 @@ class _ModelFrame(_Frame):
         super().__init__(node, outer)
         self.cls = find_class(cast("str", node.model_name), preferred)
         self.definition = define(self.cls)
-        self.version = cast("int", node.model_version)
+        if node.model_version is None:
+            msg = f"{self.path} is a model without a version; the row was altered"
+            raise DeserializationError(msg)
+        self.version = node.model_version
         if self.version > self.definition.version:
             msg = (
                 f"{self.path} was stored by version {self.version} of model {self.definition.name!r}; the class here "
@@ -134,7 +143,7 @@ class _ModelFrame(_Frame):
         missing = [field.name for field in fields.values() if field.required and field.name not in parts]
         if unknown or missing:
             what = ", ".join(
-                [f"stored field {name!r} is not one of the class" for name in sorted(unknown)]
+                [f"stored field {name!r} is not one of the class" for name in sorted(unknown, key=str)]
                 + [f"field {name!r} is not stored and has no default" for name in missing]
             )
             msg = (
@@ -236,10 +245,18 @@ def _value(node: StoredNode, field: FieldDefinition, outer: _Frame) -> object:
         raise
     except ArtigraphError as error:
         msg = f"{outer.path}.{node.label} cannot be loaded: {error}"
-        raise type(error)(msg) from error
+        raise _retold(error, msg) from error
     except BaseException as error:
         msg = f"{outer.path}.{node.label} cannot be loaded by serializer {name!r}: {type(error).__name__}: {error}"
         raise DeserializationError(msg) from error
+
+
+def _retold(error: ArtigraphError, msg: str) -> ArtigraphError:
+    """Return an error of the same type with another message, or the nearest that can be made of a message alone."""
+    try:
+        return type(error)(msg)
+    except Exception:  # noqa: BLE001 (a serializer's own subclass may take other arguments)
+        return DeserializationError(msg)
 
 
 def _former_field(label: str, definition: ModelDefinition) -> FieldDefinition:
