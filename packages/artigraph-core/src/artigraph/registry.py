@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+import threading
+from collections.abc import Iterable, Iterator
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Generic, Protocol, TypeVar
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 from artigraph.errors import MissingDependencyError, NotFoundError, RegistrationError
 
@@ -34,11 +35,14 @@ class Registry(Generic[T]):
     loads in a process that never imported the serializer that wrote it.
     """
 
-    def __init__(self, kind: str, *, group: str, unknown: type[NotFoundError]) -> None:
+    def __init__(self, kind: str, *, group: str, unknown: type[NotFoundError], hint: str = "") -> None:
         self._kind = kind
         self._group = group
         self._unknown = unknown
+        self._advice = hint
         self._items: dict[str, T] = {}
+        self._lock = threading.RLock()
+        """Held while items are compared and put in; never during an import, in which modules register."""
 
     def __iter__(self) -> Iterator[T]:
         return iter(tuple(self._items.values()))
@@ -61,6 +65,10 @@ class Registry(Generic[T]):
                 "ASCII characters without spaces"
             )
             raise RegistrationError(msg)
+        with self._lock:
+            return self._register(name, item)
+
+    def _register(self, name: str, item: T) -> T:
         known = self._items.get(name)
         if known is None or known is item:
             self._items[name] = item
@@ -81,6 +89,7 @@ class Registry(Generic[T]):
         Raises:
             NotFoundError: (the registry's own subclass) nothing of this name is registered or installed.
             MissingDependencyError: a distribution offers it but a library that it needs is not installed.
+            RegistrationError: a distribution offers something else by this name, or two offer it.
         """
         item = self._items.get(name)
         if item is None:
@@ -91,22 +100,32 @@ class Registry(Generic[T]):
             raise self._unknown(msg)
         return item
 
-    def _load(self, entry_point: EntryPoint) -> Any:
+    def _load(self, entry_point: EntryPoint) -> T:
+        owner = entry_point.dist.name if entry_point.dist is not None else "a distribution that is not installed"
+        offer = f"The {self._kind} {entry_point.name!r} is offered by {owner}"
         try:
-            return entry_point.load()
+            item: Any = entry_point.load()
         except ImportError as error:
-            owner = entry_point.dist.name if entry_point.dist is not None else "a distribution that is not installed"
             msg = (
-                f"The {self._kind} {entry_point.name!r} is offered by {owner}, but cannot be imported: {error}. "
+                f"{offer}, but cannot be imported: {error}. "
                 f"Install what it needs: pip install '{owner}[{entry_point.module.rpartition('.')[2]}]'."
             )
             raise MissingDependencyError(msg) from error
+        except Exception as error:
+            msg = f"{offer}, but its module {entry_point.module} fails: {type(error).__name__}: {error}"
+            raise RegistrationError(msg) from error
+        if getattr(item, "name", None) != entry_point.name:
+            msg = (
+                f"{offer}, but {entry_point.value} is {item!r}, which has not this name; the entry point must be mended"
+            )
+            raise RegistrationError(msg)
+        return cast("T", item)
 
     def _hint(self) -> str:
         known = ", ".join(sorted(repr(name) for name in self._items)) or "none"
         return (
             f"Registered: {known}. If one of your own modules registers it, import that module first; if a "
-            "distribution offers it, install that distribution."
+            f"distribution offers it, install that distribution. {self._advice}".rstrip()
         )
 
 
@@ -115,12 +134,33 @@ def _class_path(item: object) -> tuple[str, str]:
 
 
 def _same_configuration(one: object, other: object) -> bool:
-    if type(one).__eq__ is not object.__eq__ and one == other:
+    if type(one).__eq__ is not object.__eq__ and _same(one, other):
         return True
-    return _state(one) == _state(other)
+    state, other_state = _state(one), _state(other)
+    return state.keys() == other_state.keys() and all(_same(state[name], other_state[name]) for name in state)
+
+
+def _same(one: object, other: object) -> bool:
+    """Compare as `==` does, arrays and frames as a whole; what cannot be compared is not the same."""
+    if one is other:
+        return True
+    try:
+        answer: Any = one == other
+        if isinstance(answer, bool):
+            return answer
+        if type(one) is not type(other) or getattr(one, "shape", None) != getattr(other, "shape", None):
+            return False
+        for _ in range(2):  # a frame's answer is a frame, whose is a column
+            answer = answer.all() if hasattr(answer, "all") else answer
+        return bool(answer)
+    except Exception:  # noqa: BLE001 (an `__eq__` of anybody's)
+        return False
 
 
 def _state(item: object) -> dict[str, object]:
     """Return the public attributes of an instance: its configuration, without caches and connections."""
-    names = {name for cls in type(item).__mro__ for name in getattr(cls, "__slots__", ())} | set(vars(item))
+    names: set[str] = set(getattr(item, "__dict__", ()))
+    for cls in type(item).__mro__:
+        slots: str | Iterable[str] = vars(cls).get("__slots__", ())
+        names.update([slots] if isinstance(slots, str) else slots)
     return {name: getattr(item, name, None) for name in names if not name.startswith("_")}

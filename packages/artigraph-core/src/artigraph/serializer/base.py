@@ -6,10 +6,10 @@ import abc
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar, cast
 from weakref import WeakKeyDictionary
 
-from artigraph.errors import UnknownSerializerError
+from artigraph.errors import MissingDependencyError, SerializationError, UnknownSerializerError
 from artigraph.registry import Registry
 
 __all__ = [
@@ -22,7 +22,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-SerializerT = TypeVar("SerializerT", bound="Serializer[Any]")
 
 
 class Serializer(abc.ABC, Generic[T]):
@@ -60,15 +59,19 @@ class Serializer(abc.ABC, Generic[T]):
     def equal(self, one: T, other: T) -> bool:
         """Whether two values are of one type and equal by content, NaN equal to NaN where the values may hold it.
 
-        This is how models compare their fields. A subclass overrides it where `==` says something else, as that of
-        arrays and frames does; here it is `==`, or the bytes where that is no plain truth.
+        This is how models compare their fields. A subclass overrides it where `==` is no plain truth, as that of arrays
+        and frames is. Here values are equal if `==` says so, or else if their bytes are equal, as those of NaN are.
         """
         if type(one) is not type(other):
             return False
-        answer: object = one == other
-        return answer if isinstance(answer, bool) else self.serialize(one) == self.serialize(other)
+        try:
+            return cast("object", one == other) is True or self.serialize(one) == self.serialize(other)
+        except ArithmeticError:  # a signalling NaN of decimals
+            return self.serialize(one) == self.serialize(other)
+        except SerializationError:
+            return False
 
-    def register(self: SerializerT) -> SerializerT:
+    def register(self) -> Self:
         """Make this serializer known by its name, and as the one for its types; return it.
 
         For a type that several serializers claim, the one registered last serves values whose field names none. Those
@@ -78,11 +81,15 @@ class Serializer(abc.ABC, Generic[T]):
         Raises:
             RegistrationError: the name is malformed, or belongs to another serializer.
         """
+        global _resolved  # noqa: PLW0603 (a lookup that is under way keeps, and fills, the former one)
         known = _serializers.register(self)
         claims = _shipped if type(self).__module__.startswith("artigraph.") else _by_type
+        for cls, other in list(claims.items()):
+            if other.name == known.name and cls not in known.types:  # its class was defined again, with other types
+                del claims[cls]
         for cls in self.types:
             claims[cls] = known
-        _resolved.clear()
+        _resolved = WeakKeyDictionary()
         return self
 
     def __repr__(self) -> str:
@@ -90,7 +97,10 @@ class Serializer(abc.ABC, Generic[T]):
 
 
 _serializers: Registry[Serializer[Any]] = Registry(
-    "serializer", group="artigraph.serializer", unknown=UnknownSerializerError
+    "serializer",
+    group="artigraph.serializer",
+    unknown=UnknownSerializerError,
+    hint="Those of NumPy, pandas, polars, pyarrow: pip install 'artigraph-serializers[numpy,pandas,polars,pyarrow]'.",
 )
 _by_type: dict[type[Any], Serializer[Any]] = {}
 _shipped: dict[type[Any], Serializer[Any]] = {}
@@ -124,6 +134,7 @@ def get_serializer_by_type(cls: type[Any]) -> Serializer[Any]:
 
     Raises:
         UnknownSerializerError: no registered or installed serializer claims the class or one of its bases.
+        MissingDependencyError: an installed distribution offers one, but a library that it needs is not installed.
     """
     found = claimed_by(cls)
     if found is not None:
@@ -137,11 +148,12 @@ def get_serializer_by_type(cls: type[Any]) -> Serializer[Any]:
 
 def claimed_by(cls: type[Any]) -> Serializer[Any] | None:
     """Return the serializer for instances of a class, or None where there is none; see `get_serializer_by_type`."""
+    resolved = _resolved
     try:
-        return _resolved[cls]
+        return resolved[cls]
     except KeyError:
         found = next((claim for base in cls.__mro__ if (claim := _claim(base)) is not None), None)
-        _resolved[cls] = found
+        resolved[cls] = found
         return found
 
 
@@ -151,12 +163,24 @@ def shipped_with_core(serializer: Serializer[Any]) -> bool:
 
 
 def _claim(cls: type[Any]) -> Serializer[Any] | None:
-    found = _by_type.get(cls) or _shipped.get(cls)
+    found = _by_type.get(cls, _shipped.get(cls))
     if found is None:
-        for module in _modules_for(cls.__module__.partition(".")[0]):
-            import_module(module)
-            found = _by_type.get(cls) or _shipped.get(cls)
+        library = cls.__module__.partition(".")[0]
+        for module in _modules_for(library):
+            _import(module, library)
+        found = _by_type.get(cls, _shipped.get(cls))
     return found
+
+
+def _import(module: str, library: str) -> None:
+    try:
+        import_module(module)
+    except ImportError as error:
+        msg = (
+            f"An installed distribution offers {module} for values of {library}, but it cannot be imported: {error}. "
+            "Install what it needs, or name a serializer in the field (artifact_field(serializer=...))."
+        )
+        raise MissingDependencyError(msg) from error
 
 
 @cache
