@@ -1,0 +1,289 @@
+"""What a serializer promises, as tests: subclass `SerializerConformance` and run it with pytest.
+
+The contract is `artigraph.serializer.Serializer`. Hypothesis is needed only where values are given as a strategy.
+"""
+
+from __future__ import annotations
+
+import copy
+import random
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, cast
+
+import pytest
+
+from artigraph.errors import DeserializationError, RegistrationError, SerializationError
+from artigraph.serializer import Serializer, base, get_serializer_by_name, get_serializer_by_type
+
+__all__ = ["SerializerConformance"]
+
+_FLIPS = 50
+_TRUNCATIONS = 20
+_EXAMPLES = 50
+_THREADS = 8
+
+_FOREIGN: tuple[bytes, ...] = (
+    b"",
+    b"\0",
+    b"\0" * 4096,
+    b"\xff" * 4096,
+    b"null",
+    b"{}",
+    b"[" * 100_000,
+    b"PAR1" * 2,
+    b"PAR1" + b"\xff\xff\xff\x7f" + b"PAR1",
+    b"ARROW1\0\0" + b"\xff" * 64,
+    b"\x93NUMPY\x01\x00\xff\xff",
+    b"\x80\x05K\x01.",
+)
+"""Bytes of nothing, or of other formats; the last would be 1 to pickle."""
+
+
+class SerializerConformance:
+    """The promises of a serializer, one test each.
+
+    A subclass (its name begins with `Test`) gives the fixtures `serializer` and `values`:
+
+    ```python
+    class TestMySerializer(SerializerConformance):
+        refused = [object()]
+
+        @pytest.fixture
+        def serializer(self):
+            return my_serializer
+
+        @pytest.fixture
+        def values(self):
+            return [MyValue(), MyValue(1, "a")]
+    ```
+
+    Values are a sequence, or a strategy of Hypothesis. What is registered during a test is forgotten after it.
+    """
+
+    refused: Sequence[Any] = ()
+    """Values that `serialize` refuses, for they would not come back exactly."""
+
+    deterministic: bool = True
+    """Whether equal bytes are promised for one value. Equal content is stored once, so it is good to have."""
+
+    @pytest.fixture
+    def serializer(self) -> Serializer[Any]:
+        """Return the serializer to be tested."""
+        msg = "The subclass has to give the fixture `serializer`"
+        raise NotImplementedError(msg)
+
+    @pytest.fixture
+    def values(self) -> Any:
+        """Return values that come back: a sequence of examples, or a strategy of Hypothesis."""
+        msg = "The subclass has to give the fixture `values`"
+        raise NotImplementedError(msg)
+
+    def assert_identical(self, serializer: Serializer[Any], value: Any, back: Any) -> None:
+        """Assert that a value came back exactly: that nothing a user can see tells the two apart.
+
+        Override it with a comparison of your own, by other means than the serializer's, so that it is not tested with
+        itself; as it stands, it trusts `Serializer.equal`.
+        """
+        assert type(back) is type(value), f"{value!r} of {type(value)} came back as {back!r} of {type(back)}"
+        assert serializer.equal(value, back), f"{value!r} came back as {back!r}"
+
+    @pytest.fixture(autouse=True)
+    def _registry(self) -> Iterator[None]:
+        """Put back what was registered before the test."""
+        state = vars(base)
+        tables: list[dict[Any, Any]] = [state["_by_type"], state["_shipped"], vars(state["_serializers"])["_items"]]
+        before = [dict(table) for table in tables]
+        yield
+        for table, content in zip(tables, before, strict=True):
+            table.clear()
+            table.update(content)
+        vars(base)["_resolved"].clear()
+
+    # Values -----------------------------------------------------------------------------------------------------------
+
+    def test_values_come_back_exactly(self, serializer: Serializer[Any], values: Any) -> None:
+        def check(value: Any) -> None:
+            data = serializer.serialize(value)
+            assert type(data) is bytes, f"serialize returned {type(data)}, not bytes"
+            self.assert_identical(serializer, value, serializer.deserialize(data))
+
+        _for_each(values, check)
+
+    def test_a_value_that_came_back_can_be_stored_again(self, serializer: Serializer[Any], values: Any) -> None:
+        def check(value: Any) -> None:
+            back = serializer.deserialize(serializer.serialize(value))
+            self.assert_identical(serializer, value, serializer.deserialize(serializer.serialize(back)))
+
+        _for_each(values, check)
+
+    def test_equal_says_so_of_what_came_back(self, serializer: Serializer[Any], values: Any) -> None:
+        def check(value: Any) -> None:
+            back = serializer.deserialize(serializer.serialize(value))
+            assert serializer.equal(value, back) is True, f"equal does not say True of {value!r} and {back!r}"
+            assert serializer.equal(value, object()) is False, f"{value!r} equals an object of another type"
+
+        _for_each(values, check)
+
+    def test_what_is_made_of_one_value_is_not_shared(self, serializer: Serializer[Any], values: Any) -> None:
+        def check(value: Any) -> None:
+            data = serializer.serialize(value)
+            one, other = serializer.deserialize(data), serializer.deserialize(data)
+            if one is other:  # only what cannot change may be shared
+                assert copy.copy(one) is one, f"{one!r} is handed out twice"
+            self.assert_identical(serializer, value, other)
+
+        _for_each(values, check)
+
+    def test_bytes_depend_on_the_value_alone(self, serializer: Serializer[Any], values: Any) -> None:
+        if not self.deterministic:
+            pytest.skip("the serializer does not promise equal bytes for one value")
+        examples = _examples(values)
+        first = [serializer.serialize(value) for value in examples]
+        again = [serializer.serialize(value) for value in reversed(examples)]
+        assert first == again[::-1]
+
+    def test_threads_do_not_disturb_each_other(self, serializer: Serializer[Any], values: Any) -> None:
+        examples = _examples(values)
+
+        def work(seed: int) -> None:
+            for value in random.Random(seed).sample(examples, len(examples)):  # noqa: S311 (an order, not a secret)
+                self.assert_identical(serializer, value, serializer.deserialize(serializer.serialize(value)))
+
+        with ThreadPoolExecutor(_THREADS) as pool:
+            list(pool.map(work, range(2 * _THREADS)))
+
+    # Refusals ---------------------------------------------------------------------------------------------------------
+
+    def test_what_would_not_come_back_is_refused(self, serializer: Serializer[Any]) -> None:
+        for value in self.refused:
+            with pytest.raises(SerializationError) as caught:
+                serializer.serialize(value)
+            assert str(caught.value), f"the error that refuses {value!r} says nothing"
+
+    def test_values_of_other_types_are_refused(self, serializer: Serializer[Any]) -> None:
+        class Foreign:
+            """A type that no serializer knows."""
+
+        with pytest.raises(SerializationError):
+            serializer.serialize(Foreign())
+
+    # Bytes that are not of the serializer -----------------------------------------------------------------------------
+
+    def test_flipped_bits_are_data_or_an_error(self, serializer: Serializer[Any], values: Any) -> None:
+        for data in {serializer.serialize(value) for value in _examples(values)}:
+            chance = random.Random(data)  # noqa: S311 (an order, not a secret)
+            for _ in range(_FLIPS if data else 0):
+                broken = bytearray(data)
+                broken[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+                _load(serializer, bytes(broken))
+
+    def test_what_is_cut_off_is_data_or_an_error(self, serializer: Serializer[Any], values: Any) -> None:
+        for data in {serializer.serialize(value) for value in _examples(values)}:
+            chance = random.Random(data)  # noqa: S311 (an order, not a secret)
+            for _ in range(_TRUNCATIONS if data else 0):
+                _load(serializer, data[: chance.randrange(len(data))])
+
+    @pytest.mark.parametrize("data", _FOREIGN, ids=lambda data: repr(data[:8]))
+    def test_bytes_of_others_are_data_or_an_error(self, serializer: Serializer[Any], data: bytes) -> None:
+        _load(serializer, data)
+
+    def test_loading_imports_nothing(self, serializer: Serializer[Any], values: Any) -> None:
+        stored = [serializer.serialize(value) for value in _examples(values)]
+        for data in stored:
+            serializer.deserialize(data)
+        before = set(sys.modules)
+        for data in stored:
+            serializer.deserialize(data)
+        assert set(sys.modules) == before
+
+    # Names and types --------------------------------------------------------------------------------------------------
+
+    def test_it_is_found_by_its_name(self, serializer: Serializer[Any]) -> None:
+        known = serializer.register()
+        assert type(known) is type(serializer)
+        assert get_serializer_by_name(serializer.name) is known
+        assert serializer.register() is known, "registering an equal one again has to change nothing"
+
+    def test_it_is_found_by_its_types(self, serializer: Serializer[Any]) -> None:
+        assert isinstance(serializer.types, tuple)
+        known = serializer.register()
+        for cls in serializer.types:
+            assert isinstance(cls, type)
+            assert get_serializer_by_type(cls) is known
+
+    def test_its_name_is_its_own(self, serializer: Serializer[Any]) -> None:
+        class Other(Serializer[Any]):
+            name = serializer.name
+            types = ()
+
+            def serialize(self, value: Any) -> bytes:
+                raise NotImplementedError
+
+            def deserialize(self, data: bytes) -> Any:
+                raise NotImplementedError
+
+        serializer.register()
+        with pytest.raises(RegistrationError):
+            Other().register()
+
+
+def _load(serializer: Serializer[Any], data: bytes) -> None:
+    """Let a serializer load bytes that may be broken: it may return what it takes for a value, or say what it may."""
+    __tracebackhide__ = True
+    try:
+        serializer.deserialize(data)
+    except DeserializationError as error:
+        assert str(error), "the error says nothing"  # noqa: PT017 (any other exception is the failure)
+    except BaseException as error:
+        if isinstance(error, (KeyboardInterrupt, SystemExit)):
+            raise
+        pytest.fail(f"{data[:200]!r} makes deserialize raise {error!r} instead of a DeserializationError")
+
+
+def _for_each(values: Any, check: Callable[[Any], None]) -> None:
+    if _is_sequence(values):
+        for value in _examples(values):
+            check(value)
+        return
+    from hypothesis import given, settings
+
+    chosen: Any = settings(deadline=None, max_examples=_EXAMPLES, database=None, suppress_health_check=_checks())
+    drawn: Any = given(values)
+    chosen(drawn(check))()
+
+
+def _examples(values: Any) -> list[Any]:
+    """Return the examples, or some that the strategy finds, always the same."""
+    found: list[Any] = []
+    if _is_sequence(values):
+        found.extend(values)
+    else:
+        from hypothesis import Phase, given, settings
+
+        def keep(value: Any) -> None:
+            found.append(value)
+
+        chosen: Any = settings(
+            deadline=None,
+            derandomize=True,
+            max_examples=_EXAMPLES // 5,
+            database=None,
+            phases=[Phase.generate],
+            suppress_health_check=_checks(),
+        )
+        drawn: Any = given(values)
+        chosen(drawn(keep))()
+    assert found, "the fixture `values` gives none"
+    return found
+
+
+def _is_sequence(values: object) -> bool:
+    return isinstance(values, Sequence)
+
+
+def _checks() -> Any:
+    from hypothesis import HealthCheck
+
+    return list(cast("Any", HealthCheck))
