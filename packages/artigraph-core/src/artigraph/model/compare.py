@@ -152,7 +152,7 @@ def _canonical(value: Any) -> object:
 
     It recurses: what can be hashed at all is not too deep for that.
     """
-    cls: type[Any] = type(value)
+    cls = cast("Any", type(value))
     if issubclass(cls, _NUMBERS) and value != value:  # noqa: PLR0124 (that is how NaN is told)
         return cls, _Marker.NAN
     if issubclass(cls, _SETS):
