@@ -68,35 +68,35 @@ Alias = TypeAliasType("Alias", dict[str, Colour])
 Recursive = TypeAliasType("Recursive", "list[Recursive] | Colour")
 
 
-@pytest.mark.parametrize(
-    ("annotation", "names"),
-    [
-        (int, set[str]()),
-        (Any, set()),
-        (None, set()),
-        ("Colour", set()),
-        (Colour, {"Colour"}),
-        (Colour | None, {"Colour"}),
-        (Optional[Colour], {"Colour"}),  # noqa: UP045
-        (Union[int, Colour, Shape], {"Colour", "Shape"}),  # noqa: UP007
-        (dict[Colour, list[tuple[Shape, ...]]], {"Colour", "Shape"}),
-        (Callable[[Colour], Shape], {"Colour", "Shape"}),
-        (Literal[Colour.RED, "a"], {"Colour"}),
-        (Annotated[Any, Colour, "text", 5, [1]], {"Colour"}),
-        (Annotated[list[Shape] | int, Colour], {"Colour", "Shape"}),
-        (Point, {"Point", "Colour"}),
-        (Tree, {"Tree", "Point", "Colour", "Other", "Shape"}),
-        (Box[Colour], {"Box", "Colour"}),
-        (Box, {"Box"}),
-        (Options, {"Colour", "Shape"}),
-        (Name, {"Point", "Colour"}),
-        (Bound, {"Colour"}),
-        (Either, {"Colour", "Shape"}),
-        (Alias, {"Colour"}),
-        (list[Model | Colour], {"Colour"}),
-        (type[Colour], {"Colour"}),
-    ],
-)
+ANNOTATIONS: list[tuple[object, set[str]]] = [
+    (int, set()),
+    (Any, set()),
+    (None, set()),
+    ("Colour", set()),
+    (Colour, {"Colour"}),
+    (Colour | None, {"Colour"}),
+    (Optional[Colour], {"Colour"}),  # noqa: UP045
+    (Union[int, Colour, Shape], {"Colour", "Shape"}),  # noqa: UP007
+    (dict[Colour, list[tuple[Shape, ...]]], {"Colour", "Shape"}),
+    (Callable[[Colour], Shape], {"Colour", "Shape"}),
+    (Literal[Colour.RED, "a"], {"Colour"}),
+    (Annotated[Any, Colour, "text", 5, [1]], {"Colour"}),
+    (Annotated[list[Shape] | int, Colour], {"Colour", "Shape"}),
+    (Point, {"Point", "Colour"}),
+    (Tree, {"Tree", "Point", "Colour", "Other", "Shape"}),
+    (Box[Colour], {"Box", "Colour"}),
+    (Box, {"Box"}),
+    (Options, {"Colour", "Shape"}),
+    (Name, {"Point", "Colour"}),
+    (Bound, {"Colour"}),
+    (Either, {"Colour", "Shape"}),
+    (Alias, {"Colour"}),
+    (list[Model | Colour], {"Colour"}),
+    (type[Colour], {"Colour"}),
+]
+
+
+@pytest.mark.parametrize(("annotation", "names"), ANNOTATIONS)
 def test_classes_are_collected(annotation: object, names: set[str]) -> None:
     found = collect_classes(annotation, exclude=(Base,))
     assert set(found) == names
