@@ -72,8 +72,8 @@ integration *args:
 
 # Run the examples, and every snippet of README.md and docs/
 examples:
-    pytest -q tests/docs examples -m "slow or not slow"
+    pytest tests/docs -m slow
 
-# Build wheels and sdists, and try them in environments of their own
+# Build wheels and sdists, try them in environments of their own, and run what else is slow
 packaging *args:
-    pytest tests/packaging -m slow {{ args }}
+    pytest tests --ignore tests/docs -m slow {{ args }}
