@@ -54,6 +54,8 @@ def _to_arrow(frame: pl.DataFrame) -> Any:
 
 def _from_arrow(table: Any, wide: dict[str, str]) -> pl.DataFrame:
     frame = cast("pl.DataFrame", _pl.from_arrow(table))
+    if frame.columns != table.column_names:  # polars gives a name to a column that has an empty one
+        frame.columns = table.column_names
     return frame.with_columns(pl.col(name).cast(_WIDE[dtype]) for name, dtype in wide.items()) if wide else frame
 
 

@@ -92,11 +92,11 @@ class RecordBatchSerializer(Serializer[Any]):
         """Return the record batch of an Arrow IPC file."""
         with deserializing(self.name):
             table = read_ipc(data)[0]
-            batches = table.combine_chunks().to_batches()
+            batches = table.to_batches()
             if len(batches) > 1:
                 msg = "there is more than one record batch"
                 raise ValueError(msg)
-            return batches[0] if batches else table.schema.empty_table().to_batches()[0]
+            return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
 
     def equal(self, one: Any, other: Any) -> bool:
         """Whether two record batches are equal in schema and values; NaN equals NaN."""
