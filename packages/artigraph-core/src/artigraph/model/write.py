@@ -148,6 +148,8 @@ class _Writer:
             except SerializationError as error:
                 if cls not in CONTAINERS:
                     raise type(error)(_describe(error, value, place)) from error
+                if cls is dict:
+                    _check_keys_are_text(cast("dict[object, object]", value), place)
                 self._write_items(task)
             else:
                 self._write_leaf(task, json_serializer.name, data, search_key(value))
@@ -281,6 +283,25 @@ def _check_key(key: object, place: _Place) -> str:
     except InvalidLabel as error:
         msg = f"{error}; keys of a mapping whose items are stored as nodes obey the rule for labels"
         raise InvalidLabel(msg) from error
+
+
+def _check_keys_are_text(value: dict[object, object], place: _Place) -> None:
+    """Check that a dict that the codec refused can be a node: if not, what the codec said is what helps.
+
+    Raises:
+        SerializationError, CycleError: a key is no text.
+    """
+    key = next((key for key in value if not isinstance(key, str)), None)
+    if key is None and None not in value:
+        return
+    try:
+        encode(value, place.field.classes)
+    except SerializationError as error:
+        msg = (
+            f"{_describe(error, value, place)} (A dict that holds models, arrays or frames is stored item by item, and "
+            f"its keys are text then; this one has the key {key!r:.100}.)"
+        )
+        raise type(error)(msg) from error
 
 
 def _describe(error: SerializationError, value: object, place: _Place) -> str:
