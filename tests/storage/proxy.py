@@ -28,6 +28,7 @@ Fault = Literal[
     "heedless",  # knows no conditional puts, and does not say so
     "full",  # has no space left
     "denied",  # does not let us
+    "garbage",  # says something that is not of S3's protocol
 ]
 
 OVERLOADED = b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"
@@ -102,6 +103,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(501, NOT_IMPLEMENTED)
         elif fault == "full":
             self._answer(507, FULL)
+        elif fault == "garbage":
+            self._answer(400, b"<html><p>What?</html>")
         elif fault == "denied":
             self._answer(403, DENIED)
         else:

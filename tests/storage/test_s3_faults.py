@@ -189,6 +189,16 @@ async def test_not_allowed(bucket: str, proxy: Proxy) -> None:
             assert not isinstance(caught.value, ObjectNotFoundError | StorageUnavailable)
 
 
+async def test_not_understood(bucket: str, proxy: Proxy) -> None:
+    async with made(bucket, proxy) as storage:
+        proxy.always("garbage")
+        for work in (storage.create(b"value"), storage.read("a"), storage.delete("a"), storage.exists("a")):
+            with pytest.raises(StorageError) as caught:
+                await work
+            assert not isinstance(caught.value, ObjectNotFoundError)
+            assert caught.value.__cause__ is not None
+
+
 @pytest.mark.parametrize("fault", ["501", "heedless"])
 async def test_without_conditional_puts_nothing_is_overwritten(
     s3: Any, bucket: str, proxy: Proxy, fault: Fault

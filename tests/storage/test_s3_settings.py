@@ -108,6 +108,20 @@ async def test_a_profile_that_is_not_there(bucket: str, endpoint: str, monkeypat
             await storage.create(b"value")
 
 
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [("AWS_ENDPOINT_URL", "no-url"), ("AWS_DEFAULT_REGION", "no region"), ("AWS_CA_BUNDLE", "none")],
+)
+async def test_settings_of_the_environment_that_make_no_sense(
+    monkeypatch: pytest.MonkeyPatch, variable: str, value: str
+) -> None:
+    monkeypatch.setenv(variable, value)
+    async with S3Storage("bucket", access_key_id="k", secret_access_key="s", deadline=2) as storage:
+        with pytest.raises(StorageError, match="cannot write s3://bucket/a") as caught:
+            await storage.create(b"value", key="a")
+        assert caught.value.__cause__ is not None
+
+
 async def test_a_missing_bucket_is_not_a_missing_object(endpoint: str) -> None:
     bucket = f"bucket-{uuid.uuid4()}"
     async with made(bucket, endpoint) as storage:

@@ -8,9 +8,6 @@ from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Literal, Self, TypeVar
 
-import aiohttp
-from botocore.exceptions import BotoCoreError, ClientError
-
 from artigraph.errors import ConfigurationError, StorageError, StorageUnavailable
 from artigraph.storage import Storage, check_key, new_key
 from artigraph.storage.aws._calls import Bucket, digest_of
@@ -152,13 +149,14 @@ class S3Storage(Storage):
         where = f"s3://{self.bucket}/{self._objects.prefix}{location}"
         ends = asyncio.get_running_loop().time() + self.deadline
         timeout = asyncio.timeout_at(ends)
-        last: Exception | None = None
+        nothing = Again("no answer came")
+        last: Exception = nothing
         try:
             async with timeout:
                 for attempt in range(ATTEMPTS):
                     try:
                         return await work(lambda size: timeout.reschedule(ends + size / _SLOWEST))
-                    except (BotoCoreError, ClientError, aiohttp.ClientError, Again, OSError) as error:
+                    except Exception as error:
                         if isinstance(error, StorageError) or not worth_another_try(error):
                             raise
                         last = error
@@ -166,14 +164,12 @@ class S3Storage(Storage):
                     await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 (no secret)
         except StorageError:
             raise
-        except (BotoCoreError, ClientError, aiohttp.ClientError, OSError) as error:
+        except Exception as error:  # botocore lets errors of its settings and parsers through as they are
             if not timeout.expired():
                 raise translated(error, self, action, where, self.bucket) from error
             msg = (
                 f"{self!r} cannot {action} {where}: the deadline of {self.deadline:g} s is over. Check the endpoint "
                 "and the network, or give the storage a longer deadline=."
             )
-            raise StorageUnavailable(msg) from last or error
-        if last is None:  # pragma: no cover
-            last = Again("nothing was tried")
+            raise StorageUnavailable(msg) from (error if last is nothing else last)
         raise translated(last, self, action, where, self.bucket) from last
