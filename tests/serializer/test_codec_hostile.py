@@ -44,13 +44,13 @@ def _decode(data: bytes) -> None:
         decode(data, CLASSES)
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=250)
 @given(data=st.binary())
 def test_any_bytes_are_a_value_or_our_error(data: bytes) -> None:
     _decode(data)
 
 
-@settings(deadline=None, max_examples=1000)
+@settings(deadline=None, max_examples=400)
 @given(tree=TREES)
 @example(tree={"$set": [[1]]})
 @example(tree={"$dict": [[[1], 1]]})
@@ -63,7 +63,7 @@ def test_any_json_is_a_value_or_our_error(tree: object) -> None:
     _decode(json.dumps(tree).encode())
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(value=plain_values(scalars() | instances()), where=st.floats(0, 1, exclude_max=True), byte=st.integers(0, 255))
 def test_a_damaged_value_is_a_value_or_our_error(value: object, where: float, byte: int) -> None:
     data = bytearray(encode(value, CLASSES))

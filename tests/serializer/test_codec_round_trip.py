@@ -32,13 +32,13 @@ from artigraph.testing.strategies import (
 )
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=250)
 @given(value=scalars())
 def test_a_scalar_comes_back_exactly(value: object) -> None:
     assert_identical(decode(encode(value)), value)
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(value=plain_values())
 def test_any_plain_value_comes_back_exactly(value: object) -> None:
     data = encode(value)
@@ -46,7 +46,7 @@ def test_any_plain_value_comes_back_exactly(value: object) -> None:
     assert encode(decode(data)) == data
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(value=plain_values(scalars() | instances()))
 def test_instances_of_known_classes_come_back_exactly(value: object) -> None:
     assert_identical(decode(encode(value, CLASSES), CLASSES), value)

@@ -18,7 +18,7 @@ from artigraph.testing.strategies import time_zones
 ZONES = st.one_of(st.none(), time_zones())
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(
     value=st.one_of(st.datetimes(timezones=ZONES, allow_imaginary=True), st.times(timezones=ZONES), st.dates()),
     fold=st.integers(0, 1),

@@ -73,13 +73,13 @@ def test_numbers_near_each_other_are_in_their_order() -> None:
         check_order(one, other)
 
 
-@settings(deadline=None, max_examples=1000)
+@settings(deadline=None, max_examples=400)
 @given(one=NUMBERS, other=NUMBERS)
 def test_numbers_of_every_kind_are_in_one_order(one: Any, other: Any) -> None:
     check_order(one, other)
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=250)
 @given(value=st.floats(allow_nan=False, allow_infinity=False), ulps=st.integers(-3, 3), digits=st.integers(14, 30))
 def test_decimals_near_floats_are_in_their_order(value: float, ulps: int, digits: int) -> None:
     near = Decimal(math.nextafter(value, math.inf) if ulps > 0 else value)
@@ -93,7 +93,7 @@ def test_decimals_near_floats_are_in_their_order(value: float, ulps: int, digits
         check_order(int(value) + ulps, rounded)
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=250)
 @given(one=st.integers(-(2**70), 2**70), other=st.floats(-(2.0**70), 2.0**70))
 def test_large_integers_and_floats_are_in_their_order(one: int, other: float) -> None:
     check_order(one, other)
@@ -142,7 +142,7 @@ def test_a_context_changes_no_key() -> None:
 # Text -------------------------------------------------------------------------------------------------------------
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=250)
 @given(one=texts(), other=texts())
 def test_text_is_in_the_order_of_code_points(one: str, other: str) -> None:
     check_order(one, other)
@@ -169,7 +169,7 @@ OFFSETS = st.integers(-23 * 60, 23 * 60).map(lambda minutes: timezone(timedelta(
 ZONES = st.sampled_from(["UTC", "Europe/Berlin", "America/New_York", "Asia/Kathmandu"]).map(ZoneInfo)
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=250)
 @given(one=st.datetimes(timezones=st.one_of(OFFSETS, ZONES)), other=st.datetimes(timezones=st.one_of(OFFSETS, ZONES)))
 def test_aware_datetimes_are_in_the_order_of_their_instants(one: datetime, other: datetime) -> None:
     epoch = datetime(1970, 1, 1, tzinfo=UTC)
@@ -254,7 +254,7 @@ PARTS = st.lists(
 )
 
 
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=250)
 @given(one=PARTS, other=PARTS, cls=st.sampled_from([PurePosixPath, PureWindowsPath]))
 def test_paths_are_in_the_order_of_their_components(one: list[str], other: list[str], cls: Any) -> None:
     left, right = cls("/".join(one)), cls("/".join(other))

@@ -17,7 +17,7 @@ from artigraph.errors import MissingDependencyError
 try:
     from hypothesis import strategies as st
 except ImportError as error:
-    msg = "artigraph.testing.strategies needs Hypothesis: pip install hypothesis"
+    msg = "artigraph.testing.strategies needs Hypothesis: pip install 'artigraph-core[testing]'"
     raise MissingDependencyError(msg) from error
 
 __all__ = [
