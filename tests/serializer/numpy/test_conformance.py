@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
 import hypothesis.extra.numpy as hnp
 import numpy as np
@@ -13,8 +13,7 @@ from artigraph.serializer import Serializer
 from artigraph.serializer.numpy import array_serializer, scalar_serializer
 from artigraph.testing.serializer import SerializerConformance
 
-
-MASKED: Any = np.ma.array([1])
+MASKED: Any = cast("Any", np.ma).array([1])
 
 
 class TestArraySerializer(SerializerConformance):
