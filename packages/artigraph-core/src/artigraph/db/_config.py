@@ -39,7 +39,7 @@ def set_engine(
     From a URL Artigraph makes engines of its own: tuned, one for each event loop, disposed by `dispose_engines`. An
     engine that is handed over is never altered, and belongs to the event loop that it is first used on. With
     `create_tables` the tables are made on the first use that is awaited. `sqlite_synchronous="FULL"` makes SQLite wait
-    for the disk at each commit; with NORMAL, several times faster, the last commits before a loss of power may be
+    for the disk at each commit; with NORMAL, which is faster, the last commits before a loss of power may be
     missing afterwards, though never torn.
 
     The returned function may be called in any order with others, and more than once.
