@@ -215,7 +215,7 @@ async def test_a_class_that_no_annotation_names_is_refused_by_name() -> None:
         lambda: type("Dict", (dict,), {})(a=1),
         lambda: _np.array([object()]),
         lambda: memoryview(b"x"),
-        lambda: (step for step in ()),
+        lambda: iter([1]),
         lambda: int,
         lambda: {"a": {1: [1j]}},
         lambda: {object()},

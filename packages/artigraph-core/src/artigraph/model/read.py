@@ -28,6 +28,7 @@ M = TypeVar("M")
 _FATAL = (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError)
 _LONGEST_PATH = 40
 """Steps of a path that an error shows; of a longer one the first and the last."""
+_NODE_TYPES = frozenset({"model", "container", "value"})
 _NOTHING: Mapping[str, type[Any]] = {}
 
 
@@ -82,6 +83,9 @@ class _Frame:
     def __init__(self, node: StoredNode, outer: _Frame | None) -> None:
         self.label = node.label
         self.end = node.position + node.span
+        if outer is not None and self.end > outer.end:
+            msg = f"{outer.path}.{node.label} ends where it cannot; its row was altered"
+            raise DeserializationError(msg)
         self.parts: dict[str, Any] = {}
         self.outer = outer
 
@@ -212,8 +216,12 @@ def _build(tree: StoredTree, preferred: Mapping[str, type[Any]]) -> object:
             frames[-1].parts[frame.label] = built
         return built
 
-    for node in tree.nodes:
-        while frames and node.position >= frames[-1].end:
+    first = tree.nodes[0].position or 0
+    for position, node in enumerate(tree.nodes, first):
+        if node.position != position or not node.span or node.node_type not in _NODE_TYPES:
+            msg = f"Node {node.label!r} of the artifact {tree.root_id} has no place in it; its row was altered"
+            raise DeserializationError(msg)
+        while frames and position >= frames[-1].end:
             result = close()
         outer = frames[-1] if frames else None
         if outer is None:
