@@ -5,6 +5,7 @@ import json
 import sys
 import threading
 from dataclasses import dataclass
+from enum import EJECT, Flag
 from typing import Any, NamedTuple
 
 import pytest
@@ -305,3 +306,11 @@ def _stack() -> list[object]:
     import inspect
 
     return list(inspect.stack(0))
+
+
+def test_flags_that_went_are_named() -> None:
+    class Kept(Flag, boundary=EJECT):
+        A = 1
+
+    with pytest.raises(DeserializationError, match="no flags for 2 now"):
+        decode(b'{"$flag":["Kept",2]}', {"Kept": Kept})
