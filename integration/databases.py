@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import atexit
+import importlib
 import os
 import socket
 import uuid
@@ -17,7 +18,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 import pytest
 from sqlalchemy import URL, make_url, text
@@ -50,10 +51,8 @@ def fresh_database(database: str, folder: Path) -> Generator[str]:
         return
     server = server_url(database)
     if server is None:
-        missing(
-            f"no {database} server: set {_variable(database)}, start one at {' or '.join(map(_place, _LOCAL[database]))}, "
-            "or start Docker"
-        )
+        places = " or ".join(map(_place, _LOCAL[database]))
+        missing(f"no {database} server: set {_variable(database)}, start one at {places}, or start Docker")
     name = f"artigraph_test_{uuid.uuid4().hex[:12]}"
     run_apart(_execute(server, f"CREATE DATABASE {name}"))
     try:
@@ -63,7 +62,7 @@ def fresh_database(database: str, folder: Path) -> Generator[str]:
         run_apart(_execute(server, f"DROP DATABASE {name}{force}"))
 
 
-def missing(reason: str) -> Any:
+def missing(reason: str) -> NoReturn:
     """Skip the test, or fail it where every server is required."""
     if os.environ.get(REQUIRE, "") not in ("", "0"):
         pytest.fail(f"{reason} ({REQUIRE} is set)", pytrace=False)
@@ -120,8 +119,7 @@ def _version(url: URL, database: str) -> bool:
 def _container(database: str) -> URL | None:
     """Start a server in a container that lasts as long as this process."""
     try:
-        import docker  # pyright: ignore[reportMissingImports, reportMissingTypeStubs]
-
+        docker: Any = importlib.import_module("docker")
         docker.from_env().ping()
     except Exception:
         return None

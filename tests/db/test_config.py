@@ -5,6 +5,7 @@ import gc
 import os
 import stat
 import threading
+import time
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -207,7 +208,11 @@ def test_each_loop_has_its_engine_and_none_is_left(tmp_path: Path) -> None:
         engines = [asyncio.run(main()) for _ in range(3)]
         assert len({id(engine) for engine in engines}) == 3
         assert [engine.sync_engine.pool.checkedin() for engine in engines] == [0, 0, 0]  # type: ignore[attr-defined]
-        assert threading.active_count() == threads
+        for _ in range(500):  # a thread that was told to end takes a moment for it
+            if threading.active_count() <= threads:
+                break
+            time.sleep(0.01)
+        assert threading.active_count() <= threads
         assert len(current_target()._entries) == 1
         asyncio.run(main())
         assert len(current_target()._entries) == 1
@@ -307,7 +312,7 @@ async def test_an_engine_of_ones_own_takes_no_synchronous(tmp_path: Path) -> Non
 
 async def test_tables_are_not_made_unasked(tmp_path: Path) -> None:
     async with engine_context(url(tmp_path / "x.db")):
-        with pytest.raises(MissingTablesError, match="artigraph.migrations"):
+        with pytest.raises(MissingTablesError, match=r"artigraph\.migrations"):
             await save()
         await create_tables()
         await create_tables()

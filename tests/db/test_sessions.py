@@ -7,7 +7,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import event, insert, select
+from sqlalchemy import Connection, event, insert, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import StaticPool
@@ -70,7 +70,7 @@ async def test_rows_of_ones_own_are_committed_with_it(engine: AsyncEngine) -> No
         await write(saving("theirs"))
         await session.commit()  # not for the session to do: the block is not at its end
     assert await labels() == ["mine", "theirs"]
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError):  # noqa: PT012 (the block is the matter)
         async with session_context() as session:
             session.add(RunNode(node_id=new_id(), label="gone"))
             await session.commit()
@@ -80,7 +80,7 @@ async def test_rows_of_ones_own_are_committed_with_it(engine: AsyncEngine) -> No
 
 async def test_rows_of_ones_own_that_are_refused(engine: AsyncEngine) -> None:
     node_id = await write(saving("first"))
-    with pytest.raises(DatabaseError) as caught:
+    with pytest.raises(DatabaseError) as caught:  # noqa: PT012 (the block is the matter)
         async with session_context() as session:
             await write(saving("second"))
             session.add(RunNode(node_id=node_id, label="third"))
@@ -155,7 +155,7 @@ async def test_a_transaction_that_the_database_ended_cannot_be_committed(engine:
         await driver.rollback()  # type: ignore[union-attr]
         raise KeyError
 
-    with pytest.raises(RetryableError):
+    with pytest.raises(RetryableError):  # noqa: PT012 (the block is the matter)
         async with session_context():
             await write(saving("lost"))
             with pytest.raises(KeyError):
@@ -205,11 +205,15 @@ def plain_engine(url: str, *, foreign_keys: bool = True, **options: Any) -> Asyn
     return engine
 
 
+def begins(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN")
+
+
 @pytest.mark.parametrize("begin", [False, True])
 async def test_it_commits_and_rolls_back_with_its_owner(database_url: str, begin: bool) -> None:
     mine = plain_engine(database_url)
     if begin:  # as SQLAlchemy's documentation advises
-        event.listen(mine.sync_engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN"))
+        event.listen(mine.sync_engine, "begin", begins)
     async with engine_context(mine, create_tables=True), AsyncSession(mine) as session:
         async with session_context(session) as same:
             assert same is session
@@ -293,7 +297,7 @@ async def test_a_broken_session_of_ones_own_is_told(database_url: str) -> None:
                 await raw.driver_connection.close()  # type: ignore[union-attr]
                 with pytest.raises((DatabaseError, SessionStateError)):
                     await write(saving("y"))
-            with pytest.raises(OperationalError):
+            with pytest.raises(OperationalError):  # noqa: PT012
                 await session.execute(select(_node))
                 await session.commit()
             await session.invalidate()

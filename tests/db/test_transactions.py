@@ -3,11 +3,11 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 import pytest
-from sqlalchemy import event, insert, select, text
+from sqlalchemy import Connection, event, insert, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
@@ -117,16 +117,16 @@ class Commits:
 
     def __init__(self, engine: AsyncEngine, *, times: int, takes_effect: bool) -> None:
         self.left = times
-        self._dialect = engine.sync_engine.dialect
+        self._dialect: Any = engine.sync_engine.dialect
         self._commit = self._dialect.do_commit
         self._takes_effect = takes_effect
 
-    def __enter__(self) -> Commits:
-        self._dialect.do_commit = self.commit  # type: ignore[method-assign]
+    def __enter__(self) -> Self:
+        self._dialect.do_commit = self.commit
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._dialect.do_commit = self._commit  # type: ignore[method-assign]
+        self._dialect.do_commit = self._commit
 
     def commit(self, connection: Any) -> None:
         if self.left:
@@ -236,7 +236,11 @@ async def test_it_is_given_back_as_it_was(database_url: str, kind: str) -> None:
 
         event.listen(engine.sync_engine, "connect", driver_begins_nothing)
         statement = "BEGIN IMMEDIATE" if kind.endswith("immediately") else "BEGIN"
-        event.listen(engine.sync_engine, "begin", lambda connection: connection.exec_driver_sql(statement))
+
+        def begins(connection: Connection) -> None:
+            connection.exec_driver_sql(statement)
+
+        event.listen(engine.sync_engine, "begin", begins)
     before = await settings(engine)
     async with engine_context(engine, create_tables=True):
         await asyncio.gather(*(write(saving()) for _ in range(10)))

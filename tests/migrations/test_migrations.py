@@ -1,10 +1,13 @@
 from __future__ import annotations
 
-import subprocess
+import asyncio
+import io
 import sys
 from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from artigraph.db import current_database, engine_context, read
@@ -13,8 +16,6 @@ from artigraph.migrations import current, downgrade, upgrade
 from artigraph.migrations.__main__ import main
 from artigraph.orm import SCHEMA_VERSION
 from artigraph.testing.database import describe_schema
-
-REPOSITORY = Path(__file__).parents[2]
 
 
 async def test_migrating_and_creating_make_the_same(tmp_path: Path) -> None:
@@ -45,6 +46,12 @@ async def test_up_and_down_and_up(database_url: str) -> None:
     await upgrade(database_url)
     async with engine_context(database_url):
         assert (await current_database()).store_id != first.store_id
+
+
+async def test_several_databases_at_once(tmp_path: Path) -> None:
+    urls = [f"sqlite:///{tmp_path}/{number}.db" for number in range(3)]
+    await asyncio.gather(*map(upgrade, urls), *map(upgrade, urls))
+    assert [await current(url) for url in urls] == [SCHEMA_VERSION] * 3
 
 
 async def test_the_engine_in_force_is_migrated(engine: AsyncEngine) -> None:
@@ -103,18 +110,16 @@ def test_the_command_line(
         main(["downgrade"])
 
 
-def alembic(ini: Path, *command: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "alembic", "-c", str(ini), *command], check=False, capture_output=True, text=True
-    )
-
-
 def test_an_alembic_ini_of_ones_own(database_url: str, tmp_path: Path) -> None:
     ini = tmp_path / "alembic.ini"
     ini.write_text(f"[alembic]\nscript_location = artigraph:migrations\nsqlalchemy.url = {database_url}\n")
-    done = alembic(ini, "upgrade", "head")
-    assert done.returncode == 0, done.stderr
-    assert alembic(ini, "current").stdout.split() == [SCHEMA_VERSION, "(head)"]
-    check = alembic(ini, "check")  # what the tables are, and what the classes say, is the same
-    assert check.returncode == 0, check.stdout + check.stderr
-    assert alembic(ini, "upgrade", "head", "--sql").returncode != 0
+    output = io.StringIO()
+    config = Config(str(ini), stdout=output)
+    command.upgrade(config, "head")
+    command.current(config)
+    assert output.getvalue().split() == [SCHEMA_VERSION, "(head)"]
+    command.check(config)  # what the tables are, and what the classes say, is the same
+    with pytest.raises(ConfigurationError, match="identity"):
+        command.upgrade(config, "head", sql=True)
+    command.downgrade(config, "base")
+    assert asyncio.run(current(database_url)) is None

@@ -53,7 +53,7 @@ class Bound:
     reader: AsyncEngine
     """Opens connections for reading: on our own engines without a transaction, which saves its round trips."""
     writer: AsyncEngine
-    """Opens connections that begin a write transaction by themselves; not so on a caller's SQLite engine."""
+    """Opens connections that begin a write transaction by themselves; on a caller's engine, on PostgreSQL only."""
     ours: bool
     known: Known
     create_tables: bool = False
@@ -96,7 +96,7 @@ def adopt(engine: AsyncEngine, *, create_tables: bool = False) -> Bound:
     """
     known = _known_of(engine)
     writer = engine
-    if engine.dialect.name != "sqlite":
+    if engine.dialect.name == "postgresql":
         writer = engine.execution_options(isolation_level="READ COMMITTED")
     return Bound(engine, engine, writer, ours=False, known=known, create_tables=create_tables)
 

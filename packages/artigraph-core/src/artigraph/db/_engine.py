@@ -88,8 +88,8 @@ def _tune_mysql(connection: Any, _record: object) -> None:
     cursor.execute("SELECT VERSION()")
     mariadb = "mariadb" in str(cursor.fetchone()[0]).lower()
     limit = "max_recursive_iterations" if mariadb else "cte_max_recursion_depth"
-    # Without a strict mode what does not fit a column is cut to fit. A transaction that waits for a lock is tried again,
-    # so it need not wait for the 50 seconds that are the default.
+    # Without a strict mode what does not fit a column is cut to fit. A transaction that waits for a lock is tried
+    # again, so it need not wait for the 50 seconds that are the default.
     cursor.execute(
         f"SET SESSION {limit} = {RECURSION_LIMIT}, SESSION innodb_lock_wait_timeout = {_LOCK_TIMEOUT}, "
         "SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')"

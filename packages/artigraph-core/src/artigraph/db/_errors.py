@@ -67,7 +67,9 @@ class ConnectionLost(DatabaseUnavailable):
     """The connection broke after it had been made; a transaction that was not being committed can be tried again."""
 
 
-Kind = Literal["retry", "lost", "busy", "unique", "missing-row", "in-use", "no-table", "login", "full", "read-only"]
+Kind = Literal[
+    "retry", "lost", "busy", "unreachable", "unique", "missing-row", "in-use", "no-table", "login", "full", "read-only"
+]
 
 _POSTGRESQL: dict[str, Kind] = {
     "40001": "retry",  # serialization failure, at COMMIT too
@@ -117,8 +119,8 @@ _MYSQL: dict[int, Kind] = {
     2014: "lost",
     2055: "lost",
     4031: "lost",  # idle for too long
-    2002: "busy",
-    2003: "busy",
+    2002: "unreachable",
+    2003: "unreachable",
 }
 _SQLITE: dict[int, Kind] = {
     5: "retry",  # busy
@@ -153,7 +155,7 @@ def translate(error: BaseException) -> ArtigraphError | None:
         return error
     if isinstance(error, sqlalchemy.exc.DBAPIError):
         facts = _facts(error.orig)
-        if error.connection_invalidated and facts.kind in (None, "busy"):
+        if error.connection_invalidated and facts.kind is None:
             facts = facts._replace(kind="lost")
         if facts.kind == "missing-row" and (error.statement or "").startswith("DELETE"):
             facts = facts._replace(kind="in-use")  # SQLite has one error for both
@@ -161,10 +163,7 @@ def translate(error: BaseException) -> ArtigraphError | None:
     if isinstance(error, sqlalchemy.exc.SQLAlchemyError):
         return _of_sqlalchemy(error)
     if isinstance(error, (OSError, EOFError)):  # drivers let these through, mostly while they connect
-        return DatabaseUnavailable(
-            f"The database cannot be reached: {str(error) or type(error).__name__}. Is its server running, and are "
-            "host and port those of the URL?"
-        )
+        return _typed(_Facts("unreachable", str(error) or type(error).__name__))
     return _typed(_facts(error)) if _is_driver_error(error) else None
 
 
@@ -232,6 +231,10 @@ _ANSWERS: dict[Kind | None, tuple[type[ArtigraphError], str]] = {
     "retry": (RetryableError, "The database gave way to another transaction ({}). Try the whole transaction again."),
     "lost": (ConnectionLost, "The connection to the database broke: {}"),
     "busy": (DatabaseUnavailable, "The database takes no connection now: {}"),
+    "unreachable": (
+        DatabaseUnavailable,
+        "The database cannot be reached: {}. Is its server running, and are host and port those of the URL?",
+    ),
     "no-table": (MissingTablesError, f"The database lacks tables of Artigraph ({{}}). {MISSING_TABLES_HINT}"),
     "login": (
         ConfigurationError,

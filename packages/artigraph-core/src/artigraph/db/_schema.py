@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from artigraph.db._bound import Bound, Database
 from artigraph.db._dialect import dialect_name, utc_now
 from artigraph.db._errors import MISSING_TABLES_HINT
-from artigraph.db._sqlite import check_commits
+from artigraph.db._lent import check_commits
 from artigraph.db._transaction import read_on, write_on
 from artigraph.errors import MissingTablesError, RetryableError, SchemaVersionError
 from artigraph.ids import new_id

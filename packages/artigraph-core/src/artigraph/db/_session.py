@@ -10,8 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, AsyncTransacti
 
 from artigraph.db._bound import Bound, Database
 from artigraph.db._config import current_target
+from artigraph.db._lent import join_transaction
 from artigraph.db._shield import shielded
-from artigraph.db._sqlite import join_transaction
 from artigraph.db._target import Target
 from artigraph.db._transaction import Work, raise_typed
 from artigraph.errors import ConfigurationError, RetryableError, SessionStateError, WrongEventLoopError

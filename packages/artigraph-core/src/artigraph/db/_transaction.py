@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db._bound import Bound
 from artigraph.db._errors import ConnectionLost, UniqueViolation, translate
+from artigraph.db._lent import lent_mysql, lent_sqlite
 from artigraph.db._shield import shielded
-from artigraph.db._sqlite import lent
 from artigraph.errors import DatabaseUnavailable, LabelConflictError, RetryableError
 
 __all__ = ["ATTEMPTS", "Committed", "Work", "open_transaction", "raise_typed", "read_on", "write_on", "writing"]
@@ -129,8 +129,11 @@ async def _attempt(bound: Bound, work: Work[T], committed: Committed | None) -> 
 @asynccontextmanager
 async def writing(bound: Bound) -> AsyncGenerator[AsyncConnection]:
     """Lend a connection in a write transaction; what the borrower does not commit is rolled back."""
-    if bound.sqlite and not bound.ours:
-        async with bound.engine.connect() as connection, lent(connection):
+    if not bound.ours and bound.sqlite:
+        async with bound.engine.connect() as connection, lent_sqlite(connection):
+            yield connection
+    elif not bound.ours and bound.engine.dialect.name != "postgresql":
+        async with bound.engine.connect() as connection, lent_mysql(connection):
             yield connection
     else:
         async with bound.writer.connect() as connection:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
     from alembic.config import Config
 
 __all__ = ["current", "downgrade", "upgrade"]
+
+_PAUSE = 0.01
+_running = threading.Lock()
 
 
 async def upgrade(url_or_engine: str | URL | AsyncEngine | None = None, revision: str = "head") -> None:
@@ -66,11 +71,15 @@ async def _run(url_or_engine: str | URL | AsyncEngine | None, command: str, revi
     async def again(_connection: AsyncConnection) -> bool:
         return False  # what is done already is not done again
 
+    # Alembic knows one run at a time in a process: its `op` and `context` are the same for all threads and tasks.
+    while not _running.acquire(blocking=False):  # noqa: ASYNC110 (an event belongs to one loop, this to all threads)
+        await asyncio.sleep(_PAUSE)
     try:
         bound = target.bound()
         await write_on(bound, work, committed=again)
         bound.known.database = None  # its tables are others now
     finally:
+        _running.release()
         if ours:
             await target.dispose()
 

@@ -72,7 +72,7 @@ DISTINCT_LABELS: tuple[str, ...] = (
     *("ı", "i", "I", "İ", "i\u0307", "σ", "ς", "Σ", "µ", "μ"),  # noqa: RUF001 (that they look alike is the point)
     *("🍣", "🍺", "👍", "👍🏽", "👩‍🔬", "👩🔬", "\U0010ffff", "\uffff"),
     *("1", "01", "1.0", "１", "①", "%", "_", "\\", "\\\\", "'", '"', "`", "a%", "a_"),  # noqa: RUF001
-    *("か", "が", "カ", "ｶ", "ガ", "가", "\u1100\u1161"),  # noqa: RUF001
+    *("か", "が", "カ", "ｶ", "ガ", "가", "\u1100\u1161"),
     *("x" * 254, "x" * 255, "🍣" * 255, "\u0301", "a\u0323\u0307", "a\u0307\u0323"),
     *("null", "NULL", "None", "true", "\x01", "\x7f", "\x80", "{x}", ":x", "%(x)s", "?", "$1"),
 )
@@ -87,6 +87,8 @@ _MOMENTS = (
 )
 _SIZES = (0, 1, 255, 256, 65_535, 65_536, 65_537, 1 << 20)
 _DEPTH = 5_000
+_CREATORS = 8
+_DOZENS = 24
 
 _node: Any = Node.__table__
 _blob: Any = Blob.__table__
@@ -94,13 +96,25 @@ _blob: Any = Blob.__table__
 
 def _inserting(**values: Any) -> Work[UUID]:
     """Return work that inserts a run, unless the values say otherwise, and returns its id."""
-    row: dict[str, Any] = {"node_id": new_id(), "node_type": "run"} | values
+    node_id: UUID = values.pop("node_id", None) or new_id()
+    row: dict[str, Any] = {"node_id": node_id, "node_type": "run"} | values
 
     async def work(connection: AsyncConnection) -> UUID:
         await connection.execute(insert(_node).values(row))
-        return row["node_id"]
+        return node_id
 
     return work
+
+
+def _deleting(*where: Any) -> Work[None]:
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(delete(_node).where(*where))
+
+    return work
+
+
+async def _scalars(statement: Select[Any]) -> Sequence[Any]:
+    return (await read(lambda connection: connection.execute(statement))).scalars().all()
 
 
 async def _nodes(connection: AsyncConnection) -> int:
@@ -111,7 +125,7 @@ async def _labels(connection: AsyncConnection) -> Sequence[str]:
     return (await connection.execute(select(_node.c.label).where(_node.c.label.is_not(None)))).scalars().all()
 
 
-def _ancestry() -> Select[Any]:
+def _ancestry() -> Select[*tuple[Any, ...]]:
     """Select the ids from a node up to its root, with how far up they are."""
     start = type_coerce(bindparam("start", type_=Id), Id)
     nodes = select(_node.c.node_id, _node.c.parent_id, literal(0).label("up")).where(_node.c.node_id == start)
@@ -152,9 +166,9 @@ class DatabaseConformance:
             for key in reversed(keys):
                 await write(_inserting(node_type="value", search_key=key))
             statement = select(_node.c.search_key).order_by(_node.c.search_key)
-            assert (await read(lambda connection: connection.execute(statement))).scalars().all() == sorted(keys)
+            assert await _scalars(statement) == sorted(keys)
             found = select(_node.c.search_key).where(_node.c.search_key == b"a")
-            assert (await read(lambda connection: connection.execute(found))).scalars().all() == [b"a"]
+            assert await _scalars(found) == [b"a"]
 
         _in_database(database_url, main)
 
@@ -167,7 +181,7 @@ class DatabaseConformance:
             assert [stored[node_id] for node_id in ids] == list(_MOMENTS)
             assert {value.utcoffset() for value in stored.values()} == {timedelta(0)}
             ordered = select(_node.c.run_started_at).order_by(_node.c.run_started_at)
-            assert (await read(lambda connection: connection.execute(ordered))).scalars().all() == sorted(_MOMENTS)
+            assert await _scalars(ordered) == sorted(_MOMENTS)
 
         _in_database(database_url, main)
 
@@ -203,8 +217,7 @@ class DatabaseConformance:
             assert sorted(await read(_labels)) == sorted(DISTINCT_LABELS)
             for label in DISTINCT_LABELS:
                 found = select(_node.c.label).where(_node.c.parent_id == parent, _node.c.label == label)
-                rows = await read(lambda connection, found=found: connection.execute(found))
-                assert rows.scalars().all() == [label]
+                assert await _scalars(found) == [label]
 
         _in_database(database_url, main)
 
@@ -213,9 +226,7 @@ class DatabaseConformance:
             for label in DISTINCT_LABELS:
                 await write(_inserting(label=label))
             statement = select(_node.c.label).order_by(_node.c.label)
-            assert (await read(lambda connection: connection.execute(statement))).scalars().all() == sorted(
-                DISTINCT_LABELS
-            )
+            assert await _scalars(statement) == sorted(DISTINCT_LABELS)
 
         _in_database(database_url, main)
 
@@ -246,12 +257,10 @@ class DatabaseConformance:
                 await write(_inserting(blob_id=new_id()))
             assert vanished.value.reference in ("blob_id", None)
             with pytest.raises(ReferenceInUse):
-                await write(lambda connection: connection.execute(delete(_node).where(_node.c.node_id == node_id)))
-            assert await read(_nodes) == 2
+                await write(_deleting(_node.c.node_id == node_id))
+            assert await _scalars(select(_node.c.node_id).order_by(_node.c.node_id)) == [node_id, child]
             for gone in (child, node_id):
-                await write(
-                    lambda connection, gone=gone: connection.execute(delete(_node).where(_node.c.node_id == gone))
-                )
+                await write(_deleting(_node.c.node_id == gone))
             assert await read(_nodes) == 0
 
         _in_database(database_url, main)
@@ -315,9 +324,9 @@ class DatabaseConformance:
                 return work
 
             orders = [ids, ids[::-1], ids[2:] + ids[:2]]
-            await asyncio.gather(*(write(counting_up(orders[index % 3])) for index in range(24)))
+            await asyncio.gather(*(write(counting_up(orders[index % 3])) for index in range(_DOZENS)))
             statement = select(_node.c.position)
-            assert (await read(lambda connection: connection.execute(statement))).scalars().all() == [24] * 4
+            assert await _scalars(statement) == [_DOZENS] * 4
 
         _in_database(database_url, main)
 
@@ -332,9 +341,9 @@ class DatabaseConformance:
                 rows = list(await read(_labels))
                 assert rows in ([], ["same"])
                 assert rows or isinstance(outcome, asyncio.CancelledError)
-                await write(lambda connection: connection.execute(delete(_node).where(_node.c.label == "same")))
-            await write(_inserting())
-            assert await read(_nodes) == 2
+                await write(_deleting(_node.c.label == "same"))
+            last = await write(_inserting())
+            assert set(await _scalars(select(_node.c.node_id))) == {parent, last}
 
         _in_database(database_url, main)
 
@@ -431,17 +440,15 @@ class DatabaseConformance:
             found.append((await current_database()).store_id)
             await write(_inserting())
 
-        _in_threads(8, lambda: _in_database(database_url, first_use))
+        _in_threads(_CREATORS, lambda: _in_database(database_url, first_use))
 
         async def main() -> None:
-            assert (await read(lambda connection: connection.execute(select(Store.store_id)))).scalars().all() == [
-                found[0]
-            ]
-            assert await read(_nodes) == 8
+            assert await _scalars(select(Store.store_id)) == [found[0]]
+            assert await read(_nodes) == _CREATORS
 
         _in_database(database_url, main, create_tables=False)
         assert set(found) == {found[0]}
-        assert len(found) == 8
+        assert len(found) == _CREATORS
 
     # Engines ------------------------------------------------------------------------------------------------------
 
@@ -475,14 +482,14 @@ class DatabaseConformance:
             engine = create_async_engine(get_engine().url)
             async with engine_context(engine):
                 parent = await write(_inserting())
-                await asyncio.gather(*(write(_inserting(parent_id=parent, label=str(n))) for n in range(20)))
+                await asyncio.gather(*(write(_inserting(parent_id=parent, label=str(n))) for n in range(_DOZENS)))
                 with pytest.raises(ReferenceVanished):
                     await write(_inserting(parent_id=new_id(), label="orphan"))
                 with pytest.raises(LabelConflictError):
                     await write(_inserting(parent_id=parent, label="1"))
                 async with session_context():
                     await write(_inserting())
-                assert await read(_nodes) == 22
+                assert await read(_nodes) == _DOZENS + 2
                 told: list[type[BaseException]] = []
                 await asyncio.to_thread(_elsewhere, engine, told)
                 assert told == [WrongEventLoopError]

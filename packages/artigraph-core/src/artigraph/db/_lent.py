@@ -1,4 +1,4 @@
-"""A caller's SQLite connection: lent for one transaction and given back as it was, or found unfit for it."""
+"""A caller's connection: lent for one transaction and given back as it was, or found unfit for it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.errors import ConfigurationError
 
-__all__ = ["check_commits", "join_transaction", "lent"]
+__all__ = ["check_commits", "join_transaction", "lent_mysql", "lent_sqlite"]
 
 
 class _Lent(NamedTuple):
@@ -20,7 +20,7 @@ class _Lent(NamedTuple):
 
 
 @asynccontextmanager
-async def lent(connection: AsyncConnection) -> AsyncGenerator[None]:
+async def lent_sqlite(connection: AsyncConnection) -> AsyncGenerator[None]:
     """Begin a write transaction with foreign keys on a fresh connection; at the end put its settings back.
 
     The engine's own settings do not count: whether it has the driver begin transactions, or begins them in an event
@@ -61,6 +61,31 @@ def _give_back(connection: Connection, before: _Lent) -> None:
     if not before.foreign_keys:
         _execute(driver, "PRAGMA foreign_keys = OFF")
     driver.isolation_level = before.isolation_level
+
+
+@asynccontextmanager
+async def lent_mysql(connection: AsyncConnection) -> AsyncGenerator[None]:
+    """Begin a transaction with READ COMMITTED on a fresh connection of MySQL or MariaDB, whatever its settings are.
+
+    Both statements hold for this transaction alone, on an engine that commits each statement by itself too.
+    """
+    await connection.run_sync(_begin_read_committed)
+    try:
+        yield
+    finally:
+        if connection.in_transaction() and not connection.invalidated:
+            await connection.run_sync(_roll_back)
+
+
+def _begin_read_committed(connection: Connection) -> None:
+    driver: Any = connection.connection.dbapi_connection
+    _execute(driver, "SET TRANSACTION ISOLATION LEVEL READ COMMITTED")
+    _execute(driver, "START TRANSACTION")
+
+
+def _roll_back(connection: Connection) -> None:
+    driver: Any = connection.connection.dbapi_connection
+    driver.rollback()  # SQLAlchemy may be told to spare it on an engine that commits by itself
 
 
 def check_commits(connection: Connection) -> None:
