@@ -38,6 +38,8 @@ def imported(package: Path) -> Iterator[str]:
                 yield from (alias.name.partition(".")[0] for alias in node.names)
             elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
                 yield node.module.partition(".")[0]
+            elif isinstance(node, ast.Call) and ast.unparse(node.func).endswith("import_module"):
+                yield from (ast.literal_eval(it).partition(".")[0] for it in node.args if isinstance(it, ast.Constant))
 
 
 @pytest.mark.parametrize("package", WITH_CODE, ids=lambda path: path.name)
