@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import tempfile
@@ -19,7 +20,7 @@ from typing import Any
 import pytest
 
 from artigraph.errors import ObjectNotFoundError, StorageError, StorageFull
-from artigraph.storage.file import FileSystem, _files
+from artigraph.storage.file import FileSystem, _files, _folder
 from artigraph.storage.file._files import PARTIAL
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="strace is of Linux")
@@ -151,6 +152,7 @@ def test_without_durability_nothing_is_written_through(strace: str, tmp_path: Pa
 
 
 @LINUX
+@pytest.mark.slow
 @pytest.mark.parametrize("call", ["linkat", "fsync", "unlinkat", "mkdirat"])
 def test_killed_at_any_moment(strace: str, tmp_path: Path, call: str) -> None:
     """Whole or not there, and what is left is where leftovers are."""
@@ -383,3 +385,58 @@ def test_a_killed_writer_leaves_what_can_be_told_from_objects(tmp_path: Path) ->
     assert files(storage) == []
     assert len(leftovers(storage)) == 1
     assert not asyncio.run(storage.exists("a"))
+
+
+# What systems differ in -------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
+async def test_a_file_system_that_cannot_write_folders_through(
+    storage: FileSystem, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    real = os.fsync
+
+    def fsync(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode):
+            raise OSError(number, os.strerror(number))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    assert await storage.create(b"value", key="a/b") == "a/b"
+
+
+async def test_a_folder_above_that_is_closed_to_us(storage: FileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that were there before are not ours to write through; those that we made are."""
+    real, above = os.open, storage.directory.parent.parent
+
+    def opened(path: str, *given: Any, **named: Any) -> int:
+        if Path(path) == above:
+            raise OSError(errno.EACCES, os.strerror(errno.EACCES))
+        return real(path, *given, **named)
+
+    monkeypatch.setattr(os, "open", opened)
+    assert await storage.create(b"value", key="a/b") == "a/b"
+    above = storage.directory.parent / "new"
+    with pytest.raises(StorageError):
+        await FileSystem(above / "objects", name="other").create(b"value")
+
+
+async def test_what_is_remembered_of_folders_is_bounded(storage: FileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_folder, "_REMEMBERED", 4)
+    for number in range(20):
+        await storage.create(b"value", key=f"{number}/a")
+        assert len(storage._tree._kept) <= 4
+
+
+async def test_a_file_that_changes_while_it_is_read(storage: FileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
+    location = await storage.create(b"value")
+    real = os.fstat
+
+    def larger(descriptor: int) -> os.stat_result:
+        found = list(real(descriptor))
+        found[stat.ST_SIZE] += 1
+        return os.stat_result(found)
+
+    monkeypatch.setattr(os, "fstat", larger)
+    with pytest.raises(StorageError, match="changed while it was read"):
+        await storage.read(location)

@@ -51,7 +51,7 @@ def test_where_no_name_follows_one_is_asked_for(directory: str) -> None:
     assert FileSystem(directory, name="mine").directory.name == directory
 
 
-@pytest.mark.parametrize("directory", ["", "a\0b", b"bytes"])
+@pytest.mark.parametrize("directory", ["", "a\0b", b"bytes", "~no-such-user-here/data"])
 def test_what_is_no_directory(directory: str) -> None:
     with pytest.raises(ConfigurationError):
         FileSystem(directory)
