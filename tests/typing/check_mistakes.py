@@ -1,0 +1,35 @@
+# pyright: strict, reportUnnecessaryTypeIgnoreComment=true
+"""Mistakes that a type checker finds: each comment that says so is an error itself where it is not needed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from artigraph import ArtifactModel, ArtifactSequence, Run, RunManager, artifact_field
+
+
+@dataclass
+class Leaf(ArtifactModel):
+    number: int
+
+
+@dataclass(frozen=True)
+class Frozen(ArtifactModel, frozen=True):
+    number: int
+
+
+async def mistakes(node_id: UUID, sequence: ArtifactSequence[Leaf]) -> None:
+    Leaf("x")  # type: ignore[arg-type]
+    Leaf()  # type: ignore[call-arg]
+    Leaf(1, 2)  # type: ignore[call-arg]
+    print(Leaf(1).missing)  # type: ignore[attr-defined]
+    Frozen(1).number = 2  # type: ignore[misc]
+    await Leaf.load("x")  # type: ignore[arg-type]
+    await Leaf(1).save(5)  # type: ignore[arg-type]
+    sequence[0] = Leaf(2)  # type: ignore[index]
+    artifact_field(storage="s3")  # type: ignore[arg-type]
+    Run("x")  # type: ignore[arg-type]
+    async with RunManager(Run()) as manager:
+        await manager.save_artifact("x", 5)  # type: ignore[arg-type]
+        await manager.load_artifact("x", int)  # type: ignore[type-var]
