@@ -20,7 +20,7 @@ LATER_STDLIB = {"annotationlib"}
 """Modules of newer Pythons' standard libraries."""
 
 BROUGHT_ALONG = {"dateutil", "pytz"}
-"""Time zones of a frame's columns: whoever saved one had the library, and loading it elsewhere names what is missing."""
+"""Time zones of a frame's columns: who saved one had the library, and loading it elsewhere names what is missing."""
 
 
 def declared(package: Path) -> set[str]:
