@@ -198,6 +198,36 @@ async def test_our_engine_serves_queries_of_ones_own(tmp_path: Path) -> None:
         assert len(await saved()) == 1
 
 
+async def test_our_engine_streams_and_commits_by_itself_if_told_to(tmp_path: Path) -> None:
+    async with engine_context(url(tmp_path / "x.db"), create_tables=True) as engine:
+        await current_database()
+        async with engine.execution_options(isolation_level="AUTOCOMMIT").connect() as connection:
+            await connection.execute(insert(_node), [{"node_id": new_id(), "node_type": "run"} for _ in range(30)])
+        ids = await saved()
+        assert len(ids) == 30
+        statement = select(_node.c.node_id).order_by(_node.c.node_id)
+        async with engine.connect() as connection:
+            result = await connection.stream(statement)
+            assert [row.node_id async for row in result] == ids
+            result = await connection.stream(statement)
+            assert (await result.first()) == (ids[0],)
+            result = await connection.stream(statement)
+            assert [row.node_id for rows in [await result.fetchmany(7), await result.fetchall()] for row in rows] == ids
+            assert (await connection.stream(statement.limit(0))) is not None
+
+
+async def test_another_driver_is_tuned_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("artigraph.db._engine._FAST_DRIVER", "another")
+    async with engine_context(url(tmp_path / "x.db"), create_tables=True) as engine:
+        assert [await pragma(name) for name in ("foreign_keys", "journal_mode", "busy_timeout")] == [1, "wal", 5000]
+        node_ids = {await save(), await save()}
+        assert set(await saved()) == node_ids
+        async with engine.begin() as connection:
+            await connection.execute(insert(_node).values(node_id=new_id(), node_type="run"))
+            await connection.rollback()
+        assert set(await saved()) == node_ids
+
+
 def test_each_loop_has_its_engine_and_none_is_left(tmp_path: Path) -> None:
     async def main() -> AsyncEngine:
         await save()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
+from artigraph.db._aiosqlite import FastConnection, connect
 from artigraph.db._dialect import RECURSION_LIMIT
 from artigraph.db._url import is_memory
 from artigraph.errors import ConfigurationError
@@ -23,6 +25,8 @@ Synchronous = Literal["NORMAL", "FULL"]
 
 BEGIN = "artigraph_begin"
 """Execution option of our SQLite engines: `immediate`, `none`, or (anybody who asks for the engine) a plain BEGIN."""
+_FAST_DRIVER = "aiosqlite"
+_BEGIN: dict[str | None, str | None] = {"immediate": "BEGIN IMMEDIATE", "none": None, None: "BEGIN"}
 BUSY_TIMEOUT = 5.0
 """Seconds for which SQLite waits for another process's lock, each time."""
 _LOCK_TIMEOUT = 10
@@ -40,11 +44,10 @@ def make_engine(url: URL, *, synchronous: Synchronous) -> AsyncEngine:
     database = url.get_backend_name()
     if database == "sqlite":
         return _sqlite(url, synchronous)
-    options: dict[str, Any] = {}
     if database in ("mysql", "mariadb") and "charset" not in url.query:
         url = url.update_query_dict({"charset": "utf8mb4"})
     # hide_parameters: values are the user's, and belong neither into logs nor into errors.
-    engine = create_async_engine(url, isolation_level="READ COMMITTED", hide_parameters=True, **options)
+    engine = create_async_engine(url, isolation_level="READ COMMITTED", hide_parameters=True)
     if database in ("mysql", "mariadb"):
         event.listen(engine.sync_engine, "connect", _tune_mysql)
     event.listen(engine.sync_engine, "checkin", _note_return)
@@ -53,34 +56,59 @@ def make_engine(url: URL, *, synchronous: Synchronous) -> AsyncEngine:
 
 
 def _sqlite(url: URL, synchronous: Synchronous) -> AsyncEngine:
-    memory = is_memory(url)
-    if not memory and url.database and not url.database.startswith("file:") and not Path(url.database).parent.is_dir():
-        msg = f"The folder of the SQLite file {url.database!r} does not exist. Make it, or correct the path."
+    path = "" if is_memory(url) else url.database or ""
+    if path and not path.startswith("file:") and not Path(path).parent.is_dir():
+        msg = f"The folder of the SQLite file {path!r} does not exist. Make it, or correct the path."
         raise ConfigurationError(msg)
-    options: dict[str, Any] = {"connect_args": {"timeout": BUSY_TIMEOUT}, "poolclass": AsyncAdaptedQueuePool}
-    if memory:
-        # The connection is the database: there is one, it is never given up, and who wants it waits for it.
-        options |= {"pool_size": 1, "max_overflow": 0}
-    engine = create_async_engine(url, hide_parameters=True, **options)
+    pragmas = ("foreign_keys=ON", "journal_mode=WAL", f"synchronous={synchronous}")
+    if url.get_driver_name() != _FAST_DRIVER:
+        engine = create_async_engine(url, hide_parameters=True, poolclass=AsyncAdaptedQueuePool, **_sizes(url))
+        event.listen(engine.sync_engine, "connect", _tuning(pragmas))
+        event.listen(engine.sync_engine, "begin", _begin)
+        return engine
 
-    def tune(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # the driver begins nothing by itself
-        cursor = connection.cursor()
-        for pragma in ("foreign_keys=ON", "journal_mode=WAL", f"synchronous={synchronous}"):
-            cursor.execute(f"PRAGMA {pragma}")
-        cursor.close()
+    async def creator() -> FastConnection:
+        arguments, options = dialect.create_connect_args(url)
+        return await connect(pragmas, *arguments, **{"timeout": BUSY_TIMEOUT, **options})
 
-    event.listen(engine.sync_engine, "connect", tune)
-    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    engine = create_async_engine(
+        url, async_creator=creator, hide_parameters=True, poolclass=AsyncAdaptedQueuePool, **_sizes(url)
+    )
+    dialect = engine.dialect
+    event.listen(engine.sync_engine, "begin", _begin_later)
     return engine
 
 
-def _begin_sqlite(connection: Connection) -> None:
-    kind = connection.get_execution_options().get(BEGIN)
-    if kind == "immediate":
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-    elif kind is None:
-        connection.exec_driver_sql("BEGIN")
+def _sizes(url: URL) -> dict[str, Any]:
+    # In memory the connection is the database: there is one, it is never given up, and who wants it waits for it.
+    return {"pool_size": 1, "max_overflow": 0} if is_memory(url) else {}
+
+
+def _begin_later(connection: Connection) -> None:
+    driver: Any = connection.connection.dbapi_connection
+    driver.driver_connection.pending = _statement(connection)
+
+
+def _begin(connection: Connection) -> None:
+    statement = _statement(connection)
+    if statement is not None:
+        connection.exec_driver_sql(statement)
+
+
+def _statement(connection: Connection) -> str | None:
+    options = connection.get_execution_options()
+    return None if options.get("isolation_level") == "AUTOCOMMIT" else _BEGIN[options.get(BEGIN)]
+
+
+def _tuning(pragmas: Iterable[str]) -> Callable[[Any, object], None]:
+    def tune(connection: Any, _record: object) -> None:
+        connection.isolation_level = None  # the driver begins nothing by itself
+        cursor = connection.cursor()
+        for pragma in (f"busy_timeout={int(BUSY_TIMEOUT * 1000)}", *pragmas):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    return tune
 
 
 def _tune_mysql(connection: Any, _record: object) -> None:

@@ -113,8 +113,8 @@ def _deleting(*where: Any) -> Work[None]:
     return work
 
 
-async def _scalars(statement: Select[Any]) -> Sequence[Any]:
-    return (await read(lambda connection: connection.execute(statement))).scalars().all()
+async def _scalars(statement: Select[Any]) -> list[Any]:
+    return list((await read(lambda connection: connection.execute(statement))).scalars())
 
 
 async def _nodes(connection: AsyncConnection) -> int:
