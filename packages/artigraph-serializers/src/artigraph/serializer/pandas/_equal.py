@@ -87,7 +87,8 @@ def _same_extension(one: Any, other: Any) -> bool:
     if isinstance(one, pd.Categorical):
         same = same_index(one.categories, other.categories) and bool(np.array_equal(one.codes, other.codes))
     elif isinstance(one, pd.arrays.IntervalArray):
-        same = same_index(one.left, other.left) and same_index(one.right, other.right)
+        parts = ((one.left, other.left), (one.right, other.right))
+        same = all(same_values(values_of(mine), values_of(theirs)) for mine, theirs in parts)
     elif isinstance(one, pd.arrays.SparseArray):
         same = array_serializer.equal(one.to_dense(), other.to_dense())
     elif isinstance(one, pd.arrays.ArrowExtensionArray):

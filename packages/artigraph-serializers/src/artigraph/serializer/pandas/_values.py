@@ -41,6 +41,8 @@ def describe_values(values: Any, columns: ColumnWriter, name: str) -> Descriptio
     for classes, describe, _ in _KINDS.values():
         if type(values) in classes:
             return describe(values, columns, name)
+    if type(values.dtype) is pd.StringDtype:  # of pandas 2, some of whose classes have no public name
+        return _describe_string(values, columns, name)
     msg = f"arrays of type {class_name(values)} (dtype {values.dtype}) are not stored; convert it"
     raise SerializationError(msg)
 
@@ -84,6 +86,8 @@ def _restore_string(description: Description, columns: ColumnReader) -> Any:
     column = columns.next()
     missing = np.nan if description["missing"] == "nan" else pd.NA
     dtype = _pd.StringDtype(description["storage"], na_value=missing)
+    if description["storage"] == "python":  # what pandas 2 makes of an Arrow array is of another class
+        return _pd.array(np.array(column.to_pylist(), object), dtype=dtype)
     return dtype.__from_arrow__(column)
 
 

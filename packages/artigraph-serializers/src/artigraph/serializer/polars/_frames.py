@@ -49,7 +49,8 @@ def frame_from_bytes(data: bytes, kind: str) -> pl.DataFrame:
 
 
 def _to_arrow(frame: pl.DataFrame) -> Any:
-    return cast("Any", frame).to_arrow(compat_level=_pl.CompatLevel.newest())
+    # A clone (of the handle, not of the data), for some releases borrow what they convert from other threads.
+    return cast("Any", frame.clone()).to_arrow(compat_level=_pl.CompatLevel.newest())
 
 
 def _from_arrow(table: Any, wide: dict[str, str]) -> pl.DataFrame:
