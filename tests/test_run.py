@@ -236,3 +236,20 @@ async def test_a_session_groups_saves_and_a_caught_conflict_leaves_it_usable() -
                 await manager.save_artifact("c", Number(3))
                 raise ZeroDivisionError
         assert set(await manager.load_artifacts()) == {"a", "b"}
+
+
+async def test_wrong_arguments_are_told() -> None:
+    with pytest.raises(TypeError, match=r"RunManager\(Run\(\)\)"):
+        RunManager(Run)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    async with RunManager(Run()) as manager:
+        with pytest.raises(TypeError, match="mapping"):
+            await manager.save_artifacts([("a", Number(1))])  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+@pytest.mark.parametrize(("code", "status"), [(0, "completed"), (None, "completed"), (3, "failed")])
+async def test_leaving_by_exit_is_recorded_by_its_code(code: int | None, status: str) -> None:
+    manager = RunManager(Run())
+    await manager.__aenter__()
+    error = SystemExit(code)
+    await manager.__aexit__(SystemExit, error, None)
+    assert (await stored(manager.run))["run_status"] == status

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -228,3 +230,41 @@ async def test_errors_of_a_foreign_storage_are_wrapped() -> None:
     with pytest.raises(ObjectNotFoundError) as caught:
         await OnForeign.load(node_id)
     assert isinstance(caught.value.__cause__, FileNotFoundError)
+
+
+async def test_a_process_that_only_imports_the_model_loads_it(tmp_path: Path) -> None:
+    (tmp_path / "their_models.py").write_text(
+        "from dataclasses import dataclass\n"
+        "from artigraph import ArtifactModel, artifact_field\n"
+        "from artigraph.storage.file import FileSystem\n"
+        f"there = FileSystem({str(tmp_path / 'objects')!r}, name='theirs')\n"
+        "@dataclass\nclass Inner(ArtifactModel):\n    text: str = artifact_field(storage=there)\n"
+        "@dataclass\nclass Outer(ArtifactModel):\n    inner: Inner\n"
+    )
+    programs = [
+        (
+            "from artigraph import Run, RunManager\n"
+            "async def main(_):\n"
+            "    async with RunManager(Run()) as manager:\n"
+            "        print(await manager.save_artifact('x', their_models.Outer(their_models.Inner('y'))))\n"
+        ),
+        (
+            "from uuid import UUID\n"
+            "async def main(node_id):\n"
+            "    assert await their_models.Outer.load(UUID(node_id)) == their_models.Outer(their_models.Inner('y'))\n"
+        ),
+        (
+            "from uuid import UUID\nfrom artigraph import ArtifactModel\n"
+            "async def main(node_id):\n"
+            "    assert type(await ArtifactModel.load(UUID(node_id))) is their_models.Outer\n"
+        ),
+    ]
+    node_id = ""
+    for program in programs:
+        source = f"import asyncio, sys, their_models\n{program}asyncio.run(main(sys.argv[-1]))"
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", source, node_id, cwd=tmp_path, stdout=asyncio.subprocess.PIPE
+        )
+        output, _ = await process.communicate()
+        assert process.returncode == 0
+        node_id = node_id or output.decode().strip()

@@ -274,6 +274,27 @@ async def test_the_config_gives_defaults_and_is_inherited() -> None:
     assert sorted(storage._objects.values()) == [b'"first"', b'"second"']
 
 
+def test_a_config_refuses_what_is_neither_serializer_nor_storage() -> None:
+    with pytest.raises(TypeError, match="Storage"):
+        ArtifactModelConfig(default_field_storage="s3")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    with pytest.raises(TypeError, match="Serializer"):
+        ArtifactModelConfig(default_field_serializer=int)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+
+async def test_annotated_refuses_a_class_for_an_instance() -> None:
+    @dataclass
+    class NamesAClass(ArtifactModel):
+        x: Annotated[int, MemoryStorage]
+
+    with pytest.raises(ModelDefinitionError, match=r"'x' of model .*NamesAClass names the class"):
+        await NamesAClass(1).save("x")
+
+
+def test_a_class_line_with_a_misspelled_word_says_what_it_takes() -> None:
+    with pytest.raises(ModelDefinitionError, match=r"'verison'.*takes version, name, config"):
+        type("Misspelled", (ArtifactModel,), {}, verison=2)
+
+
 async def test_a_serializer_that_cannot_take_the_value_fails_by_name() -> None:
     from artigraph.serializer.datetime import datetime_serializer
 

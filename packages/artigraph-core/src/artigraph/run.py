@@ -24,7 +24,6 @@ from artigraph.graph import (
     RunRow,
     RunStatus,
     insert_run,
-    read_artifacts,
     read_runs_below,
     runs_below,
     update_run,
@@ -33,7 +32,7 @@ from artigraph.graph import (
 from artigraph.ids import check_id, new_id
 from artigraph.labels import check_label
 from artigraph.model import ArtifactModel
-from artigraph.model.read import from_tree
+from artigraph.model.load import load_artifacts
 from artigraph.model.write import to_tree
 
 __all__ = ["NO_PARENT", "Run", "RunManager", "RunStatus", "run_manager"]
@@ -109,6 +108,9 @@ class RunManager:
     """
 
     def __init__(self, run: Run) -> None:
+        if not isinstance(run, Run):  # pyright: ignore[reportUnnecessaryIsInstance]
+            msg = f"RunManager takes a run, RunManager(Run()), not {run!r}"
+            raise TypeError(msg)
         self.run = run
         self._outer: RunManager | None = None
         self._clock = 0.0
@@ -158,7 +160,7 @@ class RunManager:
         run = self.run
         started = run.started_at or datetime.now(UTC)
         run.ended_at = started + timedelta(seconds=max(0.0, time.monotonic() - self._clock))
-        if error is None:
+        if error is None or (isinstance(error, SystemExit) and error.code in (0, None)):
             run.status = "completed"
         elif isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
             run.status = "cancelled"
@@ -185,10 +187,13 @@ class RunManager:
     async def save_artifacts(self, artifacts: Mapping[str, ArtifactModel]) -> dict[str, UUID]:
         """Save models under labels of this run, all of them or none, and return their ids by label."""
         self._check_entered()
+        if not isinstance(artifacts, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+            msg = f"save_artifacts takes a mapping of labels to models, not {type(artifacts).__name__}"
+            raise TypeError(msg)
         for label, model in artifacts.items():
             check_label(label)
             if not isinstance(model, ArtifactModel):  # pyright: ignore[reportUnnecessaryIsInstance]
-                msg = f"Artifact {label!r} is a {type(model).__qualname__}; make it a field of an ArtifactModel"
+                msg = f"Artifact {label!r} is of type {type(model).__qualname__}; make it a field of an ArtifactModel"
                 raise SerializationError(msg)
         trees = {label: to_tree(model, label, self.run.node_id) for label, model in artifacts.items()}
         await write_trees(list(trees.values()))
@@ -206,17 +211,16 @@ class RunManager:
             WrongModelTypeError: the artifact is of another type.
         """
         self._check_entered()
-        found = await read_artifacts(self.run.node_id, label=check_label(label))
+        found = await load_artifacts(model_type, self.run.node_id, label=check_label(label))
         if not found:
             msg = f"Run {self.run.node_id} has no artifact labelled {label!r}"
             raise NodeNotFoundError(msg)
-        return from_tree(found[0][1], model_type)
+        return found[0][2]
 
     async def load_artifacts(self) -> dict[str, ArtifactModel]:
         """Load all artifacts of this run, by label, in the order in which they were saved."""
         self._check_entered()
-        found = await read_artifacts(self.run.node_id)
-        return {tree.nodes[0].label: from_tree(tree, ArtifactModel) for _, tree in found}
+        return {label: model for _, label, model in await load_artifacts(ArtifactModel, self.run.node_id)}
 
     async def load_descendant_runs(self) -> list[Run]:
         """Load all runs below this one, itself not among them, in the order in which they were made."""
@@ -228,8 +232,8 @@ class RunManager:
         self._check_entered()
         runs = await read_runs_below(self.run.node_id)
         result: dict[UUID, dict[str, ArtifactModel]] = {run.node_id: {} for run in runs}
-        for run_id, tree in await read_artifacts(parents=runs_below(self.run.node_id)):
-            result.setdefault(run_id, {})[tree.nodes[0].label] = from_tree(tree, ArtifactModel)
+        for run_id, label, model in await load_artifacts(ArtifactModel, runs=runs_below(self.run.node_id)):
+            result.setdefault(run_id, {})[label] = model
         return result
 
     def _check_entered(self) -> None:

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Callable, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast
+from typing import Any, NamedTuple, TypeVar, cast
 from uuid import UUID
 
 from artigraph.errors import ArtigraphError, CorruptObjectError, ObjectNotFoundError, StorageError
@@ -15,7 +15,7 @@ from artigraph.ids import new_id
 from artigraph.orm import CHUNK_SIZE
 from artigraph.storage import Storage
 
-__all__ = ["Content", "fetch", "hash_content", "put_all", "remove_quietly"]
+__all__ = ["Content", "StoredObject", "fetch", "hash_content", "put_all", "remove_quietly"]
 
 K = TypeVar("K")
 R = TypeVar("R")
@@ -88,7 +88,18 @@ async def remove_quietly(objects: Iterable[tuple[Storage, str]]) -> None:
     await _gather(list(objects), lambda item: remove(*item))
 
 
-async def fetch(objects: Mapping[K, tuple[Storage, str, int, bytes]]) -> dict[K, bytes]:
+class StoredObject(NamedTuple):
+    """An object as its row describes it."""
+
+    storage: Storage
+    location: str
+    size: int
+    sha256: bytes
+    owner: str
+    """What it is the value of, for an error."""
+
+
+async def fetch(objects: Mapping[K, StoredObject]) -> dict[K, bytes]:
     """Get objects, several at once, each checked against its recorded size and SHA-256.
 
     Raises:
@@ -97,21 +108,31 @@ async def fetch(objects: Mapping[K, tuple[Storage, str, int, bytes]]) -> dict[K,
     """
     data: dict[K, bytes] = {}
 
-    async def get(key: K, storage: Storage, location: str, size: int, sha256: bytes) -> None:
-        found = cast("object", await _call(storage, storage.read(location)))
-        if not isinstance(found, bytes):
-            msg = f"{storage!r} returned {type(found).__name__} for the object at {location!r}; read returns bytes"
-            raise StorageError(msg)
-        if len(found) != size:
-            msg = f"The object at {location!r} in {storage!r} has {len(found)} bytes; {size} were stored"
-            raise CorruptObjectError(msg)
-        if (await hash_content(storage, found))[0].sha256 != sha256:
-            msg = f"The object at {location!r} in {storage!r} is not what was stored: its SHA-256 differs"
-            raise CorruptObjectError(msg)
-        data[key] = found
+    async def get(key: K, stored: StoredObject) -> None:
+        try:
+            data[key] = await _read(stored)
+        except ArtigraphError as error:
+            error.add_note(f"It holds the value of {stored.owner}.")
+            raise
 
-    await _gather(objects.items(), lambda item: get(item[0], *item[1]))
+    await _gather(objects.items(), lambda item: get(*item))
     return data
+
+
+async def _read(stored: StoredObject) -> bytes:
+    storage, location, size, sha256, owner = stored
+    found = cast("object", await _call(storage, storage.read(location)))
+    if not isinstance(found, bytes):
+        msg = f"{storage!r} returned {type(found).__name__} for the object at {location!r}; read returns bytes"
+        raise StorageError(msg)
+    what = f"The value of {owner}, the object at {location!r} in {storage!r},"
+    if len(found) != size:
+        msg = f"{what} has {len(found)} bytes; {size} were stored"
+        raise CorruptObjectError(msg)
+    if (await hash_content(storage, found))[0].sha256 != sha256:
+        msg = f"{what} is not what was stored: its SHA-256 differs"
+        raise CorruptObjectError(msg)
+    return found
 
 
 async def _call(storage: Storage, call: Coroutine[Any, Any, R]) -> R:

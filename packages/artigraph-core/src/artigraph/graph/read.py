@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -11,13 +11,13 @@ from sqlalchemy import Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import current_database, read, recursive
-from artigraph.errors import DeserializationError, NodeNotFoundError
-from artigraph.graph.objects import fetch
+from artigraph.errors import ArtigraphError, DeserializationError, NodeNotFoundError
+from artigraph.graph.objects import StoredObject, fetch
 from artigraph.graph.storages import storage_by_name
 from artigraph.ids import check_id
 from artigraph.orm import blob_table, node_table
 
-__all__ = ["StoredNode", "StoredTree", "read_artifacts", "read_tree"]
+__all__ = ["Announce", "StoredNode", "StoredTree", "read_artifacts", "read_tree"]
 
 
 class StoredNode(NamedTuple):
@@ -76,7 +76,11 @@ _under_parent = _under.where(_root.c.parent_id == bindparam("parent_id"))
 _under_parent_by_label = _under_parent.where(_root.c.label == bindparam("label"))
 
 
-async def read_tree(node_id: UUID) -> StoredTree:
+Announce = Callable[[Collection[str]], None]
+"""Told the names of the models whose objects are about to be fetched, so that their storages can be made known."""
+
+
+async def read_tree(node_id: UUID, *, announce: Announce) -> StoredTree:
     """Read the artifact, or the part of one, whose root a node is.
 
     Raises:
@@ -102,12 +106,16 @@ async def read_tree(node_id: UUID) -> StoredTree:
         return rows, await _select_objects(connection, rows)
 
     rows, objects = await read(work)
-    data = await _fetch(objects)
+    data = await _fetch(objects, rows, announce)
     return StoredTree(node_id, [_stored_node(row, data) for row in rows])
 
 
 async def read_artifacts(
-    parent_id: UUID | None = None, *, label: str | None = None, parents: Select[*tuple[Any, ...]] | None = None
+    parent_id: UUID | None = None,
+    *,
+    label: str | None = None,
+    parents: Select[*tuple[Any, ...]] | None = None,
+    announce: Announce,
 ) -> list[tuple[UUID, StoredTree]]:
     """Read all artifacts of a run, or of the runs that a select of ids returns, or the one with a label.
 
@@ -128,7 +136,7 @@ async def read_artifacts(
         return rows, await _select_objects(connection, rows)
 
     rows, objects = await read(work)
-    data = await _fetch(objects)
+    data = await _fetch(objects, rows, announce)
     trees: dict[UUID, tuple[UUID, list[StoredNode]]] = {}
     for row in rows:
         trees.setdefault(row.root_id, (row.root_parent_id, []))[1].append(_stored_node(row, data))
@@ -158,13 +166,23 @@ async def _select_objects(connection: AsyncConnection, rows: Iterable[Any]) -> d
     return found
 
 
-async def _fetch(objects: dict[UUID, _StoredObject]) -> dict[UUID, bytes]:
-    return await fetch(
-        {
-            blob_id: (await storage_by_name(item.storage), item.location, item.size, item.sha256)
-            for blob_id, item in objects.items()
-        }
-    )
+async def _fetch(objects: dict[UUID, _StoredObject], rows: Iterable[Any], announce: Announce) -> dict[UUID, bytes]:
+    if not objects:
+        return {}
+    announce({row.model_name for row in rows if row.node_type == "model"})
+    owners = {row.blob_id: _owner(row) for row in rows if row.blob_id is not None}
+    wanted: dict[UUID, StoredObject] = {}
+    for blob_id, (storage, location, size, sha256) in objects.items():
+        try:
+            wanted[blob_id] = StoredObject(await storage_by_name(storage), location, size, sha256, owners[blob_id])
+        except ArtigraphError as error:
+            error.add_note(f"It holds the value of {owners[blob_id]}.")
+            raise
+    return await fetch(wanted)
+
+
+def _owner(row: Any) -> str:
+    return repr(row.label) if row.model_name is None else f"field {row.label!r} of model {row.model_name!r}"
 
 
 def _stored_node(row: Any, data: dict[UUID, bytes]) -> StoredNode:

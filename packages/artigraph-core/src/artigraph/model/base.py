@@ -10,14 +10,14 @@ from typing import Any, Self, cast, dataclass_transform
 from uuid import UUID
 
 from artigraph.errors import ModelDefinitionError
-from artigraph.graph import read_tree, write_trees
+from artigraph.graph import write_trees
 from artigraph.labels import LABEL_LENGTH, check_label
 from artigraph.model.annotations import declared_annotations, local_names
 from artigraph.model.classes import register_class
 from artigraph.model.compare import Structured, is_generated
 from artigraph.model.definition import ModelTraits, set_traits, traits_of
 from artigraph.model.fields import ArtifactModelConfig, artifact_field
-from artigraph.model.read import from_tree
+from artigraph.model.load import load_model
 from artigraph.model.show import show_parts, top_level
 from artigraph.model.write import to_tree
 
@@ -53,7 +53,14 @@ class ArtifactModel(Structured):
         kw_only: bool | None = None,
         **more: Any,
     ) -> None:
-        super().__init_subclass__(**more)
+        try:
+            super().__init_subclass__(**more)
+        except TypeError as error:
+            msg = (
+                f"The class line of model {cls.__qualname__} has {', '.join(map(repr, more))}, which no base takes; it "
+                "takes version, name, config, frozen and kw_only"
+            )
+            raise ModelDefinitionError(msg) from error
         remade = cls.__dict__.get("_artigraph_traits")
         traits = remade if isinstance(remade, ModelTraits) else _make_traits(cls, version, name, config)
         traits.expected |= {"frozen": frozen} if frozen is not None else {}
@@ -97,7 +104,7 @@ class ArtifactModel(Structured):
             DeserializationError, UnknownSerializerError: a value's bytes cannot be turned back.
             StorageError, UnknownStorageError: an object cannot be read, or is not what was stored.
         """
-        return from_tree(await read_tree(node_id), cls)
+        return await load_model(node_id, cls)
 
     @classmethod
     def migrate(cls, version: int, data: dict[str, Any]) -> dict[str, Any]:

@@ -189,13 +189,17 @@ def _extras(annotation: object) -> tuple[list[object], list[object]]:
         item, found = pending.pop()
         args = get_args(item)
         if get_origin(item) is Annotated:
-            found += [extra for extra in args[1:] if isinstance(extra, (Serializer, Storage))]
+            found += [extra for extra in args[1:] if isinstance(extra, (Serializer, Storage)) or _is_backend(extra)]
             pending.append((args[0], found))
         elif get_origin(item) in (Union, UnionType):
             pending += [(arg, found) for arg in args]
         else:
             pending += [(arg, part) for arg in args]
     return whole, part
+
+
+def _is_backend(extra: object) -> bool:
+    return isinstance(extra, type) and issubclass(extra, (Serializer, Storage))
 
 
 def _options(cls: type[Any], field: dataclasses.Field[Any], annotation: object) -> FieldOptions:
@@ -208,6 +212,10 @@ def _options(cls: type[Any], field: dataclasses.Field[Any], annotation: object) 
             "Annotated serves the field as a whole: Annotated[list[X], storage], not list[Annotated[X, storage]]"
         )
         raise ModelDefinitionError(msg)
+    for extra in extras:
+        if _is_backend(extra):
+            msg = f"Field {field.name!r} of model {cls.__qualname__} names the class {extra!r}; it takes an instance"
+            raise ModelDefinitionError(msg)
     serializers: list[Serializer[Any]] = [extra for extra in extras if isinstance(extra, Serializer)]
     storages = [extra for extra in extras if isinstance(extra, Storage)]
     if len(serializers) + (options.serializer is not None) > 1 or len(storages) + (options.storage is not None) > 1:

@@ -34,6 +34,9 @@ class ArtifactModelConfig:
     default_field_storage: Storage | None = None
     """Keeps the value of every field that names no storage; without it values are kept in the database."""
 
+    def __post_init__(self) -> None:
+        _check_options(self.default_field_serializer, self.default_field_storage)
+
 
 def artifact_field(  # noqa: PLR0913 (as dataclasses.field)
     *,
@@ -58,12 +61,7 @@ def artifact_field(  # noqa: PLR0913 (as dataclasses.field)
     Raises:
         TypeError: the serializer or storage is not an instance of `Serializer` or `Storage`.
     """
-    if serializer is not None and not isinstance(serializer, Serializer):  # pyright: ignore[reportUnnecessaryIsInstance]
-        msg = f"serializer= takes an instance of Serializer, not {serializer!r}"
-        raise TypeError(msg)
-    if storage is not None and not isinstance(storage, Storage):  # pyright: ignore[reportUnnecessaryIsInstance]
-        msg = f"storage= takes an instance of Storage, not {storage!r}"
-        raise TypeError(msg)
+    _check_options(serializer, storage)
     options = FieldOptions(serializer, storage)
     return dataclasses.field(  # pyright: ignore[reportCallIssue, reportUnknownVariableType] (default or factory, not both)
         default=default,
@@ -76,3 +74,12 @@ def artifact_field(  # noqa: PLR0913 (as dataclasses.field)
         kw_only=kw_only,
         **more,
     )
+
+
+def _check_options(serializer: object, storage: object) -> None:
+    if serializer is not None and not isinstance(serializer, Serializer):
+        msg = f"A field's serializer is an instance of Serializer, not {serializer!r}"
+        raise TypeError(msg)
+    if storage is not None and not isinstance(storage, Storage):
+        msg = f"A field's storage is an instance of Storage, not {storage!r}"
+        raise TypeError(msg)
