@@ -14,6 +14,9 @@ import pytest
 import artigraph.registry
 from artigraph.errors import MissingDependencyError, NotFoundError, RegistrationError, UnknownStorageError
 from artigraph.registry import Registry
+from artigraph.serializer import get_serializer_by_type
+from artigraph.serializer.json import JsonSerializer
+from artigraph.storage import MemoryStorage, register_storage
 
 
 class Thing:
@@ -275,3 +278,25 @@ def test_of_many_threads_one_wins(registry: Registry[Any]) -> None:
             thread.join()
         winners = [outcome for outcome in outcomes if isinstance(outcome, Thing)]
         assert winners == [registry.get(f"thing{turn}")]
+
+
+class Nameless(MemoryStorage):
+    def __init__(self) -> None:
+        pass
+
+
+def test_what_lacks_a_name_or_types_is_refused_by_class() -> None:
+    with pytest.raises(RegistrationError, match=r"None cannot name a storage.*Nameless"):
+        Nameless().register()
+    assert repr(Nameless()) == "<Nameless None>"
+    with pytest.raises(RegistrationError, match=r"int"):
+        register_storage(3)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
+    with pytest.raises(TypeError, match="takes a class"):
+        get_serializer_by_type("str")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+
+    class Typeless(JsonSerializer):
+        name = "typeless"
+        types: Any = (1,)
+
+    with pytest.raises(RegistrationError, match="tuple of the classes"):
+        Typeless().register()

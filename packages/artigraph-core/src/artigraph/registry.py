@@ -58,11 +58,11 @@ class Registry(Generic[T]):
             RegistrationError: the name is not 1-100 printable ASCII characters without spaces, or another instance
                 has it.
         """
-        name: Any = item.name
+        name: Any = getattr(item, "name", None)
         if not isinstance(name, str) or not _NAME.fullmatch(name):
             msg = (
-                f"{name!r} cannot name a {self._kind}: a name is stored with the data for ever and is 1-100 printable "
-                "ASCII characters without spaces"
+                f"{name!r} cannot name a {self._kind}, here an instance of {type(item).__qualname__}: a name is stored "
+                "with the data for ever and is 1-100 printable ASCII characters without spaces"
             )
             raise RegistrationError(msg)
         with self._lock:

@@ -9,7 +9,7 @@ from importlib.metadata import entry_points
 from typing import Any, Generic, Self, TypeVar, cast
 from weakref import WeakKeyDictionary
 
-from artigraph.errors import MissingDependencyError, SerializationError, UnknownSerializerError
+from artigraph.errors import MissingDependencyError, RegistrationError, SerializationError, UnknownSerializerError
 from artigraph.registry import Registry
 
 __all__ = [
@@ -79,9 +79,13 @@ class Serializer(abc.ABC, Generic[T]):
         class, name and configuration) changes nothing.
 
         Raises:
-            RegistrationError: the name is malformed, or belongs to another serializer.
+            RegistrationError: the name is malformed, or belongs to another serializer; or `types` are no classes.
         """
         global _resolved  # noqa: PLW0603 (a lookup that is under way keeps, and fills, the former one)
+        types: Any = getattr(self, "types", None)
+        if not isinstance(types, tuple) or not all(isinstance(cls, type) for cls in cast("tuple[object, ...]", types)):
+            msg = f"The types of {self!r} are to be a tuple of the classes whose instances it takes, not {types!r}"
+            raise RegistrationError(msg)
         known = _serializers.register(self)
         claims = _shipped if type(self).__module__.startswith("artigraph.") else _by_type
         for cls, other in list(claims.items()):
@@ -93,7 +97,7 @@ class Serializer(abc.ABC, Generic[T]):
         return self
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.name!r}>"
+        return f"<{type(self).__name__} {getattr(self, 'name', None)!r}>"
 
 
 _serializers: Registry[Serializer[Any]] = Registry(
@@ -136,6 +140,9 @@ def get_serializer_by_type(cls: type[Any]) -> Serializer[Any]:
         UnknownSerializerError: no registered or installed serializer claims the class or one of its bases.
         MissingDependencyError: an installed distribution offers one, but a library that it needs is not installed.
     """
+    if not isinstance(cls, type):  # pyright: ignore[reportUnnecessaryIsInstance]
+        msg = f"get_serializer_by_type takes a class, not {cls!r}"
+        raise TypeError(msg)
     found = claimed_by(cls)
     if found is not None:
         return found

@@ -71,7 +71,7 @@ class Storage(abc.ABC):
         return register_storage(self)
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} {self.name!r}>"
+        return f"<{type(self).__name__} {getattr(self, 'name', None)!r}>"
 
 
 StorageT = TypeVar("StorageT", bound=Storage)
