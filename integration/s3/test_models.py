@@ -1,0 +1,89 @@
+"""Models whose values are objects on a real S3 server."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from typing import Annotated, Any
+from uuid import uuid4
+
+import numpy as np
+import pytest
+
+from artigraph import ArtifactModel, Run, RunManager
+from artigraph.db import current_database
+from artigraph.errors import CorruptObjectError, LabelConflictError, ObjectNotFoundError
+from artigraph.storage.aws import S3Storage
+from integration.s3.conftest import Server
+from tests.model.identical import assert_identical
+from tests.model.test_round_trip import frame
+
+pytestmark = pytest.mark.usefixtures("engine")
+
+_np: Any = np
+
+
+@pytest.fixture
+def storage(server: Server, bucket: str) -> S3Storage:
+    return S3Storage(
+        bucket,
+        name=f"s3-{uuid4().hex}",
+        region="us-east-1",
+        endpoint_url=server.url,
+        access_key_id=server.access_key_id,
+        secret_access_key=server.secret_access_key,
+    )
+
+
+def keys(s3: Any, bucket: str) -> list[str]:
+    return [item["Key"] for item in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
+
+
+async def test_models_come_back_from_s3(storage: S3Storage, s3: Any, bucket: str) -> None:
+    @dataclass
+    class Everything(ArtifactModel):
+        number: int
+        table: Annotated[Any, storage]
+        arrays: Annotated[list[Any], storage]
+
+    array = _np.arange(200_000.0)
+    model = Everything(1, frame(), [array, array, frame(), {"k": "text"}])
+    async with RunManager(Run()) as manager:
+        await manager.save_artifact("it", model)
+        loaded = await manager.load_artifact("it", Everything)
+    assert loaded == model
+    assert_identical(loaded, model)
+    store = (await current_database()).store_id.hex
+    assert len(keys(s3, bucket)) == 3
+    assert all(key.startswith(store + "/") for key in keys(s3, bucket))
+
+
+async def test_equal_content_of_many_tasks_is_one_object_and_a_refused_save_leaves_none(
+    storage: S3Storage, s3: Any, bucket: str
+) -> None:
+    @dataclass
+    class Shared(ArtifactModel):
+        text: Annotated[str, storage]
+
+    async with RunManager(Run()) as manager:
+        await asyncio.gather(*(manager.save_artifact(str(number), Shared("same")) for number in range(8)))
+        assert len(keys(s3, bucket)) == 1
+        with pytest.raises(LabelConflictError):
+            await manager.save_artifact("0", Shared("other"))
+        assert len(keys(s3, bucket)) == 1
+        assert await manager.load_artifacts() == {str(number): Shared("same") for number in range(8)}
+
+
+async def test_an_altered_or_lost_object_is_told(storage: S3Storage, s3: Any, bucket: str) -> None:
+    @dataclass
+    class Precious(ArtifactModel):
+        text: Annotated[str, storage]
+
+    node_id = await Precious("precious").save("x")
+    [key] = keys(s3, bucket)
+    s3.put_object(Bucket=bucket, Key=key, Body=b'"Precious"')
+    with pytest.raises(CorruptObjectError):
+        await Precious.load(node_id)
+    s3.delete_object(Bucket=bucket, Key=key)
+    with pytest.raises(ObjectNotFoundError):
+        await Precious.load(node_id)
