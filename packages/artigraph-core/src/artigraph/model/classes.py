@@ -76,8 +76,8 @@ def _check(name: str, live: list[type[Any]]) -> None:
     if len(places) > 1:
         msg = (
             f"Several model classes are stored under the name {name!r}: {', '.join(places)}. What is stored could not "
-            "be told apart; give one of them a name of its own: class Model(ArtifactModel, name='another-name'). If one "
-            "is a leftover of this session, in a notebook say, start the session anew."
+            "be told apart; give one of them a name of its own: class Model(ArtifactModel, name='another-name'). If "
+            "one is a leftover of this session, in a notebook say, start the session anew."
         )
         raise ModelNameConflictError(msg)
 

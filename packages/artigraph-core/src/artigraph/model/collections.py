@@ -17,7 +17,7 @@ T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
-class ArtifactMapping(Structured, Mapping[K, T_co]):
+class ArtifactMapping(Structured, Mapping[K, T_co]):  # noqa: PLW1641 (no more hashable than a dict)
     """An immutable mapping of keys to models or plain values, each of them stored as a node of its own.
 
     Keys obey the rule for labels and keep their order. It equals any mapping of the same content, in any order.
@@ -62,8 +62,6 @@ class ArtifactMapping(Structured, Mapping[K, T_co]):
             return NotImplemented
         return equal(self, other)  # pyright: ignore[reportUnknownArgumentType]
 
-    __hash__ = None  # type: ignore[assignment]
-
     def __repr__(self) -> str:
         return self._artigraph_show(top_level())
 
@@ -74,7 +72,7 @@ class ArtifactMapping(Structured, Mapping[K, T_co]):
         return cast("Mapping[str, object]", self._items)
 
 
-class ArtifactSequence(Structured, Sequence[T_co]):
+class ArtifactSequence(Structured, Sequence[T_co]):  # noqa: PLW1641 (no more hashable than a list)
     """An immutable sequence of models or plain values, each of them stored as a node of its own.
 
     A slice is an `ArtifactSequence` again. It equals another one, and a list, of the same items.
@@ -104,8 +102,6 @@ class ArtifactSequence(Structured, Sequence[T_co]):
         if not isinstance(other, (ArtifactSequence, list)):
             return NotImplemented
         return equal(self, other)  # pyright: ignore[reportUnknownArgumentType]
-
-    __hash__ = None  # type: ignore[assignment]
 
     def __repr__(self) -> str:
         return self._artigraph_show(top_level())

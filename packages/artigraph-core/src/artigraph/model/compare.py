@@ -37,7 +37,8 @@ class Structured:
             return NotImplemented
         return equal(self, other)
 
-    __hash__ = None  # type: ignore[assignment]  # as any class with an equality of its own; dataclasses may add one
+    def __hash__(self) -> int:
+        return object.__hash__(self)
 
 
 _TUPLE_EQUAL: object = getattr(tuple, "__eq__")  # noqa: B009 (typed as tuple[Unknown] otherwise)

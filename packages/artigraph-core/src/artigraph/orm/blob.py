@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import BigInteger, UniqueConstraint
@@ -36,7 +37,7 @@ class Blob(Base):
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
     """When the row was made, by the database's clock."""
 
-    __table_args__ = (
+    __table_args__: Any = (
         UniqueConstraint("storage", "sha256", "size"),
         UniqueConstraint("storage", "location"),
         MYSQL_OPTIONS,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index
@@ -25,4 +26,4 @@ class Link(Base):
     """`used` or `produced`."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
-    __table_args__ = (Index(None, "target_id", "source_id"), MYSQL_OPTIONS)
+    __table_args__: Any = (Index(None, "target_id", "source_id"), MYSQL_OPTIONS)

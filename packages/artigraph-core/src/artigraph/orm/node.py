@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ForeignKey, Index, Integer, UniqueConstraint, text
@@ -72,8 +73,8 @@ class Node(Base):
     run_error_message: Mapped[str | None] = mapped_column(Text(4000))
     """Of a failed run: the exception's message, cut to 4,000 code points."""
 
-    __mapper_args__ = {"polymorphic_on": "node_type", "polymorphic_abstract": True}  # noqa: RUF012 (as SQLAlchemy reads it)
-    __table_args__ = (
+    __mapper_args__: Any = {"polymorphic_on": "node_type", "polymorphic_abstract": True}  # noqa: RUF012
+    __table_args__: Any = (
         UniqueConstraint("parent_id", "label"),
         UniqueConstraint("tree_root_id", "position"),
         Index("ix_artigraph_node_search", "node_type", "model_name", "label", "search_key"),
@@ -90,22 +91,22 @@ class Node(Base):
 class RunNode(Node):
     """A run: what artifacts, and further runs, belong to."""
 
-    __mapper_args__ = {"polymorphic_identity": "run"}  # noqa: RUF012
+    __mapper_args__: Any = {"polymorphic_identity": "run"}  # noqa: RUF012
 
 
 class ModelNode(Node):
     """A model: its children are the fields that were stored."""
 
-    __mapper_args__ = {"polymorphic_identity": "model"}  # noqa: RUF012
+    __mapper_args__: Any = {"polymorphic_identity": "model"}  # noqa: RUF012
 
 
 class ContainerNode(Node):
     """A mapping or sequence whose items are nodes of their own, in order."""
 
-    __mapper_args__ = {"polymorphic_identity": "container"}  # noqa: RUF012
+    __mapper_args__: Any = {"polymorphic_identity": "container"}  # noqa: RUF012
 
 
 class ValueNode(Node):
     """A value that one serializer wrote, here or in a storage."""
 
-    __mapper_args__ = {"polymorphic_identity": "value"}  # noqa: RUF012
+    __mapper_args__: Any = {"polymorphic_identity": "value"}  # noqa: RUF012

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Column, SmallInteger, String, Table
@@ -28,10 +29,10 @@ class Store(Base):
     """Every key of an object that this database refers to begins with this id in hexadecimal digits."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
-    __table_args__ = (MYSQL_OPTIONS,)
+    __table_args__: Any = (MYSQL_OPTIONS,)
 
 
-version_table = Table(
+version_table: Table = Table(
     "artigraph_version",
     Base.metadata,
     Column("version_num", String(32), primary_key=True),

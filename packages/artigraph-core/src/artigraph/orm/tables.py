@@ -12,6 +12,6 @@ from artigraph.orm.node import Node
 
 __all__ = ["blob_table", "link_table", "node_table"]
 
-node_table = cast("Table", Node.__table__)
-blob_table = cast("Table", Blob.__table__)
-link_table = cast("Table", Link.__table__)
+node_table: Table = cast("Table", Node.__table__)
+blob_table: Table = cast("Table", Blob.__table__)
+link_table: Table = cast("Table", Link.__table__)

@@ -21,8 +21,8 @@ MYSQL_FAMILY = ("mysql", "mariadb")
 class Id(TypeDecorator[UUID]):
     """A UUID in 16 bytes: native on PostgreSQL, BINARY(16) elsewhere (MariaDB's driver returns its UUID as str)."""
 
-    impl = LargeBinary
-    cache_ok = True
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = LargeBinary
+    cache_ok: bool | None = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name == "postgresql":
@@ -39,8 +39,8 @@ class Id(TypeDecorator[UUID]):
 class Text(TypeDecorator[str]):
     """Text that is compared and ordered by code point, on every database, trailing spaces included."""
 
-    impl = String
-    cache_ok = True
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = String
+    cache_ok: bool | None = True
 
     def __init__(self, length: int) -> None:
         super().__init__(length)
@@ -58,8 +58,8 @@ class Text(TypeDecorator[str]):
 class ShortBytes(TypeDecorator[bytes]):
     """At most `length` bytes that can be indexed and are ordered byte by byte."""
 
-    impl = LargeBinary
-    cache_ok = True
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = LargeBinary
+    cache_ok: bool | None = True
 
     def __init__(self, length: int) -> None:
         super().__init__(length)
@@ -74,15 +74,15 @@ class ShortBytes(TypeDecorator[bytes]):
 class Bytes(TypeDecorator[bytes]):
     """Bytes of any length; a plain LargeBinary ends at 64 KiB on MySQL and MariaDB."""
 
-    impl = LargeBinary(2**32 - 1)
-    cache_ok = True
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = LargeBinary(2**32 - 1)
+    cache_ok: bool | None = True
 
 
 class UtcDateTime(TypeDecorator[datetime]):
     """An aware datetime, in UTC and to the microsecond."""
 
-    impl = DateTime
-    cache_ok = True
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = DateTime
+    cache_ok: bool | None = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name in MYSQL_FAMILY:

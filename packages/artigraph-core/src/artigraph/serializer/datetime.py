@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
-from typing import Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar, cast
 
 from artigraph.errors import DeserializationError, SerializationError
 from artigraph.serializer.base import Serializer
@@ -42,14 +42,14 @@ class DatetimeSerializer(_PlainSerializer[date | datetime | time]):
     """
 
     name = "datetime"
-    types = (datetime, date, time)
+    types: tuple[type[Any], ...] = (datetime, date, time)
 
 
 class TimedeltaSerializer(_PlainSerializer[timedelta]):
     """Writes durations, to the microsecond. `pandas.Timedelta`, a subclass, is refused."""
 
     name = "timedelta"
-    types = (timedelta,)
+    types: tuple[type[Any], ...] = (timedelta,)
 
 
 datetime_serializer: DatetimeSerializer = DatetimeSerializer().register()

@@ -22,7 +22,7 @@ class JsonSerializer(Serializer[Any]):
     """
 
     name = "json"
-    types = (
+    types: tuple[type[Any], ...] = (
         NoneType,
         bool,
         int,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from artigraph.errors import SerializationError
 from artigraph.serializer.base import Serializer
 
@@ -12,7 +14,7 @@ class BytesSerializer(Serializer[bytes]):
     """Leaves bytes as they are. Within a list or another plain value they are base64, as JSON has no bytes."""
 
     name = "bytes"
-    types = (bytes,)
+    types: tuple[type[Any], ...] = (bytes,)
 
     def serialize(self, value: bytes) -> bytes:
         if type(value) is not bytes:

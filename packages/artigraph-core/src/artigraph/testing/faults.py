@@ -26,7 +26,7 @@ class _Wrapped(Storage):
     """Passes every call on; what it wraps is not its configuration but its substance."""
 
     def __init__(self, storage: Storage, name: str | None) -> None:
-        self.name = storage.name if name is None else name
+        self.name: str = storage.name if name is None else name
         self._storage = storage
 
     async def create(self, data: bytes, *, key: str | None = None) -> str:

@@ -16,9 +16,9 @@ from artigraph.errors import MissingDependencyError
 
 try:
     from hypothesis import strategies as st
-except ImportError as error:
+except ImportError as _error:
     msg = "artigraph.testing.strategies needs Hypothesis: pip install 'artigraph-core[testing]'"
-    raise MissingDependencyError(msg) from error
+    raise MissingDependencyError(msg) from _error
 
 __all__ = [
     "CLASSES",

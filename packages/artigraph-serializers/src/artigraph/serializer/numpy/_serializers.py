@@ -29,7 +29,7 @@ class ArraySerializer(Serializer[Array]):
     """
 
     name = "numpy-array"
-    types = (np.ndarray,)
+    types: tuple[type[Any], ...] = (np.ndarray,)
 
     def serialize(self, value: Array) -> bytes:
         """Return an npy file."""

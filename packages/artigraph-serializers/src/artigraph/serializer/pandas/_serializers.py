@@ -35,7 +35,7 @@ class DataFrameSerializer(Serializer[pd.DataFrame]):
     """
 
     name = "pandas-dataframe"
-    types = (pd.DataFrame,)
+    types: tuple[type[Any], ...] = (pd.DataFrame,)
 
     def serialize(self, value: pd.DataFrame) -> bytes:
         """Return a parquet file."""
@@ -58,7 +58,7 @@ class SeriesSerializer(Serializer["pd.Series[Any]"]):
     """Series as parquet files with page checksums; what is said of frames holds for them."""
 
     name = "pandas-series"
-    types = (pd.Series,)
+    types: tuple[type[Any], ...] = (pd.Series,)
 
     def serialize(self, value: pd.Series[Any]) -> bytes:
         """Return a parquet file."""
@@ -81,7 +81,7 @@ class IndexSerializer(Serializer["pd.Index[Any]"]):
     """Indexes of every kind as parquet files with page checksums."""
 
     name = "pandas-index"
-    types = (pd.Index,)
+    types: tuple[type[Any], ...] = (pd.Index,)
 
     def serialize(self, value: pd.Index[Any]) -> bytes:
         """Return a parquet file."""
@@ -105,7 +105,7 @@ class ScalarSerializer(Serializer[Any]):
     """Timestamps, timedeltas, periods, intervals, NaT and NA, with their units and zones."""
 
     name = "pandas-scalar"
-    types = SCALAR_TYPES
+    types: tuple[type[Any], ...] = SCALAR_TYPES
 
     def serialize(self, value: Any) -> bytes:
         """Return text: what makes the scalar again, as JSON."""

@@ -28,7 +28,7 @@ class DataFrameSerializer(Serializer[pl.DataFrame]):
     """
 
     name = "polars-dataframe"
-    types = (pl.DataFrame,)
+    types: tuple[type[Any], ...] = (pl.DataFrame,)
 
     def serialize(self, value: pl.DataFrame) -> bytes:
         """Return an Arrow IPC file."""
@@ -51,7 +51,7 @@ class SeriesSerializer(Serializer[pl.Series]):
     """Series as Arrow IPC files of one column; what is said of frames holds for them."""
 
     name = "polars-series"
-    types = (pl.Series,)
+    types: tuple[type[Any], ...] = (pl.Series,)
 
     def serialize(self, value: pl.Series) -> bytes:
         """Return an Arrow IPC file."""

@@ -76,11 +76,11 @@ class S3Storage(Storage):
         if min(deadline, connect_timeout, read_timeout, max_connections) <= 0:
             msg = "deadline, connect_timeout, read_timeout and max_connections have to be greater than 0"
             raise ConfigurationError(msg)
-        self.bucket = checked_bucket(bucket)
-        self.prefix = checked_prefix(prefix)
-        self.name = checked_name(name, self.bucket, self.prefix)
+        self.bucket: str = checked_bucket(bucket)
+        self.prefix: str = checked_prefix(prefix)
+        self.name: str = checked_name(name, self.bucket, self.prefix)
         self.region = region
-        self.endpoint_url = checked_endpoint(endpoint_url)
+        self.endpoint_url: str | None = checked_endpoint(endpoint_url)
         self.addressing_style = addressing_style
         self.deadline = deadline
         self.connect_timeout = connect_timeout

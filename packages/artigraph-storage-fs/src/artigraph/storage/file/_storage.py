@@ -52,8 +52,8 @@ class FileSystem(Storage):
         if not isinstance(given, str) or not given or "\0" in given:
             msg = f"{given!r} is no directory: give its path as text, such as FileSystem('data')"
             raise ConfigurationError(msg)
-        self.name = _name_of(given) if name is None else name
-        self.directory = _resolved(given)
+        self.name: str = _name_of(given) if name is None else name
+        self.directory: Path = _resolved(given)
         self.durable = durable
         self.file_mode = file_mode
         self.folder_mode = folder_mode

@@ -56,4 +56,4 @@ class TemporaryFileSystem(Storage):
             shutil.rmtree(directory, ignore_errors=True)
 
 
-temp_file_storage = TemporaryFileSystem("temp-file")
+temp_file_storage: TemporaryFileSystem = TemporaryFileSystem("temp-file")
