@@ -4,6 +4,8 @@ import asyncio
 import gc
 import os
 import stat
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -142,8 +144,9 @@ def test_the_embedded_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert not (tmp_path / ".artigraph").exists()
     node_id = asyncio.run(first())
     folder = tmp_path / ".artigraph"
-    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert stat.S_IMODE((folder / "artigraph.db").stat().st_mode) == 0o600
+    if os.name == "posix":
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert stat.S_IMODE((folder / "artigraph.db").stat().st_mode) == 0o600
     assert (folder / ".gitignore").read_text() == "*\n"
     monkeypatch.chdir(below)
     assert asyncio.run(saved()) == [node_id]
@@ -347,3 +350,28 @@ async def test_tables_are_not_made_unasked(tmp_path: Path) -> None:
         await create_tables()
         await create_tables()
         await save()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_child_makes_engines_of_its_own(tmp_path: Path) -> None:
+    program = """
+import asyncio, os, sys
+from artigraph.db import engine_context, read, current_database, get_engine
+from artigraph.orm import Store
+from sqlalchemy import select
+
+async def identify():
+    return (await read(lambda connection: connection.execute(select(Store.store_id)))).scalar_one()
+
+with engine_context(sys.argv[1], create_tables=True):
+    loop = asyncio.new_event_loop()
+    mine = loop.run_until_complete(identify())
+    child = os.fork()
+    if child == 0:
+        os._exit(0 if asyncio.run(identify()) == mine else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert loop.run_until_complete(identify()) == mine
+    loop.run_until_complete(loop.shutdown_asyncgens())
+    loop.close()
+"""
+    subprocess.run([sys.executable, "-c", program, url(tmp_path / "x.db")], check=True, timeout=120)

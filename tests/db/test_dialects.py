@@ -1,0 +1,178 @@
+"""What is said to servers, without one."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from sqlalchemy import Column, Integer, MetaData, Select, Table, literal, make_url, select
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.exc import DisconnectionError
+
+from artigraph.db import DialectName, insert_missing, recursive, share_lock, utc_now
+from artigraph.db._bound import own
+from artigraph.db._dialect import dialect_name
+from artigraph.db._engine import _note_return, _ping_idle, _tune_mysql, make_engine
+
+table = Table("t", MetaData(), Column("a", Integer, primary_key=True), Column("b", Integer))
+
+
+def dialect_of(name: DialectName) -> Any:
+    dialects: dict[str, Any] = {
+        "sqlite": sqlite.dialect,
+        "postgresql": postgresql.dialect,
+        "mysql": mysql.dialect,
+        "mariadb": mysql.dialect,
+    }
+    dialect = dialects[name]()
+    if name == "mariadb":
+        dialect.is_mariadb = True
+    return dialect
+
+
+def sql(statement: Any, name: DialectName) -> str:
+    return " ".join(str(statement.compile(dialect=dialect_of(name))).split())
+
+
+@pytest.mark.parametrize("name", ["sqlite", "postgresql", "mysql", "mariadb"])
+def test_a_dialect_knows_its_database(name: DialectName) -> None:
+    assert dialect_name(dialect_of(name)) == name
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("sqlite", "ON CONFLICT DO NOTHING"),
+        ("postgresql", "ON CONFLICT DO NOTHING"),
+        ("mysql", "ON DUPLICATE KEY UPDATE a = t.a"),
+        ("mariadb", "ON DUPLICATE KEY UPDATE a = t.a"),
+    ],
+)
+def test_rows_that_are_there_are_left_alone(name: DialectName, words: str) -> None:
+    assert sql(insert_missing(table, name), name).endswith(words)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("sqlite", "FROM t"),
+        ("postgresql", "FOR KEY SHARE"),
+        ("mysql", "LOCK IN SHARE MODE"),
+        ("mariadb", "LOCK IN SHARE MODE"),
+    ],
+)
+def test_rows_are_held(name: DialectName, words: str) -> None:
+    assert sql(share_lock(select(table.c.a), name), name).endswith(words)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("sqlite", "strftime('%%Y-%%m-%%d %%H:%%M:%%f000', 'now')"),
+        ("postgresql", "clock_timestamp()"),
+        ("mysql", "UTC_TIMESTAMP(6)"),
+        ("mariadb", "UTC_TIMESTAMP(6)"),
+    ],
+)
+def test_the_database_tells_the_time(name: DialectName, words: str) -> None:
+    assert words.replace("%%", "%") in sql(select(utc_now()), name)
+
+
+def numbers() -> Select[Any]:
+    start = select(literal(1).label("n")).cte("numbers", recursive=True)
+    return select(start.union(select(start.c.n + 1)).c.n)
+
+
+def test_recursion_is_not_cut_short() -> None:
+    plain = {name: sql(numbers(), name) for name in ("sqlite", "postgresql", "mysql", "mariadb")}
+    assert sql(recursive(numbers(), "sqlite"), "sqlite") == plain["sqlite"]
+    assert sql(recursive(numbers(), "postgresql"), "postgresql") == plain["postgresql"]
+    hint = "SELECT /*+ SET_VAR(cte_max_recursion_depth=1000000) */"
+    assert hint in sql(recursive(numbers(), "mysql"), "mysql").partition(")")[2]
+    setting = "SET STATEMENT max_recursive_iterations=1000000 FOR "
+    assert sql(recursive(numbers(), "mariadb"), "mariadb") == setting + plain["mariadb"]
+    assert sql(select(recursive(numbers(), "mariadb").subquery()), "mariadb").count("SET STATEMENT") == 0
+
+
+class Cursor:
+    def __init__(self, version: str) -> None:
+        self.version = version
+        self.said: list[str] = []
+
+    def cursor(self) -> Cursor:
+        return self
+
+    def execute(self, statement: str) -> None:
+        self.said.append(statement)
+
+    def fetchone(self) -> tuple[str]:
+        return (self.version,)
+
+    def close(self) -> None:
+        self.said.append("closed")
+
+
+@pytest.mark.parametrize(
+    ("version", "limit"), [("9.7.0", "cte_max_recursion_depth"), ("10.11.6-MariaDB-1", "max_recursive_iterations")]
+)
+def test_engines_for_mysql_and_mariadb_are_tuned(version: str, limit: str) -> None:
+    cursor = Cursor(version)
+    _tune_mysql(cursor, None)
+    assert f"SET SESSION {limit} = 1000000" in cursor.said[1]
+    assert "STRICT_ALL_TABLES" in cursor.said[1]
+    assert cursor.said[-1] == "closed"
+
+
+@pytest.mark.parametrize(
+    ("url", "by_itself"),
+    [
+        ("postgresql+asyncpg://u:s3cret@h/d", True),
+        ("postgresql+asyncpg://u:s3cret@h/d?prepared_statement_cache_size=0", False),
+        ("mysql+asyncmy://u:s3cret@h/d", False),
+        ("mariadb+asyncmy://u:s3cret@h/d?charset=utf8mb4", False),
+    ],
+)
+async def test_engines_for_servers(url: str, by_itself: bool) -> None:
+    engine = make_engine(make_url(url), synchronous="NORMAL")
+    assert "s3cret" not in repr(engine)
+    assert engine.sync_engine.hide_parameters
+    assert engine.dialect._on_connect_isolation_level == "READ COMMITTED"
+    bound = own(engine, create_tables=False, folder=None, memory=False)
+    options = bound.reader.sync_engine.get_execution_options()
+    assert options.get("isolation_level") == ("AUTOCOMMIT" if by_itself else None)
+    assert bound.writer is engine
+    if not url.startswith("postgresql"):
+        assert engine.url.query["charset"] == "utf8mb4"
+    await engine.dispose()
+
+
+async def test_idle_connections_are_asked_whether_they_work() -> None:
+    engine = make_engine(make_url("postgresql+asyncpg://u@h/d"), synchronous="NORMAL")
+    asked: list[object] = []
+
+    def gone(connection: object) -> bool:
+        asked.append(connection)
+        if connection == "broken":
+            raise OSError("gone")
+        return True
+
+    dialect: Any = engine.sync_engine.dialect
+    dialect.do_ping = gone
+    ping = _ping_idle(engine)
+
+    class Record:
+        def __init__(self) -> None:
+            self.info: dict[str, float] = {}
+
+    record = Record()
+    ping("new", record, None)
+    _note_return("used", record)
+    ping("used", record, None)
+    assert asked == []
+    record.info["artigraph_returned"] = time.monotonic() - 60
+    ping("idle", record, None)
+    assert asked == ["idle"]
+    with pytest.raises(DisconnectionError, match="gone"):
+        ping("broken", record, None)
+    await engine.dispose()
