@@ -75,9 +75,9 @@ async def test_a_run_records_start_end_and_outcome() -> None:
     async with RunManager(Run()) as manager:
         row = await stored(manager.run)
         assert (row["run_status"], row["run_ended_at"]) == ("running", None)
-        assert manager.run.status == "running"
+        during = manager.run.status
     row = await stored(manager.run)
-    assert row["run_status"] == manager.run.status == "completed"
+    assert (during, manager.run.status, row["run_status"]) == ("running", "completed", "completed")
     assert row["run_started_at"] == manager.run.started_at
     assert row["run_ended_at"] == manager.run.ended_at
     assert manager.run.started_at is not None

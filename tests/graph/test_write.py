@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import RowMapping, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph import ArtifactMapping, ArtifactModel, ArtifactSequence, artifact_field
 from artigraph.db import current_database, read
@@ -27,7 +28,7 @@ from artigraph.storage import MemoryStorage, Storage, get_storage_by_name
 
 
 async def rows(table: Any) -> Sequence[RowMapping]:
-    async def work(connection: Any) -> Sequence[RowMapping]:
+    async def work(connection: AsyncConnection) -> Sequence[RowMapping]:
         return (await connection.execute(select(table))).mappings().all()
 
     return await read(work)
