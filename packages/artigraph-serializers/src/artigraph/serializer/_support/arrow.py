@@ -95,7 +95,7 @@ def kept_type(kind: Any) -> Any:
     schema = pa.schema([pa.field("field", kind)])
     try:
         return read_parquet_schema(write_parquet(schema.empty_table(), dictionary=False, metadata={})).field(0).type
-    except pa.ArrowException as error:
+    except (pa.ArrowException, OSError) as error:
         msg = f"parquet has no type like the Arrow type {kind} ({error}); convert it to one that it has"
         raise SerializationError(msg) from error
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from importlib import import_module
 from typing import Any
 
 from artigraph.errors import DeserializationError, SerializationError
 
-__all__ = ["read_ipc", "write_ipc"]
+__all__ = ["check_extensions", "check_key", "extension_names", "read_ipc", "write_ipc"]
 
 pa: Any = import_module("pyarrow")
 
@@ -27,12 +27,12 @@ def write_ipc(table: Any, about: dict[str, Any] | None = None) -> bytes:
     Raises:
         SerializationError: the schema would not come back as it is.
     """
+    check_key(table.schema)
     note = dict(about or {})
-    extensions = sorted({kind.extension_name for kind in _extension_types(table.schema)})
+    extensions = extension_names(table.schema)
     if extensions:
         note["extensions"] = extensions
     if note:
-        _check_key(table.schema)
         text = json.dumps({"version": _VERSION, **note})
         table = table.replace_schema_metadata({**(table.schema.metadata or {}), _KEY: text})
     _check_schema(table.schema)
@@ -62,17 +62,33 @@ def read_ipc(data: bytes) -> tuple[Any, dict[str, Any]]:
             msg = "These bytes were written by a newer release of Artigraph."
             raise DeserializationError(msg)
         table = table.replace_schema_metadata(metadata or None)
-    known = {kind.extension_name for kind in _extension_types(table.schema)}
-    for name in about.get("extensions", ()):
-        if name not in known:
-            msg = (
-                f"The Arrow extension type {name!r} is not registered here; call pyarrow.register_extension_type first."
-            )
-            raise DeserializationError(msg)
+    check_extensions(table.schema, about)
     return table, about
 
 
-def _check_key(schema: Any) -> None:
+def extension_names(schema: Any) -> list[str]:
+    """Return the names of the extension types in a schema, at any depth."""
+    return sorted({kind.extension_name for kind in _extension_types(schema)})
+
+
+def check_extensions(schema: Any, about: Mapping[str, Any]) -> None:
+    """See that a table that was loaded has the extension types that it was stored with.
+
+    Raises:
+        DeserializationError: one is not registered here, so that its values came as those of its storage type.
+    """
+    missing = set(about.get("extensions", ())).difference(extension_names(schema))
+    for name in sorted(missing):
+        msg = f"The Arrow extension type {name!r} is not registered here: call pyarrow.register_extension_type."
+        raise DeserializationError(msg)
+
+
+def check_key(schema: Any) -> None:
+    """See that a table leaves us the key of the metadata in which we keep what is ours.
+
+    Raises:
+        SerializationError: it does not.
+    """
     if _KEY in (schema.metadata or {}):
         msg = "the key 'artigraph' of the schema's metadata is taken; drop it: table.replace_schema_metadata"
         raise SerializationError(msg)

@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import polars as pl
-from artigraph.errors import SerializationError
-from artigraph.serializer._support import serializing
+from artigraph.errors import DeserializationError, SerializationError
+from artigraph.serializer._support import deserializing, serializing
 from artigraph.serializer._support.ipc import read_ipc, write_ipc
 
 __all__ = ["frame_from_bytes", "frame_to_bytes"]
@@ -32,8 +32,9 @@ def frame_to_bytes(frame: pl.DataFrame, kind: str) -> bytes:
     narrow = frame.with_columns(pl.col(name).cast(pl.String) for name in wide) if wide else frame
     _check_dtypes(narrow)
     data = write_ipc(_to_arrow(narrow), {"kind": kind, "wide": wide, "height": frame.height})
-    if any(_is_in_doubt(dtype) for dtype in frame.dtypes):
-        _check_values(frame, frame_from_bytes(data, kind))
+    nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
+    if nested:
+        _check_values(frame.select(nested), data, kind)
     return data
 
 
@@ -54,9 +55,11 @@ def _to_arrow(frame: pl.DataFrame) -> Any:
 
 
 def _from_arrow(table: Any, wide: dict[str, str]) -> pl.DataFrame:
-    frame = cast("pl.DataFrame", _pl.from_arrow(table))
-    if frame.columns != table.column_names:  # polars gives a name to a column that has an empty one
-        frame.columns = table.column_names
+    # By place, for polars would give a name of its own to a column that has an empty one.
+    frame = cast(
+        "pl.DataFrame", _pl.from_arrow(table.rename_columns([str(place) for place in range(table.num_columns)]))
+    )
+    frame.columns = table.column_names
     return frame.with_columns(pl.col(name).cast(_WIDE[dtype]) for name, dtype in wide.items()) if wide else frame
 
 
@@ -78,14 +81,19 @@ def _is_kept(schema: Mapping[str, Any]) -> bool:
         return False
 
 
-def _is_in_doubt(dtype: Any) -> bool:
-    """Whether a value of a dtype that comes back may not: arrays of no width, beside a null (in polars 2.1)."""
-    inner = [field.dtype for field in getattr(dtype, "fields", ())]
-    inner += [dtype.inner] if getattr(dtype, "inner", None) is not None else []
-    return 0 in getattr(dtype, "shape", ()) or any(map(_is_in_doubt, inner))
+def _check_values(frame: pl.DataFrame, data: bytes, kind: str) -> None:
+    """See that nested values come back.
 
-
-def _check_values(frame: pl.DataFrame, kept: pl.DataFrame) -> None:
-    if kept.schema != frame.schema or not kept.equals(frame, null_equal=True):
-        msg = "its arrays of no width would come back changed; drop the column"
+    What Polars hands out of them is not always what it takes back, or valid Arrow: arrays of no width beside a null (in
+    2.1), arrays of arrays and parts of structs (in 1.32).
+    """
+    try:
+        with deserializing("polars"):
+            kept = frame_from_bytes(data, kind).select(frame.columns)
+            same = kept.schema == frame.schema and kept.equals(frame, null_equal=True)
+    except DeserializationError as error:
+        msg = f"one of the columns {frame.columns} would not come back: {error}"
+        raise SerializationError(msg) from error
+    if not same:
+        msg = f"one of the columns {frame.columns} would come back changed; unnest or explode it"
         raise SerializationError(msg)

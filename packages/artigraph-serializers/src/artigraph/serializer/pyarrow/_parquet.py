@@ -7,6 +7,7 @@ from typing import Any
 
 from artigraph.errors import DeserializationError, SerializationError
 from artigraph.serializer._support.arrow import (
+    kept_type,
     pa,
     read_parquet,
     read_parquet_schema,
@@ -15,6 +16,7 @@ from artigraph.serializer._support.arrow import (
     write_parquet,
 )
 from artigraph.serializer._support.compare import same_chunked
+from artigraph.serializer._support.ipc import check_extensions, check_key, extension_names
 
 __all__ = ["table_from_parquet", "table_to_parquet"]
 
@@ -31,6 +33,7 @@ def table_to_parquet(table: Any) -> bytes:
     if not table.num_columns and table.num_rows:
         msg = f"parquet does not keep the {table.num_rows} rows of a table without columns; use feather_serializer"
         raise SerializationError(msg)
+    check_key(table.schema)
     _check_nulls(table)
     dictionary = [field.name for field in table.schema if not pa.types.is_floating(field.type)]
     note = _note_of_schema(table.schema)
@@ -50,11 +53,17 @@ def table_from_parquet(data: bytes) -> Any:
     note = metadata.get(_KEY.encode())
     if note is None:
         return table
-    about = json.loads(note)
+    about: dict[str, Any] = json.loads(note)
     if about.get("version") != _VERSION:
         msg = "These bytes were written by a newer release of Artigraph."
         raise DeserializationError(msg)
-    return table.cast(schema_of_text(about["schema"]))
+    check_extensions(table.schema, about)
+    if "schema" in about:
+        return table.cast(schema_of_text(about["schema"]))
+    # What stands beside a table in its file comes as metadata of its schema, too.
+    own: dict[bytes, bytes] = dict(table.schema.metadata or {})
+    own.pop(_KEY.encode(), None)
+    return table.replace_schema_metadata(own or None)
 
 
 def _note_of_schema(schema: Any) -> str | None:
@@ -63,18 +72,31 @@ def _note_of_schema(schema: Any) -> str | None:
     Raises:
         SerializationError: parquet would change it.
     """
+    about: dict[str, Any] = {}
+    for field in schema:
+        if not _is_kept(field.type) or pa.types.is_timestamp(field.type):
+            _check_type(field)
+    if extensions := extension_names(schema):
+        about["extensions"] = extensions
     kept = read_parquet_schema(write_parquet(schema.empty_table(), dictionary=False, metadata={}))
-    if kept.equals(schema, check_metadata=True):
-        return None
-    for field, found in zip(schema, kept, strict=True):
-        if found.type != field.type:
-            msg = (
-                f"parquet would make {found.type} of the column {field.name!r} of type {field.type}; cast it, or use "
-                "feather_serializer, which keeps every type"
-            )
-            raise SerializationError(msg)
-    # Types that are equal but for the names of the fields in a map.
-    return json.dumps({"version": _VERSION, "schema": schema_text(schema)})
+    if not kept.equals(schema, check_metadata=True):
+        # Types that are equal but for the names of the fields in a map.
+        about["schema"] = schema_text(schema)
+    return json.dumps({"version": _VERSION, **about}) if about else None
+
+
+def _check_type(field: Any) -> None:
+    try:
+        kept = kept_type(field.type)
+    except SerializationError as error:
+        msg = f"the column {field.name!r}: {error}, or use feather_serializer, which keeps every type"
+        raise SerializationError(msg) from error
+    if kept != field.type:
+        msg = (
+            f"parquet would make {kept} of the column {field.name!r} of type {field.type}; cast it, or use "
+            "feather_serializer, which keeps every type"
+        )
+        raise SerializationError(msg)
 
 
 def _check_nulls(table: Any) -> None:

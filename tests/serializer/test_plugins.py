@@ -1,0 +1,105 @@
+"""Serializers of other libraries are found without being imported, and say what to install."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib.metadata import entry_points
+
+import pytest
+
+from artigraph.errors import MissingDependencyError
+from artigraph.serializer import get_serializer_by_name
+from artigraph.serializer._support import needs
+
+SHIPPED = {
+    "arrow-feather",
+    "arrow-parquet",
+    "arrow-record-batch",
+    "numpy-array",
+    "numpy-scalar",
+    "pandas-dataframe",
+    "pandas-index",
+    "pandas-scalar",
+    "pandas-series",
+    "polars-dataframe",
+    "polars-series",
+}
+"""Stored with the data, for ever: a name is never taken away."""
+
+
+def run(code: str) -> str:
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_names_are_permanent() -> None:
+    offered = {
+        point.name for point in entry_points(group="artigraph.serializer") if point.module.startswith("artigraph.")
+    }
+    assert offered == SHIPPED
+
+
+@pytest.mark.parametrize("name", sorted(SHIPPED))
+def test_each_name_is_that_of_its_serializer(name: str) -> None:
+    assert get_serializer_by_name(name).name == name
+
+
+@pytest.mark.parametrize("name", ["numpy-scalar", "pandas-index", "polars-series", "arrow-parquet"])
+def test_a_process_that_imported_nothing_loads_it(name: str) -> None:
+    code = f"from artigraph.serializer import get_serializer_by_name; print(get_serializer_by_name({name!r}).name)"
+    assert run(code).strip() == name
+
+
+BY_TYPE = {
+    "numpy": {"zeros(1)": "numpy-array", "float64(1)": "numpy-scalar", "str_('a')": "numpy-scalar"},
+    "pandas": {
+        "DataFrame()": "pandas-dataframe",
+        "MultiIndex.from_arrays([[1]])": "pandas-index",
+        "Timestamp(0)": "pandas-scalar",
+        "NA": "pandas-scalar",
+    },
+    "polars": {"DataFrame()": "polars-dataframe", "Series()": "polars-series"},
+    "pyarrow": {"table({})": "arrow-feather"},
+}
+
+
+@pytest.mark.parametrize("library", BY_TYPE)
+def test_a_process_that_imported_nothing_finds_it_by_type(library: str) -> None:
+    lines = [f"print(get_serializer_by_type(type({library}.{value})).name)" for value in BY_TYPE[library]]
+    code = "\n".join([f"import {library}", "from artigraph.serializer import get_serializer_by_type", *lines])
+    assert run(code).split() == list(BY_TYPE[library].values())
+
+
+@pytest.mark.parametrize("library", ["numpy", "pandas", "polars", "pyarrow"])
+def test_a_missing_library_names_the_command(library: str) -> None:
+    code = f"""
+import sys
+sys.modules[{library!r}] = None
+try:
+    import artigraph.serializer.{library}
+except ImportError as error:
+    print(type(error).__name__, error)
+"""
+    said = run(code)
+    assert said.startswith("MissingDependencyError")
+    assert f"pip install 'artigraph[{library}]'" in said
+
+
+def test_what_is_missing_below_names_its_own_command() -> None:
+    msg = "no"
+    with pytest.raises(MissingDependencyError, match=r"artigraph\[a\]"), needs("b"), needs("a"):
+        raise ImportError(msg)
+
+
+def test_importing_one_imports_no_other() -> None:
+    libraries = {
+        "numpy": {"pandas", "polars", "pyarrow"},
+        "pandas": {"polars"},
+        "polars": {"pandas"},
+        "pyarrow": {"pandas", "polars"},
+    }
+    for library, others in libraries.items():
+        loaded = run(f"import sys, artigraph.serializer.{library}; print(*sys.modules)").split()
+        assert not others.intersection(loaded), library
