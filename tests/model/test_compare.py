@@ -47,18 +47,18 @@ class Plain:
 
 
 @dataclass
-class Model(ArtifactModel):
+class Model(ArtifactModel, name="compare.Model"):
     x: Any
     note: str = field(default="", compare=False)
 
 
 @dataclass
-class Sub(Model):
+class Sub(Model, name="compare.Sub"):
     pass
 
 
 @dataclass
-class Twin(ArtifactModel):
+class Twin(ArtifactModel, name="compare.Twin"):
     x: Any
     note: str = ""
 

@@ -233,17 +233,17 @@ async def test_a_class_that_is_not_here_is_named() -> None:
 
 
 @dataclass
-class Base(ArtifactModel):
+class Base(ArtifactModel, name="migrate.Base"):
     x: int
 
 
 @dataclass
-class Derived(Base):
+class Derived(Base, name="migrate.Derived"):
     y: int = 0
 
 
 @dataclass
-class Other(ArtifactModel):
+class Other(ArtifactModel, name="migrate.Other"):
     x: Any
 
 
@@ -310,7 +310,7 @@ async def test_a_class_that_cannot_be_collected_is_not_kept_alive_by_its_own_def
 
 
 @dataclass
-class Stored(ArtifactModel):
+class Stored(ArtifactModel, name="migrate.Stored"):
     inline: Any
     apart: Any = artifact_field(storage=memory, default=None)
     items: list[Any] = field(default_factory=list[Any])

@@ -64,7 +64,7 @@ T = TypeVar("T")
 
 
 @dataclass
-class Leaf(ArtifactModel):
+class Leaf(ArtifactModel, name="round-trip.Leaf"):
     anything: Any
     something: object = None
     narrow: int | str | None = None
@@ -72,7 +72,7 @@ class Leaf(ArtifactModel):
 
 
 @dataclass
-class Node(ArtifactModel):
+class Node(ArtifactModel, name="round-trip.Node"):
     value: Any
     by_name: ArtifactMapping[str, Any] = field(default_factory=ArtifactMapping)
     in_order: ArtifactSequence[Any] = field(default_factory=ArtifactSequence)
@@ -155,7 +155,7 @@ ORIGIN = Point(1.0, (True, -0.0))
 
 
 @dataclass
-class Typed(ArtifactModel):
+class Typed(ArtifactModel, name="round-trip.Typed"):
     number: float = 1  # an int under `float` stays one
     flag: int = True
     text: Literal["a", "b"] = "a"
@@ -270,7 +270,7 @@ VALUES: dict[str, Callable[[], Any]] = {
 
 
 @dataclass
-class Heavy(ArtifactModel):
+class Heavy(ArtifactModel, name="round-trip.Heavy"):
     inline: Any
     stored: Any = artifact_field(storage=memory)
     many: list[Any] = artifact_field(storage=memory, default_factory=list)
@@ -431,7 +431,7 @@ DEEP = 5000
 
 
 @dataclass
-class Link(ArtifactModel):
+class Link(ArtifactModel, name="round-trip.Link"):
     inner: Any
 
 
