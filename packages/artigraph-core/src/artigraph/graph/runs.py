@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import Select, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import ReferenceVanished, current_database, read, recursive, write
+from artigraph.db import current_database, read, recursive, share_lock, write
 from artigraph.errors import NodeNotFoundError
 from artigraph.orm import node_table
 
@@ -47,20 +47,27 @@ class RunRow(NamedTuple):
     error_message: str | None
 
 
-async def insert_run(run: RunRow, *, check_parent: bool) -> None:
+async def insert_run(run: RunRow) -> None:
     """Insert a run that has just started.
 
     Raises:
         NodeNotFoundError: its parent does not exist, or is no run.
     """
-    await current_database()
+    database = await current_database()
 
     async def work(connection: AsyncConnection) -> None:
-        if check_parent and run.parent_id is not None:
-            node_type = (await connection.execute(_type_of, {"id": run.parent_id})).scalar()
+        if run.parent_id is not None:
+            # Held until the commit, because MySQL does not check the reference of a row whose label is NULL.
+            held = share_lock(_type_of, database.dialect)
+            node_type = (await connection.execute(held, {"id": run.parent_id})).scalar()
+            if node_type is None:
+                msg = (
+                    f"There is no run {run.parent_id} to belong to: it does not exist, was deleted, or is in another "
+                    "database than the one that is in force here (Run(NO_PARENT) belongs to none)"
+                )
+                raise NodeNotFoundError(msg)
             if node_type != "run":
-                what = "does not exist" if node_type is None else f"is no run but a {node_type}"
-                msg = f"Node {run.parent_id} cannot be the parent of a run: it {what}"
+                msg = f"Node {run.parent_id} cannot be the parent of a run: it is no run but a {node_type}"
                 raise NodeNotFoundError(msg)
         await connection.execute(
             _insert_run,
@@ -76,14 +83,7 @@ async def insert_run(run: RunRow, *, check_parent: bool) -> None:
     async def committed(connection: AsyncConnection) -> bool:
         return (await connection.execute(_type_of, {"id": run.node_id})).first() is not None
 
-    try:
-        await write(work, committed=committed)
-    except ReferenceVanished as error:
-        msg = (
-            f"There is no run {run.parent_id} to belong to: it was deleted, or it is in another database than the one "
-            "that is in force here (Run(NO_PARENT) belongs to none)"
-        )
-        raise NodeNotFoundError(msg) from error
+    await write(work, committed=committed)
 
 
 async def update_run(run: RunRow) -> bool:
