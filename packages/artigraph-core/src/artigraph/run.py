@@ -133,17 +133,16 @@ class RunManager:
             raise RunStateError(msg)
         outer = _active.get()
         given = run.node_parent_id
-        explicit = given is not None and given is not NO_PARENT
-        if explicit:
-            check_id(given)
-        elif given is None and outer is not None:
-            run.node_parent_id = outer.run.node_id
-        else:
+        if given is NO_PARENT:
             run.node_parent_id = None
+        elif given is None:
+            run.node_parent_id = None if outer is None else outer.run.node_id
+        else:
+            check_id(given)
         run.status, run.started_at = "running", datetime.now(UTC)
         self._clock = time.monotonic()
         try:
-            await insert_run(_row(run), check_parent=explicit)
+            await insert_run(_row(run))
         except ArtigraphError:
             run.node_parent_id, run.status, run.started_at = given, "new", None
             raise
