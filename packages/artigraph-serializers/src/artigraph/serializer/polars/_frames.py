@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any, cast
 
 import polars as pl
-from artigraph.errors import DeserializationError, SerializationError
-from artigraph.serializer._support import deserializing, serializing
+from artigraph.errors import SerializationError
+from artigraph.serializer._support import serializing
 from artigraph.serializer._support.ipc import read_ipc, write_ipc
 
 __all__ = ["frame_from_bytes", "frame_to_bytes"]
@@ -31,11 +31,30 @@ def frame_to_bytes(frame: pl.DataFrame, kind: str) -> bytes:
     wide = {name: str(dtype) for name, dtype in frame.schema.items() if str(dtype) in _WIDE}
     narrow = frame.with_columns(pl.col(name).cast(pl.String) for name in wide) if wide else frame
     _check_dtypes(narrow)
-    data = write_ipc(_to_arrow(narrow), {"kind": kind, "wide": wide, "height": frame.height})
+    about = {"kind": kind, "wide": wide, "height": frame.height}
     nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
-    if nested:
-        _check_values(frame.select(nested), data, kind)
-    return data
+    if not nested:
+        return write_ipc(_to_arrow(narrow), about)
+    try:
+        return _write_nested(narrow, frame.select(nested), about)
+    except SerializationError:
+        # Polars 1 hands out arrays and structs that were sliced as Arrow data that is not valid; a copy is not sliced.
+        copied = narrow.with_columns(pl.col(nested).gather(pl.int_range(pl.len())))
+        return _write_nested(copied, frame.select(nested), about)
+
+
+def _write_nested(narrow: pl.DataFrame, nested: pl.DataFrame, about: dict[str, Any]) -> bytes:
+    """Return the file, having seen that nested values come back.
+
+    What Polars hands out is not always what it takes back: not arrays of no width beside a null, in 2.1.
+    """
+    with serializing("polars", nested):
+        data = write_ipc(_to_arrow(narrow), about)
+        kept = frame_from_bytes(data, about["kind"]).select(nested.columns)
+        if kept.schema == nested.schema and kept.equals(nested, null_equal=True):
+            return data
+    msg = f"one of the columns {nested.columns} would come back changed; unnest or explode it"
+    raise SerializationError(msg)
 
 
 def frame_from_bytes(data: bytes, kind: str) -> pl.DataFrame:
@@ -79,21 +98,3 @@ def _is_kept(schema: Mapping[str, Any]) -> bool:
             return bool(_from_arrow(table, {}).schema == schema)
     except SerializationError:
         return False
-
-
-def _check_values(frame: pl.DataFrame, data: bytes, kind: str) -> None:
-    """See that nested values come back.
-
-    What Polars hands out of them is not always what it takes back, or valid Arrow: arrays of no width beside a null (in
-    2.1), arrays of arrays and parts of structs (in 1.32).
-    """
-    try:
-        with deserializing("polars"):
-            kept = frame_from_bytes(data, kind).select(frame.columns)
-            same = kept.schema == frame.schema and kept.equals(frame, null_equal=True)
-    except DeserializationError as error:
-        msg = f"one of the columns {frame.columns} would not come back: {error}"
-        raise SerializationError(msg) from error
-    if not same:
-        msg = f"one of the columns {frame.columns} would come back changed; unnest or explode it"
-        raise SerializationError(msg)
