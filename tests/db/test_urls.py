@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine
 
-from artigraph.db import engine_context, set_engine
+from artigraph.db import current_database, engine_context, set_engine
 from artigraph.db._url import parse_url
 from artigraph.errors import ConfigurationError, MissingDependencyError
 
@@ -49,6 +49,7 @@ def test_a_relative_path_is_meant_from_here(tmp_path: Path, monkeypatch: pytest.
         ("mssql+aioodbc://u:s3cret@h/d", "SQLite, PostgreSQL, MySQL and MariaDB"),
         ("postgresql+psycopg2://u:s3cret@h/d", "not asynchronous"),
         ("mysql+pymysql://u:s3cret@h/d", r"mysql\+asyncmy"),
+        ("mysql+aiomysql://u:s3cret@h/d", r"every value that is bytes; write mysql\+asyncmy"),
         ("sqlite+pysqlite:///x.db", r"sqlite\+aiosqlite"),
         ("postgresql+nodriver://u:s3cret@h/d", "no driver 'nodriver'"),
         ("sqlite://u:s3cret@h/x.db", "neither user nor port"),
@@ -93,3 +94,11 @@ def test_synchronous_is_one_of_two_and_for_engines_of_ours() -> None:
     wrong: Any = "OFF"
     with pytest.raises(ConfigurationError, match="'NORMAL' or 'FULL'"):
         set_engine("sqlite://", sqlite_synchronous=wrong)
+
+
+async def test_a_path_that_is_no_database_is_told(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text("no database " * 1000)
+    for path in (tmp_path, tmp_path / "text.txt"):
+        with pytest.raises(ConfigurationError, match="a file that is a database"):
+            async with engine_context(f"sqlite:///{path}", create_tables=True):
+                await current_database()

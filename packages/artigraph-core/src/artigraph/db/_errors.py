@@ -68,7 +68,18 @@ class ConnectionLost(DatabaseUnavailable):
 
 
 Kind = Literal[
-    "retry", "lost", "busy", "unreachable", "unique", "missing-row", "in-use", "no-table", "login", "full", "read-only"
+    "retry",
+    "lost",
+    "busy",
+    "unreachable",
+    "unique",
+    "missing-row",
+    "in-use",
+    "no-table",
+    "login",
+    "full",
+    "read-only",
+    "no-file",
 ]
 
 _POSTGRESQL: dict[str, Kind] = {
@@ -127,6 +138,8 @@ _SQLITE: dict[int, Kind] = {
     6: "retry",  # locked
     8: "read-only",
     13: "full",
+    14: "no-file",  # cannot be opened
+    26: "no-file",  # is no database
     787: "missing-row",  # these three are extended codes
     1555: "unique",
     2067: "unique",
@@ -239,6 +252,11 @@ _ANSWERS: dict[Kind | None, tuple[type[ArtigraphError], str]] = {
     "login": (
         ConfigurationError,
         "The database refuses the user, the password or the name of the database: {}. Correct the URL.",
+    ),
+    "no-file": (
+        ConfigurationError,
+        "SQLite cannot use what the URL names: {}. It names a file that is a database or is not there yet, in a folder "
+        "that can be written.",
     ),
     "full": (DatabaseError, "The database has no space left: {}. Nothing was written; make room and try again."),
     "read-only": (DatabaseError, "The database is read-only here: {}. Nothing was written."),

@@ -74,6 +74,9 @@ def _check_driver(url: URL, database: str, driver: str) -> None:
     if not dialect.is_async:
         msg = f"The driver {driver!r} is not asynchronous; {advice}"
         raise ConfigurationError(msg)
+    if driver == "aiomysql":  # seen with 0.3.2: it calls what current releases of PyMySQL do not have
+        msg = f"The driver 'aiomysql' fails on every value that is bytes; {advice}"
+        raise ConfigurationError(msg)
     _import(dialect, driver)
 
 
