@@ -99,6 +99,6 @@ def test_synchronous_is_one_of_two_and_for_engines_of_ours() -> None:
 async def test_a_path_that_is_no_database_is_told(tmp_path: Path) -> None:
     (tmp_path / "text.txt").write_text("no database " * 1000)
     for path in (tmp_path, tmp_path / "text.txt"):
-        with pytest.raises(ConfigurationError, match="a file that is a database"):
+        with pytest.raises(ConfigurationError, match="Name a file that is a database"):
             async with engine_context(f"sqlite:///{path}", create_tables=True):
                 await current_database()

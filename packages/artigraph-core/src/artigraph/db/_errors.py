@@ -255,8 +255,7 @@ _ANSWERS: dict[Kind | None, tuple[type[ArtigraphError], str]] = {
     ),
     "no-file": (
         ConfigurationError,
-        "SQLite cannot use what the URL names: {}. It names a file that is a database or is not there yet, in a folder "
-        "that can be written.",
+        "SQLite cannot use what the URL names: {}. Name a file that is a database, or a new one in a writable folder.",
     ),
     "full": (DatabaseError, "The database has no space left: {}. Nothing was written; make room and try again."),
     "read-only": (DatabaseError, "The database is read-only here: {}. Nothing was written."),
