@@ -123,6 +123,19 @@ async def test_cancellation_is_recorded_and_goes_on() -> None:
     assert (await stored(manager.run))["run_status"] == "cancelled"
 
 
+async def test_a_run_that_is_cancelled_while_it_is_entered_does_not_stay_running() -> None:
+    manager = RunManager(Run())
+    await count_nodes()  # makes the tables, so that the cancellation comes while the run is inserted
+    task = asyncio.create_task(manager.__aenter__())
+    while manager.run.status == "new":  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (await stored(manager.run))["run_status"] == manager.run.status == "cancelled"
+    assert run_manager(allow_none=True) is None
+
+
 async def test_the_active_run_is_the_parent() -> None:
     async with RunManager(Run(node_parent_id=None)) as manager:
         async with RunManager(Run(node_parent_id=None)) as child:

@@ -101,7 +101,7 @@ def test_feather_takes_every_type(column: str) -> None:
     round_trip(feather_serializer, table.slice(1))
 
 
-@pytest.mark.parametrize("column", set(FEATHER_ONLY) - {"list views"})
+@pytest.mark.parametrize("column", sorted(FEATHER_ONLY.keys() - {"list views"}))
 def test_parquet_refuses_what_it_would_change(column: str) -> None:
     with pytest.raises(SerializationError, match=f"column {column!r}"):
         parquet_serializer.serialize(pa.table({"good": [1, 2, 3], column: FEATHER_ONLY[column]}))

@@ -146,6 +146,10 @@ class RunManager:
         except ArtigraphError:
             run.node_parent_id, run.status, run.started_at = given, "new", None
             raise
+        except asyncio.CancelledError as error:
+            # The start was shielded, so it is in the database: left alone, the run would be running for ever.
+            await self._end(error)
+            raise
         self._outer = outer
         _active.set(self)
         return self
@@ -156,6 +160,9 @@ class RunManager:
         """Record the end of the run, and make the run around it active again."""
         del kind, trace
         _active.set(self._outer)
+        await self._end(error)
+
+    async def _end(self, error: BaseException | None) -> None:
         run = self.run
         started = run.started_at or datetime.now(UTC)
         run.ended_at = started + timedelta(seconds=max(0.0, time.monotonic() - self._clock))
