@@ -192,6 +192,19 @@ def test_what_would_not_come_back_is_refused(case: str) -> None:
         array_serializer.serialize(value)
 
 
+Scalar: Any = type("Scalar", (np.void,), {})
+
+
+@pytest.mark.parametrize("dtype", [np.dtype((Scalar, [("a", "i4")])), np.dtype((Scalar, "V4"))], ids=str)
+def test_a_dtype_that_makes_other_scalars_is_refused(dtype: np.dtype[Any]) -> None:
+    with pytest.raises(SerializationError, match="makes scalars of"):
+        array_serializer.serialize(np.zeros(2, dtype))
+
+
+def test_strings_with_lone_surrogates_come_back() -> None:
+    round_trip(np.array(["\ud800", "a"]))
+
+
 @settings(deadline=None, max_examples=200)
 @given(hnp.arrays(st.one_of(hnp.scalar_dtypes(), hnp.nested_dtypes()), hnp.array_shapes(min_dims=0, min_side=0)))
 def test_any_array(array: Array) -> None:

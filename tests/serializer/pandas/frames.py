@@ -65,6 +65,8 @@ COLUMNS: dict[str, Any] = {
     "interval": _pd.arrays.IntervalArray.from_tuples([(0, 1), np.nan, (2, 3), (4, 5)], closed="both"),
     "interval of ints": _pd.interval_range(0, 4),
     "interval of times": _pd.interval_range(_pd.Timestamp("2020", tz="Europe/Berlin"), periods=4),
+    "interval of naive times": _pd.interval_range(_pd.Timestamp("2020"), periods=4),
+    "interval of deltas": _pd.interval_range(_pd.Timedelta(0), _pd.Timedelta("4 days"), periods=4, closed="neither"),
     "sparse": _pd.arrays.SparseArray([0, 0, 1, 0], fill_value=0),
     "sparse floats": _pd.arrays.SparseArray([0, np.nan, 1.0, np.nan]),
     "sparse blocks": _pd.arrays.SparseArray([0.0, np.nan, 1.0, np.nan], kind="block", fill_value=0.0),

@@ -176,3 +176,17 @@ def test_another_long_double_is_refused() -> None:
         pytest.skip("long double is double on this platform")
     with pytest.raises(DeserializationError, match="long double"):
         dataframe_serializer.deserialize(data.replace(bits, b'"longdouble": 10'))
+
+
+def test_bytes_of_a_scalar_are_one_of_pandas() -> None:
+    with pytest.raises(DeserializationError, match="not a scalar of pandas"):
+        scalar_serializer.deserialize(b"j1")
+
+
+def test_an_index_of_another_library_is_refused() -> None:
+    class Own(_pd.RangeIndex):  # type: ignore[misc, unused-ignore]  # its base is untyped
+        pass
+
+    own = object.__new__(Own)
+    with pytest.raises(SerializationError, match=r"Own is not stored.*pandas\.Index"):
+        index_serializer.serialize(own)

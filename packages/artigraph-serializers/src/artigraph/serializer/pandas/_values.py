@@ -125,31 +125,16 @@ _MASKED: dict[str, Any] = {
 
 
 def _describe_datetime(values: Any, columns: ColumnWriter, name: str) -> Description:
-    zone = values.tz
-    description, column = describe_array(np.asarray(values.tz_localize(None) if zone is None else _utc(values)))
+    """Describe moments in a zone; those without one are NumPy's."""
+    zone = describe_zone(values.tz)
+    description, column = describe_array(np.asarray(values.tz_convert("UTC").tz_localize(None)))
     columns.add(column, name)
-    return {"kind": "datetime", "values": description, "zone": None if zone is None else describe_zone(zone)}
-
-
-def _utc(values: Any) -> Any:
-    return values.tz_convert("UTC").tz_localize(None)
+    return {"kind": "datetime", "values": description, "zone": zone}
 
 
 def _restore_datetime(description: Description, columns: ColumnReader) -> Any:
     moments = _pd.DatetimeIndex(one_array(*restore_pieces(description["values"], columns.next())), copy=False)
-    if description["zone"] is None:
-        return moments.array
     return moments.tz_localize("UTC").tz_convert(restore_zone(description["zone"])).array
-
-
-def _describe_timedelta(values: Any, columns: ColumnWriter, name: str) -> Description:
-    description, column = describe_array(np.asarray(values))
-    columns.add(column, name)
-    return {"kind": "timedelta", "values": description}
-
-
-def _restore_timedelta(description: Description, columns: ColumnReader) -> Any:
-    return _pd.TimedeltaIndex(one_array(*restore_pieces(description["values"], columns.next())), copy=False).array
 
 
 def _describe_period(values: Any, columns: ColumnWriter, name: str) -> Description:
@@ -170,15 +155,13 @@ def _restore_period(description: Description, columns: ColumnReader) -> Any:
 
 
 def _describe_interval(values: Any, columns: ColumnWriter, name: str) -> Description:
-    left = describe_values(_plain(values.left), columns, f"{name}.left")
-    right = describe_values(_plain(values.right), columns, f"{name}.right")
+    left = describe_values(_side(values.left), columns, f"{name}.left")
+    right = describe_values(_side(values.right), columns, f"{name}.right")
     return {"kind": "interval", "left": left, "right": right, "closed": values.closed}
 
 
-def _plain(index: Any) -> Any:
-    """Return the array of an index: NumPy's where it has one."""
-    kind: str = index.dtype.kind
-    return index.to_numpy() if isinstance(index.dtype, np.dtype) and kind not in "Mm" else index.array
+def _side(index: Any) -> Any:
+    return index.to_numpy() if isinstance(index.dtype, np.dtype) else index.array
 
 
 def _restore_interval(description: Description, columns: ColumnReader) -> Any:
@@ -268,7 +251,6 @@ _KINDS: dict[str, tuple[tuple[type[Any], ...], _Describe, _Restore]] = {
     "string": (_classes("StringArray", "ArrowStringArray"), _describe_string, _restore_string),
     "masked": (_MASKED_CLASSES, _describe_masked, _restore_masked),
     "datetime": (_classes("DatetimeArray"), _describe_datetime, _restore_datetime),
-    "timedelta": (_classes("TimedeltaArray"), _describe_timedelta, _restore_timedelta),
     "period": (_classes("PeriodArray"), _describe_period, _restore_period),
     "interval": (_classes("IntervalArray"), _describe_interval, _restore_interval),
     "categorical": ((pd.Categorical,), _describe_categorical, _restore_categorical),
