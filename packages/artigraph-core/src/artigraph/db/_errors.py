@@ -103,6 +103,8 @@ _MYSQL: dict[int, Kind] = {
     1213: "retry",  # deadlock
     1205: "retry",  # lock wait timeout
     1020: "retry",  # record has changed since last read
+    1412: "retry",  # table definition has changed
+    1684: "retry",  # table definition is being changed
     1062: "unique",
     1452: "missing-row",
     1216: "missing-row",
