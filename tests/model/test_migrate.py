@@ -252,7 +252,7 @@ async def test_load_returns_the_class_it_is_called_on_or_a_subclass() -> None:
     assert await Base.load(derived) == Derived(1, 2)
     assert type(await Base.load(derived)) is Derived
     assert await ArtifactModel.load(other) == Other(1)
-    for cls, node_id, words in ((Derived, base, "Base, not a Derived"), (Base, other, "Other, not a Base")):
+    for cls, node_id, words in ((Derived, base, "Base, not Derived"), (Base, other, "Other, not Base")):
         with pytest.raises(WrongModelTypeError, match=words) as caught:
             await cls.load(node_id)
         assert isinstance(caught.value, TypeError)

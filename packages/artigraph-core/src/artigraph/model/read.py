@@ -55,7 +55,7 @@ def from_tree(tree: StoredTree, expected: type[M]) -> M:
         cls = find_class(cast("str", root.model_name), preferred)
     except UnknownModelError as error:
         if _stored_name(expected) is not None:
-            msg = f"Node {tree.root_id} is a {root.model_name!r}, not a {expected.__qualname__}. {error}"
+            msg = f"Node {tree.root_id} holds a model {root.model_name!r}, not {expected.__qualname__}. {error}"
             raise UnknownModelError(msg) from error
         raise
     if not issubclass(cls, expected):
@@ -63,7 +63,7 @@ def from_tree(tree: StoredTree, expected: type[M]) -> M:
         if wanted == cls.__qualname__:
             wanted += f" of {expected.__module__}, which has another stored name"
         msg = (
-            f"Node {tree.root_id} is a {cls.__qualname__}, not a {wanted}; load it with "
+            f"Node {tree.root_id} holds a model {cls.__qualname__}, not {wanted}; load it with "
             f"{cls.__qualname__}.load or ArtifactModel.load"
         )
         raise WrongModelTypeError(msg)
