@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import pytest
@@ -375,3 +375,14 @@ with engine_context(sys.argv[1], create_tables=True):
     loop.close()
 """
     subprocess.run([sys.executable, "-c", program, url(tmp_path / "x.db")], check=True, timeout=120)
+
+
+async def test_a_connection_that_is_given_up_speaks_to_no_loop(tmp_path: Path) -> None:
+    from artigraph.db._aiosqlite import connect
+
+    connection = await connect((), f"{tmp_path}/x.db")
+    thread = cast("threading.Thread", cast("Any", connection)._thread)
+    connection.stop()
+    thread.join(timeout=10)
+    assert not thread.is_alive()
+    assert cast("Any", connection)._connection is None

@@ -97,6 +97,23 @@ class FastConnection(aiosqlite.Connection):
     def cursor(self) -> Any:
         return _Cursor(self)
 
+    def stop(self) -> None:
+        """Close the connection and end its thread, without a word to any event loop.
+
+        aiosqlite would tell the loop that is current here. Where a connection is given up by the garbage collector, or
+        as its loop ends, that loop may be closed before the thread gets to it, and the thread would die of it loudly.
+        """
+        private = cast("Any", self)
+        private._running = False  # noqa: SLF001
+        private._tx.put_nowait((None, self._close_and_stop))  # noqa: SLF001
+
+    def _close_and_stop(self) -> object:
+        private = cast("Any", self)
+        if private._connection is not None:  # noqa: SLF001
+            private._connection.close()  # noqa: SLF001
+            private._connection = None  # noqa: SLF001
+        return getattr(aiosqlite.core, "_STOP_RUNNING_SENTINEL", None)
+
     async def commit(self) -> None:
         self.pending = None
         if self.in_transaction:
