@@ -163,11 +163,6 @@ class Unresolved(ArtifactModel):
 
 
 @dataclass
-class Hides(ArtifactModel):
-    save: int = 1  # type: ignore[assignment]  # pyright: ignore[reportIncompatibleMethodOverride, reportAssignmentType]
-
-
-@dataclass
 class SaysFrozen(ArtifactModel, frozen=True):
     x: int = 1
 
@@ -183,7 +178,6 @@ class TwoSerializers(ArtifactModel):
         (lambda: NoDataclass(1), "@dataclass"),
         (lambda: WithInitVar(1), "InitVar"),
         (lambda: Unresolved(1), "Nowhere"),
-        (lambda: Hides(1), "hides the method"),
         (lambda: TwoSerializers(1), "several"),
         (lambda: SaysFrozen(1), "frozen=True"),
     ],
@@ -246,6 +240,41 @@ async def test_defining_a_class_again_replaces_it(monkeypatch: pytest.MonkeyPatc
     assert type(await second.load(node_id)) is second
     assert type(await first.load(node_id)) is first
     assert type(await ArtifactModel.load(node_id)) is second
+
+
+async def test_a_class_that_was_defined_again_is_meant_by_models_that_hold_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    notebook = module(monkeypatch, "notebook", "Held")
+    holder = "@dataclass\nclass Holder(ArtifactModel):\n    held: Held\n    others: 'list[Held] | Held | None' = None\n"
+    exec(holder, notebook.__dict__)
+    first = notebook.Holder(notebook.Held(1), [notebook.Held(2)])
+    assert type((await notebook.Holder.load(await first.save("x"))).held) is type(first.held)
+    define_in(notebook, "Held")
+    again = notebook.Holder(notebook.Held(1), [notebook.Held(2)])
+    loaded = await notebook.Holder.load(await again.save("x"))
+    assert loaded == again
+    assert type(loaded.held) is notebook.Held
+
+
+async def test_a_class_of_a_loop_means_itself_by_its_name() -> None:
+    for version in (1, 2):
+
+        @dataclass
+        class Looped(ArtifactModel, version=version):
+            number: int
+            nested: Looped | None = None
+
+        await round_trip(Looped(1, Looped(2)))
+
+
+@pytest.mark.parametrize("name", ["load", "migrate", "save"])
+def test_a_field_cannot_hide_a_method(name: str) -> None:
+    with pytest.raises(ModelDefinitionError, match=f"'{name}' of model Hides would hide"):
+        type("Hides", (ArtifactModel,), {"__annotations__": {name: int}})
+
+
+async def test_the_base_class_itself_cannot_be_saved() -> None:
+    with pytest.raises(ModelDefinitionError, match="ArtifactModel itself"):
+        await ArtifactModel().save("x")
 
 
 async def test_annotated_names_storage_and_serializer() -> None:

@@ -154,7 +154,7 @@ def test_a_damaged_value_is_a_value_or_our_error(value: object, where: float, by
         b'{"$namedtuple":["Point",{}]}',
         b'{"$namedtuple":["Point",[1,2]]}',
         b'{"$dataclass":["Point",{"x":1}]}',
-        b'{"$dataclass":["Box",{"content":1,"length":3}]}',
+        b'{"$dataclass":["Box",{"content":1,"width":3}]}',
         b'{"$dataclass":["Box",{"name":""}]}',
         b'{"$dataclass":["Box",{"content":1,"name":5}]}',
         b'{"$dataclass":["Box",{"content":1,"__class__":5}]}',

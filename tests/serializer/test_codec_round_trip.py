@@ -147,7 +147,7 @@ FORMAT: list[tuple[object, bytes]] = [
     (Access.READ | Access.WRITE, b'{"$flag":["Access",3]}'),
     (Access(0), b'{"$flag":["Access",0]}'),
     (Point(1, (2,)), b'{"$namedtuple":["Point",{"x":1,"y":{"$tuple":[2]}}]}'),
-    (Box(None, name="n"), b'{"$dataclass":["Box",{"content":null,"name":"n"}]}'),
+    (Box(None, name="n"), b'{"$dataclass":["Box",{"content":null,"name":"n","length":1}]}'),
 ]
 
 
@@ -229,9 +229,29 @@ class Derived:
 
 
 def test_a_dataclass_is_made_by_its_constructor() -> None:
-    result = decode(encode(Derived(base=3), {"Derived": Derived}), {"Derived": Derived})
+    result = decode(b'{"$dataclass":["Derived",{"base":3}]}', {"Derived": Derived})
     assert isinstance(result, Derived)
     assert (result.base, result.double, result.calls) == (3, 6, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Doubling:
+    base: int
+    derived: int = field(init=False, default=0)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "base", 2 * self.base)
+
+
+def test_fields_of_a_dataclass_come_back_as_they_were_whatever_its_constructor_makes_of_them() -> None:
+    classes = {"Derived": Derived, "Doubling": Doubling}
+    value = Derived(base=3)
+    value.double, value.calls = 7, 8
+    frozen = Doubling(2)
+    object.__setattr__(frozen, "derived", 9)
+    for original in (value, frozen):
+        assert_identical(decode(encode(original, classes), classes), original)
+    assert encode(frozen, classes) == b'{"$dataclass":["Doubling",{"base":4,"derived":9}]}'
 
 
 class Strict(NamedTuple("Strict", [("a", int)])):

@@ -65,7 +65,7 @@ def resolve(
     module = vars(sys.modules[owner.__module__]) if owner.__module__ in sys.modules else {}
     # As typing does it: what the module says goes before what the class says, where `date: date | None = None` has
     # made the name of a type that of a default.
-    names: ChainMap[str, Any] = ChainMap({owner.__name__: owner, **local}, module, dict(vars(owner)))
+    names: ChainMap[str, Any] = ChainMap({**local, owner.__name__: owner}, module, dict(vars(owner)))
     while True:
         try:
             return get_type_hints(holder, globalns=module, localns=names, include_extras=True)[name]

@@ -15,7 +15,7 @@ from artigraph.labels import LABEL_LENGTH, check_label
 from artigraph.model.annotations import declared_annotations, local_names
 from artigraph.model.classes import register_class
 from artigraph.model.compare import Structured, is_generated
-from artigraph.model.definition import ModelTraits, set_traits, traits_of
+from artigraph.model.definition import RESERVED, ModelTraits, set_traits, traits_of
 from artigraph.model.fields import ArtifactModelConfig, artifact_field
 from artigraph.model.load import load_model
 from artigraph.model.show import show_parts, top_level
@@ -33,9 +33,10 @@ class ArtifactModel(Structured):
             accuracy: float
             predictions: pd.DataFrame = artifact_field(storage=s3)
 
-    The class line takes `version`, a whole number that is stored with the data (see `migrate`); `name`, what the class
-    is stored under instead of its `__name__`; and `config`, an `ArtifactModelConfig` that subclasses inherit. `frozen`
-    and `kw_only` may be said again there: type checkers read them in the class line, not in the decorator.
+    The class line takes `version`, a whole number that is stored with the data (see `migrate`) and is 1 where it is not
+    said; `name`, what the class is stored under instead of its `__name__`; and `config`, an `ArtifactModelConfig`, the
+    only one of them that subclasses inherit. `frozen` and `kw_only` may be said again there: type checkers read them in
+    the class line, not in the decorator.
 
     Two models are equal if they are of one class and their fields are, arrays and frames by content and dtype and NaN
     to NaN; an `__eq__` of the class's own wins. `load`, `save` and `migrate` are the only public methods.
@@ -53,6 +54,9 @@ class ArtifactModel(Structured):
         kw_only: bool | None = None,
         **more: Any,
     ) -> None:
+        for reserved in RESERVED & declared_annotations(cls).keys():
+            msg = f"Field {reserved!r} of model {cls.__qualname__} would hide the method of that name; rename it"
+            raise ModelDefinitionError(msg)
         try:
             super().__init_subclass__(**more)
         except TypeError as error:

@@ -9,7 +9,7 @@ from typing import Any
 
 from artigraph.errors import ModelNameConflictError, UnknownModelError
 
-__all__ = ["check_name", "find_class", "last_defined", "register_class"]
+__all__ = ["check_name", "find_class", "last_defined", "register_class", "same_place"]
 
 _lock = threading.Lock()
 _classes: dict[str, list[weakref.ref[type[Any]]]] = {}
@@ -37,9 +37,9 @@ def find_class(name: str, preferred: Mapping[str, type[Any]]) -> type[Any]:
         ModelNameConflictError: two live classes of modules have this name.
     """
     cls = preferred.get(name)
-    if cls is not None:
-        return cls
     live = _live(name)
+    if cls is not None:  # where it was defined again since the annotation was resolved, the newer one is meant
+        return next((other for other in live if _place(other) == _place(cls)), cls)
     if not live:
         msg = (
             f"No model class is stored under the name {name!r} here. Import the module that defines it, or give the "
@@ -80,6 +80,11 @@ def _check(name: str, live: list[type[Any]]) -> None:
             "one is a leftover of this session, in a notebook say, start the session anew."
         )
         raise ModelNameConflictError(msg)
+
+
+def same_place(one: type[Any], other: type[Any]) -> bool:
+    """Say whether two classes were defined at one place: they are one class, or one replaced the other."""
+    return _place(one) == _place(other)
 
 
 def _place(cls: type[Any]) -> tuple[str, str]:

@@ -20,7 +20,16 @@ from artigraph.serializer.base import know_serializer
 from artigraph.serializer.codec import collect_classes
 from artigraph.storage import Storage, register_storage
 
-__all__ = ["FieldDefinition", "ModelDefinition", "ModelTraits", "define", "is_model", "set_traits", "traits_of"]
+__all__ = [
+    "RESERVED",
+    "FieldDefinition",
+    "ModelDefinition",
+    "ModelTraits",
+    "define",
+    "is_model",
+    "set_traits",
+    "traits_of",
+]
 
 RESERVED = frozenset({"load", "migrate", "save"})
 """The public methods of every model; no field can have their names."""
@@ -146,9 +155,6 @@ def _declared_fields(cls: type[Any]) -> dict[str, object]:
 
 
 def _define_field(cls: type[Any], traits: ModelTraits, field: dataclasses.Field[Any]) -> FieldDefinition:
-    if field.name in RESERVED:
-        msg = f"Field {field.name!r} of model {cls.__qualname__} hides the method of that name; give it another name"
-        raise ModelDefinitionError(msg)
     check_label(field.name, "The name of a field")
     owner = next(base for base in cls.__mro__ if field.name in declared_annotations(base))
     annotation = resolve(owner, field.name, _traits[owner].local if owner in _traits else {}, last_defined)

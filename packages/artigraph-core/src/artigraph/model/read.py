@@ -14,7 +14,7 @@ from artigraph.errors import (
     WrongModelTypeError,
 )
 from artigraph.graph import StoredNode, StoredTree
-from artigraph.model.classes import find_class
+from artigraph.model.classes import find_class, same_place
 from artigraph.model.collections import ArtifactMapping, ArtifactSequence
 from artigraph.model.definition import FieldDefinition, ModelDefinition, define
 from artigraph.serializer import get_serializer_by_name
@@ -52,7 +52,7 @@ def from_tree(tree: StoredTree, expected: type[M]) -> M:
     if _stored_name(expected) == root.model_name:
         preferred = {cast("str", root.model_name): expected}
     try:
-        cls = find_class(cast("str", root.model_name), preferred)
+        cls = preferred.get(cast("str", root.model_name)) or find_class(cast("str", root.model_name), _NOTHING)
     except UnknownModelError as error:
         if _stored_name(expected) is not None:
             msg = f"Node {tree.root_id} holds a model {root.model_name!r}, not {expected.__qualname__}. {error}"
@@ -67,7 +67,7 @@ def from_tree(tree: StoredTree, expected: type[M]) -> M:
             f"{cls.__qualname__}.load or ArtifactModel.load"
         )
         raise WrongModelTypeError(msg)
-    return cast("M", _build(tree, preferred))
+    return cast("M", _build(tree, cls))
 
 
 def _stored_name(cls: type[Any]) -> str | None:
@@ -117,9 +117,9 @@ class _Frame:
 class _ModelFrame(_Frame):
     __slots__ = ("cls", "definition", "version")
 
-    def __init__(self, node: StoredNode, outer: _Frame | None, preferred: Mapping[str, type[Any]]) -> None:
+    def __init__(self, node: StoredNode, outer: _Frame | None, cls: type[Any]) -> None:
         super().__init__(node, outer)
-        self.cls = find_class(cast("str", node.model_name), preferred)
+        self.cls = cls
         self.definition = define(self.cls)
         if node.model_version is None:
             msg = f"{self.path} is a model without a version; the row was altered"
@@ -205,7 +205,7 @@ class _ContainerFrame(_Frame):
                 raise DeserializationError(msg)
 
 
-def _build(tree: StoredTree, preferred: Mapping[str, type[Any]]) -> object:
+def _build(tree: StoredTree, root: type[Any]) -> object:
     frames: list[_Frame] = []
     result: object = None
 
@@ -225,13 +225,14 @@ def _build(tree: StoredTree, preferred: Mapping[str, type[Any]]) -> object:
             result = close()
         outer = frames[-1] if frames else None
         if outer is None:
-            frames.append(_ModelFrame(node, None, preferred))
+            frames.append(_ModelFrame(node, None, root))
             continue
         field = outer.field_of(node.label)
         if node.node_type == "value":
             outer.parts[node.label] = _value(node, field, outer)
         elif node.node_type == "model":
-            frames.append(_ModelFrame(node, outer, field.models))
+            cls = find_class(cast("str", node.model_name), field.models)
+            frames.append(_ModelFrame(node, outer, root if same_place(cls, root) else cls))
         else:
             frames.append(_ContainerFrame(node, outer, field))
     while frames:

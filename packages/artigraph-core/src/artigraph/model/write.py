@@ -13,7 +13,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from artigraph.errors import CycleError, InvalidLabel, SerializationError, UnknownSerializerError
+from artigraph.errors import (
+    CycleError,
+    InvalidLabel,
+    ModelDefinitionError,
+    SerializationError,
+    UnknownSerializerError,
+)
 from artigraph.graph import PendingObject, Tree
 from artigraph.ids import new_ids
 from artigraph.labels import check_label
@@ -120,6 +126,9 @@ class _Writer:
         self._pending: list[_Task | _Leave] = []
 
     def run(self, model: object, label: str, parent_id: UUID | None) -> Tree:
+        if not is_model(type(model)):
+            msg = f"{type(model).__qualname__} itself holds nothing to be saved; save an instance of a subclass of it"
+            raise ModelDefinitionError(msg)
         place = _Place(_NO_FIELD, None, None, None, type(model).__name__)
         self._pending.append(_Task(model, label, parent_id, place))
         while self._pending:

@@ -222,8 +222,13 @@ def _read_dataclass(content: object, classes: Classes) -> object:
         for field in dataclasses.fields(cls)
         if field.init and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
     ]
-    _check_fields(cls, fields, names, [name for name in needed if name not in fields])
-    return cls(**fields)
+    derived = [field.name for field in dataclasses.fields(cls) if not field.init]
+    _check_fields(cls, fields, (*names, *derived), [name for name in needed if name not in fields])
+    instance = cls(**{name: fields[name] for name in names if name in fields})
+    if derived or hasattr(cls, "__post_init__"):
+        for name, part in fields.items():  # as it was, whatever the constructor made of it
+            object.__setattr__(instance, name, part)
+    return instance
 
 
 def _check_fields(cls: type[Any], fields: dict[str, Any], names: tuple[str, ...], missing: list[str]) -> None:

@@ -212,6 +212,8 @@ def _write_dataclass(value: object, classes: Classes, depth: int) -> str:
     cls: type[Any] = type(value)
     try:
         fields = [(name, getattr(value, name)) for name in constructor_fields(cls)]
+        derived = [field.name for field in dataclasses.fields(cls) if not field.init]
+        fields += [(name, getattr(value, name)) for name in derived if hasattr(value, name)]
     except TypeError as error:
         msg = f"is a {type_name(cls)}, {error}"
         raise RefusedError(msg) from error
