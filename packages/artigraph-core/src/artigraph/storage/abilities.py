@@ -15,10 +15,10 @@ class SupportsStreams(Protocol):
     async def create_stream(self, parts: AsyncIterator[bytes | memoryview], *, key: str | None = None) -> str:
         """Store the object that the parts make up one after the other, and return its location; see `Storage.create`.
 
-        Parts are of any size, and come once: what has to be sent again is kept until it has arrived, and never more than
-        about 32 MiB at a time. The object is durable when this returns and not there before. If the iterator raises, or
-        the call is cancelled, nothing remains and the error goes on as it is. Other bytes under a key that is taken are
-        a `StorageError`, and the first object stays.
+        Parts are of any size, and come once: what has to be sent again is kept until it has arrived, and never more
+        than about 32 MiB at a time. The object is durable when this returns and not there before. If the iterator
+        raises, or the call is cancelled, nothing remains and the error goes on as it is. Other bytes under a key that
+        is taken are a `StorageError`, and the first object stays.
         """
         ...
 
@@ -30,7 +30,8 @@ class SupportsRanges(Protocol):
     async def read_range(self, location: str, start: int, length: int) -> bytes:
         """Return `length` bytes of the object from the offset `start`, or fewer where the object ends before.
 
-        `start` and `length` count bytes and are not negative. A start at or behind the end of the object gives no bytes.
+        `start` and `length` count bytes and are not negative. A start at or behind the end of the object gives no
+        bytes.
         """
         ...
 
@@ -40,8 +41,8 @@ class SupportsFiles(Protocol):
     """A storage whose objects are files of this machine."""
 
     def open(self, location: str) -> BinaryIO:
-        """Open an object as a file that can be read, sought and memory-mapped (it has a `fileno`); the caller closes it.
+        """Open an object as a file that can be read, sought and memory-mapped (it has a `fileno`).
 
-        Called in a thread; it may block.
+        The caller closes it. Called in a thread; it may block.
         """
         ...
