@@ -30,7 +30,8 @@ class SupportsRanges(Protocol):
     async def read_range(self, location: str, start: int, length: int) -> bytes:
         """Return `length` bytes of the object from the offset `start`, or fewer where the object ends before.
 
-        `start` and `length` count bytes and are not negative. A start at or behind the end of the object gives none.
+        `start` and `length` count bytes and are not negative. A start at or behind the end of the object gives no
+        bytes.
         """
         ...
 
@@ -40,8 +41,8 @@ class SupportsFiles(Protocol):
     """A storage whose objects are files of this machine."""
 
     def open(self, location: str) -> BinaryIO:
-        """Open an object as a file that can be read, sought and mapped (it has a `fileno`); the caller closes it.
+        """Open an object as a file that can be read, sought and memory-mapped (it has a `fileno`).
 
-        Called in a thread; it may block.
+        The caller closes it. Called in a thread; it may block.
         """
         ...
