@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from sqlalchemy import Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import current_database, read, recursive
+from artigraph.db import Row, current_database, fetch_rows, id_of, read, recursive
 from artigraph.errors import ArtigraphError, DeserializationError, NodeNotFoundError
 from artigraph.graph.objects import StoredObject, fetch
 from artigraph.graph.storages import storage_by_name
 from artigraph.ids import check_id
 from artigraph.orm import blob_table, node_table
 
-__all__ = ["Announce", "StoredNode", "StoredTree", "read_artifacts", "read_tree"]
+__all__ = ["Announce", "NodeRow", "StoredNode", "StoredTree", "read_artifacts", "read_tree"]
+
+
+NodeRow = tuple[int, int, str, str, str | None, int | None, str | None, bytes | None, object]
+"""The columns of a `StoredNode`, in their order, in a row as the driver made it: there are many, so they stay that."""
 
 
 class StoredNode(NamedTuple):
@@ -31,6 +36,12 @@ class StoredNode(NamedTuple):
     model_version: int | None
     serializer: str | None
     value: bytes | None
+    blob_id: object
+    """Of a value that was in a storage, its id as the driver has it."""
+
+
+_WIDTH = len(StoredNode._fields)
+_VALUE, _BLOB_ID = StoredNode._fields.index("value"), StoredNode._fields.index("blob_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +49,12 @@ class StoredTree:
     """An artifact, or a part of one: nodes in preorder, the first one its root."""
 
     root_id: UUID
-    nodes: Sequence[StoredNode]
+    nodes: Sequence[NodeRow]
+
+    @property
+    def label(self) -> str:
+        """The label that the root was saved under."""
+        return self.nodes[0][3]
 
 
 _root = node_table.alias("root")
@@ -49,17 +65,7 @@ _in_subtree = (
     & (_node.c.position < _root.c.position + _root.c.span)
 )
 _whole_tree = _node.c.tree_root_id == _root.c.node_id
-_columns = (
-    _node.c.position,
-    _node.c.span,
-    _node.c.node_type,
-    _node.c.label,
-    _node.c.model_name,
-    _node.c.model_version,
-    _node.c.serializer,
-    _node.c.value,
-    _node.c.blob_id,
-)
+_columns = tuple(_node.c[name] for name in StoredNode._fields)
 _by_id = (
     select(*_columns)
     .select_from(_root.join(_node, _in_subtree))
@@ -68,7 +74,7 @@ _by_id = (
 )
 _node_type = select(_root.c.node_type).where(_root.c.node_id == bindparam("node_id"))
 _under = (
-    select(_root.c.node_id.label("root_id"), _root.c.parent_id.label("root_parent_id"), *_columns)
+    select(*_columns, _root.c.node_id.label("root_id"), _root.c.parent_id.label("root_parent_id"))
     .select_from(_root.join(_node, _whole_tree))
     .order_by(_root.c.node_id, _node.c.position)
 )
@@ -89,8 +95,8 @@ async def read_tree(node_id: UUID, *, announce: Announce) -> StoredTree:
     check_id(node_id)
     await current_database()
 
-    async def work(connection: AsyncConnection) -> tuple[Sequence[Any], dict[UUID, _StoredObject]]:
-        rows = (await connection.execute(_by_id, {"node_id": node_id})).all()
+    async def work(connection: AsyncConnection) -> tuple[list[Row], dict[UUID, _StoredObject]]:
+        rows = await fetch_rows(connection, _by_id, {"node_id": node_id})
         if not rows:
             node_type = (await connection.execute(_node_type, {"node_id": node_id})).scalar()
             if node_type is None:
@@ -106,8 +112,8 @@ async def read_tree(node_id: UUID, *, announce: Announce) -> StoredTree:
         return rows, await _select_objects(connection, rows)
 
     rows, objects = await read(work)
-    data = await _fetch(objects, rows, announce)
-    return StoredTree(node_id, [_stored_node(row, data) for row in rows])
+    await _fill_in(rows, objects, announce)
+    return StoredTree(node_id, cast("list[NodeRow]", rows))
 
 
 async def read_artifacts(
@@ -131,16 +137,24 @@ async def read_artifacts(
     else:
         statement, parameters = _under_parent_by_label, {"parent_id": parent_id, "label": label}
 
-    async def work(connection: AsyncConnection) -> tuple[Sequence[Any], dict[UUID, _StoredObject]]:
-        rows = (await connection.execute(statement, parameters)).all()
+    async def work(connection: AsyncConnection) -> tuple[list[Row], dict[UUID, _StoredObject]]:
+        rows = await fetch_rows(connection, statement, parameters)
         return rows, await _select_objects(connection, rows)
 
     rows, objects = await read(work)
-    data = await _fetch(objects, rows, announce)
-    trees: dict[UUID, tuple[UUID, list[StoredNode]]] = {}
-    for row in rows:
-        trees.setdefault(row.root_id, (row.root_parent_id, []))[1].append(_stored_node(row, data))
-    return [(run_id, StoredTree(root_id, nodes)) for root_id, (run_id, nodes) in trees.items()]
+    await _fill_in(rows, objects, announce)
+    trees: list[tuple[UUID, StoredTree]] = []
+    nodes: list[NodeRow] = []
+    current: object = None
+    for number, row in enumerate(rows, 1):
+        root_id = row[_WIDTH]
+        if root_id != current:
+            current, nodes = root_id, []
+            trees.append((id_of(row[_WIDTH + 1]), StoredTree(id_of(root_id), nodes)))
+        nodes.append(cast("NodeRow", row[:_WIDTH]))
+        if not number % _PART:
+            await asyncio.sleep(0)
+    return trees
 
 
 class _StoredObject(NamedTuple):
@@ -151,10 +165,12 @@ class _StoredObject(NamedTuple):
 
 
 _CHUNK = 1000
+_PART = 10_000
+"""Rows after which the event loop gets a turn."""
 
 
-async def _select_objects(connection: AsyncConnection, rows: Iterable[Any]) -> dict[UUID, _StoredObject]:
-    ids = sorted({row.blob_id for row in rows if row.blob_id is not None})
+async def _select_objects(connection: AsyncConnection, rows: Iterable[Row]) -> dict[UUID, _StoredObject]:
+    ids = sorted({id_of(row[_BLOB_ID]) for row in rows if row[_BLOB_ID] is not None})
     found: dict[UUID, _StoredObject] = {}
     for start in range(0, len(ids), _CHUNK):
         statement = select(blob_table).where(blob_table.c.blob_id.in_(ids[start : start + _CHUNK]))
@@ -166,11 +182,13 @@ async def _select_objects(connection: AsyncConnection, rows: Iterable[Any]) -> d
     return found
 
 
-async def _fetch(objects: dict[UUID, _StoredObject], rows: Iterable[Any], announce: Announce) -> dict[UUID, bytes]:
+async def _fill_in(rows: list[Row], objects: dict[UUID, _StoredObject], announce: Announce) -> None:
+    """Put the bytes of objects where a row has none."""
     if not objects:
-        return {}
-    announce({row.model_name for row in rows if row.node_type == "model"})
-    owners = {row.blob_id: _owner(row) for row in rows if row.blob_id is not None}
+        return
+    nodes = {index: StoredNode(*row[:_WIDTH]) for index, row in enumerate(rows) if row[_BLOB_ID] is not None}
+    announce({row[4] for row in rows if row[2] == "model"})
+    owners = {id_of(cast("Any", node.blob_id)): _owner(node) for node in nodes.values()}
     wanted: dict[UUID, StoredObject] = {}
     for blob_id, (storage, location, size, sha256) in objects.items():
         try:
@@ -178,22 +196,12 @@ async def _fetch(objects: dict[UUID, _StoredObject], rows: Iterable[Any], announ
         except ArtigraphError as error:
             error.add_note(f"It holds the value of {owners[blob_id]}.")
             raise
-    return await fetch(wanted)
+    data = await fetch(wanted)
+    for index, node in nodes.items():
+        row = rows[index]
+        value = data[id_of(row[_BLOB_ID])]
+        rows[index] = (*row[:_VALUE], value, *row[_VALUE + 1 :])
 
 
-def _owner(row: Any) -> str:
-    return repr(row.label) if row.model_name is None else f"field {row.label!r} of model {row.model_name!r}"
-
-
-def _stored_node(row: Any, data: dict[UUID, bytes]) -> StoredNode:
-    value = row.value if row.blob_id is None else data[row.blob_id]
-    return StoredNode(
-        row.position,
-        row.span,
-        row.node_type,
-        row.label,
-        row.model_name,
-        row.model_version,
-        row.serializer,
-        value,
-    )
+def _owner(node: StoredNode) -> str:
+    return repr(node.label) if node.model_name is None else f"field {node.label!r} of model {node.model_name!r}"

@@ -34,7 +34,7 @@ async def load_artifacts(
     """Load the models of a run, or of several, or the one with a label: the id of the run, the label, the model."""
     announce = partial(_make_ready, expected)
     found = await read_artifacts(run_id, label=label, parents=runs, announce=announce)
-    return [(parent_id, tree.nodes[0].label, from_tree(tree, expected)) for parent_id, tree in found]
+    return [(parent_id, tree.label, from_tree(tree, expected)) for parent_id, tree in found]
 
 
 def _make_ready(expected: type[Any], names: Collection[str]) -> None:

@@ -29,6 +29,7 @@ _FATAL = (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError)
 _LONGEST_PATH = 40
 """Steps of a path that an error shows; of a longer one the first and the last."""
 _NODE_TYPES = frozenset({"model", "container", "value"})
+_JSON = json_serializer.name
 _NOTHING: Mapping[str, type[Any]] = {}
 
 
@@ -41,7 +42,7 @@ def from_tree(tree: StoredTree, expected: type[M]) -> M:
         ModelVersionError: stored data is newer than its class, or its migration failed.
         DeserializationError, UnknownSerializerError: a value's bytes cannot be turned back.
     """
-    root = tree.nodes[0]
+    root = StoredNode._make(tree.nodes[0])
     if root.span != len(tree.nodes):
         msg = f"Node {tree.root_id} has {root.span} rows, but {len(tree.nodes)} are there; rows were altered or deleted"
         raise DeserializationError(msg)
@@ -80,11 +81,11 @@ class _Frame:
 
     __slots__ = ("end", "label", "outer", "parts")
 
-    def __init__(self, node: StoredNode, outer: _Frame | None) -> None:
-        self.label = node.label
-        self.end = node.position + node.span
-        if outer is not None and self.end > outer.end:
-            msg = f"{outer.path}.{node.label} ends where it cannot; its row was altered"
+    def __init__(self, label: str, end: int, outer: _Frame | None) -> None:
+        self.label = label
+        self.end = end
+        if outer is not None and end > outer.end:
+            msg = f"{outer.path}.{label} ends where it cannot; its row was altered"
             raise DeserializationError(msg)
         self.parts: dict[str, Any] = {}
         self.outer = outer
@@ -117,14 +118,14 @@ class _Frame:
 class _ModelFrame(_Frame):
     __slots__ = ("cls", "definition", "version")
 
-    def __init__(self, node: StoredNode, outer: _Frame | None, cls: type[Any]) -> None:
-        super().__init__(node, outer)
+    def __init__(self, label: str, end: int, outer: _Frame | None, cls: type[Any], version: int | None) -> None:
+        super().__init__(label, end, outer)
         self.cls = cls
-        self.definition = define(self.cls)
-        if node.model_version is None:
+        self.definition = define(cls)
+        if version is None:
             msg = f"{self.path} is a model without a version; the row was altered"
             raise DeserializationError(msg)
-        self.version = node.model_version
+        self.version = version
         if self.version > self.definition.version:
             msg = (
                 f"{self.path} was stored by version {self.version} of model {self.definition.name!r}; the class here "
@@ -143,6 +144,8 @@ class _ModelFrame(_Frame):
     def build(self) -> object:
         parts = self._migrated()
         fields = self.definition.fields
+        if parts.keys() == fields.keys():
+            return self._make(parts)
         unknown = parts.keys() - fields.keys()
         missing = [field.name for field in fields.values() if field.required and field.name not in parts]
         if unknown or missing:
@@ -156,6 +159,9 @@ class _ModelFrame(_Frame):
                 "fields of today."
             )
             raise ModelVersionError(msg)
+        return self._make(parts)
+
+    def _make(self, parts: dict[str, Any]) -> object:
         try:
             return self.cls(**parts)
         except Exception as error:
@@ -179,10 +185,12 @@ class _ModelFrame(_Frame):
 class _ContainerFrame(_Frame):
     __slots__ = ("container", "field")
 
-    def __init__(self, node: StoredNode, outer: _Frame | None, field: FieldDefinition) -> None:
-        super().__init__(node, outer)
+    def __init__(
+        self, label: str, end: int, outer: _Frame | None, field: FieldDefinition, container: str | None
+    ) -> None:
+        super().__init__(label, end, outer)
         self.field = field
-        self.container = node.serializer
+        self.container = container
 
     def field_of(self, label: str) -> FieldDefinition:
         del label
@@ -216,47 +224,48 @@ def _build(tree: StoredTree, root: type[Any]) -> object:
             frames[-1].parts[frame.label] = built
         return built
 
-    first = tree.nodes[0].position or 0
+    first = tree.nodes[0][0] or 0
     for position, node in enumerate(tree.nodes, first):
-        if node.position != position or not node.span or node.node_type not in _NODE_TYPES:
-            msg = f"Node {node.label!r} of the artifact {tree.root_id} has no place in it; its row was altered"
+        at, span, kind, label, model_name, version, serializer, data, _ = node
+        if at != position or not span or kind not in _NODE_TYPES:
+            msg = f"Node {label!r} of the artifact {tree.root_id} has no place in it; its row was altered"
             raise DeserializationError(msg)
         while frames and position >= frames[-1].end:
             result = close()
         outer = frames[-1] if frames else None
         if outer is None:
-            frames.append(_ModelFrame(node, None, root))
+            frames.append(_ModelFrame(label, position + span, None, root, version))
             continue
-        field = outer.field_of(node.label)
-        if node.node_type == "value":
-            outer.parts[node.label] = _value(node, field, outer)
-        elif node.node_type == "model":
-            cls = find_class(cast("str", node.model_name), field.models)
-            frames.append(_ModelFrame(node, outer, root if same_place(cls, root) else cls))
+        field = outer.field_of(label)
+        if kind == "value":
+            outer.parts[label] = _value(data, serializer, field, label, outer)
+        elif kind == "model":
+            cls = find_class(cast("str", model_name), field.models)
+            cls = root if cls is not root and same_place(cls, root) else cls
+            frames.append(_ModelFrame(label, position + span, outer, cls, version))
         else:
-            frames.append(_ContainerFrame(node, outer, field))
+            frames.append(_ContainerFrame(label, position + span, outer, field, serializer))
     while frames:
         result = close()
     return result
 
 
-def _value(node: StoredNode, field: FieldDefinition, outer: _Frame) -> object:
-    data = node.value
-    name = cast("str", node.serializer)
+def _value(data: bytes | None, serializer: str | None, field: FieldDefinition, label: str, outer: _Frame) -> object:
+    name = cast("str", serializer)
     if data is None:
-        msg = f"{outer.path}.{node.label} has neither a value nor an object; the row was altered"
+        msg = f"{outer.path}.{label} has neither a value nor an object; the row was altered"
         raise DeserializationError(msg)
     try:
-        if name == json_serializer.name:
+        if name == _JSON:
             return decode(data, field.classes)
         return get_serializer_by_name(name).deserialize(data)
     except _FATAL:
         raise
     except ArtigraphError as error:
-        msg = f"{outer.path}.{node.label} cannot be loaded: {error}"
+        msg = f"{outer.path}.{label} cannot be loaded: {error}"
         raise _retold(error, msg) from error
     except BaseException as error:
-        msg = f"{outer.path}.{node.label} cannot be loaded by serializer {name!r}: {type(error).__name__}: {error}"
+        msg = f"{outer.path}.{label} cannot be loaded by serializer {name!r}: {type(error).__name__}: {error}"
         raise DeserializationError(msg) from error
 
 
