@@ -291,7 +291,8 @@ async def test_a_large_plain_value_is_encoded_in_a_thread(monkeypatch: pytest.Mo
     monkeypatch.setattr(write, "encode", noted)
     model = Holder([list(range(10)), [list(range(300)) for _ in range(100)]])
     node_id = await model.save("numbers")
-    assert threads and threading.get_ident() not in threads
+    assert threads
+    assert threading.get_ident() not in threads
     assert await Holder.load(node_id) == model
 
 
