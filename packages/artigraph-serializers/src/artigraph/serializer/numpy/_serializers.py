@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 from artigraph.errors import SerializationError
-from artigraph.serializer._support import class_name, deserializing, serializing
+from artigraph.serializer._support import class_name, deserializing, joined, serializing
 from artigraph.serializer.base import Serializer
 from artigraph.serializer.numpy._arrays import (
     Array,
@@ -39,7 +39,7 @@ class ArraySerializer(Serializer[Array]):
         """Return an npy file."""
         _check_class(value)
         with serializing(self.name, value):
-            return b"".join(array_to_parts(value))
+            return joined(array_to_parts(value))
 
     def serialize_parts(self, value: Array) -> Iterator[bytes]:
         """Yield an npy file in parts of at most 8 MiB, which are copies of the array's memory."""

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import polars as pl
 from artigraph.errors import SerializationError
-from artigraph.serializer._support import class_name, deserializing, serializing
+from artigraph.serializer._support import class_name, deserializing, joined, serializing
 from artigraph.serializer.base import Serializer
 from artigraph.serializer.polars._frames import frame_from_bytes, frame_from_columns, frame_to_parts
 
@@ -33,7 +33,7 @@ class DataFrameSerializer(Serializer[pl.DataFrame]):
 
     def serialize(self, value: pl.DataFrame) -> bytes:
         """Return an Arrow IPC file."""
-        return b"".join(self.serialize_parts(value))
+        return joined(self.serialize_parts(value))
 
     def serialize_parts(self, value: pl.DataFrame) -> Iterator[bytes]:
         """Yield an Arrow IPC file in parts of at most 8 MiB."""
@@ -69,7 +69,7 @@ class SeriesSerializer(Serializer[pl.Series]):
 
     def serialize(self, value: pl.Series) -> bytes:
         """Return an Arrow IPC file."""
-        return b"".join(self.serialize_parts(value))
+        return joined(self.serialize_parts(value))
 
     def serialize_parts(self, value: pl.Series) -> Iterator[bytes]:
         """Yield an Arrow IPC file in parts of at most 8 MiB."""

@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 from weakref import WeakSet
 
 from artigraph.errors import SerializationError
-from artigraph.serializer._support import class_name, deserializing, serializing
+from artigraph.serializer._support import class_name, deserializing, joined, serializing
 from artigraph.serializer._support.arrow import pa
 from artigraph.serializer._support.compare import same_table
 from artigraph.serializer._support.ipc import read_ipc, read_ipc_columns, write_ipc
@@ -41,7 +41,7 @@ class ParquetSerializer(Serializer[Any]):
 
     def serialize(self, value: Any) -> bytes:
         """Return a parquet file."""
-        return b"".join(self.serialize_parts(value))
+        return joined(self.serialize_parts(value))
 
     def serialize_parts(self, value: Any) -> Iterator[bytes]:
         """Yield a parquet file in parts of at most 8 MiB."""
@@ -76,7 +76,7 @@ class FeatherSerializer(Serializer[Any]):
 
     def serialize(self, value: Any) -> bytes:
         """Return an Arrow IPC file."""
-        return b"".join(self.serialize_parts(value))
+        return joined(self.serialize_parts(value))
 
     def serialize_parts(self, value: Any) -> Iterator[bytes]:
         """Yield an Arrow IPC file in parts of at most 8 MiB."""
@@ -107,7 +107,7 @@ class RecordBatchSerializer(Serializer[Any]):
 
     def serialize(self, value: Any) -> bytes:
         """Return an Arrow IPC file."""
-        return b"".join(self.serialize_parts(value))
+        return joined(self.serialize_parts(value))
 
     def serialize_parts(self, value: Any) -> Iterator[bytes]:
         """Yield an Arrow IPC file in parts of at most 8 MiB."""
@@ -147,7 +147,7 @@ class RecordBatchReaderSerializer(Serializer[Any]):
 
     def serialize(self, value: Any) -> bytes:
         """Return an Arrow IPC stream; the reader is consumed."""
-        return b"".join(self.serialize_stream(value))
+        return joined(self.serialize_stream(value))
 
     def serialize_stream(self, value: Any) -> Iterator[bytes]:
         """Yield an Arrow IPC stream in parts of at most 8 MiB; the reader is consumed."""
