@@ -1,0 +1,128 @@
+"""Saving models whose values are kept in the database."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+import artigraph
+from artigraph import ArtifactModel, Run, RunManager
+from benchmarks.bench import Bench, Job
+from benchmarks.floors.raw import PostgresqlFloor
+from benchmarks.harness import Way, interleave
+from benchmarks.models import group, record
+from benchmarks.results import Row, compared
+from benchmarks.rows import Rows, renewed
+
+__all__ = ["JOBS"]
+
+
+async def save_one(bench: Bench) -> Sequence[Row]:
+    """Save one model after another, each in a transaction of its own."""
+    count = bench.effort.of(100)
+    models = [record(number) for number in range(count)]
+    rows = await bench.core.tree(await models[0].save("benchmark"))
+
+    async def batches() -> list[Rows]:
+        return [renewed(rows) for _ in range(count)]
+
+    async def ours(_: object) -> None:
+        for model in models:
+            await model.save("benchmark")
+
+    async def core(prepared: list[Rows]) -> None:
+        for batch in prepared:
+            await bench.core.insert(batch)
+
+    async def raw(prepared: list[Any]) -> None:
+        for batch in prepared:
+            await bench.raw.insert(batch)
+
+    async def raw_batches() -> list[Any]:
+        return [bench.raw.values(batch) for batch in await batches()]
+
+    seconds = await interleave(
+        {"ours": Way(ours, _nothing), "core": Way(core, batches), "raw": Way(raw, raw_batches)},
+        rounds=bench.effort.rounds,
+    )
+    title = "save one model (7 rows), its own transaction"
+    return [compared(seconds, job="save-one", title=title, database=bench.database, limit=1.5, each=count)]
+
+
+async def save_nested(bench: Bench) -> Sequence[Row]:
+    """Save one model with many nested ones."""
+    count = bench.effort.of(1000)
+    model = group(count)
+    rows = await bench.core.tree(await model.save("benchmark"))
+
+    async def ours(_: object) -> None:
+        await model.save("benchmark")
+
+    title = f"save one model with {count:,} nested models ({len(rows):,} rows)"
+    return await _bulk(bench, Way(ours, _nothing), rows, None, "save-nested", title)
+
+
+async def save_many(bench: Bench) -> Sequence[Row]:
+    """Save many models in one call."""
+    count = bench.effort.of(1000)
+    models = [record(number) for number in range(count)]
+    numbers = itertools.count()
+    bulk: Any = getattr(artigraph, "save_many", None)
+    manager = RunManager(Run())
+
+    async def labelled() -> dict[str, ArtifactModel]:
+        call = next(numbers)
+        return {f"ours-{call}-{number}": model for number, model in enumerate(models)}
+
+    async def ours(labelled_models: dict[str, ArtifactModel]) -> list[UUID]:
+        if bulk is not None:
+            ids: list[UUID] = await bulk(labelled_models.items())
+            return ids
+        return list((await manager.save_artifacts(labelled_models)).values())
+
+    async with manager:
+        ids = await ours(await labelled())
+        rows = [row for root_id in ids for row in await bench.core.tree(root_id)]
+        title = f"save {count:,} models in one call ({len(rows):,} rows)"
+        parent_id = None if bulk is not None else manager.run.node_id
+        return await _bulk(bench, Way(ours, labelled), rows, parent_id, "save-many", title)
+
+
+async def _bulk(bench: Bench, ours: Way, rows: Rows, parent_id: UUID | None, job: str, title: str) -> list[Row]:
+    """Compare a save with one insert of its rows."""
+    numbers = itertools.count()
+
+    async def fresh() -> Rows:
+        return renewed(rows, parent_id=parent_id, prefix=f"floor-{next(numbers)}")
+
+    async def fresh_values() -> Any:
+        return bench.raw.values(await fresh())
+
+    ways = {"ours": ours, "core": Way(bench.core.insert, fresh), "raw": Way(bench.raw.insert, fresh_values)}
+    if isinstance(bench.raw, PostgresqlFloor):
+        ways["copy"] = Way(bench.raw.copy, fresh_values)
+    seconds = await interleave(ways, rounds=bench.effort.rounds)
+    copied = seconds.pop("copy", None)
+    found = [compared(seconds, job=job, title=title, database=bench.database, limit=2.0)]
+    if copied is not None:
+        found.append(
+            compared(
+                {"ours": seconds["ours"], "raw": copied},
+                job=f"{job}-copy",
+                title=f"{title}, raw being COPY",
+                database=bench.database,
+                limit=None,
+                against="raw",
+                note="reported",
+            )
+        )
+    return found
+
+
+async def _nothing() -> None:
+    return None
+
+
+JOBS = (Job("save-one", save_one), Job("save-many", save_many), Job("save-nested", save_nested))
