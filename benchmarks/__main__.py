@@ -49,7 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 async def _run(jobs: Sequence[Job], databases: Sequence[str], effort: Effort, output: Path | None) -> int:
     results = Results() if output is None else Results.read(output)
-    results.about = await about(list(databases))
+    results.about = await about(databases if output is None else DATABASES)
     found: list[Row] = []
     failed: list[str] = []
     for database in databases:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sqlite3
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +21,7 @@ __all__ = ["about"]
 _LIBRARIES = ("sqlalchemy", "aiosqlite", "asyncpg", "asyncmy", "numpy", "pandas", "pyarrow", "aiobotocore")
 
 
-async def about(databases: list[str]) -> dict[str, str]:
+async def about(databases: Sequence[str]) -> dict[str, str]:
     """Return what to print below the table; no names of hosts."""
     servers = [f"{name} {await _version(name)}" for name in databases if is_there(name)]
     return {

@@ -12,6 +12,7 @@ import artigraph
 from artigraph import Run, RunManager
 from artigraph.orm import node_table
 from benchmarks.bench import Bench, Job
+from benchmarks.floors.ways import nothing, select_ways
 from benchmarks.harness import Way, interleave
 from benchmarks.models import Group, Record, group_of_nodes, record
 from benchmarks.results import Row, compared
@@ -57,21 +58,8 @@ async def load_one(bench: Bench) -> Sequence[Row]:
         for node_id in ids:
             await Record.load(node_id)
 
-    async def core(_: object) -> None:
-        for node_id in ids:
-            await bench.core.select(load_tree, {"root": node_id})
-
-    sql = bench.raw.compiled(load_tree)
-    bound = [bench.raw.bound(sql, {"root": node_id}) for node_id in ids]
-
-    async def raw(_: object) -> None:
-        for parameters in bound:
-            await bench.raw.select(sql, parameters)
-
-    seconds = await interleave(
-        {"ours": Way(ours, _nothing), "core": Way(core, _nothing), "raw": Way(raw, _nothing)},
-        rounds=bench.effort.rounds,
-    )
+    ways = select_ways(bench, load_tree, [{"root": node_id} for node_id in ids])
+    seconds = await interleave({"ours": Way(ours, nothing), **ways}, rounds=bench.effort.rounds)
     title = "load one model (7 rows)"
     return [compared(seconds, job="load-one", title=title, database=bench.database, limit=1.6, each=count)]
 
@@ -139,24 +127,10 @@ async def _compare(
     heavy: bool = False,
 ) -> list[Row]:
     """Compare a load with a select of its rows."""
-    sql = bench.raw.compiled(statement)
-    bound = bench.raw.bound(sql, parameters)
-
-    async def core(_: object) -> None:
-        await bench.core.select(statement, parameters)
-
-    async def raw(_: object) -> None:
-        await bench.raw.select(sql, bound)
-
-    seconds = await interleave(
-        {"ours": Way(ours, _nothing), "core": Way(core, _nothing), "raw": Way(raw, _nothing)},
-        rounds=bench.effort.heavy_rounds if heavy else bench.effort.rounds,
-    )
+    rounds = bench.effort.heavy_rounds if heavy else bench.effort.rounds
+    ways = select_ways(bench, statement, [parameters])
+    seconds = await interleave({"ours": Way(ours, nothing), **ways}, rounds=rounds)
     return [compared(seconds, job=job, title=title, database=bench.database, limit=2.0)]
-
-
-async def _nothing() -> None:
-    return None
 
 
 JOBS = (

@@ -10,11 +10,11 @@ from uuid import UUID
 import artigraph
 from artigraph import ArtifactModel, Run, RunManager
 from benchmarks.bench import Bench, Job
-from benchmarks.floors.raw import PostgresqlFloor
+from benchmarks.floors.ways import insert_ways, nothing
 from benchmarks.harness import Way, interleave
 from benchmarks.models import group, record
 from benchmarks.results import Row, compared
-from benchmarks.rows import Rows, renewed
+from benchmarks.rows import Rows
 
 __all__ = ["JOBS"]
 
@@ -25,28 +25,13 @@ async def save_one(bench: Bench) -> Sequence[Row]:
     models = [record(number) for number in range(count)]
     rows = await bench.core.tree(await models[0].save("benchmark"))
 
-    async def batches() -> list[Rows]:
-        return [renewed(rows) for _ in range(count)]
-
     async def ours(_: object) -> None:
         for model in models:
             await model.save("benchmark")
 
-    async def core(prepared: list[Rows]) -> None:
-        for batch in prepared:
-            await bench.core.insert(batch)
-
-    async def raw(prepared: list[Any]) -> None:
-        for batch in prepared:
-            await bench.raw.insert(batch)
-
-    async def raw_batches() -> list[Any]:
-        return [bench.raw.values(batch) for batch in await batches()]
-
-    seconds = await interleave(
-        {"ours": Way(ours, _nothing), "core": Way(core, batches), "raw": Way(raw, raw_batches)},
-        rounds=bench.effort.rounds,
-    )
+    ways = insert_ways(bench, rows, times=count)
+    ways.pop("copy", None)
+    seconds = await interleave({"ours": Way(ours, nothing), **ways}, rounds=bench.effort.rounds)
     title = "save one model (7 rows), its own transaction"
     return [compared(seconds, job="save-one", title=title, database=bench.database, limit=1.5, each=count)]
 
@@ -61,7 +46,7 @@ async def save_nested(bench: Bench) -> Sequence[Row]:
         await model.save("benchmark")
 
     title = f"save one model with {count:,} nested models ({len(rows):,} rows)"
-    return await _bulk(bench, Way(ours, _nothing), rows, None, "save-nested", title)
+    return await _bulk(bench, Way(ours, nothing), rows, None, "save-nested", title)
 
 
 async def save_many(bench: Bench) -> Sequence[Row]:
@@ -86,23 +71,12 @@ async def save_many(bench: Bench) -> Sequence[Row]:
         ids = await ours(await labelled())
         rows = [row for root_id in ids for row in await bench.core.tree(root_id)]
         title = f"save {count:,} models in one call ({len(rows):,} rows)"
-        parent_id = None if bulk is not None else manager.run.node_id
-        return await _bulk(bench, Way(ours, labelled), rows, parent_id, "save-many", title)
+        return await _bulk(bench, Way(ours, labelled), rows, rows[0]["parent_id"], "save-many", title)
 
 
 async def _bulk(bench: Bench, ours: Way, rows: Rows, parent_id: UUID | None, job: str, title: str) -> list[Row]:
     """Compare a save with one insert of its rows."""
-    numbers = itertools.count()
-
-    async def fresh() -> Rows:
-        return renewed(rows, parent_id=parent_id, prefix=f"floor-{next(numbers)}")
-
-    async def fresh_values() -> Any:
-        return bench.raw.values(await fresh())
-
-    ways = {"ours": ours, "core": Way(bench.core.insert, fresh), "raw": Way(bench.raw.insert, fresh_values)}
-    if isinstance(bench.raw, PostgresqlFloor):
-        ways["copy"] = Way(bench.raw.copy, fresh_values)
+    ways = {"ours": ours, **insert_ways(bench, rows, parent_id=parent_id)}
     seconds = await interleave(ways, rounds=bench.effort.rounds)
     copied = seconds.pop("copy", None)
     found = [compared(seconds, job=job, title=title, database=bench.database, limit=2.0)]
@@ -119,10 +93,6 @@ async def _bulk(bench: Bench, ours: Way, rows: Rows, parent_id: UUID | None, job
             )
         )
     return found
-
-
-async def _nothing() -> None:
-    return None
 
 
 JOBS = (Job("save-one", save_one), Job("save-many", save_many), Job("save-nested", save_nested))

@@ -1,0 +1,60 @@
+"""The floors as ways that take turns with ours: inserting rows, selecting rows."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy.sql import Executable
+
+from benchmarks.bench import Bench
+from benchmarks.floors.raw import PostgresqlFloor
+from benchmarks.harness import Way
+from benchmarks.rows import Rows, renewed
+
+__all__ = ["insert_ways", "nothing", "select_ways"]
+
+
+def insert_ways(bench: Bench, rows: Rows, *, times: int = 1, parent_id: UUID | None = None) -> dict[str, Way]:
+    """Return the ways to insert rows, in a transaction each time, with fresh ids; with COPY where there is one."""
+    numbers = itertools.count()
+
+    async def fresh() -> list[Rows]:
+        return [renewed(rows, parent_id=parent_id, prefix=f"floor-{next(numbers)}") for _ in range(times)]
+
+    async def fresh_values() -> list[Any]:
+        return [bench.raw.values(each) for each in await fresh()]
+
+    def way(insert: Any, prepare: Any) -> Way:
+        async def run(prepared: list[Any]) -> None:
+            for each in prepared:
+                await insert(each)
+
+        return Way(run, prepare)
+
+    ways = {"core": way(bench.core.insert, fresh), "raw": way(bench.raw.insert, fresh_values)}
+    if isinstance(bench.raw, PostgresqlFloor):
+        ways["copy"] = way(bench.raw.copy, fresh_values)
+    return ways
+
+
+def select_ways(bench: Bench, statement: Executable, parameters: Sequence[dict[str, Any]]) -> dict[str, Way]:
+    """Return the ways to select rows, once for each of the parameters."""
+    sql = bench.raw.compiled(statement)
+    bound = [bench.raw.bound(sql, each) for each in parameters]
+
+    async def core(_: object) -> None:
+        for each in parameters:
+            await bench.core.select(statement, each)
+
+    async def raw(_: object) -> None:
+        for each in bound:
+            await bench.raw.select(sql, each)
+
+    return {"core": Way(core, nothing), "raw": Way(raw, nothing)}
+
+
+async def nothing() -> None:
+    """Prepare nothing."""
