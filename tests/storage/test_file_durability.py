@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 
 from artigraph.errors import ObjectNotFoundError, StorageError, StorageFull
-from artigraph.storage.file import FileSystem, _files, _folder
-from artigraph.storage.file._files import PARTIAL
+from artigraph.storage.file import FileSystem, _folder, _write
+from artigraph.storage.file._write import PARTIAL
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="strace is of Linux")
 POSIX = pytest.mark.skipif(os.name == "nt", reason="of POSIX systems")
@@ -206,7 +206,7 @@ async def test_a_refusal_leaves_nothing_and_says_what_to_do(
 ) -> None:
     await storage.create(b"before", key="before")
     with monkeypatch.context() as patch:
-        patch.setattr(os if call == "write" else _files, call, refusing(number))
+        patch.setattr(os if call == "write" else _write, call, refusing(number))
         with pytest.raises(error) as caught:
             await storage.create(b"value" * 1000, key="a/b")
     assert isinstance(caught.value.__cause__, OSError)
@@ -220,7 +220,7 @@ async def test_a_refusal_leaves_nothing_and_says_what_to_do(
 
 async def test_a_folder_that_cannot_be_written_through(storage: FileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(_files, "sync_folder", refusing(errno.EIO))
+        patch.setattr(_write, "sync_folder", refusing(errno.EIO))
         with pytest.raises(StorageError, match="power loss"):
             await storage.create(b"value", key="a/b")
     assert leftovers(storage) == []
@@ -376,7 +376,7 @@ def test_a_killed_writer_leaves_what_can_be_told_from_objects(tmp_path: Path) ->
         "asyncio.run(main())",
         "real = os.write\n"
         "def write(*given):\n    real(*given)\n    os.kill(os.getpid(), signal.SIGKILL)\n"
-        "from artigraph.storage.file import _files\n_files.os.write = write\nasyncio.run(main())",
+        "from artigraph.storage.file import _write\n_write.os.write = write\nasyncio.run(main())",
     )
     folder = tmp_path / "objects"
     done = subprocess.run([sys.executable, "-c", program, str(folder), "durable", "a=1"], check=False)

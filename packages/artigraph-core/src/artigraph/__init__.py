@@ -4,7 +4,16 @@ import pkgutil
 
 __path__ = pkgutil.extend_path(__path__, __name__)
 
-from artigraph.model import ArtifactMapping, ArtifactModel, ArtifactModelConfig, ArtifactSequence, artifact_field
+from artigraph.model import (
+    ArtifactMapping,
+    ArtifactModel,
+    ArtifactModelConfig,
+    ArtifactSequence,
+    Lazy,
+    artifact_field,
+    load_many,
+    save_many,
+)
 from artigraph.run import NO_PARENT, Run, RunManager, run_manager
 
 __all__ = [
@@ -13,8 +22,11 @@ __all__ = [
     "ArtifactModel",
     "ArtifactModelConfig",
     "ArtifactSequence",
+    "Lazy",
     "Run",
     "RunManager",
     "artifact_field",
+    "load_many",
     "run_manager",
+    "save_many",
 ]

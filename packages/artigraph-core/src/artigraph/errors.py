@@ -15,6 +15,7 @@ __all__ = [
     "DatabaseError",
     "DatabaseUnavailable",
     "DeserializationError",
+    "FieldNotLoadedError",
     "InvalidLabel",
     "InvalidLocation",
     "LabelConflictError",
@@ -159,6 +160,10 @@ class CycleError(SerializationError):
 
 class ValueTooLargeError(SerializationError):
     """A value is too large to be kept in the database and there is no storage to put it into."""
+
+
+class FieldNotLoadedError(ArtigraphError, LookupError):
+    """A field was touched that `load(..., fields=[...])` did not read, or a value that is not loaded is needed."""
 
 
 class DeserializationError(ArtigraphError, ValueError):

@@ -18,7 +18,6 @@ from artigraph.errors import (
     NoActiveRunError,
     NodeNotFoundError,
     RunStateError,
-    SerializationError,
 )
 from artigraph.graph import (
     RunRow,
@@ -27,13 +26,13 @@ from artigraph.graph import (
     read_runs_below,
     runs_below,
     update_run,
-    write_trees,
 )
 from artigraph.ids import check_id, new_id
 from artigraph.labels import check_label
 from artigraph.model import ArtifactModel
 from artigraph.model.load import load_artifacts
-from artigraph.model.write import to_tree
+from artigraph.model.many import check_artifacts
+from artigraph.model.save import save_models
 
 __all__ = ["NO_PARENT", "Run", "RunManager", "RunStatus", "run_manager"]
 
@@ -196,14 +195,9 @@ class RunManager:
         if not isinstance(artifacts, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
             msg = f"save_artifacts takes a mapping of labels to models, not {type(artifacts).__name__}"
             raise TypeError(msg)
-        for label, model in artifacts.items():
-            check_label(label)
-            if not isinstance(model, ArtifactModel):  # pyright: ignore[reportUnnecessaryIsInstance]
-                msg = f"Artifact {label!r} is of type {type(model).__qualname__}; make it a field of an ArtifactModel"
-                raise SerializationError(msg)
-        trees = {label: to_tree(model, label, self.run.node_id) for label, model in artifacts.items()}
-        await write_trees(list(trees.values()))
-        return {label: tree.root_id for label, tree in trees.items()}
+        pairs = check_artifacts(artifacts.items())
+        ids = await save_models(pairs, self.run.node_id, check_parent=False)
+        return {label: node_id for (label, _), node_id in zip(pairs, ids, strict=True)}
 
     @overload
     async def load_artifact(self, label: str) -> ArtifactModel: ...

@@ -10,7 +10,7 @@ from artigraph.db._dialect import DialectName, insert_missing, recursive, share_
 from artigraph.db._errors import ForeignKeyViolation, ReferenceInUse, ReferenceVanished, UniqueViolation
 from artigraph.db._session_context import current_session, session_context
 from artigraph.db._target import dispose_engines
-from artigraph.db._work import create_tables, current_database, in_session, read, write, write_apart
+from artigraph.db._work import create_tables, current_database, current_placement, in_session, read, write, write_apart
 
 __all__ = [
     "Database",
@@ -21,6 +21,7 @@ __all__ = [
     "UniqueViolation",
     "create_tables",
     "current_database",
+    "current_placement",
     "current_session",
     "dispose_engines",
     "engine_context",

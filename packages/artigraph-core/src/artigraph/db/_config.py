@@ -15,6 +15,7 @@ from artigraph.db import _default
 from artigraph.db._engine import Synchronous
 from artigraph.db._target import Target
 from artigraph.errors import SessionStateError
+from artigraph.storage import Storage
 
 __all__ = ["ENVIRONMENT", "current_target", "engine_context", "get_engine", "set_engine"]
 
@@ -33,6 +34,8 @@ def set_engine(
     create_tables: bool = False,  # noqa: FBT001, FBT002 (published so)
     *,
     sqlite_synchronous: Synchronous = "NORMAL",
+    large_value_storage: Storage | None = None,
+    inline_limit: int | None = None,
 ) -> Callable[[], None]:
     """Set the database for the whole process, and return a function that puts back what was.
 
@@ -42,14 +45,24 @@ def set_engine(
     for the disk at each commit; with NORMAL, which is faster, the last commits before a loss of power may be
     missing afterwards, though never torn.
 
+    A value whose field names no storage stands in its row up to `inline_limit` bytes; a larger one goes into the
+    `large_value_storage` of its model, or else into this one. The limit is 64 KiB on SQLite and PostgreSQL and 16 KiB
+    on MySQL and MariaDB, beyond which a row is the dearer place, and 8 MiB where there is no storage to go to.
+
     The returned function may be called in any order with others, and more than once.
 
     Raises:
         ConfigurationError: the URL is malformed, names a database or driver that cannot be used, or the engine is not
-            an asynchronous one.
+            an asynchronous one; or the limit is not one.
         MissingDependencyError: the URL's driver is not installed.
     """
-    target = Target(url_or_async_engine, create_tables=create_tables, sqlite_synchronous=sqlite_synchronous)
+    target = Target(
+        url_or_async_engine,
+        create_tables=create_tables,
+        sqlite_synchronous=sqlite_synchronous,
+        large_value_storage=large_value_storage,
+        inline_limit=inline_limit,
+    )
     _process.append(target)
 
     def put_back() -> None:
@@ -71,8 +84,16 @@ class engine_context:  # noqa: N801 (used like a function)
         create_tables: bool = False,  # noqa: FBT001, FBT002
         *,
         sqlite_synchronous: Synchronous = "NORMAL",
+        large_value_storage: Storage | None = None,
+        inline_limit: int | None = None,
     ) -> None:
-        self._target = Target(url_or_async_engine, create_tables=create_tables, sqlite_synchronous=sqlite_synchronous)
+        self._target = Target(
+            url_or_async_engine,
+            create_tables=create_tables,
+            sqlite_synchronous=sqlite_synchronous,
+            large_value_storage=large_value_storage,
+            inline_limit=inline_limit,
+        )
         self._token: Token[Target | None] | None = None
 
     def __enter__(self) -> None:

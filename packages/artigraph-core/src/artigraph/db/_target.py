@@ -16,8 +16,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from artigraph.db import _default
 from artigraph.db._bound import Bound, adopt, own
 from artigraph.db._engine import Synchronous, make_engine
+from artigraph.db._placement import make_placement
 from artigraph.db._url import is_memory, parse_url
 from artigraph.errors import ConfigurationError, WrongEventLoopError
+from artigraph.storage import Storage
 
 __all__ = ["Target", "dispose_engines"]
 
@@ -40,7 +42,10 @@ class Target:
         create_tables: bool,
         sqlite_synchronous: Synchronous = "NORMAL",
         folder: Path | None = None,
+        large_value_storage: Storage | None = None,
+        inline_limit: int | None = None,
     ) -> None:
+        self.placement = make_placement(large_value_storage, inline_limit)
         self._create_tables = create_tables
         self._synchronous: Synchronous = sqlite_synchronous
         self._folder = folder

@@ -6,11 +6,12 @@ from typing import TypeVar
 
 from artigraph.db._bound import Bound, Database
 from artigraph.db._config import current_target
+from artigraph.db._placement import Placement
 from artigraph.db._schema import create, prepare
 from artigraph.db._session import current_group
 from artigraph.db._transaction import Committed, Work, read_on, write_on
 
-__all__ = ["create_tables", "current_database", "in_session", "read", "write", "write_apart"]
+__all__ = ["create_tables", "current_database", "current_placement", "in_session", "read", "write", "write_apart"]
 
 T = TypeVar("T")
 
@@ -39,6 +40,11 @@ async def create_tables() -> None:
     bound = current_target().bound()
     await create(bound)
     await prepare(bound)
+
+
+def current_placement() -> Placement:
+    """Return which values stand in rows here, and where the others go."""
+    return current_target().placement
 
 
 def in_session() -> bool:

@@ -1,24 +1,40 @@
 """Rows with their bytes: the one place that writes and reads both, in the order that keeps them whole."""
 
+from artigraph.graph.content import LIGHT, Buffer, Part, join
+from artigraph.graph.objects import Fetch, fetch
+from artigraph.graph.opened import map_object, open_object
 from artigraph.graph.outline import NodeSummary, read_outline
-from artigraph.graph.read import StoredNode, StoredTree, read_artifacts, read_tree
+from artigraph.graph.read import StoredNode, StoredTree, read_artifacts, read_trees
 from artigraph.graph.runs import RunRow, RunStatus, insert_run, read_runs_below, runs_below, update_run
-from artigraph.graph.tree import PendingObject, Tree
+from artigraph.graph.stored import StoredObject, read_object
+from artigraph.graph.tree import Deferred, PendingValue, Streamed, Tree
 from artigraph.graph.write import write_trees
 
 __all__ = [
+    "LIGHT",
+    "Buffer",
+    "Deferred",
+    "Fetch",
     "NodeSummary",
-    "PendingObject",
+    "Part",
+    "PendingValue",
     "RunRow",
     "RunStatus",
     "StoredNode",
+    "StoredObject",
     "StoredTree",
+    "Streamed",
     "Tree",
+    "fetch",
     "insert_run",
+    "join",
+    "map_object",
+    "open_object",
     "read_artifacts",
+    "read_object",
     "read_outline",
     "read_runs_below",
-    "read_tree",
+    "read_trees",
     "runs_below",
     "update_run",
     "write_trees",

@@ -1,155 +1,175 @@
-"""Objects in storages: hashed, put, fetched and checked."""
+"""Objects in storages: put, fetched and removed, several at once, with a bound on the bytes in flight."""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
-from collections.abc import Callable, Coroutine, Iterable, Mapping
-from contextlib import suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager, suppress
 from dataclasses import dataclass
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar
 from uuid import UUID
 
-from artigraph.errors import ArtigraphError, CorruptObjectError, ObjectNotFoundError, StorageError
+from artigraph.errors import ArtigraphError, StorageError
+from artigraph.graph.content import LIGHT, Buffer, Content, Digests, Hasher, Part, join
+from artigraph.graph.stored import StoredObject, call, first_error, read_object
 from artigraph.ids import new_id
 from artigraph.orm import CHUNK_SIZE
-from artigraph.storage import Storage
+from artigraph.storage import Storage, SupportsStreams
 
-__all__ = ["Content", "StoredObject", "fetch", "hash_content", "put_all", "remove_quietly"]
+__all__ = ["BYTES_IN_FLIGHT", "Fetch", "fetch", "gather", "put_all", "put_stream", "remove_quietly"]
 
-K = TypeVar("K")
-R = TypeVar("R")
+T = TypeVar("T")
 
 CONCURRENCY = 16
 """How many objects are put or got at once."""
+BYTES_IN_FLIGHT = 128 * 1024 * 1024
+"""How many bytes of objects are on their way at once; a larger object goes by itself."""
 _LONGEST_LOCATION = 512
 """Code points that the column of locations takes."""
-_INLINE_HASH = 256 * 1024
-"""Bytes that are hashed faster than a thread is reached."""
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What makes two objects equal: where they are kept, and what they hold."""
-
-    storage: str
-    sha256: bytes
-    size: int
-
-
-async def hash_content(storage: Storage, data: bytes) -> tuple[Content, bytes | None]:
-    """Return an object's identity, and the hashes of its chunks where it has several."""
-    if len(data) <= _INLINE_HASH:
-        return Content(storage.name, hashlib.sha256(data).digest(), len(data)), None
-    digest, chunks = await asyncio.to_thread(_hash, data)
-    return Content(storage.name, digest, len(data)), chunks
-
-
-def _hash(data: bytes) -> tuple[bytes, bytes | None]:
-    digest = hashlib.sha256(data).digest()
-    if len(data) <= CHUNK_SIZE:
-        return digest, None
-    view = memoryview(data)
-    starts = range(0, len(data), CHUNK_SIZE)
-    return digest, b"".join(hashlib.sha256(view[start : start + CHUNK_SIZE]).digest() for start in starts)
-
-
-async def put_all(objects: Mapping[Content, tuple[Storage, bytes]], store_id: UUID) -> dict[Content, str]:
+async def put_all(objects: Mapping[Content, tuple[Storage, Sequence[Part]]], store_id: UUID) -> dict[Content, str]:
     """Put objects, several at once, and return their locations.
 
     If one fails the others are removed again, as far as that is possible, and its error is raised.
     """
     locations: dict[Content, str] = {}
 
-    async def put(content: Content, storage: Storage, data: bytes) -> None:
-        unique = new_id().hex
-        key = f"{store_id.hex}/{unique[-2:]}/{unique}"
-        location = cast("object", await _call(storage, storage.create(data, key=key)))
-        if not isinstance(location, str) or not 1 <= len(location) <= _LONGEST_LOCATION:
-            msg = f"{storage!r} returned {location!r:.100} for a location, which is text of 1-512 code points"
-            raise StorageError(msg)
-        locations[content] = location
+    async def put(content: Content) -> None:
+        storage, parts = objects[content]
+        key = _new_key(store_id)
+        if content.size > CHUNK_SIZE and isinstance(storage, SupportsStreams):
+            work = storage.create_stream(_each(parts), key=key)
+        else:
+            work = storage.create(join(parts), key=key)
+        locations[content] = _checked(storage, await call(storage, work))
 
     try:
-        await _gather(objects.items(), lambda item: put(item[0], *item[1]))
+        await gather(objects, put)
     except BaseException:
         await remove_quietly((objects[content][0], location) for content, location in locations.items())
         raise
     return locations
 
 
+async def put_stream(storage: Storage, parts: Iterator[Part], store_id: UUID) -> tuple[Digests, str]:
+    """Put an object while it is being made, and return its hashes and its location.
+
+    Parts are made in a thread, each when the one before it was taken. A storage that takes no streams gets the object
+    as a whole.
+    """
+    hasher = Hasher()
+
+    async def hashed() -> AsyncGenerator[Part]:
+        while (part := await asyncio.to_thread(next, parts, None)) is not None:
+            await hasher.update(part)
+            yield part
+
+    key = _new_key(store_id)
+    async with aclosing(hashed()) as stream:
+        if isinstance(storage, SupportsStreams):
+            work = storage.create_stream(stream, key=key)
+        else:
+            work = storage.create(join([part async for part in stream]), key=key)
+        location = _checked(storage, await call(storage, work))
+    return hasher.digests(), location
+
+
+async def _each(parts: Iterable[Part]) -> AsyncIterator[Part]:
+    for part in parts:
+        yield part
+
+
+def _new_key(store_id: UUID) -> str:
+    unique = new_id().hex
+    return f"{store_id.hex}/{unique[-2:]}/{unique}"
+
+
+def _checked(storage: Storage, location: object) -> str:
+    if not isinstance(location, str) or not 1 <= len(location) <= _LONGEST_LOCATION:
+        msg = f"{storage!r} returned {location!r:.100} for a location, which is text of 1-512 code points"
+        raise StorageError(msg)
+    return location
+
+
 async def remove_quietly(objects: Iterable[tuple[Storage, str]]) -> None:
     """Remove objects that no row refers to; what cannot be removed now is left to garbage collection."""
 
-    async def remove(storage: Storage, location: str) -> None:
+    async def remove(item: tuple[Storage, str]) -> None:
+        storage, location = item
         with suppress(ArtigraphError):
-            await _call(storage, storage.delete(location))
+            await call(storage, storage.delete(location))
 
-    await _gather(list(objects), lambda item: remove(*item))
-
-
-class StoredObject(NamedTuple):
-    """An object as its row describes it."""
-
-    storage: Storage
-    location: str
-    size: int
-    sha256: bytes
-    owner: str
-    """What it is the value of, for an error."""
+    await gather(list(objects), remove)
 
 
-async def fetch(objects: Mapping[K, StoredObject]) -> dict[K, bytes]:
-    """Get objects, several at once, each checked against its recorded size and SHA-256.
+@dataclass(frozen=True, slots=True)
+class Fetch:
+    """An object that is wanted, or bytes that are here already, and what is to be done with them."""
+
+    source: StoredObject | bytes
+    use: Callable[[Buffer], None]
+    """Takes the bytes; called in a thread if there are many."""
+
+
+async def fetch(wanted: Sequence[Fetch]) -> None:
+    """Get objects, several at once and each only once, check them and hand their bytes over.
 
     Raises:
         ObjectNotFoundError, StorageError: an object cannot be read.
         CorruptObjectError: an object is not what was stored.
     """
-    data: dict[K, bytes] = {}
+    by_source: dict[tuple[str, str] | int, list[Fetch]] = {}
+    for item in wanted:
+        place = (item.source.storage.name, item.source.location) if isinstance(item.source, tuple) else id(item)
+        by_source.setdefault(place, []).append(item)
+    flight = _Flight()
 
-    async def get(key: K, stored: StoredObject) -> None:
-        try:
-            data[key] = await _read(stored)
-        except ArtigraphError as error:
-            error.add_note(f"It holds the value of {stored.owner}.")
-            raise
+    async def get(group: list[Fetch]) -> None:
+        source = group[0].source
+        async with flight.room(source.size if isinstance(source, StoredObject) else 0):
+            data: Buffer = await _owned(source) if isinstance(source, StoredObject) else source
+            if len(group) > 1:
+                data = bytes(data)  # what is made of a bytearray may be a view of it: each would see the other's writes
+            for item in group:
+                if len(data) <= LIGHT:
+                    item.use(data)
+                else:
+                    await asyncio.to_thread(item.use, data)
 
-    await _gather(objects.items(), lambda item: get(*item))
-    return data
-
-
-async def _read(stored: StoredObject) -> bytes:
-    storage, location, size, sha256, owner = stored
-    found = cast("object", await _call(storage, storage.read(location)))
-    if not isinstance(found, bytes):
-        msg = f"{storage!r} returned {type(found).__name__} for the object at {location!r}; read returns bytes"
-        raise StorageError(msg)
-    what = f"The value of {owner}, the object at {location!r} in {storage!r},"
-    if len(found) != size:
-        msg = f"{what} has {len(found)} bytes; {size} were stored"
-        raise CorruptObjectError(msg)
-    if (await hash_content(storage, found))[0].sha256 != sha256:
-        msg = f"{what} is not what was stored: its SHA-256 differs"
-        raise CorruptObjectError(msg)
-    return found
+    await gather(by_source.values(), get)
 
 
-async def _call(storage: Storage, call: Coroutine[Any, Any, R]) -> R:
-    """Await a storage's call; what it raises is of our family."""
+async def _owned(stored: StoredObject) -> Buffer:
     try:
-        return await call
-    except ArtigraphError:
+        return await read_object(stored)
+    except ArtigraphError as error:
+        error.add_note(f"It holds the value of {stored.owner}.")
         raise
-    except FileNotFoundError as error:
-        msg = f"{storage!r} has lost an object: {error}"
-        raise ObjectNotFoundError(msg) from error
-    except Exception as error:
-        msg = f"{storage!r} failed: {type(error).__name__}: {error}"
-        raise StorageError(msg) from error
 
 
-async def _gather(items: Iterable[K], work: Callable[[K], Coroutine[Any, Any, None]]) -> None:
+class _Flight:
+    """Lets objects pass as long as there is room for their bytes; one that is too large for it passes alone."""
+
+    def __init__(self) -> None:
+        self._free = BYTES_IN_FLIGHT
+        self._changed = asyncio.Condition()
+
+    @asynccontextmanager
+    async def room(self, size: int) -> AsyncGenerator[None]:
+        size = min(size, BYTES_IN_FLIGHT)
+        async with self._changed:
+            await self._changed.wait_for(lambda: self._free >= size)
+            self._free -= size
+        try:
+            yield
+        finally:
+            self._free += size
+            async with self._changed:
+                self._changed.notify_all()
+
+
+async def gather(items: Iterable[T], work: Callable[[T], Coroutine[Any, Any, None]]) -> None:
     """Work on all items, a bounded number at once; the first error cancels the rest and is raised as it is."""
     pending = list(items)
     if len(pending) == 1:
@@ -161,9 +181,7 @@ async def _gather(items: Iterable[K], work: Callable[[K], Coroutine[Any, Any, No
         for item in queue:
             await work(item)
 
-    try:
+    with first_error():
         async with asyncio.TaskGroup() as tasks:
             for _ in range(min(CONCURRENCY, len(pending))):
                 tasks.create_task(worker())
-    except BaseExceptionGroup as group:
-        raise group.exceptions[0] from group.exceptions[0].__cause__

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import cast
 
-from artigraph.db import Database, current_database
+from artigraph.db import Database, current_database, current_placement
 from artigraph.storage import Storage, get_storage_by_name
 
 __all__ = ["default_storage", "storage_by_name"]
@@ -21,9 +21,13 @@ _embedded: dict[Path, Storage] = {}
 def default_storage(database: Database) -> Storage | None:
     """Return the storage for values that have none of their own and are too large for the database.
 
-    That is the object folder of the embedded database where artigraph-storage-fs is installed, and nothing for a
-    database that was set explicitly.
+    That is the one that was set with the engine, else the object folder of the embedded database where
+    artigraph-storage-fs is installed.
     """
+    return current_placement().large_value_storage or _embedded_storage(database)
+
+
+def _embedded_storage(database: Database) -> Storage | None:
     if database.folder is None:
         return None
     storage = _embedded.get(database.folder)
@@ -41,7 +45,7 @@ async def storage_by_name(name: str) -> Storage:
         UnknownStorageError: no storage of this name is registered or installed.
     """
     if name == EMBEDDED_STORAGE:
-        embedded = default_storage(await current_database())
+        embedded = _embedded_storage(await current_database())
         if embedded is not None:
             return embedded
     return get_storage_by_name(name)

@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import field
 from typing import Any, Self, cast, dataclass_transform
 from uuid import UUID
 
 from artigraph.errors import ModelDefinitionError
-from artigraph.graph import write_trees
 from artigraph.labels import LABEL_LENGTH, check_label
 from artigraph.model.annotations import declared_annotations, local_names
 from artigraph.model.classes import register_class
 from artigraph.model.compare import Structured, is_generated
 from artigraph.model.definition import RESERVED, ModelTraits, set_traits, traits_of
 from artigraph.model.fields import ArtifactModelConfig, artifact_field
-from artigraph.model.load import load_model
+from artigraph.model.load import load_models
+from artigraph.model.partial import is_partial
+from artigraph.model.save import save_models
 from artigraph.model.show import show_parts, top_level
-from artigraph.model.write import to_tree
 
 __all__ = ["ArtifactModel"]
 
@@ -54,6 +54,8 @@ class ArtifactModel(Structured):
         kw_only: bool | None = None,
         **more: Any,
     ) -> None:
+        if is_partial(cls):
+            return
         for reserved in RESERVED & declared_annotations(cls).keys():
             msg = f"Field {reserved!r} of model {cls.__qualname__} would hide the method of that name; rename it"
             raise ModelDefinitionError(msg)
@@ -92,15 +94,18 @@ class ArtifactModel(Structured):
             SerializationError: a value cannot be stored such that it loads back exactly.
             StorageError, DatabaseError: a storage or the database failed.
         """
-        tree = to_tree(self, check_label(label), parent_id)
-        await write_trees([tree], parent_id=parent_id)
-        return tree.root_id
+        return (await save_models([(check_label(label), self)], parent_id, check_parent=True))[0]
 
     @classmethod
-    async def load(cls, node_id: UUID) -> Self:
+    async def load(cls, node_id: UUID, *, fields: Collection[str] | None = None) -> Self:
         """Load the model of a node, built by its class's own constructor; a nested model's id loads that alone.
 
+        With `fields` only these are read, and the constructor does not run: touching another field of such a model is
+        an error, and it is not saved again. What is stored by an older version of the class is read as a whole, because
+        `migrate` needs it.
+
         Raises:
+            FieldNotLoadedError: the class has no stored field of a name in `fields`.
             NodeNotFoundError: there is no such node, or it is a run.
             WrongModelTypeError: the node is not of this class or a subclass.
             UnknownModelError: its class is not defined or imported here.
@@ -108,7 +113,7 @@ class ArtifactModel(Structured):
             DeserializationError, UnknownSerializerError: a value's bytes cannot be turned back.
             StorageError, UnknownStorageError: an object cannot be read, or is not what was stored.
         """
-        return await load_model(node_id, cls)
+        return (await load_models(cls, [node_id], fields=fields))[0]
 
     @classmethod
     def migrate(cls, version: int, data: dict[str, Any]) -> dict[str, Any]:

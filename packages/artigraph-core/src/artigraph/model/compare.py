@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 
 from artigraph.serializer.base import claimed_by, shipped_with_core
 
-__all__ = ["Structured", "equal", "is_generated"]
+__all__ = ["Parts", "Structured", "equal", "is_generated"]
 
-_Parts = Mapping[Any, object] | list[object] | tuple[object, ...]
+Parts = Mapping[Any, object] | list[object] | tuple[object, ...]
 
 
 class Structured:
@@ -29,6 +29,10 @@ class Structured:
     def _artigraph_parts(self) -> Mapping[str, object] | list[object] | None:
         """Return the parts that make two of one class equal, or nothing where only the same object is equal."""
         raise NotImplementedError
+
+    def _artigraph_aligned(self, other: Structured) -> tuple[Parts | None, Parts | None]:
+        """Return the parts of this one and of another one of its class, such that they can be compared one by one."""
+        return _parts(self), _parts(other)
 
     def __eq__(self, other: object) -> bool:
         if self is other:
@@ -72,9 +76,11 @@ def equal(one: object, other: object) -> bool:
     return True
 
 
-def _parts_of_both(left: object, right: object) -> tuple[_Parts | None, _Parts | None]:
+def _parts_of_both(left: object, right: object) -> tuple[Parts | None, Parts | None]:
     """Return what two values consist of, if they are to be compared part by part."""
     if type(left) is type(right):
+        if isinstance(left, Structured) and isinstance(right, Structured):
+            return left._artigraph_aligned(right)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         return _parts(left), _parts(right)
     if isinstance(left, Structured) and isinstance(right, left._artigraph_like):  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
         return _parts(left), _parts_alike(right)
@@ -83,13 +89,13 @@ def _parts_of_both(left: object, right: object) -> tuple[_Parts | None, _Parts |
     return None, None
 
 
-def _parts_alike(value: object) -> _Parts | None:
+def _parts_alike(value: object) -> Parts | None:
     if isinstance(value, Mapping) and not isinstance(value, Structured):
         return dict(cast("Mapping[Any, object]", value))
     return list(cast("list[object]", value)) if isinstance(value, list) else _parts(value)
 
 
-def _parts(value: object) -> _Parts | None:
+def _parts(value: object) -> Parts | None:
     """Return what a value consists of, if it is compared part by part."""
     cls = type(value)
     if cls is list or cls is tuple or cls is dict:
@@ -118,7 +124,7 @@ def _dataclass_parts(value: object) -> Mapping[str, object] | None:
     return {field.name: getattr(value, field.name) for field in fields if field.compare}
 
 
-def _match(one: _Parts, other: _Parts) -> list[tuple[object, object]] | None:
+def _match(one: Parts, other: Parts) -> list[tuple[object, object]] | None:
     """Return the pairs of parts that are to be equal, or None where the parts do not correspond."""
     if len(one) != len(other):
         return None

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, InitVar, dataclass
-from types import UnionType
+from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 from weakref import WeakKeyDictionary
 
@@ -13,8 +13,10 @@ from artigraph.errors import ModelDefinitionError
 from artigraph.labels import check_label
 from artigraph.model.annotations import classes_in, declared_annotations, resolve
 from artigraph.model.classes import check_name, last_defined
+from artigraph.model.collections import ArtifactMapping, ArtifactSequence
 from artigraph.model.compare import Structured
 from artigraph.model.fields import FIELD_OPTIONS, ArtifactModelConfig, FieldOptions
+from artigraph.model.lazy import Lazy
 from artigraph.serializer import Serializer
 from artigraph.serializer.base import know_serializer
 from artigraph.serializer.codec import collect_classes
@@ -55,6 +57,8 @@ class FieldDefinition:
 
     name: str
     required: bool
+    lazy: bool
+    """Whether its values, or the items of its collection, are of type `Lazy`."""
     serializer: Serializer[Any] | None
     """The serializer that the field names."""
     storage: Storage | None
@@ -72,6 +76,8 @@ class ModelDefinition:
     name: str
     version: int
     default_serializer: Serializer[Any] | None
+    overflow: Storage | None
+    """The storage of values that are too large for a row, of fields that have no storage."""
     fields: Mapping[str, FieldDefinition]
     classes: Mapping[str, type[Any]]
     """All classes that annotations of its fields supply: for fields that are stored but are no more."""
@@ -139,8 +145,11 @@ def _define(cls: type[Any], traits: ModelTraits) -> ModelDefinition:
     serializer = traits.config.default_field_serializer
     if serializer is not None:
         know_serializer(serializer)
+    overflow = traits.config.large_value_storage
+    if overflow is not None:
+        overflow = register_storage(overflow)
     classes = {name: found for field in fields.values() for name, found in field.classes.items()}
-    return ModelDefinition(traits.name, traits.version, serializer, fields, classes)
+    return ModelDefinition(traits.name, traits.version, serializer, overflow, fields, classes)
 
 
 def _declared_fields(cls: type[Any]) -> dict[str, object]:
@@ -168,11 +177,45 @@ def _define_field(cls: type[Any], traits: ModelTraits, field: dataclasses.Field[
     return FieldDefinition(
         name=field.name,
         required=field.default is MISSING and field.default_factory is MISSING,
+        lazy=_is_lazy(cls, field.name, annotation),
         serializer=options.serializer,
         storage=storage,
         classes=_plain_classes(cls, field.name, annotation),
         models=models,
     )
+
+
+def _is_lazy(cls: type[Any], name: str, annotation: object) -> bool:
+    """Say whether the values of a field are lazy: it is `Lazy[T]`, or a collection of such, and None beside it.
+
+    Raises:
+        ModelDefinitionError: some would be lazy and others not, which nothing that is stored tells apart.
+    """
+    leaves = list(_leaves(annotation))
+    lazy = [leaf for leaf in leaves if leaf is Lazy]
+    if lazy and any(leaf not in (Lazy, NoneType, Ellipsis) for leaf in leaves):
+        msg = (
+            f"Field {name!r} of model {cls.__qualname__} mixes Lazy with other types: {annotation}. A field is "
+            "Lazy[T], or a list, tuple, dict, ArtifactMapping or ArtifactSequence of such, or None."
+        )
+        raise ModelDefinitionError(msg)
+    return bool(lazy)
+
+
+def _leaves(annotation: object) -> Iterator[object]:
+    """Yield the types of the values in a field, looking into collections but not into `Lazy`."""
+    origin, args = get_origin(annotation), get_args(annotation)
+    if annotation is Lazy or origin is Lazy:
+        yield Lazy
+    elif origin is Annotated:
+        yield from _leaves(args[0])
+    elif origin in (dict, ArtifactMapping):
+        yield from _leaves(args[-1])
+    elif args and origin in (Union, UnionType, list, tuple, ArtifactSequence):
+        for arg in args:
+            yield from _leaves(arg)
+    else:
+        yield annotation
 
 
 def _plain_classes(cls: type[Any], name: str, annotation: object) -> Mapping[str, type[Any]]:

@@ -33,9 +33,12 @@ class ArtifactModelConfig:
     """Serves the values that are of one of its `types`."""
     default_field_storage: Storage | None = None
     """Keeps the value of every field that names no storage; without it values are kept in the database."""
+    large_value_storage: Storage | None = None
+    """Keeps the values that are too large for a row of the database, of fields that have no storage."""
 
     def __post_init__(self) -> None:
         _check_options(self.default_field_serializer, self.default_field_storage)
+        _check_options(None, self.large_value_storage)
 
 
 def artifact_field(  # noqa: PLR0913 (as dataclasses.field)

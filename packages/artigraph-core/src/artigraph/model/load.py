@@ -2,26 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import asyncio
+from collections.abc import Collection, Generator, Iterable, Sequence
 from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Select
 
-from artigraph.graph import read_artifacts, read_tree
+from artigraph.errors import FieldNotLoadedError
+from artigraph.graph import Buffer, Fetch, StoredTree, fetch, open_object, read_artifacts, read_trees
 from artigraph.model.classes import last_defined
 from artigraph.model.definition import define, is_model, traits_of
-from artigraph.model.read import from_tree
+from artigraph.model.partial import build_part
+from artigraph.model.read import Builder, Waiting, root_class
+from artigraph.model.steps import SLICE, Work, run_in_slices
 
-__all__ = ["load_artifacts", "load_model"]
+__all__ = ["load_artifacts", "load_models"]
 
 M = TypeVar("M")
 
 
-async def load_model(node_id: UUID, expected: type[M]) -> M:
-    """Load the model of a node; see `ArtifactModel.load`."""
-    return from_tree(await read_tree(node_id, announce=partial(_make_ready, expected)), expected)
+async def load_models(expected: type[M], node_ids: Sequence[UUID], *, fields: Collection[str] | None = None) -> list[M]:
+    """Load the models of nodes, in their order; see `ArtifactModel.load`."""
+    fields = _checked_fields(expected, fields)
+    announce = partial(_make_ready, expected)
+    trees = await read_trees(node_ids, fields=fields, announce=announce)
+    if fields is not None and any(_is_older(tree, expected) for tree in trees.values()):
+        whole = await load_models(expected, node_ids)
+        return [build_part(type(model), {name: getattr(model, name) for name in fields}) for model in whole]
+    return await _build([trees[node_id] for node_id in node_ids], expected, fields)
 
 
 async def load_artifacts(
@@ -34,7 +44,80 @@ async def load_artifacts(
     """Load the models of a run, or of several, or the one with a label: the id of the run, the label, the model."""
     announce = partial(_make_ready, expected)
     found = await read_artifacts(run_id, label=label, parents=runs, announce=announce)
-    return [(parent_id, tree.nodes[0].label, from_tree(tree, expected)) for parent_id, tree in found]
+    models = await _build([tree for _, tree in found], expected, None)
+    return [(parent_id, tree.nodes[0].label, model) for (parent_id, tree), model in zip(found, models, strict=True)]
+
+
+async def _build(trees: Iterable[StoredTree], expected: type[M], fields: Collection[str] | None) -> list[M]:
+    builders = [Builder(tree, root_class(tree, expected), fields=fields) for tree in trees]
+    await run_in_slices(_take(builders))
+    waiting = [item for builder in builders for item in builder.waiting]
+    if waiting:
+        await _supply(waiting)
+    await run_in_slices(_finish(builders))
+    return [builder.model for builder in builders]
+
+
+def _take(builders: Iterable[Builder[Any]]) -> Generator[Work | None, Any, None]:
+    """Have builders take all their nodes."""
+    taken = 0
+    for builder in builders:
+        while count := builder.take(SLICE):
+            taken += count
+            if taken >= SLICE:
+                taken = 0
+                yield None
+
+
+def _finish(builders: Iterable[Builder[Any]]) -> Generator[Work | None, Any, None]:
+    """Have builders make their models."""
+    made = 0
+    for builder in builders:
+        while count := builder.build(SLICE):
+            made += count
+            if made >= SLICE:
+                made = 0
+                yield None
+
+
+async def _supply(waiting: Sequence[Waiting]) -> None:
+    """Fetch and decode the values that builders wait for."""
+    wanted: list[Fetch] = []
+    for item in waiting:
+        source = item.stored.source
+        if not isinstance(source, bytes) and item.stored.streamed:
+            file = await open_object(source)
+            item.parts[item.label] = await asyncio.to_thread(item.stored.decode_file, file)
+        else:
+            wanted.append(Fetch(source, partial(_place, item)))
+    await fetch(wanted)
+
+
+def _place(item: Waiting, data: Buffer) -> None:
+    item.parts[item.label] = item.stored.decode(data)
+
+
+def _checked_fields(expected: type[Any], fields: Collection[str] | None) -> list[str] | None:
+    if fields is None:
+        return None
+    if isinstance(fields, str):
+        msg = f"fields is a collection of names, not the text {fields!r}: fields=[{fields!r}]"
+        raise TypeError(msg)
+    names = list(dict.fromkeys(fields))
+    known = define(expected).fields if is_model(expected) else None
+    unknown = [] if known is None else [name for name in names if name not in known]
+    if unknown:
+        msg = (
+            f"Model {expected.__qualname__} stores no field {', '.join(map(repr, unknown))}; it stores "
+            f"{', '.join(map(repr, known or ()))}"
+        )
+        raise FieldNotLoadedError(msg)
+    return names
+
+
+def _is_older(tree: StoredTree, expected: type[Any]) -> bool:
+    """Say whether a model was stored by an older version of its class, so that all of it is to be migrated."""
+    return tree.nodes[0].model_version != define(root_class(tree, expected)).version
 
 
 def _make_ready(expected: type[Any], names: Collection[str]) -> None:

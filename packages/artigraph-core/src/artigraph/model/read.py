@@ -1,50 +1,50 @@
-"""From rows to a model: a pure conversion, without recursion, in one pass over the nodes."""
+"""From rows to a model: a pure conversion, without recursion, in one pass over the nodes.
+
+Values that take long to decode, and those whose bytes are in objects, are told to the caller, who supplies them before
+the models are built.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
-from typing import Any, TypeVar, cast
+from collections.abc import Collection, Mapping
+from typing import Any, Generic, NamedTuple, TypeVar, cast
 
 from artigraph.errors import (
-    ArtigraphError,
     DeserializationError,
+    FieldNotLoadedError,
     ModelVersionError,
     UnknownModelError,
     WrongModelTypeError,
 )
-from artigraph.graph import StoredNode, StoredTree
+from artigraph.graph import LIGHT, StoredNode, StoredTree
 from artigraph.model.classes import find_class, same_place
 from artigraph.model.collections import ArtifactMapping, ArtifactSequence
 from artigraph.model.definition import FieldDefinition, ModelDefinition, define
-from artigraph.serializer import get_serializer_by_name
-from artigraph.serializer.codec import decode
-from artigraph.serializer.json import json_serializer
+from artigraph.model.lazy import unloaded
+from artigraph.model.partial import build_part
+from artigraph.model.values import FATAL, StoredValue, decode_value, told
 
-__all__ = ["from_tree"]
+__all__ = ["Builder", "Waiting", "root_class"]
 
 M = TypeVar("M")
 
-_FATAL = (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError)
 _LONGEST_PATH = 40
 """Steps of a path that an error shows; of a longer one the first and the last."""
 _NODE_TYPES = frozenset({"model", "container", "value"})
 _NOTHING: Mapping[str, type[Any]] = {}
+_NONE = b"null"
+"""None, as core itself stores it."""
 
 
-def from_tree(tree: StoredTree, expected: type[M]) -> M:
-    """Turn the nodes of an artifact into its model.
+def root_class(tree: StoredTree, expected: type[M]) -> type[M]:
+    """Return the class of an artifact's model, the expected one or a subclass of it.
 
     Raises:
         WrongModelTypeError: the root is not of the expected class or a subclass.
-        UnknownModelError, ModelNameConflictError: the class of a node cannot be told.
-        ModelVersionError: stored data is newer than its class, or its migration failed.
-        DeserializationError, UnknownSerializerError: a value's bytes cannot be turned back.
+        UnknownModelError, ModelNameConflictError: the class cannot be told.
+        DeserializationError: the root is not that of a whole tree.
     """
     root = tree.nodes[0]
-    if root.span != len(tree.nodes):
-        msg = f"Node {tree.root_id} has {root.span} rows, but {len(tree.nodes)} are there; rows were altered or deleted"
-        raise DeserializationError(msg)
     if root.node_type != "model":
         msg = f"Node {tree.root_id} is not a model but a {root.node_type}, a part of one: {root.label!r}"
         raise WrongModelTypeError(msg)
@@ -67,7 +67,7 @@ def from_tree(tree: StoredTree, expected: type[M]) -> M:
             f"{cls.__qualname__}.load or ArtifactModel.load"
         )
         raise WrongModelTypeError(msg)
-    return cast("M", _build(tree, cls))
+    return cls
 
 
 def _stored_name(cls: type[Any]) -> str | None:
@@ -205,71 +205,132 @@ class _ContainerFrame(_Frame):
                 raise DeserializationError(msg)
 
 
-def _build(tree: StoredTree, root: type[Any]) -> object:
-    frames: list[_Frame] = []
-    result: object = None
+class Waiting(NamedTuple):
+    """A value that is to be supplied: decoded from many bytes, or from an object."""
 
-    def close() -> object:
-        frame = frames.pop()
-        built = frame.build()
-        if frames:
-            frames[-1].parts[frame.label] = built
-        return built
+    parts: dict[str, Any]
+    label: str
+    """Where it belongs: `parts[label] = value`."""
+    stored: StoredValue
 
-    first = tree.nodes[0].position or 0
-    for position, node in enumerate(tree.nodes, first):
-        if node.position != position or not node.span or node.node_type not in _NODE_TYPES:
-            msg = f"Node {node.label!r} of the artifact {tree.root_id} has no place in it; its row was altered"
+
+class Builder(Generic[M]):
+    """Builds the model of one artifact: takes its nodes in order, then makes the models from the inside out.
+
+    Raises:
+        UnknownModelError, ModelNameConflictError: the class of a node cannot be told.
+        ModelVersionError: stored data is newer than its class, or its migration failed.
+        DeserializationError, UnknownSerializerError: a value's bytes cannot be turned back.
+    """
+
+    def __init__(self, tree: StoredTree, root: type[M], *, fields: Collection[str] | None = None) -> None:
+        self._tree = tree
+        self._root = root
+        self._fields = fields
+        self._frames: list[_Frame] = []
+        """The nodes that enclose the next one."""
+        self._closed: list[_Frame] = []
+        """Those whose children are all there, children before parents."""
+        self.waiting: list[Waiting] = []
+        """Values that have to be supplied before the end."""
+        self._next = 0
+        self.model: M
+        """What was built, at the end."""
+        span = tree.nodes[0].span
+        if fields is None and span != len(tree.nodes):
+            msg = f"Node {tree.root_id} has {span} rows, but {len(tree.nodes)} are there; rows were altered or deleted"
             raise DeserializationError(msg)
-        while frames and position >= frames[-1].end:
-            result = close()
-        outer = frames[-1] if frames else None
-        if outer is None:
-            frames.append(_ModelFrame(node, None, root))
-            continue
-        field = outer.field_of(node.label)
-        if node.node_type == "value":
-            outer.parts[node.label] = _value(node, field, outer)
-        elif node.node_type == "model":
-            cls = find_class(cast("str", node.model_name), field.models)
-            frames.append(_ModelFrame(node, outer, root if same_place(cls, root) else cls))
-        else:
-            frames.append(_ContainerFrame(node, outer, field))
-    while frames:
-        result = close()
-    return result
 
+    def take(self, most: int) -> int:
+        """Take the next nodes, at most so many, and return how many they were."""
+        frames = self._frames
+        nodes = self._tree.nodes
+        first = nodes[0].position or 0
+        start, stop = self._next, min(self._next + most, len(nodes))
+        self._next = stop
+        for index in range(start, stop):
+            node = nodes[index]
+            position = node.position
+            if (
+                (position != first + index and self._fields is None)
+                or not node.span
+                or node.node_type not in _NODE_TYPES
+            ):
+                msg = (
+                    f"Node {node.label!r} of the artifact {self._tree.root_id} has no place in it; its row was altered"
+                )
+                raise DeserializationError(msg)
+            while frames and position >= frames[-1].end:
+                self._closed.append(frames.pop())
+            outer = frames[-1] if frames else None
+            if outer is None:
+                frames.append(_ModelFrame(node, None, self._root))
+                continue
+            field = outer.field_of(node.label)
+            if node.node_type == "value":
+                self._take_value(node, field, outer)
+                continue
+            outer.parts[node.label] = None  # its place among the others
+            if node.node_type == "model":
+                cls = find_class(cast("str", node.model_name), field.models)
+                frames.append(_ModelFrame(node, outer, self._root if same_place(cls, self._root) else cls))
+            else:
+                frames.append(_ContainerFrame(node, outer, field))
+        return stop - start
 
-def _value(node: StoredNode, field: FieldDefinition, outer: _Frame) -> object:
-    data = node.value
-    name = cast("str", node.serializer)
-    if data is None:
-        msg = f"{outer.path}.{node.label} has neither a value nor an object; the row was altered"
-        raise DeserializationError(msg)
-    try:
-        if name == json_serializer.name:
-            return decode(data, field.classes)
-        return get_serializer_by_name(name).deserialize(data)
-    except _FATAL:
-        raise
-    except ArtigraphError as error:
-        msg = f"{outer.path}.{node.label} cannot be loaded: {error}"
-        raise _retold(error, msg) from error
-    except BaseException as error:
-        msg = f"{outer.path}.{node.label} cannot be loaded by serializer {name!r}: {type(error).__name__}: {error}"
-        raise DeserializationError(msg) from error
+    def _take_value(self, node: StoredNode, field: FieldDefinition, outer: _Frame) -> None:
+        label, source, serializer = node.label, node.value, cast("str", node.serializer)
+        if source is None:
+            msg = f"{outer.path}.{label} has neither a value nor an object; the row was altered"
+            raise DeserializationError(msg)
+        if isinstance(source, bytes) and len(source) <= LIGHT and (not field.lazy or source == _NONE):
+            try:
+                outer.parts[label] = decode_value(serializer, source, field.classes)
+            except FATAL:
+                raise
+            except BaseException as error:
+                raise told(error, serializer, f"{outer.path}.{label}") from error
+            return
+        stored = StoredValue(serializer, source, field.classes, lambda: f"{outer.path}.{label}")
+        outer.parts[label] = unloaded(stored) if field.lazy else None
+        if not field.lazy:
+            self.waiting.append(Waiting(outer.parts, label, stored))
 
+    def build(self, most: int) -> int:
+        """Make the next models and containers, at most so many, and return how many they were."""
+        if self._frames:
+            self._closed += reversed(self._frames)
+            self._frames = []
+            self._closed.reverse()
+        count = min(most, len(self._closed))
+        for _ in range(count):
+            frame = self._closed.pop()
+            if frame.outer is not None:
+                frame.outer.parts[frame.label] = frame.build()
+            elif self._fields is None:
+                self.model = cast("M", frame.build())
+            else:
+                self.model = self._build_part(cast("_ModelFrame", frame), self._fields)
+        return count
 
-def _retold(error: ArtigraphError, msg: str) -> ArtigraphError:
-    """Return an error of the same type with another message, or the nearest that can be made of a message alone."""
-    try:
-        return type(error)(msg)
-    except Exception:  # noqa: BLE001 (a serializer's own subclass may take other arguments)
-        return DeserializationError(msg)
+    def _build_part(self, frame: _ModelFrame, fields: Collection[str]) -> M:
+        for name in fields:
+            if name not in frame.parts:
+                msg = (
+                    f"{frame.path} stores no field {name!r}; it stores {', '.join(map(repr, frame.definition.fields))}"
+                )
+                raise FieldNotLoadedError(msg)
+        return cast("M", build_part(frame.cls, frame.parts))
 
 
 def _former_field(label: str, definition: ModelDefinition) -> FieldDefinition:
     """Stand in for a field that is stored but that the class has no more, so that `migrate` can see its value."""
     return FieldDefinition(
-        name=label, required=False, serializer=None, storage=None, classes=definition.classes, models=_NOTHING
+        name=label,
+        required=False,
+        lazy=False,
+        serializer=None,
+        storage=None,
+        classes=definition.classes,
+        models=_NOTHING,
     )

@@ -8,30 +8,38 @@ a node for each item.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence, Sized
+from functools import partial
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from artigraph.errors import (
+    ArtigraphError,
     CycleError,
+    FieldNotLoadedError,
     InvalidLabel,
     ModelDefinitionError,
     SerializationError,
     UnknownSerializerError,
 )
-from artigraph.graph import PendingObject, Tree
+from artigraph.graph import LIGHT, Deferred, Part, PendingValue, Streamed, Tree, join
 from artigraph.ids import new_ids
 from artigraph.labels import check_label
 from artigraph.model.collections import ArtifactMapping, ArtifactSequence
 from artigraph.model.definition import FieldDefinition, ModelDefinition, define, is_model
-from artigraph.serializer import Serializer
+from artigraph.model.lazy import Lazy, held
+from artigraph.model.partial import is_partial
+from artigraph.model.steps import SLICE, Work, run_here
+from artigraph.model.values import FATAL, StoredValue, encode_parts
+from artigraph.orm import SMALLEST_INLINE_LIMIT
+from artigraph.serializer import Serializer, SupportsStreams
 from artigraph.serializer.base import claimed_by, shipped_with_core
 from artigraph.serializer.codec import encode
 from artigraph.serializer.json import json_serializer
 from artigraph.serializer.search_key import search_key
+from artigraph.storage import Storage
 
-__all__ = ["CONTAINERS", "to_tree"]
+__all__ = ["CONTAINERS", "to_tree", "tree_steps"]
 
 CONTAINERS: Mapping[type[Any], str] = {
     ArtifactMapping: "mapping",
@@ -44,31 +52,36 @@ CONTAINERS: Mapping[type[Any], str] = {
 
 _LONGEST_PATH = 40
 """Steps of a path that an error shows; of a longer one the first and the last."""
-_FATAL = (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError)
+_HEAVY = 20_000
+"""Items of a plain value that take about as long as a slice to encode."""
+_LOOKED_AT = 1_000
+"""Parts of a plain value that are looked at to tell whether it is heavy."""
 
 
 class _Place:
     """Where a value stands: what decides how it is stored, and what an error says."""
 
-    __slots__ = ("default_serializer", "field", "key", "model_name", "parent")
+    __slots__ = ("default_serializer", "field", "key", "model_name", "overflow", "parent")
 
     def __init__(
         self,
         field: FieldDefinition,
         default_serializer: Serializer[Any] | None,
+        overflow: Storage | None,
         model_name: str | None,
         parent: _Place | None,
         key: str | int,
     ) -> None:
         self.field = field
         self.default_serializer = default_serializer
+        self.overflow = overflow
         self.model_name = model_name
         """The model that the value is a field of; None for an item of a container."""
         self.parent = parent
         self.key = key
 
     def item(self, key: str | int) -> _Place:
-        return _Place(self.field, self.default_serializer, None, self, key)
+        return _Place(self.field, self.default_serializer, self.overflow, None, self, key)
 
     @property
     def path(self) -> str:
@@ -104,7 +117,14 @@ class _Leave:
 
 
 def to_tree(model: object, label: str, parent_id: UUID | None) -> Tree:
-    """Turn a model into the rows and objects of one artifact.
+    """Turn a model into the rows and values of one artifact, here and now; see `tree_steps`."""
+    return run_here(tree_steps(model, label, parent_id))
+
+
+def tree_steps(model: object, label: str, parent_id: UUID | None) -> Generator[Work | None, Any, Tree]:
+    """Turn a model into the rows and values of one artifact, step by step.
+
+    Yields None between slices of work that each take a few milliseconds, and work whose result it is to be sent.
 
     Raises:
         ModelDefinitionError: its class, or one of a nested model, cannot be stored as it is written.
@@ -112,7 +132,7 @@ def to_tree(model: object, label: str, parent_id: UUID | None) -> Tree:
         CycleError: a value contains itself.
         InvalidLabel: a key of a mapping is not a valid label.
     """
-    return _Writer().run(model, label, parent_id)
+    return _Writer().steps(model, label, parent_id)
 
 
 class _Writer:
@@ -120,48 +140,79 @@ class _Writer:
         self._ids = _ids()
         self._root_id = next(self._ids)
         self._rows: list[dict[str, Any]] = []
-        self._objects: list[PendingObject] = []
+        self._values: list[PendingValue] = []
         self._open: set[int] = set()
         """The ids of the Python objects that enclose the one being written."""
         self._pending: list[_Task | _Leave] = []
 
-    def run(self, model: object, label: str, parent_id: UUID | None) -> Tree:
-        if not is_model(type(model)):
-            msg = f"{type(model).__qualname__} itself holds nothing to be saved; save an instance of a subclass of it"
+    def steps(self, model: object, label: str, parent_id: UUID | None) -> Generator[Work | None, Any, Tree]:
+        cls = type(model)
+        if not is_model(cls):
+            if is_partial(cls):
+                raise FieldNotLoadedError(_not_saved(model))
+            msg = f"{cls.__qualname__} itself holds nothing to be saved; save an instance of a subclass of it"
             raise ModelDefinitionError(msg)
-        place = _Place(_NO_FIELD, None, None, None, type(model).__name__)
+        place = _Place(_NO_FIELD, None, None, None, None, cls.__name__)
         self._pending.append(_Task(model, label, parent_id, place))
+        steps = 0
         while self._pending:
             task = self._pending.pop()
             if isinstance(task, _Leave):
                 self._open.discard(id(task.value))
                 task.row["span"] = len(self._rows) - task.row["position"]
-            else:
-                self._write(task)
-        return Tree(self._root_id, self._rows, self._objects)
+                continue
+            steps += 1
+            if not steps % SLICE:
+                yield None
+            work = self._write(task)
+            if work is not None:
+                self._write_encoded(task, (yield work))
+        return Tree(self._root_id, self._rows, self._values)
 
-    def _write(self, task: _Task) -> None:
+    def _write(self, task: _Task) -> Work | None:
+        """Write a task's node, or return the work that is to be done before that."""
         value, place = task.value, task.place
         cls = type(value)
+        if cls is Lazy:
+            value, stored = held(value)
+            _check_lazy(value, place)
+            if stored is not None:
+                self._write_stored(task, stored)
+                return None
+            cls = type(value)
+        elif place.field.lazy and value is not None and cls not in CONTAINERS:
+            msg = f"{place.path} is a {_name(cls)}, and its field takes a Lazy: wrap it, Lazy(value)"
+            raise SerializationError(msg)
         serializer = _chosen_serializer(value, cls, place)
         if serializer is not None:
-            self._write_leaf(task, serializer.name, _serialize(serializer, value, place), search_key(value))
+            self._write_by(task, serializer, value)
         elif is_model(cls):
             self._write_model(task, define(cls))
         elif cls is ArtifactMapping or cls is ArtifactSequence:
             self._write_items(task)
         else:
-            try:
-                # A cycle through containers is found by their nodes; to look for it at each would be quadratic.
-                data = encode(value, place.field.classes, find_cycles=cls not in CONTAINERS)
-            except SerializationError as error:
-                if cls not in CONTAINERS:
-                    raise type(error)(_describe(error, value, place)) from error
-                if cls is dict:
-                    _check_keys_are_text(cast("dict[object, object]", value), place)
-                self._write_items(task)
-            else:
-                self._write_leaf(task, json_serializer.name, data, search_key(value))
+            # A cycle through containers is found by their nodes; to look for it at each would be quadratic.
+            encode_it = partial(_encode, value, place.field.classes, find_cycles=cls not in CONTAINERS)
+            if _is_heavy(value):
+                return encode_it
+            self._write_encoded(task, encode_it())
+        return None
+
+    def _write_encoded(self, task: _Task, encoded: bytes | SerializationError) -> None:
+        """Write the node of a plain value, or of a container that is none because of what it holds."""
+        cls: type[Any] = type(task.value)
+        value = held(task.value)[0] if cls is Lazy else task.value
+        if isinstance(encoded, bytes):
+            self._write_leaf(task, json_serializer.name, encoded, search_key(value))
+            return
+        cls, place = type(value), task.place
+        if is_partial(cls):
+            raise FieldNotLoadedError(_not_saved(value)) from encoded
+        if cls not in CONTAINERS or task.value is not value:
+            raise type(encoded)(_describe(encoded, value, place)) from encoded
+        if cls is dict:
+            _check_keys_are_text(cast("dict[object, object]", value), place)
+        self._write_items(task)
 
     def _row(self, task: _Task, node_type: str) -> dict[str, Any]:
         position = len(self._rows)
@@ -183,15 +234,39 @@ class _Writer:
         self._rows.append(row)
         return row
 
+    def _write_by(self, task: _Task, serializer: Serializer[Any], value: object) -> None:
+        place = task.place
+        hint = serializer.size_hint(value)
+        if isinstance(serializer, SupportsStreams):
+            source: Deferred | Streamed = Streamed(partial(_stream, serializer, value, place))
+        elif hint is None or hint > LIGHT:
+            source = Deferred(partial(_serialize, serializer, value, place), hint)
+        else:
+            self._write_leaf(task, serializer.name, join(_serialize(serializer, value, place)), search_key(value))
+            return
+        row = self._row(task, "value")
+        row["serializer"] = serializer.name
+        row["search_key"] = search_key(value)
+        self._values.append(PendingValue(row, place.field.storage, place.overflow, source))
+
     def _write_leaf(self, task: _Task, serializer: str, data: bytes, key: bytes | None) -> None:
         row = self._row(task, "value")
         row["serializer"] = serializer
         row["search_key"] = key
-        storage = task.place.field.storage
-        if storage is None or task.value is None:
+        storage = task.place.field.storage if task.value is not None else None
+        if storage is None and len(data) <= SMALLEST_INLINE_LIMIT:
             row["value"] = data
         else:
-            self._objects.append(PendingObject(row, storage, data))
+            self._values.append(PendingValue(row, storage, task.place.overflow, data))
+
+    def _write_stored(self, task: _Task, stored: StoredValue) -> None:
+        """Write a value that was not loaded since it was stored: its very bytes."""
+        if isinstance(stored.source, bytes):
+            self._write_leaf(task, stored.serializer, stored.source, None)
+            return
+        row = self._row(task, "value")
+        row["serializer"] = stored.serializer
+        self._values.append(PendingValue(row, task.place.field.storage, task.place.overflow, stored.source))
 
     def _enter(self, task: _Task, row: dict[str, Any]) -> None:
         if id(task.value) in self._open:
@@ -212,7 +287,9 @@ class _Writer:
             except AttributeError as error:
                 msg = f"{task.place.path}.{field.name} has no value; a model is saved with all its fields"
                 raise SerializationError(msg) from error
-            place = _Place(field, definition.default_serializer, definition.name, task.place, field.name)
+            place = _Place(
+                field, definition.default_serializer, definition.overflow, definition.name, task.place, field.name
+            )
             self._pending.append(_Task(value, field.name, parent_id, place))
 
     def _write_items(self, task: _Task) -> None:
@@ -233,7 +310,7 @@ class _Writer:
         self._pending.extend(reversed(items))
 
 
-_NO_FIELD = FieldDefinition(name="", required=True, serializer=None, storage=None, classes={}, models={})
+_NO_FIELD = FieldDefinition(name="", required=True, lazy=False, serializer=None, storage=None, classes={}, models={})
 
 
 def _ids() -> Iterator[UUID]:
@@ -269,21 +346,86 @@ def _chosen_serializer(value: object, cls: type[Any], place: _Place) -> Serializ
     return None if claimed is None or shipped_with_core(claimed) else claimed
 
 
-def _serialize(serializer: Serializer[Any], value: object, place: _Place) -> bytes:
+def _serialize(serializer: Serializer[Any], value: object, place: _Place) -> Sequence[Part]:
     try:
-        data: Any = serializer.serialize(value)
-    except _FATAL:
+        parts: Sequence[Any] = encode_parts(serializer, value)
+    except FATAL:
         raise
     except BaseException as error:
-        text = str(error) if isinstance(error, SerializationError) else f"{type(error).__name__}: {error}"
-        msg = f"{place.path} cannot be stored by serializer {serializer.name!r}: {text}"
-        raise SerializationError(msg) from error
-    if not isinstance(data, bytes):
+        raise _refused(error, serializer, place) from error
+    return [_checked(part, serializer, place) for part in parts]
+
+
+def _stream(serializer: Any, value: object, place: _Place) -> Iterator[Part]:
+    try:
+        for part in serializer.serialize_stream(value):
+            yield _checked(part, serializer, place)
+    except (*FATAL, ArtigraphError):
+        raise
+    except BaseException as error:
+        raise _refused(error, serializer, place) from error
+
+
+def _refused(error: BaseException, serializer: Serializer[Any], place: _Place) -> SerializationError:
+    text = str(error) if isinstance(error, SerializationError) else f"{type(error).__name__}: {error}"
+    return SerializationError(f"{place.path} cannot be stored by serializer {serializer.name!r}: {text}")
+
+
+def _checked(part: Any, serializer: Serializer[Any], place: _Place) -> Part:
+    if isinstance(part, bytes):
+        return part
+    if isinstance(part, memoryview):
+        return part.cast("B")
+    msg = f"Serializer {serializer.name!r} returned {_name(part.__class__)} for {place.path}; serialize returns bytes"
+    raise SerializationError(msg)
+
+
+def _encode(value: object, classes: Mapping[str, type[Any]], *, find_cycles: bool) -> bytes | SerializationError:
+    """Return the bytes of a plain value, or why it is none."""
+    try:
+        return encode(value, classes, find_cycles=find_cycles)
+    except SerializationError as error:
+        return error
+
+
+def _is_heavy(value: Any) -> bool:
+    """Say whether a plain value takes long enough to be encoded that a thread is worth it, without a long look."""
+    if isinstance(value, (str, bytes)):
+        return len(value) > LIGHT
+    pending: list[Any] = [value]
+    items = 0
+    for part in pending:
+        if isinstance(part, (list, tuple, set, frozenset, dict)):
+            items += len(cast("Sized", part))
+            if items > _HEAVY:
+                return True
+            if len(pending) < _LOOKED_AT:
+                pending += cast("Mapping[Any, Any]", part).values() if isinstance(part, dict) else part
+        elif isinstance(part, (str, bytes)):
+            items += len(part) // 32
+    return items > _HEAVY
+
+
+def _check_lazy(value: object, place: _Place) -> None:
+    """Check that a Lazy stands in a field that is annotated so, and holds one value.
+
+    Raises:
+        SerializationError: it does not.
+    """
+    if not place.field.lazy:
+        msg = f"{place.path} is a Lazy, and would load as its value: annotate the field Lazy[...], or give it the value"
+        raise SerializationError(msg)
+    cls: type[Any] = type(value)
+    if is_model(cls) or cls in (ArtifactMapping, ArtifactSequence):
         msg = (
-            f"Serializer {serializer.name!r} returned {_name(data.__class__)} for {place.path}; serialize returns bytes"
+            f"{place.path} is a Lazy that holds a {_name(cls)}; a Lazy holds one value of a serializer. Make "
+            "the fields of the model lazy, or the items of the collection."
         )
         raise SerializationError(msg)
-    return data
+
+
+def _not_saved(model: object) -> str:
+    return f"This {type(model).__qualname__} was loaded in part, so it cannot be saved; load all of it"
 
 
 def _check_key(key: object, place: _Place) -> str:

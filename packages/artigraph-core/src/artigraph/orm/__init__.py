@@ -4,8 +4,10 @@ from artigraph.orm.base import Base
 from artigraph.orm.blob import CHUNK_SIZE, Blob
 from artigraph.orm.link import Link
 from artigraph.orm.node import (
+    INLINE_LIMIT,
     LABEL_LENGTH,
     SEARCH_KEY_LENGTH,
+    SMALLEST_INLINE_LIMIT,
     ContainerNode,
     ModelNode,
     Node,
@@ -17,9 +19,11 @@ from artigraph.orm.tables import blob_table, link_table, node_table
 
 __all__ = [
     "CHUNK_SIZE",
+    "INLINE_LIMIT",
     "LABEL_LENGTH",
     "SCHEMA_VERSION",
     "SEARCH_KEY_LENGTH",
+    "SMALLEST_INLINE_LIMIT",
     "Base",
     "Blob",
     "ContainerNode",

@@ -13,8 +13,10 @@ from artigraph.orm.base import MYSQL_OPTIONS, Base
 from artigraph.orm.types import Bytes, Id, ShortBytes, Text, UtcDateTime
 
 __all__ = [
+    "INLINE_LIMIT",
     "LABEL_LENGTH",
     "SEARCH_KEY_LENGTH",
+    "SMALLEST_INLINE_LIMIT",
     "ContainerNode",
     "ModelNode",
     "Node",
@@ -24,6 +26,10 @@ __all__ = [
 
 LABEL_LENGTH = 255
 """The most code points of a label, and of the name of a model."""
+INLINE_LIMIT = 8 * 1024 * 1024
+"""The most bytes of a value in a row: MariaDB drops a connection that sends a packet of 16 MiB."""
+SMALLEST_INLINE_LIMIT = 1024
+"""The bytes of a value up to which it stands in its row whatever is set: most values are, and nobody need ask."""
 SEARCH_KEY_LENGTH = 255
 """The most bytes of a search key; longer ones are cut, and what they find is checked again."""
 

@@ -4,13 +4,22 @@ import pkgutil
 
 __path__ = pkgutil.extend_path(__path__, __name__)
 
+from artigraph.serializer.abilities import SupportsColumns, SupportsMapping, SupportsParts, SupportsStreams
 from artigraph.serializer.base import Serializer, get_serializer_by_name, get_serializer_by_type
 from artigraph.serializer.datetime import datetime_serializer as _datetime
 from artigraph.serializer.datetime import timedelta_serializer as _timedelta
 from artigraph.serializer.json import json_serializer as _json
 from artigraph.serializer.raw import bytes_serializer as _bytes
 
-__all__ = ["Serializer", "get_serializer_by_name", "get_serializer_by_type"]
+__all__ = [
+    "Serializer",
+    "SupportsColumns",
+    "SupportsMapping",
+    "SupportsParts",
+    "SupportsStreams",
+    "get_serializer_by_name",
+    "get_serializer_by_type",
+]
 
 _shipped = (_bytes, _datetime, _json, _timedelta)
 """Registered by being imported: values without parts can be stored and loaded from the start."""

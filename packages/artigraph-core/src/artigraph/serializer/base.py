@@ -56,6 +56,15 @@ class Serializer(abc.ABC, Generic[T]):
             DeserializationError: the bytes are not of this serializer.
         """
 
+    def size_hint(self, value: T) -> int | None:
+        """Return about how many bytes the value takes, found without work, or None where that is not known.
+
+        It decides whether the value is serialized in a thread, which a small one is not worth. Here it is the value's
+        `nbytes`, as that of arrays.
+        """
+        size: object = getattr(value, "nbytes", None)
+        return size if isinstance(size, int) else None
+
     def equal(self, one: T, other: T) -> bool:
         """Whether two values are of one type and equal by content, NaN equal to NaN where the values may hold it.
 

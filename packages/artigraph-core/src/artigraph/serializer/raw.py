@@ -16,6 +16,9 @@ class BytesSerializer(Serializer[bytes]):
     name = "bytes"
     types: tuple[type[Any], ...] = (bytes,)
 
+    def size_hint(self, value: bytes) -> int | None:
+        return len(value)
+
     def serialize(self, value: bytes) -> bytes:
         if type(value) is not bytes:
             msg = f"A {type(value).__qualname__} would come back as bytes; convert it with bytes(...)"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 from artigraph.errors import ObjectNotFoundError, StorageError
 from artigraph.storage.base import Storage
 from artigraph.storage.keys import check_key, new_key
@@ -26,12 +28,23 @@ class MemoryStorage(Storage):
             raise StorageError(msg)
         return location
 
+    async def create_stream(self, parts: AsyncIterator[bytes | memoryview], *, key: str | None = None) -> str:
+        if key is not None:
+            check_key(key)
+        data = bytearray()
+        async for part in parts:
+            data += part
+        return await self.create(bytes(data), key=key)
+
     async def read(self, location: str) -> bytes:
         try:
             return self._objects[check_key(location)]
         except KeyError as error:
             msg = f"{self!r} has no object at {location!r}"
             raise ObjectNotFoundError(msg) from error
+
+    async def read_range(self, location: str, start: int, length: int) -> bytes:
+        return (await self.read(location))[start : start + length]
 
     async def delete(self, location: str) -> None:
         self._objects.pop(check_key(location), None)

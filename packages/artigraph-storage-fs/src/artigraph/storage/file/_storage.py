@@ -8,17 +8,26 @@ from __future__ import annotations
 import os
 import re
 import threading
+from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path, PurePath
-from typing import cast
+from typing import BinaryIO, TypeAlias, cast
 
-from artigraph.errors import ConfigurationError
+from artigraph.errors import ConfigurationError, StorageError
 from artigraph.storage import Storage, check_key, new_key
 from artigraph.storage.file._errors import reported
-from artigraph.storage.file._files import delete_file, file_exists, read_file, write_file
+from artigraph.storage.file._files import delete_file, file_exists, open_file, read_file, read_part
 from artigraph.storage.file._folder import Tree
 from artigraph.storage.file._threads import in_thread
+from artigraph.storage.file._write import NewFile
 
 __all__ = ["FileSystem", "FileSystemStorage"]
+
+Buffer: TypeAlias = bytes | bytearray | memoryview
+
+_AT_ONCE = 1024 * 1024
+"""Bytes of a stream that are worth a thread."""
 
 _NAME = re.compile(r"[!-~]{1,100}")
 
@@ -61,12 +70,26 @@ class FileSystem(Storage):
 
     async def create(self, data: bytes, *, key: str | None = None) -> str:
         location = new_key() if key is None else check_key(key)
+        file = NewFile(self._tree, location, self.file_mode)
+        await in_thread(partial(self._finish, file, location, [data]))
+        return location
 
-        def work(stop: threading.Event) -> None:
-            with reported(self, "write", self._path(location)):
-                write_file(self._tree, location, data, self.file_mode, stop)
-
-        await in_thread(work)
+    async def create_stream(self, parts: AsyncIterator[bytes | memoryview], *, key: str | None = None) -> str:
+        location = new_key() if key is None else check_key(key)
+        file = NewFile(self._tree, location, self.file_mode)
+        waiting = bytearray()  # small parts, since a hop into a thread costs as much as writing 100 KiB
+        try:
+            async for part in parts:
+                if memoryview(part).nbytes + len(waiting) < _AT_ONCE:
+                    waiting += part
+                    continue
+                await in_thread(partial(self._write, file, location, [waiting, part]))
+                waiting = bytearray()
+            await in_thread(partial(self._finish, file, location, [waiting]))
+        except BaseException:
+            with suppress(StorageError):  # what went wrong first is what matters
+                await in_thread(partial(self._discard, file, location))
+            raise
         return location
 
     async def read(self, location: str) -> bytes:
@@ -77,6 +100,20 @@ class FileSystem(Storage):
                 return read_file(self._tree, location)
 
         return await in_thread(work)
+
+    async def read_range(self, location: str, start: int, length: int) -> bytes:
+        check_key(location)
+
+        def work(_: threading.Event) -> bytes:
+            with reported(self, "read", self._path(location)):
+                return read_part(self._tree, location, start, length)
+
+        return await in_thread(work)
+
+    def open(self, location: str) -> BinaryIO:
+        check_key(location)
+        with reported(self, "read", self._path(location)):
+            return open_file(self._tree, location)
 
     async def delete(self, location: str) -> None:
         check_key(location)
@@ -95,6 +132,23 @@ class FileSystem(Storage):
                 return file_exists(self._tree, location)
 
         return await in_thread(work)
+
+    def _write(self, file: NewFile, location: str, parts: Sequence[Buffer], stop: threading.Event) -> None:
+        with reported(self, "write", self._path(location)):
+            for part in parts:
+                file.write(part, stop)
+
+    def _finish(self, file: NewFile, location: str, parts: Sequence[Buffer], stop: threading.Event) -> None:
+        try:
+            self._write(file, location, parts, stop)
+            with reported(self, "write", self._path(location)):
+                file.publish(stop)
+        finally:
+            self._discard(file, location, stop)
+
+    def _discard(self, file: NewFile, location: str, _: threading.Event) -> None:
+        with reported(self, "write", self._path(location)):
+            file.discard()
 
     def _path(self, location: str) -> str:
         return os.path.join(self._tree.root, *location.split("/"))

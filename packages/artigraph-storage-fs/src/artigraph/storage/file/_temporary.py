@@ -7,7 +7,9 @@ import os
 import shutil
 import tempfile
 import threading
+from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import BinaryIO
 
 from artigraph.storage import Storage
 from artigraph.storage.file._storage import FileSystem
@@ -34,8 +36,17 @@ class TemporaryFileSystem(Storage):
     async def create(self, data: bytes, *, key: str | None = None) -> str:
         return await self._files().create(data, key=key)
 
+    async def create_stream(self, parts: AsyncIterator[bytes | memoryview], *, key: str | None = None) -> str:
+        return await self._files().create_stream(parts, key=key)
+
     async def read(self, location: str) -> bytes:
         return await self._files().read(location)
+
+    async def read_range(self, location: str, start: int, length: int) -> bytes:
+        return await self._files().read_range(location, start, length)
+
+    def open(self, location: str) -> BinaryIO:
+        return self._files().open(location)
 
     async def delete(self, location: str) -> None:
         await self._files().delete(location)

@@ -1,0 +1,113 @@
+"""What makes two objects equal, and how it is found: hashing, in threads where it takes long."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from artigraph.orm import CHUNK_SIZE
+
+__all__ = ["LIGHT", "Buffer", "Content", "Digests", "Hasher", "Part", "hash_parts", "join"]
+
+Part = bytes | memoryview
+"""A piece of an encoded value, which never changes."""
+Buffer = bytes | bytearray
+"""An encoded value as a whole."""
+
+LIGHT = 256 * 1024
+"""Bytes that are hashed or decoded about as fast as a thread is reached; for more than these a thread does it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What makes two objects equal: where they are kept, and what they hold."""
+
+    storage: str
+    sha256: bytes
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """The hashes of an object."""
+
+    size: int
+    sha256: bytes
+    chunks: bytes | None
+    """The SHA-256 of each chunk of 8 MiB, one after the other; None where there is one chunk only."""
+
+
+class Hasher:
+    """Hashes an object that comes in parts, as a whole and by chunks."""
+
+    def __init__(self) -> None:
+        self._whole = hashlib.sha256()
+        self._chunks = _Chunks()
+        self.size = 0
+
+    async def update(self, part: Part) -> None:
+        """Hash the next part: the whole and the chunks side by side, in threads where it is long."""
+        self.size += len(part)
+        if len(part) <= LIGHT:
+            self._whole.update(part)
+            self._chunks.update(part)
+        else:
+            await asyncio.gather(
+                asyncio.to_thread(self._whole.update, part), asyncio.to_thread(self._chunks.update, part)
+            )
+
+    def digests(self) -> Digests:
+        """Return the hashes of all that came."""
+        return Digests(self.size, self._whole.digest(), self._chunks.digest() if self.size > CHUNK_SIZE else None)
+
+
+class _Chunks:
+    def __init__(self) -> None:
+        self._done: list[bytes] = []
+        self._current = hashlib.sha256()
+        self._room = CHUNK_SIZE
+
+    def update(self, part: Part) -> None:
+        rest = memoryview(part).cast("B")
+        while rest:
+            piece, rest = rest[: self._room], rest[self._room :]
+            self._current.update(piece)
+            self._room -= len(piece)
+            if not self._room:
+                self._done.append(self._current.digest())
+                self._current, self._room = hashlib.sha256(), CHUNK_SIZE
+
+    def digest(self) -> bytes:
+        last = [] if self._room == CHUNK_SIZE else [self._current.digest()]
+        return b"".join([*self._done, *last])
+
+
+async def hash_parts(parts: Sequence[Part], size: int) -> Digests:
+    """Return the hashes of an object whose parts are all here."""
+    if size <= LIGHT:
+        return Digests(size, _whole(parts), None)
+    if size <= CHUNK_SIZE:
+        return Digests(size, await asyncio.to_thread(_whole, parts), None)
+    whole, chunks = await asyncio.gather(asyncio.to_thread(_whole, parts), asyncio.to_thread(_by_chunks, parts))
+    return Digests(size, whole, chunks)
+
+
+def join(parts: Sequence[Part]) -> bytes:
+    """Return the object that parts make up, without a copy where there is nothing to join."""
+    return parts[0] if len(parts) == 1 and isinstance(parts[0], bytes) else b"".join(parts)
+
+
+def _whole(parts: Iterable[Part]) -> bytes:
+    digest = hashlib.sha256()
+    for part in parts:
+        digest.update(part)
+    return digest.digest()
+
+
+def _by_chunks(parts: Iterable[Part]) -> bytes:
+    chunks = _Chunks()
+    for part in parts:
+        chunks.update(part)
+    return chunks.digest()

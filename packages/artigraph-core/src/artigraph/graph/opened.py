@@ -1,0 +1,159 @@
+"""Stored objects that are open: read as far as somebody asks, each chunk checked when it is first touched."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import mmap
+from collections import OrderedDict
+from typing import Any, BinaryIO, cast
+
+from artigraph.errors import StorageError, WrongEventLoopError
+from artigraph.graph.stored import StoredObject, fetch_chunk, open_file, read_chunk, read_object
+from artigraph.orm import CHUNK_SIZE
+from artigraph.storage import SupportsFiles, SupportsRanges
+
+__all__ = ["map_object", "open_object"]
+
+_KEPT = 2
+"""Checked chunks that an open object holds."""
+
+
+async def open_object(stored: StoredObject) -> BinaryIO:
+    """Open an object as a file that can be read and sought, whose every chunk is checked before a byte of it is seen.
+
+    A small object, and one whose storage reads nothing but whole objects, is read at once. Another one is fetched as it
+    is read, 8 MiB at a time: from a storage of files anywhere, else in a thread that is not the event loop's.
+
+    Raises:
+        ObjectNotFoundError, StorageError, CorruptObjectError: as `read_object`; later, from the file's methods.
+    """
+    if stored.chunks:
+        if isinstance(stored.storage, SupportsFiles):
+            return cast("BinaryIO", _OpenObject(stored, _Local(stored, await asyncio.to_thread(open_file, stored))))
+        if isinstance(stored.storage, SupportsRanges):
+            return cast("BinaryIO", _OpenObject(stored, _Remote(stored, asyncio.get_running_loop())))
+    return io.BytesIO(await read_object(stored))
+
+
+async def map_object(stored: StoredObject) -> memoryview:
+    """Map an object into memory, read-only; all of it is checked first, since nobody sees which pages are touched.
+
+    Raises:
+        StorageError: its storage does not keep files of this machine.
+        CorruptObjectError: it is not what was stored.
+    """
+    if not isinstance(stored.storage, SupportsFiles):
+        msg = f"{stored} cannot be mapped into memory: its storage keeps no files of this machine. Load it instead."
+        raise StorageError(msg)
+    return await asyncio.to_thread(_map, stored)
+
+
+def _map(stored: StoredObject) -> memoryview:
+    with open_file(stored) as file:
+        if not stored.size:
+            return memoryview(b"")
+        view = memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    if not stored.chunks:
+        stored.check(view)
+    for index in range(stored.chunks):
+        stored.check(view[index * CHUNK_SIZE : (index + 1) * CHUNK_SIZE], index)
+    return view
+
+
+class _Local:
+    """Chunks of a file of this machine."""
+
+    def __init__(self, stored: StoredObject, file: BinaryIO) -> None:
+        self._stored = stored
+        self._file = file
+
+    def read(self, index: int) -> bytes | bytearray:
+        chunk = bytearray(min(CHUNK_SIZE, self._stored.size - index * CHUNK_SIZE))
+        read_chunk(self._stored, self._file, index, memoryview(chunk))
+        return chunk
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class _Remote:
+    """Chunks that the event loop fetches."""
+
+    def __init__(self, stored: StoredObject, loop: asyncio.AbstractEventLoop) -> None:
+        self._stored = stored
+        self._loop = loop
+
+    def read(self, index: int) -> bytes | bytearray:
+        msg = f"{self._stored} is fetched by the event loop that loaded it, "
+        try:
+            if asyncio.get_running_loop() is self._loop:
+                msg += "so that it cannot be read there: read it in a thread (await asyncio.to_thread(...))"
+                raise WrongEventLoopError(msg)
+        except RuntimeError as error:
+            if isinstance(error, WrongEventLoopError):
+                raise
+        if self._loop.is_closed():
+            msg += "which is closed: load the model again"
+            raise WrongEventLoopError(msg)
+        return asyncio.run_coroutine_threadsafe(fetch_chunk(self._stored, index), self._loop).result()
+
+    def close(self) -> None: ...
+
+
+class _OpenObject(io.RawIOBase):
+    """A file over chunks, of which the last ones are kept."""
+
+    def __init__(self, stored: StoredObject, source: _Local | _Remote) -> None:
+        super().__init__()
+        self._size = stored.size
+        self._source = source
+        self._position = 0
+        self._chunks: OrderedDict[int, bytes | bytearray] = OrderedDict()
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def tell(self) -> int:
+        return self._position
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
+        if base + offset < 0:
+            msg = f"Negative position {base + offset}"
+            raise ValueError(msg)
+        self._position = base + offset
+        return self._position
+
+    def readinto(self, buffer: Any) -> int:
+        into = memoryview(buffer).cast("B")
+        done = 0
+        while done < len(into) and self._position < self._size:
+            index, start = divmod(self._position, CHUNK_SIZE)
+            piece = memoryview(self._chunk(index))[start : start + len(into) - done]
+            into[done : done + len(piece)] = piece
+            done += len(piece)
+            self._position += len(piece)
+        return done
+
+    def _chunk(self, index: int) -> bytes | bytearray:
+        if self.closed:
+            msg = "I/O operation on closed file"
+            raise ValueError(msg)
+        chunk = self._chunks.get(index)
+        if chunk is None:
+            while len(self._chunks) >= _KEPT:
+                self._chunks.popitem(last=False)
+            chunk = self._source.read(index)
+            self._chunks[index] = chunk
+        self._chunks.move_to_end(index)
+        return chunk
+
+    def close(self) -> None:
+        if not self.closed:
+            self._chunks.clear()
+            self._source.close()
+        super().close()

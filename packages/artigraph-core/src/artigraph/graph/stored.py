@@ -1,0 +1,173 @@
+"""Stored objects on their way back: read whole, in part or in place, and checked before anybody sees a byte."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import io
+import os
+from collections.abc import Coroutine, Generator, Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
+
+from artigraph.errors import ArtigraphError, CorruptObjectError, ObjectNotFoundError, StorageError
+from artigraph.graph.content import LIGHT, Buffer, Part
+from artigraph.orm import CHUNK_SIZE
+from artigraph.storage import Storage, SupportsFiles, SupportsRanges
+
+__all__ = ["StoredObject", "call", "fetch_chunk", "first_error", "open_file", "read_chunk", "read_object"]
+
+R = TypeVar("R")
+
+_AT_ONCE = 4
+"""Chunks of one object that are read side by side."""
+
+
+class StoredObject(NamedTuple):
+    """An object as its row describes it."""
+
+    storage: Storage
+    location: str
+    size: int
+    sha256: bytes
+    chunk_sha256: bytes | None
+    owner: str
+    """What it is the value of, for an error."""
+
+    def __str__(self) -> str:
+        return f"The value of {self.owner}, the object at {self.location!r} in {self.storage!r},"
+
+    @property
+    def chunks(self) -> int:
+        """The number of chunks that can be checked by themselves; 0 where the object is checked as a whole."""
+        count = -(-self.size // CHUNK_SIZE)
+        return count if self.chunk_sha256 is not None and len(self.chunk_sha256) == 32 * count else 0
+
+    def check(self, part: Part, index: int | None = None) -> None:
+        """Check that a part is the chunk of this index, or the whole object.
+
+        Raises:
+            CorruptObjectError: it is not what was stored.
+        """
+        size, sha256, what = self.size, self.sha256, ""
+        if index is not None and self.chunk_sha256 is not None:
+            size = min(CHUNK_SIZE, self.size - index * CHUNK_SIZE)
+            sha256, what = self.chunk_sha256[32 * index : 32 * index + 32], f" in its chunk {index}"
+        if len(part) != size:
+            msg = f"{self} has {len(part)} bytes{what}; {size} were stored"
+            raise CorruptObjectError(msg)
+        if hashlib.sha256(part).digest() != sha256:
+            msg = f"{self} is not what was stored: its SHA-256 differs{what}"
+            raise CorruptObjectError(msg)
+
+
+async def call(storage: Storage, work: Coroutine[Any, Any, R]) -> R:
+    """Await a storage's call; what it raises is of our family."""
+    try:
+        return await work
+    except ArtigraphError:
+        raise
+    except Exception as error:
+        raise _typed(storage, error) from error
+
+
+def _typed(storage: Storage, error: Exception) -> StorageError:
+    if isinstance(error, FileNotFoundError):
+        return ObjectNotFoundError(f"{storage!r} has lost an object: {error}")
+    return StorageError(f"{storage!r} failed: {type(error).__name__}: {error}")
+
+
+async def read_object(stored: StoredObject) -> Buffer:
+    """Return an object, checked against its recorded size and hashes.
+
+    A large one is read chunk by chunk, several side by side, where its storage can: it comes as a bytearray then.
+
+    Raises:
+        ObjectNotFoundError, StorageError: it cannot be read.
+        CorruptObjectError: it is not what was stored.
+    """
+    storage = stored.storage
+    if stored.chunks and isinstance(storage, (SupportsFiles, SupportsRanges)):
+        data = bytearray(stored.size)
+        indexes = iter(range(stored.chunks))  # shared: each worker takes the next one
+        with first_error():
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(min(_AT_ONCE, stored.chunks)):
+                    tasks.create_task(_read_chunks(stored, memoryview(data), indexes))
+        return data
+    found = cast("object", await call(storage, storage.read(stored.location)))
+    if not isinstance(found, bytes):
+        msg = f"{storage!r} returned {type(found).__name__} for the object at {stored.location!r}; read returns bytes"
+        raise StorageError(msg)
+    if len(found) <= LIGHT:
+        stored.check(found)
+    else:
+        await asyncio.to_thread(stored.check, found)
+    return found
+
+
+async def _read_chunks(stored: StoredObject, view: memoryview, indexes: Iterator[int]) -> None:
+    if isinstance(stored.storage, SupportsFiles):
+        await asyncio.to_thread(_read_from_file, stored, view, indexes)
+        return
+    for index in indexes:
+        piece = await fetch_chunk(stored, index)
+        view[index * CHUNK_SIZE : index * CHUNK_SIZE + len(piece)] = piece
+
+
+def _read_from_file(stored: StoredObject, view: memoryview, indexes: Iterator[int]) -> None:
+    with open_file(stored) as file:
+        for index in indexes:
+            read_chunk(stored, file, index, view[index * CHUNK_SIZE : (index + 1) * CHUNK_SIZE])
+
+
+def read_chunk(stored: StoredObject, file: BinaryIO, index: int, into: memoryview) -> None:
+    """Read a chunk of an open file into memory, and check it."""
+    try:
+        file.seek(index * CHUNK_SIZE)
+        done = 0
+        while done < len(into) and (count := cast("io.RawIOBase", file).readinto(into[done:])):
+            done += count
+    except OSError as error:
+        raise _typed(stored.storage, error) from error
+    stored.check(into[:done], index)
+
+
+def open_file(stored: StoredObject) -> BinaryIO:
+    """Open an object whose storage keeps files of this machine, and check its size.
+
+    Raises:
+        ObjectNotFoundError, StorageError: it cannot be opened.
+        CorruptObjectError: it is longer or shorter than what was stored.
+    """
+    try:
+        file = cast("SupportsFiles", stored.storage).open(stored.location)
+        size = os.fstat(file.fileno()).st_size
+    except ArtigraphError:
+        raise
+    except Exception as error:
+        raise _typed(stored.storage, error) from error
+    if size != stored.size:
+        file.close()
+        msg = f"{stored} has {size} bytes; {stored.size} were stored"
+        raise CorruptObjectError(msg)
+    return file
+
+
+async def fetch_chunk(stored: StoredObject, index: int) -> bytes:
+    """Fetch a chunk from a storage that reads ranges, and check it."""
+    # One byte more would come if the object were longer than it was.
+    length = min(CHUNK_SIZE, stored.size - index * CHUNK_SIZE + 1)
+    storage = cast("SupportsRanges", stored.storage)
+    piece = await call(stored.storage, storage.read_range(stored.location, index * CHUNK_SIZE, length))
+    await asyncio.to_thread(stored.check, piece, index)
+    return piece
+
+
+@contextmanager
+def first_error() -> Generator[None]:
+    """Raise the first error of a group of tasks as it is."""
+    try:
+        yield
+    except BaseExceptionGroup as group:
+        raise group.exceptions[0] from group.exceptions[0].__cause__

@@ -1,0 +1,144 @@
+"""Values that are loaded when they are asked for."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Sequence
+from types import GenericAlias
+from typing import Any, BinaryIO, Generic, TypeVar, cast
+
+from artigraph.errors import FieldNotLoadedError
+from artigraph.graph import Fetch, StoredObject, fetch, map_object, open_object
+from artigraph.model.compare import Parts, Structured
+from artigraph.model.show import show_parts, top_level
+from artigraph.model.values import StoredValue
+
+__all__ = ["Lazy"]
+
+T = TypeVar("T")
+
+
+class Lazy(Structured, Generic[T]):
+    """A large value that stays where it is until it is asked for.
+
+        @dataclass
+        class Training(ArtifactModel):
+            samples: Lazy[pd.DataFrame] = artifact_field(storage=s3)
+
+        training_id = await Training(Lazy(frame)).save("training")
+        training = await Training.load(training_id)             # reads no object
+        frame = await training.samples.load()                   # all of it
+        part = await training.samples.load(columns=["price"])   # no more than these columns
+        file = await training.samples.open()                    # a file, read and checked as far as it is used
+
+    A field is annotated `Lazy[T]`, `Lazy[T] | None`, or as a list, tuple, dict, `ArtifactMapping` or `ArtifactSequence`
+    of such; it holds one value, not a model (whose own fields can be lazy). What is loaded is not kept: each call of
+    `load` reads anew, and checks what it reads. Two are equal if their values are; where one of them is not loaded, if
+    its bytes are those that the other's value is stored as.
+    """
+
+    __slots__ = ("_stored", "_value")
+
+    def __init__(self, value: T, /) -> None:
+        if value is None:
+            msg = "A Lazy holds a value; where there is none, the field is None itself: Lazy[T] | None"
+            raise TypeError(msg)
+        self._value: T | None = value
+        self._stored: StoredValue | None = None
+
+    def __class_getitem__(cls, parameter: Any) -> GenericAlias:
+        return GenericAlias(cls, parameter)
+
+    @property
+    def size(self) -> int | None:
+        """The bytes of the value as it is stored; None for one that was not."""
+        return None if self._stored is None else self._stored.size
+
+    async def load(self, *, columns: Sequence[Any] | None = None, memory_map: bool = False) -> T:
+        """Return the value, or only some columns of a table, or one that lives in a memory map.
+
+        Args:
+            columns: the labels of the columns that are wanted, in this order. Of a parquet file no others are read.
+            memory_map: leave the value in the file that it is stored in, where its storage keeps files of this machine
+                and its format can be used in place, as that of arrays can: it is read-only, and takes no memory of its
+                own. The file is checked first.
+
+        Raises:
+            DeserializationError: the bytes cannot be turned back, a column is not there, or the value's serializer
+                reads no columns or cannot be mapped.
+            StorageError: the object cannot be read or mapped.
+            CorruptObjectError: it is not what was stored.
+            ValueError: columns or a map are asked of a value that was not stored.
+        """
+        stored = self._stored
+        if columns is not None and memory_map:
+            msg = "A memory map holds all columns; ask for one or the other"
+            raise ValueError(msg)
+        if stored is None:
+            if columns is not None or memory_map:
+                msg = "Columns and maps are of what is stored, and this Lazy holds its value: select from that"
+                raise ValueError(msg)
+            return cast("T", self._value)
+        if memory_map:
+            source = stored.source
+            view = memoryview(source) if isinstance(source, bytes) else await map_object(source)
+            return cast("T", await asyncio.to_thread(stored.decode_mapped, view))
+        if columns is not None:
+            with await self.open() as file:
+                return cast("T", await asyncio.to_thread(stored.decode_columns, file, columns))
+        if stored.streamed:
+            return cast("T", await asyncio.to_thread(stored.decode_file, await self.open()))
+        loaded: list[Any] = []
+        await fetch([Fetch(stored.source, lambda data: loaded.append(stored.decode(data)))])
+        return cast("T", loaded[0])
+
+    async def open(self) -> BinaryIO:
+        """Open what is stored as a file that can be read and sought; each chunk is checked before a byte of it is seen.
+
+        An object of a storage that is reached over the network is fetched in chunks of 8 MiB as it is read. That is
+        done by the event loop, so such a file is read in a thread: `await asyncio.to_thread(read, file)`.
+
+        Raises:
+            FieldNotLoadedError: the value was not stored.
+            StorageError, CorruptObjectError: the object cannot be read, or is not what was stored.
+        """
+        if self._stored is None:
+            msg = "This Lazy holds a value that was not stored yet; there is nothing to be opened"
+            raise FieldNotLoadedError(msg)
+        source = self._stored.source
+        return io.BytesIO(source) if isinstance(source, bytes) else await open_object(source)
+
+    def __repr__(self) -> str:
+        return self._artigraph_show(top_level())
+
+    def _artigraph_show(self, level: int) -> str:
+        stored = self._stored
+        if stored is None:
+            return show_parts("Lazy", [("", self._value)], level)
+        where = f" in {stored.source.storage.name!r}" if isinstance(stored.source, StoredObject) else ""
+        return f"Lazy(<{stored.serializer}, {stored.size:,} bytes{where}>)"
+
+    def _artigraph_parts(self) -> list[object]:
+        return [self._value if self._stored is None else (self._stored.serializer, self._stored.digest)]
+
+    def _artigraph_aligned(self, other: Structured) -> tuple[Parts | None, Parts | None]:
+        value, stored = held(other)
+        if self._stored is not None and stored is None:
+            return [True], [self._stored.encodes(value)]
+        if self._stored is None and stored is not None:
+            return [True], [stored.encodes(self._value)]
+        return super()._artigraph_aligned(other)
+
+
+def unloaded(stored: StoredValue) -> Lazy[Any]:
+    """Return a handle of a value that is stored."""
+    lazy = cast("Any", object.__new__(Lazy))
+    lazy._value, lazy._stored = None, stored  # noqa: SLF001
+    return cast("Lazy[Any]", lazy)
+
+
+def held(lazy: object) -> tuple[object, StoredValue | None]:
+    """Return what a handle holds: its value, or what is stored."""
+    private = cast("Any", lazy)
+    return private._value, private._stored  # noqa: SLF001

@@ -1,0 +1,88 @@
+"""Models of which only some fields were loaded."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from artigraph.errors import FieldNotLoadedError, ModelDefinitionError
+
+__all__ = ["PARTIAL", "build_part", "is_partial"]
+
+PARTIAL = "_artigraph_partial"
+"""Marks the classes that are made here: they are no models of their own."""
+
+_PART = "_artigraph_part"
+"""Where a class keeps the class of its parts, so that both go together."""
+
+
+def is_partial(cls: type[Any]) -> bool:
+    """Say whether a class is that of models of which only some fields were loaded."""
+    return PARTIAL in cls.__dict__
+
+
+def build_part(cls: type[Any], fields: Mapping[str, object]) -> Any:
+    """Return a model of a class that has some of its fields, and raises where another one is touched.
+
+    It is made without the class's constructor, which would ask for all of them.
+    """
+    part = cls.__dict__.get(_PART)
+    if part is None:
+        part = _make(cls)
+        setattr(cls, _PART, part)
+    model = object.__new__(part)
+    object.__setattr__(model, "_artigraph_loaded", dict(fields))
+    return model
+
+
+class _Field:
+    """Stands in for a field, whatever default the class has for it."""
+
+    def __init__(self, name: str, cls: type[Any]) -> None:
+        self._name = name
+        self._cls = cls
+
+    def __get__(self, model: Any, owner: type[Any]) -> Any:
+        if model is None:
+            return self
+        loaded: dict[str, object] = model._artigraph_loaded  # noqa: SLF001
+        if self._name in loaded:
+            return loaded[self._name]
+        msg = (
+            f"Field {self._name!r} of this {self._cls.__qualname__} was not loaded: it was loaded with "
+            f"fields={sorted(loaded)}. Load the model again with this field, or without fields=."
+        )
+        raise FieldNotLoadedError(msg)
+
+    def __set__(self, model: Any, value: object) -> NoReturn:
+        msg = f"This {self._cls.__qualname__} was loaded in part, and is for reading only; load all of it to change it"
+        raise FieldNotLoadedError(msg)
+
+
+def _show(model: Any, level: int = 0) -> str:
+    del level
+    return f"{type(model).__name__}(<loaded in part: {', '.join(sorted(model._artigraph_loaded))}>)"  # noqa: SLF001
+
+
+def _make(cls: type[Any]) -> type[Any]:
+    namespace: dict[str, Any] = {field.name: _Field(field.name, cls) for field in dataclasses.fields(cls)}
+    namespace |= {
+        PARTIAL: True,
+        "__slots__": ("_artigraph_loaded",),
+        "__module__": cls.__module__,
+        "__qualname__": cls.__qualname__,
+        "__doc__": cls.__doc__,
+        "__repr__": _show,
+        "_artigraph_show": _show,
+    }
+    try:
+        metaclass: Any = type(cls)
+        part: type[Any] = metaclass(cls.__name__, (cls,), namespace)
+    except TypeError as error:
+        msg = (
+            f"Model {cls.__qualname__} cannot be loaded in part, because it cannot be subclassed without arguments: "
+            f"{error}. Load all of it."
+        )
+        raise ModelDefinitionError(msg) from error
+    return part

@@ -1,0 +1,48 @@
+"""What a storage may be able to do beyond its contract; the library asks by `isinstance` and does without it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import BinaryIO, Protocol, runtime_checkable
+
+__all__ = ["SupportsFiles", "SupportsRanges", "SupportsStreams"]
+
+
+@runtime_checkable
+class SupportsStreams(Protocol):
+    """A storage that takes an object in parts, so that an object may be larger than memory."""
+
+    async def create_stream(self, parts: AsyncIterator[bytes | memoryview], *, key: str | None = None) -> str:
+        """Store the object that the parts make up one after the other, and return its location; see `Storage.create`.
+
+        Parts are of any size, and come once: what has to be sent again is kept until it has arrived, and never more
+        than about 32 MiB at a time. The object is durable when this returns and not there before. If the iterator
+        raises, or the call is cancelled, nothing remains and the error goes on as it is. Other bytes under a key that
+        is taken are a `StorageError`, and the first object stays.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsRanges(Protocol):
+    """A storage that reads a part of an object without the rest."""
+
+    async def read_range(self, location: str, start: int, length: int) -> bytes:
+        """Return `length` bytes of the object from the offset `start`, or fewer where the object ends before.
+
+        `start` and `length` count bytes and are not negative. A start at or behind the end of the object gives no
+        bytes.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsFiles(Protocol):
+    """A storage whose objects are files of this machine."""
+
+    def open(self, location: str) -> BinaryIO:
+        """Open an object as a file that can be read, sought and memory-mapped (it has a `fileno`).
+
+        The caller closes it. Called in a thread; it may block.
+        """
+        ...
