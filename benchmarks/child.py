@@ -13,6 +13,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -51,6 +52,33 @@ async def nodes(action: str, given: str, folder: Path) -> dict[str, int | str]:
     model = group_of_nodes(int(given))
     used, node_id = await peak(lambda: model.save("benchmark"))
     return {"peak": used, "id": str(node_id)}
+
+
+async def batches(action: str, given: str, folder: Path) -> dict[str, int | str]:
+    """Record batches that come one after the other, and are never in memory together."""
+    storage = FileSystem(folder, name="benchmark-files")
+
+    @dataclass
+    class Holder(ArtifactModel, name="BenchmarkBatches"):
+        value: Any = artifact_field(storage=storage)
+
+    async def load(node_id: UUID) -> None:
+        reader = (await Holder.load(node_id)).value
+        await asyncio.to_thread(lambda: [batch.num_rows for batch in reader])
+
+    await load(await Holder(reader_of(10**6)).save("warm-up"))
+    if action == "load":
+        return {"peak": (await peak(lambda: load(UUID(given))))[0]}
+    used, node_id = await peak(lambda: Holder(reader_of(int(given))).save("benchmark"))
+    return {"peak": used, "id": str(node_id), "encoding": _largest(folder)}
+
+
+def reader_of(size: int) -> Any:
+    """Return a reader of about this many bytes, in batches of 4 MB that do not compress."""
+    pyarrow: Any = import_module("pyarrow")
+    values = np.random.default_rng().standard_normal(min(size, 4 * 10**6) // 8)
+    batch = pyarrow.record_batch({"value": values})
+    return pyarrow.RecordBatchReader.from_batches(batch.schema, (batch for _ in range(max(1, size // batch.nbytes))))
 
 
 async def _value(

@@ -44,22 +44,15 @@ load_columns = tuple(
 load_tree = select(*load_columns).where(node_table.c.tree_root_id == bindparam("root")).order_by(node_table.c.position)
 
 
-def renewed(rows: Sequence[dict[str, Any]], *, parent_id: UUID | None = None, prefix: str | None = None) -> Rows:
-    """Return the rows of one or more trees with fresh ids, their roots under a parent.
-
-    With a `prefix` the roots get labels that no other prefix has.
-    """
+def renewed(rows: Sequence[dict[str, Any]]) -> Rows:
+    """Return the rows of one or more trees with fresh ids, as trees that belong to no run."""
     ids: dict[UUID, UUID] = dict(zip((row["node_id"] for row in rows), new_ids(len(rows)), strict=True))
-    fresh: Rows = []
-    for number, row in enumerate(rows):
-        root = row["position"] == 0
-        fresh.append(
-            row
-            | {
-                "node_id": ids[row["node_id"]],
-                "parent_id": parent_id if root else ids[row["parent_id"]],
-                "tree_root_id": ids[row["tree_root_id"]],
-                "label": f"{prefix}-{number}" if root and prefix is not None else row["label"],
-            }
-        )
-    return fresh
+    return [
+        row
+        | {
+            "node_id": ids[row["node_id"]],
+            "parent_id": None if row["position"] == 0 else ids[row["parent_id"]],
+            "tree_root_id": ids[row["tree_root_id"]],
+        }
+        for row in rows
+    ]

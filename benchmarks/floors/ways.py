@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from typing import Any
-from uuid import UUID
 
 from sqlalchemy.sql import Executable
 
@@ -17,12 +15,11 @@ from benchmarks.rows import Rows, renewed
 __all__ = ["insert_ways", "nothing", "select_ways"]
 
 
-def insert_ways(bench: Bench, rows: Rows, *, times: int = 1, parent_id: UUID | None = None) -> dict[str, Way]:
+def insert_ways(bench: Bench, rows: Rows, *, times: int = 1) -> dict[str, Way]:
     """Return the ways to insert rows, in a transaction each time, with fresh ids; with COPY where there is one."""
-    numbers = itertools.count()
 
     async def fresh() -> list[Rows]:
-        return [renewed(rows, parent_id=parent_id, prefix=f"floor-{next(numbers)}") for _ in range(times)]
+        return [renewed(rows) for _ in range(times)]
 
     async def fresh_values() -> list[Any]:
         return [bench.raw.values(each) for each in await fresh()]

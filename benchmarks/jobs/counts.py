@@ -11,12 +11,12 @@ from typing import Any
 
 from sqlalchemy import event
 
-from artigraph import ArtifactMapping, ArtifactModel, ArtifactModelConfig, Run, RunManager
+from artigraph import ArtifactMapping, ArtifactModel, ArtifactModelConfig, Run, RunManager, load_many, save_many
 from artigraph.db import get_engine
 from artigraph.storage import MemoryStorage
 from benchmarks.bench import Bench, Job
 from benchmarks.harness import Figure
-from benchmarks.models import group, record
+from benchmarks.models import Record, group, record
 from benchmarks.results import Row
 
 __all__ = ["JOBS", "counted"]
@@ -36,11 +36,7 @@ async def _save_nested(count: int) -> Call:
 
 
 async def _save_many(count: int) -> Call:
-    models = {str(number): record(number) for number in range(count)}
-    manager = RunManager(Run())
-    await manager.__aenter__()
-    await manager.__aexit__(None, None, None)
-    return lambda: manager.save_artifacts(models)
+    return lambda: save_many((str(number), record(number)) for number in range(count))
 
 
 async def _save_objects(count: int) -> Call:
@@ -57,6 +53,11 @@ async def _load_objects(count: int) -> Call:
     model = _holder(count)
     node_id = await model.save("benchmark")
     return lambda: type(model).load(node_id)
+
+
+async def _load_many(count: int) -> Call:
+    ids = await save_many((str(number), record(number)) for number in range(count))
+    return lambda: load_many(Record, ids)
 
 
 async def _load_run(count: int) -> Call:
@@ -90,6 +91,7 @@ _CALLS: Sequence[tuple[str, str, Callable[[int], Awaitable[Call]]]] = (
     ("save-objects", "save a model with objects", _save_objects),
     ("load-nested", "load a model with nested ones", _load_nested),
     ("load-objects", "load a model with objects", _load_objects),
+    ("load-many", "load models in one call", _load_many),
     ("load-run", "load a run of models", _load_run),
     ("load-child-runs", "load the artifacts of child runs", _load_child_runs),
 )
@@ -106,7 +108,7 @@ async def _row(bench: Bench, job: str, title: str, prepare: Callable[[int], Awai
     share = counts[1] / counts[0]
     return Row(
         f"statements-{job}",
-        f"statements to {title}: {_MUCH}, raw being {_LITTLE}",
+        title,
         bench.database,
         "",
         much,

@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import Select, bindparam, literal, select
 
-import artigraph
-from artigraph import Run, RunManager
+from artigraph import Run, RunManager, load_many, save_many
 from artigraph.orm import node_table
 from benchmarks.bench import Bench, Job
 from benchmarks.floors.ways import nothing, select_ways
@@ -49,6 +49,16 @@ def _below_run() -> Select[Any]:
     )
 
 
+def _by_ids(ids: Sequence[UUID]) -> Select[Any]:
+    """Return the select of all rows of some artifacts."""
+    wanted = node_table.c.tree_root_id.in_([literal(each, node_table.c.tree_root_id.type) for each in ids])
+    return (
+        select(node_table.c.tree_root_id, *load_columns)
+        .where(wanted)
+        .order_by(*node_table.c["tree_root_id", "position"])
+    )
+
+
 async def load_one(bench: Bench) -> Sequence[Row]:
     """Load one model after another."""
     count = bench.effort.of(100)
@@ -76,28 +86,29 @@ async def load_nodes(bench: Bench) -> Sequence[Row]:
     return await _compare(bench, ours, load_tree, {"root": root_id}, "load-tree", title)
 
 
-async def load_many(bench: Bench) -> Sequence[Row]:
-    """Load a run of 1,000 models, and as many by their ids where there is a call for that."""
+async def load_run(bench: Bench) -> Sequence[Row]:
+    """Load a run of 1,000 models."""
     count = bench.effort.of(1000)
-    models = {f"model-{number}": record(number) for number in range(count)}
     async with RunManager(Run()) as manager:
-        ids = list((await manager.save_artifacts(models)).values())
+        await manager.save_artifacts({f"model-{number}": record(number) for number in range(count)})
 
     async def ours(_: object) -> None:
         await manager.load_artifacts()
 
-    parameters = {"run": manager.run.node_id}
     title = f"load a run of {count:,} models"
-    found = await _compare(bench, ours, _in_run, parameters, "load-run", title)
-    bulk: Any = getattr(artigraph, "load_many", None)
-    if bulk is not None:
+    return await _compare(bench, ours, _in_run, {"run": manager.run.node_id}, "load-run", title)
 
-        async def by_ids(_: object) -> None:
-            await bulk(Record, ids)
 
-        title = f"load {count:,} models in one call"
-        found += await _compare(bench, by_ids, _in_run, parameters, "load-many", title)
-    return found
+async def load_by_ids(bench: Bench) -> Sequence[Row]:
+    """Load 1,000 models by their ids in one call."""
+    count = bench.effort.of(1000)
+    ids = await save_many((f"model-{number}", record(number)) for number in range(count))
+
+    async def ours(_: object) -> None:
+        await load_many(Record, ids)
+
+    title = f"load {count:,} models by their ids in one call"
+    return await _compare(bench, ours, _by_ids(ids), {}, "load-many", title)
 
 
 async def load_descendants(bench: Bench) -> Sequence[Row]:
@@ -136,6 +147,7 @@ async def _compare(
 JOBS = (
     Job("load-one", load_one),
     Job("load-tree", load_nodes),
-    Job("load-run", load_many),
+    Job("load-run", load_run),
+    Job("load-many", load_by_ids),
     Job("load-child-runs", load_descendants),
 )

@@ -17,6 +17,9 @@ __all__ = ["JOBS"]
 
 _VALUE = 256 * 1000 * 1000
 _MB = 1e-6
+_STREAM = 2 * 2**30
+_STREAMS = (("batches", "a stream of record batches"),)
+"""Kinds of values that are never in memory as a whole; a file (`artigraph.File`) is to join them."""
 
 
 async def large_value(bench: Bench) -> Sequence[Row]:
@@ -62,6 +65,30 @@ async def tree(bench: Bench) -> Sequence[Row]:
     ]
 
 
+async def streamed(bench: Bench) -> Sequence[Row]:
+    """Save and load 2 GiB that come in parts: the memory in all."""
+    size = bench.effort.of(_STREAM)
+    rows: list[Row] = []
+    for kind, title in _STREAMS:
+        used: dict[str, list[float]] = {"save": [], "load": []}
+        for _ in range(bench.effort.heavy_rounds):
+            for verb, found in zip(used, await _both(bench, kind, size), strict=True):
+                used[verb].append(found["peak"])
+        rows += [
+            Row(
+                f"memory-{kind}-{verb}",
+                f"{verb} {title} of {size / 2**20:,.0f} MiB: memory in all",
+                bench.database,
+                "MiB",
+                figure(peaks, 1 / 2**20),
+                against="ours",
+                limit=64,
+            )
+            for verb, peaks in used.items()
+        ]
+    return rows
+
+
 def _row(
     job: str,
     title: str,
@@ -95,5 +122,6 @@ async def _child(*arguments: str) -> dict[str, Any]:
 
 JOBS = (
     Job("memory-values", large_value, ("sqlite",), long=True),
+    Job("memory-streams", streamed, ("sqlite",), long=True),
     Job("memory-nodes", tree, ("sqlite", "postgresql"), long=True),
 )

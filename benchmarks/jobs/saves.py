@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
-from typing import Any
 from uuid import UUID
 
-import artigraph
-from artigraph import ArtifactModel, Run, RunManager
+from artigraph import save_many
 from benchmarks.bench import Bench, Job
 from benchmarks.floors.ways import insert_ways, nothing
 from benchmarks.harness import Way, interleave
@@ -46,37 +43,26 @@ async def save_nested(bench: Bench) -> Sequence[Row]:
         await model.save("benchmark")
 
     title = f"save one model with {count:,} nested models ({len(rows):,} rows)"
-    return await _bulk(bench, Way(ours, nothing), rows, None, "save-nested", title)
+    return await _bulk(bench, Way(ours, nothing), rows, "save-nested", title)
 
 
-async def save_many(bench: Bench) -> Sequence[Row]:
+async def save_in_bulk(bench: Bench) -> Sequence[Row]:
     """Save many models in one call."""
     count = bench.effort.of(1000)
     models = [record(number) for number in range(count)]
-    numbers = itertools.count()
-    bulk: Any = getattr(artigraph, "save_many", None)
-    manager = RunManager(Run())
+    labelled = [(f"model-{number}", model) for number, model in enumerate(models)]
 
-    async def labelled() -> dict[str, ArtifactModel]:
-        call = next(numbers)
-        return {f"ours-{call}-{number}": model for number, model in enumerate(models)}
+    async def ours(_: object) -> list[UUID]:
+        return await save_many(labelled)
 
-    async def ours(labelled_models: dict[str, ArtifactModel]) -> list[UUID]:
-        if bulk is not None:
-            ids: list[UUID] = await bulk(labelled_models.items())
-            return ids
-        return list((await manager.save_artifacts(labelled_models)).values())
-
-    async with manager:
-        ids = await ours(await labelled())
-        rows = [row for root_id in ids for row in await bench.core.tree(root_id)]
-        title = f"save {count:,} models in one call ({len(rows):,} rows)"
-        return await _bulk(bench, Way(ours, labelled), rows, rows[0]["parent_id"], "save-many", title)
+    rows = [row for root_id in await ours(None) for row in await bench.core.tree(root_id)]
+    title = f"save {count:,} models in one call ({len(rows):,} rows)"
+    return await _bulk(bench, Way(ours, nothing), rows, "save-many", title)
 
 
-async def _bulk(bench: Bench, ours: Way, rows: Rows, parent_id: UUID | None, job: str, title: str) -> list[Row]:
+async def _bulk(bench: Bench, ours: Way, rows: Rows, job: str, title: str) -> list[Row]:
     """Compare a save with one insert of its rows."""
-    ways = {"ours": ours, **insert_ways(bench, rows, parent_id=parent_id)}
+    ways = {"ours": ours, **insert_ways(bench, rows)}
     seconds = await interleave(ways, rounds=bench.effort.rounds)
     copied = seconds.pop("copy", None)
     found = [compared(seconds, job=job, title=title, database=bench.database, limit=2.0)]
@@ -95,4 +81,4 @@ async def _bulk(bench: Bench, ours: Way, rows: Rows, parent_id: UUID | None, job
     return found
 
 
-JOBS = (Job("save-one", save_one), Job("save-many", save_many), Job("save-nested", save_nested))
+JOBS = (Job("save-one", save_one), Job("save-many", save_in_bulk), Job("save-nested", save_nested))

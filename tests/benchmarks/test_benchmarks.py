@@ -10,7 +10,7 @@ from benchmarks.bench import Effort, opened
 from benchmarks.harness import Figure, Way, figure, interleave, ratio
 from benchmarks.jobs.all import JOBS
 from benchmarks.models import group, group_of_nodes
-from benchmarks.report import page, table
+from benchmarks.report import counts, page, table
 from benchmarks.results import Curve, Results, Row, compared
 from benchmarks.rows import renewed
 
@@ -82,6 +82,17 @@ def test_the_page_names_what_misses_its_target() -> None:
     assert "- the b, on SQLite: 2.00, at most 1.5x Core" in text
     assert "![save by size](performance/save-by-size.svg)" in text
     assert "- Python: 3.11" in text
+
+
+def test_counts_of_statements_have_a_table_of_their_own() -> None:
+    figures = Figure(4, 4, 4, 1), {"raw": Figure(3, 3, 3, 1)}
+    found = [Row("statements-save", "save", name, "", *figures) for name in ("mysql", "sqlite")]
+    lines = ["| call | SQLite | MySQL |", "| --- | --- | --- |", "| save | 3 / 4 | 3 / 4 |"]
+    assert counts(found).splitlines() == lines
+        "| call | SQLite | MySQL |",
+        "| --- | --- | --- |",
+        "| save | 3 / 4 | 3 / 4 |",
+    ]
 
 
 def test_jobs_have_names_of_their_own() -> None:
