@@ -8,6 +8,7 @@ from artigraph.db._bound import Database
 from artigraph.db._config import engine_context, get_engine, set_engine
 from artigraph.db._dialect import DialectName, insert_missing, recursive, share_lock, utc_now
 from artigraph.db._errors import ForeignKeyViolation, ReferenceInUse, ReferenceVanished, UniqueViolation
+from artigraph.db._rows import Row, fetch_rows, id_of
 from artigraph.db._session_context import current_session, session_context
 from artigraph.db._target import dispose_engines
 from artigraph.db._work import create_tables, current_database, current_placement, in_session, read, write, write_apart
@@ -18,6 +19,7 @@ __all__ = [
     "ForeignKeyViolation",
     "ReferenceInUse",
     "ReferenceVanished",
+    "Row",
     "UniqueViolation",
     "create_tables",
     "current_database",
@@ -25,7 +27,9 @@ __all__ = [
     "current_session",
     "dispose_engines",
     "engine_context",
+    "fetch_rows",
     "get_engine",
+    "id_of",
     "in_session",
     "insert_missing",
     "read",

@@ -4,7 +4,7 @@ from artigraph.graph.content import LIGHT, Buffer, Part, join
 from artigraph.graph.objects import Fetch, fetch
 from artigraph.graph.opened import map_object, open_object
 from artigraph.graph.outline import NodeSummary, read_outline
-from artigraph.graph.read import StoredNode, StoredTree, read_artifacts, read_trees
+from artigraph.graph.read import NodeRow, StoredNode, StoredTree, read_artifacts, read_trees
 from artigraph.graph.runs import RunRow, RunStatus, insert_run, read_runs_below, runs_below, update_run
 from artigraph.graph.stored import StoredObject, read_object
 from artigraph.graph.tree import Deferred, PendingValue, Streamed, Tree
@@ -15,6 +15,7 @@ __all__ = [
     "Buffer",
     "Deferred",
     "Fetch",
+    "NodeRow",
     "NodeSummary",
     "Part",
     "PendingValue",

@@ -129,6 +129,9 @@ class _OpenObject(io.RawIOBase):
         return self._position
 
     def readinto(self, buffer: Any) -> int:
+        if self.closed:
+            msg = "I/O operation on closed file"
+            raise ValueError(msg)
         into = memoryview(buffer).cast("B")
         done = 0
         while done < len(into) and self._position < self._size:
@@ -140,9 +143,6 @@ class _OpenObject(io.RawIOBase):
         return done
 
     def _chunk(self, index: int) -> bytes | bytearray:
-        if self.closed:
-            msg = "I/O operation on closed file"
-            raise ValueError(msg)
         chunk = self._chunks.get(index)
         if chunk is None:
             while len(self._chunks) >= _KEPT:

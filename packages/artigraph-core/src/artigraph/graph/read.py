@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn, cast
 from uuid import UUID
 
 from sqlalchemy import Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import current_database, read, recursive
+from artigraph.db import Row, current_database, fetch_rows, id_of, read, recursive
 from artigraph.errors import ArtigraphError, DeserializationError, NodeNotFoundError
 from artigraph.graph.storages import storage_by_name
 from artigraph.graph.stored import StoredObject
 from artigraph.ids import check_id
 from artigraph.orm import blob_table, node_table
+from artigraph.storage import Storage
 
-__all__ = ["Announce", "StoredNode", "StoredTree", "read_artifacts", "read_trees"]
+__all__ = ["Announce", "NodeRow", "StoredNode", "StoredTree", "read_artifacts", "read_trees"]
+
+
+NodeRow = Sequence[Any]
+"""The columns of a `StoredNode`, in their order, in a row as the driver made it: there are many, so they stay that."""
 
 
 class StoredNode(NamedTuple):
@@ -31,6 +37,12 @@ class StoredNode(NamedTuple):
     model_version: int | None
     serializer: str | None
     value: bytes | StoredObject | None
+    blob_id: object
+    """Of a value in a storage, the id of its object as the driver has it."""
+
+
+_WIDTH = len(StoredNode._fields)
+_VALUE, _BLOB_ID = StoredNode._fields.index("value"), StoredNode._fields.index("blob_id")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +50,12 @@ class StoredTree:
     """An artifact, or a part of one: nodes in preorder, the first one its root."""
 
     root_id: UUID
-    nodes: Sequence[StoredNode]
+    nodes: Sequence[NodeRow]
+
+    @property
+    def root(self) -> StoredNode:
+        """The first node."""
+        return StoredNode._make(self.nodes[0])
 
 
 _root = node_table.alias("root")
@@ -49,28 +66,18 @@ _in_subtree = (
     & (_node.c.position < _root.c.position + _root.c.span)
 )
 _whole_tree = _node.c.tree_root_id == _root.c.node_id
-_columns = (
-    _node.c.position,
-    _node.c.span,
-    _node.c.node_type,
-    _node.c.label,
-    _node.c.model_name,
-    _node.c.model_version,
-    _node.c.serializer,
-    _node.c.value,
-    _node.c.blob_id,
-)
+_columns = tuple(_node.c[name] for name in StoredNode._fields)
 _by_ids = (
-    select(_root.c.node_id.label("root_id"), *_columns)
+    select(*_columns, _root.c.node_id.label("root_id"))
     .select_from(_root.join(_node, _in_subtree))
     .where(_root.c.node_id.in_(bindparam("ids", expanding=True)))
 )
-_roots = select(_root.c.node_id.label("root_id"), *(_root.c[column.name] for column in _columns)).where(
+_roots = select(*(_root.c[name] for name in StoredNode._fields), _root.c.node_id.label("root_id")).where(
     _root.c.node_id.in_(bindparam("ids", expanding=True))
 )
 _field = node_table.alias("field")
 _fields = (
-    select(_root.c.node_id.label("root_id"), *_columns)
+    select(*_columns, _root.c.node_id.label("root_id"))
     .select_from(
         _root.join(_field, _field.c.parent_id == _root.c.node_id).join(
             _node,
@@ -87,7 +94,7 @@ _whole = _by_ids.order_by("root_id", "position")
 _part = _roots.union_all(_fields).order_by("root_id", "position")
 _types = select(_root.c.node_id, _root.c.node_type).where(_root.c.node_id.in_(bindparam("ids", expanding=True)))
 _under = (
-    select(_root.c.node_id.label("root_id"), _root.c.parent_id.label("root_parent_id"), *_columns)
+    select(*_columns, _root.c.node_id.label("root_id"), _root.c.parent_id.label("root_parent_id"))
     .select_from(_root.join(_node, _whole_tree))
     .order_by(_root.c.node_id, _node.c.position)
 )
@@ -112,23 +119,21 @@ async def read_trees(
     await current_database()
     wanted = list(dict.fromkeys(node_ids))
 
-    async def work(connection: AsyncConnection) -> tuple[Sequence[Any], dict[UUID, _Blob]]:
-        rows: list[Any] = []
+    async def work(connection: AsyncConnection) -> tuple[list[Row], dict[UUID, _Blob]]:
+        rows: list[Row] = []
         for start in range(0, len(wanted), _CHUNK):
             ids = wanted[start : start + _CHUNK]
             parameters: dict[str, Any] = {"ids": ids} if fields is None else {"ids": ids, "fields": list(fields)}
-            rows += (await connection.execute(_whole if fields is None else _part, parameters)).all()
-        missing = set(wanted).difference(row.root_id for row in rows)
+            rows += await fetch_rows(connection, _whole if fields is None else _part, parameters)
+        # Every node has its root among its rows, or else nothing was found for it.
+        missing = set(wanted).difference({id_of(found) for found in {row[_WIDTH] for row in rows}})
         if missing:
             await _refuse(connection, min(missing))
         return rows, await _select_blobs(connection, rows)
 
     rows, blobs = await read(work)
-    objects = await _objects(blobs, rows, announce)
-    trees: dict[UUID, list[StoredNode]] = {}
-    for row in rows:
-        trees.setdefault(row.root_id, []).append(_stored_node(row, objects))
-    return {root_id: StoredTree(root_id, nodes) for root_id, nodes in trees.items()}
+    await _fill_in(rows, blobs, announce)
+    return {tree.root_id: tree for _, tree in await _trees(rows)}
 
 
 async def _refuse(connection: AsyncConnection, node_id: UUID) -> NoReturn:
@@ -165,16 +170,29 @@ async def read_artifacts(
     else:
         statement, parameters = _under_parent_by_label, {"parent_id": parent_id, "label": label}
 
-    async def work(connection: AsyncConnection) -> tuple[Sequence[Any], dict[UUID, _Blob]]:
-        rows = (await connection.execute(statement, parameters)).all()
+    async def work(connection: AsyncConnection) -> tuple[list[Row], dict[UUID, _Blob]]:
+        rows = await fetch_rows(connection, statement, parameters)
         return rows, await _select_blobs(connection, rows)
 
     rows, blobs = await read(work)
-    objects = await _objects(blobs, rows, announce)
-    trees: dict[UUID, tuple[UUID, list[StoredNode]]] = {}
-    for row in rows:
-        trees.setdefault(row.root_id, (row.root_parent_id, []))[1].append(_stored_node(row, objects))
-    return [(run_id, StoredTree(root_id, nodes)) for root_id, (run_id, nodes) in trees.items()]
+    await _fill_in(rows, blobs, announce)
+    return [(id_of(row[_WIDTH + 1]), tree) for row, tree in await _trees(rows)]
+
+
+async def _trees(rows: Iterable[Row]) -> list[tuple[Row, StoredTree]]:
+    """Return the trees that rows in order make up, each with the row of its root."""
+    trees: list[tuple[Row, StoredTree]] = []
+    nodes: list[NodeRow] = []
+    current: object = None
+    for number, row in enumerate(rows, 1):
+        root_id = row[_WIDTH]
+        if root_id != current:
+            current, nodes = root_id, []
+            trees.append((row, StoredTree(id_of(root_id), nodes)))
+        nodes.append(row[:_WIDTH])
+        if not number % _SLICE:
+            await asyncio.sleep(0)
+    return trees
 
 
 class _Blob(NamedTuple):
@@ -187,10 +205,12 @@ class _Blob(NamedTuple):
 
 _CHUNK = 1000
 """Ids in one IN list; asyncpg takes 32,767 parameters, SQLite an expression of depth 1,000."""
+_SLICE = 10_000
+"""Rows after which others have a turn."""
 
 
-async def _select_blobs(connection: AsyncConnection, rows: Iterable[Any]) -> dict[UUID, _Blob]:
-    ids = sorted({row.blob_id for row in rows if row.blob_id is not None})
+async def _select_blobs(connection: AsyncConnection, rows: Iterable[Row]) -> dict[UUID, _Blob]:
+    ids = sorted({id_of(row[_BLOB_ID]) for row in rows if row[_BLOB_ID] is not None})
     found: dict[UUID, _Blob] = {}
     for start in range(0, len(ids), _CHUNK):
         statement = select(blob_table).where(blob_table.c.blob_id.in_(ids[start : start + _CHUNK]))
@@ -203,34 +223,21 @@ async def _select_blobs(connection: AsyncConnection, rows: Iterable[Any]) -> dic
     return found
 
 
-async def _objects(blobs: dict[UUID, _Blob], rows: Iterable[Any], announce: Announce) -> dict[UUID, StoredObject]:
+async def _fill_in(rows: list[Row], blobs: dict[UUID, _Blob], announce: Announce) -> None:
+    """Put objects where a row has no value."""
     if not blobs:
-        return {}
-    announce({row.model_name for row in rows if row.node_type == "model"})
-    owners = {row.blob_id: _owner(row) for row in rows if row.blob_id is not None}
-    objects: dict[UUID, StoredObject] = {}
-    for blob_id, blob in blobs.items():
+        return
+    nodes = {index: StoredNode(*row[:_WIDTH]) for index, row in enumerate(rows) if row[_BLOB_ID] is not None}
+    announce({row[4] for row in rows if row[2] == "model"})
+    storages: dict[str, Storage] = {}
+    for index, node in nodes.items():
+        owner = repr(node.label) if node.model_name is None else f"field {node.label!r} of model {node.model_name!r}"
+        blob = blobs[id_of(cast("bytes", node.blob_id))]
         try:
-            objects[blob_id] = StoredObject(await storage_by_name(blob.storage), *blob[1:], owners[blob_id])
+            storage = storages.get(blob.storage) or await storage_by_name(blob.storage)
         except ArtigraphError as error:
-            error.add_note(f"It holds the value of {owners[blob_id]}.")
+            error.add_note(f"It holds the value of {owner}.")
             raise
-    return objects
-
-
-def _owner(row: Any) -> str:
-    return repr(row.label) if row.model_name is None else f"field {row.label!r} of model {row.model_name!r}"
-
-
-def _stored_node(row: Any, objects: dict[UUID, StoredObject]) -> StoredNode:
-    value = row.value if row.blob_id is None else objects[row.blob_id]
-    return StoredNode(
-        row.position,
-        row.span,
-        row.node_type,
-        row.label,
-        row.model_name,
-        row.model_version,
-        row.serializer,
-        value,
-    )
+        storages[blob.storage] = storage
+        row = rows[index]
+        rows[index] = (*row[:_VALUE], StoredObject(storage, *blob[1:], owner), *row[_VALUE + 1 :])

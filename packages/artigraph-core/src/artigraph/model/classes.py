@@ -37,6 +37,9 @@ def find_class(name: str, preferred: Mapping[str, type[Any]]) -> type[Any]:
         ModelNameConflictError: two live classes of modules have this name.
     """
     cls = preferred.get(name)
+    only = _only(name)
+    if only is not None and (cls is None or cls is only):
+        return only
     live = _live(name)
     if cls is not None:  # where it was defined again since the annotation was resolved, the newer one is meant
         return next((other for other in live if _place(other) == _place(cls)), cls)
@@ -62,8 +65,17 @@ def check_name(cls: type[Any], name: str) -> None:
     Raises:
         ModelNameConflictError: there is one.
     """
-    if not _is_local(cls):
+    if _only(name) is None and not _is_local(cls):
         _check(name, _live(name))
+
+
+def _only(name: str) -> type[Any] | None:
+    """Return the live class of a name that was never given to another; asked for each node, so without the lock.
+
+    A list of classes is replaced as a whole, never altered.
+    """
+    known = _classes.get(name, ())
+    return known[0]() if len(known) == 1 else None
 
 
 def _live(name: str) -> list[type[Any]]:

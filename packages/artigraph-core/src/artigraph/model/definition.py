@@ -113,12 +113,14 @@ def define(cls: type[Any]) -> ModelDefinition:
         ModelNameConflictError: another live class is stored under its name.
         RegistrationError: a field's storage or serializer has the name of another one.
     """
+    known = cls.__dict__.get(_DEFINITION)
+    if isinstance(known, ModelDefinition):
+        check_name(cls, known.name)
+        return known
     traits = _traits[cls]
     check_name(cls, traits.name)
-    known = cls.__dict__.get(_DEFINITION)
-    if not isinstance(known, ModelDefinition):
-        known = _define(cls, traits)
-        setattr(cls, _DEFINITION, known)
+    known = _define(cls, traits)
+    setattr(cls, _DEFINITION, known)
     return known
 
 

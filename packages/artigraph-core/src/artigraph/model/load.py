@@ -45,7 +45,7 @@ async def load_artifacts(
     announce = partial(_make_ready, expected)
     found = await read_artifacts(run_id, label=label, parents=runs, announce=announce)
     models = await _build([tree for _, tree in found], expected, None)
-    return [(parent_id, tree.nodes[0].label, model) for (parent_id, tree), model in zip(found, models, strict=True)]
+    return [(parent_id, tree.root.label, model) for (parent_id, tree), model in zip(found, models, strict=True)]
 
 
 async def _build(trees: Iterable[StoredTree], expected: type[M], fields: Collection[str] | None) -> list[M]:
@@ -117,7 +117,7 @@ def _checked_fields(expected: type[Any], fields: Collection[str] | None) -> list
 
 def _is_older(tree: StoredTree, expected: type[Any]) -> bool:
     """Say whether a model was stored by an older version of its class, so that all of it is to be migrated."""
-    return tree.nodes[0].model_version != define(root_class(tree, expected)).version
+    return tree.root.model_version != define(root_class(tree, expected)).version
 
 
 def _make_ready(expected: type[Any], names: Collection[str]) -> None:

@@ -16,7 +16,7 @@ from artigraph.errors import (
     UnknownModelError,
     WrongModelTypeError,
 )
-from artigraph.graph import LIGHT, StoredNode, StoredTree
+from artigraph.graph import LIGHT, StoredTree
 from artigraph.model.classes import find_class, same_place
 from artigraph.model.collections import ArtifactMapping, ArtifactSequence
 from artigraph.model.definition import FieldDefinition, ModelDefinition, define
@@ -44,7 +44,7 @@ def root_class(tree: StoredTree, expected: type[M]) -> type[M]:
         UnknownModelError, ModelNameConflictError: the class cannot be told.
         DeserializationError: the root is not that of a whole tree.
     """
-    root = tree.nodes[0]
+    root = tree.root
     if root.node_type != "model":
         msg = f"Node {tree.root_id} is not a model but a {root.node_type}, a part of one: {root.label!r}"
         raise WrongModelTypeError(msg)
@@ -80,11 +80,11 @@ class _Frame:
 
     __slots__ = ("end", "label", "outer", "parts")
 
-    def __init__(self, node: StoredNode, outer: _Frame | None) -> None:
-        self.label = node.label
-        self.end = node.position + node.span
-        if outer is not None and self.end > outer.end:
-            msg = f"{outer.path}.{node.label} ends where it cannot; its row was altered"
+    def __init__(self, label: str, end: int, outer: _Frame | None) -> None:
+        self.label = label
+        self.end = end
+        if outer is not None and end > outer.end:
+            msg = f"{outer.path}.{label} ends where it cannot; its row was altered"
             raise DeserializationError(msg)
         self.parts: dict[str, Any] = {}
         self.outer = outer
@@ -117,14 +117,14 @@ class _Frame:
 class _ModelFrame(_Frame):
     __slots__ = ("cls", "definition", "version")
 
-    def __init__(self, node: StoredNode, outer: _Frame | None, cls: type[Any]) -> None:
-        super().__init__(node, outer)
+    def __init__(self, label: str, end: int, outer: _Frame | None, cls: type[Any], version: int | None) -> None:
+        super().__init__(label, end, outer)
         self.cls = cls
-        self.definition = define(self.cls)
-        if node.model_version is None:
+        self.definition = define(cls)
+        if version is None:
             msg = f"{self.path} is a model without a version; the row was altered"
             raise DeserializationError(msg)
-        self.version = node.model_version
+        self.version = version
         if self.version > self.definition.version:
             msg = (
                 f"{self.path} was stored by version {self.version} of model {self.definition.name!r}; the class here "
@@ -143,6 +143,8 @@ class _ModelFrame(_Frame):
     def build(self) -> object:
         parts = self._migrated()
         fields = self.definition.fields
+        if parts.keys() == fields.keys():
+            return self._make(parts)
         unknown = parts.keys() - fields.keys()
         missing = [field.name for field in fields.values() if field.required and field.name not in parts]
         if unknown or missing:
@@ -156,6 +158,9 @@ class _ModelFrame(_Frame):
                 "fields of today."
             )
             raise ModelVersionError(msg)
+        return self._make(parts)
+
+    def _make(self, parts: dict[str, Any]) -> object:
         try:
             return self.cls(**parts)
         except Exception as error:
@@ -179,10 +184,12 @@ class _ModelFrame(_Frame):
 class _ContainerFrame(_Frame):
     __slots__ = ("container", "field")
 
-    def __init__(self, node: StoredNode, outer: _Frame | None, field: FieldDefinition) -> None:
-        super().__init__(node, outer)
+    def __init__(
+        self, label: str, end: int, outer: _Frame | None, field: FieldDefinition, container: str | None
+    ) -> None:
+        super().__init__(label, end, outer)
         self.field = field
-        self.container = node.serializer
+        self.container = container
 
     def field_of(self, label: str) -> FieldDefinition:
         del label
@@ -236,50 +243,46 @@ class Builder(Generic[M]):
         self._next = 0
         self.model: M
         """What was built, at the end."""
-        span = tree.nodes[0].span
+        span = tree.root.span
         if fields is None and span != len(tree.nodes):
             msg = f"Node {tree.root_id} has {span} rows, but {len(tree.nodes)} are there; rows were altered or deleted"
             raise DeserializationError(msg)
 
     def take(self, most: int) -> int:
         """Take the next nodes, at most so many, and return how many they were."""
-        frames = self._frames
+        frames, root = self._frames, self._root
         nodes = self._tree.nodes
-        first = nodes[0].position or 0
         start, stop = self._next, min(self._next + most, len(nodes))
         self._next = stop
-        for index in range(start, stop):
-            node = nodes[index]
-            position = node.position
-            if (
-                (position != first + index and self._fields is None)
-                or not node.span
-                or node.node_type not in _NODE_TYPES
-            ):
-                msg = (
-                    f"Node {node.label!r} of the artifact {self._tree.root_id} has no place in it; its row was altered"
-                )
+        expected = (nodes[0][0] or 0) + start if self._fields is None else None
+        for node in nodes[start:stop]:
+            position, span, kind, label, model_name, version, serializer, source, _ = node
+            if (position != expected and expected is not None) or not span or kind not in _NODE_TYPES:
+                root_id = self._tree.root_id
+                msg = f"Node {label!r} of the artifact {root_id} has no place in it; its row was altered"
                 raise DeserializationError(msg)
+            if expected is not None:
+                expected += 1
             while frames and position >= frames[-1].end:
                 self._closed.append(frames.pop())
-            outer = frames[-1] if frames else None
-            if outer is None:
-                frames.append(_ModelFrame(node, None, self._root))
+            if not frames:
+                frames.append(_ModelFrame(label, position + span, None, root, version))
                 continue
-            field = outer.field_of(node.label)
-            if node.node_type == "value":
-                self._take_value(node, field, outer)
+            outer = frames[-1]
+            field = outer.field_of(label)
+            if kind == "value":
+                self._take_value(label, serializer, source, field, outer)
                 continue
-            outer.parts[node.label] = None  # its place among the others
-            if node.node_type == "model":
-                cls = find_class(cast("str", node.model_name), field.models)
-                frames.append(_ModelFrame(node, outer, self._root if same_place(cls, self._root) else cls))
+            outer.parts[label] = None  # its place among the others
+            if kind == "model":
+                cls = find_class(model_name, field.models)
+                cls = root if cls is not root and same_place(cls, root) else cls
+                frames.append(_ModelFrame(label, position + span, outer, cls, version))
             else:
-                frames.append(_ContainerFrame(node, outer, field))
+                frames.append(_ContainerFrame(label, position + span, outer, field, serializer))
         return stop - start
 
-    def _take_value(self, node: StoredNode, field: FieldDefinition, outer: _Frame) -> None:
-        label, source, serializer = node.label, node.value, cast("str", node.serializer)
+    def _take_value(self, label: str, serializer: str, source: Any, field: FieldDefinition, outer: _Frame) -> None:
         if source is None:
             msg = f"{outer.path}.{label} has neither a value nor an object; the row was altered"
             raise DeserializationError(msg)

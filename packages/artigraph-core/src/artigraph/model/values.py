@@ -24,6 +24,7 @@ from artigraph.serializer.json import json_serializer
 
 __all__ = ["FATAL", "StoredValue", "decode_value", "encode_parts", "told"]
 
+_JSON = json_serializer.name
 FATAL = (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError)
 """What asks the process or the task to stop; whatever else a serializer raises is a failure of the value."""
 
@@ -122,8 +123,8 @@ class StoredValue:
 
 def decode_value(name: str, data: Buffer, classes: Mapping[str, type[Any]]) -> Any:
     """Return the value that a serializer wrote; what it raises is as it is."""
-    if name == json_serializer.name:
-        return decode(bytes(data), classes)
+    if name == _JSON:
+        return decode(data if isinstance(data, bytes) else bytes(data), classes)
     serializer = get_serializer_by_name(name)
     # One that writes parts takes any buffer, and may let the value live in it: a bytearray was read for it alone.
     return serializer.deserialize(cast("bytes", data) if isinstance(serializer, SupportsParts) else bytes(data))

@@ -20,6 +20,8 @@ __all__ = ["decode"]
 
 Classes = Mapping[str, type[Any]]
 Pairs = list[tuple[str, Any]]
+Scan = Callable[[str, int], tuple[object, int]]
+"""The parser itself, in C: `JSONDecoder.decode` and `raw_decode` are two more calls, which cost as much as a number."""
 SetT = TypeVar("SetT", set[Any], frozenset[Any])
 
 
@@ -40,7 +42,7 @@ def decode(data: bytes, classes: Classes = NO_CLASSES) -> object:
         if len(text) > LONGEST_NUMBER and text[0] != '"':
             msg = "it is longer than any number that is written"
             raise ValueError(msg)  # noqa: TRY301
-        return _parse(_PLAIN, text)
+        return _parse(_scan_plain, text)
     except DeserializationError:
         raise
     except (ValueError, RecursionError) as error:
@@ -55,15 +57,19 @@ def _decode_parts(text: str, classes: Classes) -> object:
         msg = f"it is nested deeper than {MAX_DEPTH} levels, which is never written"
         raise ValueError(msg)
     plain = _python_limits_digits() and not (classes and any(tag in text for tag in _CLASS_TAGS))
-    decoder = _PLAIN if plain else _decoder(classes)
+    scan = _scan_plain if plain else _decoder(classes).scan_once
     try:
-        return _parse(decoder, text)
+        return _parse(scan, text)
     except RecursionError:
-        return in_fresh_stack(_parse, decoder, text)
+        return in_fresh_stack(_parse, scan, text)
 
 
-def _parse(decoder: json.JSONDecoder, text: str) -> object:
-    value, end = decoder.raw_decode(text)
+def _parse(scan: Scan, text: str) -> object:
+    try:
+        value, end = scan(text, 0)
+    except StopIteration as error:  # its way of saying so
+        msg = f"there is no value at {error.value}"
+        raise ValueError(msg) from error
     if end != len(text):
         msg = f"there is more after the value, at {end}"
         raise ValueError(msg)
@@ -253,5 +259,7 @@ _CLASS_TAGS: dict[str, Callable[[object, Classes], object]] = {
 
 _DATETIME = '{"$datetime":"'
 _BRACKETS = frozenset("[{")
-_PLAIN = json.JSONDecoder(object_pairs_hook=partial(_read_object, NO_CLASSES), parse_constant=_refuse_constant)
+_scan_plain: Scan = json.JSONDecoder(
+    object_pairs_hook=partial(_read_object, NO_CLASSES), parse_constant=_refuse_constant
+).scan_once
 """Made once for what needs no classes; it leaves the limit of digits to Python."""

@@ -1,0 +1,484 @@
+"""How large values flow: in threads, within bounds, checked chunk by chunk, and to the storage that is meant."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+import tracemalloc
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pytest
+from sqlalchemy import RowMapping, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from artigraph import ArtifactModel, ArtifactModelConfig, Lazy, artifact_field
+from artigraph.db import engine_context, read, set_engine
+from artigraph.errors import (
+    ConfigurationError,
+    CorruptObjectError,
+    SerializationError,
+    StorageError,
+    ValueTooLargeError,
+    WrongEventLoopError,
+)
+from artigraph.graph import StoredObject, map_object, open_object, read_object
+from artigraph.orm import CHUNK_SIZE, blob_table, node_table
+from artigraph.serializer import Serializer
+from artigraph.storage import MemoryStorage, Storage
+from artigraph.storage.file import FileSystem
+
+MIB = 1024 * 1024
+
+
+async def rows(table: Any) -> list[RowMapping]:
+    async def work(connection: AsyncConnection) -> list[RowMapping]:
+        return list((await connection.execute(select(table))).mappings())
+
+    return await read(work)
+
+
+class Plain(Storage):
+    """Reads and writes whole objects, and nothing else."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.inner: MemoryStorage = MemoryStorage(f"{name}-inner")
+        self.calls: list[str] = []
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    async def create(self, data: bytes, *, key: str | None = None) -> str:
+        assert type(data) is bytes
+        self.calls.append("create")
+        return await self.inner.create(data, key=key)
+
+    async def read(self, location: str) -> bytes:
+        self.calls.append("read")
+        return await self.inner.read(location)
+
+    async def delete(self, location: str) -> None:
+        self.calls.append("delete")
+        await self.inner.delete(location)
+
+    async def exists(self, location: str) -> bool:
+        return await self.inner.exists(location)
+
+
+class Ranged(MemoryStorage):
+    """Counts what is fetched."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._ranges: list[tuple[int, int]] = []
+
+    async def read_range(self, location: str, start: int, length: int) -> bytes:
+        self._ranges.append((start, length))
+        return await super().read_range(location, start, length)
+
+
+class Text:
+    """A value that only the serializer below takes."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Text) and other.text == self.text
+
+    def __hash__(self) -> int:
+        return hash(self.text)
+
+
+class Slow(Serializer[Text]):
+    """Notes the threads that it works in."""
+
+    name = "slow-text"
+    types = (Text,)
+
+    def __init__(self) -> None:
+        self._threads: list[int] = []
+
+    def size_hint(self, value: Text) -> int | None:
+        return None if value.text.startswith("?") else len(value.text)
+
+    def serialize(self, value: Text) -> bytes:
+        self._threads.append(threading.get_ident())
+        return value.text.encode()
+
+    def deserialize(self, data: bytes) -> Text:
+        assert type(data) is bytes
+        self._threads.append(threading.get_ident())
+        return Text(data.decode())
+
+
+slow = Slow().register()
+
+
+class Stream:
+    """A value that can be read once."""
+
+    def __init__(self, parts: Iterator[bytes]) -> None:
+        self.parts = parts
+
+
+class StreamSerializer(Serializer[Stream]):
+    name = "test-stream"
+    types = (Stream,)
+
+    def serialize(self, value: Stream) -> bytes:
+        raise AssertionError("streams are not held as a whole")
+
+    def deserialize(self, data: bytes) -> Stream:
+        raise AssertionError("streams are not held as a whole")
+
+    def serialize_stream(self, value: Stream) -> Iterator[bytes | memoryview]:
+        yield from value.parts
+
+    def deserialize_file(self, file: BinaryIO) -> Stream:
+        return Stream(iter(lambda: file.read(3 * MIB), b""))
+
+
+StreamSerializer().register()
+
+
+@dataclass
+class Holder(ArtifactModel):
+    value: Any
+
+
+def of(storage: Storage, data: bytes, location: str) -> StoredObject:
+    pieces = [data[start : start + CHUNK_SIZE] for start in range(0, len(data), CHUNK_SIZE)]
+    chunks = b"".join(hashlib.sha256(piece).digest() for piece in pieces) if len(pieces) > 1 else None
+    return StoredObject(storage, location, len(data), hashlib.sha256(data).digest(), chunks, "a test")
+
+
+LONG = bytes(range(256)) * (CHUNK_SIZE // 256) * 2 + b"the rest"
+
+
+Placed = Callable[..., AbstractAsyncContextManager[Any]]
+
+
+@pytest.fixture
+def placed(tmp_path: Path) -> Placed:
+    """The database of the test, with a storage for large values or a limit."""
+
+    def enter(storage: Storage | None = None, **options: Any) -> AbstractAsyncContextManager[Any]:
+        url = f"sqlite:///{tmp_path}/artigraph.db"
+        return engine_context(url, create_tables=True, large_value_storage=storage, **options)
+
+    return enter
+
+
+@pytest.fixture(params=["memory", "file", "plain"])
+async def stored(request: pytest.FixtureRequest, tmp_path: Path) -> StoredObject:
+    storage: Storage = {
+        "memory": lambda: MemoryStorage("ranged"),
+        "file": lambda: FileSystem(tmp_path / "objects", name="files"),
+        "plain": lambda: Plain("plain"),
+    }[request.param]()
+    return of(storage, LONG, await storage.create(LONG))
+
+
+async def test_objects_of_several_chunks_are_read_whole_and_checked(stored: StoredObject) -> None:
+    assert await read_object(stored) == LONG
+    wrong = stored.chunk_sha256[:32] + bytes(32) + stored.chunk_sha256[64:]  # type: ignore[index]
+    with pytest.raises(CorruptObjectError, match="SHA-256 differs"):
+        await read_object(stored._replace(chunk_sha256=wrong, sha256=bytes(32)))
+
+
+@pytest.mark.parametrize("size", [len(LONG) - 1, len(LONG) + 1, CHUNK_SIZE * 3])
+async def test_objects_of_another_length_are_corrupt(stored: StoredObject, size: int) -> None:
+    pieces = [LONG[start : start + CHUNK_SIZE] for start in range(0, size, CHUNK_SIZE)]
+    chunks = b"".join(hashlib.sha256(piece).digest() for piece in pieces)
+    with pytest.raises(CorruptObjectError):
+        await read_object(stored._replace(size=size, chunk_sha256=chunks))
+
+
+async def test_an_open_object_is_a_file(stored: StoredObject) -> None:
+    def use(file: BinaryIO) -> None:
+        assert file.seek(0, 2) == len(LONG)
+        assert file.read() == b""
+        assert file.seek(-8, 2) == len(LONG) - 8
+        assert file.read(100) == b"the rest"
+        assert file.seek(CHUNK_SIZE - 2) == CHUNK_SIZE - 2
+        assert file.read(4) == LONG[CHUNK_SIZE - 2 : CHUNK_SIZE + 2]  # across two chunks
+        assert file.tell() == CHUNK_SIZE + 2
+        file.seek(0)
+        assert file.read() == LONG
+        file.close()
+        with pytest.raises(ValueError, match="closed"):
+            file.read(1)
+
+    await asyncio.to_thread(use, await open_object(stored))
+
+
+async def test_an_open_object_checks_the_chunks_that_are_touched_and_no_others(tmp_path: Path) -> None:
+    storage = FileSystem(tmp_path / "objects", name="files")
+    location = await storage.create(LONG)
+    wrong = bytearray(LONG)
+    wrong[CHUNK_SIZE] ^= 1
+    stored = of(storage, LONG, location)
+    (path,) = (path for path in (tmp_path / "objects").rglob("*") if path.is_file())
+    path.chmod(0o600)
+    path.write_bytes(wrong)
+    file = await open_object(stored)
+    assert file.read(CHUNK_SIZE) == LONG[:CHUNK_SIZE]
+    with pytest.raises(CorruptObjectError, match="chunk 1"):
+        file.read(1)
+    file.seek(2 * CHUNK_SIZE)
+    assert file.read() == b"the rest"
+
+
+async def test_an_object_over_the_network_fetches_what_is_read_and_is_read_in_a_thread() -> None:
+    storage = Ranged("network")
+    stored = of(storage, LONG, await storage.create(LONG))
+    file = await open_object(stored)
+    with pytest.raises(WrongEventLoopError, match="in a thread"):
+        file.read(1)
+    file.seek(CHUNK_SIZE + 5)
+    assert await asyncio.to_thread(file.read, 3) == LONG[CHUNK_SIZE + 5 : CHUNK_SIZE + 8]
+    assert storage._ranges == [(CHUNK_SIZE, CHUNK_SIZE)]
+
+
+async def test_a_mapped_object_is_read_only_and_checked(tmp_path: Path) -> None:
+    storage = FileSystem(tmp_path / "objects", name="files")
+    for data in (b"", b"short", LONG):
+        stored = of(storage, data, await storage.create(data))
+        view = await map_object(stored)
+        assert view.readonly
+        assert view == data
+    with pytest.raises(CorruptObjectError):
+        await map_object(stored._replace(chunk_sha256=bytes(96)))
+    with pytest.raises(StorageError, match="no files of this machine"):
+        await map_object(of(MemoryStorage("m"), b"", "00/00"))
+
+
+async def test_what_is_large_or_of_unknown_size_is_encoded_and_decoded_in_a_thread(placed: Placed) -> None:
+    here = threading.get_ident()
+    slow._threads.clear()
+    node_id = await Holder(Text("small")).save("small")
+    await Holder.load(node_id)
+    assert slow._threads == [here, here]
+    for text in ("?", "x" * 300_000):
+        slow._threads.clear()
+        model = Holder(Text(text))
+        async with placed(MemoryStorage("large-values")):
+            node_id = await model.save("large")
+            assert await Holder.load(node_id) == model
+        assert slow._threads[0] != here
+    assert here not in slow._threads
+
+
+async def test_a_large_plain_value_is_encoded_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
+    from artigraph.model import write
+
+    threads: list[int] = []
+    encode = write.encode
+
+    def noted(*arguments: Any, **options: Any) -> bytes:
+        threads.append(threading.get_ident())
+        return encode(*arguments, **options)
+
+    monkeypatch.setattr(write, "encode", noted)
+    model = Holder([list(range(10)), [list(range(300)) for _ in range(100)]])
+    node_id = await model.save("numbers")
+    assert threads
+    assert threading.get_ident() not in threads
+    assert await Holder.load(node_id) == model
+
+
+async def test_values_that_outgrow_the_limit_go_where_the_model_or_the_engine_says(placed: Placed) -> None:
+    class_storage, engine_storage = MemoryStorage("of-the-model"), MemoryStorage("of-the-engine")
+
+    @dataclass
+    class Roomy(ArtifactModel, config=ArtifactModelConfig(large_value_storage=class_storage)):
+        small: str
+        large: str
+        nested: Holder
+
+    model = Roomy("s" * 2000, "l" * 3000, Holder("h" * 3000))
+    async with placed(engine_storage, inline_limit=2500):
+        node_id = await model.save("roomy")
+        assert await Roomy.load(node_id) == model
+        by_label = {row["label"]: row for row in await rows(node_table)}
+        storages = {row["blob_id"]: row["storage"] for row in await rows(blob_table)}
+    assert by_label["small"]["value"] is not None
+    assert storages[by_label["large"]["blob_id"]] == "of-the-model"
+    assert storages[by_label["value"]["blob_id"]] == "of-the-engine"
+
+
+async def test_the_limit_of_rows_can_be_set_and_is_told(tmp_path: Path) -> None:
+    async with engine_context(f"sqlite:///{tmp_path}/other.db", create_tables=True, inline_limit=4096):
+        await Holder("x" * 4000).save("fits")
+        with pytest.raises(ValueTooLargeError, match="at most 4,096"):
+            await Holder("x" * 5000).save("does not")
+        assert len(await rows(node_table)) == 2
+    for limit in (1023, 8 * MIB + 1, True, 1.5):
+        with pytest.raises(ConfigurationError, match="inline_limit"):
+            set_engine("sqlite:///x.db", inline_limit=limit)  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="large_value_storage"):
+        set_engine("sqlite:///x.db", large_value_storage="s3")  # type: ignore[arg-type]
+
+
+@dataclass
+class Streaming(ArtifactModel):
+    stream: Stream = artifact_field(compare=False)
+
+
+def parts(count: int) -> Iterator[bytes]:
+    for number in range(count):
+        yield bytes([number % 256]) * (5 * MIB)
+
+
+async def test_a_stream_is_stored_as_it_comes_and_read_as_it_is_asked_for(tmp_path: Path, placed: Placed) -> None:
+    storage = FileSystem(tmp_path / "objects", name="stream-files")
+    expected = hashlib.sha256(b"".join(parts(9)))
+    tracemalloc.start()
+    async with placed(storage):
+        node_id = await Streaming(Stream(parts(9))).save("stream")
+        loaded = await Streaming.load(node_id)
+        found = hashlib.sha256()
+        for part in loaded.stream.parts:
+            found.update(part)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert found.digest() == expected.digest()
+    assert peak < 40 * MIB  # of 45
+    (blob,) = await rows(blob_table)
+    assert (blob["size"], blob["sha256"]) == (45 * MIB, expected.digest())
+    assert blob["chunk_sha256"] is not None
+    assert len(blob["chunk_sha256"]) == 6 * 32
+
+
+async def test_equal_streams_are_one_object_and_the_other_is_removed(placed: Placed) -> None:
+    for storage in (MemoryStorage("streams"), Plain("whole-streams")):
+        inner = storage.inner if isinstance(storage, Plain) else storage
+        async with placed(storage):
+            await Streaming(Stream(parts(2))).save("one")
+            await Streaming(Stream(parts(2))).save("other")
+        assert len(inner._objects) == 1
+
+
+async def test_a_stream_that_fails_leaves_nothing_behind(tmp_path: Path, placed: Placed) -> None:
+    def broken() -> Iterator[bytes]:
+        yield b"x" * MIB
+        raise RuntimeError("no more")
+
+    for storage in (MemoryStorage("half"), FileSystem(tmp_path / "objects", name="half-files")):
+        async with placed(storage):
+            with pytest.raises(SerializationError, match=r"Streaming\.stream.*no more"):
+                await Streaming(Stream(broken())).save("broken")
+        assert await rows(node_table) == []
+        if isinstance(storage, MemoryStorage):
+            assert storage._objects == {}
+    assert [path for path in (tmp_path / "objects").rglob("*") if path.is_file()] == []
+
+
+async def test_a_stream_needs_a_storage() -> None:
+    with pytest.raises(ValueTooLargeError, match="Name a storage"):
+        await Streaming(Stream(parts(1))).save("nowhere")
+
+
+class Counting(MemoryStorage):
+    """Knows how many bytes were on their way at once."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self._now = self._most = 0
+
+    async def create(self, data: bytes, *, key: str | None = None) -> str:
+        self._now += len(data)
+        self._most = max(self._most, self._now)
+        await asyncio.sleep(0.001)
+        self._now -= len(data)
+        return await super().create(data, key=key)
+
+
+@dataclass
+class Many(ArtifactModel):
+    texts: dict[str, Text]
+    more: list[Any] = field(default_factory=list[Any])
+
+
+async def test_the_bytes_on_their_way_are_bounded(monkeypatch: pytest.MonkeyPatch, placed: Placed) -> None:
+    from artigraph.graph import blobs, objects
+
+    monkeypatch.setattr(blobs, "BYTES_IN_FLIGHT", 2 * MIB)
+    monkeypatch.setattr(objects, "BYTES_IN_FLIGHT", 2 * MIB)
+    storage = Counting("counting")
+    model = Many({str(number): Text(f"{number}" * (MIB // 2)) for number in range(9)})
+    async with placed(storage):
+        node_id = await model.save("many")
+        assert await Many.load(node_id) == model
+    assert len(storage._objects) == 9
+    assert MIB // 2 < storage._most <= 2 * MIB
+
+
+async def test_failures_in_a_later_group_remove_what_the_earlier_ones_put(monkeypatch: pytest.MonkeyPatch) -> None:
+    from artigraph.graph import blobs
+
+    monkeypatch.setattr(blobs, "BYTES_IN_FLIGHT", MIB)
+    storage = MemoryStorage("groups")
+
+    class Refused(Text):
+        pass
+
+    class Refusing(Slow):
+        name = "refusing-text"
+
+        def serialize(self, value: Text) -> bytes:
+            if value.text.endswith("!"):
+                raise ValueError("not this one")
+            return super().serialize(value)
+
+    @dataclass
+    class Group(ArtifactModel):
+        one: Text = artifact_field(serializer=Refusing(), storage=storage)
+        two: Text = artifact_field(serializer=Refusing(), storage=storage)
+
+    with pytest.raises(SerializationError, match=r"Group\.two.*not this one"):
+        await Group(Text("a" * MIB), Text("b" * MIB + "!")).save("group")
+    assert storage._objects == {}
+    assert await rows(node_table) == [] == await rows(blob_table)
+
+
+async def test_an_unloaded_value_is_saved_again_without_being_read() -> None:
+    storage = Plain("lazy-plain")
+
+    @dataclass
+    class Late(ArtifactModel):
+        text: Lazy[Text] = artifact_field(storage=storage)
+
+    loaded = await Late.load(await Late(Lazy(Text("x" * 2000))).save("first"))
+    storage.calls.clear()
+    again = await Late.load(await loaded.save("second"))
+    assert storage.calls == []
+    assert again == loaded
+    assert len(await rows(blob_table)) == 1
+
+
+async def test_an_unloaded_value_moves_to_another_storage() -> None:
+    first, second = MemoryStorage("from-here"), MemoryStorage("to-there")
+
+    @dataclass
+    class Moving(ArtifactModel):
+        text: Lazy[Text] = artifact_field(storage=first)
+
+    loaded = await Moving.load(await Moving(Lazy(Text("x" * 2000))).save("first"))
+
+    @dataclass
+    class Moved(ArtifactModel):
+        text: Lazy[Text] = artifact_field(storage=second)
+
+    node_id = await Moved(loaded.text).save("second")
+    assert list(second._objects.values()) == list(first._objects.values())
+    assert await (await Moved.load(node_id)).text.load() == Text("x" * 2000)
