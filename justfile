@@ -77,3 +77,16 @@ examples:
 # Build wheels and sdists, try them in environments of their own, and run what else is slow
 packaging *args:
     pytest tests --ignore tests/docs -m slow {{ args }}
+
+# Measure every job beside its floor, on SQLite and the servers that are there (benchmarks/README.md); --quick takes seconds
+bench *args:
+    python -m benchmarks run {{ args }}
+
+# Measure the jobs that take much time or memory
+bench-long *args:
+    python -m benchmarks run --long {{ args }}
+
+# Write docs/performance.md and its plots from what was measured
+bench-report *args:
+    uv run --quiet --no-project benchmarks/plots.py docs/performance/results.json docs/performance
+    python -m benchmarks report {{ args }}

@@ -1,0 +1,141 @@
+"""Peak memory of one call, in a process of its own: `python -m benchmarks.child KIND save|load SIZE|ID URL FOLDER`.
+
+Prints JSON; sizes are bytes. What the process holds before the call does not count, what it holds at its highest does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import gc
+import json
+import sys
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+
+from artigraph import ArtifactModel, artifact_field
+from artigraph.db import engine_context
+from artigraph.serializer.numpy import array_serializer
+from artigraph.serializer.pandas import dataframe_serializer
+from artigraph.storage.file import FileSystem
+from benchmarks.jobs.files import frame_of
+from benchmarks.models import group, group_of_nodes
+
+__all__ = ["main", "peak"]
+
+
+async def array(action: str, given: str, folder: Path) -> dict[str, int | str]:
+    """An array of floats: save one of so many bytes, or load the one of an id."""
+
+    def make(size: int) -> Any:
+        return np.random.default_rng().standard_normal(size // 8)
+
+    return await _value(action, given, make, array_serializer, folder)
+
+
+async def frame(action: str, given: str, folder: Path) -> dict[str, int | str]:
+    """A frame, kept as parquet."""
+    return await _value(action, given, frame_of, dataframe_serializer, folder)
+
+
+async def nodes(action: str, given: str, folder: Path) -> dict[str, int | str]:
+    """A tree of so many nodes."""
+    if action == "load":
+        return {"peak": (await peak(lambda: ArtifactModel.load(UUID(given))))[0]}
+    model = group_of_nodes(int(given))
+    used, node_id = await peak(lambda: model.save("benchmark"))
+    return {"peak": used, "id": str(node_id)}
+
+
+async def batches(action: str, given: str, folder: Path) -> dict[str, int | str]:
+    """Record batches that come one after the other, and are never in memory together."""
+    storage = FileSystem(folder, name="benchmark-files")
+
+    @dataclass
+    class Holder(ArtifactModel, name="BenchmarkBatches"):
+        value: Any = artifact_field(storage=storage)
+
+    async def load(node_id: UUID) -> None:
+        reader = (await Holder.load(node_id)).value
+        await asyncio.to_thread(lambda: [batch.num_rows for batch in reader])
+
+    await load(await Holder(reader_of(10**6)).save("warm-up"))
+    if action == "load":
+        return {"peak": (await peak(lambda: load(UUID(given))))[0]}
+    used, node_id = await peak(lambda: Holder(reader_of(int(given))).save("benchmark"))
+    return {"peak": used, "id": str(node_id), "encoding": _largest(folder)}
+
+
+def reader_of(size: int) -> Any:
+    """Return a reader of about this many bytes, in batches of 4 MB that do not compress."""
+    pyarrow: Any = import_module("pyarrow")
+    values = np.random.default_rng().standard_normal(min(size, 4 * 10**6) // 8)
+    batch = pyarrow.record_batch({"value": values})
+    return pyarrow.RecordBatchReader.from_batches(batch.schema, (batch for _ in range(max(1, size // batch.nbytes))))
+
+
+async def _value(
+    action: str, given: str, make: Callable[[int], Any], serializer: Any, folder: Path
+) -> dict[str, int | str]:
+    storage = FileSystem(folder, name="benchmark-files")
+
+    @dataclass
+    class Holder(ArtifactModel, name="BenchmarkValue"):
+        value: Any = artifact_field(storage=storage, serializer=serializer)
+
+    await Holder.load(await Holder(make(1000)).save("warm-up"))
+    if action == "load":
+        return {"peak": (await peak(lambda: Holder.load(UUID(given))))[0]}
+    model = Holder(make(int(given)))
+    used, node_id = await peak(lambda: model.save("benchmark"))
+    value = model.value
+    size = int(value.nbytes if isinstance(value, np.ndarray) else value.memory_usage(deep=True).sum())
+    return {"peak": used, "id": str(node_id), "value": size, "encoding": _largest(folder)}
+
+
+def _largest(folder: Path) -> int:
+    return max(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+async def peak(call: Callable[[], Awaitable[Any]]) -> tuple[int, Any]:
+    """Return by how much the process's memory was higher during a call than before it, and what the call returned."""
+    gc.collect()
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL("libc.so.6").malloc_trim(0)  # what was freed before would serve the call without being seen
+    _reset_peak()
+    before = _kilobytes("VmRSS")
+    result = await call()
+    return (_kilobytes("VmHWM") - before) * 1024, result
+
+
+def _reset_peak() -> None:
+    Path("/proc/self/clear_refs").write_text("5", "ascii")
+
+
+def _kilobytes(name: str) -> int:
+    return int(Path("/proc/self/status").read_text("ascii").split(f"{name}:")[1].split()[0])
+
+
+KINDS: dict[str, Callable[[str, str, Path], Awaitable[dict[str, int | str]]]] = {
+    "array": array,
+    "frame": frame,
+    "nodes": nodes,
+}
+
+
+async def main(kind: str, action: str, given: str, url: str, folder: str) -> None:
+    """Save a value of so many bytes, or a tree of so many nodes, or load what an id names."""
+    async with engine_context(url):
+        await ArtifactModel.load(await group(3).save("warm-up"))
+        print(json.dumps(await KINDS[kind](action, given, Path(folder))))
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

@@ -1,0 +1,22 @@
+"""All jobs, in the order of the table."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from benchmarks.bench import Job
+from benchmarks.jobs import counts, files, imports, loads, memory, objects, s3, saves, sizes
+
+__all__ = ["JOBS"]
+
+JOBS: Sequence[Job] = (
+    *saves.JOBS,
+    *loads.JOBS,
+    *sizes.JOBS,
+    *counts.JOBS,
+    *objects.JOBS,
+    *files.JOBS,
+    *s3.JOBS,
+    *imports.JOBS,
+    *memory.JOBS,
+)

@@ -1,0 +1,175 @@
+"""Large values to the file system and back, rows included."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from artigraph import ArtifactModel, artifact_field
+from artigraph.serializer.numpy import array_serializer
+from artigraph.serializer.pandas import dataframe_serializer
+from artigraph.storage.file import FileSystem
+from benchmarks.bench import Bench, Job
+from benchmarks.floors.values import read_array, read_frame, write_array, write_frame
+from benchmarks.harness import Way, interleave
+from benchmarks.results import Row, compared
+
+__all__ = ["JOBS", "frame_of"]
+
+_BYTES = 100 * 1000 * 1000
+
+
+async def array_file(bench: Bench) -> Sequence[Row]:
+    """Save and load an array of 100 MB."""
+    storage = FileSystem(bench.folder / "ours", name=f"benchmark-{uuid.uuid4().hex}")
+
+    @dataclass
+    class Holder(ArtifactModel, name="BenchmarkArray"):
+        value: Any = artifact_field(storage=storage, serializer=array_serializer)
+
+    size = bench.effort.of(_BYTES)
+    array = np.random.default_rng(1).standard_normal(size // 8)
+
+    def fresh(number: int) -> Any:
+        array[0] = number
+        return array
+
+    title = f"array of {size // 10**6:,} MB to files"
+    return await _compare(bench, Holder, fresh, write_array, read_array, "array-file", title, 1.15)
+
+
+async def frame_file(bench: Bench) -> Sequence[Row]:
+    """Save and load a frame of 100 MB."""
+    storage = FileSystem(bench.folder / "ours", name=f"benchmark-{uuid.uuid4().hex}")
+
+    @dataclass
+    class Holder(ArtifactModel, name="BenchmarkFrame"):
+        value: Any = artifact_field(storage=storage, serializer=dataframe_serializer)
+
+    size = bench.effort.of(_BYTES)
+    frame = frame_of(size)
+
+    def fresh(number: int) -> Any:
+        frame.iloc[0, 0] = float(number)
+        return frame
+
+    title = f"frame of {size // 10**6:,} MB (parquet) to files"
+    return await _compare(bench, Holder, fresh, write_frame, read_frame, "frame-file", title, 1.1)
+
+
+def frame_of(size: int) -> pd.DataFrame:
+    """Return a frame of about this many bytes: floats, whole numbers, times, and text that repeats itself."""
+    count = max(10, size // 64)
+    random = np.random.default_rng()
+    columns: dict[str, Any] = {f"float_{number}": random.standard_normal(count) for number in range(4)}
+    columns["whole"] = random.integers(0, 1000, count)
+    columns["other"] = np.arange(count)
+    columns["time"] = pd.date_range("2024-01-01", periods=count, freq="s")
+    columns["text"] = np.array([f"group {number:02}" for number in range(50)], dtype=object)[
+        random.integers(0, 50, count)
+    ]
+    return pd.DataFrame(columns)
+
+
+async def _compare(
+    bench: Bench,
+    holder: Callable[[Any], ArtifactModel],
+    fresh: Callable[[int], Any],
+    write: Callable[[Path, Any], bytes],
+    read: Callable[[Path, bytes], object],
+    job: str,
+    title: str,
+    limit: float,
+) -> list[Row]:
+    """Compare a round trip, and the way out alone, with the bare library's; a value is new each time."""
+    plain = bench.folder / "floor"
+    plain.mkdir()
+    numbers = iter(range(10**9))
+
+    async def value() -> Any:
+        _empty(bench.folder / "ours")
+        _empty(plain)
+        return fresh(next(numbers))
+
+    async def out(prepared: Any) -> None:
+        await holder(prepared).save("benchmark")
+
+    async def both(prepared: Any) -> None:
+        model = holder(prepared)
+        await type(model).load(await model.save("benchmark"))
+
+    async def raw_out(prepared: Any) -> None:
+        write(plain / "value", prepared)
+
+    async def raw_both(prepared: Any) -> None:
+        read(plain / "value", write(plain / "value", prepared))
+
+    rounds = bench.effort.heavy_rounds
+    there = await interleave({"ours": Way(out, value), "raw": Way(raw_out, value)}, rounds=rounds)
+    back = await interleave({"ours": Way(both, value), "raw": Way(raw_both, value)}, rounds=rounds)
+    database = bench.database
+    return [
+        compared(back, job=job, title=f"{title} and back", database=database, limit=limit, against="raw"),
+        compared(there, job=f"{job}-out", title=f"{title}, saving alone", database=database, limit=None, against="raw"),
+    ]
+
+
+async def frame_stall(bench: Bench) -> Sequence[Row]:
+    """Look for the longest time for which the event loop is held up while a large frame is saved and loaded."""
+    storage = FileSystem(bench.folder / "ours", name=f"benchmark-{uuid.uuid4().hex}")
+
+    @dataclass
+    class Holder(ArtifactModel, name="BenchmarkFrame"):
+        value: Any = artifact_field(storage=storage, serializer=dataframe_serializer)
+
+    size = bench.effort.of(_BYTES)
+    frame = frame_of(size)
+    stalls: list[float] = []
+    for number in range(bench.effort.heavy_rounds + 1):
+        frame.iloc[0, 0] = float(number)
+        watching = asyncio.create_task(_longest_gap())
+        await asyncio.sleep(0.05)
+        await Holder.load(await Holder(frame).save("benchmark"))
+        watching.cancel()
+        stalls.append(await watching)
+    return [stalled(stalls[1:], size, bench.database)]
+
+
+def stalled(stalls: Sequence[float], size: int, database: str) -> Row:
+    """Make the row of the longest stalls."""
+    title = f"longest stall of the event loop while a frame of {size // 10**6:,} MB is saved and loaded"
+    return compared({"ours": stalls}, job="frame-stall", title=title, database=database, limit=None, against="ours")
+
+
+async def _longest_gap() -> float:
+    """Return, when cancelled, the longest time in which the loop did not get to a task that wants to run."""
+    longest, last = 0.0, asyncio.get_running_loop().time()
+    try:
+        while True:
+            await asyncio.sleep(0.001)
+            now = asyncio.get_running_loop().time()
+            longest, last = max(longest, now - last), now
+    except asyncio.CancelledError:
+        return longest
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            path.unlink()
+    os.sync()  # what was written before is not the next one's to wait for
+
+
+JOBS = (
+    Job("array-file", array_file, ("sqlite",)),
+    Job("frame-file", frame_file, ("sqlite",)),
+    Job("frame-stall", frame_stall, ("sqlite",)),
+)
