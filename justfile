@@ -77,3 +77,7 @@ examples:
 # Build wheels and sdists, try them in environments of their own, and run what else is slow
 packaging *args:
     pytest tests --ignore tests/docs -m slow {{ args }}
+
+# Compare with other libraries that keep results, each in an environment of its own (some ten minutes)
+bench-peers *args:
+    python -m benchmarks.peers {{ args }}
