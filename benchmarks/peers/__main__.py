@@ -22,13 +22,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.peers", description=__doc__)
     parser.add_argument("--peer", nargs="+", choices=PEERS, default=PEERS, help="these alone")
     parser.add_argument("--database", nargs="+", choices=DATABASES, default=DATABASES, help="these alone")
+    parser.add_argument("--way", nargs="+", choices=COUNTS, default=list(COUNTS), help="these alone")
     parser.add_argument("--rounds", type=int, default=5, help="how often everything is done, after a first time")
     parser.add_argument("--divisor", type=int, default=1, help="do so many times less, to try it out")
     parser.add_argument("--own-settings", action="store_true", help="leave the peers' SQLite as they set it up")
     parser.add_argument("--output", type=Path, default=RESULTS, help="the folder for what was found")
     given = parser.parse_args(arguments)
     settings = "own" if given.own_settings else "equal"
-    counts = {way: max(1, count // given.divisor) for way, count in COUNTS.items()}
+    counts = {way: max(1, count // given.divisor) for way, count in COUNTS.items() if way in given.way}
     found = Found()
     for database in given.database:
         if database != "sqlite" and server_url(database) is None:

@@ -67,7 +67,10 @@ class Found:
 def measure(
     database: str, peers: Sequence[str], counts: Mapping[str, int], rounds: int, settings: str, found: Found
 ) -> None:
-    """Measure the peers and ours on one database, each in a fresh one of its own that is dropped afterwards."""
+    """Measure the peers and ours on one database, each in a fresh one of its own that is dropped afterwards.
+
+    `counts` says in which ways, and how many records each time.
+    """
     with ExitStack() as stack:
         running: list[Process] = []
         for name in (OURS, *PEERS):
@@ -83,7 +86,7 @@ def measure(
             stack.callback(process.close)
             found.libraries[name] = process.libraries
             running.append(process)
-        for way in WAYS:
+        for way in counts:
             having = [process for process in running if way in process.ways]
             seconds = _interleave(having, way, counts[way], rounds, database, found)
             found.results += _results(seconds, database, counts[way])
