@@ -90,3 +90,7 @@ bench-long *args:
 bench-report *args:
     uv run --quiet --no-project benchmarks/plots.py docs/performance/results.json docs/performance
     python -m benchmarks report {{ args }}
+
+# Compare with other libraries that keep results, each in an environment of its own (some ten minutes)
+bench-peers *args:
+    python -m benchmarks.peers {{ args }}
