@@ -15,7 +15,7 @@ quickstart *args:
 
 # Run the fast tests: offline, on SQLite and the file system
 test *args:
-    pytest -n auto -m "not slow" {{ args }}
+    pytest -n auto -m "not slow and not long" {{ args }}
 
 # Run everything that CI runs, and say what failed and how long each step took
 check *steps:
@@ -64,7 +64,7 @@ pin:
 
 # Run the fast tests and ask for 95% of the branches
 unit *args:
-    pytest -n auto -m "not slow" --cov --cov-report=term {{ args }}
+    pytest -n auto -m "not slow and not long" --cov --cov-report=term {{ args }}
 
 # Run the tests that need servers (integration/README.md says which, and how to name them)
 integration *args:
@@ -77,6 +77,10 @@ examples:
 # Build wheels and sdists, try them in environments of their own, and run what else is slow
 packaging *args:
     pytest tests --ignore tests/docs -m slow {{ args }}
+
+# Run the tests that take minutes or gigabytes, which `just check` leaves out
+long *args:
+    pytest -m long tests {{ args }}
 
 # Measure every job beside its floor, on SQLite and the servers that are there (benchmarks/README.md); --quick takes seconds
 bench *args:

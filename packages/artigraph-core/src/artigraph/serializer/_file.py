@@ -14,7 +14,7 @@ from uuid import uuid4
 
 __all__ = ["PART", "File"]
 
-PART = 8 * 2**20
+PART = 2 * 2**20
 """Bytes that are read at once."""
 
 

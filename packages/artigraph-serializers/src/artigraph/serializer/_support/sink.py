@@ -10,7 +10,7 @@ __all__ = ["PART", "PartsSink"]
 
 pa: Any = import_module("pyarrow")
 
-PART = 8 * 2**20
+PART = 2 * 2**20
 """Bytes in a part, at most."""
 
 
