@@ -39,9 +39,14 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_storage, "_FIRST_PAUSE", 0.001)
 
 
-def made(bucket: str, proxy: Proxy) -> S3Storage:
+def made(bucket: str, proxy: Proxy, *, read_timeout: float = 5) -> S3Storage:
     return S3Storage(
-        bucket, endpoint_url=proxy.url, access_key_id="k", secret_access_key="s", region="eu-west-1", read_timeout=5
+        bucket,
+        endpoint_url=proxy.url,
+        access_key_id="k",
+        secret_access_key="s",
+        region="eu-west-1",
+        read_timeout=read_timeout,
     )
 
 
@@ -185,8 +190,7 @@ async def test_what_is_held_is_bounded(s3: Any, bucket: str, proxy: Proxy) -> No
             yield data
 
     proxy.choose = choose
-    async with made(bucket, proxy) as storage:
-        storage.read_timeout = 60
+    async with made(bucket, proxy, read_timeout=60) as storage:
         task = asyncio.create_task(storage.create_stream(parts()))
         before = -1
         while before != given or not given:
@@ -204,7 +208,7 @@ async def test_what_is_held_is_bounded(s3: Any, bucket: str, proxy: Proxy) -> No
 @pytest.mark.parametrize("fault", ["503", "reset", "lost", "truncate", "stall", "short", "whole"])
 async def test_a_spoilt_range_is_got_again(bucket: str, proxy: Proxy, fault: Fault) -> None:
     value = os.urandom(300_000)
-    async with made(bucket, proxy) as storage:
+    async with made(bucket, proxy, read_timeout=1) as storage:
         location = await storage.create(value)
         proxy.script("GET", fault)
         assert await storage.read_range(location, 100_000, 150_000) == value[100_000:250_000]
