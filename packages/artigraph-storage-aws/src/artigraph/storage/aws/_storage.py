@@ -43,6 +43,10 @@ class S3Storage(Storage):
     same moment may not notice; Artigraph itself never does that). What is got has the length, and the checksum if the
     server keeps one, that the server says, or is got again.
 
+    A stream, and an object of more than 5 GiB, goes in parts of 8 MiB (a multipart upload) if it is longer than one; at
+    most 32 MiB are held at a time. Parts grow behind 31 GiB, and then one may be more than that. Each of its requests
+    is a call in the sense of what follows. If it fails, its parts are removed as far as the server answers.
+
     A call that fails for a reason that passes is tried again, up to 8 times and until `deadline` seconds are over (and
     one more for each MiB of the object); then it is `StorageUnavailable`. `connect_timeout` and `read_timeout` bound
     the silence within one try. At most `max_connections` are open on each event loop.
