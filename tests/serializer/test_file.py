@@ -18,6 +18,10 @@ from artigraph.testing.serializer import SerializerConformance
 PART = 8 * 2**20
 
 
+def names_in(folder: Path) -> list[str]:
+    return [entry.name for entry in folder.iterdir()]
+
+
 class TestFileSerializer(SerializerConformance):
     refused = ("a path", Path("path"), None, File("/nothing/there"))
 
@@ -77,7 +81,7 @@ async def test_a_loaded_file_is_read_and_copied(tmp_path: Path) -> None:
     assert await file.read() == content
     await file.copy_to(tmp_path / "copy")
     assert (tmp_path / "copy").read_bytes() == content
-    assert [entry.name for entry in tmp_path.iterdir()] == ["copy"]
+    assert names_in(tmp_path) == ["copy"]
 
 
 async def test_a_path_that_is_taken_is_left_alone(tmp_path: Path) -> None:
@@ -89,7 +93,7 @@ async def test_a_path_that_is_taken_is_left_alone(tmp_path: Path) -> None:
     assert path.read_bytes() == b"old"
     await file.copy_to(str(path), overwrite=True)
     assert path.read_bytes() == b"new"
-    assert [entry.name for entry in tmp_path.iterdir()] == ["taken"]
+    assert names_in(tmp_path) == ["taken"]
 
 
 async def test_a_file_system_without_links_is_copied_to(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,7 +113,7 @@ async def test_a_copy_that_fails_leaves_nothing(tmp_path: Path) -> None:
 
     with pytest.raises(OSError, match="broken"):
         await File.of(Broken(b"abc")).copy_to(tmp_path / "copy")
-    assert not list(tmp_path.iterdir())
+    assert names_in(tmp_path) == []
 
 
 def test_each_opened_file_has_its_own_position() -> None:

@@ -14,12 +14,12 @@ __all__ = [
     "ParquetFile",
     "ipc_text",
     "kept_type",
+    "open_parquet",
     "pa",
+    "parquet_schema",
     "pc",
     "pq",
     "read_ipc_text",
-    "open_parquet",
-    "parquet_schema",
     "read_parquet",
     "read_parquet_columns",
     "schema_of_text",
@@ -83,13 +83,16 @@ def read_parquet(data: bytes) -> ParquetFile:
     return table, file.metadata.metadata or {}
 
 
-def read_parquet_columns(file: Any, names: Iterable[str]) -> dict[str, Any]:
-    """Return some columns of an open parquet file by their names, which are unique in it, without reading the rest."""
+def read_parquet_columns(file: Any, names: Iterable[str]) -> Any:
+    """Return the table of some columns of an open parquet file, without reading the rest.
+
+    Where several have one of the names, all of them come; in no order that is to be relied on.
+    """
     wanted = set(names)
     table = file.read(columns=sorted(wanted))
     table.validate(full=True)
     # By name, for a field `b` of a column `a` has the path of a column `a.b`, and comes with it.
-    return {name: column for name, column in zip(table.column_names, table.columns, strict=True) if name in wanted}
+    return table.select([place for place, name in enumerate(table.column_names) if name in wanted])
 
 
 def open_parquet(source: Any) -> Any:

@@ -115,8 +115,8 @@ def read_ipc_columns(file: Any, columns: Sequence[Any]) -> tuple[Any, dict[str, 
         split_note(schema)  # the whole of it has to be of this release, and its extension types known
         places = [unique_place(schema, name) for name in columns]
     file.seek(0)
-    # Without any, Arrow would read them all.
-    included = sorted(set(places)) or [0]
+    # Arrow takes an empty list for all columns; one of them says how many rows there are.
+    included = sorted(set(places)) or list(range(len(schema.names)))[:1]
     options = pa.ipc.IpcReadOptions(included_fields=included)
     with pa.ipc.open_file(file, options=options) as reader:
         table, about = _read_all(reader)

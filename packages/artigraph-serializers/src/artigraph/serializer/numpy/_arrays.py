@@ -11,7 +11,15 @@ from artigraph.errors import DeserializationError, SerializationError
 from artigraph.serializer._support.dtypes import describe
 from artigraph.serializer.numpy._npy import PART, Buffer, Parts, join, split
 
-__all__ = ["Array", "Buffer", "array_from_buffer", "array_over", "array_to_parts", "scalar_from_bytes", "scalar_to_bytes"]
+__all__ = [
+    "Array",
+    "Buffer",
+    "array_from_buffer",
+    "array_over",
+    "array_to_parts",
+    "scalar_from_bytes",
+    "scalar_to_bytes",
+]
 
 Array = npt.NDArray[Any]
 

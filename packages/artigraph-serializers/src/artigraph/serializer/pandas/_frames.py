@@ -23,7 +23,13 @@ from artigraph.serializer.pandas._cells import cell_from_text, cell_to_text
 from artigraph.serializer.pandas._columns import ColumnReader, ColumnWriter
 from artigraph.serializer.pandas._equal import values_of
 from artigraph.serializer.pandas._indexes import describe_index, index_from_json, index_to_json, restore_index
-from artigraph.serializer.pandas._values import Description, count_arrays, describe_values, restore_values, values_or_pieces
+from artigraph.serializer.pandas._values import (
+    Description,
+    count_arrays,
+    describe_values,
+    restore_values,
+    values_or_pieces,
+)
 
 __all__ = [
     "frame_from_bytes",
@@ -79,12 +85,12 @@ def frame_from_columns(file: BinaryIO, chosen: list[Any]) -> Any:
     names = iter(source.schema_arrow.names)
     names_of = [list(islice(names, count_arrays(each))) for each in description["values"]]
     names_of_index = list(names)
-    columns = read_parquet_columns(source, {*names_of_index, *(name for place in places for name in names_of[place])})
+    table = read_parquet_columns(source, {*names_of_index, *(name for place in places for name in names_of[place])})
     values = [
-        values_or_pieces(description["values"][place], ColumnReader(columns[name] for name in names_of[place]))
+        values_or_pieces(description["values"][place], ColumnReader(table.column(name) for name in names_of[place]))
         for place in places
     ]
-    index = restore_index(description["index"], ColumnReader(columns[name] for name in names_of_index))
+    index = restore_index(description["index"], ColumnReader(table.column(name) for name in names_of_index))
     return _restore_common(assemble(values, index, labels), description)
 
 

@@ -58,13 +58,13 @@ def describe_objects(array: Array) -> tuple[dict[str, Any], Any]:
         if found is not None:
             return found
     return {"kind": "object", "store": "cells"}, in_steps(
-        len(array), pa.large_binary(), lambda part: pa.array(_cells(array[part].tolist(), part.start), pa.large_binary())
+        len(array),
+        pa.large_binary(),
+        lambda part: pa.array(_cells(array[part].tolist(), part.start), pa.large_binary()),
     )
 
 
-def _describe_alike(
-    array: Array, cls: type[Any], missing: type[Any] | None
-) -> tuple[dict[str, Any], Any] | None:
+def _describe_alike(array: Array, cls: type[Any], missing: type[Any] | None) -> tuple[dict[str, Any], Any] | None:
     """Return the column if all values are of one class or the one missing value, and Arrow holds them."""
     store, kind = _ARROW[cls]
 
@@ -114,12 +114,13 @@ def restore_objects(description: dict[str, Any], chunked: Any) -> Array:
         return texts_of(chunked)
     array: Array = np.empty(len(chunked), object)
     start = 0
-    for values in _lists(chunked):
+    for step in _steps(chunked):
+        values: list[object] = step.to_pylist()
         if store == "cells":
             values = [cell_from_bytes(cast("bytes", cell)) for cell in values]
         elif missing not in (None, "None"):
             values = [_MISSING[missing] if value is None else value for value in values]
-        # Not by a slice: NumPy would take lists of one length for further dimensions.
+        # Not from the list: NumPy would take lists of one length for further dimensions.
         array[start : start + len(values)] = np.fromiter(values, object, len(values))
         start += len(values)
     return array
@@ -133,11 +134,6 @@ def texts_of(chunked: Any) -> Array:
         array[start : start + len(chunk)] = chunk.to_numpy(zero_copy_only=False)
         start += len(chunk)
     return array
-
-
-def _lists(chunked: Any) -> Iterator[list[object]]:
-    for chunk in _steps(chunked):
-        yield chunk.to_pylist()
 
 
 def _steps(chunked: Any) -> Iterator[Any]:

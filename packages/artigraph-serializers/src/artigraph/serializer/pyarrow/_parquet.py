@@ -66,13 +66,15 @@ def columns_from_parquet(source: BinaryIO, columns: Sequence[Any]) -> Any:
     schema = file.schema_arrow
     about = _note_of(file.metadata.metadata or {})
     check_extensions(schema, about)
-    places = [unique_place(schema, name) for name in columns]
-    found = read_parquet_columns(file, columns)
-    chosen = pa.schema([schema.field(place) for place in places], metadata=schema.metadata)
+    # At least one is read, for it says how many rows there are.
+    places = [unique_place(schema, name) for name in columns] or list(range(len(schema.names)))[:1]
+    names = [schema.names[place] for place in places]
+    table = read_parquet_columns(file, names)
+    table = table.select([table.column_names.index(name) for name in names])
     if "schema" in about:
         stored = schema_of_text(about["schema"])
         about["schema"] = schema_text(pa.schema([stored.field(place) for place in places], metadata=stored.metadata))
-    return _with_schema(pa.Table.from_arrays([found[name] for name in columns], schema=chosen), about)
+    return _with_schema(table, about).select(list(columns))
 
 
 def _note_of(metadata: Mapping[bytes, bytes]) -> dict[str, Any]:

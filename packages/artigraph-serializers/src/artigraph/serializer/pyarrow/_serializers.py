@@ -138,8 +138,8 @@ class RecordBatchReaderSerializer(Serializer[Any]):
     A reader is read once: what is left in it is stored as it comes, and what is loaded reads each batch from the stored
     file when it is asked for, and validates it. Its class is `pyarrow.RecordBatchReader`, whichever reader it was. A
     reader that was stored is consumed; to store it again is refused. One that something else consumed cannot be told
-    from one that never had a batch, and is stored as such. Where a batch ends is no part of the value: those of more than
-    8 MiB are cut. Of extension types holds what is said of `FeatherSerializer`.
+    from one that never had a batch, and is stored as such. Where a batch ends is no part of the value: those of more
+    than 8 MiB are cut. Of extension types holds what is said of `FeatherSerializer`.
     """
 
     name = "arrow-record-batch-stream"
