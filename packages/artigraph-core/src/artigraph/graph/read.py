@@ -197,7 +197,7 @@ async def _fill_in(rows: list[Row], objects: dict[UUID, _StoredObject], announce
             error.add_note(f"It holds the value of {owners[blob_id]}.")
             raise
     data = await fetch(wanted)
-    for index, node in nodes.items():
+    for index in nodes:
         row = rows[index]
         value = data[id_of(row[_BLOB_ID])]
         rows[index] = (*row[:_VALUE], value, *row[_VALUE + 1 :])

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,6 +22,7 @@ from artigraph.db import (
     current_database,
     in_session,
     insert_missing,
+    insert_rows,
     read,
     share_lock,
     utc_now,
@@ -43,7 +44,6 @@ _ATTEMPTS = 10
 _CHUNK = 1000
 """Hashes in one IN list; asyncpg takes 32,767 parameters, SQLite an expression of depth 1,000."""
 
-_insert_nodes = insert(node_table)
 _is_there = select(node_table.c.node_id).where(node_table.c.node_id == bindparam("root"))
 _node_type = select(node_table.c.node_type).where(node_table.c.node_id == bindparam("parent"))
 
@@ -75,42 +75,42 @@ async def write_trees(trees: Sequence[Tree], *, parent_id: UUID | None = None) -
     async def committed(connection: AsyncConnection) -> bool:
         return (await connection.execute(_is_there, {"root": root_id})).first() is not None
 
-    async def insert_rows(connection: AsyncConnection) -> None:
+    async def insert_nodes(connection: AsyncConnection) -> None:
         if parent_id is not None:
             await _check_parent(connection, parent_id)
         try:
-            await connection.execute(_insert_nodes, rows)
+            await insert_rows(connection, node_table, rows)
         except IntegrityError:
             # SQLite does not say which reference failed; its transaction is still good for a question.
             if database.dialect == "sqlite" and rows[0]["parent_id"] is not None:
-                await _check_parent(connection, rows[0]["parent_id"])
+                await _check_parent(connection, UUID(bytes=rows[0]["parent_id"]))
             raise
 
     try:
-        await _write(insert_rows, committed, pending, database)
+        await _write(insert_nodes, committed, pending, database)
     except ReferenceVanished as error:
-        msg = f"There is no node {rows[0]['parent_id']} to save under; it was deleted. Nothing was saved."
+        msg = f"There is no node {UUID(bytes=rows[0]['parent_id'])} to save under; it was deleted. Nothing was saved."
         raise NodeNotFoundError(msg) from error
     except LabelConflictError as error:
         labels = ", ".join(repr(tree.rows[0]["label"]) for tree in trees)
-        msg = f"Node {rows[0]['parent_id']} has a child of this label already: {labels}. Nothing was saved."
+        msg = f"Node {UUID(bytes=rows[0]['parent_id'])} has a child of this label already: {labels}. Nothing was saved."
         raise LabelConflictError(msg) from error
 
 
 async def _write(
-    insert_rows: Callable[[AsyncConnection], Awaitable[None]],
+    insert_nodes: Callable[[AsyncConnection], Awaitable[None]],
     committed: Callable[[AsyncConnection], Awaitable[bool]],
     pending: Sequence[PendingObject],
     database: Database,
 ) -> None:
     if not pending:
-        await write(insert_rows, committed=committed)
+        await write(insert_nodes, committed=committed)
         return
     objects = await _Objects.prepare(pending, database)
 
     async def work(connection: AsyncConnection) -> None:
         await objects.hold(connection)
-        await insert_rows(connection)
+        await insert_nodes(connection)
 
     for _ in range(_ATTEMPTS):
         try:
@@ -220,7 +220,7 @@ class _Objects:
             raise _BlobVanishedError
         for content, items in self._wanted.items():
             for item in items:
-                item.row["blob_id"] = held[content][0]
+                item.row["blob_id"] = held[content][0].bytes
         self._registered = {content: location for content, (_, location) in held.items()}
 
     async def remove_redundant(self) -> None:

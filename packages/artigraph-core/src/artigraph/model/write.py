@@ -21,13 +21,13 @@ from artigraph.errors import (
     UnknownSerializerError,
 )
 from artigraph.graph import PendingObject, Tree
-from artigraph.ids import new_ids
+from artigraph.ids import check_id, new_id_bytes
 from artigraph.labels import check_label
 from artigraph.model.collections import ArtifactMapping, ArtifactSequence
 from artigraph.model.definition import FieldDefinition, ModelDefinition, define, is_model
 from artigraph.serializer import Serializer
-from artigraph.serializer.base import claimed_by, shipped_with_core
-from artigraph.serializer.codec import encode
+from artigraph.serializer.base import claimed_apart
+from artigraph.serializer.codec import encode, encode_scalar
 from artigraph.serializer.json import json_serializer
 from artigraph.serializer.search_key import search_key
 
@@ -42,6 +42,7 @@ CONTAINERS: Mapping[type[Any], str] = {
 }
 """The types whose items can be nodes of their own, and the permanent names that they are stored under."""
 
+_JSON = json_serializer.name
 _LONGEST_PATH = 40
 """Steps of a path that an error shows; of a longer one the first and the last."""
 _FATAL = (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError)
@@ -89,7 +90,7 @@ class _Place:
 class _Task(NamedTuple):
     value: object
     label: str
-    parent_id: UUID | None
+    parent_id: bytes | None
     place: _Place
 
 
@@ -111,6 +112,7 @@ def to_tree(model: object, label: str, parent_id: UUID | None) -> Tree:
         SerializationError: a value cannot be stored such that it loads back exactly; the message names it.
         CycleError: a value contains itself.
         InvalidLabel: a key of a mapping is not a valid label.
+        NodeNotFoundError: the parent's id is no id.
     """
     return _Writer().run(model, label, parent_id)
 
@@ -130,7 +132,7 @@ class _Writer:
             msg = f"{type(model).__qualname__} itself holds nothing to be saved; save an instance of a subclass of it"
             raise ModelDefinitionError(msg)
         place = _Place(_NO_FIELD, None, None, None, type(model).__name__)
-        self._pending.append(_Task(model, label, parent_id, place))
+        self._pending.append(_Task(model, label, None if parent_id is None else check_id(parent_id).bytes, place))
         while self._pending:
             task = self._pending.pop()
             if isinstance(task, _Leave):
@@ -138,7 +140,7 @@ class _Writer:
                 task.row["span"] = len(self._rows) - task.row["position"]
             else:
                 self._write(task)
-        return Tree(self._root_id, self._rows, self._objects)
+        return Tree(UUID(bytes=self._root_id), self._rows, self._objects)
 
     def _write(self, task: _Task) -> None:
         value, place = task.value, task.place
@@ -161,32 +163,39 @@ class _Writer:
                     _check_keys_are_text(cast("dict[object, object]", value), place)
                 self._write_items(task)
             else:
-                self._write_leaf(task, json_serializer.name, data, search_key(value))
+                self._write_leaf(task, _JSON, data, search_key(value))
 
-    def _row(self, task: _Task, node_type: str) -> dict[str, Any]:
+    def _row(
+        self,
+        node_type: str,
+        parent_id: bytes | None,
+        label: str,
+        model_name: str | None,
+        serializer: str | None = None,
+        value: bytes | None = None,
+        search_key: bytes | None = None,
+    ) -> dict[str, Any]:
         position = len(self._rows)
         row: dict[str, Any] = {
             "node_id": self._root_id if position == 0 else next(self._ids),
             "node_type": node_type,
-            "parent_id": task.parent_id,
-            "label": task.label,
+            "parent_id": parent_id,
+            "label": label,
             "tree_root_id": self._root_id,
             "position": position,
             "span": 1,
-            "model_name": task.place.model_name,
+            "model_name": model_name,
             "model_version": None,
-            "serializer": None,
-            "value": None,
+            "serializer": serializer,
+            "value": value,
             "blob_id": None,
-            "search_key": None,
+            "search_key": search_key,
         }
         self._rows.append(row)
         return row
 
     def _write_leaf(self, task: _Task, serializer: str, data: bytes, key: bytes | None) -> None:
-        row = self._row(task, "value")
-        row["serializer"] = serializer
-        row["search_key"] = key
+        row = self._row("value", task.parent_id, task.label, task.place.model_name, serializer, None, key)
         storage = task.place.field.storage
         if storage is None or task.value is None:
             row["value"] = data
@@ -201,25 +210,40 @@ class _Writer:
         self._pending.append(_Leave(row, task.value))
 
     def _write_model(self, task: _Task, definition: ModelDefinition) -> None:
-        row = self._row(task, "model")
-        row["model_name"] = definition.name
+        row = self._row("model", task.parent_id, task.label, definition.name)
         row["model_version"] = definition.version
         self._enter(task, row)
         parent_id = row["node_id"]
-        for field in reversed(tuple(definition.fields.values())):
+        later: list[_Task] = []
+        for field in definition.fields.values():
             try:
                 value = getattr(task.value, field.name)
             except AttributeError as error:
                 msg = f"{task.place.path}.{field.name} has no value; a model is saved with all its fields"
                 raise SerializationError(msg) from error
-            place = _Place(field, definition.default_serializer, definition.name, task.place, field.name)
-            self._pending.append(_Task(value, field.name, parent_id, place))
+            if later or not self._write_scalar(value, field, definition, parent_id):
+                place = _Place(field, definition.default_serializer, definition.name, task.place, field.name)
+                later.append(_Task(value, field.name, parent_id, place))
+        self._pending.extend(reversed(later))
+
+    def _write_scalar(
+        self, value: object, field: FieldDefinition, definition: ModelDefinition, parent_id: bytes
+    ) -> bool:
+        """Write a field at once if its value is one that the codec takes as a whole, as most are; say whether it is."""
+        if (
+            field.serializer is not None
+            or field.storage is not None
+            or definition.default_serializer is not None
+            or (data := encode_scalar(value)) is None
+            or claimed_apart(type(value)) is not None
+        ):
+            return False
+        self._row("value", parent_id, field.name, definition.name, _JSON, data, search_key(value))
+        return True
 
     def _write_items(self, task: _Task) -> None:
         place = task.place
-        row = self._row(task, "container")
-        row["serializer"] = CONTAINERS[type(task.value)]
-        row["model_name"] = place.model_name
+        row = self._row("container", task.parent_id, task.label, place.model_name, CONTAINERS[type(task.value)])
         self._enter(task, row)
         items: list[_Task] = []
         value: Any = task.value
@@ -236,10 +260,10 @@ class _Writer:
 _NO_FIELD = FieldDefinition(name="", required=True, serializer=None, storage=None, classes={}, models={})
 
 
-def _ids() -> Iterator[UUID]:
+def _ids() -> Iterator[bytes]:
     size = 8
     while True:
-        yield from new_ids(size)
+        yield from new_id_bytes(size)
         size = min(2 * size, 4096)
 
 
@@ -263,10 +287,9 @@ def _chosen_serializer(value: object, cls: type[Any], place: _Place) -> Serializ
     if is_model(cls) or cls is ArtifactMapping or cls is ArtifactSequence:
         return None
     try:
-        claimed = claimed_by(cls)
+        return claimed_apart(cls)
     except UnknownSerializerError:
         return None
-    return None if claimed is None or shipped_with_core(claimed) else claimed
 
 
 def _serialize(serializer: Serializer[Any], value: object, place: _Place) -> bytes:
