@@ -279,16 +279,16 @@ async def test_what_is_large_or_of_unknown_size_is_encoded_and_decoded_in_a_thre
 
 
 async def test_a_large_plain_value_is_encoded_in_a_thread(monkeypatch: pytest.MonkeyPatch) -> None:
-    from artigraph.model import write
+    from artigraph.model import encode as module
 
     threads: list[int] = []
-    encode = write.encode
+    encode = module.encode
 
     def noted(*arguments: Any, **options: Any) -> bytes:
         threads.append(threading.get_ident())
         return encode(*arguments, **options)
 
-    monkeypatch.setattr(write, "encode", noted)
+    monkeypatch.setattr(module, "encode", noted)
     model = LargeHolder([list(range(10)), [list(range(300)) for _ in range(100)]])
     node_id = await model.save("numbers")
     assert threads

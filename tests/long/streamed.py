@@ -1,6 +1,6 @@
 """A program that stores and loads a stream, and prints how much memory that took beyond what was there before.
 
-    python streamed.py file|batches FOLDER BYTES
+python streamed.py file|batches FOLDER BYTES
 """
 
 from __future__ import annotations

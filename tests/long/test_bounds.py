@@ -62,5 +62,3 @@ async def test_the_event_loop_goes_on_while_a_frame_of_500_megabytes_is_saved_an
     # A ratio, because machines differ: what holds the loop up for a fiftieth of the whole is a step that was not
     # moved off it.
     assert max(stalls) < duration / 50, (max(stalls), duration)
-
-

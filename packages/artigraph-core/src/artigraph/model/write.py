@@ -8,36 +8,35 @@ a node for each item.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence, Sized
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
 from artigraph.errors import (
-    ArtigraphError,
     CycleError,
     FieldNotLoadedError,
     InvalidLabel,
     ModelDefinitionError,
     SerializationError,
-    UnknownSerializerError,
 )
-from artigraph.graph import LIGHT, Deferred, Part, PendingValue, Streamed, Tree, join
+from artigraph.graph import LIGHT, Deferred, PendingValue, Streamed, Tree, join
 from artigraph.ids import check_id, new_id_bytes
 from artigraph.labels import check_label
 from artigraph.model.collections import ArtifactMapping, ArtifactSequence
 from artigraph.model.definition import FieldDefinition, ModelDefinition, define, is_model
+from artigraph.model.encode import chosen_serializer, encode_plain, is_heavy, serialize, stream
 from artigraph.model.lazy import Lazy, held
 from artigraph.model.partial import is_partial
+from artigraph.model.place import Place, describe, name_of
 from artigraph.model.steps import SLICE, Work, run_here
-from artigraph.model.values import FATAL, StoredValue, encode_parts
+from artigraph.model.values import StoredValue
 from artigraph.orm import SMALLEST_INLINE_LIMIT
 from artigraph.serializer import Serializer, SupportsStreams
 from artigraph.serializer.base import claimed_apart
 from artigraph.serializer.codec import encode, encode_scalar
 from artigraph.serializer.json import json_serializer
 from artigraph.serializer.search_key import search_key
-from artigraph.storage import Storage
 
 __all__ = ["CONTAINERS", "to_tree", "tree_steps"]
 
@@ -51,60 +50,13 @@ CONTAINERS: Mapping[type[Any], str] = {
 """The types whose items can be nodes of their own, and the permanent names that they are stored under."""
 
 _JSON = json_serializer.name
-_LONGEST_PATH = 40
-"""Steps of a path that an error shows; of a longer one the first and the last."""
-_HEAVY = 20_000
-"""Items of a plain value that take about as long as a slice to encode."""
-_LOOKED_AT = 1_000
-"""Parts of a plain value that are looked at to tell whether it is heavy."""
-
-
-class _Place:
-    """Where a value stands: what decides how it is stored, and what an error says."""
-
-    __slots__ = ("default_serializer", "field", "key", "model_name", "overflow", "parent")
-
-    def __init__(
-        self,
-        field: FieldDefinition,
-        default_serializer: Serializer[Any] | None,
-        overflow: Storage | None,
-        model_name: str | None,
-        parent: _Place | None,
-        key: str | int,
-    ) -> None:
-        self.field = field
-        self.default_serializer = default_serializer
-        self.overflow = overflow
-        self.model_name = model_name
-        """The model that the value is a field of; None for an item of a container."""
-        self.parent = parent
-        self.key = key
-
-    def item(self, key: str | int) -> _Place:
-        return _Place(self.field, self.default_serializer, self.overflow, None, self, key)
-
-    @property
-    def path(self) -> str:
-        """Where the value is, as Python would write it: `Model.field['key'][3]`; made only for an error."""
-        steps: list[str] = []
-        place: _Place | None = self
-        while place is not None:
-            if place.parent is None:
-                steps.append(str(place.key))
-            else:
-                steps.append(f"[{place.key!r}]" if place.model_name is None else f".{place.key}")
-            place = place.parent
-        if len(steps) > _LONGEST_PATH:
-            steps[_LONGEST_PATH // 2 : -_LONGEST_PATH // 2] = [" ... "]
-        return "".join(reversed(steps))
 
 
 class _Task(NamedTuple):
     value: object
     label: str
     parent_id: bytes | None
-    place: _Place
+    place: Place
 
 
 class _Leave:
@@ -154,7 +106,7 @@ class _Writer:
                 raise FieldNotLoadedError(_not_saved(model))
             msg = f"{cls.__qualname__} itself holds nothing to be saved; save an instance of a subclass of it"
             raise ModelDefinitionError(msg)
-        place = _Place(_NO_FIELD, None, None, None, None, cls.__name__)
+        place = Place(_NO_FIELD, None, None, None, None, cls.__name__)
         self._pending.append(_Task(model, label, None if parent_id is None else check_id(parent_id).bytes, place))
         turn = SLICE
         while self._pending:
@@ -183,9 +135,9 @@ class _Writer:
                 return None
             cls = type(value)
         elif place.field.lazy and value is not None and cls not in CONTAINERS:
-            msg = f"{place.path} is a {_name(cls)}, and its field takes a Lazy: wrap it, Lazy(value)"
+            msg = f"{place.path} is a {name_of(cls)}, and its field takes a Lazy: wrap it, Lazy(value)"
             raise SerializationError(msg)
-        serializer = _chosen_serializer(value, cls, place)
+        serializer = chosen_serializer(value, cls, place)
         if serializer is not None:
             self._write_by(task, serializer, value)
         elif is_model(cls):
@@ -194,8 +146,8 @@ class _Writer:
             self._write_items(task)
         else:
             # A cycle through containers is found by their nodes; to look for it at each would be quadratic.
-            encode_it = partial(_encode, value, place.field.classes, find_cycles=cls not in CONTAINERS)
-            if _is_heavy(value):
+            encode_it = partial(encode_plain, value, place.field.classes, find_cycles=cls not in CONTAINERS)
+            if is_heavy(value):
                 return encode_it
             self._write_encoded(task, encode_it())
         return None
@@ -211,12 +163,12 @@ class _Writer:
         if is_partial(cls):
             raise FieldNotLoadedError(_not_saved(value)) from encoded
         if cls not in CONTAINERS or task.value is not value:
-            raise type(encoded)(_describe(encoded, value, place)) from encoded
+            raise type(encoded)(describe(encoded, value, place)) from encoded
         if cls is dict:
             _check_keys_are_text(cast("dict[object, object]", value), place)
         self._write_items(task)
 
-    def _row(  # noqa: PLR0913
+    def _row(
         self,
         node_type: str,
         parent_id: bytes | None,
@@ -252,11 +204,11 @@ class _Writer:
         place = task.place
         hint = serializer.size_hint(value)
         if isinstance(serializer, SupportsStreams):
-            source: Deferred | Streamed = Streamed(partial(_stream, serializer, value, place))
+            source: Deferred | Streamed = Streamed(partial(stream, serializer, value, place))
         elif hint is None or hint > LIGHT:
-            source = Deferred(partial(_serialize, serializer, value, place), hint)
+            source = Deferred(partial(serialize, serializer, value, place), hint)
         else:
-            self._write_leaf(task, serializer.name, join(_serialize(serializer, value, place)), search_key(value))
+            self._write_leaf(task, serializer.name, join(serialize(serializer, value, place)), search_key(value))
             return
         row = self._value_row(task, serializer.name, search_key(value))
         self._values.append(PendingValue(row, place.field.storage, place.overflow, source))
@@ -297,7 +249,7 @@ class _Writer:
                 msg = f"{task.place.path}.{field.name} has no value; a model is saved with all its fields"
                 raise SerializationError(msg) from error
             if later or not self._write_scalar(value, field, definition, parent_id):
-                place = _Place(
+                place = Place(
                     field, definition.default_serializer, definition.overflow, definition.name, task.place, field.name
                 )
                 later.append(_Task(value, field.name, parent_id, place))
@@ -347,92 +299,7 @@ def _ids() -> Iterator[bytes]:
         size = min(2 * size, 4096)
 
 
-def _chosen_serializer(value: object, cls: type[Any], place: _Place) -> Serializer[Any] | None:
-    """Return the serializer that takes a value before models, containers and the codec do."""
-    if value is None:
-        return None
-    own = place.field.serializer
-    if own is not None and place.model_name is not None:
-        if not isinstance(value, own.types):
-            types = ", ".join(cls.__qualname__ for cls in own.types)
-            msg = (
-                f"{place.path} is a {_name(cls)}, which its serializer {own.name!r} does not take (it takes {types}); "
-                "change the value, or the field's serializer"
-            )
-            raise SerializationError(msg)
-        return own
-    default = place.default_serializer
-    if default is not None and isinstance(value, default.types):
-        return default
-    if is_model(cls) or cls is ArtifactMapping or cls is ArtifactSequence:
-        return None
-    try:
-        return claimed_apart(cls)
-    except UnknownSerializerError:
-        return None
-
-
-def _serialize(serializer: Serializer[Any], value: object, place: _Place) -> Sequence[Part]:
-    try:
-        parts: Sequence[Any] = encode_parts(serializer, value)
-    except FATAL:
-        raise
-    except BaseException as error:
-        raise _refused(error, serializer, place) from error
-    return [_checked(part, serializer, place) for part in parts]
-
-
-def _stream(serializer: Any, value: object, place: _Place) -> Iterator[Part]:
-    try:
-        for part in serializer.serialize_stream(value):
-            yield _checked(part, serializer, place)
-    except (*FATAL, ArtigraphError):
-        raise
-    except BaseException as error:
-        raise _refused(error, serializer, place) from error
-
-
-def _refused(error: BaseException, serializer: Serializer[Any], place: _Place) -> SerializationError:
-    text = str(error) if isinstance(error, SerializationError) else f"{type(error).__name__}: {error}"
-    return SerializationError(f"{place.path} cannot be stored by serializer {serializer.name!r}: {text}")
-
-
-def _checked(part: Any, serializer: Serializer[Any], place: _Place) -> Part:
-    if isinstance(part, bytes):
-        return part
-    if isinstance(part, memoryview):
-        return part.cast("B")
-    msg = f"Serializer {serializer.name!r} returned {_name(part.__class__)} for {place.path}; serialize returns bytes"
-    raise SerializationError(msg)
-
-
-def _encode(value: object, classes: Mapping[str, type[Any]], *, find_cycles: bool) -> bytes | SerializationError:
-    """Return the bytes of a plain value, or why it is none."""
-    try:
-        return encode(value, classes, find_cycles=find_cycles)
-    except SerializationError as error:
-        return error
-
-
-def _is_heavy(value: Any) -> bool:
-    """Say whether a plain value takes long enough to be encoded that a thread is worth it, without a long look."""
-    if isinstance(value, (str, bytes)):
-        return len(value) > LIGHT
-    pending: list[Any] = [value]
-    items = 0
-    for part in pending:
-        if isinstance(part, (list, tuple, set, frozenset, dict)):
-            items += len(cast("Sized", part))
-            if items > _HEAVY:
-                return True
-            if len(pending) < _LOOKED_AT:
-                pending += cast("Mapping[Any, Any]", part).values() if isinstance(part, dict) else part
-        elif isinstance(part, (str, bytes)):
-            items += len(part) // 32
-    return items > _HEAVY
-
-
-def _check_lazy(value: object, place: _Place) -> None:
+def _check_lazy(value: object, place: Place) -> None:
     """Check that a Lazy stands in a field that is annotated so, and holds one value.
 
     Raises:
@@ -444,7 +311,7 @@ def _check_lazy(value: object, place: _Place) -> None:
     cls: type[Any] = type(value)
     if is_model(cls) or cls in (ArtifactMapping, ArtifactSequence):
         msg = (
-            f"{place.path} is a Lazy that holds a {_name(cls)}; a Lazy holds one value of a serializer. Make "
+            f"{place.path} is a Lazy that holds a {name_of(cls)}; a Lazy holds one value of a serializer. Make "
             "the fields of the model lazy, or the items of the collection."
         )
         raise SerializationError(msg)
@@ -454,7 +321,7 @@ def _not_saved(model: object) -> str:
     return f"This {type(model).__qualname__} was loaded in part, so it cannot be saved; load all of it"
 
 
-def _check_key(key: object, place: _Place) -> str:
+def _check_key(key: object, place: Place) -> str:
     try:
         return check_label(key, f"A key of {place.path}")
     except InvalidLabel as error:
@@ -462,7 +329,7 @@ def _check_key(key: object, place: _Place) -> str:
         raise InvalidLabel(msg) from error
 
 
-def _check_keys_are_text(value: dict[object, object], place: _Place) -> None:
+def _check_keys_are_text(value: dict[object, object], place: Place) -> None:
     """Check that a dict that the codec refused can be a node: if not, what the codec said is what helps.
 
     Raises:
@@ -475,15 +342,7 @@ def _check_keys_are_text(value: dict[object, object], place: _Place) -> None:
         encode(value, place.field.classes)
     except SerializationError as error:
         msg = (
-            f"{_describe(error, value, place)} (A dict that holds models, arrays or frames is stored item by item, and "
+            f"{describe(error, value, place)} (A dict that holds models, arrays or frames is stored item by item, and "
             f"its keys are text then; this one has the key {key!r:.100}.)"
         )
         raise type(error)(msg) from error
-
-
-def _describe(error: SerializationError, value: object, place: _Place) -> str:
-    return f"{place.path} (of type {_name(type(value))}) cannot be stored exactly: {error}"
-
-
-def _name(cls: type[Any]) -> str:
-    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
