@@ -192,7 +192,7 @@ class SerializerConformance:
         with ThreadPoolExecutor(_THREADS) as pool:
             list(pool.map(work, range(2 * _THREADS)))
 
-    # Abilities (artigraph.serializer.abilities), where the serializer has them ------------------------------------------
+    # Abilities (artigraph.serializer.abilities), where the serializer has them ----------------------------------------
 
     def test_parts_are_the_bytes(self, serializer: Serializer[Any], values: Any) -> None:
         parts_of = _ability(serializer, SupportsParts, "serialize_parts")
