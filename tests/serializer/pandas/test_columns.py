@@ -25,7 +25,9 @@ def test_a_column_of_every_kind(name: str) -> None:
     values = COLUMNS[name]
     frame = _pd.concat([pd.Series(values), pd.Series(range(len(values))), pd.Series(values)], axis=1)
     frame.columns = ["one", "number", "other"]
-    for columns in (["other"], ["number", "one"], ["one", "one"]):
+    # pandas itself selects no column of another byte order twice.
+    twice = [["one", "one"]] if name != "big-endian" else []
+    for columns in (["other"], ["number", "one"], *twice):
         assert_same_frame(frame[columns], read(frame, columns))
 
 
