@@ -429,9 +429,6 @@ async def test_failures_in_a_later_group_remove_what_the_earlier_ones_put(monkey
     monkeypatch.setattr(blobs, "BYTES_IN_FLIGHT", MIB)
     storage = MemoryStorage("groups")
 
-    class Refused(Text):
-        pass
-
     class Refusing(Slow):
         name = "refusing-text"
 

@@ -277,3 +277,38 @@ def test_it_is_found() -> None:
     assert numpy_serializer is array_serializer
     assert get_serializer_by_name("numpy-array") is array_serializer
     assert get_serializer_by_type(np.ndarray) is array_serializer
+
+
+def test_parts_are_small_and_the_bytes() -> None:
+    array = np.random.default_rng(0).random((5, 500_000))
+    for each in (array, array.T, array[::2], array[:, ::3], np.asfortranarray(array)[1:]):
+        parts = list(array_serializer.serialize_parts(each))
+        assert max(map(len, parts)) <= 8 * 2**20
+        assert b"".join(parts) == array_serializer.serialize(each)
+        assert np.array_equal(array_serializer.deserialize(b"".join(parts)), each)
+
+
+def test_a_bytearray_becomes_the_memory() -> None:
+    array = np.arange(1000.0)
+    buffer = bytearray(array_serializer.serialize(array))
+    back = array_serializer.deserialize(buffer)
+    assert np.array_equal(back, array)
+    back[0] = 5
+    assert np.frombuffer(buffer, offset=128)[0] == 5
+    assert array_serializer.deserialize(memoryview(bytes(buffer))).flags.owndata
+
+
+def test_a_mapped_array_is_a_view() -> None:
+    for array in (np.arange(12.0).reshape(3, 4), np.asfortranarray(np.arange(12).reshape(3, 4))):
+        data = array_serializer.serialize(array)
+        mapped = array_serializer.deserialize_mapped(memoryview(data))
+        assert np.shares_memory(mapped, np.frombuffer(data, np.uint8))
+        assert (mapped.dtype, mapped.strides, mapped.tolist()) == (array.dtype, array.strides, array.tolist())
+        with pytest.raises(ValueError, match="read-only"):
+            mapped[0] = 1
+
+
+def test_strings_of_any_length_are_not_mapped() -> None:
+    data = array_serializer.serialize(np.array(["a"], np.dtypes.StringDType()))
+    with pytest.raises(DeserializationError, match="memory map"):
+        array_serializer.deserialize_mapped(memoryview(data))

@@ -25,7 +25,8 @@ class TestDataFrameSerializer(SerializerConformance):
         return [pl.DataFrame(COLUMNS), pl.DataFrame(), pl.DataFrame({"a": range(100)}), pl.DataFrame(COLUMNS).clear()]
 
     def columns(self, value: Any) -> Any:
-        return [(names, value.select(names)) for names in ([], value.columns, value.columns[::-1], value.columns[:1])]
+        choices: list[list[str]] = [[], value.columns, value.columns[::-1], value.columns[:1]]
+        return [(names, value.select(names)) for names in choices]
 
     def assert_identical(self, serializer: Serializer[Any], value: Any, back: Any) -> None:
         assert back.shape == value.shape

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, NoReturn, cast
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, select
+from sqlalchemy import ColumnElement, CompoundSelect, Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import Row, current_database, fetch_rows, id_of, read, recursive
@@ -67,31 +67,34 @@ _in_subtree = (
 )
 _whole_tree = _node.c.tree_root_id == _root.c.node_id
 _columns = tuple(_node.c[name] for name in StoredNode._fields)
-_by_ids = (
-    select(*_columns, _root.c.node_id.label("root_id"))
-    .select_from(_root.join(_node, _in_subtree))
-    .where(_root.c.node_id.in_(bindparam("ids", expanding=True)))
-)
-_roots = select(*(_root.c[name] for name in StoredNode._fields), _root.c.node_id.label("root_id")).where(
-    _root.c.node_id.in_(bindparam("ids", expanding=True))
-)
 _field = node_table.alias("field")
-_fields = (
-    select(*_columns, _root.c.node_id.label("root_id"))
-    .select_from(
-        _root.join(_field, _field.c.parent_id == _root.c.node_id).join(
-            _node,
-            (_node.c.tree_root_id == _field.c.tree_root_id)
-            & (_node.c.position >= _field.c.position)
-            & (_node.c.position < _field.c.position + _field.c.span),
-        )
-    )
-    .where(
-        _root.c.node_id.in_(bindparam("ids", expanding=True)), _field.c.label.in_(bindparam("fields", expanding=True))
-    )
+_in_field = (
+    (_node.c.tree_root_id == _field.c.tree_root_id)
+    & (_node.c.position >= _field.c.position)
+    & (_node.c.position < _field.c.position + _field.c.span)
 )
-_whole = _by_ids.order_by("root_id", "position")
-_part = _roots.union_all(_fields).order_by("root_id", "position")
+_root_id = _root.c.node_id.label("root_id")
+
+
+def _whole(which: ColumnElement[bool]) -> CompoundSelect[*tuple[Any, ...]] | Select[*tuple[Any, ...]]:
+    return select(*_columns, _root_id).select_from(_root.join(_node, _in_subtree)).where(which)
+
+
+def _part(which: ColumnElement[bool]) -> CompoundSelect[*tuple[Any, ...]] | Select[*tuple[Any, ...]]:
+    roots = select(*(_root.c[name] for name in StoredNode._fields), _root_id).where(which)
+    children = _root.join(_field, _field.c.parent_id == _root.c.node_id).join(_node, _in_field)
+    named = _field.c.label.in_(bindparam("fields", expanding=True))
+    return roots.union_all(select(*_columns, _root_id).select_from(children).where(which, named))
+
+
+_SELECTS = {
+    (one, part): (_part if part else _whole)(
+        _root.c.node_id == bindparam("id") if one else _root.c.node_id.in_(bindparam("id", expanding=True))
+    ).order_by("root_id", "position")
+    for one in (True, False)
+    for part in (True, False)
+}
+"""By whether there is one root, which is the most frequent case and costs less, and whether some fields are wanted."""
 _types = select(_root.c.node_id, _root.c.node_type).where(_root.c.node_id.in_(bindparam("ids", expanding=True)))
 _under = (
     select(*_columns, _root.c.node_id.label("root_id"), _root.c.parent_id.label("root_parent_id"))
@@ -123,8 +126,10 @@ async def read_trees(
         rows: list[Row] = []
         for start in range(0, len(wanted), _CHUNK):
             ids = wanted[start : start + _CHUNK]
-            parameters: dict[str, Any] = {"ids": ids} if fields is None else {"ids": ids, "fields": list(fields)}
-            rows += await fetch_rows(connection, _whole if fields is None else _part, parameters)
+            parameters: dict[str, Any] = {"id": ids[0] if len(ids) == 1 else ids}
+            if fields is not None:
+                parameters["fields"] = list(fields)
+            rows += await fetch_rows(connection, _SELECTS[len(ids) == 1, fields is not None], parameters)
         # Every node has its root among its rows, or else nothing was found for it.
         missing = set(wanted).difference({id_of(found) for found in {row[_WIDTH] for row in rows}})
         if missing:

@@ -28,6 +28,11 @@ class FileSerializer(Serializer[File]):
         return b"".join(self.serialize_stream(value))
 
     def serialize_stream(self, value: File) -> Iterator[bytes]:
+        """Yield the content in parts of at most 8 MiB.
+
+        Raises:
+            SerializationError: it is no regular file, cannot be read, or changes its size meanwhile.
+        """
         if type(value) is not File:
             msg = f"A {type(value).__qualname__} is no File; make one of its path: File(path)"
             raise SerializationError(msg)
@@ -45,6 +50,7 @@ class FileSerializer(Serializer[File]):
         return File.of(BytesIO(data))
 
     def deserialize_file(self, file: BinaryIO) -> File:
+        """Return the content of an open file, which is read when it is asked for."""
         return File.of(file)
 
     def size_hint(self, value: File) -> int | None:

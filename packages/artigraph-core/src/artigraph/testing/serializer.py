@@ -11,6 +11,7 @@ import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any, cast
 
 import pytest
@@ -238,8 +239,9 @@ class SerializerConformance:
         restore = _ability(serializer, SupportsColumns, "deserialize_columns")
         for value in _examples(values):
             for names, _ in self.columns(value):
+                chosen = partial(_load_columns, restore, names)
                 for data in _broken(serializer.serialize(value)):
-                    _load(lambda data, names=names: restore(RecordingFile(data), names), data)
+                    _load(chosen, data)
 
     def test_what_a_file_raises_goes_on(self, serializer: Serializer[Any], values: Any) -> None:
         chosen = [(value, self.columns(value)) for value in _examples(values)]
@@ -377,6 +379,10 @@ def _ability(serializer: Serializer[Any], protocol: Any, method: str) -> Callabl
         pytest.skip(f"the serializer is none that {protocol.__name__}")
     found: Callable[..., Any] = getattr(serializer, method)
     return found
+
+
+def _load_columns(restore: Callable[..., Any], names: Sequence[Any], data: bytes) -> Any:
+    return restore(RecordingFile(data), names)
 
 
 def _broken(data: bytes) -> Iterator[bytes]:

@@ -17,7 +17,7 @@ PART = 2 * 2**20
 class PartsSink:
     """A file for Arrow's writers, from which the parts that are there are taken.
 
-    Arrow collects what it writes to `stream` in memory of its own, without the GIL, and hands on `PART` bytes at once.
+    Arrow collects what it writes to `stream` in memory of its own, without the GIL, and hands on `PART` bytes or so.
     """
 
     def __init__(self) -> None:

@@ -146,7 +146,7 @@ def split(buffer: Buffer) -> Parts:
 
 
 def _read_header(data: memoryview) -> tuple[dict[str, Any], int]:
-    if data[:6] != _MAGIC or len(data) < _SMALLEST or data[6] not in (1, 2, 3):
+    if bytes(data[:6]) != _MAGIC or len(data) < _SMALLEST or data[6] not in (1, 2, 3):
         _refuse("it does not begin as an npy file does")
     width = 2 if data[6] == 1 else 4
     start = 8 + width
@@ -162,7 +162,7 @@ def _read_header(data: memoryview) -> tuple[dict[str, Any], int]:
 
 
 def _read_trailer(data: memoryview) -> tuple[dict[str, Any], int]:
-    if data[-4:] != _TRAILER_MAGIC:
+    if bytes(data[-4:]) != _TRAILER_MAGIC:
         _refuse("something follows its elements")
     start = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
     trailer: object = json.loads(bytes(data[max(start, 0) : -8]))

@@ -38,7 +38,7 @@ class ColumnWriter:
         self._taken: set[str] = set()
 
     def add(self, array: Any, name: str) -> None:
-        """Take an Arrow array or a `Sliced`; the name, made unique, is for who opens the file by other means."""
+        """Take an Arrow array or a `Sliced`; the name is for who opens the file by other means, and made unique."""
         unique = name
         while unique in self._taken:
             unique = f"{name}.{len(self.names)}"

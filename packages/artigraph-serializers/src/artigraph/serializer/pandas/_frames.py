@@ -82,7 +82,7 @@ def frame_from_columns(file: BinaryIO, chosen: list[Any]) -> Any:
     source = open_parquet(file)
     description = _description_of(source.metadata.metadata or {}, "frame")
     places, labels = _places_of(index_from_json(description["columns"]), chosen)
-    names = iter(source.schema_arrow.names)
+    names: Iterator[str] = iter(source.schema_arrow.names)
     names_of = [list(islice(names, count_arrays(each))) for each in description["values"]]
     names_of_index = list(names)
     table = read_parquet_columns(source, {*names_of_index, *(name for place in places for name in names_of[place])})

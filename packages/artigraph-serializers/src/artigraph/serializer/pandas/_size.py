@@ -28,7 +28,8 @@ def _frame_size(frame: Any) -> int:
     size = _values_size(frame.index)
     for place, dtype in enumerate(frame.dtypes):
         # Taking a column out of a frame takes longer than anything else here.
-        size += rows * _width(dtype) if isinstance(dtype, np.dtype) else _values_size(frame.iloc[:, place])
+        plain = isinstance(dtype, np.dtype)
+        size += rows * _width(cast("Any", dtype)) if plain else _values_size(frame.iloc[:, place])
     return size
 
 
@@ -37,8 +38,10 @@ def _values_size(value: Any) -> int:
         return sum(int(codes.nbytes) for codes in cast("Any", value).codes) + sum(map(_values_size, value.levels))
     if isinstance(value, pd.RangeIndex):
         return 0
-    return len(value) * _width(value.dtype) if isinstance(value.dtype, np.dtype) else int(value.nbytes)
+    dtype: Any = value.dtype
+    plain = isinstance(dtype, np.dtype)
+    return len(value) * _width(dtype) if plain else int(value.nbytes)
 
 
-def _width(dtype: np.dtype[Any]) -> int:
+def _width(dtype: Any) -> int:
     return int(dtype.itemsize) + (_OBJECT if dtype.hasobject else 0)
