@@ -219,11 +219,3 @@ async def test_an_object_whose_checksum_the_server_does_not_keep(bucket: str, en
         with pytest.raises(StorageError, match="other bytes"):
             await storage.create(b"VALUE", key="a")
     assert s3.get_object(Bucket=bucket, Key="a")["Body"].read() == b"value"
-
-
-async def test_more_than_s3_takes(bucket: str, endpoint: str, monkeypatch: pytest.MonkeyPatch, s3: Any) -> None:
-    monkeypatch.setattr("artigraph.storage.aws._calls._LARGEST", 10)
-    async with made(bucket, endpoint) as storage:
-        with pytest.raises(StorageError, match="save it in parts"):
-            await storage.create(bytes(11))
-    assert s3.list_objects_v2(Bucket=bucket)["KeyCount"] == 0

@@ -29,6 +29,7 @@ class MemoryStorage(Storage):
         return location
 
     async def create_stream(self, parts: AsyncIterator[bytes | memoryview], *, key: str | None = None) -> str:
+        """Store what the parts make up; see `SupportsStreams`."""
         if key is not None:
             check_key(key)
         data = bytearray()
@@ -44,6 +45,7 @@ class MemoryStorage(Storage):
             raise ObjectNotFoundError(msg) from error
 
     async def read_range(self, location: str, start: int, length: int) -> bytes:
+        """Return some bytes of an object; see `SupportsRanges`."""
         return (await self.read(location))[start : start + length]
 
     async def delete(self, location: str) -> None:

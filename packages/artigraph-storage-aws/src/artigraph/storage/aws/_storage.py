@@ -108,6 +108,7 @@ class S3Storage(Storage):
         return location
 
     async def create_stream(self, parts: AsyncIterator[bytes | memoryview], *, key: str | None = None) -> str:
+        """Put an object in parts as they come; see `SupportsStreams`."""
         location = new_key() if key is None else check_key(key)
         pieces = Pieces(parts)
         first = await pieces.take(PIECE)
@@ -135,6 +136,7 @@ class S3Storage(Storage):
         return await self._call("read", location, get)
 
     async def read_range(self, location: str, start: int, length: int) -> bytes:
+        """Get some bytes of an object; see `SupportsRanges`."""
         check_key(location)
 
         async def get(client: S3Client, allow: Callable[[int], None]) -> bytes:

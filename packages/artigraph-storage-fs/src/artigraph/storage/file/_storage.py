@@ -75,6 +75,7 @@ class FileSystem(Storage):
         return location
 
     async def create_stream(self, parts: AsyncIterator[bytes | memoryview], *, key: str | None = None) -> str:
+        """Write parts to a file as they come; see `SupportsStreams`."""
         location = new_key() if key is None else check_key(key)
         file = NewFile(self._tree, location, self.file_mode)
         waiting = bytearray()  # small parts, since a hop into a thread costs as much as writing 100 KiB
@@ -102,6 +103,7 @@ class FileSystem(Storage):
         return await in_thread(work)
 
     async def read_range(self, location: str, start: int, length: int) -> bytes:
+        """Return some bytes of a file; see `SupportsRanges`."""
         check_key(location)
 
         def work(_: threading.Event) -> bytes:
@@ -111,6 +113,7 @@ class FileSystem(Storage):
         return await in_thread(work)
 
     def open(self, location: str) -> BinaryIO:
+        """Open an object as the file that it is; see `SupportsFiles`."""
         check_key(location)
         with reported(self, "read", self._path(location)):
             return open_file(self._tree, location)
