@@ -15,7 +15,7 @@ quickstart *args:
 
 # Run the fast tests: offline, on SQLite and the file system
 test *args:
-    pytest -n auto -m "not slow" {{ args }}
+    pytest -n auto -m "not slow and not long" {{ args }}
 
 # Run everything that CI runs, and say what failed and how long each step took
 check *steps:
@@ -64,7 +64,7 @@ pin:
 
 # Run the fast tests and ask for 95% of the branches
 unit *args:
-    pytest -n auto -m "not slow" --cov --cov-report=term {{ args }}
+    pytest -n auto -m "not slow and not long" --cov --cov-report=term {{ args }}
 
 # Run the tests that need servers (integration/README.md says which, and how to name them)
 integration *args:
@@ -78,6 +78,10 @@ examples:
 packaging *args:
     pytest tests --ignore tests/docs -m slow {{ args }}
 
+# Run the tests that take minutes or gigabytes, which `just check` leaves out
+long *args:
+    pytest -m long tests {{ args }}
+
 # Measure every job beside its floor, on SQLite and the servers that are there (benchmarks/README.md); --quick takes seconds
 bench *args:
     python -m benchmarks run {{ args }}
@@ -90,3 +94,7 @@ bench-long *args:
 bench-report *args:
     uv run --quiet --no-project benchmarks/plots.py docs/performance/results.json docs/performance
     python -m benchmarks report {{ args }}
+
+# Compare with other libraries that keep results, each in an environment of its own (some ten minutes)
+bench-peers *args:
+    python -m benchmarks.peers {{ args }}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+from collections.abc import AsyncIterator
 from typing import Any, cast
 
 import pytest
@@ -131,6 +132,39 @@ async def test_a_lost_reply_and_a_repeated_create(s3: Any, bucket: str, server: 
                 await storage.create(value[::-1], key=key)
     assert [item["Key"] for item in listed(s3, bucket)] == [f"some/data/{key}"]
     assert s3.get_object(Bucket=bucket, Key=f"some/data/{key}")["Body"].read() == value
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_streams_through_a_bad_connection(s3: Any, bucket: str, server: Server, seed: int) -> None:
+    values = [random.Random(seed * 10 + number).randbytes((9 << 20) * number) for number in range(4)]
+
+    async def parts(value: bytes) -> AsyncIterator[memoryview]:
+        for start in range(0, len(value), 1_000_000):
+            yield memoryview(value)[start : start + 1_000_000]
+
+    with proxied(server.url) as proxy:
+        proxy.seeded(seed, 0.1, "503", "reset", "lost", "truncate", "short")
+        async with made(bucket, server, url=proxy.url) as storage:
+            locations = await asyncio.gather(*(storage.create_stream(parts(value)) for value in values))
+            for value, location in zip(values, locations, strict=True):
+                assert await storage.create_stream(parts(value), key=location) == location
+                assert await storage.read_range(location, 5_000_000, 9_000_000) == value[5_000_000:14_000_000]
+            with pytest.raises(StorageError, match="other bytes"):
+                await storage.create_stream(parts(values[3][::-1]), key=locations[3])
+    kept = [s3.get_object(Bucket=bucket, Key=item["Key"])["Body"].read() for item in listed(s3, bucket)]
+    assert sorted(kept) == sorted(values)
+    assert s3.list_multipart_uploads(Bucket=bucket).get("Uploads", []) == []
+
+
+async def test_a_part_with_a_checksum_that_is_wrong(s3: Any, bucket: str, server: Server) -> None:
+    async with made(bucket, server) as storage:
+        client = await storage._clients.get()
+        at = storage._objects.at("a")
+        upload = (await client.create_multipart_upload(**at, ChecksumAlgorithm="SHA256"))["UploadId"]
+        part = {"UploadId": upload, "PartNumber": 1, "Body": b"value", "ChecksumAlgorithm": "SHA256"}
+        with pytest.raises(ClientError):
+            await client.upload_part(**at, **part, ChecksumSHA256="A" * 43 + "=")
+        await client.abort_multipart_upload(**at, UploadId=upload)
 
 
 def listed(s3: Any, bucket: str) -> list[Any]:

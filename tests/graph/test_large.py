@@ -151,7 +151,7 @@ StreamSerializer().register()
 
 
 @dataclass
-class Holder(ArtifactModel):
+class LargeHolder(ArtifactModel):
     value: Any
 
 
@@ -265,15 +265,15 @@ async def test_a_mapped_object_is_read_only_and_checked(tmp_path: Path) -> None:
 async def test_what_is_large_or_of_unknown_size_is_encoded_and_decoded_in_a_thread(placed: Placed) -> None:
     here = threading.get_ident()
     slow._threads.clear()
-    node_id = await Holder(Text("small")).save("small")
-    await Holder.load(node_id)
+    node_id = await LargeHolder(Text("small")).save("small")
+    await LargeHolder.load(node_id)
     assert slow._threads == [here, here]
     for text in ("?", "x" * 300_000):
         slow._threads.clear()
-        model = Holder(Text(text))
+        model = LargeHolder(Text(text))
         async with placed(MemoryStorage("large-values")):
             node_id = await model.save("large")
-            assert await Holder.load(node_id) == model
+            assert await LargeHolder.load(node_id) == model
         assert slow._threads[0] != here
     assert here not in slow._threads
 
@@ -289,11 +289,11 @@ async def test_a_large_plain_value_is_encoded_in_a_thread(monkeypatch: pytest.Mo
         return encode(*arguments, **options)
 
     monkeypatch.setattr(write, "encode", noted)
-    model = Holder([list(range(10)), [list(range(300)) for _ in range(100)]])
+    model = LargeHolder([list(range(10)), [list(range(300)) for _ in range(100)]])
     node_id = await model.save("numbers")
     assert threads
     assert threading.get_ident() not in threads
-    assert await Holder.load(node_id) == model
+    assert await LargeHolder.load(node_id) == model
 
 
 async def test_values_that_outgrow_the_limit_go_where_the_model_or_the_engine_says(placed: Placed) -> None:
@@ -303,9 +303,9 @@ async def test_values_that_outgrow_the_limit_go_where_the_model_or_the_engine_sa
     class Roomy(ArtifactModel, config=ArtifactModelConfig(large_value_storage=class_storage)):
         small: str
         large: str
-        nested: Holder
+        nested: LargeHolder
 
-    model = Roomy("s" * 2000, "l" * 3000, Holder("h" * 3000))
+    model = Roomy("s" * 2000, "l" * 3000, LargeHolder("h" * 3000))
     async with placed(engine_storage, inline_limit=2500):
         node_id = await model.save("roomy")
         assert await Roomy.load(node_id) == model
@@ -318,9 +318,9 @@ async def test_values_that_outgrow_the_limit_go_where_the_model_or_the_engine_sa
 
 async def test_the_limit_of_rows_can_be_set_and_is_told(tmp_path: Path) -> None:
     async with engine_context(f"sqlite:///{tmp_path}/other.db", create_tables=True, inline_limit=4096):
-        await Holder("x" * 4000).save("fits")
+        await LargeHolder("x" * 4000).save("fits")
         with pytest.raises(ValueTooLargeError, match="at most 4,096"):
-            await Holder("x" * 5000).save("does not")
+            await LargeHolder("x" * 5000).save("does not")
         assert len(await rows(node_table)) == 2
     for limit in (1023, 8 * MIB + 1, True, 1.5):
         with pytest.raises(ConfigurationError, match="inline_limit"):
@@ -330,7 +330,7 @@ async def test_the_limit_of_rows_can_be_set_and_is_told(tmp_path: Path) -> None:
 
 
 @dataclass
-class Streaming(ArtifactModel):
+class LargeStreaming(ArtifactModel):
     stream: Stream = artifact_field(compare=False)
 
 
@@ -344,8 +344,8 @@ async def test_a_stream_is_stored_as_it_comes_and_read_as_it_is_asked_for(tmp_pa
     expected = hashlib.sha256(b"".join(parts(9)))
     tracemalloc.start()
     async with placed(storage):
-        node_id = await Streaming(Stream(parts(9))).save("stream")
-        loaded = await Streaming.load(node_id)
+        node_id = await LargeStreaming(Stream(parts(9))).save("stream")
+        loaded = await LargeStreaming.load(node_id)
         found = hashlib.sha256()
         for part in loaded.stream.parts:
             found.update(part)
@@ -363,8 +363,8 @@ async def test_equal_streams_are_one_object_and_the_other_is_removed(placed: Pla
     for storage in (MemoryStorage("streams"), Plain("whole-streams")):
         inner = storage.inner if isinstance(storage, Plain) else storage
         async with placed(storage):
-            await Streaming(Stream(parts(2))).save("one")
-            await Streaming(Stream(parts(2))).save("other")
+            await LargeStreaming(Stream(parts(2))).save("one")
+            await LargeStreaming(Stream(parts(2))).save("other")
         assert len(inner._objects) == 1
 
 
@@ -375,8 +375,8 @@ async def test_a_stream_that_fails_leaves_nothing_behind(tmp_path: Path, placed:
 
     for storage in (MemoryStorage("half"), FileSystem(tmp_path / "objects", name="half-files")):
         async with placed(storage):
-            with pytest.raises(SerializationError, match=r"Streaming\.stream.*no more"):
-                await Streaming(Stream(broken())).save("broken")
+            with pytest.raises(SerializationError, match=r"LargeStreaming\.stream.*no more"):
+                await LargeStreaming(Stream(broken())).save("broken")
         assert await rows(node_table) == []
         if isinstance(storage, MemoryStorage):
             assert storage._objects == {}
@@ -385,7 +385,7 @@ async def test_a_stream_that_fails_leaves_nothing_behind(tmp_path: Path, placed:
 
 async def test_a_stream_needs_a_storage() -> None:
     with pytest.raises(ValueTooLargeError, match="Name a storage"):
-        await Streaming(Stream(parts(1))).save("nowhere")
+        await LargeStreaming(Stream(parts(1))).save("nowhere")
 
 
 class Counting(MemoryStorage):
@@ -404,7 +404,7 @@ class Counting(MemoryStorage):
 
 
 @dataclass
-class Many(ArtifactModel):
+class LargeMany(ArtifactModel):
     texts: dict[str, Text]
     more: list[Any] = field(default_factory=list[Any])
 
@@ -415,10 +415,10 @@ async def test_the_bytes_on_their_way_are_bounded(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(blobs, "BYTES_IN_FLIGHT", 2 * MIB)
     monkeypatch.setattr(objects, "BYTES_IN_FLIGHT", 2 * MIB)
     storage = Counting("counting")
-    model = Many({str(number): Text(f"{number}" * (MIB // 2)) for number in range(9)})
+    model = LargeMany({str(number): Text(f"{number}" * (MIB // 2)) for number in range(9)})
     async with placed(storage):
         node_id = await model.save("many")
-        assert await Many.load(node_id) == model
+        assert await LargeMany.load(node_id) == model
     assert len(storage._objects) == 9
     assert MIB // 2 < storage._most <= 2 * MIB
 

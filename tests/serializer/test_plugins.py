@@ -16,6 +16,7 @@ SHIPPED = {
     "arrow-feather",
     "arrow-parquet",
     "arrow-record-batch",
+    "arrow-record-batch-stream",
     "numpy-array",
     "numpy-scalar",
     "pandas-dataframe",
@@ -61,7 +62,7 @@ BY_TYPE = {
         "NA": "pandas-scalar",
     },
     "polars": {"DataFrame()": "polars-dataframe", "Series()": "polars-series"},
-    "pyarrow": {"table({})": "arrow-feather"},
+    "pyarrow": {"table({})": "arrow-feather", "table({}).to_reader()": "arrow-record-batch-stream"},
 }
 
 

@@ -26,6 +26,7 @@ Fault = Literal[
     "flip",  # sends the body with one bit flipped
     "501",  # knows no conditional puts, and says so
     "heedless",  # knows no conditional puts, and does not say so
+    "whole",  # knows no ranges, and sends all of it
     "full",  # has no space left
     "denied",  # does not let us
     "garbage",  # says something that is not of S3's protocol
@@ -94,6 +95,8 @@ class _Handler(BaseHTTPRequestHandler):
             fault = "none"
         if fault == "heedless":
             headers.pop("If-None-Match", None)
+        if fault == "whole":
+            headers.pop("Range", None)
         self.proxy.done[fault] += 1
         if fault == "reset":
             self._hang_up()
@@ -110,7 +113,7 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._pass_on(fault, body, headers)
 
-    do_GET = do_PUT = do_HEAD = do_DELETE = _do  # noqa: N815 (as http.server wants it)
+    do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _do  # noqa: N815 (as http.server wants it)
 
     def _pass_on(self, fault: Fault, body: bytes, headers: dict[str, str]) -> None:
         upstream = http.client.HTTPConnection(self.proxy.upstream, timeout=60)
@@ -123,7 +126,7 @@ class _Handler(BaseHTTPRequestHandler):
         if fault == "lost":
             self._hang_up()
             return
-        spoilt = self.command == "GET" and response.status == 200 and len(data) > 1
+        spoilt = self.command == "GET" and response.status in {200, 206} and len(data) > 1
         half = data[: len(data) // 2]
         if spoilt and fault == "short":
             data = half

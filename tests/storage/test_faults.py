@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from typing import get_args
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, get_args
 
 import pytest
 
 from artigraph.errors import ObjectNotFoundError, StorageUnavailable
-from artigraph.storage import MemoryStorage
+from artigraph.storage import MemoryStorage, Storage, SupportsFiles, SupportsRanges, SupportsStreams
+from artigraph.storage.file import FileSystem
 from artigraph.testing.faults import CorruptingStorage, Corruption, Fault, FlakyStorage, SlowStorage
 
 
@@ -103,3 +106,90 @@ async def test_corrupting_an_object_without_bytes_and_at_a_rate() -> None:
     storage = CorruptingStorage(inner, rate=0.5)
     assert {await storage.read(value) == b"value" for _ in range(50)} == {True, False}
     assert await CorruptingStorage(inner, rate=0).read(value) == b"value"
+
+
+# What the storage in them can do beyond its contract ----------------------------------------------------------------
+
+
+async def in_parts(*parts: bytes) -> AsyncIterator[bytes]:
+    for part in parts:
+        yield part
+
+
+class Plain(Storage):
+    """The four methods, and no more."""
+
+    name = "plain"
+
+    async def create(self, data: bytes, *, key: str | None = None) -> str:
+        raise NotImplementedError
+
+    async def read(self, location: str) -> bytes:
+        raise NotImplementedError
+
+    async def delete(self, location: str) -> None:
+        raise NotImplementedError
+
+    async def exists(self, location: str) -> bool:
+        raise NotImplementedError
+
+
+def test_they_can_do_what_the_storage_in_them_can(tmp_path: Path) -> None:
+    for kind in (FlakyStorage, SlowStorage, CorruptingStorage):
+        memory, files = kind(MemoryStorage()), kind(FileSystem(tmp_path))
+        both: tuple[Storage, ...] = (memory, files)
+        assert [isinstance(each, SupportsStreams) for each in both] == [True, True]
+        assert [isinstance(each, SupportsRanges) for each in both] == [True, True]
+        assert [isinstance(each, SupportsFiles) for each in both] == [False, True]
+        assert isinstance(memory, kind)
+        assert isinstance(files, kind)
+        assert type(memory) is type(kind(MemoryStorage()))
+        assert repr(memory) == f"<{kind.__name__} 'memory'>"
+        plain: Storage = kind(Plain())
+        assert not isinstance(plain, SupportsStreams | SupportsRanges | SupportsFiles)
+
+
+@pytest.mark.parametrize("fault", ["before", "after"])
+async def test_abilities_of_a_flaky_storage_fail(tmp_path: Path, fault: Fault) -> None:
+    inner = FileSystem(tmp_path, durable=False)
+    storage = FlakyStorage(inner, rate=0, script=[fault, fault, fault])
+    able: Any = storage
+    with pytest.raises(StorageUnavailable, match=f"{fault} create_stream"):
+        await able.create_stream(in_parts(b"val", b"ue"), key="a")
+    assert await inner.exists("a") is (fault == "after")
+    await inner.create(b"value", key="a")
+    with pytest.raises(StorageUnavailable, match=f"{fault} read_range"):
+        await able.read_range("a", 0, 1)
+    with pytest.raises(StorageUnavailable, match=f"{fault} open"):
+        able.open("a")
+    assert storage.faults == 3
+    assert await able.create_stream(in_parts(b"val", b"ue"), key="a") == "a"
+    assert await able.read_range("a", 1, 2) == b"al"
+    with able.open("a") as file:
+        assert file.read() == b"value"
+
+
+async def test_abilities_of_a_slow_storage_do_the_same_later(tmp_path: Path) -> None:
+    able: Any = SlowStorage(FileSystem(tmp_path, durable=False), delay=0.0001)
+    assert await able.create_stream(in_parts(b"val", b"ue"), key="a") == "a"
+    assert await able.read_range("a", 1, 2) == b"al"
+    with able.open("a") as file:
+        assert file.read() == b"value"
+
+
+@pytest.mark.parametrize("kind", get_args(Corruption))
+async def test_abilities_of_a_corrupting_storage_spoil_what_is_read(tmp_path: Path, kind: Corruption) -> None:
+    inner = FileSystem(tmp_path, durable=False)
+    able: Any = CorruptingStorage(inner, kind=kind)
+    await able.create_stream(in_parts(b"value" * 100), key="a")
+    if kind == "missing":
+        with pytest.raises(ObjectNotFoundError):
+            await able.read_range("a", 0, 10)
+        with pytest.raises(ObjectNotFoundError):
+            able.open("a")
+    else:
+        assert await able.read_range("a", 0, 10) != b"valuevalue"
+        with able.open("a") as file:
+            assert file.read() != b"value" * 100
+            assert file.fileno() >= 0
+    assert await inner.read("a") == b"value" * 100

@@ -13,7 +13,8 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,18 @@ POSIX = pytest.mark.skipif(os.name == "nt", reason="of POSIX systems")
 CREATE = """
 import asyncio, sys
 from artigraph.storage.file import FileSystem
+async def parts(value):
+    for number in range(3):
+        yield value.encode() * 1_000_000
 async def main():
     storage = FileSystem(sys.argv[1], name="traced", durable=sys.argv[2] == "durable")
     for number, argument in enumerate(sys.argv[3:]):
         key, _, value = argument.partition("=")
         print("CREATE", number, flush=True)
-        await storage.create(value.encode() * 100, key=key)
+        if value.endswith("..."):
+            await storage.create_stream(parts(value), key=key)
+        else:
+            await storage.create(value.encode() * 100, key=key)
     print("DONE", flush=True)
 asyncio.run(main())
 """
@@ -141,6 +148,18 @@ def test_written_through_before_it_is_named_and_its_name_after(strace: str, tmp_
     ]
     for folder_made, parent in {"new": "../..", "objects": "..", "a": ".", "b": "a"}.items():
         assert f"fsync {parent}" in first[first.index(f"mkdir {folder_made}") : first.index("link")]
+
+
+@LINUX
+def test_a_stream_is_written_through_once_and_named_at_the_end(strace: str, tmp_path: Path) -> None:
+    folder = tmp_path / "objects"
+    lines, code = traced(strace, folder, "durable", "a/first=1...", "a/second=2...", "a/second=2...")
+    assert code == 0
+    first, second, again = story(lines, folder)
+    assert first[-6:] == [*["write partial"] * 3, "fsync partial", "link", "fsync a"]
+    assert second == [*["write partial"] * 3, "fsync partial", "link", "fsync a"]
+    assert again == [*["write partial"] * 3, "fsync partial", "fsync a"]
+    assert (folder / "a" / "first").read_bytes() == b"1..." * 3_000_000
 
 
 @LINUX
@@ -253,6 +272,46 @@ async def test_without_hard_links_nothing_is_overwritten(storage: FileSystem, mo
     assert (storage.directory / "a" / "b").read_bytes() == winners[0]
     assert await storage.create(winners[0], key="a/b") == "a/b"
     assert leftovers(storage) == ["lock"]
+
+
+async def in_parts(*parts: bytes) -> AsyncIterator[bytes]:
+    for part in parts:
+        yield part
+
+
+@pytest.mark.parametrize("call", ["write", "sync_file", "publish"])
+async def test_a_refusal_in_a_stream_leaves_nothing(
+    storage: FileSystem, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(os if call == "write" else _write, call, refusing(errno.ENOSPC))
+        with pytest.raises(StorageFull, match="Make space"):
+            await storage.create_stream(in_parts(bytes(3 << 20), b"value"), key="a/b")
+    assert (files(storage), leftovers(storage), open_below(storage)) == ([], [], [])
+    assert await storage.create_stream(in_parts(b"val", b"ue"), key="a/b") == "a/b"
+    assert await storage.read("a/b") == b"value"
+
+
+async def test_a_stream_leaves_nothing_open(storage: FileSystem) -> None:
+    async def failing() -> AsyncIterator[bytes]:
+        yield bytes(3 << 20)
+        raise LookupError
+
+    await storage.create_stream(in_parts(b"value"), key="a")
+    for key, parts in {"a": in_parts(bytes(3 << 20)), "b": failing()}.items():
+        with pytest.raises((StorageError, LookupError)):
+            await storage.create_stream(parts, key=key)
+    assert (files(storage), leftovers(storage), open_below(storage)) == (["a"], [], [])
+
+
+def open_below(storage: FileSystem) -> list[str]:
+    """What this process has open there."""
+    descriptors = Path("/proc/self/fd")
+    paths: list[str] = []
+    for link in descriptors.iterdir() if descriptors.exists() else ():
+        with suppress(FileNotFoundError):  # closed since
+            paths.append(str(link.readlink()))
+    return [path for path in paths if path.startswith(str(storage.directory))]
 
 
 @pytest.fixture
@@ -368,6 +427,34 @@ async def test_a_second_cancellation_does_not_wait(storage: FileSystem, monkeypa
         await task
     assert not ended.is_set()
     goes_on.set()
+
+
+async def test_a_stream_that_hangs_is_cleaned_up_when_it_goes_on(
+    storage: FileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second cancellation does not wait; what the thread works on is removed by that thread."""
+    began, goes_on = threading.Event(), threading.Event()
+    real = os.write
+
+    def write(descriptor: int, data: bytes) -> int:
+        began.set()
+        goes_on.wait(30)
+        return real(descriptor, data)
+
+    monkeypatch.setattr(os, "write", write)
+    task = asyncio.create_task(storage.create_stream(in_parts(bytes(3 << 20), b"more"), key="a"))
+    await asyncio.to_thread(began.wait)
+    task.cancel()
+    await asyncio.sleep(0.01)
+    assert not task.done()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert len(leftovers(storage)) == 1
+    goes_on.set()
+    while leftovers(storage) or open_below(storage):  # noqa: ASYNC110 (a thread has no event to wait for)
+        await asyncio.sleep(0.01)
+    assert files(storage) == []
 
 
 @POSIX

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import uuid
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -149,6 +150,10 @@ def test_there_are_enough_hostile_locations() -> None:
     assert len(set(HOSTILE_LOCATIONS)) >= 60
 
 
+async def hostile() -> AsyncIterator[bytes]:
+    yield b"hostile"
+
+
 @POSIX
 async def test_links_lead_nowhere(storage: FileSystem, tmp_path: Path) -> None:
     outside = tmp_path / "outside"
@@ -178,11 +183,19 @@ async def test_links_lead_nowhere(storage: FileSystem, tmp_path: Path) -> None:
         "inside/other",
         "pipe",
     ):
-        for work in (storage.read(location), storage.exists(location), storage.delete(location)):
+        for work in (
+            storage.read(location),
+            storage.read_range(location, 0, 1),
+            storage.exists(location),
+            storage.delete(location),
+        ):
             with pytest.raises(InvalidLocation):
                 await work
-        with pytest.raises(StorageError):
-            await storage.create(b"hostile", key=location)
+        with pytest.raises(InvalidLocation):
+            storage.open(location)
+        for create in (storage.create(b"hostile", key=location), storage.create_stream(hostile(), key=location)):
+            with pytest.raises(StorageError):
+                await create
     assert sorted(path.name for path in outside.iterdir()) == ["secret"]
     assert (outside / "secret").read_bytes() == b"secret"
     assert await storage.read("inside/object") == b"value"

@@ -34,6 +34,10 @@ class TestDataFrameSerializer(SerializerConformance):
             pd.DataFrame(),
         ]
 
+    def columns(self, value: Any) -> Any:
+        labels = list(value.columns)
+        return [(chosen, value[chosen]) for chosen in ([], labels, labels[::-1], labels[:1] * 2)]
+
     def assert_identical(self, serializer: Serializer[Any], value: Any, back: Any) -> None:
         assert_same_frame(value, back)
 

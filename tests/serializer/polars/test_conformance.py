@@ -24,6 +24,9 @@ class TestDataFrameSerializer(SerializerConformance):
     def values(self) -> Any:
         return [pl.DataFrame(COLUMNS), pl.DataFrame(), pl.DataFrame({"a": range(100)}), pl.DataFrame(COLUMNS).clear()]
 
+    def columns(self, value: Any) -> Any:
+        return [(names, value.select(names)) for names in ([], value.columns, value.columns[::-1], value.columns[:1])]
+
     def assert_identical(self, serializer: Serializer[Any], value: Any, back: Any) -> None:
         assert back.shape == value.shape
         for mine, theirs in zip(value, back, strict=True):

@@ -9,7 +9,12 @@ from typing import Any
 import pytest
 
 from artigraph.serializer import Serializer
-from artigraph.serializer.pyarrow import feather_serializer, parquet_serializer, record_batch_serializer
+from artigraph.serializer.pyarrow import (
+    feather_serializer,
+    parquet_serializer,
+    record_batch_reader_serializer,
+    record_batch_serializer,
+)
 from artigraph.testing.serializer import SerializerConformance
 
 pa: Any = import_module("pyarrow")
@@ -47,6 +52,10 @@ class TestFeatherSerializer(SerializerConformance):
     def values(self) -> Any:
         return tables()
 
+    def columns(self, value: Any) -> Any:
+        names = [name for name in value.column_names if value.column_names.count(name) == 1]
+        return [(chosen, value.select(chosen)) for chosen in ([], names, names[::-1], names[:1])]
+
     def assert_identical(self, serializer: Serializer[Any], value: Any, back: Any) -> None:
         assert_same_table(value, back)
 
@@ -68,3 +77,19 @@ class TestRecordBatchSerializer(TestFeatherSerializer):
     def values(self) -> Any:
         batches = [table.to_batches() for table in tables()]
         return [batch[0] for batch in batches if batch] + [pa.record_batch([pa.array([], pa.int8())], names=["a"])]
+
+
+class TestRecordBatchReaderSerializer(TestFeatherSerializer):
+    refused = (pa.table({}), None)
+    read_once = True
+
+    @pytest.fixture
+    def serializer(self) -> Serializer[Any]:
+        return record_batch_reader_serializer
+
+    def fresh(self, value: Any) -> Any:
+        return value.to_reader() if isinstance(value, pa.Table) else value
+
+    def assert_identical(self, serializer: Serializer[Any], value: Any, back: Any) -> None:
+        assert type(back) is pa.RecordBatchReader
+        assert_same_table(value, back.read_all())

@@ -15,6 +15,7 @@ from artigraph.model import (
     save_many,
 )
 from artigraph.run import NO_PARENT, Run, RunManager, run_manager
+from artigraph.serializer.file import File
 
 __all__ = [
     "NO_PARENT",
@@ -22,6 +23,7 @@ __all__ = [
     "ArtifactModel",
     "ArtifactModelConfig",
     "ArtifactSequence",
+    "File",
     "Lazy",
     "Run",
     "RunManager",

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 import threading
 import time
+from struct import Struct, unpack
 from uuid import UUID
 
 from artigraph.errors import NodeNotFoundError
 
-__all__ = ["check_id", "new_id", "new_ids"]
+__all__ = ["check_id", "new_id", "new_id_bytes", "new_ids"]
 
+_HALVES = Struct(">QQ")
+"""Milliseconds, version and the fraction of one; variant and random bits."""
 _lock = threading.Lock()
 _last = 0
 """The newest 60-bit timestamp handed out: 48 bits of milliseconds since 1970, then 12 bits of a millisecond."""
@@ -34,7 +37,12 @@ def new_id() -> UUID:
 
 
 def new_ids(count: int) -> list[UUID]:
-    """Return fresh UUIDs of version 7 in ascending order, each greater than all that this process made before.
+    """Return fresh UUIDs of version 7 in ascending order, each greater than all that this process made before."""
+    return [UUID(bytes=value) for value in new_id_bytes(count)]
+
+
+def new_id_bytes(count: int) -> list[bytes]:
+    """Return what `new_ids` does, each as its 16 bytes: a UUID costs more than the rest of a row does.
 
     The 12 bits after the millisecond are its fraction (RFC 9562, section 6.2, method 3); where calls come faster than
     that clock ticks, or the clock is set back, the timestamp is counted on instead.
@@ -45,10 +53,8 @@ def new_ids(count: int) -> list[UUID]:
         now = time.time_ns()
         first = max(((now // 1_000_000) << 12) | ((now % 1_000_000) * 4096 // 1_000_000), _last + 1)
         _last = first + count - 1
-    ids: list[UUID] = []
-    for index in range(count):
-        stamp = first + index
-        tail = int.from_bytes(random[8 * index : 8 * index + 8], "big") >> 2
-        value = (stamp >> 12) << 80 | 0x7 << 76 | (stamp & 0xFFF) << 64 | 0b10 << 62 | tail
-        ids.append(UUID(int=value))
-    return ids
+    pack = _HALVES.pack
+    return [
+        pack((stamp >> 12) << 16 | 0x7000 | stamp & 0xFFF, tail >> 2 | 1 << 63)
+        for stamp, tail in enumerate(unpack(f">{count}Q", random), first)
+    ]

@@ -5,6 +5,7 @@ For users: `set_engine`, `engine_context`, `get_engine`, `dispose_engines`, `ses
 """
 
 from artigraph.db._bound import Database
+from artigraph.db._bulk import insert_rows
 from artigraph.db._config import engine_context, get_engine, set_engine
 from artigraph.db._dialect import DialectName, insert_missing, recursive, share_lock, utc_now
 from artigraph.db._errors import ForeignKeyViolation, ReferenceInUse, ReferenceVanished, UniqueViolation
@@ -32,6 +33,7 @@ __all__ = [
     "id_of",
     "in_session",
     "insert_missing",
+    "insert_rows",
     "read",
     "recursive",
     "session_context",

@@ -142,7 +142,7 @@ class Blobs:
         if len(held) < len(wanted):
             raise BlobVanishedError
         for index, content in self._contents.items():
-            self._pending[index].row["blob_id"] = held[content][0]
+            self._pending[index].row["blob_id"] = held[content][0].bytes
         self._registered = {content: location for content, (_, location) in held.items()}
 
     async def remove_redundant(self) -> None:

@@ -51,5 +51,5 @@ class Tree:
 
     root_id: UUID
     rows: list[dict[str, Any]]
-    """The parameters of the insert, one dict for each node, all with the same keys: columns of `artigraph_node`."""
+    """One dict for each node, all with the same keys, columns of `artigraph_node`; ids are their 16 bytes."""
     pending: list[PendingValue]

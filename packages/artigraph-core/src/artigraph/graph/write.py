@@ -12,11 +12,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Sequence
 from uuid import UUID
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import Database, ReferenceVanished, current_database, write
+from artigraph.db import Database, ReferenceVanished, current_database, insert_rows, write
 from artigraph.errors import DatabaseUnavailable, LabelConflictError, NodeNotFoundError, RetryableError
 from artigraph.graph.blobs import Blobs, BlobVanishedError
 from artigraph.graph.tree import PendingValue, Tree
@@ -28,7 +28,6 @@ __all__ = ["write_trees"]
 _ATTEMPTS = 10
 """How often a save starts again because an object it relied on was collected meanwhile."""
 
-_insert_nodes = insert(node_table)
 _is_there = select(node_table.c.node_id).where(node_table.c.node_id == bindparam("root"))
 _node_type = select(node_table.c.node_type).where(node_table.c.node_id == bindparam("parent"))
 
@@ -53,46 +52,47 @@ async def write_trees(trees: Sequence[Tree], *, parent_id: UUID | None = None) -
         return
     pending = [value for tree in trees for value in tree.pending]
     root_id = trees[0].root_id
+    parent = None if rows[0]["parent_id"] is None else UUID(bytes=rows[0]["parent_id"])
 
     async def committed(connection: AsyncConnection) -> bool:
         return (await connection.execute(_is_there, {"root": root_id})).first() is not None
 
-    async def insert_rows(connection: AsyncConnection) -> None:
+    async def insert_nodes(connection: AsyncConnection) -> None:
         if parent_id is not None:
             await _check_parent(connection, parent_id)
         try:
-            await connection.execute(_insert_nodes, rows)
+            await insert_rows(connection, node_table, rows)
         except IntegrityError:
             # SQLite does not say which reference failed; its transaction is still good for a question.
-            if database.dialect == "sqlite" and rows[0]["parent_id"] is not None:
-                await _check_parent(connection, rows[0]["parent_id"])
+            if database.dialect == "sqlite" and parent is not None:
+                await _check_parent(connection, parent)
             raise
 
     try:
-        await _write(insert_rows, committed, pending, database)
+        await _write(insert_nodes, committed, pending, database)
     except ReferenceVanished as error:
-        msg = f"There is no node {rows[0]['parent_id']} to save under; it was deleted. Nothing was saved."
+        msg = f"There is no node {parent} to save under; it was deleted. Nothing was saved."
         raise NodeNotFoundError(msg) from error
     except LabelConflictError as error:
         labels = ", ".join(repr(tree.rows[0]["label"]) for tree in trees)
-        msg = f"Node {rows[0]['parent_id']} has a child of this label already: {labels}. Nothing was saved."
+        msg = f"Node {parent} has a child of this label already: {labels}. Nothing was saved."
         raise LabelConflictError(msg) from error
 
 
 async def _write(
-    insert_rows: Callable[[AsyncConnection], Awaitable[None]],
+    insert_nodes: Callable[[AsyncConnection], Awaitable[None]],
     committed: Callable[[AsyncConnection], Awaitable[bool]],
     pending: Sequence[PendingValue],
     database: Database,
 ) -> None:
     if not pending:
-        await write(insert_rows, committed=committed)
+        await write(insert_nodes, committed=committed)
         return
     blobs = Blobs(pending, database)
 
     async def work(connection: AsyncConnection) -> None:
         await blobs.hold(connection)
-        await insert_rows(connection)
+        await insert_nodes(connection)
 
     for _ in range(_ATTEMPTS):
         try:

@@ -23,7 +23,7 @@ from artigraph.errors import (
     UnknownSerializerError,
 )
 from artigraph.graph import LIGHT, Deferred, Part, PendingValue, Streamed, Tree, join
-from artigraph.ids import new_ids
+from artigraph.ids import check_id, new_id_bytes
 from artigraph.labels import check_label
 from artigraph.model.collections import ArtifactMapping, ArtifactSequence
 from artigraph.model.definition import FieldDefinition, ModelDefinition, define, is_model
@@ -33,8 +33,8 @@ from artigraph.model.steps import SLICE, Work, run_here
 from artigraph.model.values import FATAL, StoredValue, encode_parts
 from artigraph.orm import SMALLEST_INLINE_LIMIT
 from artigraph.serializer import Serializer, SupportsStreams
-from artigraph.serializer.base import claimed_by, shipped_with_core
-from artigraph.serializer.codec import encode
+from artigraph.serializer.base import claimed_apart
+from artigraph.serializer.codec import encode, encode_scalar
 from artigraph.serializer.json import json_serializer
 from artigraph.serializer.search_key import search_key
 from artigraph.storage import Storage
@@ -50,6 +50,7 @@ CONTAINERS: Mapping[type[Any], str] = {
 }
 """The types whose items can be nodes of their own, and the permanent names that they are stored under."""
 
+_JSON = json_serializer.name
 _LONGEST_PATH = 40
 """Steps of a path that an error shows; of a longer one the first and the last."""
 _HEAVY = 20_000
@@ -102,7 +103,7 @@ class _Place:
 class _Task(NamedTuple):
     value: object
     label: str
-    parent_id: UUID | None
+    parent_id: bytes | None
     place: _Place
 
 
@@ -131,6 +132,7 @@ def tree_steps(model: object, label: str, parent_id: UUID | None) -> Generator[W
         SerializationError: a value cannot be stored such that it loads back exactly; the message names it.
         CycleError: a value contains itself.
         InvalidLabel: a key of a mapping is not a valid label.
+        NodeNotFoundError: the parent's id is no id.
     """
     return _Writer().steps(model, label, parent_id)
 
@@ -153,21 +155,21 @@ class _Writer:
             msg = f"{cls.__qualname__} itself holds nothing to be saved; save an instance of a subclass of it"
             raise ModelDefinitionError(msg)
         place = _Place(_NO_FIELD, None, None, None, None, cls.__name__)
-        self._pending.append(_Task(model, label, parent_id, place))
-        steps = 0
+        self._pending.append(_Task(model, label, None if parent_id is None else check_id(parent_id).bytes, place))
+        turn = SLICE
         while self._pending:
             task = self._pending.pop()
             if isinstance(task, _Leave):
                 self._open.discard(id(task.value))
                 task.row["span"] = len(self._rows) - task.row["position"]
                 continue
-            steps += 1
-            if not steps % SLICE:
+            if len(self._rows) >= turn:
+                turn = len(self._rows) + SLICE
                 yield None
             work = self._write(task)
             if work is not None:
                 self._write_encoded(task, (yield work))
-        return Tree(self._root_id, self._rows, self._values)
+        return Tree(UUID(bytes=self._root_id), self._rows, self._values)
 
     def _write(self, task: _Task) -> Work | None:
         """Write a task's node, or return the work that is to be done before that."""
@@ -203,7 +205,7 @@ class _Writer:
         cls: type[Any] = type(task.value)
         value = held(task.value)[0] if cls is Lazy else task.value
         if isinstance(encoded, bytes):
-            self._write_leaf(task, json_serializer.name, encoded, search_key(value))
+            self._write_leaf(task, _JSON, encoded, search_key(value))
             return
         cls, place = type(value), task.place
         if is_partial(cls):
@@ -214,25 +216,37 @@ class _Writer:
             _check_keys_are_text(cast("dict[object, object]", value), place)
         self._write_items(task)
 
-    def _row(self, task: _Task, node_type: str) -> dict[str, Any]:
+    def _row(  # noqa: PLR0913
+        self,
+        node_type: str,
+        parent_id: bytes | None,
+        label: str,
+        model_name: str | None,
+        serializer: str | None = None,
+        value: bytes | None = None,
+        search_key: bytes | None = None,
+    ) -> dict[str, Any]:
         position = len(self._rows)
         row: dict[str, Any] = {
             "node_id": self._root_id if position == 0 else next(self._ids),
             "node_type": node_type,
-            "parent_id": task.parent_id,
-            "label": task.label,
+            "parent_id": parent_id,
+            "label": label,
             "tree_root_id": self._root_id,
             "position": position,
             "span": 1,
-            "model_name": task.place.model_name,
+            "model_name": model_name,
             "model_version": None,
-            "serializer": None,
-            "value": None,
+            "serializer": serializer,
+            "value": value,
             "blob_id": None,
-            "search_key": None,
+            "search_key": search_key,
         }
         self._rows.append(row)
         return row
+
+    def _value_row(self, task: _Task, serializer: str, key: bytes | None) -> dict[str, Any]:
+        return self._row("value", task.parent_id, task.label, task.place.model_name, serializer, None, key)
 
     def _write_by(self, task: _Task, serializer: Serializer[Any], value: object) -> None:
         place = task.place
@@ -244,15 +258,11 @@ class _Writer:
         else:
             self._write_leaf(task, serializer.name, join(_serialize(serializer, value, place)), search_key(value))
             return
-        row = self._row(task, "value")
-        row["serializer"] = serializer.name
-        row["search_key"] = search_key(value)
+        row = self._value_row(task, serializer.name, search_key(value))
         self._values.append(PendingValue(row, place.field.storage, place.overflow, source))
 
     def _write_leaf(self, task: _Task, serializer: str, data: bytes, key: bytes | None) -> None:
-        row = self._row(task, "value")
-        row["serializer"] = serializer
-        row["search_key"] = key
+        row = self._value_row(task, serializer, key)
         storage = task.place.field.storage if task.value is not None else None
         if storage is None and len(data) <= SMALLEST_INLINE_LIMIT:
             row["value"] = data
@@ -264,8 +274,7 @@ class _Writer:
         if isinstance(stored.source, bytes):
             self._write_leaf(task, stored.serializer, stored.source, None)
             return
-        row = self._row(task, "value")
-        row["serializer"] = stored.serializer
+        row = self._value_row(task, stored.serializer, None)
         self._values.append(PendingValue(row, task.place.field.storage, task.place.overflow, stored.source))
 
     def _enter(self, task: _Task, row: dict[str, Any]) -> None:
@@ -276,27 +285,45 @@ class _Writer:
         self._pending.append(_Leave(row, task.value))
 
     def _write_model(self, task: _Task, definition: ModelDefinition) -> None:
-        row = self._row(task, "model")
-        row["model_name"] = definition.name
+        row = self._row("model", task.parent_id, task.label, definition.name)
         row["model_version"] = definition.version
         self._enter(task, row)
         parent_id = row["node_id"]
-        for field in reversed(tuple(definition.fields.values())):
+        later: list[_Task] = []
+        for field in definition.fields.values():
             try:
                 value = getattr(task.value, field.name)
             except AttributeError as error:
                 msg = f"{task.place.path}.{field.name} has no value; a model is saved with all its fields"
                 raise SerializationError(msg) from error
-            place = _Place(
-                field, definition.default_serializer, definition.overflow, definition.name, task.place, field.name
-            )
-            self._pending.append(_Task(value, field.name, parent_id, place))
+            if later or not self._write_scalar(value, field, definition, parent_id):
+                place = _Place(
+                    field, definition.default_serializer, definition.overflow, definition.name, task.place, field.name
+                )
+                later.append(_Task(value, field.name, parent_id, place))
+        self._pending.extend(reversed(later))
+
+    def _write_scalar(
+        self, value: object, field: FieldDefinition, definition: ModelDefinition, parent_id: bytes
+    ) -> bool:
+        """Write a field at once if its value is one that the codec takes as a whole, as most are; say whether it is."""
+        if (
+            field.serializer is not None
+            or field.storage is not None
+            or field.lazy
+            or definition.default_serializer is not None
+            or (isinstance(value, str) and len(value) > SMALLEST_INLINE_LIMIT)
+            or (data := encode_scalar(value)) is None
+            or len(data) > SMALLEST_INLINE_LIMIT
+            or claimed_apart(type(value)) is not None
+        ):
+            return False
+        self._row("value", parent_id, field.name, definition.name, _JSON, data, search_key(value))
+        return True
 
     def _write_items(self, task: _Task) -> None:
         place = task.place
-        row = self._row(task, "container")
-        row["serializer"] = CONTAINERS[type(task.value)]
-        row["model_name"] = place.model_name
+        row = self._row("container", task.parent_id, task.label, place.model_name, CONTAINERS[type(task.value)])
         self._enter(task, row)
         items: list[_Task] = []
         value: Any = task.value
@@ -313,10 +340,10 @@ class _Writer:
 _NO_FIELD = FieldDefinition(name="", required=True, lazy=False, serializer=None, storage=None, classes={}, models={})
 
 
-def _ids() -> Iterator[UUID]:
+def _ids() -> Iterator[bytes]:
     size = 8
     while True:
-        yield from new_ids(size)
+        yield from new_id_bytes(size)
         size = min(2 * size, 4096)
 
 
@@ -340,10 +367,9 @@ def _chosen_serializer(value: object, cls: type[Any], place: _Place) -> Serializ
     if is_model(cls) or cls is ArtifactMapping or cls is ArtifactSequence:
         return None
     try:
-        claimed = claimed_by(cls)
+        return claimed_apart(cls)
     except UnknownSerializerError:
         return None
-    return None if claimed is None or shipped_with_core(claimed) else claimed
 
 
 def _serialize(serializer: Serializer[Any], value: object, place: _Place) -> Sequence[Part]:

@@ -8,6 +8,7 @@ from artigraph.serializer.abilities import SupportsColumns, SupportsMapping, Sup
 from artigraph.serializer.base import Serializer, get_serializer_by_name, get_serializer_by_type
 from artigraph.serializer.datetime import datetime_serializer as _datetime
 from artigraph.serializer.datetime import timedelta_serializer as _timedelta
+from artigraph.serializer.file import file_serializer as _file
 from artigraph.serializer.json import json_serializer as _json
 from artigraph.serializer.raw import bytes_serializer as _bytes
 
@@ -21,5 +22,5 @@ __all__ = [
     "get_serializer_by_type",
 ]
 
-_shipped = (_bytes, _datetime, _json, _timedelta)
+_shipped = (_bytes, _datetime, _file, _json, _timedelta)
 """Registered by being imported: values without parts can be stored and loaded from the start."""

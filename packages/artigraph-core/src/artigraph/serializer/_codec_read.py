@@ -57,7 +57,7 @@ def _decode_parts(text: str, classes: Classes) -> object:
         msg = f"it is nested deeper than {MAX_DEPTH} levels, which is never written"
         raise ValueError(msg)
     plain = _python_limits_digits() and not (classes and any(tag in text for tag in _CLASS_TAGS))
-    scan = _scan_plain if plain else _decoder(classes).scan_once
+    scan = _scan_plain if plain else _scanner(_decoder(classes))
     try:
         return _parse(scan, text)
     except RecursionError:
@@ -82,6 +82,10 @@ def _decoder(classes: Classes) -> json.JSONDecoder:
         parse_int=int if _python_limits_digits() else _read_int,
         parse_constant=_refuse_constant,
     )
+
+
+def _scanner(decoder: json.JSONDecoder) -> Scan:
+    return cast("Scan", cast("Any", decoder).scan_once)
 
 
 def _python_limits_digits() -> bool:
@@ -259,7 +263,7 @@ _CLASS_TAGS: dict[str, Callable[[object, Classes], object]] = {
 
 _DATETIME = '{"$datetime":"'
 _BRACKETS = frozenset("[{")
-_scan_plain: Scan = json.JSONDecoder(
-    object_pairs_hook=partial(_read_object, NO_CLASSES), parse_constant=_refuse_constant
-).scan_once
+_scan_plain = _scanner(
+    json.JSONDecoder(object_pairs_hook=partial(_read_object, NO_CLASSES), parse_constant=_refuse_constant)
+)
 """Made once for what needs no classes; it leaves the limit of digits to Python."""

@@ -15,7 +15,7 @@ from artigraph.serializer._codec_classes import constructor_fields, is_named_tup
 from artigraph.serializer._codec_limits import MAX_DEPTH, NO_CLASSES, in_fresh_stack
 from artigraph.serializer._codec_write_scalars import SCALAR_WRITERS, RefusedError, write_int, write_str
 
-__all__ = ["encode"]
+__all__ = ["encode", "encode_scalar"]
 
 Classes = Mapping[str, type[Any]]
 
@@ -48,6 +48,15 @@ def encode(value: object, classes: Classes = NO_CLASSES, *, find_cycles: bool = 
     except RecursionError as error:
         msg = f"A value needs more stack to be stored than Python allows ({sys.getrecursionlimit()} frames)"
         raise SerializationError(msg) from error
+
+
+def encode_scalar(value: object) -> bytes | None:
+    """Return what `encode` does for a value without parts; None for another, and for one that `encode` is to refuse."""
+    writer = SCALAR_WRITERS.get(type(value))
+    try:
+        return None if writer is None else writer(value).encode()
+    except (RefusedError, RecursionError):
+        return None
 
 
 def _encode(value: object, classes: Classes, find_cycles: bool) -> bytes:  # noqa: FBT001

@@ -14,6 +14,7 @@ from artigraph.registry import Registry
 
 __all__ = [
     "Serializer",
+    "claimed_apart",
     "claimed_by",
     "get_serializer_by_name",
     "get_serializer_by_type",
@@ -90,7 +91,7 @@ class Serializer(abc.ABC, Generic[T]):
         Raises:
             RegistrationError: the name is malformed, or belongs to another serializer; or `types` are no classes.
         """
-        global _resolved  # noqa: PLW0603 (a lookup that is under way keeps, and fills, the former one)
+        global _apart, _resolved
         types: Any = getattr(self, "types", None)
         if not isinstance(types, tuple) or not all(isinstance(cls, type) for cls in cast("tuple[object, ...]", types)):
             msg = f"The types of {self!r} are to be a tuple of the classes whose instances it takes, not {types!r}"
@@ -102,7 +103,7 @@ class Serializer(abc.ABC, Generic[T]):
                 del claims[cls]
         for cls in self.types:
             claims[cls] = known
-        _resolved = WeakKeyDictionary()
+        _apart, _resolved = {}, WeakKeyDictionary()
         return self
 
     def __repr__(self) -> str:
@@ -119,6 +120,8 @@ _by_type: dict[type[Any], Serializer[Any]] = {}
 _shipped: dict[type[Any], Serializer[Any]] = {}
 _resolved: WeakKeyDictionary[type[Any], Serializer[Any] | None] = WeakKeyDictionary()
 """What `claimed_by` found; forgotten whenever a serializer is registered."""
+_apart: dict[type[Any], Serializer[Any] | None] = {}
+"""What `claimed_apart` found for types that are claimed here, which live as long as this module does."""
 
 
 def know_serializer(serializer: Serializer[Any]) -> None:
@@ -171,6 +174,22 @@ def claimed_by(cls: type[Any]) -> Serializer[Any] | None:
         found = next((claim for base in cls.__mro__ if (claim := _claim(base)) is not None), None)
         resolved[cls] = found
         return found
+
+
+def claimed_apart(cls: type[Any]) -> Serializer[Any] | None:
+    """Return what `claimed_by` does, but None for core's own, all of which write what the codec of plain values does.
+
+    It is asked for each value that is stored.
+    """
+    apart = _apart
+    if cls in apart:
+        return apart[cls]
+    found = claimed_by(cls)
+    if found is not None and shipped_with_core(found):
+        found = None
+    if cls in _shipped:
+        apart[cls] = found
+    return found
 
 
 def shipped_with_core(serializer: Serializer[Any]) -> bool:

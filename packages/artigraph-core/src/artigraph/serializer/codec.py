@@ -6,6 +6,6 @@ Which values are plain, how each is written and what was measured is in docs/des
 from artigraph.serializer._codec_classes import collect_classes
 from artigraph.serializer._codec_limits import MAX_DEPTH
 from artigraph.serializer._codec_read import decode
-from artigraph.serializer._codec_write import encode
+from artigraph.serializer._codec_write import encode, encode_scalar
 
-__all__ = ["MAX_DEPTH", "collect_classes", "decode", "encode"]
+__all__ = ["MAX_DEPTH", "collect_classes", "decode", "encode", "encode_scalar"]

@@ -1,19 +1,25 @@
 """Storages that fail on purpose, around one that does not: for tests of what uses a storage.
 
-What they do follows from a seed and the order of the calls, so a test that fails fails again.
+What they do follows from a seed and the order of the calls, so a test that fails fails again. They take streams, read
+ranges and open files where the storage in them does.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Iterable
-from typing import Literal
+import tempfile
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from functools import cache
+from typing import Any, BinaryIO, Literal, TypeVar, cast
 
 from artigraph.errors import ObjectNotFoundError, StorageUnavailable
-from artigraph.storage import Storage
+from artigraph.storage import Storage, SupportsFiles, SupportsRanges, SupportsStreams
 
 __all__ = ["CorruptingStorage", "Corruption", "Fault", "FlakyStorage", "SlowStorage"]
+
+T = TypeVar("T")
 
 Fault = Literal["none", "before", "after"]
 """Whether a call fails, and whether before it had an effect or after (its reply is lost)."""
@@ -28,18 +34,60 @@ class _Wrapped(Storage):
     def __init__(self, storage: Storage, name: str | None) -> None:
         self.name: str = storage.name if name is None else name
         self._storage = storage
+        able: Any = _able(type(self), *(isinstance(storage, each) for each in _ABILITIES))
+        self.__class__ = able  # those that ask for an ability look at the class
 
     async def create(self, data: bytes, *, key: str | None = None) -> str:
-        return await self._storage.create(data, key=key)
+        return await self._do("create", lambda: self._storage.create(data, key=key))
 
     async def read(self, location: str) -> bytes:
-        return await self._storage.read(location)
+        return self._seen(location, await self._do("read", lambda: self._storage.read(location)))
 
     async def delete(self, location: str) -> None:
-        await self._storage.delete(location)
+        await self._do("delete", lambda: self._storage.delete(location))
 
     async def exists(self, location: str) -> bool:
-        return await self._storage.exists(location)
+        return await self._do("exists", lambda: self._storage.exists(location))
+
+    async def _do(self, call: str, work: Callable[[], Awaitable[T]]) -> T:
+        """Do a call's work, and what goes wrong with it."""
+        return await work()
+
+    def _open(self, location: str) -> BinaryIO:
+        """Do the same for a file."""
+        return cast("SupportsFiles", self._storage).open(location)
+
+    def _seen(self, location: str, data: bytes) -> bytes:
+        """Return what is seen of the bytes of an object."""
+        return data
+
+
+class _Streams(_Wrapped):
+    async def create_stream(self, parts: AsyncIterator[bytes | memoryview], *, key: str | None = None) -> str:
+        streams = cast("SupportsStreams", self._storage)
+        return await self._do("create_stream", lambda: streams.create_stream(parts, key=key))
+
+
+class _Ranges(_Wrapped):
+    async def read_range(self, location: str, start: int, length: int) -> bytes:
+        ranges = cast("SupportsRanges", self._storage)
+        data = await self._do("read_range", lambda: ranges.read_range(location, start, length))
+        return self._seen(location, data)
+
+
+class _Files(_Wrapped):
+    def open(self, location: str) -> BinaryIO:
+        return self._open(location)
+
+
+_ABILITIES: tuple[Any, ...] = (SupportsStreams, SupportsRanges, SupportsFiles)
+
+
+@cache  # one class for each, since a class is a part of what makes storages equal
+def _able(cls: type[_Wrapped], *able: bool) -> type[_Wrapped]:
+    """Return the class with these abilities, under its own name."""
+    bases = tuple(each for each, wanted in zip((_Streams, _Ranges, _Files), able, strict=True) if wanted)
+    return cast("type[_Wrapped]", type(cls.__name__, (cls, *bases), {"__module__": cls.__module__}))
 
 
 class FlakyStorage(_Wrapped):
@@ -65,28 +113,19 @@ class FlakyStorage(_Wrapped):
         """How many calls have failed so far."""
         return self._faults
 
-    async def create(self, data: bytes, *, key: str | None = None) -> str:
-        fault = self._begin("create")
-        location = await super().create(data, key=key)
-        self._end(fault, "create")
-        return location
+    async def _do(self, call: str, work: Callable[[], Awaitable[T]]) -> T:
+        fault = self._begin(call)
+        result = await work()
+        self._end(fault, call)
+        return result
 
-    async def read(self, location: str) -> bytes:
-        fault = self._begin("read")
-        data = await super().read(location)
-        self._end(fault, "read")
-        return data
-
-    async def delete(self, location: str) -> None:
-        fault = self._begin("delete")
-        await super().delete(location)
-        self._end(fault, "delete")
-
-    async def exists(self, location: str) -> bool:
-        fault = self._begin("exists")
-        found = await super().exists(location)
-        self._end(fault, "exists")
-        return found
+    def _open(self, location: str) -> BinaryIO:
+        fault = self._begin("open")
+        file = super()._open(location)
+        if fault == "after":
+            file.close()
+        self._end(fault, "open")
+        return file
 
     def _begin(self, call: str) -> Fault:
         fault = next(self._script, None)
@@ -114,37 +153,26 @@ class SlowStorage(_Wrapped):
         self._delay = delay
         self._random = random.Random(seed)  # noqa: S311 (no secret)
 
-    async def create(self, data: bytes, *, key: str | None = None) -> str:
-        await self._pause()
-        location = await super().create(data, key=key)
-        await self._pause()
-        return location
+    async def _do(self, call: str, work: Callable[[], Awaitable[T]]) -> T:
+        await asyncio.sleep(self._pause())
+        result = await work()
+        await asyncio.sleep(self._pause())
+        return result
 
-    async def read(self, location: str) -> bytes:
-        await self._pause()
-        data = await super().read(location)
-        await self._pause()
-        return data
+    def _open(self, location: str) -> BinaryIO:
+        time.sleep(self._pause())
+        file = super()._open(location)
+        time.sleep(self._pause())
+        return file
 
-    async def delete(self, location: str) -> None:
-        await self._pause()
-        await super().delete(location)
-        await self._pause()
-
-    async def exists(self, location: str) -> bool:
-        await self._pause()
-        found = await super().exists(location)
-        await self._pause()
-        return found
-
-    async def _pause(self) -> None:
-        await asyncio.sleep(self._random.uniform(0, 2 * self._delay))
+    def _pause(self) -> float:
+        return self._random.uniform(0, 2 * self._delay)
 
 
 class CorruptingStorage(_Wrapped):
     """Reads something else than what is stored, at a rate; what is stored stays as it is.
 
-    An object without bytes has nothing to flip or cut: it is read with a byte added.
+    An object without bytes has nothing to flip or cut: it is read with a byte added. A file is opened as a spoilt copy.
     """
 
     def __init__(
@@ -161,8 +189,15 @@ class CorruptingStorage(_Wrapped):
         self._rate = rate
         self._random = random.Random(seed)  # noqa: S311 (no secret)
 
-    async def read(self, location: str) -> bytes:
-        data = await super().read(location)
+    def _open(self, location: str) -> BinaryIO:
+        with super()._open(location) as file:
+            data = self._seen(location, file.read())
+        copy = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 (the caller closes it)
+        copy.write(data)
+        copy.seek(0)
+        return copy
+
+    def _seen(self, location: str, data: bytes) -> bytes:
         if self._random.random() >= self._rate:
             return data
         if self._kind == "missing":

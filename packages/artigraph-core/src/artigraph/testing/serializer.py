@@ -6,6 +6,7 @@ The contract is `artigraph.serializer.Serializer`. Hypothesis is needed only whe
 from __future__ import annotations
 
 import copy
+import io
 import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -14,15 +15,25 @@ from typing import Any, cast
 
 import pytest
 
-from artigraph.errors import DeserializationError, RegistrationError, SerializationError
-from artigraph.serializer import Serializer, base, get_serializer_by_name, get_serializer_by_type
+from artigraph.errors import CorruptObjectError, DeserializationError, RegistrationError, SerializationError
+from artigraph.serializer import (
+    Serializer,
+    SupportsColumns,
+    SupportsMapping,
+    SupportsParts,
+    SupportsStreams,
+    base,
+    get_serializer_by_name,
+    get_serializer_by_type,
+)
 
-__all__ = ["SerializerConformance"]
+__all__ = ["RecordingFile", "SerializerConformance"]
 
 _FLIPS = 50
 _TRUNCATIONS = 20
 _EXAMPLES = 50
 _THREADS = 8
+_LARGEST_PART = 16 * 2**20
 
 _FOREIGN: tuple[bytes, ...] = (
     b"",
@@ -68,6 +79,9 @@ class SerializerConformance:
     deterministic: bool = True
     """Whether equal bytes are promised for one value. Equal content is stored once, so it is good to have."""
 
+    read_once: bool = False
+    """Whether values are consumed when they are stored, and compared by identity alone; override `fresh` then."""
+
     @pytest.fixture
     def serializer(self) -> Serializer[Any]:
         """Return the serializer to be tested."""
@@ -79,6 +93,18 @@ class SerializerConformance:
         """Return values that come back: a sequence of examples, or a strategy of Hypothesis."""
         msg = "The subclass has to give the fixture `values`"
         raise NotImplementedError(msg)
+
+    def fresh(self, value: Any) -> Any:
+        """Return what is stored of a value of the fixture `values`: it, or one that is made of it each time."""
+        return value
+
+    def changed(self, value: Any) -> Callable[[Any], None] | None:
+        """Return what changes such a value in place, or None: a part that was yielded must not change with it."""
+        return None
+
+    def columns(self, value: Any) -> Sequence[tuple[Sequence[Any], Any]]:
+        """Return choices of columns, each with the value that has them alone; for a serializer that reads columns."""
+        return ()
 
     def assert_identical(self, serializer: Serializer[Any], value: Any, back: Any) -> None:
         """Assert that a value came back exactly: that nothing a user can see tells the two apart.
@@ -105,22 +131,33 @@ class SerializerConformance:
 
     def test_values_come_back_exactly(self, serializer: Serializer[Any], values: Any) -> None:
         def check(value: Any) -> None:
-            data = serializer.serialize(value)
+            data = serializer.serialize(self.fresh(value))
             assert type(data) is bytes, f"serialize returned {type(data)}, not bytes"
             self.assert_identical(serializer, value, serializer.deserialize(data))
 
         _for_each(values, check)
 
+    def test_a_hint_of_the_size_is_a_number_or_none(self, serializer: Serializer[Any], values: Any) -> None:
+        def check(value: Any) -> None:
+            hint: object = serializer.size_hint(self.fresh(value))
+            assert hint is None or (type(hint) is int and hint >= 0), f"{hint!r} is no number of bytes"
+
+        _for_each(values, check)
+        serializer.size_hint(object())  # asked before the value is refused, so it has to bear any
+
     def test_a_value_that_came_back_can_be_stored_again(self, serializer: Serializer[Any], values: Any) -> None:
         def check(value: Any) -> None:
-            back = serializer.deserialize(serializer.serialize(value))
+            back = serializer.deserialize(serializer.serialize(self.fresh(value)))
             self.assert_identical(serializer, value, serializer.deserialize(serializer.serialize(back)))
 
         _for_each(values, check)
 
     def test_equal_says_so_of_what_came_back(self, serializer: Serializer[Any], values: Any) -> None:
+        if self.read_once:
+            pytest.skip("the values cannot be compared without being consumed")
+
         def check(value: Any) -> None:
-            back = serializer.deserialize(serializer.serialize(value))
+            back = serializer.deserialize(serializer.serialize(self.fresh(value)))
             assert serializer.equal(value, back) is True, f"equal does not say True of {value!r} and {back!r}"
             assert serializer.equal(value, object()) is False, f"{value!r} equals an object of another type"
 
@@ -128,7 +165,7 @@ class SerializerConformance:
 
     def test_what_is_made_of_one_value_is_not_shared(self, serializer: Serializer[Any], values: Any) -> None:
         def check(value: Any) -> None:
-            data = serializer.serialize(value)
+            data = serializer.serialize(self.fresh(value))
             one, other = serializer.deserialize(data), serializer.deserialize(data)
             if one is other:  # only what cannot change may be shared
                 assert copy.copy(one) is one, f"{one!r} is handed out twice"
@@ -140,8 +177,8 @@ class SerializerConformance:
         if not self.deterministic:
             pytest.skip("the serializer does not promise equal bytes for one value")
         examples = _examples(values)
-        first = [serializer.serialize(value) for value in examples]
-        again = [serializer.serialize(value) for value in reversed(examples)]
+        first = [serializer.serialize(self.fresh(value)) for value in examples]
+        again = [serializer.serialize(self.fresh(value)) for value in reversed(examples)]
         assert first == again[::-1]
 
     def test_threads_do_not_disturb_each_other(self, serializer: Serializer[Any], values: Any) -> None:
@@ -149,10 +186,88 @@ class SerializerConformance:
 
         def work(seed: int) -> None:
             for value in random.Random(seed).sample(examples, len(examples)):  # noqa: S311 (an order, not a secret)
-                self.assert_identical(serializer, value, serializer.deserialize(serializer.serialize(value)))
+                back = serializer.deserialize(serializer.serialize(self.fresh(value)))
+                self.assert_identical(serializer, value, back)
 
         with ThreadPoolExecutor(_THREADS) as pool:
             list(pool.map(work, range(2 * _THREADS)))
+
+    # Abilities (artigraph.serializer.abilities), where the serializer has them ------------------------------------------
+
+    def test_parts_are_the_bytes(self, serializer: Serializer[Any], values: Any) -> None:
+        parts_of = _ability(serializer, SupportsParts, "serialize_parts")
+        for value in _examples(values):
+            parts = list(parts_of(self.fresh(value)))
+            assert b"".join(parts) == serializer.serialize(self.fresh(value))
+
+    def test_a_part_does_not_change_with_the_value(self, serializer: Serializer[Any], values: Any) -> None:
+        parts_of = _ability(serializer, SupportsParts, "serialize_parts")
+        for value in _examples(values):
+            parts = list(parts_of(value))
+            assert all(memoryview(part).readonly for part in parts), "a part can be written to"
+            change = self.changed(value)
+            if change is not None:
+                before = [bytes(part) for part in parts]
+                change(value)
+                assert [bytes(part) for part in parts] == before, f"parts of {value!r} changed with it"
+
+    def test_a_stream_comes_back_from_a_file(self, serializer: Serializer[Any], values: Any) -> None:
+        stream_of = _ability(serializer, SupportsStreams, "serialize_stream")
+        restore: Any = cast("Any", serializer).deserialize_file
+        for value in _examples(values):
+            parts = list(stream_of(self.fresh(value)))
+            data = b"".join(parts)
+            assert data == serializer.serialize(self.fresh(value))
+            assert all(len(part) <= _LARGEST_PART for part in parts), "a part is much larger than 8 MiB"
+            self.assert_identical(serializer, value, restore(RecordingFile(data)))
+
+    def test_columns_come_back_alone(self, serializer: Serializer[Any], values: Any) -> None:
+        restore = _ability(serializer, SupportsColumns, "deserialize_columns")
+        for value in _examples(values):
+            data = serializer.serialize(value)
+            for names, expected in self.columns(value):
+                self.assert_identical(serializer, expected, restore(RecordingFile(data), names))
+
+    def test_columns_that_are_not_there_are_an_error(self, serializer: Serializer[Any], values: Any) -> None:
+        restore = _ability(serializer, SupportsColumns, "deserialize_columns")
+        for value in _examples(values):
+            with pytest.raises(DeserializationError):
+                restore(RecordingFile(serializer.serialize(value)), ["no column has this name, it is hoped"])
+
+    def test_columns_of_broken_files_are_data_or_an_error(self, serializer: Serializer[Any], values: Any) -> None:
+        restore = _ability(serializer, SupportsColumns, "deserialize_columns")
+        for value in _examples(values):
+            for names, _ in self.columns(value):
+                for data in _broken(serializer.serialize(value)):
+                    _load(lambda data, names=names: restore(RecordingFile(data), names), data)
+
+    def test_what_a_file_raises_goes_on(self, serializer: Serializer[Any], values: Any) -> None:
+        chosen = [(value, self.columns(value)) for value in _examples(values)]
+        restore = _ability(serializer, SupportsColumns, "deserialize_columns")
+        for value, choices in chosen:
+            for names, _ in choices[:1]:
+                with pytest.raises(CorruptObjectError):
+                    restore(_CorruptFile(serializer.serialize(value)), names)
+
+    def test_a_mapped_value_is_equal_and_read_only(self, serializer: Serializer[Any], values: Any) -> None:
+        restore = _ability(serializer, SupportsMapping, "deserialize_mapped")
+        for value in _examples(values):
+            data = serializer.serialize(value)
+            buffer = bytearray(data)
+            try:
+                mapped = restore(memoryview(buffer).toreadonly())
+            except DeserializationError as error:  # of a value whose form in memory is another one
+                assert str(error)  # noqa: PT017
+                continue
+            self.assert_identical(serializer, value, mapped)
+            assert buffer == data
+            assert self.changed(mapped) is None, f"{mapped!r} can be written to"
+
+    def test_mapping_broken_bytes_gives_data_or_an_error(self, serializer: Serializer[Any], values: Any) -> None:
+        restore = _ability(serializer, SupportsMapping, "deserialize_mapped")
+        for value in _examples(values):
+            for data in _broken(serializer.serialize(value)):
+                _load(lambda data: restore(memoryview(data)), data)
 
     # Refusals ---------------------------------------------------------------------------------------------------------
 
@@ -172,25 +287,21 @@ class SerializerConformance:
     # Bytes that are not of the serializer -----------------------------------------------------------------------------
 
     def test_flipped_bits_are_data_or_an_error(self, serializer: Serializer[Any], values: Any) -> None:
-        for data in {serializer.serialize(value) for value in _examples(values)}:
-            chance = random.Random(data)  # noqa: S311 (an order, not a secret)
-            for _ in range(_FLIPS if data else 0):
-                broken = bytearray(data)
-                broken[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
-                _load(serializer, bytes(broken))
+        for data in {serializer.serialize(self.fresh(value)) for value in _examples(values)}:
+            for broken in _flipped(data):
+                _load(serializer.deserialize, broken)
 
     def test_what_is_cut_off_is_data_or_an_error(self, serializer: Serializer[Any], values: Any) -> None:
-        for data in {serializer.serialize(value) for value in _examples(values)}:
-            chance = random.Random(data)  # noqa: S311 (an order, not a secret)
-            for _ in range(_TRUNCATIONS if data else 0):
-                _load(serializer, data[: chance.randrange(len(data))])
+        for data in {serializer.serialize(self.fresh(value)) for value in _examples(values)}:
+            for broken in _cut_off(data):
+                _load(serializer.deserialize, broken)
 
     @pytest.mark.parametrize("data", _FOREIGN, ids=lambda data: repr(data[:8]))
     def test_bytes_of_others_are_data_or_an_error(self, serializer: Serializer[Any], data: bytes) -> None:
-        _load(serializer, data)
+        _load(serializer.deserialize, data)
 
     def test_loading_imports_nothing(self, serializer: Serializer[Any], values: Any) -> None:
-        stored = [serializer.serialize(value) for value in _examples(values)]
+        stored = [serializer.serialize(self.fresh(value)) for value in _examples(values)]
         for data in stored:
             serializer.deserialize(data)
         before = set(sys.modules)
@@ -229,11 +340,69 @@ class SerializerConformance:
             Other().register()
 
 
-def _load(serializer: Serializer[Any], data: bytes) -> None:
+class RecordingFile(io.BytesIO):
+    """A file in memory that keeps which ranges of it were read, as (start, length)."""
+
+    def __init__(self, data: bytes) -> None:
+        super().__init__(data)
+        self.ranges: list[tuple[int, int]] = []
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        start = self.tell()
+        data = super().read(size)
+        self.ranges.append((start, len(data)))
+        return data
+
+    def readinto(self, buffer: Any, /) -> int:
+        data = self.read(len(memoryview(buffer).cast("B")))
+        memoryview(buffer).cast("B")[: len(data)] = data
+        return len(data)
+
+    @property
+    def fetched(self) -> int:
+        """How many bytes were read, those that were read twice counted twice."""
+        return sum(length for _, length in self.ranges)
+
+
+class _CorruptFile(RecordingFile):
+    """A file whose content is found to be damaged when it is read."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        msg = f"these {size} bytes are damaged"
+        raise CorruptObjectError(msg)
+
+
+def _ability(serializer: Serializer[Any], protocol: Any, method: str) -> Callable[..., Any]:
+    if not isinstance(serializer, protocol):
+        pytest.skip(f"the serializer is none that {protocol.__name__}")
+    found: Callable[..., Any] = getattr(serializer, method)
+    return found
+
+
+def _broken(data: bytes) -> Iterator[bytes]:
+    yield from _flipped(data)
+    yield from _cut_off(data)
+
+
+def _flipped(data: bytes) -> Iterator[bytes]:
+    chance = random.Random(data)  # noqa: S311 (an order, not a secret)
+    for _ in range(_FLIPS if data else 0):
+        broken = bytearray(data)
+        broken[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
+        yield bytes(broken)
+
+
+def _cut_off(data: bytes) -> Iterator[bytes]:
+    chance = random.Random(data)  # noqa: S311 (an order, not a secret)
+    for _ in range(_TRUNCATIONS if data else 0):
+        yield data[: chance.randrange(len(data))]
+
+
+def _load(load: Callable[[bytes], Any], data: bytes) -> None:
     """Let a serializer load bytes that may be broken: it may return what it takes for a value, or say what it may."""
     __tracebackhide__ = True
     try:
-        serializer.deserialize(data)
+        load(data)
     except DeserializationError as error:
         assert str(error), "the error says nothing"  # noqa: PT017 (any other exception is the failure)
     except BaseException as error:

@@ -1,5 +1,6 @@
 """What the serializers of this distribution share; not for use outside it."""
 
 from artigraph.serializer._support.guard import class_name, deserializing, needs, serializing
+from artigraph.serializer._support.parts import joined
 
-__all__ = ["class_name", "deserializing", "needs", "serializing"]
+__all__ = ["class_name", "deserializing", "joined", "needs", "serializing"]

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
 from artigraph.errors import SerializationError
+from artigraph.serializer._support.sink import PartsSink
 
 __all__ = [
     "ParquetFile",
     "ipc_text",
     "kept_type",
+    "open_parquet",
     "pa",
+    "parquet_schema",
     "pc",
     "pq",
     "read_ipc_text",
     "read_parquet",
-    "read_parquet_schema",
+    "read_parquet_columns",
     "schema_of_text",
     "schema_text",
     "write_parquet",
@@ -34,20 +37,27 @@ ParquetFile = tuple[Any, Mapping[bytes, bytes]]
 
 _LIMIT = 2**31 - 1
 
+_ROWS = 2**20
+"""Rows in a row group: a column of numbers in it is as long as the chunks in which objects are fetched and checked."""
 
-def write_parquet(table: Any, *, dictionary: Iterable[str] | bool, metadata: Mapping[str, str]) -> bytes:
-    """Return a parquet file with a checksum for each page.
+
+def write_parquet(
+    columns: Sequence[Any], schema: Any, *, dictionary: Iterable[str] | bool, metadata: Mapping[str, str]
+) -> Iterator[bytes]:
+    """Yield a parquet file with a checksum for each page, a row group after the other, in parts of at most 8 MiB.
 
     Args:
-        table: what to write.
+        columns: what to write: Arrow arrays, or what else has a length and a `slice` that is an Arrow array.
+        schema: of the columns.
         dictionary: the columns to encode by a dictionary where that is shorter, or all, or none. Not those of floats:
             it costs half of the speed, and rarely makes them shorter.
-        metadata: of the file, beside the metadata of the table's schema.
+        metadata: of the file, beside the metadata of the schema.
     """
-    sink = pa.BufferOutputStream()
+    rows = len(columns[0]) if columns else 0
+    sink = PartsSink()
     with pq.ParquetWriter(
-        sink,
-        table.schema,
+        sink.stream,
+        schema,
         compression="zstd",
         use_dictionary=dictionary if isinstance(dictionary, bool) else list(dictionary),
         write_page_checksum=True,
@@ -56,34 +66,51 @@ def write_parquet(table: Any, *, dictionary: Iterable[str] | bool, metadata: Map
         store_schema=True,
         version="2.6",
     ) as writer:
-        writer.write_table(table)
+        for start in range(0, max(rows, 1), _ROWS):
+            group = [column.slice(start, _ROWS) for column in columns]
+            writer.write_table(pa.Table.from_arrays(group, schema=schema), row_group_size=_ROWS)
+            yield from sink.take()
         if metadata:
             writer.add_key_value_metadata(dict(metadata))
-    data: bytes = sink.getvalue().to_pybytes()
-    return data
+    yield from sink.finish()
 
 
 def read_parquet(data: bytes) -> ParquetFile:
     """Return the table of a parquet file, its pages checked, and the metadata of the file."""
-    file = _open(data)
+    file = open_parquet(pa.BufferReader(data))
     table = file.read()
     table.validate(full=True)
     return table, file.metadata.metadata or {}
 
 
-def read_parquet_schema(data: bytes) -> Any:
-    """Return the schema that the table of a parquet file has."""
-    return _open(data).schema_arrow
+def read_parquet_columns(file: Any, names: Iterable[str]) -> Any:
+    """Return the table of some columns of an open parquet file, without reading the rest.
+
+    Where several have one of the names, all of them come; in no order that is to be relied on.
+    """
+    wanted = set(names)
+    table = file.read(columns=sorted(wanted))
+    table.validate(full=True)
+    # By name, for a field `b` of a column `a` has the path of a column `a.b`, and comes with it.
+    return table.select([place for place, name in enumerate(table.column_names) if name in wanted])
 
 
-def _open(data: bytes) -> Any:
+def open_parquet(source: Any) -> Any:
+    """Return a parquet file of which the end was read: of Arrow's input streams, or of any file that can be sought."""
     return pq.ParquetFile(
-        pa.BufferReader(data),
+        source,
         page_checksum_verification=True,
         # Bounded by the bytes themselves: a footer may hold the categories of a column.
         thrift_string_size_limit=_LIMIT,
         thrift_container_size_limit=_LIMIT,
     )
+
+
+def parquet_schema(schema: Any) -> Any:
+    """Return the schema that a table of a schema has after it was in a parquet file."""
+    columns = schema.empty_table().columns
+    data = b"".join(write_parquet(columns, schema, dictionary=False, metadata={}))
+    return open_parquet(pa.BufferReader(data)).schema_arrow
 
 
 def kept_type(kind: Any) -> Any:
@@ -94,7 +121,7 @@ def kept_type(kind: Any) -> Any:
     """
     schema = pa.schema([pa.field("field", kind)])
     try:
-        return read_parquet_schema(write_parquet(schema.empty_table(), dictionary=False, metadata={})).field(0).type
+        return parquet_schema(schema).field(0).type
     except (pa.ArrowException, OSError) as error:
         msg = f"parquet has no type like the Arrow type {kind} ({error}); convert it to one that it has"
         raise SerializationError(msg) from error

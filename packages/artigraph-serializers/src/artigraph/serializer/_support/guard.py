@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from artigraph.errors import DeserializationError, MissingDependencyError, SerializationError
+from artigraph.errors import ArtigraphError, DeserializationError, MissingDependencyError, SerializationError
 
 __all__ = ["class_name", "deserializing", "needs", "serializing"]
 
@@ -38,12 +38,14 @@ def serializing(name: str, value: object) -> Generator[None]:
 
 @contextmanager
 def deserializing(name: str) -> Generator[None]:
-    """Turn what a library raises in the block into a DeserializationError."""
+    """Turn what a library raises in the block into a DeserializationError; what a stored file raises goes on."""
     try:
         yield
-    except (*_NOT_OURS, DeserializationError):
+    except _NOT_OURS:
         raise
     except BaseException as error:
+        if isinstance(error, ArtigraphError) and not isinstance(error, SerializationError):
+            raise
         msg = (
             f"These bytes are not what the serializer {name!r} writes, or need something that is not here: "
             f"{type(error).__name__}: {error}"

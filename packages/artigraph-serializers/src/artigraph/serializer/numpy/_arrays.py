@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 from artigraph.errors import DeserializationError, SerializationError
 from artigraph.serializer._support.dtypes import describe
-from artigraph.serializer.numpy._npy import Parts, join, split
+from artigraph.serializer.numpy._npy import PART, Buffer, Parts, join, split
 
-__all__ = ["Array", "array_from_bytes", "array_to_bytes", "scalar_from_bytes", "scalar_to_bytes"]
+__all__ = [
+    "Array",
+    "Buffer",
+    "array_from_buffer",
+    "array_over",
+    "array_to_parts",
+    "scalar_from_bytes",
+    "scalar_to_bytes",
+]
 
 Array = npt.NDArray[Any]
 
@@ -19,22 +28,68 @@ _X87_MANTISSA = 63
 _X87_BYTES = 10
 
 
-def array_to_bytes(array: Array) -> bytes:
-    """Return the file of an array; what it cannot hold is a SerializationError."""
+def array_to_parts(array: Array) -> Iterator[bytes | memoryview]:
+    """Yield the file of an array in parts, views of its memory among them; what it cannot hold is refused."""
     fortran = array.flags.f_contiguous and not array.flags.c_contiguous
     ordered = array.T if fortran else array
     if array.dtype.char == "T":
-        return _strings_to_bytes(ordered, array.shape, fortran=fortran)
-    describe(array.dtype)  # refuses what the next line would stumble over
-    return join(array.dtype, array.shape, _elements(ordered), fortran=fortran)
+        return _strings_to_parts(ordered, array.shape, fortran=fortran)
+    describe(array.dtype)  # refuses what is made of the elements would stumble over
+    return join(array.dtype, array.shape, map(_elements, _blocks(ordered)), fortran=fortran)
 
 
-def array_from_bytes(data: bytes) -> Array:
-    """Return a writable array that owns its memory."""
+def array_from_buffer(data: Buffer) -> Array:
+    """Return a writable array: a view of a bytearray, a copy of anything else."""
     parts = split(data)
     if "string" in parts.trailer:
         return _strings_from_parts(parts)
+    if isinstance(data, bytearray) and parts.elements:
+        view = _view_of(parts)
+        if view.flags.aligned:
+            _check_elements(view)
+            return view
     return _array_of(parts)
+
+
+def array_over(buffer: memoryview) -> Array:
+    """Return an array over a buffer, which it keeps alive; it cannot be written to.
+
+    Raises:
+        DeserializationError: the strings of a StringDType are no memory that could be viewed.
+    """
+    parts = split(buffer.toreadonly())
+    if "string" in parts.trailer:
+        msg = "An array of StringDType cannot be used in place, as a memory map: load it as it is."
+        raise DeserializationError(msg)
+    if not parts.elements:
+        array = _array_of(parts)
+        array.flags.writeable = False
+        return array
+    array = _view_of(parts)
+    _check_elements(array)
+    return array
+
+
+def _view_of(parts: Parts) -> Array:
+    flat: Array = np.frombuffer(parts.elements, np.uint8).view(parts.dtype)
+    return flat.reshape(parts.shape[::-1]).T if parts.fortran else flat.reshape(parts.shape)
+
+
+def _blocks(array: Array) -> Iterator[Array]:
+    """Yield sub-arrays that one after the other are the array in C order, few of more than `PART` bytes.
+
+    So an array that is not contiguous is copied in such pieces, not as a whole.
+    """
+    if array.nbytes <= PART or not array.ndim:
+        yield array
+        return
+    rows = PART * len(array) // array.nbytes
+    if not rows:
+        for index in range(len(array)):
+            yield from _blocks(array[index, ...])
+        return
+    for start in range(0, len(array), rows):
+        yield array[start : start + rows]
 
 
 def _elements(array: Array) -> bytes | memoryview:
@@ -78,13 +133,14 @@ def _check_elements(array: Array) -> None:
             msg = "These bytes are not a stored array: an element is neither True nor False."
             raise DeserializationError(msg)
     elif array.dtype.kind == "U" and array.nbytes:
-        points = np.ascontiguousarray(array).reshape(-1).view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
+        ordered = array.T if array.flags.f_contiguous else np.ascontiguousarray(array)
+        points = ordered.reshape(-1).view(np.dtype(np.uint32).newbyteorder(array.dtype.byteorder))
         if int(points.max()) > _LARGEST_CODE_POINT:
             msg = "These bytes are not a stored array: a string has a code point that Unicode does not have."
             raise DeserializationError(msg)
 
 
-def _strings_to_bytes(ordered: Array, shape: tuple[int, ...], *, fortran: bool) -> bytes:
+def _strings_to_parts(ordered: Array, shape: tuple[int, ...], *, fortran: bool) -> Iterator[bytes | memoryview]:
     missing = _missing_name(ordered.dtype)
     values: list[object] = ordered.reshape(-1).tolist()
     try:
@@ -95,7 +151,7 @@ def _strings_to_bytes(ordered: Array, shape: tuple[int, ...], *, fortran: bool) 
     lengths = np.array([-1 if text is None else len(text) for text in texts], np.dtype("<i8"))
     trailer = {"string": {"missing": missing, "coerce": bool(cast("Any", ordered.dtype).coerce)}}
     strings = b"".join(text for text in texts if text is not None)
-    return join(lengths.dtype, shape, _elements(lengths), fortran=fortran, strings=strings, trailer=trailer)
+    return join(lengths.dtype, shape, (_elements(lengths),), fortran=fortran, strings=strings, trailer=trailer)
 
 
 def _strings_from_parts(parts: Parts) -> Array:
@@ -139,14 +195,15 @@ def scalar_to_bytes(value: np.generic) -> bytes:
     """Return the file of a scalar as an array without dimensions."""
     if type(value) is np.str_:
         # An array would drop the NULs at its end, and make the empty text one long.
-        return join(np.dtype(f"<U{len(value)}"), (), value.encode("utf-32-le", "surrogatepass"))
+        text = value.encode("utf-32-le", "surrogatepass")
+        return b"".join(join(np.dtype(f"<U{len(value)}"), (), (text,)))
     if type(value) is np.bytes_:
-        return join(np.dtype(f"|S{len(value)}"), (), bytes(value))
+        return b"".join(join(np.dtype(f"|S{len(value)}"), (), (bytes(value),)))
     array: Array = np.asarray(value)
     if type(cast("object", array[()])) is not type(value):
         msg = f"{type(value)!r} is not one of NumPy's own scalar types; convert it to one"
         raise SerializationError(msg)
-    return join(array.dtype, (), _elements(array))
+    return b"".join(join(array.dtype, (), (_elements(array),)))
 
 
 def scalar_from_bytes(data: bytes) -> np.generic:

@@ -13,6 +13,7 @@ from __future__ import annotations
 import ast
 import json
 import math
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NoReturn, cast
 
@@ -20,7 +21,12 @@ import numpy as np
 from artigraph.errors import DeserializationError
 from artigraph.serializer._support.dtypes import describe, has_longdouble, restore
 
-__all__ = ["Parts", "join", "split"]
+__all__ = ["PART", "Buffer", "Parts", "join", "split"]
+
+Buffer = bytes | bytearray | memoryview
+
+PART = 8 * 2**20
+"""Bytes in a part of a file, at most."""
 
 _MAGIC = b"\x93NUMPY"
 _UTF8_VERSION = 3
@@ -51,13 +57,13 @@ class Parts:
 def join(
     dtype: np.dtype[Any],
     shape: tuple[int, ...],
-    elements: bytes | memoryview,
+    elements: Iterable[bytes | memoryview],
     *,
     fortran: bool = False,
     strings: bytes = b"",
     trailer: dict[str, Any] | None = None,
-) -> bytes:
-    """Return the file of these parts; the elements are copied once.
+) -> Iterator[bytes | memoryview]:
+    """Yield the file of these parts, in parts of at most `PART` bytes; those of the elements are views.
 
     Raises:
         SerializationError: the dtype cannot be described.
@@ -69,11 +75,19 @@ def join(
         extra["dtype"] = description
     if has_longdouble(dtype):
         extra["longdouble"] = _LONGDOUBLE
-    parts: list[bytes | memoryview] = [_header(descr, shape, fortran), elements, strings]
+    yield _header(descr, shape, fortran)
+    for each in elements:
+        yield from _cut(each)
+    yield from _cut(strings)
     if extra:
         text = json.dumps({"artigraph": _TRAILER_VERSION, **extra}).encode()
-        parts += [text, len(text).to_bytes(4, "little"), _TRAILER_MAGIC]
-    return b"".join(parts)
+        yield text + len(text).to_bytes(4, "little") + _TRAILER_MAGIC
+
+
+def _cut(memory: bytes | memoryview) -> Iterator[memoryview]:
+    view = memoryview(memory)
+    for start in range(0, len(view), PART):
+        yield view[start : start + PART]
 
 
 def _npy_descr(dtype: np.dtype[Any], description: object) -> tuple[object, bool]:
@@ -103,12 +117,13 @@ def _header(descr: object, shape: tuple[int, ...], fortran: bool) -> bytes:  # n
     return _MAGIC + bytes((version, 0)) + len(body).to_bytes(width, "little") + body
 
 
-def split(data: bytes) -> Parts:
+def split(buffer: Buffer) -> Parts:
     """Take a file apart, without copying its elements.
 
     Raises:
         DeserializationError: it is not such a file. Bytes that are broken may raise what NumPy raises, too.
     """
+    data = memoryview(buffer).cast("B")
     header, start = _read_header(data)
     said: np.dtype[Any] = np.lib.format.descr_to_dtype(header["descr"])
     shape = header["shape"]
@@ -127,11 +142,10 @@ def split(data: bytes) -> Parts:
         _refuse(f"{dtype!r} is not a dtype of stored elements")
     if stop < end or (stop > end and "string" not in trailer):
         _refuse("its trailer does not follow its elements")
-    view = memoryview(data)
-    return Parts(dtype, cast("Any", shape), bool(header["fortran_order"]), view[start:end], view[end:stop], trailer)
+    return Parts(dtype, cast("Any", shape), bool(header["fortran_order"]), data[start:end], data[end:stop], trailer)
 
 
-def _read_header(data: bytes) -> tuple[dict[str, Any], int]:
+def _read_header(data: memoryview) -> tuple[dict[str, Any], int]:
     if data[:6] != _MAGIC or len(data) < _SMALLEST or data[6] not in (1, 2, 3):
         _refuse("it does not begin as an npy file does")
     width = 2 if data[6] == 1 else 4
@@ -140,18 +154,18 @@ def _read_header(data: bytes) -> tuple[dict[str, Any], int]:
     if size > _LARGEST_HEADER or start + size > len(data):
         _refuse("its header is cut off")
     header: object = ast.literal_eval(
-        data[start : start + size].decode("utf-8" if data[6] == _UTF8_VERSION else "latin1")
+        bytes(data[start : start + size]).decode("utf-8" if data[6] == _UTF8_VERSION else "latin1")
     )
     if not isinstance(header, dict) or set(cast("Any", header)) != {"descr", "fortran_order", "shape"}:
         _refuse("its header does not say what an npy header says")
     return cast("dict[str, Any]", header), start + size
 
 
-def _read_trailer(data: bytes) -> tuple[dict[str, Any], int]:
+def _read_trailer(data: memoryview) -> tuple[dict[str, Any], int]:
     if data[-4:] != _TRAILER_MAGIC:
         _refuse("something follows its elements")
     start = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
-    trailer: object = json.loads(data[max(start, 0) : -8])
+    trailer: object = json.loads(bytes(data[max(start, 0) : -8]))
     if not isinstance(trailer, dict) or cast("Any", trailer).get("artigraph") != _TRAILER_VERSION:
         _refuse("its trailer is of a newer release, or not one")
     return cast("dict[str, Any]", trailer), start

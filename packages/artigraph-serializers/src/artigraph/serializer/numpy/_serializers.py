@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, cast
 
 import numpy as np
 from artigraph.errors import SerializationError
-from artigraph.serializer._support import class_name, deserializing, serializing
+from artigraph.serializer._support import class_name, deserializing, joined, serializing
 from artigraph.serializer.base import Serializer
 from artigraph.serializer.numpy._arrays import (
     Array,
-    array_from_bytes,
-    array_to_bytes,
+    Buffer,
+    array_from_buffer,
+    array_over,
+    array_to_parts,
     scalar_from_bytes,
     scalar_to_bytes,
 )
@@ -24,7 +27,8 @@ class ArraySerializer(Serializer[Array]):
     """Arrays of any shape, memory order and dtype but object, as npy files without pickle.
 
     An array comes back with its dtype (byte order, alignment, field titles and C type included), its bits, and in
-    Fortran order if it was; one that is not contiguous comes back in C order. It is writable and owns its memory.
+    Fortran order if it was; one that is not contiguous comes back in C order. It is writable and shares its memory with
+    nobody: it is a copy, or the bytearray that it was made of.
     Refused: dtypes that hold Python objects, carry metadata or come from another library, and subclasses of ndarray.
     """
 
@@ -33,15 +37,25 @@ class ArraySerializer(Serializer[Array]):
 
     def serialize(self, value: Array) -> bytes:
         """Return an npy file."""
-        if type(value) is not np.ndarray:
-            raise SerializationError(_refusal(value))
+        _check_class(value)
         with serializing(self.name, value):
-            return array_to_bytes(value)
+            return joined(array_to_parts(value))
 
-    def deserialize(self, data: bytes) -> Array:
-        """Return the array of an npy file."""
+    def serialize_parts(self, value: Array) -> Iterator[bytes]:
+        """Yield an npy file in parts of at most 8 MiB, which are copies of the array's memory."""
+        _check_class(value)
+        with serializing(self.name, value):
+            yield from map(bytes, array_to_parts(value))
+
+    def deserialize(self, data: Buffer) -> Array:
+        """Return the array of an npy file. A bytearray becomes the array's memory; anything else is copied once."""
         with deserializing(self.name):
-            return array_from_bytes(data)
+            return array_from_buffer(data)
+
+    def deserialize_mapped(self, buffer: memoryview) -> Array:
+        """Return the array of an npy file over its buffer; it cannot be written to. Not for StringDType."""
+        with deserializing(self.name):
+            return array_over(buffer)
 
     def equal(self, one: Array, other: Array) -> bool:
         """Whether two arrays are of one dtype and shape and of equal elements; NaN equals NaN."""
@@ -70,6 +84,11 @@ class ScalarSerializer(Serializer[np.generic]):
     def equal(self, one: np.generic, other: np.generic) -> bool:
         """Whether two scalars are of one type and equal; NaN equals NaN."""
         return same_scalar(one, other)
+
+
+def _check_class(value: Array) -> None:
+    if type(value) is not np.ndarray:
+        raise SerializationError(_refusal(value))
 
 
 def _refusal(value: object) -> str:

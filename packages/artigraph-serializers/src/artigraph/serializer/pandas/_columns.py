@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import deque
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from artigraph.serializer._support.arrow import ipc_text, pa, read_ipc_text
 
-__all__ = ["ColumnReader", "ColumnWriter"]
+__all__ = ["ColumnReader", "ColumnWriter", "Sliced"]
+
+
+class Sliced:
+    """A column whose elements become an Arrow array slice by slice, for a copy has to be made of them."""
+
+    def __init__(self, length: int, make: Callable[[slice], Any]) -> None:
+        self._length = length
+        self._make = make
+        self.type: Any = make(slice(0, 0)).type
+
+    def __len__(self) -> int:
+        return self._length
+
+    def slice(self, start: int, length: int) -> Any:
+        """Return the Arrow array of some elements."""
+        return self._make(slice(start, start + length))
 
 
 class ColumnWriter:
@@ -21,7 +38,7 @@ class ColumnWriter:
         self._taken: set[str] = set()
 
     def add(self, array: Any, name: str) -> None:
-        """Take an array; the name is for people who open the file by other means, and made unique."""
+        """Take an Arrow array or a `Sliced`; the name is for people who open the file by other means, and made unique."""
         unique = name
         while unique in self._taken:
             unique = f"{name}.{len(self.names)}"
@@ -31,20 +48,21 @@ class ColumnWriter:
         if not (pa.types.is_floating(array.type) or pa.types.is_temporal(array.type)):
             self.dictionary.append(unique)
 
-    def table(self) -> Any:
-        """Return all of them as a table."""
-        return pa.Table.from_arrays(self.arrays, names=self.names)
+    def schema(self) -> Any:
+        """Return the schema of a table of all of them."""
+        return pa.schema([pa.field(name, array.type) for name, array in zip(self.names, self.arrays, strict=True)])
 
     def text(self) -> str:
         """Return all of them as text."""
-        return ipc_text([a.combine_chunks() if isinstance(a, pa.ChunkedArray) else a for a in self.arrays])
+        arrays = [each.slice(0, len(each)) for each in self.arrays]
+        return ipc_text([a.combine_chunks() if isinstance(a, pa.ChunkedArray) else a for a in arrays])
 
 
 class ColumnReader:
-    """Hands out chunked Arrow arrays in the order in which they were taken."""
+    """Hands out chunked Arrow arrays in the order in which they were taken, and keeps none that it handed out."""
 
     def __init__(self, arrays: Iterable[Any]) -> None:
-        self._arrays = iter(list(arrays))
+        self._arrays = deque(arrays)
 
     @classmethod
     def of_text(cls, text: str) -> ColumnReader:
@@ -53,14 +71,13 @@ class ColumnReader:
 
     def next(self) -> Any:
         """Return the next one."""
-        found = next(self._arrays, None)
-        if found is None:
+        if not self._arrays:
             msg = "a column is missing"
             raise ValueError(msg)
-        return found
+        return self._arrays.popleft()
 
     def finish(self) -> None:
         """See that there is none left."""
-        if next(self._arrays, None) is not None:
+        if self._arrays:
             msg = "there is a column too many"
             raise ValueError(msg)

@@ -8,26 +8,37 @@ a categorical and the levels of a MultiIndex, whose lengths are others than that
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Mapping
 from functools import partial
-from typing import Any
+from itertools import islice
+from typing import Any, BinaryIO
+
+import numpy as np
 
 import pandas as pd
 from artigraph.errors import DeserializationError, SerializationError
-from artigraph.serializer._support.arrow import read_parquet, write_parquet
+from artigraph.serializer._support.arrow import open_parquet, read_parquet, read_parquet_columns, write_parquet
 from artigraph.serializer.pandas._assemble import assemble
 from artigraph.serializer.pandas._cells import cell_from_text, cell_to_text
 from artigraph.serializer.pandas._columns import ColumnReader, ColumnWriter
 from artigraph.serializer.pandas._equal import values_of
 from artigraph.serializer.pandas._indexes import describe_index, index_from_json, index_to_json, restore_index
-from artigraph.serializer.pandas._values import Description, describe_values, restore_values, values_or_pieces
+from artigraph.serializer.pandas._values import (
+    Description,
+    count_arrays,
+    describe_values,
+    restore_values,
+    values_or_pieces,
+)
 
 __all__ = [
     "frame_from_bytes",
-    "frame_to_bytes",
+    "frame_from_columns",
+    "frame_to_parts",
     "index_from_bytes",
-    "index_to_bytes",
+    "index_to_parts",
     "series_from_bytes",
-    "series_to_bytes",
+    "series_to_parts",
 ]
 
 _pd: Any = pd
@@ -36,8 +47,8 @@ _VERSION = 1
 _KEY = "artigraph"
 
 
-def frame_to_bytes(frame: Any) -> bytes:
-    """Return the file of a frame."""
+def frame_to_parts(frame: Any) -> Iterator[bytes]:
+    """Return the parts of the file of a frame."""
     columns = ColumnWriter()
     labels = [label if isinstance(label, str) else f"column {place}" for place, label in enumerate(frame.columns)]
     values: list[Description] = []
@@ -62,8 +73,43 @@ def frame_from_bytes(data: bytes) -> Any:
     return _restore_common(frame, description)
 
 
-def series_to_bytes(series: Any) -> bytes:
-    """Return the file of a series."""
+def frame_from_columns(file: BinaryIO, chosen: list[Any]) -> Any:
+    """Return the frame of some columns of a file, as `frame[chosen]` gives them; nothing else is read of it.
+
+    Raises:
+        DeserializationError: one of the labels is not there.
+    """
+    source = open_parquet(file)
+    description = _description_of(source.metadata.metadata or {}, "frame")
+    places, labels = _places_of(index_from_json(description["columns"]), chosen)
+    names = iter(source.schema_arrow.names)
+    names_of = [list(islice(names, count_arrays(each))) for each in description["values"]]
+    names_of_index = list(names)
+    table = read_parquet_columns(source, {*names_of_index, *(name for place in places for name in names_of[place])})
+    values = [
+        values_or_pieces(description["values"][place], ColumnReader(table.column(name) for name in names_of[place]))
+        for place in places
+    ]
+    index = restore_index(description["index"], ColumnReader(table.column(name) for name in names_of_index))
+    return _restore_common(assemble(values, index, labels), description)
+
+
+def _places_of(labels: Any, chosen: list[Any]) -> tuple[list[int], Any]:
+    """Return the places of the columns that have these labels, and the labels of the result, as pandas selects them."""
+    if any(isinstance(label, (bool, np.bool_)) for label in chosen):
+        msg = "pandas takes truth values for a choice of rows; columns are not read by them."
+        raise DeserializationError(msg)
+    places = _pd.DataFrame(np.arange(len(labels), dtype=np.int64).reshape(1, -1), columns=labels)
+    try:
+        found = places[chosen]
+    except KeyError as error:
+        msg = f"The frame has not all of the columns {chosen!r}: {error}"
+        raise DeserializationError(msg) from error
+    return found.to_numpy().reshape(-1).tolist(), found.columns
+
+
+def series_to_parts(series: Any) -> Iterator[bytes]:
+    """Return the parts of the file of a series."""
     columns = ColumnWriter()
     label = series.name if isinstance(series.name, str) else "values"
     description: Description = {
@@ -86,8 +132,8 @@ def series_from_bytes(data: bytes) -> Any:
     return _restore_common(series, description)
 
 
-def index_to_bytes(index: Any) -> bytes:
-    """Return the file of an index."""
+def index_to_parts(index: Any) -> Iterator[bytes]:
+    """Return the parts of the file of an index."""
     columns = ColumnWriter()
     return _write(columns, {"kind": "index", "index": describe_index(index, columns, "index")})
 
@@ -134,16 +180,20 @@ def _restore_common(value: Any, description: Description) -> Any:
     return value
 
 
-def _write(columns: ColumnWriter, description: Description) -> bytes:
+def _write(columns: ColumnWriter, description: Description) -> Iterator[bytes]:
     text = json.dumps({"version": _VERSION, **description})
-    return write_parquet(columns.table(), dictionary=columns.dictionary, metadata={_KEY: text})
+    return write_parquet(columns.arrays, columns.schema(), dictionary=columns.dictionary, metadata={_KEY: text})
 
 
 def _read(data: bytes, kind: str) -> tuple[Description, ColumnReader]:
     table, metadata = read_parquet(data)
+    return _description_of(metadata, kind), ColumnReader(table.columns)
+
+
+def _description_of(metadata: Mapping[bytes, bytes], kind: str) -> Description:
     text = metadata.get(_KEY.encode())
     description: Description = {} if text is None else json.loads(text)
     if description.get("version") != _VERSION or description.get("kind") != kind:
         msg = f"These bytes are not a {kind} of pandas that this release can read."
         raise DeserializationError(msg)
-    return description, ColumnReader(table.columns)
+    return description

@@ -10,6 +10,7 @@ import numpy.typing as npt
 from artigraph.errors import SerializationError
 from artigraph.serializer._support.arrow import pa
 from artigraph.serializer._support.dtypes import describe, has_longdouble, restore
+from artigraph.serializer.pandas._columns import Sliced
 
 __all__ = ["Array", "describe_array", "one_array", "restore_pieces"]
 
@@ -20,7 +21,7 @@ _LONGDOUBLE = int(np.finfo(np.longdouble).nmant)
 
 
 def describe_array(array: Array) -> tuple[dict[str, Any], Any]:
-    """Return what is to be known of an array, and its elements as an Arrow array; nothing but nulls is copied.
+    """Return what is to be known of an array, and its elements as a column; nothing but nulls is copied.
 
     Numbers, truth values and times are Arrow's own types; everything else is bytes of a fixed size.
     """
@@ -32,15 +33,25 @@ def describe_array(array: Array) -> tuple[dict[str, Any], Any]:
         msg = f"the dtype {dtype!r} has no size; convert it"
         raise SerializationError(msg)
     if dtype.kind in "biuf" and dtype.isnative and dtype.char not in "gG":
-        return description, pa.array(array, from_pandas=False)
+        return description, _arrow_array(array, from_pandas=False)
     if dtype.kind in "Mm" and dtype.isnative:
         unit, count = np.datetime_data(dtype)
         if (count == 1 and unit in ("ms", "us", "ns")) or (dtype.kind == "m" and unit == "s" and count == 1):
-            return description, pa.array(array, from_pandas=True)
+            return description, _arrow_array(array, from_pandas=True)
         # Parquet has no seconds: it would multiply them, and the years beyond 292 million would not fit.
-        return description, pa.array(array.view(np.int64), from_pandas=False)
+        return description, _arrow_array(array.view(np.int64), from_pandas=False)
+    return description, Sliced(len(array), lambda part: _arrow_bytes(array[part]))
+
+
+def _arrow_array(array: Array, *, from_pandas: bool) -> Any:
+    if array.flags.c_contiguous:
+        return pa.array(array, from_pandas=from_pandas)
+    return Sliced(len(array), lambda part: pa.array(array[part], from_pandas=from_pandas))
+
+
+def _arrow_bytes(array: Array) -> Any:
     memory = pa.py_buffer(np.ascontiguousarray(array).view(np.uint8).data)
-    return description, pa.Array.from_buffers(pa.binary(dtype.itemsize), len(array), [None, memory])
+    return pa.Array.from_buffers(pa.binary(array.dtype.itemsize), len(array), [None, memory])
 
 
 def restore_pieces(description: dict[str, Any], chunked: Any) -> tuple[np.dtype[Any], list[Array]]:

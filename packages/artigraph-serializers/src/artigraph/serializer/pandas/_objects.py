@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from datetime import date
 from typing import Any, cast
 
@@ -13,7 +14,7 @@ from artigraph.errors import SerializationError
 from artigraph.serializer._support.arrow import pa
 from artigraph.serializer.pandas._cells import cell_from_bytes, cell_to_bytes
 
-__all__ = ["describe_objects", "restore_objects"]
+__all__ = ["describe_objects", "in_steps", "restore_objects", "texts_of"]
 
 Array = npt.NDArray[Any]
 
@@ -21,6 +22,9 @@ _MISSING: dict[str, object] = {"None": None, "nan": float("nan"), "NA": pd.NA, "
 _MISSING_OF: dict[type[Any], str] = {type(None): "None", float: "nan", type(pd.NA): "NA", type(pd.NaT): "NaT"}
 
 _INT64 = 2**63
+
+_STEP = 2**14
+"""Objects that are converted at once: a few milliseconds, for so long the GIL is held."""
 
 _ARROW: dict[type[Any], tuple[str, Any]] = {
     str: ("str", pa.large_string()),
@@ -32,38 +36,56 @@ _ARROW: dict[type[Any], tuple[str, Any]] = {
 """The types of which a whole column goes into Arrow as it is, beside one kind of missing value."""
 
 
+def in_steps(length: int, kind: Any, make: Callable[[slice], Any]) -> Any:
+    """Return a chunked array that is made step by step, for a step holds the GIL: other threads get their turn."""
+    steps = [make(slice(start, start + _STEP)) for start in range(0, length, _STEP)]
+    return pa.chunked_array(steps, kind)
+
+
 def describe_objects(array: Array) -> tuple[dict[str, Any], Any]:
-    """Return what is to be known of an array of objects, and its elements as an Arrow array.
+    """Return what is to be known of an array of objects, and its elements as a chunked Arrow array.
 
     Raises:
         SerializationError: one of them is not a value that comes back exactly; the message says which.
     """
-    values: list[object] = array.tolist()
-    types = set(map(type, values))
+    types: set[type[Any]] = set()
+    for start in range(0, len(array), _STEP):
+        types.update(map(type, array[start : start + _STEP]))
     plain = types.intersection(_ARROW)
     missing = types.difference(plain)
     if len(plain) == 1 and len(missing) <= 1 and missing.issubset(_MISSING_OF):
-        found = _describe_alike(values, plain.pop(), missing.pop() if missing else None)
+        found = _describe_alike(array, plain.pop(), missing.pop() if missing else None)
         if found is not None:
             return found
-    return {"kind": "object", "store": "cells"}, pa.array(_cells(values), pa.large_binary())
+    return {"kind": "object", "store": "cells"}, in_steps(
+        len(array),
+        pa.large_binary(),
+        lambda part: pa.array(_cells(array[part].tolist(), part.start), pa.large_binary()),
+    )
 
 
-def _describe_alike(
-    values: list[object], cls: type[Any], missing: type[Any] | None
-) -> tuple[dict[str, Any], Any] | None:
+def _describe_alike(array: Array, cls: type[Any], missing: type[Any] | None) -> tuple[dict[str, Any], Any] | None:
     """Return the column if all values are of one class or the one missing value, and Arrow holds them."""
-    if missing is float and not _all_plain_nan(values):
-        return None
-    if cls is int and any(not -_INT64 <= value < _INT64 for value in values if type(value) is int):
-        return None
     store, kind = _ARROW[cls]
-    try:
+
+    def make(part: slice) -> Any:
+        values: list[object] = array[part].tolist()
+        if missing is float and not _all_plain_nan(values):
+            raise _UnlikeError
+        if cls is int and any(not -_INT64 <= value < _INT64 for value in values if type(value) is int):
+            raise _UnlikeError
         # Other missing values than None are nulls of pandas, which from_pandas looks for.
-        column = pa.array(values, kind, from_pandas=missing not in (None, type(None)))
-    except (pa.ArrowException, UnicodeEncodeError):  # a lone surrogate in a text
+        return pa.array(values, kind, from_pandas=missing not in (None, type(None)))
+
+    try:
+        column = in_steps(len(array), kind, make)
+    except (pa.ArrowException, UnicodeEncodeError, _UnlikeError):  # a lone surrogate in a text
         return None
     return {"kind": "object", "store": store, "missing": None if missing is None else _MISSING_OF[missing]}, column
+
+
+class _UnlikeError(Exception):
+    """Values of one type of which Arrow would not hold every one as it is."""
 
 
 def _all_plain_nan(values: list[object]) -> bool:
@@ -71,12 +93,12 @@ def _all_plain_nan(values: list[object]) -> bool:
     return bool((floats.view(np.int64) == np.array(np.nan).view(np.int64)).all())
 
 
-def _cells(values: list[object]) -> list[bytes]:
+def _cells(values: list[object], first: int) -> list[bytes]:
     cells: list[bytes] = []
     try:
         cells.extend(map(cell_to_bytes, values))
     except SerializationError as error:
-        row = len(cells)
+        row = first + len(cells)
         msg = f"row {row} of its objects: {error}. Convert the column to a dtype of its own, or to such values."
         raise SerializationError(msg) from error
     return cells
@@ -84,17 +106,37 @@ def _cells(values: list[object]) -> list[bytes]:
 
 def restore_objects(description: dict[str, Any], chunked: Any) -> Array:
     """Return the array of objects."""
-    values: list[object] = chunked.to_pylist()
-    if description["store"] == "cells":
-        values = [cell_from_bytes(cast("bytes", cell)) for cell in values]
-    elif description["missing"] not in (None, "None"):
-        missing = _MISSING[description["missing"]]
-        values = [missing if value is None else value for value in values]
-    elif chunked.null_count and description["missing"] is None:
+    store, missing = description["store"], description.get("missing")
+    if store != "cells" and missing is None and chunked.null_count:
         msg = "a value is missing where none was"
         raise ValueError(msg)
-    array: Array = np.empty(len(values), object)
-    # One by one: NumPy would take lists of one length for further dimensions.
-    for index, value in enumerate(values):
-        array[index] = value
+    if store in ("str", "bytes") and missing in (None, "None"):
+        return texts_of(chunked)
+    array: Array = np.empty(len(chunked), object)
+    start = 0
+    for step in _steps(chunked):
+        values: list[object] = step.to_pylist()
+        if store == "cells":
+            values = [cell_from_bytes(cast("bytes", cell)) for cell in values]
+        elif missing not in (None, "None"):
+            values = [_MISSING[missing] if value is None else value for value in values]
+        # Not from the list: NumPy would take lists of one length for further dimensions.
+        array[start : start + len(values)] = np.fromiter(values, object, len(values))
+        start += len(values)
     return array
+
+
+def texts_of(chunked: Any) -> Array:
+    """Return texts or bytes as an array of objects, with None where one is missing."""
+    array: Array = np.empty(len(chunked), object)
+    start = 0
+    for chunk in _steps(chunked):
+        array[start : start + len(chunk)] = chunk.to_numpy(zero_copy_only=False)
+        start += len(chunk)
+    return array
+
+
+def _steps(chunked: Any) -> Iterator[Any]:
+    for chunk in chunked.chunks:
+        for start in range(0, len(chunk), _STEP):
+            yield chunk.slice(start, _STEP)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO, cast
 
 import pandas as pd
 from artigraph.errors import SerializationError
-from artigraph.serializer._support import class_name, deserializing, serializing
+from artigraph.serializer._support import class_name, deserializing, joined, serializing
 from artigraph.serializer.base import Serializer
 from artigraph.serializer.pandas import _frames
 from artigraph.serializer.pandas._cells import SCALAR_TYPES, cell_from_bytes, cell_to_bytes
 from artigraph.serializer.pandas._equal import same_frame, same_index, same_scalar, same_series
+from artigraph.serializer.pandas._size import size_of
 
 __all__ = [
     "DataFrameSerializer",
@@ -39,15 +41,29 @@ class DataFrameSerializer(Serializer[pd.DataFrame]):
 
     def serialize(self, value: pd.DataFrame) -> bytes:
         """Return a parquet file."""
+        return joined(self.serialize_parts(value))
+
+    def serialize_parts(self, value: pd.DataFrame) -> Iterator[bytes]:
+        """Yield a parquet file in parts of at most 8 MiB."""
         _check_class(value, pd.DataFrame, "convert it: pandas.DataFrame(value)")
         with serializing(self.name, value):
-            return _frames.frame_to_bytes(value)
+            yield from _frames.frame_to_parts(value)
 
     def deserialize(self, data: bytes) -> pd.DataFrame:
         """Return the frame of a parquet file."""
         with deserializing(self.name):
             frame: pd.DataFrame = _frames.frame_from_bytes(data)
             return frame
+
+    def deserialize_columns(self, file: BinaryIO, columns: Sequence[Any]) -> pd.DataFrame:
+        """Return the frame with the columns of these labels alone, without reading the others."""
+        with deserializing(self.name):
+            frame: pd.DataFrame = _frames.frame_from_columns(file, list(columns))
+            return frame
+
+    def size_hint(self, value: pd.DataFrame) -> int | None:
+        """Return about how many bytes the frame takes."""
+        return size_of(value)
 
     def equal(self, one: pd.DataFrame, other: pd.DataFrame) -> bool:
         """Whether two frames are equal in labels, dtypes and values; NaN equals NaN."""
@@ -62,15 +78,23 @@ class SeriesSerializer(Serializer["pd.Series[Any]"]):
 
     def serialize(self, value: pd.Series[Any]) -> bytes:
         """Return a parquet file."""
+        return joined(self.serialize_parts(value))
+
+    def serialize_parts(self, value: pd.Series[Any]) -> Iterator[bytes]:
+        """Yield a parquet file in parts of at most 8 MiB."""
         _check_class(value, pd.Series, "convert it: pandas.Series(value)")
         with serializing(self.name, value):
-            return _frames.series_to_bytes(value)
+            yield from _frames.series_to_parts(value)
 
     def deserialize(self, data: bytes) -> pd.Series[Any]:
         """Return the series of a parquet file."""
         with deserializing(self.name):
             series: pd.Series[Any] = _frames.series_from_bytes(data)
             return series
+
+    def size_hint(self, value: pd.Series[Any]) -> int | None:
+        """Return about how many bytes the series takes."""
+        return size_of(value)
 
     def equal(self, one: pd.Series[Any], other: pd.Series[Any]) -> bool:
         """Whether two series are equal in name, labels, dtype and values; NaN equals NaN."""
@@ -85,16 +109,24 @@ class IndexSerializer(Serializer["pd.Index[Any]"]):
 
     def serialize(self, value: pd.Index[Any]) -> bytes:
         """Return a parquet file."""
+        return joined(self.serialize_parts(value))
+
+    def serialize_parts(self, value: pd.Index[Any]) -> Iterator[bytes]:
+        """Yield a parquet file in parts of at most 8 MiB."""
         if not isinstance(cast("object", value), pd.Index):
             raise SerializationError(_refusal(value, "name another serializer"))
         with serializing(self.name, value):
-            return _frames.index_to_bytes(value)
+            yield from _frames.index_to_parts(value)
 
     def deserialize(self, data: bytes) -> pd.Index[Any]:
         """Return the index of a parquet file."""
         with deserializing(self.name):
             index: pd.Index[Any] = _frames.index_from_bytes(data)
             return index
+
+    def size_hint(self, value: pd.Index[Any]) -> int | None:
+        """Return about how many bytes the index takes."""
+        return size_of(value)
 
     def equal(self, one: pd.Index[Any], other: pd.Index[Any]) -> bool:
         """Whether two indexes are of one kind, with equal names and labels."""
@@ -113,6 +145,11 @@ class ScalarSerializer(Serializer[Any]):
             raise SerializationError(_refusal(value, "name another serializer"))
         with serializing(self.name, value):
             return cell_to_bytes(value)
+
+    def size_hint(self, value: Any) -> int | None:
+        """Return that it is next to nothing."""
+        del value
+        return 0
 
     def deserialize(self, data: bytes) -> Any:
         """Return the scalar of such text."""

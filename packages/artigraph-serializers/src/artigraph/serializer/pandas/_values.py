@@ -13,12 +13,12 @@ from artigraph.errors import SerializationError
 from artigraph.serializer._support import class_name
 from artigraph.serializer._support.arrow import kept_type, pa, schema_of_text, schema_text
 from artigraph.serializer.pandas._cells import cell_from_text, cell_to_text
-from artigraph.serializer.pandas._columns import ColumnReader, ColumnWriter
+from artigraph.serializer.pandas._columns import ColumnReader, ColumnWriter, Sliced
 from artigraph.serializer.pandas._numpy import describe_array, one_array, restore_pieces
-from artigraph.serializer.pandas._objects import describe_objects, restore_objects
+from artigraph.serializer.pandas._objects import describe_objects, in_steps, restore_objects, texts_of
 from artigraph.serializer.pandas._zones import describe_zone, restore_zone
 
-__all__ = ["Description", "Pieces", "describe_values", "restore_values", "values_or_pieces"]
+__all__ = ["Description", "Pieces", "count_arrays", "describe_values", "restore_values", "values_or_pieces"]
 
 Array = npt.NDArray[Any]
 Description = dict[str, Any]
@@ -64,6 +64,14 @@ def restore_values(description: Description, columns: ColumnReader) -> Any:
     return one_array(*cast("Pieces", found)) if isinstance(found, tuple) else found
 
 
+def count_arrays(description: Description) -> int:
+    """Return how many Arrow arrays the values consist of."""
+    kind = description["kind"]
+    if kind == "interval":
+        return count_arrays(description["left"]) + count_arrays(description["right"])
+    return count_arrays(description["values"]) if kind == "sparse" else 1
+
+
 # Text -------------------------------------------------------------------------------------------------------------
 
 
@@ -73,8 +81,13 @@ def _describe_string(values: Any, columns: ColumnWriter, name: str) -> Descripti
     if dtype.storage == "pyarrow":
         column = values.__arrow_array__().cast(pa.large_string())
     else:
+        objects, missing_at = np.asarray(values, object), np.asarray(values.isna())
         try:
-            column = pa.array(np.asarray(values, object), pa.large_string(), mask=np.asarray(values.isna()))
+            column = in_steps(
+                len(objects),
+                pa.large_string(),
+                lambda part: pa.array(objects[part], pa.large_string(), mask=missing_at[part]),
+            )
         except UnicodeEncodeError as error:
             msg = f"a text has a lone surrogate, which UTF-8 does not have: {error}; use dtype object for such texts"
             raise SerializationError(msg) from error
@@ -87,7 +100,7 @@ def _restore_string(description: Description, columns: ColumnReader) -> Any:
     missing = np.nan if description["missing"] == "nan" else pd.NA
     dtype = _pd.StringDtype(description["storage"], na_value=missing)
     if description["storage"] == "python":  # what pandas 2 makes of an Arrow array is of another class
-        return _pd.array(np.array(column.to_pylist(), object), dtype=dtype)
+        return _pd.array(texts_of(column), dtype=dtype)
     return dtype.__from_arrow__(column)
 
 
@@ -97,9 +110,13 @@ def _restore_string(description: Description, columns: ColumnReader) -> Any:
 def _describe_masked(values: Any, columns: ColumnWriter, name: str) -> Description:
     data: Any = values._data  # noqa: SLF001
     mask: Any = values._mask  # noqa: SLF001
-    if mask.any():  # what is under it means nothing, and would make equal columns differ in their bytes
-        data = cast("Any", np.where(mask, data.dtype.type(0), data))
-    columns.add(pa.array(data, mask=mask, from_pandas=False), name)
+    zero = data.dtype.type(0)
+
+    def make(part: slice) -> Any:
+        # What is under the mask means nothing, and would make equal columns differ in their bytes.
+        return pa.array(np.where(mask[part], zero, data[part]), mask=mask[part], from_pandas=False)
+
+    columns.add(Sliced(len(data), make), name)
     return {"kind": "masked", "dtype": values.dtype.name}
 
 

@@ -6,15 +6,15 @@ has no type for (categories, enums). Its own readers are not used: they abort th
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, cast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, BinaryIO, cast
 
 import polars as pl
 from artigraph.errors import SerializationError
 from artigraph.serializer._support import serializing
-from artigraph.serializer._support.ipc import read_ipc, write_ipc
+from artigraph.serializer._support.ipc import read_ipc, read_ipc_columns, write_ipc
 
-__all__ = ["frame_from_bytes", "frame_to_bytes"]
+__all__ = ["frame_from_bytes", "frame_from_columns", "frame_to_parts"]
 
 _pl: Any = pl
 
@@ -22,8 +22,8 @@ _WIDE: dict[str, Any] = {name: getattr(pl, name) for name in ("Int128", "UInt128
 """The integers that Arrow does not have: they are stored as texts."""
 
 
-def frame_to_bytes(frame: pl.DataFrame, kind: str) -> bytes:
-    """Return the file of a frame; `kind` says what it stands for.
+def frame_to_parts(frame: pl.DataFrame, kind: str) -> Iterator[bytes]:
+    """Yield the file of a frame in parts; `kind` says what it stands for.
 
     Raises:
         SerializationError: a dtype would not come back.
@@ -34,25 +34,27 @@ def frame_to_bytes(frame: pl.DataFrame, kind: str) -> bytes:
     about = {"kind": kind, "wide": wide, "height": frame.height}
     nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
     if not nested:
-        return write_ipc(_to_arrow(narrow), about)
+        yield from write_ipc(_to_arrow(narrow), about)
+        return
     try:
-        return _write_nested(narrow, frame.select(nested), about)
+        parts = _write_nested(narrow, frame.select(nested), about)
     except SerializationError:
         # Polars 1 hands out arrays and structs that were sliced as Arrow data that is not valid; a copy is not sliced.
         copied = narrow.with_columns(pl.col(nested).gather(pl.int_range(pl.len())))
-        return _write_nested(copied, frame.select(nested), about)
+        parts = _write_nested(copied, frame.select(nested), about)
+    yield from parts
 
 
-def _write_nested(narrow: pl.DataFrame, nested: pl.DataFrame, about: dict[str, Any]) -> bytes:
-    """Return the file, having seen that nested values come back.
+def _write_nested(narrow: pl.DataFrame, nested: pl.DataFrame, about: dict[str, Any]) -> list[bytes]:
+    """Return the parts of the file, having seen that nested values come back.
 
     What Polars hands out is not always what it takes back: not arrays of no width beside a null, in 2.1.
     """
     with serializing("polars", nested):
-        data = write_ipc(_to_arrow(narrow), about)
-        kept = frame_from_bytes(data, about["kind"]).select(nested.columns)
+        parts = list(write_ipc(_to_arrow(narrow), about))
+        kept = frame_from_bytes(b"".join(parts), about["kind"]).select(nested.columns)
         if kept.schema == nested.schema and kept.equals(nested, null_equal=True):
-            return data
+            return parts
     msg = f"one of the columns {nested.columns} would come back changed; unnest or explode it"
     raise SerializationError(msg)
 
@@ -60,12 +62,25 @@ def _write_nested(narrow: pl.DataFrame, nested: pl.DataFrame, about: dict[str, A
 def frame_from_bytes(data: bytes, kind: str) -> pl.DataFrame:
     """Return the frame of a file."""
     table, about = read_ipc(data)
-    if about.get("kind") != kind:
-        msg = f"this is not a {kind} of polars"
-        raise ValueError(msg)
+    _check_kind(about, kind)
     if not table.num_columns:  # Arrow tables without columns may lose their rows on the way
         return pl.DataFrame(height=about["height"]) if about["height"] else pl.DataFrame()
     return _from_arrow(table, about["wide"])
+
+
+def frame_from_columns(file: BinaryIO, columns: Sequence[Any]) -> pl.DataFrame:
+    """Return the frame of some columns of a file, which alone are read, in their order."""
+    table, about = read_ipc_columns(file, columns)
+    _check_kind(about, "frame")
+    if not table.num_columns:
+        return pl.DataFrame()  # as polars selects no columns
+    return _from_arrow(table, {name: dtype for name, dtype in about["wide"].items() if name in columns})
+
+
+def _check_kind(about: dict[str, Any], kind: str) -> None:
+    if about.get("kind") != kind:
+        msg = f"this is not a {kind} of polars"
+        raise ValueError(msg)
 
 
 def _to_arrow(frame: pl.DataFrame) -> Any:
@@ -76,7 +91,8 @@ def _to_arrow(frame: pl.DataFrame) -> Any:
 def _from_arrow(table: Any, wide: dict[str, str]) -> pl.DataFrame:
     # By place, for polars would give a name of its own to a column that has an empty one.
     frame = cast(
-        "pl.DataFrame", _pl.from_arrow(table.rename_columns([str(place) for place in range(table.num_columns)]))
+        "pl.DataFrame",
+        _pl.from_arrow(table.rename_columns([str(place) for place in range(table.num_columns)]), rechunk=False),
     )
     frame.columns = table.column_names
     return frame.with_columns(pl.col(name).cast(_WIDE[dtype]) for name, dtype in wide.items()) if wide else frame
@@ -94,7 +110,7 @@ def _check_dtypes(frame: pl.DataFrame) -> None:
 def _is_kept(schema: Mapping[str, Any]) -> bool:
     try:
         with serializing("polars", schema):
-            table, _ = read_ipc(write_ipc(_to_arrow(pl.DataFrame(schema=schema))))
+            table, _ = read_ipc(b"".join(write_ipc(_to_arrow(pl.DataFrame(schema=schema)))))
             return bool(_from_arrow(table, {}).schema == schema)
     except SerializationError:
         return False

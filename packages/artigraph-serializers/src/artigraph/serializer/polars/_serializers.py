@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO
 
 import polars as pl
 from artigraph.errors import SerializationError
-from artigraph.serializer._support import class_name, deserializing, serializing
+from artigraph.serializer._support import class_name, deserializing, joined, serializing
 from artigraph.serializer.base import Serializer
-from artigraph.serializer.polars._frames import frame_from_bytes, frame_to_bytes
+from artigraph.serializer.polars._frames import frame_from_bytes, frame_from_columns, frame_to_parts
 
 __all__ = [
     "DataFrameSerializer",
@@ -32,15 +33,28 @@ class DataFrameSerializer(Serializer[pl.DataFrame]):
 
     def serialize(self, value: pl.DataFrame) -> bytes:
         """Return an Arrow IPC file."""
+        return joined(self.serialize_parts(value))
+
+    def serialize_parts(self, value: pl.DataFrame) -> Iterator[bytes]:
+        """Yield an Arrow IPC file in parts of at most 8 MiB."""
         if type(value) is not pl.DataFrame:
             raise SerializationError(_refusal(value, pl.DataFrame))
         with serializing(self.name, value):
-            return frame_to_bytes(value, "frame")
+            yield from frame_to_parts(value, "frame")
 
     def deserialize(self, data: bytes) -> pl.DataFrame:
         """Return the frame of an Arrow IPC file."""
         with deserializing(self.name):
             return frame_from_bytes(data, "frame")
+
+    def deserialize_columns(self, file: BinaryIO, columns: Sequence[Any]) -> pl.DataFrame:
+        """Return the frame with the columns of these names alone, without reading the others."""
+        with deserializing(self.name):
+            return frame_from_columns(file, columns)
+
+    def size_hint(self, value: pl.DataFrame) -> int | None:
+        """Return about how many bytes the frame takes."""
+        return int(value.estimated_size()) if type(value) is pl.DataFrame else None
 
     def equal(self, one: pl.DataFrame, other: pl.DataFrame) -> bool:
         """Whether two frames are equal in schema and values; NaN equals NaN and null equals null."""
@@ -55,15 +69,23 @@ class SeriesSerializer(Serializer[pl.Series]):
 
     def serialize(self, value: pl.Series) -> bytes:
         """Return an Arrow IPC file."""
+        return joined(self.serialize_parts(value))
+
+    def serialize_parts(self, value: pl.Series) -> Iterator[bytes]:
+        """Yield an Arrow IPC file in parts of at most 8 MiB."""
         if type(value) is not pl.Series:
             raise SerializationError(_refusal(value, pl.Series))
         with serializing(self.name, value):
-            return frame_to_bytes(value.to_frame(), "series")
+            yield from frame_to_parts(value.to_frame(), "series")
 
     def deserialize(self, data: bytes) -> pl.Series:
         """Return the series of an Arrow IPC file."""
         with deserializing(self.name):
             return frame_from_bytes(data, "series").to_series()
+
+    def size_hint(self, value: pl.Series) -> int | None:
+        """Return about how many bytes the series takes."""
+        return int(value.estimated_size()) if type(value) is pl.Series else None
 
     def equal(self, one: pl.Series, other: pl.Series) -> bool:
         """Whether two series are equal in name, dtype and values; NaN equals NaN and null equals null."""

@@ -6,19 +6,23 @@ with needs("pyarrow"):
     from artigraph.serializer.pyarrow._serializers import (
         FeatherSerializer,
         ParquetSerializer,
+        RecordBatchReaderSerializer,
         RecordBatchSerializer,
         feather_serializer,
         parquet_serializer,
         pyarrow_serializer,
+        record_batch_reader_serializer,
         record_batch_serializer,
     )
 
 __all__ = [
     "FeatherSerializer",
     "ParquetSerializer",
+    "RecordBatchReaderSerializer",
     "RecordBatchSerializer",
     "feather_serializer",
     "parquet_serializer",
     "pyarrow_serializer",
+    "record_batch_reader_serializer",
     "record_batch_serializer",
 ]

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, BinaryIO
 
 from artigraph.errors import DeserializationError, SerializationError
 from artigraph.serializer._support.arrow import (
     kept_type,
+    open_parquet,
     pa,
+    parquet_schema,
     read_parquet,
-    read_parquet_schema,
+    read_parquet_columns,
     schema_of_text,
     schema_text,
     write_parquet,
 )
 from artigraph.serializer._support.compare import same_chunked
-from artigraph.serializer._support.ipc import check_extensions, check_key, extension_names
+from artigraph.serializer._support.ipc import check_extensions, check_key, extension_names, unique_place
 
-__all__ = ["table_from_parquet", "table_to_parquet"]
+__all__ = ["columns_from_parquet", "table_from_parquet", "table_to_parquet"]
 
 _KEY = "artigraph"
 _VERSION = 1
 
 
-def table_to_parquet(table: Any) -> bytes:
-    """Return a parquet file.
+def table_to_parquet(table: Any) -> Iterator[bytes]:
+    """Yield a parquet file in parts.
 
     Raises:
         SerializationError: parquet would change a type, a field or a value; the message names the column.
@@ -37,10 +40,12 @@ def table_to_parquet(table: Any) -> bytes:
     _check_nulls(table)
     dictionary = [field.name for field in table.schema if not pa.types.is_floating(field.type)]
     note = _note_of_schema(table.schema)
-    data = write_parquet(table, dictionary=dictionary, metadata={_KEY: note} if note else {})
+    parts = write_parquet(table.columns, table.schema, dictionary=dictionary, metadata={_KEY: note} if note else {})
     if not all(_is_kept(field.type) for field in table.schema):
-        _check_values(table, table_from_parquet(data))
-    return data
+        written = list(parts)
+        _check_values(table, table_from_parquet(b"".join(written)))
+        parts = iter(written)
+    yield from parts
 
 
 def table_from_parquet(data: bytes) -> Any:
@@ -50,14 +55,38 @@ def table_from_parquet(data: bytes) -> Any:
         DeserializationError: it was written by a newer release. Broken bytes raise what Arrow raises, too.
     """
     table, metadata = read_parquet(data)
+    about = _note_of(metadata)
+    check_extensions(table.schema, about)
+    return _with_schema(table, about)
+
+
+def columns_from_parquet(source: BinaryIO, columns: Sequence[Any]) -> Any:
+    """Return the table of the columns of these names, in their order, without reading the others."""
+    file = open_parquet(source)
+    schema = file.schema_arrow
+    about = _note_of(file.metadata.metadata or {})
+    check_extensions(schema, about)
+    # At least one is read, for it says how many rows there are.
+    places = [unique_place(schema, name) for name in columns] or list(range(len(schema.names)))[:1]
+    names = [schema.names[place] for place in places]
+    table = read_parquet_columns(file, names)
+    table = table.select([table.column_names.index(name) for name in names])
+    if "schema" in about:
+        stored = schema_of_text(about["schema"])
+        about["schema"] = schema_text(pa.schema([stored.field(place) for place in places], metadata=stored.metadata))
+    return _with_schema(table, about).select(list(columns))
+
+
+def _note_of(metadata: Mapping[bytes, bytes]) -> dict[str, Any]:
     note = metadata.get(_KEY.encode())
-    if note is None:
-        return table
-    about: dict[str, Any] = json.loads(note)
-    if about.get("version") != _VERSION:
+    about: dict[str, Any] = {} if note is None else json.loads(note)
+    if note is not None and about.get("version") != _VERSION:
         msg = "These bytes were written by a newer release of Artigraph."
         raise DeserializationError(msg)
-    check_extensions(table.schema, about)
+    return about
+
+
+def _with_schema(table: Any, about: dict[str, Any]) -> Any:
     if "schema" in about:
         return table.cast(schema_of_text(about["schema"]))
     # What stands beside a table in its file comes as metadata of its schema, too.
@@ -78,7 +107,7 @@ def _note_of_schema(schema: Any) -> str | None:
             _check_type(field)
     if extensions := extension_names(schema):
         about["extensions"] = extensions
-    kept = read_parquet_schema(write_parquet(schema.empty_table(), dictionary=False, metadata={}))
+    kept = parquet_schema(schema)
     if not kept.equals(schema, check_metadata=True):
         # Types that are equal but for the names of the fields in a map.
         about["schema"] = schema_text(schema)

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, BinaryIO
+from weakref import WeakSet
 
 from artigraph.errors import SerializationError
-from artigraph.serializer._support import class_name, deserializing, serializing
+from artigraph.serializer._support import class_name, deserializing, joined, serializing
 from artigraph.serializer._support.arrow import pa
 from artigraph.serializer._support.compare import same_table
-from artigraph.serializer._support.ipc import read_ipc, write_ipc
+from artigraph.serializer._support.ipc import read_ipc, read_ipc_columns, write_ipc
 from artigraph.serializer.base import Serializer
-from artigraph.serializer.pyarrow._parquet import table_from_parquet, table_to_parquet
+from artigraph.serializer.pyarrow._parquet import columns_from_parquet, table_from_parquet, table_to_parquet
+from artigraph.serializer.pyarrow._streams import reader_of_file, reader_to_parts
 
 __all__ = [
     "FeatherSerializer",
     "ParquetSerializer",
+    "RecordBatchReaderSerializer",
     "RecordBatchSerializer",
     "feather_serializer",
     "parquet_serializer",
     "pyarrow_serializer",
+    "record_batch_reader_serializer",
     "record_batch_serializer",
 ]
 
@@ -36,14 +41,23 @@ class ParquetSerializer(Serializer[Any]):
 
     def serialize(self, value: Any) -> bytes:
         """Return a parquet file."""
+        return joined(self.serialize_parts(value))
+
+    def serialize_parts(self, value: Any) -> Iterator[bytes]:
+        """Yield a parquet file in parts of at most 8 MiB."""
         _check_class(value, pa.Table)
         with serializing(self.name, value):
-            return table_to_parquet(value)
+            yield from table_to_parquet(value)
 
     def deserialize(self, data: bytes) -> Any:
         """Return the table of a parquet file."""
         with deserializing(self.name):
             return table_from_parquet(data)
+
+    def deserialize_columns(self, file: BinaryIO, columns: Sequence[Any]) -> Any:
+        """Return the table with the columns of these names alone, without reading the others."""
+        with deserializing(self.name):
+            return columns_from_parquet(file, columns)
 
     def equal(self, one: Any, other: Any) -> bool:
         """Whether two tables are equal in schema and values, however they are chunked; NaN equals NaN."""
@@ -62,14 +76,23 @@ class FeatherSerializer(Serializer[Any]):
 
     def serialize(self, value: Any) -> bytes:
         """Return an Arrow IPC file."""
+        return joined(self.serialize_parts(value))
+
+    def serialize_parts(self, value: Any) -> Iterator[bytes]:
+        """Yield an Arrow IPC file in parts of at most 8 MiB."""
         _check_class(value, pa.Table)
         with serializing(self.name, value):
-            return write_ipc(value)
+            yield from write_ipc(value)
 
     def deserialize(self, data: bytes) -> Any:
         """Return the table of an Arrow IPC file."""
         with deserializing(self.name):
             return read_ipc(data)[0]
+
+    def deserialize_columns(self, file: BinaryIO, columns: Sequence[Any]) -> Any:
+        """Return the table with the columns of these names alone, without reading the others."""
+        with deserializing(self.name):
+            return read_ipc_columns(file, columns)[0]
 
     def equal(self, one: Any, other: Any) -> bool:
         """Whether two tables are equal in schema and values, however they are chunked; NaN equals NaN."""
@@ -84,9 +107,13 @@ class RecordBatchSerializer(Serializer[Any]):
 
     def serialize(self, value: Any) -> bytes:
         """Return an Arrow IPC file."""
+        return joined(self.serialize_parts(value))
+
+    def serialize_parts(self, value: Any) -> Iterator[bytes]:
+        """Yield an Arrow IPC file in parts of at most 8 MiB."""
         _check_class(value, pa.RecordBatch)
         with serializing(self.name, value):
-            return write_ipc(pa.Table.from_batches([value]))
+            yield from write_ipc(pa.Table.from_batches([value]), whole=True)
 
     def deserialize(self, data: bytes) -> Any:
         """Return the record batch of an Arrow IPC file."""
@@ -103,6 +130,58 @@ class RecordBatchSerializer(Serializer[Any]):
         if type(one) is not type(other):
             return False
         return same_table(pa.Table.from_batches([one]), pa.Table.from_batches([other]))
+
+
+class RecordBatchReaderSerializer(Serializer[Any]):
+    """Readers of Arrow record batches as Arrow IPC streams, compressed by LZ4, of any length in bounded memory.
+
+    A reader is read once: what is left in it is stored as it comes, and what is loaded reads each batch from the stored
+    file when it is asked for, and validates it. Its class is `pyarrow.RecordBatchReader`, whichever reader it was. A
+    reader that was stored is consumed; to store it again is refused. One that something else consumed cannot be told
+    from one that never had a batch, and is stored as such. Where a batch ends is no part of the value: those of more
+    than 8 MiB are cut. Of extension types holds what is said of `FeatherSerializer`.
+    """
+
+    name = "arrow-record-batch-stream"
+    types: tuple[type[Any], ...] = (pa.RecordBatchReader,)
+
+    def serialize(self, value: Any) -> bytes:
+        """Return an Arrow IPC stream; the reader is consumed."""
+        return joined(self.serialize_stream(value))
+
+    def serialize_stream(self, value: Any) -> Iterator[bytes]:
+        """Yield an Arrow IPC stream in parts of at most 8 MiB; the reader is consumed."""
+        if not isinstance(value, pa.RecordBatchReader):
+            msg = f"A {class_name(value)} is no pyarrow.RecordBatchReader; make one of it: table.to_reader()."
+            raise SerializationError(msg)
+        if value in _CONSUMED:
+            msg = "This pyarrow.RecordBatchReader was stored before, which consumed it; make another one."
+            raise SerializationError(msg)
+        _CONSUMED.add(value)
+        with serializing(self.name, value):
+            yield from reader_to_parts(value)
+
+    def deserialize(self, data: bytes) -> Any:
+        """Return a reader of an Arrow IPC stream."""
+        with deserializing(self.name):
+            return reader_of_file(pa.BufferReader(data), self.name)
+
+    def deserialize_file(self, file: BinaryIO) -> Any:
+        """Return a reader that reads each batch from the file when it is asked for."""
+        with deserializing(self.name):
+            return reader_of_file(file, self.name)
+
+    def size_hint(self, value: Any) -> int | None:
+        """Return None: how long a stream is shows when it ends."""
+        del value
+
+    def equal(self, one: Any, other: Any) -> bool:
+        """Whether two readers are one object: their content cannot be compared without being consumed."""
+        return one is other
+
+
+_CONSUMED: WeakSet[Any] = WeakSet()
+"""The readers that were stored: to store one again would store nothing, without a word."""
 
 
 def _check_class(value: object, cls: Any) -> None:
@@ -123,3 +202,6 @@ pyarrow_serializer: FeatherSerializer = feather_serializer
 
 record_batch_serializer: RecordBatchSerializer = RecordBatchSerializer().register()
 """Serializes `pyarrow.RecordBatch`."""
+
+record_batch_reader_serializer: RecordBatchReaderSerializer = RecordBatchReaderSerializer().register()
+"""Serializes `pyarrow.RecordBatchReader`, which may be larger than memory."""

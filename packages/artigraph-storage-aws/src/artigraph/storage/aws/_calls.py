@@ -6,6 +6,7 @@ import asyncio
 import base64
 import hashlib
 import io
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, cast
@@ -15,13 +16,20 @@ from botocore.exceptions import ClientError
 
 from artigraph.errors import StorageError
 from artigraph.storage.aws._clients import Body, S3Client
-from artigraph.storage.aws._errors import NOT_FOUND, NOT_IMPLEMENTED, PRECONDITION_FAILED, Again, code_of, status_of
+from artigraph.storage.aws._errors import (
+    NOT_FOUND,
+    NOT_IMPLEMENTED,
+    OUT_OF_RANGE,
+    PRECONDITION_FAILED,
+    Again,
+    code_of,
+    status_of,
+)
 
 __all__ = ["Bucket", "Known", "digest_of"]
 
 _CHUNK = 1024 * 1024
-_LARGEST = 5 * 1024**3
-"""Bytes that S3 takes in one put."""
+_RANGE = re.compile(r"bytes (\d{1,20})-\d{1,20}/(\d{1,20})")
 
 
 @dataclass(frozen=True)
@@ -31,6 +39,8 @@ class Known:
     size: int
     digest: str | None
     """The SHA-256 of the whole object in base64, where the server keeps it."""
+    of_parts: str | None
+    """That of the SHA-256 of its parts, and their number, where the server keeps that: `base64-number`."""
 
 
 class Bucket:
@@ -44,47 +54,42 @@ class Bucket:
         self.prefix = prefix
         self._seen = False
         """Whether the bucket is known to be there: then "not found" is about the object."""
-        self._conditions: bool | None = None
+        self.conditions: bool | None = None
         """Whether the server heeds the condition that nothing is there; None until that was tried."""
 
     async def put(self, client: S3Client, location: str, data: bytes, digest: str) -> None:
         """Put an object where nothing is.
 
         Raises:
-            StorageError: something else is there, or the object is too large.
+            StorageError: something else is there.
         """
-        if len(data) > _LARGEST:
-            msg = f"S3 takes {_LARGEST} bytes in one put and the object has {len(data)}: save it in parts"
-            raise StorageError(msg)
-        if self._conditions is None and _is_amazon(client):
-            self._conditions = True
-        if not self._conditions and await self._is_taken(client, location, data, digest):
+        if not (self.conditions or self.is_amazon(client)) and await self._is_taken(client, location, data, digest):
             return
         if not await self._put_new(client, location, data, digest):
             if not await self._is_taken(client, location, data, digest):
                 msg = "what was there is there no more"
                 raise Again(msg)
-        elif self._conditions is None and len(data) <= _CHUNK:
+        elif self.conditions is None and len(data) <= _CHUNK:
             # Some servers overwrite without a word. Whether this one does is seen by putting the same bytes once more,
             # which does no harm if it does.
-            self._conditions = not await self._put_new(client, location, data, digest)
+            self.conditions = not await self._put_new(client, location, data, digest)
 
     async def _put_new(self, client: S3Client, location: str, data: bytes, digest: str) -> bool:
         """Put an object, and say whether it was; if something was there, and the server minds, it was not."""
         # A long object goes as a stream (a view, not a copy), with which aiohttp does not hold up the loop.
         body = data if len(data) <= _CHUNK else io.BytesIO(data)
-        given = {**self._at(location), "Body": body, "ContentLength": len(data)}
+        given = {**self.at(location), "Body": body, "ContentLength": len(data)}
         given |= {"ChecksumAlgorithm": "SHA256", "ChecksumSHA256": digest}
-        if self._conditions is not False:
+        if self.conditions is not False:
             given["IfNoneMatch"] = "*"
         try:
             answer = await client.put_object(**given)
         except ClientError as error:
             if status_of(error) == PRECONDITION_FAILED:
-                self._conditions = self._seen = True
+                self.conditions = self._seen = True
                 return False
             if "IfNoneMatch" in given and status_of(error) == NOT_IMPLEMENTED:
-                self._conditions = False
+                self.conditions = False
                 msg = "the server has no conditional puts"
                 raise Again(msg) from error
             raise
@@ -100,14 +105,10 @@ class Bucket:
         if known is None:
             return False
         same = known.size == len(data)
-        if same and known.digest is not None:
-            same = known.digest == digest
-        elif same:
+        if same and known.digest != digest:  # none is kept, or one that is made in another way: of parts, say
             same = await self.get(client, location, lambda _: None) == data
         if not same:
-            where = f"s3://{self.bucket}/{self.prefix}{location}"
-            msg = f"{where} holds other bytes already; a key is used for one object only, and the first one stays"
-            raise StorageError(msg)
+            raise self.taken(location)
         return True
 
     async def get(self, client: S3Client, location: str, allow: Callable[[int], None]) -> bytes:
@@ -115,7 +116,29 @@ class Bucket:
 
         Its length is checked here, and its checksum, if the server keeps one, by the client as it reads.
         """
-        answer = await client.get_object(**self._at(location), ChecksumMode="ENABLED")
+        answer = await client.get_object(**self.at(location), ChecksumMode="ENABLED")
+        return await self._body(answer, allow)
+
+    async def get_range(
+        self, client: S3Client, location: str, start: int, length: int, allow: Callable[[int], None]
+    ) -> bytes:
+        """Return `length` bytes of an object from an offset, fewer where it ends before; see `get`."""
+        last = start + max(length, 1) - 1  # no range is empty, and whether there is an object is asked for all the same
+        try:
+            answer = await client.get_object(**self.at(location), Range=f"bytes={start}-{last}")
+        except ClientError as error:
+            if status_of(error) != OUT_OF_RANGE:
+                raise
+            self._seen = True
+            return b""
+        began, size = _range(answer)
+        data = await self._body(answer, allow)
+        if began != start or len(data) != min(last + 1, size) - start:
+            msg = f"{len(data)} bytes from {began} came for {length} from {start}, of {size}"
+            raise Again(msg)
+        return data[:length]
+
+    async def _body(self, answer: dict[str, Any], allow: Callable[[int], None]) -> bytes:
         self._seen = True
         size = int(answer["ContentLength"])
         allow(size)
@@ -135,7 +158,7 @@ class Bucket:
     async def head(self, client: S3Client, location: str) -> Known | None:
         """Return what the server says of an object, or None if there is none."""
         try:
-            answer = await client.head_object(**self._at(location), ChecksumMode="ENABLED")
+            answer = await client.head_object(**self.at(location), ChecksumMode="ENABLED")
         except ClientError as error:
             if status_of(error) != NOT_FOUND:
                 raise
@@ -147,7 +170,7 @@ class Bucket:
     async def delete(self, client: S3Client, location: str) -> None:
         """Remove an object, if there is one."""
         try:
-            await client.delete_object(**self._at(location))
+            await client.delete_object(**self.at(location))
         except ClientError as error:
             if status_of(error) != NOT_FOUND or code_of(error) == "NoSuchBucket":
                 raise
@@ -167,26 +190,42 @@ class Bucket:
                 raise
         self._seen = True
 
-    def _at(self, location: str) -> dict[str, object]:
+    def taken(self, location: str) -> StorageError:
+        """Return the error that says that other bytes are at a location."""
+        where = f"s3://{self.bucket}/{self.prefix}{location}"
+        return StorageError(
+            f"{where} holds other bytes already; a key is used for one object only, and the first one stays"
+        )
+
+    def is_amazon(self, client: S3Client) -> bool:
+        """Say whether the server is known to heed conditions."""
+        host = urlsplit(str(client.meta.endpoint_url)).hostname or ""
+        return host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
+
+    def at(self, location: str) -> dict[str, object]:
+        """Return how to name an object to a call."""
         return {"Bucket": self.bucket, "Key": f"{self.prefix}{location}"}
 
 
-async def digest_of(data: bytes) -> str:
+async def digest_of(data: bytes | memoryview) -> str:
     """Return the SHA-256 of bytes in base64, in a thread where it takes long."""
     if len(data) <= _CHUNK:
         return _base64(hashlib.sha256(data).digest())
     return _base64((await asyncio.to_thread(hashlib.sha256, data)).digest())
 
 
-def _is_amazon(client: S3Client) -> bool:
-    host = urlsplit(str(client.meta.endpoint_url)).hostname or ""
-    return host.endswith((".amazonaws.com", ".amazonaws.com.cn"))
-
-
 def _known(answer: dict[str, Any]) -> Known:
     digest = cast("str | None", answer.get("ChecksumSHA256"))
     whole = digest is not None and "-" not in digest and answer.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT"
-    return Known(size=int(answer["ContentLength"]), digest=digest if whole else None)
+    return Known(
+        size=int(answer["ContentLength"]), digest=digest if whole else None, of_parts=None if whole else digest
+    )
+
+
+def _range(answer: dict[str, Any]) -> tuple[int, int]:
+    """Return where an answer begins in its object, and the object's size; without a range it is all of it."""
+    found = _RANGE.fullmatch(str(answer.get("ContentRange", "")))
+    return (int(found[1]), int(found[2])) if found else (0, int(answer["ContentLength"]))
 
 
 def _base64(digest: bytes) -> str:

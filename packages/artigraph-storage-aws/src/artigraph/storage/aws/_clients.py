@@ -48,6 +48,22 @@ class S3Client(Protocol):
         """Remove an object."""
         ...
 
+    async def create_multipart_upload(self, **parameters: object) -> dict[str, Any]:
+        """Begin to put an object in parts."""
+        ...
+
+    async def upload_part(self, **parameters: object) -> dict[str, Any]:
+        """Put a part of an object."""
+        ...
+
+    async def complete_multipart_upload(self, **parameters: object) -> dict[str, Any]:
+        """Make parts an object."""
+        ...
+
+    async def abort_multipart_upload(self, **parameters: object) -> dict[str, Any]:
+        """Remove parts that are no object yet."""
+        ...
+
     async def head_bucket(self, **parameters: object) -> dict[str, Any]:
         """Ask whether there is a bucket."""
         ...

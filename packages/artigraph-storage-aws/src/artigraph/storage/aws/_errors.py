@@ -12,7 +12,7 @@ from artigraph.errors import CorruptObjectError, ObjectNotFoundError, StorageErr
 __all__ = ["AGAIN", "Again", "code_of", "status_of", "translated", "worth_another_try"]
 
 BAD_REQUEST, FORBIDDEN, NOT_FOUND, CONFLICT, PRECONDITION_FAILED = 400, 403, 404, 409, 412
-TOO_MANY, SERVER_ERROR, NOT_IMPLEMENTED, NO_SPACE = 429, 500, 501, 507
+OUT_OF_RANGE, TOO_MANY, SERVER_ERROR, NOT_IMPLEMENTED, NO_SPACE = 416, 429, 500, 501, 507
 
 AGAIN = {
     "BadDigest",  # bytes changed on the way

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from types import TracebackType
 from typing import Literal, Self, TypeVar
 
 from artigraph.errors import ConfigurationError, StorageError, StorageUnavailable
 from artigraph.storage import Storage, check_key, new_key
 from artigraph.storage.aws._calls import Bucket, digest_of
-from artigraph.storage.aws._clients import Clients
+from artigraph.storage.aws._clients import Clients, S3Client
 from artigraph.storage.aws._connect import ATTEMPTS, Credentials, Settings, connect
 from artigraph.storage.aws._errors import Again, translated, worth_another_try
 from artigraph.storage.aws._names import checked_bucket, checked_endpoint, checked_name, checked_prefix
+from artigraph.storage.aws._pieces import PIECE, Pieces
+from artigraph.storage.aws._upload import Upload
 
 __all__ = ["S3Storage"]
 
 T = TypeVar("T")
+
+LARGEST_PUT = 5 * 1024**3
+"""Bytes that S3 takes in one put."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _SLOWEST = 1024 * 1024
@@ -37,6 +42,10 @@ class S3Storage(Storage):
     does not is asked before each put whether something is there (then two that create other bytes under one key at the
     same moment may not notice; Artigraph itself never does that). What is got has the length, and the checksum if the
     server keeps one, that the server says, or is got again.
+
+    A stream, and an object of more than 5 GiB, goes in parts of 8 MiB (a multipart upload) if it is longer than one; at
+    most 32 MiB are held at a time. Parts grow behind 31 GiB, and then one may be more than that. Each of its requests
+    is a call in the sense of what follows. If it fails, its parts are removed as far as the server answers.
 
     A call that fails for a reason that passes is tried again, up to 8 times and until `deadline` seconds are over (and
     one more for each MiB of the object); then it is `StorageUnavailable`. `connect_timeout` and `read_timeout` bound
@@ -93,36 +102,59 @@ class S3Storage(Storage):
 
     async def create(self, data: bytes, *, key: str | None = None) -> str:
         location = new_key() if key is None else check_key(key)
+        if len(data) > LARGEST_PUT:
+            return await self.create_stream(_all_of(data), key=location)
+        await self._put(location, data)
+        return location
+
+    async def create_stream(self, parts: AsyncIterator[bytes | memoryview], *, key: str | None = None) -> str:
+        location = new_key() if key is None else check_key(key)
+        pieces = Pieces(parts)
+        first = await pieces.take(PIECE)
+        if await pieces.ended():
+            await self._put(location, first.getvalue())
+        else:
+            await Upload(self._objects, location, self._call).run(first, pieces)
+        return location
+
+    async def _put(self, location: str, data: bytes) -> None:
         digest = await digest_of(data)
 
-        async def put(allow: Callable[[int], None]) -> None:
+        async def put(client: S3Client, allow: Callable[[int], None]) -> None:
             allow(len(data))
-            await self._objects.put(await self._clients.get(), location, data, digest)
+            await self._objects.put(client, location, data, digest)
 
         await self._call("write", location, put)
-        return location
 
     async def read(self, location: str) -> bytes:
         check_key(location)
 
-        async def get(allow: Callable[[int], None]) -> bytes:
-            return await self._objects.get(await self._clients.get(), location, allow)
+        async def get(client: S3Client, allow: Callable[[int], None]) -> bytes:
+            return await self._objects.get(client, location, allow)
+
+        return await self._call("read", location, get)
+
+    async def read_range(self, location: str, start: int, length: int) -> bytes:
+        check_key(location)
+
+        async def get(client: S3Client, allow: Callable[[int], None]) -> bytes:
+            return await self._objects.get_range(client, location, start, length, allow)
 
         return await self._call("read", location, get)
 
     async def delete(self, location: str) -> None:
         check_key(location)
 
-        async def delete(_: Callable[[int], None]) -> None:
-            await self._objects.delete(await self._clients.get(), location)
+        async def delete(client: S3Client, _: Callable[[int], None]) -> None:
+            await self._objects.delete(client, location)
 
         await self._call("delete", location, delete)
 
     async def exists(self, location: str) -> bool:
         check_key(location)
 
-        async def head(_: Callable[[int], None]) -> bool:
-            return await self._objects.head(await self._clients.get(), location) is not None
+        async def head(client: S3Client, _: Callable[[int], None]) -> bool:
+            return await self._objects.head(client, location) is not None
 
         return await self._call("look at", location, head)
 
@@ -144,7 +176,9 @@ class S3Storage(Storage):
     ) -> None:
         await self.close()
 
-    async def _call(self, action: str, location: str, work: Callable[[Callable[[int], None]], Awaitable[T]]) -> T:
+    async def _call(
+        self, action: str, location: str, work: Callable[[S3Client, Callable[[int], None]], Awaitable[T]], /
+    ) -> T:
         """Do a call's work within the deadline, again where that can help, with the errors of Artigraph."""
         where = f"s3://{self.bucket}/{self._objects.prefix}{location}"
         ends = asyncio.get_running_loop().time() + self.deadline
@@ -155,7 +189,8 @@ class S3Storage(Storage):
             async with timeout:
                 for attempt in range(ATTEMPTS):
                     try:
-                        return await work(lambda size: timeout.reschedule(ends + size / _SLOWEST))
+                        client = await self._clients.get()
+                        return await work(client, lambda size: timeout.reschedule(ends + size / _SLOWEST))
                     except Exception as error:
                         if isinstance(error, StorageError) or not worth_another_try(error):
                             raise
@@ -173,3 +208,7 @@ class S3Storage(Storage):
             )
             raise StorageUnavailable(msg) from (error if last is nothing else last)
         raise translated(last, self, action, where, self.bucket) from last
+
+
+async def _all_of(data: bytes) -> AsyncIterator[memoryview]:
+    yield memoryview(data)

@@ -1,205 +1,29 @@
-"""What a storage promises, as tests: subclass `StorageConformance` and run it with pytest.
-
-The contract is `artigraph.storage.Storage`. Nothing but pytest is needed; the tests run event loops of their own.
-"""
+"""Tests of the four methods."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import threading
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import pytest
 
 from artigraph.errors import InvalidLocation, ObjectNotFoundError, RegistrationError, StorageError
 from artigraph.storage import Storage, get_storage_by_name, new_key
+from artigraph.testing.storage._kit import StorageKit
+from artigraph.testing.storage._locations import HOSTILE_LOCATIONS
 
-__all__ = ["HOSTILE_LOCATIONS", "StorageConformance"]
-
-T = TypeVar("T")
+__all__ = ["ObjectTests"]
 
 _KIB, _MIB = 1024, 1024 * 1024
 _LARGE = 9 * _MIB
 _LONGEST_LOCATION = 512
 
-HOSTILE_LOCATIONS: tuple[str, ...] = (
-    # Nothing, and parts of nothing.
-    "",
-    " ",
-    ".",
-    "./a",
-    "a/.",
-    "a/./b",
-    "a//b",
-    "a/",
-    # Upwards.
-    "..",
-    "../a",
-    "../../../../../../etc/passwd",
-    "a/..",
-    "a/../b",
-    "a/../../b",
-    "a/b/../../../c",
-    "..../a",
-    ".../a",
-    "....//a",
-    "..;/a",
-    "a/..\0/b",
-    # Absolute.
-    "/",
-    "//",
-    "/a",
-    "//a",
-    "/etc/passwd",
-    "/proc/self/environ",
-    "/dev/zero",
-    "~",
-    "~/a",
-    "~root/a",
-    "$HOME/a",
-    "${HOME}/a",
-    "%HOME%/a",
-    # Of Windows.
-    "..\\a",
-    "a\\b",
-    "a\\..\\..\\b",
-    "\\a",
-    "\\\\server\\share\\a",
-    "\\\\?\\C:\\a",
-    "\\\\.\\PhysicalDrive0",
-    "C:",
-    "C:a",
-    "C:\\a",
-    "C:/a",
-    "a:stream",
-    "a::$DATA",
-    "NUL",
-    "nul",
-    "CON",
-    "a/AUX/b",
-    "COM1",
-    "a/lpt9",
-    "a.",
-    "a ",
-    # Encoded.
-    "%2e%2e/a",
-    "%2e%2e%2fa",
-    "..%2fa",
-    "..%5ca",
-    "%252e%252e%252fa",
-    "%c0%ae%c0%ae/a",
-    "..%c0%afa",
-    "a%00b",
-    "\uff0e\uff0e/a",
-    "\u2024\u2024/a",
-    "\u2025/a",
-    "..\u2215a",
-    "..\u2044a",
-    "a\u202eb",
-    # Characters that end, split or hide something somewhere.
-    "\0",
-    "a\0",
-    "a\0.txt",
-    "a\nb",
-    "a\rb",
-    "a\r\nHost: b",
-    "a\tb",
-    "a\x1b[2Jb",
-    "a\x7fb",
-    "a\ud800b",
-    "a?versionId=b",
-    "a#b",
-    "a*",
-    "a|b",
-    "a;b",
-    "a&b",
-    "`a`",
-    "$(a)",
-    "<a>",
-    '"a"',
-    "'a'",
-    # Places and protocols.
-    "file:///etc/passwd",
-    "s3://bucket/a",
-    "http://127.0.0.1/a",
-    ".artigraph-partial/a",
-    ".git/config",
-    # Too long.
-    "a" * 201,
-    "a/" * 150 + "a",
-    "a" * 5000,
-    "../" * 1000 + "a",
-)
-"""Locations that no storage returns."""
 
-
-class StorageConformance:
-    """The promises of a storage, one test each.
-
-    A subclass (its name begins with `Test`) gives the fixture `storage` and a side channel to the place behind it:
-    `get_raw` and `put_raw` reach the objects by other means than the storage, so that it is not tested with itself.
-
-    ```python
-    class TestMyStorage(StorageConformance):
-        secrets = ["the password"]
-
-        @pytest.fixture
-        def storage(self, tmp_path):
-            return MyStorage(tmp_path, name=f"my-{tmp_path.name}", password="the password")
-
-        def get_raw(self, storage, location):
-            path = storage.directory / location
-            return path.read_bytes() if path.exists() else None
-
-        def put_raw(self, storage, location, data):
-            (storage.directory / location).write_bytes(data)
-
-        def again(self, storage):
-            return MyStorage(storage.directory, name=storage.name, password="the password")
-    ```
-
-    The storage is new, or at least empty, for every test and has a name that no other test uses, since it is
-    registered. The methods of the side channel are called outside event loops and may block.
-    """
-
-    secrets: Sequence[str] = ()
-    """Texts that the storage was made with and that nobody may see."""
-
-    creates_once: bool = True
-    """Whether of several that create other bytes under one key at the same moment exactly one succeeds.
-
-    Artigraph gives every object a key of its own, so it can do with a server that has no way to promise this; the
-    storage then says so in its documentation.
-    """
-
-    @pytest.fixture
-    def storage(self) -> Storage:
-        """Return the storage to be tested."""
-        msg = "The subclass has to give the fixture `storage`"
-        raise NotImplementedError(msg)
-
-    def get_raw(self, storage: Storage, location: str) -> bytes | None:
-        """Return the bytes behind a location, or None if there are none, without using the storage."""
-        raise NotImplementedError
-
-    def put_raw(self, storage: Storage, location: str, data: bytes) -> None:
-        """Put other bytes behind the location of an object, without using the storage."""
-        raise NotImplementedError
-
-    def again(self, storage: Storage) -> Storage | None:
-        """Return another instance of the same configuration, as another process would make it.
-
-        None says that objects end with the instance, so there is nothing to be found again.
-        """
-        raise NotImplementedError
-
-    @pytest.fixture
-    def run(self) -> Iterator[Callable[[Coroutine[Any, Any, Any]], Any]]:
-        """Run coroutines on an event loop that lasts for the test."""
-        with asyncio.Runner() as runner:
-            yield runner.run
+class ObjectTests(StorageKit):
+    """What every storage promises, one test each."""
 
     # Objects and locations --------------------------------------------------------------------------------------
 

@@ -1,0 +1,75 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["artigraph==0.0.4", "sqlalchemy[asyncio]", "aiosqlite", "asyncpg"]
+# ///
+"""Artigraph 0.0.4, the first release that was published.
+
+One by one: `save` and `load`. Nested: one model with an `ArtifactSequence` of the records, as with ours. It has no
+calls in bulk.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from artigraph import ArtifactModel, ArtifactSequence
+from artigraph.db import set_engine
+from artigraph.orm.base import Base
+from benchmarks.peers.worker import Peer, Values, Way, serve
+
+
+@dataclass
+class Record(ArtifactModel, version=1):
+    number: int
+    score: float
+    name: str
+    accepted: bool
+    details: dict[str, Any]
+
+
+@dataclass
+class Group(ArtifactModel, version=1):
+    records: ArtifactSequence[Record]
+
+
+class Artigraph004(Peer):
+    distribution = "artigraph"
+
+    async def open(self, url: str, folder: Path) -> None:
+        engine = create_async_engine(url)
+        set_engine(engine)
+        async with engine.begin() as connection:
+            await connection.run_sync(Base.metadata.create_all)
+
+    def make(self, records: list[Values]) -> list[Record]:
+        return [Record(*record) for record in records]
+
+    def read(self, loaded: list[Record]) -> list[Values]:
+        return [Values(**vars(record)) for record in loaded]
+
+
+async def save(models: list[Record]) -> list[int]:
+    return [await model.save("record") for model in models]
+
+
+async def load(ids: list[int]) -> list[Record]:
+    return [await Record.load(node_id) for node_id in ids]
+
+
+async def save_nested(models: list[Record]) -> int:
+    return await Group(ArtifactSequence(models)).save("group")
+
+
+async def load_nested(node_id: int) -> list[Record]:
+    records = (await Group.load(node_id)).records
+    return [records[index] for index in range(len(records))]  # iterating over it is a KeyError in this version
+
+
+Artigraph004.ways = {"one by one": Way(save, load), "nested": Way(save_nested, load_nested)}
+
+if __name__ == "__main__":
+    serve(Artigraph004())

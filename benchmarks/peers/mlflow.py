@@ -1,0 +1,105 @@
+# /// script
+# requires-python = ">=3.11"
+# dependencies = ["mlflow==3.17.2"]
+# ///
+"""MLflow, its tracking store on SQLite, used in the process without a server.
+
+One by one: a record is a run with four params (MLflow keeps them as text, the dict as JSON) and a metric (the float):
+`create_run`, one `log_batch`, `set_terminated`, then `get_run`. `MlflowClient` is the leanest of its interfaces. In
+bulk: `search_runs` of an experiment, in pages of as many as it allows; it has no call that makes many runs. Nested runs
+are runs of their own with a tag, saved one by one, so it has no nested figure.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+from typing import Any
+
+os.environ["MLFLOW_DISABLE_TELEMETRY"] = "true"
+
+from mlflow import MlflowClient
+from mlflow.entities import Metric, Param, Run
+
+from benchmarks.peers.worker import Peer, Values, Way, serve
+
+
+class Mlflow(Peer):
+    distribution = "mlflow"
+    client: MlflowClient
+
+    def __init__(self) -> None:
+        self.ways = {
+            "one by one": Way(self.save, self.load),
+            "in bulk": Way(self.save_experiment, self.load_in_bulk, only_load=True),
+        }
+        self.experiments = 0
+
+    def open(self, url: str, folder: Path) -> None:
+        # The files of runs would go to a folder; there are none here.
+        uri = f"sqlite:///{folder}/mlflow.db"
+        self.client = MlflowClient(tracking_uri=uri, registry_uri=uri)
+        self.experiment = self.client.create_experiment("one by one", artifact_location=str(folder))
+        self.folder = folder
+
+    def make(self, records: list[Values]) -> list[tuple[list[Metric], list[Param]]]:
+        now = int(time.time() * 1000)
+        return [
+            (
+                [Metric("score", record.score, now, 0)],
+                [
+                    Param("number", str(record.number)),
+                    Param("name", record.name),
+                    Param("accepted", str(record.accepted)),
+                    Param("details", json.dumps(record.details)),
+                ],
+            )
+            for record in records
+        ]
+
+    def read(self, loaded: list[Run]) -> list[Values]:
+        return [
+            Values(
+                number=int(run.data.params["number"]),
+                score=run.data.metrics["score"],
+                name=run.data.params["name"],
+                accepted=run.data.params["accepted"] == "True",
+                details=json.loads(run.data.params["details"]),
+            )
+            for run in loaded
+        ]
+
+    def save(self, models: list[tuple[list[Metric], list[Param]]]) -> list[str]:
+        return [self.save_run(self.experiment, *model) for model in models]
+
+    def save_run(self, experiment: str, metrics: list[Metric], params: list[Param]) -> str:
+        run_id: str = self.client.create_run(experiment).info.run_id
+        self.client.log_batch(run_id, metrics=metrics, params=params)
+        self.client.set_terminated(run_id)
+        return run_id
+
+    def load(self, run_ids: list[str]) -> list[Run]:
+        return [self.client.get_run(run_id) for run_id in run_ids]
+
+    def save_experiment(self, models: list[tuple[list[Metric], list[Param]]]) -> str:
+        self.experiments += 1
+        experiment = self.client.create_experiment(f"in bulk {self.experiments}", artifact_location=str(self.folder))
+        for model in models:
+            self.save_run(experiment, *model)
+        return experiment
+
+    def load_in_bulk(self, experiment: str) -> list[Run]:
+        runs: list[Any] = []
+        token: str | None = None
+        while True:
+            page = self.client.search_runs([experiment], max_results=50_000, order_by=["start_time"], page_token=token)
+            runs += page
+            token = page.token
+            if not token:
+                return runs
+
+
+if __name__ == "__main__":
+    serve(Mlflow())

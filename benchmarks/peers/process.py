@@ -1,0 +1,91 @@
+"""A peer's process, as the driver sees it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import threading
+from pathlib import Path
+from typing import IO, Any, cast
+
+from benchmarks.peers.environments import FOLDER, ROOT, PeerError, command, environment_variables
+
+__all__ = ["Process"]
+
+_PATIENCE = 900.0
+"""Seconds for which an answer is waited for."""
+
+
+class Process:
+    """A library with a database of its own, that does rounds when it is told to."""
+
+    def __init__(self, name: str, url: str, folder: Path, settings: str) -> None:
+        """Start it; `settings` are "equal" or "own".
+
+        Raises:
+            PeerError: its environment cannot be made, or it does not start.
+        """
+        self.name = name
+        arguments = [*command(name), url, str(folder), settings]
+        FOLDER.mkdir(parents=True, exist_ok=True)
+        self._log = FOLDER / f"{name}.log"
+        with self._log.open("w", encoding="utf-8") as log:
+            self._process = subprocess.Popen(
+                arguments,
+                cwd=ROOT,
+                env=environment_variables(),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                encoding="utf-8",
+            )
+        try:
+            started = self._answer()
+        except PeerError:
+            self.close()
+            raise
+        self.ways: list[str] = started["ways"]
+        self.libraries: dict[str, str] = started["libraries"]
+
+    def round(self, way: str, count: int, first: int) -> dict[str, float]:
+        """Have it save and load records in one way; return the seconds that each job took.
+
+        Raises:
+            PeerError: it failed, or gave back other records than it was given.
+        """
+        try:
+            print("round", way, count, first, sep="\t", file=self._input, flush=True)
+        except OSError as error:
+            raise self._failure() from error
+        seconds: dict[str, float] = {}
+        while "round" not in (answer := self._answer()):
+            seconds[answer["job"]] = answer["seconds"]
+        return seconds
+
+    def close(self) -> None:
+        """End it."""
+        try:
+            self._process.communicate(timeout=30)
+        except (subprocess.TimeoutExpired, OSError, ValueError):
+            self._process.kill()
+            self._process.wait()
+
+    @property
+    def _input(self) -> IO[str]:
+        return cast("IO[str]", self._process.stdin)
+
+    def _answer(self) -> dict[str, Any]:
+        watch = threading.Timer(_PATIENCE, self._process.kill)
+        watch.start()
+        try:
+            line = cast("IO[str]", self._process.stdout).readline()
+        finally:
+            watch.cancel()
+        if not line:
+            raise self._failure()
+        return cast("dict[str, Any]", json.loads(line))
+
+    def _failure(self) -> PeerError:
+        lines = [line.strip() for line in self._log.read_text("utf-8", "replace").splitlines() if line.strip()]
+        return PeerError(f"it failed: {lines[-1][:300] if lines else f'no answer for {_PATIENCE:.0f} s'}")

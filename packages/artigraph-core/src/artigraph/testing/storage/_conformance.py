@@ -1,0 +1,40 @@
+"""All tests of a storage."""
+
+from __future__ import annotations
+
+from artigraph.testing.storage._files import FileTests
+from artigraph.testing.storage._objects import ObjectTests
+from artigraph.testing.storage._ranges import RangeTests
+from artigraph.testing.storage._streams import StreamTests
+
+__all__ = ["StorageConformance"]
+
+
+class StorageConformance(ObjectTests, StreamTests, RangeTests, FileTests):
+    """The promises of a storage, one test each.
+
+    A subclass (its name begins with `Test`) gives the fixture `storage` and a side channel to the place behind it:
+    `get_raw` and `put_raw` reach the objects by other means than the storage, so that it is not tested with itself.
+
+    ```python
+    class TestMyStorage(StorageConformance):
+        secrets = ["the password"]
+
+        @pytest.fixture
+        def storage(self, tmp_path):
+            return MyStorage(tmp_path, name=f"my-{tmp_path.name}", password="the password")
+
+        def get_raw(self, storage, location):
+            path = storage.directory / location
+            return path.read_bytes() if path.exists() else None
+
+        def put_raw(self, storage, location, data):
+            (storage.directory / location).write_bytes(data)
+
+        def again(self, storage):
+            return MyStorage(storage.directory, name=storage.name, password="the password")
+    ```
+
+    The storage is new, or at least empty, for every test and has a name that no other test uses, since it is
+    registered. The methods of the side channel are called outside event loops and may block.
+    """

@@ -1,0 +1,205 @@
+"""An object put in parts."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import hashlib
+import io
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+
+from botocore.exceptions import ClientError
+
+from artigraph.errors import StorageUnavailable
+from artigraph.storage.aws._calls import Bucket, digest_of
+from artigraph.storage.aws._clients import S3Client
+from artigraph.storage.aws._errors import NOT_FOUND, NOT_IMPLEMENTED, PRECONDITION_FAILED, Again, code_of, status_of
+from artigraph.storage.aws._pieces import Pieces, size_of_piece
+
+__all__ = ["Call", "Upload"]
+
+T = TypeVar("T")
+
+_IN_FLIGHT = 32 * 1024 * 1024
+"""Bytes that are held for sending them (again); one part at least."""
+_CLEANING = 10.0
+"""Seconds after which an upload that failed is left to the server."""
+
+_cleaning: set[asyncio.Task[None]] = set()
+"""A loop holds its tasks weakly."""
+
+
+class Call(Protocol):
+    """Do work with a client within a deadline, again where that can help, with the errors of Artigraph."""
+
+    async def __call__(
+        self, action: str, location: str, work: Callable[[S3Client, Callable[[int], None]], Awaitable[T]], /
+    ) -> T:
+        """Return what the work returns; it is given what it tells the size of the object to."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Part:
+    number: int
+    size: int
+    digest: str
+    """SHA-256 in base64."""
+    tag: str
+
+
+class Upload:
+    """One object on its way in parts, each tried again by itself.
+
+    Nothing is at the location before the last step. What fails, or is cancelled, before it is removed from the server,
+    as far as that answers within 10 s; a rule of the bucket (AbortIncompleteMultipartUpload) sees to the rest.
+    """
+
+    def __init__(self, bucket: Bucket, location: str, call: Call) -> None:
+        self._bucket = bucket
+        self._location = location
+        self._call = call
+
+    async def run(self, first: io.BytesIO, pieces: Pieces) -> None:
+        """Put the first part and those that follow.
+
+        Raises:
+            StorageError: other bytes are at the location, or the server failed.
+        """
+        begin = asyncio.ensure_future(self._call("write", self._location, self._begin))
+        completed = False
+        try:
+            upload = await asyncio.shield(begin)
+            parts = await self._send_all(upload, first, pieces)
+
+            async def complete(client: S3Client, allow: Callable[[int], None]) -> bool:
+                return await self._complete(client, upload, parts, allow)
+
+            completed = await self._call("write", self._location, complete)
+        finally:
+            if not completed:
+                await _settled(self._clean_up(begin))
+
+    async def _begin(self, client: S3Client, _: Callable[[int], None]) -> str:
+        answer = await client.create_multipart_upload(**self._bucket.at(self._location), ChecksumAlgorithm="SHA256")
+        return str(answer["UploadId"])
+
+    async def _send_all(self, upload: str, piece: io.BytesIO, pieces: Pieces) -> list[_Part]:
+        tasks: list[asyncio.Task[_Part]] = []
+        under_way: dict[asyncio.Task[_Part], int] = {}
+        try:
+            while piece.tell():
+                task = asyncio.create_task(self._send(upload, len(tasks) + 1, piece))
+                under_way[task] = piece.tell()
+                tasks.append(task)
+                size = size_of_piece(len(tasks) + 1)
+                while under_way and sum(under_way.values()) + size > _IN_FLIGHT:
+                    await _first_of(under_way)
+                piece = await pieces.take(size)
+            while under_way:
+                await _first_of(under_way)
+        finally:
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(*under_way, return_exceptions=True)
+        return [task.result() for task in tasks]
+
+    async def _send(self, upload: str, number: int, piece: io.BytesIO) -> _Part:
+        size = piece.tell()
+        digest = await digest_of(piece.getbuffer())
+
+        async def send(client: S3Client, allow: Callable[[int], None]) -> str:
+            allow(size)
+            piece.seek(0)
+            given = {**self._bucket.at(self._location), "UploadId": upload, "PartNumber": number}
+            given |= {"Body": piece, "ContentLength": size, "ChecksumAlgorithm": "SHA256", "ChecksumSHA256": digest}
+            answer = await client.upload_part(**given)
+            if answer.get("ChecksumSHA256", digest) != digest:
+                msg = "the server stored other bytes than were sent"
+                raise Again(msg)
+            return str(answer["ETag"])
+
+        return _Part(number, size, digest, await self._call("write", self._location, send))
+
+    async def _complete(self, client: S3Client, upload: str, parts: list[_Part], allow: Callable[[int], None]) -> bool:
+        """Make the parts an object, and say whether they are one; if the same bytes were there, they are not."""
+        # Servers that heed the condition for puts need not do so here, and this is one question for many bytes.
+        if not self._bucket.is_amazon(client) and await self._is_taken(client, parts, allow):
+            return False
+        listed = [{"PartNumber": part.number, "ETag": part.tag, "ChecksumSHA256": part.digest} for part in parts]
+        given = {**self._bucket.at(self._location), "UploadId": upload, "MultipartUpload": {"Parts": listed}}
+        if self._bucket.conditions is not False:
+            given["IfNoneMatch"] = "*"
+        try:
+            await client.complete_multipart_upload(**given)
+        except ClientError as error:
+            if status_of(error) == NOT_IMPLEMENTED and "IfNoneMatch" in given:
+                self._bucket.conditions = False
+                msg = "the server does not complete uploads on a condition"
+                raise Again(msg) from error
+            if status_of(error) not in {NOT_FOUND, PRECONDITION_FAILED} or code_of(error) == "NoSuchBucket":
+                raise
+            if await self._is_taken(client, parts, allow):  # by a call whose reply was lost, for one
+                return False
+            if status_of(error) == NOT_FOUND:
+                msg = "the server has lost the parts of an upload, or somebody ended it: save again"
+                raise StorageUnavailable(msg) from error
+            msg = "what was there is there no more"
+            raise Again(msg) from error
+        return True
+
+    async def _is_taken(self, client: S3Client, parts: list[_Part], allow: Callable[[int], None]) -> bool:
+        """Say whether the very bytes are at the location; other bytes there are a StorageError."""
+        known = await self._bucket.head(client, self._location)
+        if known is None:
+            return False
+        size = sum(part.size for part in parts)
+        same = known.size == size
+        if same and known.of_parts != _of_parts(parts):  # put in other parts, or the server keeps no checksum
+            allow(size)
+            start = 0
+            for part in parts:
+                there = await self._bucket.get_range(client, self._location, start, part.size, lambda _: None)
+                if await digest_of(there) != part.digest:
+                    same = False
+                    break
+                start += part.size
+        if not same:
+            raise self._bucket.taken(self._location)
+        return True
+
+    async def _clean_up(self, begin: asyncio.Future[str]) -> None:
+        try:
+            async with asyncio.timeout(_CLEANING):
+                upload = await begin
+
+                async def abort(client: S3Client, _: Callable[[int], None]) -> None:
+                    await client.abort_multipart_upload(**self._bucket.at(self._location), UploadId=upload)
+
+                await self._call("write", self._location, abort)
+        except Exception:  # noqa: BLE001, S110 (what went wrong first is told, and the upload may be no more)
+            pass
+
+
+def _of_parts(parts: list[_Part]) -> str:
+    """Return the checksum that S3 keeps of an object that was put in these parts."""
+    digests = b"".join(base64.b64decode(part.digest) for part in parts)
+    return f"{base64.b64encode(hashlib.sha256(digests).digest()).decode('ascii')}-{len(parts)}"
+
+
+async def _first_of(under_way: dict[asyncio.Task[Any], int]) -> None:
+    """Wait until one has ended, and raise what it raised."""
+    done, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
+    for task in done:
+        task.result()
+        del under_way[task]
+
+
+async def _settled(work: Coroutine[Any, Any, None]) -> None:
+    """Do work to its end; only a second cancellation does not wait for it."""
+    task = asyncio.create_task(work)
+    _cleaning.add(task)
+    task.add_done_callback(_cleaning.discard)
+    await asyncio.wait([task])

@@ -1,0 +1,118 @@
+"""Readers of record batches are stored and loaded batch by batch."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+import pytest
+
+from artigraph.errors import CorruptObjectError, SerializationError
+from artigraph.serializer.pyarrow import record_batch_reader_serializer as serializer
+from artigraph.testing.serializer import RecordingFile
+
+pa: Any = import_module("pyarrow")
+
+ROWS = 200_000
+
+
+def numbers(batches: int, rows: int = ROWS) -> Any:
+    """Return a reader whose batches are made when they are asked for."""
+    schema = pa.schema([pa.field("number", pa.int64(), metadata={"unit": "m"})], metadata={"who": "me"})
+
+    def make() -> Iterator[Any]:
+        for batch in range(batches):
+            yield pa.record_batch([pa.array(np.arange(batch * rows, (batch + 1) * rows))], schema=schema)
+
+    return pa.RecordBatchReader.from_batches(schema, make())
+
+
+def test_batches_come_back_one_by_one() -> None:
+    data = b"".join(serializer.serialize_stream(numbers(10)))
+    file = RecordingFile(data)
+    back = serializer.deserialize_file(file)
+    assert back.schema.equals(numbers(0).schema, check_metadata=True)
+    assert file.fetched < 1000
+    for batch in range(10):
+        assert back.read_next_batch().column(0)[-1].as_py() == (batch + 1) * ROWS - 1
+        assert file.fetched <= (batch + 1.1) * len(data) / 10
+    assert list(back) == []
+
+
+def test_a_large_batch_is_cut() -> None:
+    reader = numbers(1, 3_000_000)
+    parts = list(serializer.serialize_stream(reader))
+    assert max(map(len, parts)) <= 8 * 2**20
+    batches = list(serializer.deserialize(b"".join(parts)))
+    assert [batch.nbytes <= 8 * 2**20 for batch in batches] == [True, True, True]
+    assert pa.Table.from_batches(batches).equals(numbers(1, 3_000_000).read_all())
+
+
+def test_memory_is_bounded() -> None:
+    gc.collect()
+    before, largest = pa.total_allocated_bytes(), 0
+    for part in serializer.serialize_stream(numbers(100)):
+        largest = max(largest, pa.total_allocated_bytes() - before + len(part))
+    assert largest < 40 * 2**20 < 100 * ROWS * 8
+
+
+def test_a_reader_is_stored_once() -> None:
+    reader = numbers(1)
+    serializer.serialize(reader)
+    with pytest.raises(SerializationError, match="stored before"):
+        serializer.serialize(reader)
+
+
+def test_one_that_something_else_consumed_is_an_empty_one() -> None:
+    reader = numbers(1)
+    reader.read_all()
+    assert serializer.deserialize(serializer.serialize(reader)).read_all().num_rows == 0
+
+
+def test_dictionaries_that_differ_from_batch_to_batch_are_kept() -> None:
+    kind = pa.dictionary(pa.int8(), pa.string())
+    texts = [["a", "b", "a"], ["c", None], ["d"]]
+    batches = [pa.record_batch([pa.array(each).dictionary_encode().cast(kind)], names=["d"]) for each in texts]
+    reader = pa.RecordBatchReader.from_batches(batches[0].schema, batches)
+    back = serializer.deserialize(serializer.serialize(reader))
+    assert [batch.column(0).to_pylist() for batch in back] == texts
+
+
+def test_what_a_reader_raises_is_a_refusal() -> None:
+    schema = pa.schema([("a", pa.int8())])
+
+    def fail() -> Iterator[Any]:
+        yield pa.record_batch([[1]], schema=schema)
+        msg = "no more"
+        raise OSError(msg)
+
+    with pytest.raises(SerializationError, match="no more"):
+        serializer.serialize(pa.RecordBatchReader.from_batches(schema, fail()))
+
+
+def test_damage_found_while_it_is_read_is_the_error_of_the_file() -> None:
+    class Damaged(RecordingFile):
+        broken = False
+
+        def read(self, size: int | None = -1, /) -> bytes:
+            if self.broken:
+                msg = "damaged"
+                raise CorruptObjectError(msg)
+            return super().read(size)
+
+    file = Damaged(serializer.serialize(numbers(3)))
+    back = serializer.deserialize_file(file)
+    back.read_next_batch()
+    file.broken = True
+    with pytest.raises(CorruptObjectError, match="damaged"):
+        back.read_next_batch()
+
+
+def test_equality_is_identity() -> None:
+    reader = numbers(1)
+    assert serializer.equal(reader, reader)
+    assert not serializer.equal(reader, numbers(1))
+    assert serializer.size_hint(reader) is None
