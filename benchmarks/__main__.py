@@ -12,7 +12,7 @@ from pathlib import Path
 from benchmarks.about import about
 from benchmarks.bench import Effort, Job, is_there, opened
 from benchmarks.jobs.all import JOBS
-from benchmarks.report import page, table
+from benchmarks.report import page, tables
 from benchmarks.results import Curve, Results, Row
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -72,7 +72,7 @@ async def _run(jobs: Sequence[Job], databases: Sequence[str], effort: Effort, ou
             found += [item for item in measured if not isinstance(item, Curve)]
             if output is not None:
                 results.write(output)
-    print("\n" + table(found))
+    print("\n" + tables(found))
     return 1 if failed else 0
 
 

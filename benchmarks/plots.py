@@ -30,6 +30,7 @@ def main(results: str, folder: str) -> None:
     matplotlib.use("svg")
     # The same figures make the same file.
     matplotlib.rcParams.update({"svg.hashsalt": "artigraph", "svg.fonttype": "none", "font.size": 9})
+    Path(folder).mkdir(parents=True, exist_ok=True)
     curves: list[dict[str, Any]] = json.loads(Path(results).read_text("utf-8"))["curves"]
     for plot in dict.fromkeys(curve["plot"] for curve in curves):
         draw([curve for curve in curves if curve["plot"] == plot], plot, Path(folder, f"{plot}-by-size.svg"))

@@ -8,9 +8,11 @@ from pathlib import Path
 from benchmarks.harness import Figure
 from benchmarks.results import Results, Row
 
-__all__ = ["page", "table"]
+__all__ = ["counts", "page", "table", "tables"]
 
 _HEAD = ("job", "on", "ours", "raw", "Core", "x raw", "x Core", "target", "met")
+COUNTS = "statements"
+"""What the names of rows begin with that count statements."""
 _ORDER = ("sqlite", "postgresql", "mysql", "mariadb")
 _NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB"}
 LATER = (
@@ -56,9 +58,17 @@ def counts(rows: Iterable[Row]) -> str:
     return "\n".join(lines) + "\n"
 
 
+def tables(rows: Iterable[Row]) -> str:
+    """Return both tables, that of the costs and that of the statements."""
+    rows = list(rows)
+    counted = [row for row in rows if row.job.startswith(COUNTS)]
+    costs = [row for row in rows if row not in counted]
+    return "\n".join([table(costs)] * bool(costs) + [counts(counted)] * bool(counted))
+
+
 def page(results: Results, *, plots: Sequence[str]) -> str:
     """Return the page of the documentation; `plots` are paths relative to it."""
-    counted = [row for row in results.rows if row.job.startswith("statements")]
+    counted = [row for row in results.rows if row.job.startswith(COUNTS)]
     measured = [row for row in results.rows if row.met is not None]
     missed = [row for row in measured if not row.met]
     parts = [
