@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
-import pandas as pd
 from artigraph.errors import DeserializationError
 from artigraph.serializer.pandas import dataframe_serializer as serializer
 from artigraph.testing.serializer import RecordingFile
