@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager, suppress
+from contextvars import copy_context
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -55,15 +58,21 @@ async def put_all(objects: Mapping[Content, tuple[Storage, Sequence[Part]]], sto
 async def put_stream(storage: Storage, parts: Iterator[Part], store_id: UUID) -> tuple[Digests, str]:
     """Put an object while it is being made, and return its hashes and its location.
 
-    Parts are made in a thread, each when the one before it was taken. A storage that takes no streams gets the object
-    as a whole.
+    Parts are made in one thread of their own, for they may belong to it, each when the one before it was taken. A
+    storage that takes no streams gets the object as a whole.
     """
     hasher = Hasher()
+    thread = ThreadPoolExecutor(1, "artigraph-stream")
+    make = partial(copy_context().run, next, parts, None)
 
     async def hashed() -> AsyncGenerator[Part]:
-        while (part := await asyncio.to_thread(next, parts, None)) is not None:
-            await hasher.update(part)
-            yield part
+        try:
+            while (part := await asyncio.get_running_loop().run_in_executor(thread, make)) is not None:
+                await hasher.update(part)
+                yield part
+                del part  # before the next one is made
+        finally:
+            thread.shutdown(wait=False)
 
     key = _new_key(store_id)
     async with aclosing(hashed()) as stream:
