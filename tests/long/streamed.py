@@ -11,15 +11,17 @@ import resource
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from artigraph import ArtifactModel, File
 from artigraph.db import engine_context
 from artigraph.storage.file import FileSystem
+
+pa: Any = import_module("pyarrow")
 
 ROWS = 500_000
 
@@ -31,7 +33,7 @@ class StreamedFile(ArtifactModel):
 
 @dataclass
 class StreamedBatches(ArtifactModel):
-    batches: pa.RecordBatchReader
+    batches: Any
 
 
 def peak() -> int:

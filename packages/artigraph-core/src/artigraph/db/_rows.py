@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import SelectBase
+from sqlalchemy import Executable
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 __all__ = ["Row", "fetch_rows", "id_of"]
@@ -15,7 +15,7 @@ Row = Sequence[Any]
 """A tuple, or what the driver has for one: it is indexed, sliced and unpacked."""
 
 
-async def fetch_rows(connection: AsyncConnection, statement: SelectBase, parameters: Mapping[str, Any]) -> list[Row]:
+async def fetch_rows(connection: AsyncConnection, statement: Executable, parameters: Mapping[str, Any]) -> list[Row]:
     """Execute a select and return all of its rows as the driver made them.
 
     Integers, text and bytes are what they are; an `Id` is for `id_of`. The conversions of SQLAlchemy's types are not

@@ -8,7 +8,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager, suppress
 from contextvars import copy_context
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -63,7 +62,10 @@ async def put_stream(storage: Storage, parts: Iterator[Part], store_id: UUID) ->
     """
     hasher = Hasher()
     thread = ThreadPoolExecutor(1, "artigraph-stream")
-    make = partial(copy_context().run, next, parts, None)
+    context = copy_context()
+
+    def make() -> Part | None:
+        return context.run(lambda: next(parts, None))
 
     async def hashed() -> AsyncGenerator[Part]:
         try:
