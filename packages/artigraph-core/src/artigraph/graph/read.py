@@ -144,14 +144,14 @@ async def read_artifacts(
     rows, objects = await read(work)
     await _fill_in(rows, objects, announce)
     trees: list[tuple[UUID, StoredTree]] = []
-    nodes: list[NodeRow] = []
+    nodes: list[Any] = []
     current: object = None
     for number, row in enumerate(rows, 1):
         root_id = row[_WIDTH]
         if root_id != current:
             current, nodes = root_id, []
             trees.append((id_of(row[_WIDTH + 1]), StoredTree(id_of(root_id), nodes)))
-        nodes.append(cast("NodeRow", row[:_WIDTH]))
+        nodes.append(row[:_WIDTH])
         if not number % _PART:
             await asyncio.sleep(0)
     return trees
