@@ -20,8 +20,6 @@ __all__ = ["insert_rows"]
 _PART = 2000
 """Rows that are sent at once; the event loop gets its turn between."""
 
-Convert = Callable[[tuple[Any, ...]], Any]
-
 
 class _Insert(NamedTuple):
     """An INSERT as a driver takes it."""
@@ -58,7 +56,7 @@ def _insert(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> _Insert
 def _make(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> _Insert:
     compiled: Any = insert(table).compile(dialect=dialect, column_keys=list(columns))
     names: tuple[str, ...] = tuple(compiled.positiontup) if compiled.positional else columns
-    take = itemgetter(*names)
+    take: Callable[[Mapping[str, Any]], tuple[Any, ...]] = itemgetter(*names)
     ids = [names.index(name) for name in names if isinstance(table.c[name].type, Id)]
     make_id = _maker_of_ids(dialect)
 

@@ -1,0 +1,98 @@
+"""How many statements a call takes: as many for much as for little."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
+from artigraph import ArtifactModel, ArtifactSequence, Run, RunManager
+from artigraph.db import current_database, get_engine
+
+Call = Callable[[], Awaitable[object]]
+
+
+@dataclass
+class Point(ArtifactModel, name="StatementPoint"):
+    x: int
+    y: float
+    label: str | None = None
+
+
+@dataclass
+class Line(ArtifactModel, name="StatementLine"):
+    points: ArtifactSequence[Point] = field(default_factory=ArtifactSequence[Point])
+
+
+@contextmanager
+def counted() -> Generator[list[str]]:
+    """Note each statement that goes to a cursor, whether it was compiled or is the driver's own text."""
+    seen: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        seen.append(statement)
+
+    engine = get_engine().sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        yield seen
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+
+
+async def saving(count: int) -> Call:
+    line = Line(ArtifactSequence([Point(number, number / 3) for number in range(count)]))
+    return lambda: line.save("line")
+
+
+async def saving_many(count: int) -> Call:
+    manager = RunManager(Run())
+    async with manager:
+        return lambda: manager.save_artifacts({str(number): Point(number, 0.5) for number in range(count)})
+
+
+async def loading(count: int) -> Call:
+    node_id = await Line(ArtifactSequence([Point(number, 0.5) for number in range(count)])).save("line")
+    return lambda: Line.load(node_id)
+
+
+async def loading_artifacts(count: int) -> Call:
+    async with RunManager(Run()) as manager:
+        await manager.save_artifacts({str(number): Point(number, 0.5) for number in range(count)})
+    return manager.load_artifacts
+
+
+async def loading_below(count: int) -> Call:
+    async with RunManager(Run()) as manager:
+        for _ in range(count // 20 + 1):
+            async with RunManager(Run()) as child:
+                await child.save_artifacts({str(number): Point(number, 0.5) for number in range(count)})
+    return manager.load_descendant_artifacts
+
+
+@pytest.mark.parametrize(
+    ("prepare", "statements"),
+    [(saving, 1), (saving_many, 1), (loading, 1), (loading_artifacts, 1), (loading_below, 2)],
+)
+async def test_the_number_of_statements_does_not_depend_on_the_size(
+    prepare: Callable[[int], Awaitable[Call]], statements: int
+) -> None:
+    await current_database()
+    for count in (1, 100):
+        call = await prepare(count)
+        with counted() as seen:
+            await call()
+        assert len(seen) == statements, seen
+
+
+async def test_a_long_insert_goes_in_parts_of_one_statement() -> None:
+    await current_database()
+    call = await saving(1250)  # 1,250 points are 5,002 rows
+    with counted() as seen:
+        await call()
+    assert len(seen) == 3
+    assert len(set(seen)) == 1
