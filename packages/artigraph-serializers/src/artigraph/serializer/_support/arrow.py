@@ -22,6 +22,7 @@ __all__ = [
     "read_ipc_text",
     "read_parquet",
     "read_parquet_columns",
+    "read_parquet_in_turn",
     "schema_of_text",
     "schema_text",
     "write_parquet",
@@ -36,6 +37,9 @@ ParquetFile = tuple[Any, Mapping[bytes, bytes]]
 """A table, and the metadata of its file."""
 
 _LIMIT = 2**31 - 1
+
+_AT_ONCE = 64 * 2**20
+"""Bytes of columns that are read at once, so that reading a frame takes little more memory than the frame."""
 
 _ROWS = 2**20
 """Rows in a row group: a column of numbers in it is as long as the chunks in which objects are fetched and checked."""
@@ -81,6 +85,23 @@ def read_parquet(data: bytes) -> ParquetFile:
     table = file.read()
     table.validate(full=True)
     return table, file.metadata.metadata or {}
+
+
+def read_parquet_in_turn(file: Any) -> Iterator[Any]:
+    """Yield the columns of an open parquet file, whose names are unique, a few read at a time and then let go."""
+    names: list[str] = file.schema_arrow.names
+    # As many as there are threads to read them, up to four; more of them where they are short. What the file says of
+    # the size of each is not asked: of a damaged one that ends the process.
+    few = max(min(pa.cpu_count(), 4), _AT_ONCE // (8 * max(file.metadata.num_rows, 1)))
+    for start in range(0, len(names), few):
+        taken = names[start : start + few]
+        columns = _by_name(read_parquet_columns(file, taken))
+        for name in taken:
+            yield columns.pop(name)
+
+
+def _by_name(table: Any) -> dict[str, Any]:
+    return dict(zip(table.column_names, table.columns, strict=True))
 
 
 def read_parquet_columns(file: Any, names: Iterable[str]) -> Any:

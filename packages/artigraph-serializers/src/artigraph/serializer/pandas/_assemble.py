@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 from artigraph.serializer.pandas._numpy import one_array
 
-__all__ = ["assemble"]
+__all__ = ["Assembly"]
 
 Array = npt.NDArray[Any]
 Pieces = tuple[np.dtype[Any], list[Array]]
@@ -21,63 +21,76 @@ _MANY = 100
 """Above so many blocks pandas warns, at the next column, that a frame is fragmented."""
 
 
-def assemble(values: list[Any], index: Any, labels: Any) -> Any:
-    """Return the frame of these columns: arrays, or pieces of NumPy arrays, which are copied once, here."""
-    from_blocks = getattr(getattr(pd.api, "internals", None), "create_dataframe_from_blocks", None)
-    if from_blocks is None:  # pandas 2
-        return _from_series(values, index, labels)
-    return from_blocks(_blocks(values, len(index)), index=index, columns=labels)
+class Assembly:
+    """Takes the columns of a frame in their order, and copies those of NumPy at once, so that their memory can go."""
 
+    def __init__(self, dtypes: list[Any]) -> None:
+        """Say the dtypes of the columns: NumPy's ones, or None of extension arrays."""
+        self._from_blocks = getattr(getattr(pd.api, "internals", None), "create_dataframe_from_blocks", None)
+        self._dtypes = dtypes
+        self._groups: dict[tuple[str, str], list[int]] = {}
+        """The places of the columns of one dtype, which are one block."""
+        for place, dtype in enumerate(dtypes):
+            if dtype is not None:
+                self._groups.setdefault((dtype.str, dtype.char), []).append(place)
+        self._rows_of: dict[int, Array] = {}
+        self._blocks: list[tuple[Any, Array]] = []
+        self._columns: list[Any] = []
+        """The columns one by one, for pandas 2, which has no way from blocks."""
+        self._lengths: set[int] = set()
+        self._place = 0
 
-def _blocks(values: list[Any], rows: int) -> list[tuple[Any, Array]]:
-    """Return the columns as blocks: those of one NumPy dtype together, each other one by itself."""
-    blocks: list[tuple[Any, Array]] = []
-    groups: dict[tuple[str, str], list[int]] = {}
-    for place, value in enumerate(values):
-        if isinstance(value, tuple):
-            dtype = cast("Pieces", value)[0]
-            groups.setdefault((dtype.str, dtype.char), []).append(place)
-        elif isinstance(value, np.ndarray):
-            groups.setdefault(("object", ""), []).append(place)
+    def add(self, value: Any) -> None:
+        """Take the next column: an array, or pieces of NumPy arrays."""
+        place, dtype = self._place, self._dtypes[self._place]
+        self._place += 1
+        length = _length(value)
+        self._lengths.add(length)
+        if self._from_blocks is None:
+            self._columns.append(one_array(*cast("Pieces", value)) if isinstance(value, tuple) else value)
+        elif dtype is None:
+            self._blocks.append((value, np.array([place], np.intp)))
         else:
-            _check_rows(len(value), rows)
-            blocks.append((value, np.array([place], np.intp)))
-    for places in groups.values():
-        dtype = _dtype_of(values[places[0]])
-        block: Array = np.empty((len(places), rows), dtype)
-        for row, place in zip(block, places, strict=True):
-            _fill(row, values[place], rows)
-            values[place] = None  # so that its memory can go
-        blocks.append((block, np.array(places, np.intp)))
-    return blocks
+            _fill(self._row(place, dtype, length), value)
+
+    def _row(self, place: int, dtype: Any, length: int) -> Array:
+        if place not in self._rows_of:
+            places = self._groups[dtype.str, dtype.char]
+            block: Array = np.empty((len(places), length), dtype)
+            self._blocks.append((block, np.array(places, np.intp)))
+            self._rows_of.update(zip(places, block, strict=True))
+        return self._rows_of.pop(place)
+
+    def frame(self, index: Any, labels: Any) -> Any:
+        """Return the frame of the columns that were taken."""
+        for length in self._lengths:
+            if length != len(index):
+                msg = f"a column has {length} rows, and the index {len(index)}"
+                raise ValueError(msg)
+        if self._from_blocks is None:
+            return _from_arrays(self._columns, index, labels)
+        return self._from_blocks(self._blocks, index=index, columns=labels)
 
 
-def _dtype_of(value: Any) -> np.dtype[Any]:
-    return cast("Pieces", value)[0] if isinstance(value, tuple) else np.dtype(object)
+def _length(value: Any) -> int:
+    return sum(map(len, cast("Pieces", value)[1])) if isinstance(value, tuple) else len(value)
 
 
-def _fill(row: Array, value: Any, rows: int) -> None:
-    pieces: list[Array] = cast("Pieces", value)[1] if isinstance(value, tuple) else [value]
-    _check_rows(sum(map(len, pieces)), rows)
+def _fill(row: Array, value: Any) -> None:
+    if len(row) != _length(value):
+        msg = f"a column has {_length(value)} rows, and another {len(row)}"
+        raise ValueError(msg)
     start = 0
-    for piece in pieces:
+    for piece in cast("Pieces", value)[1] if isinstance(value, tuple) else [value]:
         row[start : start + len(piece)] = piece
         start += len(piece)
 
 
-def _check_rows(found: int, rows: int) -> None:
-    if found != rows:
-        msg = f"a column has {found} rows, and the index {rows}"
-        raise ValueError(msg)
-
-
-def _from_series(values: list[Any], index: Any, labels: Any) -> Any:
-    columns: dict[int, Any] = {}
-    for place, value in enumerate(values):
-        array = one_array(*cast("Pieces", value)) if isinstance(value, tuple) else value
-        _check_rows(len(array), len(index))
-        # A series by itself: of objects in a dict pandas would make texts or times.
-        columns[place] = _pd.Series(array, index=index, dtype=array.dtype, copy=False)
+def _from_arrays(arrays: list[Any], index: Any, labels: Any) -> Any:
+    # A series by itself: of objects in a dict pandas would make texts or times.
+    columns = {
+        place: _pd.Series(array, index=index, dtype=array.dtype, copy=False) for place, array in enumerate(arrays)
+    }
     frame = _pd.DataFrame(columns, index=index, copy=False)
     frame.columns = labels
-    return frame.copy() if len(values) > _MANY else frame
+    return frame.copy() if len(arrays) > _MANY else frame

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -59,10 +58,10 @@ class ColumnWriter:
 
 
 class ColumnReader:
-    """Hands out chunked Arrow arrays in the order in which they were taken, and keeps none that it handed out."""
+    """Hands out chunked Arrow arrays in the order in which they were taken; what it handed out it does not keep."""
 
     def __init__(self, arrays: Iterable[Any]) -> None:
-        self._arrays = deque(arrays)
+        self._arrays = iter(arrays)
 
     @classmethod
     def of_text(cls, text: str) -> ColumnReader:
@@ -71,13 +70,14 @@ class ColumnReader:
 
     def next(self) -> Any:
         """Return the next one."""
-        if not self._arrays:
+        found = next(self._arrays, None)
+        if found is None:
             msg = "a column is missing"
             raise ValueError(msg)
-        return self._arrays.popleft()
+        return found
 
     def finish(self) -> None:
         """See that there is none left."""
-        if self._arrays:
+        if next(self._arrays, None) is not None:
             msg = "there is a column too many"
             raise ValueError(msg)

@@ -17,8 +17,14 @@ import numpy as np
 
 import pandas as pd
 from artigraph.errors import DeserializationError, SerializationError
-from artigraph.serializer._support.arrow import open_parquet, read_parquet, read_parquet_columns, write_parquet
-from artigraph.serializer.pandas._assemble import assemble
+from artigraph.serializer._support.arrow import (
+    open_parquet,
+    pa,
+    read_parquet_columns,
+    read_parquet_in_turn,
+    write_parquet,
+)
+from artigraph.serializer.pandas._assemble import Assembly
 from artigraph.serializer.pandas._cells import cell_from_text, cell_to_text
 from artigraph.serializer.pandas._columns import ColumnReader, ColumnWriter
 from artigraph.serializer.pandas._equal import values_of
@@ -27,6 +33,7 @@ from artigraph.serializer.pandas._values import (
     Description,
     count_arrays,
     describe_values,
+    dtype_of,
     restore_values,
     values_or_pieces,
 )
@@ -66,11 +73,13 @@ def frame_to_parts(frame: Any) -> Iterator[bytes]:
 def frame_from_bytes(data: bytes) -> Any:
     """Return the frame of a file."""
     description, columns = _read(data, "frame")
-    values = [values_or_pieces(each, columns) for each in description["values"]]
+    described = description["values"]
+    assembly = Assembly([dtype_of(each) for each in described])
+    for each in described:
+        assembly.add(values_or_pieces(each, columns))
     index = restore_index(description["index"], columns)
     columns.finish()
-    frame = assemble(values, index, index_from_json(description["columns"]))
-    return _restore_common(frame, description)
+    return _restore_common(assembly.frame(index, index_from_json(description["columns"])), description)
 
 
 def frame_from_columns(file: BinaryIO, chosen: list[Any]) -> Any:
@@ -86,12 +95,12 @@ def frame_from_columns(file: BinaryIO, chosen: list[Any]) -> Any:
     names_of = [list(islice(names, count_arrays(each))) for each in description["values"]]
     names_of_index = list(names)
     table = read_parquet_columns(source, {*names_of_index, *(name for place in places for name in names_of[place])})
-    values = [
-        values_or_pieces(description["values"][place], ColumnReader(table.column(name) for name in names_of[place]))
-        for place in places
-    ]
+    described = [description["values"][place] for place in places]
+    assembly = Assembly([dtype_of(each) for each in described])
+    for place, each in zip(places, described, strict=True):
+        assembly.add(values_or_pieces(each, ColumnReader(table.column(name) for name in names_of[place])))
     index = restore_index(description["index"], ColumnReader(table.column(name) for name in names_of_index))
-    return _restore_common(assemble(values, index, labels), description)
+    return _restore_common(assembly.frame(index, labels), description)
 
 
 def _places_of(labels: Any, chosen: list[Any]) -> tuple[list[int], Any]:
@@ -186,8 +195,8 @@ def _write(columns: ColumnWriter, description: Description) -> Iterator[bytes]:
 
 
 def _read(data: bytes, kind: str) -> tuple[Description, ColumnReader]:
-    table, metadata = read_parquet(data)
-    return _description_of(metadata, kind), ColumnReader(table.columns)
+    file = open_parquet(pa.BufferReader(data))
+    return _description_of(file.metadata.metadata or {}, kind), ColumnReader(read_parquet_in_turn(file))
 
 
 def _description_of(metadata: Mapping[bytes, bytes], kind: str) -> Description:

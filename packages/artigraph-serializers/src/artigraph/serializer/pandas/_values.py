@@ -12,13 +12,14 @@ import pandas as pd
 from artigraph.errors import SerializationError
 from artigraph.serializer._support import class_name
 from artigraph.serializer._support.arrow import kept_type, pa, schema_of_text, schema_text
+from artigraph.serializer._support.dtypes import restore
 from artigraph.serializer.pandas._cells import cell_from_text, cell_to_text
 from artigraph.serializer.pandas._columns import ColumnReader, ColumnWriter, Sliced
 from artigraph.serializer.pandas._numpy import describe_array, one_array, restore_pieces
 from artigraph.serializer.pandas._objects import describe_objects, in_steps, restore_objects, texts_of
 from artigraph.serializer.pandas._zones import describe_zone, restore_zone
 
-__all__ = ["Description", "Pieces", "count_arrays", "describe_values", "restore_values", "values_or_pieces"]
+__all__ = ["Description", "Pieces", "count_arrays", "describe_values", "dtype_of", "restore_values", "values_or_pieces"]
 
 Array = npt.NDArray[Any]
 Description = dict[str, Any]
@@ -70,6 +71,13 @@ def count_arrays(description: Description) -> int:
     if kind == "interval":
         return count_arrays(description["left"]) + count_arrays(description["right"])
     return count_arrays(description["values"]) if kind == "sparse" else 1
+
+
+def dtype_of(description: Description) -> Any:
+    """Return the dtype of values that NumPy holds, or None of an extension array."""
+    if description["kind"] == "numpy":
+        return restore(description["dtype"])
+    return np.dtype(object) if description["kind"] == "object" else None
 
 
 # Text -------------------------------------------------------------------------------------------------------------
