@@ -237,7 +237,7 @@ async def _encode(value: PendingValue) -> Sequence[Part]:
         case Deferred(encode=encode):
             return await asyncio.to_thread(encode)
         case StoredObject() as stored:
-            return [bytes(await read_object(stored))]
+            return [await read_object(stored)]
         case Streamed():
             return []
         case data:

@@ -13,8 +13,8 @@ __all__ = ["LIGHT", "Buffer", "Content", "Digests", "Hasher", "Part", "hash_part
 
 Part = bytes | memoryview
 """A piece of an encoded value, which never changes."""
-Buffer = bytes | bytearray
-"""An encoded value as a whole."""
+Buffer = bytes | memoryview
+"""An encoded value as a whole; a memoryview that can be written to is of memory that belongs to nobody else."""
 
 LIGHT = 256 * 1024
 """Bytes that are hashed or decoded about as fast as a thread is reached; for more than these a thread does it."""

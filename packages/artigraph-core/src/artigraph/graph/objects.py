@@ -121,6 +121,8 @@ class Fetch:
     source: StoredObject | bytes
     use: Callable[[Buffer], None]
     """Takes the bytes; called in a thread if there are many."""
+    whole: bool = False
+    """Whether it takes nothing but `bytes`."""
 
 
 async def fetch(wanted: Sequence[Fetch]) -> None:
@@ -138,10 +140,10 @@ async def fetch(wanted: Sequence[Fetch]) -> None:
 
     async def get(group: list[Fetch]) -> None:
         source = group[0].source
+        # What is made of fresh memory may be a view of it: of two, each would see what is written to the other.
+        whole = len(group) > 1 or group[0].whole
         async with flight.room(source.size if isinstance(source, StoredObject) else 0):
-            data: Buffer = await _owned(source) if isinstance(source, StoredObject) else source
-            if len(group) > 1:
-                data = bytes(data)  # what is made of a bytearray may be a view of it: each would see the other's writes
+            data: Buffer = await _owned(source, whole=whole) if isinstance(source, StoredObject) else source
             for item in group:
                 if len(data) <= LIGHT:
                     item.use(data)
@@ -151,9 +153,9 @@ async def fetch(wanted: Sequence[Fetch]) -> None:
     await gather(by_source.values(), get)
 
 
-async def _owned(stored: StoredObject) -> Buffer:
+async def _owned(stored: StoredObject, *, whole: bool) -> Buffer:
     try:
-        return await read_object(stored)
+        return await read_object(stored, whole=whole)
     except ArtigraphError as error:
         error.add_note(f"It holds the value of {stored.owner}.")
         raise

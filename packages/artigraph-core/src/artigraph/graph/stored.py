@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
+import mmap
 import os
 from collections.abc import Coroutine, Generator, Iterator
 from contextlib import contextmanager
@@ -77,23 +78,25 @@ def _typed(storage: Storage, error: Exception) -> StorageError:
     return StorageError(f"{storage!r} failed: {type(error).__name__}: {error}")
 
 
-async def read_object(stored: StoredObject) -> Buffer:
+async def read_object(stored: StoredObject, *, whole: bool = False) -> Buffer:
     """Return an object, checked against its recorded size and hashes.
 
-    A large one is read chunk by chunk, several side by side, where its storage can: it comes as a bytearray then.
+    A large one is read chunk by chunk, several side by side, where its storage can and `whole` bytes are not asked for.
+    It comes as a view of fresh memory then.
 
     Raises:
         ObjectNotFoundError, StorageError: it cannot be read.
         CorruptObjectError: it is not what was stored.
     """
     storage = stored.storage
-    if stored.chunks and isinstance(storage, (SupportsFiles, SupportsRanges)):
-        data = bytearray(stored.size)
+    if stored.chunks and not whole and isinstance(storage, (SupportsFiles, SupportsRanges)):
+        # Not a bytearray, which is written over with zeros first, and holds up all threads meanwhile.
+        data = memoryview(mmap.mmap(-1, stored.size))
         indexes = iter(range(stored.chunks))  # shared: each worker takes the next one
         with first_error():
             async with asyncio.TaskGroup() as tasks:
                 for _ in range(min(_AT_ONCE, stored.chunks)):
-                    tasks.create_task(_read_chunks(stored, memoryview(data), indexes))
+                    tasks.create_task(_read_chunks(stored, data, indexes))
         return data
     found = cast("object", await call(storage, storage.read(stored.location)))
     if not isinstance(found, bytes):

@@ -90,7 +90,7 @@ class Lazy(Structured, Generic[T]):
         if stored.streamed:
             return cast("T", await asyncio.to_thread(stored.decode_file, await self.open()))
         loaded: list[Any] = []
-        await fetch([Fetch(stored.source, lambda data: loaded.append(stored.decode(data)))])
+        await fetch([Fetch(stored.source, lambda data: loaded.append(stored.decode(data)), stored.whole)])
         return cast("T", loaded[0])
 
     async def open(self) -> BinaryIO:

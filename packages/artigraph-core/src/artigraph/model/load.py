@@ -89,7 +89,7 @@ async def _supply(waiting: Sequence[Waiting]) -> None:
             file = await open_object(source)
             item.parts[item.label] = await asyncio.to_thread(item.stored.decode_file, file)
         else:
-            wanted.append(Fetch(source, partial(_place, item)))
+            wanted.append(Fetch(source, partial(_place, item), item.stored.whole))
     await fetch(wanted)
 
 

@@ -50,6 +50,11 @@ class StoredValue:
         return self.source.sha256 if isinstance(self.source, StoredObject) else hashlib.sha256(self.source).digest()
 
     @property
+    def whole(self) -> bool:
+        """Whether it is decoded from nothing but `bytes`."""
+        return self.serializer == _JSON or not isinstance(self._find(), SupportsParts)
+
+    @property
     def streamed(self) -> bool:
         """Whether the value reads its object by itself, as it needs it."""
         return isinstance(self.source, StoredObject) and isinstance(self._find(), SupportsStreams)
@@ -126,7 +131,7 @@ def decode_value(name: str, data: Buffer, classes: Mapping[str, type[Any]]) -> A
     if name == _JSON:
         return decode(data if isinstance(data, bytes) else bytes(data), classes)
     serializer = get_serializer_by_name(name)
-    # One that writes parts takes any buffer, and may let the value live in it: a bytearray was read for it alone.
+    # One that writes parts takes any buffer, and may let the value live in it: fresh memory was made for it alone.
     return serializer.deserialize(cast("bytes", data) if isinstance(serializer, SupportsParts) else bytes(data))
 
 

@@ -19,6 +19,9 @@ class SupportsParts(Protocol[T_contra]):
     def serialize_parts(self, value: T_contra, /) -> Iterator[bytes | memoryview]:
         """Yield parts that joined are what `serialize` returns.
 
+        Such a serializer's `deserialize` takes any buffer, a memoryview too; one that can be written to is fresh
+        memory, which the value may live in.
+
         A part never changes after it was yielded: it is not a view of memory that the value's owner may write to.
         """
         ...

@@ -39,11 +39,11 @@ def array_to_parts(array: Array) -> Iterator[bytes | memoryview]:
 
 
 def array_from_buffer(data: Buffer) -> Array:
-    """Return a writable array: a view of a bytearray, a copy of anything else."""
+    """Return a writable array: a view of a buffer that can be written to, a copy of another one."""
     parts = split(data)
     if "string" in parts.trailer:
         return _strings_from_parts(parts)
-    if isinstance(data, bytearray) and parts.elements:
+    if not memoryview(data).readonly and parts.elements:
         view = _view_of(parts)
         if view.flags.aligned:
             _check_elements(view)

@@ -28,7 +28,7 @@ class ArraySerializer(Serializer[Array]):
 
     An array comes back with its dtype (byte order, alignment, field titles and C type included), its bits, and in
     Fortran order if it was; one that is not contiguous comes back in C order. It is writable and shares its memory with
-    nobody: it is a copy, or the bytearray that it was made of.
+    nobody: it is a copy, or the writable buffer that it was made of.
     Refused: dtypes that hold Python objects, carry metadata or come from another library, and subclasses of ndarray.
     """
 
@@ -48,7 +48,7 @@ class ArraySerializer(Serializer[Array]):
             yield from map(bytes, array_to_parts(value))
 
     def deserialize(self, data: Buffer) -> Array:
-        """Return the array of an npy file. A bytearray becomes the array's memory; anything else is copied once."""
+        """Return the array of an npy file. A buffer that can be written to becomes its memory; another is copied."""
         with deserializing(self.name):
             return array_from_buffer(data)
 
