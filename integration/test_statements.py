@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from sqlalchemy import event
@@ -46,9 +47,9 @@ async def test_the_number_of_statements_does_not_depend_on_the_size(engine: Asyn
         node_id = await cloud.save("before")
         async with RunManager(Run()) as manager, RunManager(Run()) as child:
             counts = [
-                await count(engine, lambda cloud=cloud: cloud.save("cloud")),
-                await count(engine, lambda child=child, dots=dots: child.save_artifacts(dots)),
-                await count(engine, lambda node_id=node_id: Cloud.load(node_id)),
+                await count(engine, partial(cloud.save, "cloud")),
+                await count(engine, partial(child.save_artifacts, dots)),
+                await count(engine, partial(Cloud.load, node_id)),
                 await count(engine, child.load_artifacts),
                 await count(engine, manager.load_descendant_artifacts),
             ]

@@ -56,7 +56,9 @@ def _insert(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> _Insert
 def _make(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> _Insert:
     compiled: Any = insert(table).compile(dialect=dialect, column_keys=list(columns))
     names: tuple[str, ...] = tuple(compiled.positiontup) if compiled.positional else columns
-    take: Callable[[Mapping[str, Any]], tuple[Any, ...]] = itemgetter(*names)
+    positional = bool(compiled.positional)  # what is kept must not keep `compiled`, and its dialect with it
+    getter: Any = itemgetter
+    take: Callable[[Mapping[str, Any]], tuple[Any, ...]] = getter(*names)
     ids = [names.index(name) for name in names if isinstance(table.c[name].type, Id)]
     make_id = _maker_of_ids(dialect)
 
@@ -64,7 +66,7 @@ def _make(dialect: Dialect, table: Table, columns: tuple[str, ...]) -> _Insert:
         values = list(map(take, rows))
         if make_id is not None:
             values = [_with_ids(value, ids, make_id) for value in values]
-        return values if compiled.positional else [dict(zip(names, value, strict=True)) for value in values]
+        return values if positional else [dict(zip(names, value, strict=True)) for value in values]
 
     return _Insert(str(compiled), parameters)
 
