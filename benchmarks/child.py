@@ -20,7 +20,7 @@ from uuid import UUID
 
 import numpy as np
 
-from artigraph import ArtifactModel, artifact_field
+from artigraph import ArtifactModel, File, artifact_field
 from artigraph.db import engine_context
 from artigraph.serializer.numpy import array_serializer
 from artigraph.serializer.pandas import dataframe_serializer
@@ -56,29 +56,58 @@ async def nodes(action: str, given: str, folder: Path) -> dict[str, int | str]:
 
 async def batches(action: str, given: str, folder: Path) -> dict[str, int | str]:
     """Record batches that come one after the other, and are never in memory together."""
-    storage = FileSystem(folder, name="benchmark-files")
+    pyarrow: Any = import_module("pyarrow")
+
+    def make(size: int) -> Any:
+        values = np.random.default_rng().standard_normal(min(size, 4 * 10**6) // 8)  # they do not compress
+        batch = pyarrow.record_batch({"value": values})
+        count = max(1, size // batch.nbytes)
+        return pyarrow.RecordBatchReader.from_batches(batch.schema, (batch for _ in range(count)))
+
+    def drain(reader: Any) -> None:
+        for batch in reader:
+            assert batch.num_rows
+
+    return await _stream(action, given, folder, make, drain)
+
+
+async def file(action: str, given: str, folder: Path) -> dict[str, int | str]:
+    """A file on disk."""
+
+    def make(size: int) -> File:
+        path = folder / f"source-{size}"
+        part = np.random.default_rng().bytes(min(size, 2**20))
+        with path.open("wb") as source:
+            for _ in range(size // len(part)):
+                source.write(part)
+        return File(path)
+
+    def drain(loaded: File) -> None:
+        with loaded.open() as opened:
+            while opened.read(2**20):
+                pass
+
+    return await _stream(action, given, folder, make, drain)
+
+
+async def _stream(
+    action: str, given: str, folder: Path, make: Callable[[int], Any], drain: Callable[[Any], None]
+) -> dict[str, int | str]:
+    storage = FileSystem(folder / "objects", name="benchmark-files")
 
     @dataclass
-    class Holder(ArtifactModel, name="BenchmarkBatches"):
+    class Holder(ArtifactModel, name="BenchmarkStream"):
         value: Any = artifact_field(storage=storage)
 
     async def load(node_id: UUID) -> None:
-        reader = (await Holder.load(node_id)).value
-        await asyncio.to_thread(lambda: [batch.num_rows for batch in reader])
+        await asyncio.to_thread(drain, (await Holder.load(node_id)).value)
 
-    await load(await Holder(reader_of(10**6)).save("warm-up"))
+    await load(await Holder(make(10**6)).save("warm-up"))
     if action == "load":
         return {"peak": (await peak(lambda: load(UUID(given))))[0]}
-    used, node_id = await peak(lambda: Holder(reader_of(int(given))).save("benchmark"))
-    return {"peak": used, "id": str(node_id), "encoding": _largest(folder)}
-
-
-def reader_of(size: int) -> Any:
-    """Return a reader of about this many bytes, in batches of 4 MB that do not compress."""
-    pyarrow: Any = import_module("pyarrow")
-    values = np.random.default_rng().standard_normal(min(size, 4 * 10**6) // 8)
-    batch = pyarrow.record_batch({"value": values})
-    return pyarrow.RecordBatchReader.from_batches(batch.schema, (batch for _ in range(max(1, size // batch.nbytes))))
+    model = Holder(make(int(given)))
+    used, node_id = await peak(lambda: model.save("benchmark"))
+    return {"peak": used, "id": str(node_id)}
 
 
 async def _value(
@@ -123,11 +152,9 @@ def _kilobytes(name: str) -> int:
     return int(Path("/proc/self/status").read_text("ascii").split(f"{name}:")[1].split()[0])
 
 
-KINDS: dict[str, Callable[[str, str, Path], Awaitable[dict[str, int | str]]]] = {
-    "array": array,
-    "frame": frame,
-    "nodes": nodes,
-}
+Kind = Callable[[str, str, Path], Awaitable[dict[str, int | str]]]
+
+KINDS: dict[str, Kind] = {"array": array, "frame": frame, "nodes": nodes, "batches": batches, "file": file}
 
 
 async def main(kind: str, action: str, given: str, url: str, folder: str) -> None:

@@ -18,8 +18,8 @@ __all__ = ["JOBS"]
 _VALUE = 256 * 1000 * 1000
 _MB = 1e-6
 _STREAM = 2 * 2**30
-_STREAMS = (("batches", "a stream of record batches"),)
-"""Kinds of values that are never in memory as a whole; a file (`artigraph.File`) is to join them."""
+_STREAMS = (("file", "a file"), ("batches", "a stream of record batches"))
+"""Kinds of values that are never in memory as a whole."""
 
 
 async def large_value(bench: Bench) -> Sequence[Row]:
