@@ -27,7 +27,7 @@ from artigraph.errors import (
     WrongEventLoopError,
 )
 from artigraph.graph import StoredObject, map_object, open_object, read_object
-from artigraph.orm import CHUNK_SIZE, blob_table, node_table
+from artigraph.orm import CHUNK_SIZE, INLINE_LIMIT, blob_table, node_table
 from artigraph.serializer import Serializer
 from artigraph.storage import MemoryStorage, Storage
 from artigraph.storage.file import FileSystem
@@ -180,11 +180,12 @@ def placed(tmp_path: Path) -> Placed:
 
 @pytest.fixture(params=["memory", "file", "plain"])
 async def stored(request: pytest.FixtureRequest, tmp_path: Path) -> StoredObject:
-    storage: Storage = {
-        "memory": lambda: MemoryStorage("ranged"),
-        "file": lambda: FileSystem(tmp_path / "objects", name="files"),
-        "plain": lambda: Plain("plain"),
-    }[request.param]()
+    storages: dict[str, Storage] = {
+        "memory": MemoryStorage("ranged"),
+        "file": FileSystem(tmp_path / "objects", name="files"),
+        "plain": Plain("plain"),
+    }
+    storage = storages[request.param]
     return of(storage, LONG, await storage.create(LONG))
 
 
@@ -252,10 +253,10 @@ async def test_an_object_over_the_network_fetches_what_is_read_and_is_read_in_a_
 async def test_a_mapped_object_is_read_only_and_checked(tmp_path: Path) -> None:
     storage = FileSystem(tmp_path / "objects", name="files")
     for data in (b"", b"short", LONG):
-        stored = of(storage, data, await storage.create(data))
-        view = await map_object(stored)
+        view = await map_object(of(storage, data, await storage.create(data)))
         assert view.readonly
         assert view == data
+    stored = of(storage, LONG, await storage.create(LONG))
     with pytest.raises(CorruptObjectError):
         await map_object(stored._replace(chunk_sha256=bytes(96)))
     with pytest.raises(StorageError, match="no files of this machine"):
@@ -282,7 +283,7 @@ async def test_a_large_plain_value_is_encoded_in_a_thread(monkeypatch: pytest.Mo
     from artigraph.model import encode as module
 
     threads: list[int] = []
-    encode = module.encode
+    encode: Callable[..., bytes] = vars(module)["encode"]
 
     def noted(*arguments: Any, **options: Any) -> bytes:
         threads.append(threading.get_ident())
@@ -322,7 +323,7 @@ async def test_the_limit_of_rows_can_be_set_and_is_told(tmp_path: Path) -> None:
         with pytest.raises(ValueTooLargeError, match="at most 4,096"):
             await LargeHolder("x" * 5000).save("does not")
         assert len(await rows(node_table)) == 2
-    for limit in (1023, 8 * MIB + 1, True, 1.5):
+    for limit in (1023, INLINE_LIMIT + 1, True, 1.5):
         with pytest.raises(ConfigurationError, match="inline_limit"):
             set_engine("sqlite:///x.db", inline_limit=limit)  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="large_value_storage"):

@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from artigraph import ArtifactModel, ArtifactSequence, Run, RunManager
+from artigraph import ArtifactModel, ArtifactSequence, Run, RunManager, artifact_field, load_many, save_many
 from artigraph.db import current_database, get_engine
+from artigraph.storage import MemoryStorage
 
 Call = Callable[[], Awaitable[object]]
 
@@ -26,6 +27,12 @@ class Point(ArtifactModel, name="StatementPoint"):
 @dataclass
 class Line(ArtifactModel, name="StatementLine"):
     points: ArtifactSequence[Point] = field(default_factory=ArtifactSequence[Point])
+
+
+@dataclass
+class Sheet(ArtifactModel, name="StatementSheet"):
+    pages: ArtifactSequence[bytes] = artifact_field(storage=MemoryStorage("statement-pages"))
+    title: str = ""
 
 
 @contextmanager
@@ -74,9 +81,44 @@ async def loading_below(count: int) -> Call:
     return manager.load_descendant_artifacts
 
 
+async def saving_at_once(count: int) -> Call:
+    return lambda: save_many([("point", Point(number, 0.5)) for number in range(count)])
+
+
+async def loading_at_once(count: int) -> Call:
+    ids = await save_many([("point", Point(number, 0.5)) for number in range(count)])
+    return lambda: load_many(Point, ids)
+
+
+async def saving_objects(count: int) -> Call:
+    sheet = Sheet(ArtifactSequence([bytes([number]) * 2000 for number in range(count)]))
+    return lambda: sheet.save("sheet")
+
+
+async def loading_objects(count: int) -> Call:
+    node_id = await Sheet(ArtifactSequence([bytes([number]) * 2000 for number in range(count)])).save("sheet")
+    return lambda: Sheet.load(node_id)
+
+
+async def loading_a_part(count: int) -> Call:
+    node_id = await Sheet(ArtifactSequence([bytes([number]) * 2000 for number in range(count)])).save("sheet")
+    return lambda: Sheet.load(node_id, fields=["title"])
+
+
 @pytest.mark.parametrize(
     ("prepare", "statements"),
-    [(saving, 1), (saving_many, 1), (loading, 1), (loading_artifacts, 1), (loading_below, 2)],
+    [
+        (saving, 1),
+        (saving_many, 1),
+        (saving_at_once, 1),
+        (saving_objects, 4),  # the look, the rows of objects, the hold, the nodes
+        (loading, 1),
+        (loading_at_once, 1),
+        (loading_objects, 2),
+        (loading_a_part, 1),
+        (loading_artifacts, 1),
+        (loading_below, 2),
+    ],
 )
 async def test_the_number_of_statements_does_not_depend_on_the_size(
     prepare: Callable[[int], Awaitable[Call]], statements: int

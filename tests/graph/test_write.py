@@ -23,7 +23,7 @@ from artigraph.errors import (
     StorageError,
     ValueTooLargeError,
 )
-from artigraph.orm import blob_table, node_table
+from artigraph.orm import CHUNK_SIZE, blob_table, node_table
 from artigraph.storage import MemoryStorage, Storage, get_storage_by_name
 
 
@@ -134,7 +134,7 @@ async def test_chunks_of_large_objects_are_hashed_by_themselves() -> None:
     assert await Leaf.load(await model.save("large")) == model
     [blob] = await rows(blob_table)
     data = memory()._objects[blob["location"]]
-    size = 8 * 1024 * 1024
+    size = CHUNK_SIZE
     assert blob["chunk_sha256"] == b"".join(
         hashlib.sha256(data[start : start + size]).digest() for start in range(0, len(data), size)
     )

@@ -177,12 +177,12 @@ async def test_columns_of_a_table_are_loaded_alone(tmp_path: Path) -> None:
     @dataclass
     class Columns(ArtifactModel, config=ArtifactModelConfig(default_field_storage=files)):
         frame: Lazy[pd.DataFrame]
-        table: Lazy[Any] = artifact_field(serializer=parquet_serializer)
         text: Lazy[str]
+        table: Lazy[Any] = artifact_field(serializer=parquet_serializer)
 
     frame = pd.DataFrame({"a": [1, 2], "b": ["x", "y"], "c": [0.5, None]}, index=[5, 6])
     table: Any = cast("Any", pa).Table.from_pandas(frame)
-    loaded = await Columns.load(await Columns(Lazy(frame), Lazy(table), Lazy("t")).save("x"))
+    loaded = await Columns.load(await Columns(Lazy(frame), Lazy("t"), Lazy(table)).save("x"))
     pd.testing.assert_frame_equal(await loaded.frame.load(columns=["c", "a"]), frame[["c", "a"]])
     assert (await loaded.table.load(columns=["b"])).column_names == ["b"]
     with pytest.raises(DeserializationError, match=r"Columns\.frame.*nope"):
@@ -196,9 +196,9 @@ async def test_an_array_is_mapped_where_it_is_a_file(tmp_path: Path) -> None:
 
     @dataclass
     class Mapped(ArtifactModel):
+        inline: Lazy[np.ndarray]
         here: Lazy[np.ndarray] = artifact_field(storage=files)
         there: Lazy[np.ndarray] = artifact_field(storage=memory)
-        inline: Lazy[np.ndarray]
         text: Lazy[str] = artifact_field(storage=files)
 
     array = np.arange(3_000_000.0)

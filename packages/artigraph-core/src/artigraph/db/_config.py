@@ -47,7 +47,7 @@ def set_engine(
 
     A value whose field names no storage stands in its row up to `inline_limit` bytes; a larger one goes into the
     `large_value_storage` of its model, or else into this one. The limit is 64 KiB on SQLite and PostgreSQL and 16 KiB
-    on MySQL and MariaDB, beyond which a row is the dearer place, and 8 MiB where there is no storage to go to.
+    on MySQL and MariaDB, beyond which a row is the dearer place, and 7 MiB where there is no storage to go to.
 
     The returned function may be called in any order with others, and more than once.
 

@@ -26,8 +26,9 @@ __all__ = [
 
 LABEL_LENGTH = 255
 """The most code points of a label, and of the name of a model."""
-INLINE_LIMIT = 8 * 1024 * 1024
-"""The most bytes of a value in a row: MariaDB drops a connection that sends a packet of 16 MiB."""
+INLINE_LIMIT = 7 * 1024 * 1024
+"""The most bytes of a value in a row: MariaDB drops a connection that sends a packet of 16 MiB, and its driver writes
+two bytes for each one that it escapes."""
 SMALLEST_INLINE_LIMIT = 1024
 """The bytes of a value up to which it stands in its row whatever is set: most values are, and nobody need ask."""
 SEARCH_KEY_LENGTH = 255
