@@ -18,6 +18,7 @@ from benchmarks.results import Curve, Results, Row
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "docs" / "performance" / "results.json"
 PAGE = ROOT / "docs" / "performance.md"
+PEERS = ROOT / "benchmarks" / "peers" / "results" / "peers.md"
 DATABASES = ("sqlite", "postgresql", "mysql", "mariadb")
 QUICK = Effort(rounds=5, heavy_rounds=5, divisor=20)
 
@@ -37,7 +38,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     if given.command == "report":
         plots = sorted(path.relative_to(PAGE.parent).as_posix() for path in RESULTS.parent.glob("*.svg"))
-        PAGE.write_text(page(Results.read(given.results), plots=plots), encoding="utf-8")
+        peers = PEERS.read_text("utf-8") if PEERS.exists() else ""
+        PAGE.write_text(page(Results.read(given.results), plots=plots, peers=peers), encoding="utf-8")
         return 0
     output = given.output or (None if given.quick else RESULTS)
     databases = given.database or (("sqlite",) if given.quick else DATABASES)

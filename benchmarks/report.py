@@ -66,8 +66,8 @@ def tables(rows: Iterable[Row]) -> str:
     return "\n".join([table(costs)] * bool(costs) + [counts(counted)] * bool(counted))
 
 
-def page(results: Results, *, plots: Sequence[str]) -> str:
-    """Return the page of the documentation; `plots` are paths relative to it."""
+def page(results: Results, *, plots: Sequence[str], peers: str = "") -> str:
+    """Return the page of the documentation; `plots` are paths relative to it, `peers` what `just bench-peers` wrote."""
     counted = [row for row in results.rows if row.job.startswith(COUNTS)]
     measured = [row for row in results.rows if row.met is not None]
     missed = [row for row in measured if not row.met]
@@ -85,6 +85,8 @@ def page(results: Results, *, plots: Sequence[str]) -> str:
         parts += ["## Statements\n", _COUNTS, counts(counted)]
     if missed:
         parts += ["## What misses its target\n", "\n".join(map(_missed, missed)) + "\n"]
+    if peers:
+        parts += ["## Beside other libraries\n", peers]
     if plots:
         parts += ["## Cost against size\n", "\n".join(f"![{_alt(path)}]({path})\n" for path in plots)]
     parts += ["## Measured with\n", "\n".join(f"- {name}: {value}" for name, value in results.about.items()) + "\n"]
