@@ -7,7 +7,6 @@ from functools import cache
 from typing import Any, Literal, TypeVar, cast
 
 from sqlalchemy import Dialect, Insert, Select, SQLColumnExpression, Table
-from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -36,9 +35,15 @@ def dialect_name(dialect: Dialect) -> DialectName:
 def insert_missing(table: Table, dialect: DialectName) -> Insert:
     """Return an INSERT that leaves alone, and does not fail for, rows that are there already under any unique key."""
     if dialect == "postgresql":
+        from sqlalchemy.dialects import postgresql
+
         return postgresql.insert(table).on_conflict_do_nothing()
     if dialect == "sqlite":
+        from sqlalchemy.dialects import sqlite
+
         return sqlite.insert(table).on_conflict_do_nothing()
+    from sqlalchemy.dialects import mysql
+
     # INSERT IGNORE would hide other errors too, and logs a warning for each row.
     key = next(iter(table.primary_key))
     return mysql.insert(table).on_duplicate_key_update({key.name: key})

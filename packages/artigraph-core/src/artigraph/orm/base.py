@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from sqlalchemy import MetaData
+from sqlalchemy import Connection, MetaData, event, text
 from sqlalchemy.orm import DeclarativeBase
 
-__all__ = ["MYSQL_OPTIONS", "Base"]
+__all__ = ["Base"]
 
-MYSQL_OPTIONS: dict[str, Any] = {
-    "mysql_engine": "InnoDB",
-    "mysql_charset": "utf8mb4",
-    "mariadb_engine": "InnoDB",
-    "mariadb_charset": "utf8mb4",
-}
-"""Table options that MySQL and MariaDB need because a server's defaults may be others."""
+_MYSQL_OPTIONS = {"engine": "InnoDB", "charset": "utf8mb4"}
+"""Options of tables that MySQL and MariaDB need because a server's defaults may be others."""
 
 
 class Base(DeclarativeBase):
@@ -29,3 +24,18 @@ class Base(DeclarativeBase):
             "fk": "fk_%(table_name)s_%(column_0_N_name)s",
         }
     )
+
+
+@event.listens_for(Base.metadata, "before_create")
+def _set_options(metadata: MetaData, connection: Connection, **_: object) -> None:
+    """Say what is peculiar to a database when tables are made in it.
+
+    Said where a table is declared, it would have SQLAlchemy import each of these dialects together with this module.
+    """
+    dialect = connection.dialect.name
+    for table in metadata.tables.values():
+        if dialect in ("mysql", "mariadb"):
+            table.dialect_options[dialect].update(_MYSQL_OPTIONS)
+        for index in table.indexes:
+            if dialect in ("sqlite", "postgresql") and (where := index.info.get("where")) is not None:
+                index.dialect_options[dialect]["where"] = text(where)

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from artigraph.orm.base import MYSQL_OPTIONS, Base
+from artigraph.orm.base import Base
 from artigraph.orm.types import Bytes, Id, ShortBytes, Text, UtcDateTime
 
 __all__ = ["CHUNK_SIZE", "Blob"]
@@ -40,5 +40,4 @@ class Blob(Base):
     __table_args__: Any = (
         UniqueConstraint("storage", "sha256", "size"),
         UniqueConstraint("storage", "location"),
-        MYSQL_OPTIONS,
     )

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKey, Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from artigraph.orm.base import MYSQL_OPTIONS, Base
+from artigraph.orm.base import Base
 from artigraph.orm.types import Id, Text, UtcDateTime
 
 __all__ = ["Link"]
@@ -26,4 +26,4 @@ class Link(Base):
     """`used` or `produced`."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
-    __table_args__: Any = (Index(None, "target_id", "source_id"), MYSQL_OPTIONS)
+    __table_args__: Any = (Index(None, "target_id", "source_id"),)

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKey, Index, Integer, UniqueConstraint, text
+from sqlalchemy import ForeignKey, Index, Integer, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from artigraph.orm.base import MYSQL_OPTIONS, Base
+from artigraph.orm.base import Base
 from artigraph.orm.types import Bytes, Id, ShortBytes, Text, UtcDateTime
 
 __all__ = [
@@ -88,10 +88,8 @@ class Node(Base):
         Index(
             "ix_artigraph_node_blob_id",
             "blob_id",
-            sqlite_where=text("blob_id IS NOT NULL"),
-            postgresql_where=text("blob_id IS NOT NULL"),
+            info={"where": "blob_id IS NOT NULL"},  # where a database has partial indexes
         ),
-        MYSQL_OPTIONS,
     )
 
 

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Column, SmallInteger, String, Table
 from sqlalchemy.orm import Mapped, mapped_column
 
-from artigraph.orm.base import MYSQL_OPTIONS, Base
+from artigraph.orm.base import Base
 from artigraph.orm.types import Id, UtcDateTime
 
 __all__ = ["SCHEMA_VERSION", "Store", "version_table"]
@@ -29,13 +28,10 @@ class Store(Base):
     """Every key of an object that this database refers to begins with this id in hexadecimal digits."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
-    __table_args__: Any = (MYSQL_OPTIONS,)
-
 
 version_table: Table = Table(
     "artigraph_version",
     Base.metadata,
     Column("version_num", String(32), primary_key=True),
-    **MYSQL_OPTIONS,
 )
 """Alembic's version table, under a name of its own (its default name is shared by every application on a database)."""
