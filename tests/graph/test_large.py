@@ -6,12 +6,13 @@ import asyncio
 import hashlib
 import threading
 import tracemalloc
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 import pytest
 from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -480,3 +481,42 @@ async def test_an_unloaded_value_moves_to_another_storage() -> None:
     node_id = await Moved(loaded.text).save("second")
     assert list(second._objects.values()) == list(first._objects.values())
     assert await (await Moved.load(node_id)).text.load() == Text("x" * 2000)
+
+
+class Wobbly(MemoryStorage):
+    """Changes an array while its object is on the way."""
+
+    def __init__(self, name: str, array: Any) -> None:
+        super().__init__(name)
+        self._array = array
+
+    async def create(self, data: bytes, *, key: str | None = None) -> str:
+        self._array += 1
+        return await super().create(data, key=key)
+
+    async def create_stream(self, parts: AsyncIterator[bytes | memoryview], *, key: str | None = None) -> str:
+        async def changing() -> AsyncIterator[bytes | memoryview]:
+            async for part in parts:
+                self._array += 1
+                yield part
+
+        return await super().create_stream(changing(), key=key)
+
+
+async def test_a_value_that_changes_while_it_is_saved_is_refused_or_stored_as_it_was() -> None:
+    array: Any = np.zeros(5 * MIB)
+    storage = Wobbly("wobbly", array)
+
+    @dataclass
+    class Changing(ArtifactModel):
+        array: Any = artifact_field(storage=storage)
+
+    with pytest.raises(SerializationError, match="changed while it was being saved"):
+        await Changing(array).save("x")
+    assert storage._objects == {}
+    assert await rows(node_table) == []
+    storage._array = small = array[:100].copy()
+    expected = small.copy()
+    loaded = await Changing.load(await Changing(small).save("small"))
+    assert (loaded.array == expected).all()
+    assert (small == expected + 1).all()

@@ -92,7 +92,7 @@ class Blobs:
             self._put[content] = location
 
     async def _put_group(self, group: Sequence[int]) -> None:
-        encoded: dict[Content, tuple[Storage, Sequence[Part]]] = {}
+        encoded: dict[Content, tuple[Storage, Sequence[Part], Digests]] = {}
 
         async def encode(index: int) -> None:
             value = self._pending[index]
@@ -105,8 +105,8 @@ class Blobs:
             if storage is None:
                 value.row["value"] = join(parts)
             else:
-                content = self._note(index, storage, await hash_parts(parts, size))
-                encoded.setdefault(content, (storage, parts))
+                digests = await hash_parts(parts, size)
+                encoded.setdefault(self._note(index, storage, digests), (storage, parts, digests))
 
         await gather(group, encode)
         known = await self._look(encoded)

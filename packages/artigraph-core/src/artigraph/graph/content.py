@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from artigraph.errors import SerializationError
 from artigraph.orm import CHUNK_SIZE
 
-__all__ = ["LIGHT", "Buffer", "Content", "Digests", "Hasher", "Part", "hash_parts", "join"]
+__all__ = ["LIGHT", "Buffer", "Content", "Digests", "Hasher", "Part", "checked_copies", "hash_parts", "join"]
 
 Part = bytes | memoryview
-"""A piece of an encoded value, which never changes."""
+"""A piece of an encoded value; a memoryview may be of memory that somebody writes to."""
 Buffer = bytes | memoryview
 """An encoded value as a whole; a memoryview that can be written to is of memory that belongs to nobody else."""
 
@@ -111,3 +112,58 @@ def _by_chunks(parts: Iterable[Part]) -> bytes:
     for part in parts:
         chunks.update(part)
     return chunks.digest()
+
+
+async def checked_copies(parts: Sequence[Part], digests: Digests) -> AsyncGenerator[bytes]:
+    """Yield an object in chunks that nobody can change, each of which was seen to be what was hashed.
+
+    While one is taken the next one is copied and hashed in a thread. An object that is bytes is yielded as it is.
+
+    Raises:
+        SerializationError: the memory of a part changed after it was hashed.
+    """
+    if all(isinstance(part, bytes) for part in parts):
+        for part in parts:
+            yield bytes(part)  # itself
+        return
+    ahead: asyncio.Task[bytes] | None = None
+    try:
+        for index, pieces in enumerate(_cut(parts)):
+            expected = digests.sha256 if digests.chunks is None else digests.chunks[32 * index : 32 * index + 32]
+            task = asyncio.create_task(asyncio.to_thread(_copy, pieces, expected))
+            ready, ahead = ahead, task
+            if ready is not None:
+                yield await ready
+        if ahead is not None:
+            ready, ahead = ahead, None
+            yield await ready
+    finally:
+        if ahead is not None:
+            ahead.cancel()
+            await asyncio.wait([ahead])
+            _ = ahead.cancelled() or ahead.exception()  # seen: another error goes on already
+
+
+def _cut(parts: Sequence[Part]) -> Iterator[list[memoryview]]:
+    """Cut parts into chunks, each of several pieces."""
+    pieces: list[memoryview] = []
+    room = CHUNK_SIZE
+    for part in parts:
+        rest = memoryview(part).cast("B")
+        while rest:
+            pieces.append(rest[:room])
+            room -= len(pieces[-1])
+            rest = rest[len(pieces[-1]) :]
+            if not room:
+                yield pieces
+                pieces, room = [], CHUNK_SIZE
+    if pieces:
+        yield pieces
+
+
+def _copy(pieces: Sequence[memoryview], expected: bytes) -> bytes:
+    copy = b"".join(pieces)
+    if hashlib.sha256(copy).digest() != expected:
+        msg = "A value changed while it was being saved; nothing was saved. Save a copy, or change it afterwards."
+        raise SerializationError(msg)
+    return copy

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import aclosing, asynccontextmanager, suppress
 from contextvars import copy_context
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from artigraph.errors import ArtigraphError, StorageError
-from artigraph.graph.content import LIGHT, Buffer, Content, Digests, Hasher, Part, join
+from artigraph.graph.content import LIGHT, Buffer, Content, Digests, Hasher, Part, checked_copies, join
 from artigraph.graph.stored import StoredObject, call, first_error, read_object
 from artigraph.ids import new_id
 from artigraph.orm import CHUNK_SIZE
@@ -30,21 +30,25 @@ _LONGEST_LOCATION = 512
 """Code points that the column of locations takes."""
 
 
-async def put_all(objects: Mapping[Content, tuple[Storage, Sequence[Part]]], store_id: UUID) -> dict[Content, str]:
+async def put_all(
+    objects: Mapping[Content, tuple[Storage, Sequence[Part], Digests]], store_id: UUID
+) -> dict[Content, str]:
     """Put objects, several at once, and return their locations.
 
-    If one fails the others are removed again, as far as that is possible, and its error is raised.
+    What is put is what was hashed, or a `SerializationError` where a value changed meanwhile. If one fails the others
+    are removed again, as far as that is possible, and its error is raised.
     """
     locations: dict[Content, str] = {}
 
     async def put(content: Content) -> None:
-        storage, parts = objects[content]
+        storage, parts, digests = objects[content]
         key = _new_key(store_id)
-        if content.size > CHUNK_SIZE and isinstance(storage, SupportsStreams):
-            work = storage.create_stream(_each(parts), key=key)
-        else:
-            work = storage.create(join(parts), key=key)
-        locations[content] = _checked(storage, await call(storage, work))
+        async with aclosing(checked_copies(parts, digests)) as copies:
+            if content.size > CHUNK_SIZE and isinstance(storage, SupportsStreams):
+                work = storage.create_stream(copies, key=key)
+            else:
+                work = storage.create(join([copy async for copy in copies]), key=key)
+            locations[content] = _checked(storage, await call(storage, work))
 
     try:
         await gather(objects, put)
@@ -84,11 +88,6 @@ async def put_stream(storage: Storage, parts: Iterator[Part], store_id: UUID) ->
             work = storage.create(join([part async for part in stream]), key=key)
         location = _checked(storage, await call(storage, work))
     return hasher.digests(), location
-
-
-async def _each(parts: Iterable[Part]) -> AsyncIterator[Part]:
-    for part in parts:
-        yield part
 
 
 def _new_key(store_id: UUID) -> str:

@@ -85,7 +85,7 @@ def join(
 
 
 def _cut(memory: bytes | memoryview) -> Iterator[memoryview]:
-    view = memoryview(memory)
+    view = memoryview(memory).toreadonly()
     for start in range(0, len(view), PART):
         yield view[start : start + PART]
 

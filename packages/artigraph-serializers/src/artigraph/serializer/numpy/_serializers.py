@@ -41,11 +41,11 @@ class ArraySerializer(Serializer[Array]):
         with serializing(self.name, value):
             return joined(array_to_parts(value))
 
-    def serialize_parts(self, value: Array) -> Iterator[bytes]:
-        """Yield an npy file in parts of at most 8 MiB, which are copies of the array's memory."""
+    def serialize_parts(self, value: Array) -> Iterator[bytes | memoryview]:
+        """Yield an npy file in parts of at most 8 MiB, views of the array's memory where it is contiguous."""
         _check_class(value)
         with serializing(self.name, value):
-            yield from map(bytes, array_to_parts(value))
+            yield from array_to_parts(value)
 
     def deserialize(self, data: Buffer) -> Array:
         """Return the array of an npy file. A buffer that can be written to becomes its memory; another is copied."""
