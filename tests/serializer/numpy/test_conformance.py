@@ -37,7 +37,7 @@ class TestArraySerializer(SerializerConformance):
             np.ones(2, "G"),
         ]
 
-    def test_a_mapped_array_cannot_be_written_to(self, serializer: ArraySerializer) -> None:
+    def test_a_mapped_array_cannot_be_written_to(self, serializer: Any) -> None:
         mapped = serializer.deserialize_mapped(memoryview(bytearray(serializer.serialize(np.arange(3)))))
         assert not mapped.flags.writeable
 

@@ -22,8 +22,8 @@ class SupportsParts(Protocol[T_contra]):
         Such a serializer's `deserialize` takes any buffer, a memoryview too; one that can be written to is fresh
         memory, which the value may live in.
 
-        A part is bytes, or a read-only view. It may be one of the value's own memory: what is stored is copied and checked
-        while it is put, and a value that changes meanwhile is refused.
+        A part is bytes, or a read-only view. It may be one of the value's own memory: what is stored is copied and
+        checked while it is put, and a value that changes meanwhile is refused.
         """
         ...
 
