@@ -4,19 +4,35 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import mmap
+import sys
 from collections.abc import AsyncGenerator, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from artigraph.errors import SerializationError
 from artigraph.orm import CHUNK_SIZE
 
-__all__ = ["LIGHT", "Buffer", "Content", "Digests", "Hasher", "Part", "checked_copies", "hash_parts", "join"]
+__all__ = [
+    "LIGHT",
+    "Buffer",
+    "Content",
+    "Digests",
+    "Hasher",
+    "Part",
+    "checked_chunks",
+    "checked_whole",
+    "fresh_memory",
+    "hash_parts",
+    "join",
+]
 
 Part = bytes | memoryview
 """A piece of an encoded value; a memoryview may be of memory that somebody writes to."""
 Buffer = bytes | memoryview
 """An encoded value as a whole; a memoryview that can be written to is of memory that belongs to nobody else."""
 
+_CHANGED = "A value changed while it was being saved; nothing was saved. Save a copy, or change it afterwards."
 LIGHT = 256 * 1024
 """Bytes that are hashed or decoded about as fast as a thread is reached; for more than these a thread does it."""
 
@@ -114,34 +130,59 @@ def _by_chunks(parts: Iterable[Part]) -> bytes:
     return chunks.digest()
 
 
-async def checked_copies(parts: Sequence[Part], digests: Digests) -> AsyncGenerator[bytes]:
-    """Yield an object in chunks that nobody can change, each of which was seen to be what was hashed.
+async def checked_whole(parts: Sequence[Part], digests: Digests) -> bytes:
+    """Return an object as bytes that were seen to be what was hashed; see `checked_chunks`."""
+    data = join(parts)
+    if any(isinstance(part, memoryview) for part in parts):
+        found = await hash_parts([data], len(data))
+        if found.sha256 != digests.sha256:
+            raise SerializationError(_CHANGED)
+    return data
 
-    While one is taken the next one is copied and hashed in a thread. An object that is bytes is yielded as it is.
+
+async def checked_chunks(parts: Sequence[Part], digests: Digests) -> AsyncGenerator[Part]:
+    """Yield an object in chunks that nobody else can change, each of which was seen to be what was hashed.
+
+    While one is taken the next one is copied and hashed in a thread. A chunk's memory is used again once the one after
+    it is asked for. An object that is bytes is yielded as it is.
 
     Raises:
         SerializationError: the memory of a part changed after it was hashed.
     """
     if all(isinstance(part, bytes) for part in parts):
         for part in parts:
-            yield bytes(part)  # itself
+            yield part
         return
-    ahead: asyncio.Task[bytes] | None = None
+    chunks = digests.chunks or digests.sha256
+    memory = fresh_memory(CHUNK_SIZE), fresh_memory(CHUNK_SIZE)
+    ahead: asyncio.Task[memoryview] | None = None
     try:
         for index, pieces in enumerate(_cut(parts)):
-            expected = digests.sha256 if digests.chunks is None else digests.chunks[32 * index : 32 * index + 32]
-            task = asyncio.create_task(asyncio.to_thread(_copy, pieces, expected))
+            expected = chunks[32 * index : 32 * index + 32]
+            task = asyncio.create_task(asyncio.to_thread(_copy, pieces, memory[index % 2], expected))
             ready, ahead = ahead, task
             if ready is not None:
                 yield await ready
         if ahead is not None:
-            ready, ahead = ahead, None
-            yield await ready
+            yield await ahead
     finally:
         if ahead is not None:
             ahead.cancel()
             await asyncio.wait([ahead])
             _ = ahead.cancelled() or ahead.exception()  # seen: another error goes on already
+
+
+def fresh_memory(size: int) -> memoryview:
+    """Return memory that can be written to and that nobody had to clear, in large pages where the system has such.
+
+    A bytearray is written over with zeros first, which holds up all threads; and with small pages the faults, one for
+    each, cost as much as reading what they are to hold.
+    """
+    memory = mmap.mmap(-1, size)
+    if sys.platform == "linux":
+        with suppress(OSError):  # of a kernel without them
+            memory.madvise(mmap.MADV_HUGEPAGE)
+    return memoryview(memory)
 
 
 def _cut(parts: Sequence[Part]) -> Iterator[list[memoryview]]:
@@ -161,9 +202,12 @@ def _cut(parts: Sequence[Part]) -> Iterator[list[memoryview]]:
         yield pieces
 
 
-def _copy(pieces: Sequence[memoryview], expected: bytes) -> bytes:
-    copy = b"".join(pieces)
-    if hashlib.sha256(copy).digest() != expected:
-        msg = "A value changed while it was being saved; nothing was saved. Save a copy, or change it afterwards."
-        raise SerializationError(msg)
-    return copy
+def _copy(pieces: Sequence[memoryview], memory: memoryview, expected: bytes) -> memoryview:
+    end = 0
+    for piece in pieces:
+        start, end = end, end + len(piece)
+        memory[start:end] = piece
+    chunk = memory[:end].toreadonly()
+    if hashlib.sha256(chunk).digest() != expected:
+        raise SerializationError(_CHANGED)
+    return chunk

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from artigraph.errors import ArtigraphError, StorageError
-from artigraph.graph.content import LIGHT, Buffer, Content, Digests, Hasher, Part, checked_copies, join
+from artigraph.graph.content import LIGHT, Buffer, Content, Digests, Hasher, Part, checked_chunks, checked_whole, join
 from artigraph.graph.stored import StoredObject, call, first_error, read_object
 from artigraph.ids import new_id
 from artigraph.orm import CHUNK_SIZE
@@ -43,12 +43,13 @@ async def put_all(
     async def put(content: Content) -> None:
         storage, parts, digests = objects[content]
         key = _new_key(store_id)
-        async with aclosing(checked_copies(parts, digests)) as copies:
-            if content.size > CHUNK_SIZE and isinstance(storage, SupportsStreams):
-                work = storage.create_stream(copies, key=key)
-            else:
-                work = storage.create(join([copy async for copy in copies]), key=key)
-            locations[content] = _checked(storage, await call(storage, work))
+        if content.size > CHUNK_SIZE and isinstance(storage, SupportsStreams):
+            async with aclosing(checked_chunks(parts, digests)) as chunks:
+                location = await call(storage, storage.create_stream(chunks, key=key))
+        else:
+            data = await checked_whole(parts, digests)
+            location = await call(storage, storage.create(data, key=key))
+        locations[content] = _checked(storage, location)
 
     try:
         await gather(objects, put)

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import io
-import mmap
 import os
 from collections.abc import Coroutine, Generator, Iterator
 from contextlib import contextmanager
 from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
 
 from artigraph.errors import ArtigraphError, CorruptObjectError, ObjectNotFoundError, StorageError
-from artigraph.graph.content import LIGHT, Buffer, Part
+from artigraph.graph.content import LIGHT, Buffer, Part, fresh_memory
 from artigraph.orm import CHUNK_SIZE
 from artigraph.storage import Storage, SupportsFiles, SupportsRanges
 
@@ -90,8 +89,7 @@ async def read_object(stored: StoredObject, *, whole: bool = False) -> Buffer:
     """
     storage = stored.storage
     if stored.chunks and not whole and isinstance(storage, (SupportsFiles, SupportsRanges)):
-        # Not a bytearray, which is written over with zeros first, and holds up all threads meanwhile.
-        data = memoryview(mmap.mmap(-1, stored.size))
+        data = fresh_memory(stored.size)
         indexes = iter(range(stored.chunks))  # shared: each worker takes the next one
         with first_error():
             async with asyncio.TaskGroup() as tasks:

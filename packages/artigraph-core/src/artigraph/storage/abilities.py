@@ -15,10 +15,11 @@ class SupportsStreams(Protocol):
     async def create_stream(self, parts: AsyncIterator[bytes | memoryview], *, key: str | None = None) -> str:
         """Store the object that the parts make up one after the other, and return its location; see `Storage.create`.
 
-        Parts are of any size, and come once: what has to be sent again is kept until it has arrived, and never more
-        than about 32 MiB at a time. The object is durable when this returns and not there before. If the iterator
-        raises, or the call is cancelled, nothing remains and the error goes on as it is. Other bytes under a key that
-        is taken are a `StorageError`, and the first object stays.
+        Parts are of any size, and come once; the memory of one is used again when the next one is asked for. What has
+        to be sent again is copied, and kept until it has arrived, but never more than about 32 MiB at a time. The
+        object is durable when this returns and not there before. If the iterator raises, or the call is cancelled,
+        nothing remains and the error goes on as it is. Other bytes under a key that is taken are a `StorageError`, and
+        the first object stays.
         """
         ...
 

@@ -61,6 +61,21 @@ class StreamTests(StorageKit):
         location = run(streams.create_stream(_parts(parts), key="a/stream"))
         assert self.get_raw(storage, location) == numbers.tobytes() + b"234"
 
+    @pytest.mark.parametrize("size", [1000, 3 * _MIB])
+    def test_stream_whose_parts_use_one_memory(
+        self, storage: Storage, streams: SupportsStreams, run: Callable[..., Any], size: int
+    ) -> None:
+        memory = bytearray(size)
+        data = [os.urandom(size) for _ in range(7)]
+
+        async def parts() -> AsyncIterator[memoryview]:
+            for part in data:
+                memory[:] = part
+                yield memoryview(memory)
+
+        location = run(streams.create_stream(parts()))
+        assert self.get_raw(storage, location) == b"".join(data)
+
     def test_stream_of_many_small_parts(
         self, storage: Storage, streams: SupportsStreams, run: Callable[..., Any]
     ) -> None:
