@@ -35,6 +35,10 @@ How many statements a call sends, for 1 model (object, run) / for 100: the numbe
 chunk of some thousands.
 """
 
+_WHY = """\
+The profile of each, what was tried and what is in the way: [what misses a target](design/speed.md#what-misses-a-target).
+"""
+
 
 def table(rows: Iterable[Row]) -> str:
     """Return the rows as a Markdown table, in the order in which jobs were measured, databases side by side."""
@@ -84,7 +88,7 @@ def page(results: Results, *, plots: Sequence[str], peers: str = "") -> str:
     if counted:
         parts += ["## Statements\n", _COUNTS, counts(counted)]
     if missed:
-        parts += ["## What misses its target\n", "\n".join(map(_missed, missed)) + "\n"]
+        parts += ["## What misses its target\n", "\n".join(map(_missed, missed)) + "\n", _WHY]
     if peers:
         parts += ["## Beside other libraries\n", peers]
     if plots:
