@@ -36,7 +36,8 @@ chunk of some thousands.
 """
 
 _WHY = """\
-The profile of each, what was tried and what is in the way: [what misses a target](design/speed.md#what-misses-a-target).
+The profile of each, what was tried and what is in the way:
+[what misses a target](design/speed.md#what-misses-a-target).
 """
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, NamedTuple, NoReturn, cast
 from uuid import UUID
 
@@ -187,15 +189,13 @@ async def read_artifacts(
 async def _trees(rows: Iterable[Row]) -> list[tuple[Row, StoredTree]]:
     """Return the trees that rows in order make up, each with the row of its root."""
     trees: list[tuple[Row, StoredTree]] = []
-    nodes: list[NodeRow] = []
-    current: object = None
-    for number, row in enumerate(rows, 1):
-        root_id = row[_WIDTH]
-        if root_id != current:
-            current, nodes = root_id, []
-            trees.append((row, StoredTree(id_of(root_id), nodes)))
-        nodes.append(row[:_WIDTH])
-        if not number % _SLICE:
+    turn = 0
+    for root_id, group in groupby(rows, itemgetter(_WIDTH)):
+        members = list(group)
+        trees.append((members[0], StoredTree(id_of(root_id), [row[:_WIDTH] for row in members])))
+        turn += len(members)
+        if turn > _SLICE:
+            turn = 0
             await asyncio.sleep(0)
     return trees
 

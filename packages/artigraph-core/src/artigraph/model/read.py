@@ -23,6 +23,8 @@ from artigraph.model.definition import FieldDefinition, ModelDefinition, define
 from artigraph.model.lazy import unloaded
 from artigraph.model.partial import build_part
 from artigraph.model.values import FATAL, StoredValue, decode_value, told
+from artigraph.serializer.codec import decode
+from artigraph.serializer.json import json_serializer
 
 __all__ = ["Builder", "Waiting", "root_class"]
 
@@ -31,6 +33,7 @@ M = TypeVar("M")
 _LONGEST_PATH = 40
 """Steps of a path that an error shows; of a longer one the first and the last."""
 _NODE_TYPES = frozenset({"model", "container", "value"})
+_JSON = json_serializer.name
 _NOTHING: Mapping[str, type[Any]] = {}
 _NONE = b"null"
 """None, as core itself stores it."""
@@ -255,6 +258,7 @@ class Builder(Generic[M]):
         start, stop = self._next, min(self._next + most, len(nodes))
         self._next = stop
         expected = (nodes[0][0] or 0) + start if self._fields is None else None
+        outer = frames[-1] if frames else None
         for node in nodes[start:stop]:
             position, span, kind, label, model_name, version, serializer, source, _ = node
             if (position != expected and expected is not None) or not span or kind not in _NODE_TYPES:
@@ -263,23 +267,31 @@ class Builder(Generic[M]):
                 raise DeserializationError(msg)
             if expected is not None:
                 expected += 1
-            while frames and position >= frames[-1].end:
+            while outer is not None and position >= outer.end:
                 self._closed.append(frames.pop())
-            if not frames:
-                frames.append(_ModelFrame(label, position + span, None, root, version))
+                outer = frames[-1] if frames else None
+            if outer is None:
+                outer = _ModelFrame(label, position + span, None, root, version)
+                frames.append(outer)
                 continue
-            outer = frames[-1]
             field = outer.field_of(label)
             if kind == "value":
-                self._take_value(label, serializer, source, field, outer)
+                if serializer == _JSON and type(source) is bytes and len(source) <= LIGHT and not field.lazy:
+                    try:  # what most nodes are
+                        outer.parts[label] = decode(source, field.classes)
+                    except DeserializationError as error:
+                        raise told(error, serializer, f"{outer.path}.{label}") from error
+                else:
+                    self._take_value(label, serializer, source, field, outer)
                 continue
             outer.parts[label] = None  # its place among the others
             if kind == "model":
                 cls = find_class(model_name, field.models)
                 cls = root if cls is not root and same_place(cls, root) else cls
-                frames.append(_ModelFrame(label, position + span, outer, cls, version))
+                outer = _ModelFrame(label, position + span, outer, cls, version)
             else:
-                frames.append(_ContainerFrame(label, position + span, outer, field, serializer))
+                outer = _ContainerFrame(label, position + span, outer, field, serializer)
+            frames.append(outer)
         return stop - start
 
     def _take_value(self, label: str, serializer: str, source: Any, field: FieldDefinition, outer: _Frame) -> None:
