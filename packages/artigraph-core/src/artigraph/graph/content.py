@@ -62,7 +62,7 @@ class Hasher:
     def __init__(self) -> None:
         self._whole = hashlib.sha256()
         self._chunks = _Chunks()
-        self.size = 0
+        self.size: int = 0
 
     async def update(self, part: Part) -> None:
         """Hash the next part: the whole and the chunks side by side, in threads where it is long."""

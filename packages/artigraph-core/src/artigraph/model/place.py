@@ -29,13 +29,13 @@ class Place:
         parent: Place | None,
         key: str | int,
     ) -> None:
-        self.field = field
-        self.default_serializer = default_serializer
-        self.overflow = overflow
-        self.model_name = model_name
+        self.field: FieldDefinition = field
+        self.default_serializer: Serializer[Any] | None = default_serializer
+        self.overflow: Storage | None = overflow
+        self.model_name: str | None = model_name
         """The model that the value is a field of; None for an item of a container."""
-        self.parent = parent
-        self.key = key
+        self.parent: Place | None = parent
+        self.key: str | int = key
 
     def item(self, key: str | int) -> Place:
         return Place(self.field, self.default_serializer, self.overflow, None, self, key)

@@ -18,7 +18,7 @@ PART = 2 * 2**20
 """Bytes that are read at once."""
 
 
-class File:
+class File:  # noqa: PLW1641 (its content may change)
     """The content of a file: of one on disk, by its path, or of one that was loaded.
 
     A file on disk is read when it is stored and whenever this object is asked for it, not before. A loaded one reads
@@ -123,8 +123,6 @@ class File:
                 if part != theirs.read(PART):
                     return False
             return not theirs.read(1)
-
-    __hash__ = None  # type: ignore[assignment]  # its content may change
 
     def __deepcopy__(self, memo: object) -> Self:
         return self  # it has no parts, and refers to the same content
