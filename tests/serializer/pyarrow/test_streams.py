@@ -47,7 +47,8 @@ def test_a_large_batch_is_cut() -> None:
     parts = list(serializer.serialize_stream(reader))
     assert max(map(len, parts)) <= 8 * 2**20
     batches = list(serializer.deserialize(b"".join(parts)))
-    assert [batch.nbytes <= 8 * 2**20 for batch in batches] == [True, True, True]
+    assert len(batches) > 3
+    assert max(batch.nbytes for batch in batches) <= 2 * 2**20
     assert pa.Table.from_batches(batches).equals(numbers(1, 3_000_000).read_all())
 
 

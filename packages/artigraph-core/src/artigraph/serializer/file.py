@@ -28,7 +28,7 @@ class FileSerializer(Serializer[File]):
         return b"".join(self.serialize_stream(value))
 
     def serialize_stream(self, value: File) -> Iterator[bytes]:
-        """Yield the content in parts of at most 8 MiB.
+        """Yield the content in parts of at most 2 MiB.
 
         Raises:
             SerializationError: it is no regular file, cannot be read, or changes its size meanwhile.

@@ -44,7 +44,7 @@ class ParquetSerializer(Serializer[Any]):
         return joined(self.serialize_parts(value))
 
     def serialize_parts(self, value: Any) -> Iterator[bytes]:
-        """Yield a parquet file in parts of at most 8 MiB."""
+        """Yield a parquet file in parts of at most 2 MiB."""
         _check_class(value, pa.Table)
         with serializing(self.name, value):
             yield from table_to_parquet(value)
@@ -79,7 +79,7 @@ class FeatherSerializer(Serializer[Any]):
         return joined(self.serialize_parts(value))
 
     def serialize_parts(self, value: Any) -> Iterator[bytes]:
-        """Yield an Arrow IPC file in parts of at most 8 MiB."""
+        """Yield an Arrow IPC file in parts of at most 2 MiB."""
         _check_class(value, pa.Table)
         with serializing(self.name, value):
             yield from write_ipc(value)
@@ -110,7 +110,7 @@ class RecordBatchSerializer(Serializer[Any]):
         return joined(self.serialize_parts(value))
 
     def serialize_parts(self, value: Any) -> Iterator[bytes]:
-        """Yield an Arrow IPC file in parts of at most 8 MiB."""
+        """Yield an Arrow IPC file in parts of at most 2 MiB."""
         _check_class(value, pa.RecordBatch)
         with serializing(self.name, value):
             yield from write_ipc(pa.Table.from_batches([value]), whole=True)
@@ -139,7 +139,7 @@ class RecordBatchReaderSerializer(Serializer[Any]):
     file when it is asked for, and validates it. Its class is `pyarrow.RecordBatchReader`, whichever reader it was. A
     reader that was stored is consumed; to store it again is refused. One that something else consumed cannot be told
     from one that never had a batch, and is stored as such. Where a batch ends is no part of the value: those of more
-    than 8 MiB are cut. Of extension types holds what is said of `FeatherSerializer`.
+    than 2 MiB are cut. Of extension types holds what is said of `FeatherSerializer`.
     """
 
     name = "arrow-record-batch-stream"
@@ -150,7 +150,7 @@ class RecordBatchReaderSerializer(Serializer[Any]):
         return joined(self.serialize_stream(value))
 
     def serialize_stream(self, value: Any) -> Iterator[bytes]:
-        """Yield an Arrow IPC stream in parts of at most 8 MiB; the reader is consumed."""
+        """Yield an Arrow IPC stream in parts of at most 2 MiB; the reader is consumed."""
         if not isinstance(value, pa.RecordBatchReader):
             msg = f"A {class_name(value)} is no pyarrow.RecordBatchReader; make one of it: table.to_reader()."
             raise SerializationError(msg)
