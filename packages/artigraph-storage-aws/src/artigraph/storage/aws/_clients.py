@@ -127,6 +127,7 @@ class Clients:
         try:
             async with self._connect() as client:
                 yield client
+            await asyncio.sleep(0)  # a connection that was given up just now needs the loop once more to be closed
         finally:
             entry.client = entry.holder = None
             with self._guard:
