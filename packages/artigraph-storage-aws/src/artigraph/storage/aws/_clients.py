@@ -127,12 +127,12 @@ class Clients:
         try:
             async with self._connect() as client:
                 yield client
-            await asyncio.sleep(0)  # a connection that was given up just now needs the loop once more to be closed
         finally:
             entry.client = entry.holder = None
             with self._guard:
                 if self._open.get(loop) is entry:
                     del self._open[loop]
+            await asyncio.sleep(0)  # a connection that was given up just now needs the loop once more to be closed
 
     def _forget_closed_loops(self) -> None:
         """Let go of the clients of loops that were closed without closing what they held; nothing else can be done."""
