@@ -1,7 +1,7 @@
 """Column types that mean the same on every database.
 
 What a database would do to a value otherwise is in docs/design/schema.md. The dialects are imported when a database of
-theirs is used: they are a seventh of what `import artigraph` would take.
+theirs is used, so that `import artigraph` does not wait for those of all.
 """
 
 from __future__ import annotations
