@@ -48,6 +48,18 @@ class Fragile(MemoryStorage):
         return await super().create(data, key=key)
 
 
+class Late(MemoryStorage):
+    """Answers some time after the object is there."""
+
+    created = 0
+
+    async def create(self, data: bytes, *, key: str | None = None) -> str:
+        location = await super().create(data, key=key)
+        self.created += 1
+        await asyncio.sleep(0.05)
+        return location
+
+
 def memory() -> MemoryStorage:
     storage = get_storage_by_name("graph")
     assert isinstance(storage, MemoryStorage)
@@ -171,6 +183,20 @@ async def test_a_storage_that_fails_leaves_nothing(good: int) -> None:
     assert await rows(blob_table) == []
     assert storage._objects == {}
     assert memory()._objects == {}
+
+
+async def test_what_is_under_way_when_another_fails_is_removed_when_it_has_come_to_its_end() -> None:
+    storage = Late("late")
+
+    @dataclass
+    class OnLate(ArtifactModel):
+        slow: str = artifact_field(storage=storage)
+        failing: str = artifact_field(storage=Fragile("fails-at-once", 0))
+
+    with pytest.raises(StorageError, match="out of order"):
+        await OnLate("a", "b").save("x")
+    assert storage.created == 1
+    assert storage._objects == {}
 
 
 async def test_what_was_altered_or_lost_is_told_before_it_is_deserialized() -> None:

@@ -35,27 +35,38 @@ async def put_all(
 ) -> dict[Content, str]:
     """Put objects, several at once, and return their locations.
 
-    What is put is what was hashed, or a `SerializationError` where a value changed meanwhile. If one fails the others
-    are removed again, as far as that is possible, and its error is raised.
+    What is put is what was hashed, or a `SerializationError` where a value changed meanwhile. If one fails, no more are
+    begun, those under way come to their end (of one that is cancelled nobody knows whether it is there), all are
+    removed again, as far as that is possible, and the first error is raised.
     """
     locations: dict[Content, str] = {}
+    errors: list[Exception] = []
 
     async def put(content: Content) -> None:
-        storage, parts, digests = objects[content]
+        if errors:
+            return
+        try:
+            locations[content] = await put_one(*objects[content])
+        except Exception as error:  # noqa: BLE001 (it is raised when nothing is under way any more)
+            errors.append(error)
+
+    async def put_one(storage: Storage, parts: Sequence[Part], digests: Digests) -> str:
         key = _new_key(store_id)
-        if content.size > CHUNK_SIZE and isinstance(storage, SupportsStreams):
+        if digests.size > CHUNK_SIZE and isinstance(storage, SupportsStreams):
             async with aclosing(checked_chunks(parts, digests)) as chunks:
                 location = await call(storage, storage.create_stream(chunks, key=key))
         else:
             data = await checked_whole(parts, digests)
             location = await call(storage, storage.create(data, key=key))
-        locations[content] = _checked(storage, location)
+        return _checked(storage, location)
 
     try:
         await gather(objects, put)
-    except BaseException:
-        await remove_quietly((objects[content][0], location) for content, location in locations.items())
-        raise
+    finally:
+        if len(locations) < len(objects):
+            await remove_quietly((objects[content][0], location) for content, location in locations.items())
+    if errors:
+        raise errors[0]
     return locations
 
 

@@ -29,13 +29,13 @@ class Pieces:
         self._parts = parts
         self._rest = memoryview(b"")
 
-    async def take(self, size: int) -> io.BytesIO:
+    async def take(self, size: int) -> bytes:
         """Return the next bytes, that many but at the end."""
-        piece = io.BytesIO()
+        piece = io.BytesIO()  # grows in place and gives its bytes away without a copy
         while (missing := size - piece.tell()) and not await self.ended():
             piece.write(self._rest[:missing])
             self._rest = self._rest[missing:]
-        return piece
+        return piece.getvalue()
 
     async def ended(self) -> bool:
         """Say whether nothing follows."""

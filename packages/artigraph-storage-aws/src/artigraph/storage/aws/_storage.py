@@ -113,7 +113,7 @@ class S3Storage(Storage):
         pieces = Pieces(parts)
         first = await pieces.take(PIECE)
         if await pieces.ended():
-            await self._put(location, first.getvalue())
+            await self._put(location, first)
         else:
             await Upload(self._objects, location, self._call).run(first, pieces)
         return location

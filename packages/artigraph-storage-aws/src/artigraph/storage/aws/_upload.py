@@ -62,7 +62,7 @@ class Upload:
         self._location = location
         self._call = call
 
-    async def run(self, first: io.BytesIO, pieces: Pieces) -> None:
+    async def run(self, first: bytes, pieces: Pieces) -> None:
         """Put the first part and those that follow.
 
         Raises:
@@ -86,13 +86,13 @@ class Upload:
         answer = await client.create_multipart_upload(**self._bucket.at(self._location), ChecksumAlgorithm="SHA256")
         return str(answer["UploadId"])
 
-    async def _send_all(self, upload: str, piece: io.BytesIO, pieces: Pieces) -> list[_Part]:
+    async def _send_all(self, upload: str, piece: bytes, pieces: Pieces) -> list[_Part]:
         tasks: list[asyncio.Task[_Part]] = []
         under_way: dict[asyncio.Task[_Part], int] = {}
         try:
-            while piece.tell():
+            while piece:
                 task = asyncio.create_task(self._send(upload, len(tasks) + 1, piece))
-                under_way[task] = piece.tell()
+                under_way[task] = len(piece)
                 tasks.append(task)
                 size = size_of_piece(len(tasks) + 1)
                 while under_way and sum(under_way.values()) + size > _IN_FLIGHT:
@@ -106,15 +106,19 @@ class Upload:
             await asyncio.gather(*under_way, return_exceptions=True)
         return [task.result() for task in tasks]
 
-    async def _send(self, upload: str, number: int, piece: io.BytesIO) -> _Part:
-        size = piece.tell()
-        digest = await digest_of(piece.getbuffer())
+    async def _send(self, upload: str, number: int, piece: bytes) -> _Part:
+        size = len(piece)
+        digest = await digest_of(piece)
 
         async def send(client: S3Client, allow: Callable[[int], None]) -> str:
             allow(size)
-            piece.seek(0)
             given = {**self._bucket.at(self._location), "UploadId": upload, "PartNumber": number}
-            given |= {"Body": piece, "ContentLength": size, "ChecksumAlgorithm": "SHA256", "ChecksumSHA256": digest}
+            given |= {
+                "Body": io.BytesIO(piece),
+                "ContentLength": size,
+                "ChecksumAlgorithm": "SHA256",
+                "ChecksumSHA256": digest,
+            }
             answer = await client.upload_part(**given)
             if answer.get("ChecksumSHA256", digest) != digest:
                 msg = "the server stored other bytes than were sent"
