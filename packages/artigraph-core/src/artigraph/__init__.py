@@ -4,6 +4,7 @@ import pkgutil
 
 __path__ = pkgutil.extend_path(__path__, __name__)
 
+from artigraph.deletion import delete, prune
 from artigraph.model import (
     ArtifactMapping,
     ArtifactModel,
@@ -28,7 +29,9 @@ __all__ = [
     "Run",
     "RunManager",
     "artifact_field",
+    "delete",
     "load_many",
+    "prune",
     "run_manager",
     "save_many",
 ]
