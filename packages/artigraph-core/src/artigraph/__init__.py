@@ -4,7 +4,7 @@ import pkgutil
 
 __path__ = pkgutil.extend_path(__path__, __name__)
 
-from artigraph.deletion import delete, prune
+from artigraph.deletion import DeletionReport, delete, prune
 from artigraph.model import (
     ArtifactMapping,
     ArtifactModel,
@@ -24,6 +24,7 @@ __all__ = [
     "ArtifactModel",
     "ArtifactModelConfig",
     "ArtifactSequence",
+    "DeletionReport",
     "File",
     "Lazy",
     "Run",
