@@ -18,9 +18,12 @@ from artigraph import (
     Run,
     RunManager,
     artifact_field,
+    columns,
     run_manager,
+    select,
 )
 from artigraph.db import current_session, engine_context, get_engine, session_context, set_engine
+from artigraph.query import Column, Condition, Select
 from artigraph.serializer.json import json_serializer
 from artigraph.storage import MemoryStorage, Storage, get_storage_by_name, register_storage
 
@@ -112,3 +115,19 @@ async def databases() -> None:
         assert_type(session, AsyncSession)
     assert_type(current_session(), AsyncSession)
     assert_type(current_session(allow_none=True), AsyncSession | None)
+
+
+async def querying(run: Run) -> None:
+    c = columns(Leaf)
+    assert_type(c.number, Column)
+    assert_type(c.number > 1, Condition)
+    assert_type((c.number == 1) & ~(c["text"] != "x") | c.text.is_(None), Condition)
+    asked = select(Leaf).where(c.number > 1).in_run(run, descendants=True).order_by(c.text.desc()).limit(3)
+    assert_type(asked, Select[Leaf])
+    assert_type(await asked.all(), list[Leaf])
+    assert_type(await asked.first(), Leaf | None)
+    assert_type(await asked.one(), Leaf)
+    assert_type(await asked.count(), int)
+    assert_type(await asked.ids(), list[UUID])
+    async for leaf in asked:
+        assert_type(leaf, Leaf)
