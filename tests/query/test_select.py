@@ -350,6 +350,9 @@ t: Any = columns(Typed)
         (lambda: t.inner == 1, "its fields can be"),
         (lambda: t.number == [1], "a list is not searched by"),
         (lambda: t.number == t.number, "not with another column"),
+        (lambda: select(Typed).where(columns(Outer).value == 1), "column of Outer.*columns.Typed"),
+        (lambda: select(Typed).order_by(columns(Outer).value), "column of Outer"),
+        (lambda: select(Outer).where(~(columns(Outer).value.is_(None) & (t.number == 1))), "column of Typed"),
         (lambda: select(Typed).where(True), "takes conditions"),  # type: ignore[arg-type]
         (lambda: select(Typed).limit(-1), "number of results"),
         (lambda: select(Typed).offset(True), "number of results"),

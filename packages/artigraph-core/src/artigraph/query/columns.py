@@ -45,7 +45,7 @@ class Columns(Generic[M]):
         return self[name]
 
     def __getitem__(self, name: str) -> Column:
-        return _column((), [self._model_type], name)
+        return _column(self._model_type, (), [self._model_type], name)
 
     def __dir__(self) -> list[str]:
         return list(define(self._model_type).fields)
@@ -95,7 +95,7 @@ class Column:
         if not self._models:
             msg = f"{self._text} is no model, so it has no field {name!r}"
             raise QueryError(msg)
-        return _column(self._field.path, self._models, name)
+        return _column(self._field.model, self._field.path, self._models, name)
 
     def __eq__(self, other: object) -> Condition:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         return self._compare("==", other)
@@ -198,7 +198,7 @@ class Column:
         raise QueryError(msg)
 
 
-def _column(path: Path, owners: Iterable[type[ArtifactModel]], name: str) -> Column:
+def _column(model: type[ArtifactModel], path: Path, owners: Iterable[type[ArtifactModel]], name: str) -> Column:
     """Return the column of a field of one at least of some model classes.
 
     Raises:
@@ -218,7 +218,7 @@ def _column(path: Path, owners: Iterable[type[ArtifactModel]], name: str) -> Col
             if is_model(leaf):
                 models[leaf] = None
             types.add(leaf)
-    return Column(Field((*path, name), tuple(found)), types, list(models))
+    return Column(Field(model, (*path, name), tuple(found)), types, list(models))
 
 
 def _leaves(annotation: object) -> Iterable[type[Any]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal, NoReturn
@@ -22,6 +22,7 @@ __all__ = [
     "Operator",
     "Path",
     "Text",
+    "fields_of",
     "holds",
     "is_nan",
 ]
@@ -35,6 +36,8 @@ Operator = Literal["==", "<", "<=", ">", ">="]
 class Field:
     """A field of an artifact, or of a model in it."""
 
+    model: type[ArtifactModel]
+    """The class of the artifact."""
     path: Path
     owners: tuple[type[ArtifactModel], ...]
     """The model classes that have it."""
@@ -110,6 +113,20 @@ class Text(Condition):
     field: Field
     how: Literal["startswith", "contains"]
     value: str | bytes
+
+
+def fields_of(condition: Condition) -> Iterator[Field]:
+    """Yield the fields that a condition is about."""
+    match condition:
+        case All(parts) | Any_(parts):
+            for part in parts:
+                yield from fields_of(part)
+        case Not(part):
+            yield from fields_of(part)
+        case IsNone(field) | Text(field) | Compare(field):
+            yield field
+        case _:
+            pass
 
 
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {

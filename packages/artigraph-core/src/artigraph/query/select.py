@@ -22,7 +22,7 @@ from artigraph.model.definition import define, is_model
 from artigraph.model.load import load_models
 from artigraph.orm import node_table
 from artigraph.query.columns import Column, Order
-from artigraph.query.conditions import All, Condition, holds
+from artigraph.query.conditions import All, Condition, Field, fields_of, holds
 from artigraph.query.sql import ask, key_of, root, stored_names
 from artigraph.run import Run, RunManager
 
@@ -78,6 +78,8 @@ class Select(Generic[M]):
             if not isinstance(condition, Condition):  # pyright: ignore[reportUnnecessaryIsInstance]
                 msg = f"where takes conditions, columns(M).x > 1 say, not {condition!r:.100}"
                 raise QueryError(msg)
+            for field in fields_of(condition):
+                self._check(field)
         return replace(self, _conditions=(*self._conditions, *conditions))
 
     def labeled(self, *labels: str) -> Select[M]:
@@ -104,7 +106,18 @@ class Select(Generic[M]):
         they have.
         """
         made = tuple(order.asc() if isinstance(order, Column) else order for order in orders)
+        for order in made:
+            self._check(order.field)
         return replace(self, _orders=(*self._orders, *made))
+
+    def _check(self, field: Field) -> None:
+        """See that artifacts of this class may have a field."""
+        if not (issubclass(field.model, self._model_type) or issubclass(self._model_type, field.model)):
+            msg = (
+                f"{'.'.join(field.path)} is a column of {field.model.__qualname__}; no {self._model_type.__qualname__} "
+                f"is one: take it from columns({self._model_type.__qualname__})"
+            )
+            raise QueryError(msg)
 
     def limit(self, count: int) -> Select[M]:
         """Ask for so many at most."""
