@@ -33,6 +33,6 @@ async def mistakes(node_id: UUID, sequence: ArtifactSequence[Leaf]) -> None:
     async with RunManager(Run()) as manager:
         await manager.save_artifact("x", 5)  # type: ignore[arg-type]
         await manager.load_artifact("x", int)  # type: ignore[type-var]
-    select(int)  # type: ignore[type-var]
+    select(int)  # type: ignore[arg-type]
     select(Leaf).where("number > 1")  # type: ignore[arg-type]
     columns(Leaf).number.is_(1)  # type: ignore[arg-type]

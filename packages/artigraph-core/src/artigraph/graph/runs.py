@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
@@ -9,11 +10,11 @@ from uuid import UUID
 from sqlalchemy import Select, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import current_database, read, recursive, share_lock, write
+from artigraph.db import chunks, current_database, read, recursive, share_lock, write
 from artigraph.errors import NodeNotFoundError
 from artigraph.orm import node_table
 
-__all__ = ["RunRow", "RunStatus", "insert_run", "read_runs_below", "runs_below", "update_run"]
+__all__ = ["RunRow", "RunStatus", "insert_run", "read_runs", "read_runs_below", "runs_below", "update_run"]
 
 _type_of = select(node_table.c.node_type).where(node_table.c.node_id == bindparam("id"))
 _insert_run = insert(node_table)
@@ -120,6 +121,20 @@ def runs_below(*run_ids: UUID) -> Select[*tuple[Any, ...]]:
         select(child.c.node_id).join(below, child.c.parent_id == below.c.node_id).where(child.c.node_type == "run")
     )
     return select(below.c.node_id)
+
+
+async def read_runs(run_ids: Sequence[UUID]) -> dict[UUID, RunRow]:
+    """Read those of some runs that are there."""
+    await current_database()
+
+    async def work(connection: AsyncConnection) -> dict[UUID, RunRow]:
+        found: dict[UUID, RunRow] = {}
+        for ids in chunks(run_ids):
+            statement = select(*_run_columns).where(node_table.c.node_id.in_(ids), node_table.c.node_type == "run")
+            found |= {row.node_id: RunRow(*row) for row in await connection.execute(statement)}
+        return found
+
+    return await read(work)
 
 
 async def read_runs_below(run_id: UUID) -> list[RunRow]:

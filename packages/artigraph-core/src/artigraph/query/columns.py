@@ -11,13 +11,15 @@ from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
 from types import NoneType, UnionType
-from typing import Annotated, Any, Generic, TypeVar, Union, cast, get_args, get_origin
+from typing import Annotated, Any, Generic, TypeVar, Union, cast, get_args, get_origin, overload
 from uuid import UUID
 
 from artigraph.errors import QueryError
 from artigraph.model import ArtifactModel, Lazy
 from artigraph.model.definition import annotation_of, define, is_model
 from artigraph.query.conditions import Any_, Compare, Condition, Field, IsNone, Not, Operator, Path, Text
+from artigraph.query.runs import RunColumns
+from artigraph.run import Run
 from artigraph.serializer.search_key import search_key
 
 __all__ = ["Column", "Columns", "Order", "columns"]
@@ -54,17 +56,27 @@ class Columns(Generic[M]):
         return f"<columns of {self._model_type.__qualname__}>"
 
 
-def columns(model_type: type[M]) -> Columns[M]:
-    """Return the columns of a model class, to build conditions and orders for `select`.
+@overload
+def columns(kind: type[Run]) -> RunColumns: ...
+@overload
+def columns(kind: type[M]) -> Columns[M]: ...
+def columns(kind: type[Any]) -> Any:
+    """Return the columns of a model class, or of runs, to build conditions and orders for `select`.
 
         c = columns(Report)
         reports = await select(Report).where(c.accuracy > 0.9, c.data.name == "train").all()
 
     Raises:
+        QueryError: it is neither a model class nor `Run`.
         ModelDefinitionError: the class cannot be stored as it is written.
     """
-    define(model_type)
-    return Columns(model_type)
+    if kind is Run:
+        return RunColumns()
+    if not is_model(kind):
+        msg = f"There are columns of model classes, and of Run, not of {kind!r:.100}"
+        raise QueryError(msg)
+    define(kind)
+    return Columns(kind)
 
 
 class Column:

@@ -21,10 +21,13 @@ __all__ = [
     "Not",
     "Operator",
     "Path",
+    "RunColumn",
+    "RunCompare",
+    "RunIsNone",
     "Text",
-    "fields_of",
     "holds",
     "is_nan",
+    "leaves_of",
 ]
 
 Path = tuple[str, ...]
@@ -115,18 +118,35 @@ class Text(Condition):
     value: str | bytes
 
 
-def fields_of(condition: Condition) -> Iterator[Field]:
-    """Yield the fields that a condition is about."""
+RunColumn = Literal["node_id", "parent_id", "run_status", "run_started_at", "run_ended_at", "run_error_type"]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class RunCompare(Condition):
+    """A property of a run compared with a value; false where it has none."""
+
+    column: RunColumn
+    operator: Operator
+    value: Any
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class RunIsNone(Condition):
+    """A property of a run that it has not, or not yet."""
+
+    column: RunColumn
+
+
+def leaves_of(condition: Condition) -> Iterator[Condition]:
+    """Yield the conditions that are not made of others."""
     match condition:
         case All(parts) | Any_(parts):
             for part in parts:
-                yield from fields_of(part)
+                yield from leaves_of(part)
         case Not(part):
-            yield from fields_of(part)
-        case IsNone(field) | Text(field) | Compare(field):
-            yield field
+            yield from leaves_of(part)
         case _:
-            pass
+            yield condition
 
 
 _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {

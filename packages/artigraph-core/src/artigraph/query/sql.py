@@ -5,6 +5,7 @@ The key of a long value is cut, so that a comparison with it may be undecided; s
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
@@ -29,13 +30,26 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from artigraph.model.definition import is_model, traits_of
 from artigraph.orm import SEARCH_KEY_LENGTH, node_table
-from artigraph.query.conditions import All, Any_, Compare, Condition, Field, IsNone, Not, Operator, Text, is_nan
+from artigraph.query.conditions import (
+    All,
+    Any_,
+    Compare,
+    Condition,
+    Field,
+    IsNone,
+    Not,
+    Operator,
+    RunCompare,
+    RunIsNone,
+    Text,
+    is_nan,
+)
 from artigraph.serializer.search_key import is_cut, search_key
 
 __all__ = ["Asked", "ask", "key_of", "root", "stored_names"]
 
 root = node_table.alias("artifact")
-"""The artifacts that are asked for."""
+"""The artifacts, or runs, that are asked for."""
 
 
 class Asked(NamedTuple):
@@ -63,18 +77,40 @@ def ask(condition: Condition, *, negated: bool = False) -> Asked:
         case All(parts) | Any_(parts):
             every = isinstance(condition, All) is not negated
             return _joined([ask(part, negated=negated) for part in parts], every=every)
-        case IsNone(field):
-            return _where(field, lambda key: _same(key == search_key(None)), negated=negated)
-        case Text(field, how, text):
-            asked = _beginning(text) if how == "startswith" else _containing(text)
-            return _where(field, asked, negated=negated)
-        case Compare(field, how, value):
-            if is_nan(value):
-                return _same(true() if negated else false())
-            return _where(field, _comparison(how, value), negated=negated)
+        case Compare(_, _, value) if is_nan(value):
+            return _same(true() if negated else false())
+        case Compare(field) | IsNone(field) | Text(field):
+            return _where(field, _asked_of(condition), negated=negated)
         case _:
-            msg = f"{condition!r} is no condition of ours"
-            raise AssertionError(msg)
+            asked = _of_run(condition)
+            return _same(not_(asked) if negated else asked)
+
+
+def _asked_of(condition: Compare | IsNone | Text) -> AskKey:
+    match condition:
+        case Compare(_, how, value):
+            return _comparison(how, value)
+        case Text(_, how, text):
+            return _beginning(text) if how == "startswith" else _containing(text)
+        case IsNone():
+            return lambda key: _same(key == search_key(None))
+
+
+def _of_run(condition: Condition) -> ColumnElement[bool]:
+    """Return a condition on a run, which is false, not NULL, where the run has no such property."""
+    if isinstance(condition, RunIsNone):
+        return root.c[condition.column].is_(None)
+    assert isinstance(condition, RunCompare)  # noqa: S101 (there are no others)
+    return func.coalesce(_OPERATORS[condition.operator](root.c[condition.column], condition.value), false())
+
+
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "==": operator.eq,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
 
 
 def key_of(field: Field) -> ColumnElement[bytes]:
