@@ -61,6 +61,7 @@ class Checker:
 
     def __init__(self, place: Place) -> None:
         self.place = place
+        self._engine = create_async_engine(place.url, poolclass=NullPool)
         self._read: dict[str, tuple[int, bytes]] = {}
 
     async def look(self) -> Findings:
@@ -82,17 +83,15 @@ class Checker:
 
     async def busy(self) -> int:
         """Return how many connections to the database are in the middle of something."""
-        engine = create_async_engine(self.place.url, poolclass=NullPool)
-        async with engine.connect() as connection:
-            if engine.dialect.name != "sqlite":
-                return int((await connection.execute(_BUSY[engine.dialect.name])).scalar_one())
+        async with self._engine.connect() as connection:
+            if connection.dialect.name != "sqlite":
+                return int((await connection.execute(_BUSY[connection.dialect.name])).scalar_one())
             await connection.execute(text("PRAGMA busy_timeout = 0"))
             await connection.execute(text("BEGIN IMMEDIATE"))  # an error, if there is a lock
             return 0
 
     async def _tables(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-        engine = create_async_engine(self.place.url, poolclass=NullPool)
-        async with engine.connect() as connection:
+        async with self._engine.connect() as connection:
             tables = [(await connection.execute(statement)).mappings().all() for statement in (_NODES, _BLOBS)]
         nodes, blobs = ([{name: _plain(name, row[name]) for name in row} for row in table] for table in tables)
         return nodes, blobs
@@ -115,7 +114,7 @@ class Checker:
 def _plain(name: str, value: Any) -> Any:
     if name.endswith("_id") and value is not None and not isinstance(value, UUID):
         return UUID(bytes=bytes(value)) if isinstance(value, bytes) else UUID(str(value))
-    return bytes(value) if isinstance(value, (bytearray, memoryview)) else value
+    return bytes(value) if name in ("value", "sha256") and value is not None else value
 
 
 def _trees(nodes: Iterable[dict[str, Any]]) -> tuple[frozenset[UUID], tuple[str, ...]]:

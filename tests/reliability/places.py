@@ -7,6 +7,7 @@ import random
 from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -56,16 +57,28 @@ class Bucket:
     access_key_id: str
     secret_access_key: str
 
-    def client(self) -> Any:
-        """Return a client that is not the storage's."""
-        boto: Any = boto3
-        return boto.client(
-            "s3",
-            endpoint_url=self.endpoint,
-            aws_access_key_id=self.access_key_id,
-            aws_secret_access_key=self.secret_access_key,
-            region_name="us-east-1",
-        )
+    def objects(self) -> Iterator[str]:
+        """List the keys of all objects."""
+        for page in _client(self).get_paginator("list_objects_v2").paginate(Bucket=self.name):
+            yield from (item["Key"] for item in page.get("Contents", []))
+
+    def bytes_of(self, key: str) -> bytes:
+        """Return the bytes of an object."""
+        data: bytes = _client(self).get_object(Bucket=self.name, Key=key)["Body"].read()
+        return data
+
+
+@cache
+def _client(bucket: Bucket) -> Any:
+    """Return a client that is not the storage's."""
+    boto: Any = boto3
+    return boto.client(
+        "s3",
+        endpoint_url=bucket.endpoint,
+        aws_access_key_id=bucket.access_key_id,
+        aws_secret_access_key=bucket.secret_access_key,
+        region_name="us-east-1",
+    )
 
 
 @dataclass(frozen=True)
@@ -115,20 +128,14 @@ class Place:
                 if path.is_file() and path.relative_to(root).parts[0] != PARTIAL:
                     yield path.relative_to(root).as_posix()
             return
-        client = self.bucket.client()
-        for page in client.get_paginator("list_objects_v2").paginate(Bucket=self.bucket.name):
-            yield from (item["Key"] for item in page.get("Contents", []))
-        client.close()
+        yield from self.bucket.objects()
 
     def bytes_of(self, location: str) -> bytes:
         """Return the bytes of an object."""
         if self.bucket is None:
             assert self.folder is not None
             return (Path(self.folder) / location).read_bytes()
-        client = self.bucket.client()
-        data: bytes = client.get_object(Bucket=self.bucket.name, Key=location)["Body"].read()
-        client.close()
-        return data
+        return self.bucket.bytes_of(location)
 
     def unfinished(self) -> list[str]:
         """List what is left of objects that were being written."""

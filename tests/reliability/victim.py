@@ -11,6 +11,7 @@ import asyncio
 import os
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 from artigraph.errors import ArtigraphError
 from tests.reliability.places import Place, parcel
@@ -31,10 +32,9 @@ def say(*words: object) -> None:
     os.write(1, " ".join(map(str, words)).replace("\n", " ").encode() + b"\n")
 
 
-async def save(place: Place, seed: int, objects: int, workers: int, synchronous: str) -> None:
+async def save(place: Place, seed: int, objects: int, workers: int, synchronous: Any) -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(workers))
-    options = {"sqlite_synchronous": "FULL"} if synchronous == "FULL" else {}
-    async with place.opened(**options):
+    async with place.opened(sqlite_synchronous=synchronous):
         first = await parcel(-1 - seed, 2).save("first")
         model = parcel(seed, objects)
         say("ready", os.getpid(), first)
