@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import NullPool, text
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.reliability.places import Place
@@ -17,7 +18,8 @@ from tests.reliability.places import Place
 __all__ = ["Checker", "Findings"]
 
 _NODES = text(
-    "SELECT node_id, node_type, parent_id, label, tree_root_id, position, span, serializer, value, blob_id "
+    "SELECT node_id, node_type, parent_id, label, tree_root_id, position, span, serializer, value, blob_id, "
+    "run_status "
     "FROM artigraph_node ORDER BY node_id"
 )
 _BLOBS = text("SELECT blob_id, storage, location, size, sha256 FROM artigraph_blob ORDER BY blob_id")
@@ -39,6 +41,8 @@ class Findings:
 
     roots: frozenset[UUID]
     """The ids of all saved trees that are whole."""
+    runs: Mapping[UUID, str]
+    """The state of each run."""
     rows: frozenset[tuple[Any, ...]] = field(repr=False)
     """Every row of the tables of nodes and of objects."""
     objects: frozenset[str] = field(repr=False)
@@ -74,6 +78,7 @@ class Checker:
         roots, partial = _trees(nodes)
         return Findings(
             roots=roots,
+            runs={node["node_id"]: node["run_status"] for node in nodes if node["node_type"] == "run"},
             rows=frozenset(tuple(row.values()) for row in (*nodes, *blobs)),
             objects=objects,
             orphans=objects - {blob["location"] for blob in blobs},
@@ -87,7 +92,10 @@ class Checker:
             if connection.dialect.name != "sqlite":
                 return int((await connection.execute(_BUSY[connection.dialect.name])).scalar_one())
             await connection.execute(text("PRAGMA busy_timeout = 0"))
-            await connection.execute(text("BEGIN IMMEDIATE"))  # an error, if there is a lock
+            try:
+                await connection.execute(text("BEGIN IMMEDIATE"))
+            except OperationalError:
+                return 1
             return 0
 
     async def _tables(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -112,9 +120,11 @@ class Checker:
 
 
 def _plain(name: str, value: Any) -> Any:
-    if name.endswith("_id") and value is not None and not isinstance(value, UUID):
+    if value is None:
+        return None
+    if name.endswith("_id"):
         return UUID(bytes=bytes(value)) if isinstance(value, bytes) else UUID(str(value))
-    return bytes(value) if name in ("value", "sha256") and value is not None else value
+    return bytes(value) if name in ("value", "sha256") else value
 
 
 def _trees(nodes: Iterable[dict[str, Any]]) -> tuple[frozenset[UUID], tuple[str, ...]]:
