@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import Select, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import chunks, current_database, read, recursive, share_lock, write
+from artigraph.db import chunks, current_database, read, recursive, share_lock, shielded, write
 from artigraph.errors import NodeNotFoundError
 from artigraph.orm import node_table
 
@@ -88,7 +88,10 @@ async def insert_run(run: RunRow) -> None:
 
 
 async def update_run(run: RunRow) -> bool:
-    """Record the end of a run, once: say whether the run was running, as far as the database knew."""
+    """Record the end of a run, once: say whether the run was running, as far as the database knew.
+
+    It is recorded whoever cancels meanwhile: nobody would come back to it, and the run would be running for ever.
+    """
 
     async def work(connection: AsyncConnection) -> bool:
         result = await connection.execute(
@@ -106,7 +109,7 @@ async def update_run(run: RunRow) -> bool:
         statement = select(node_table.c.run_status).where(node_table.c.node_id == bindparam("id"))
         return (await connection.execute(statement, {"id": run.node_id})).scalar() == run.status
 
-    return await write(work, committed=committed)
+    return await shielded(write(work, committed=committed))
 
 
 def runs_below(*run_ids: UUID) -> Select[*tuple[Any, ...]]:
