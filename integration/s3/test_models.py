@@ -17,6 +17,9 @@ from artigraph.storage.aws import S3Storage
 from integration.s3.conftest import Server
 from tests.model.identical import assert_identical
 from tests.model.test_round_trip import frame
+from tests.reliability.corruption import missing_and_exchanged, spoil
+from tests.reliability.hostile import rows_lead_nowhere
+from tests.reliability.sizes import note, sizes
 
 pytestmark = pytest.mark.usefixtures("engine")
 
@@ -87,3 +90,29 @@ async def test_an_altered_or_lost_object_is_told(storage: S3Storage, s3: Any, bu
     s3.delete_object(Bucket=bucket, Key=key)
     with pytest.raises(ObjectNotFoundError):
         await Precious.load(node_id)
+
+
+@pytest.mark.parametrize("database", ["postgresql"])
+@pytest.mark.parametrize("counts", sizes((20, 10), (400, 100)))
+async def test_spoilt_objects_are_never_decoded(
+    counts: tuple[int, int], storage: S3Storage, s3: Any, bucket: str
+) -> None:
+    def write(location: str, data: bytes | None) -> None:
+        if data is None:
+            s3.delete_object(Bucket=bucket, Key=location)
+        else:
+            s3.put_object(Bucket=bucket, Key=location, Body=data)
+
+    done = await spoil(storage, write, "numpy-array", *counts)
+    assert (done.flips, done.truncations) == counts
+    await missing_and_exchanged(storage, write)
+    note(14, "postgresql and s3", serializers=1, flips=counts[0], truncations=counts[1], undetected=0)
+
+
+@pytest.mark.parametrize("database", ["postgresql"])
+async def test_altered_locations_lead_nowhere(storage: S3Storage, s3: Any, bucket: str) -> None:
+    for place in ("a", "b", "c", "etc/passwd"):
+        s3.put_object(Bucket=bucket, Key=place, Body=b"content")
+    found = await rows_lead_nowhere(storage)
+    assert found["tried"] >= 60
+    note(23, "postgresql and s3: locations in altered rows", **found)

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import pytest
 from sqlalchemy import func, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph import ArtifactMapping, ArtifactModel, ArtifactSequence, Lazy, Run, RunManager, artifact_field
 from artigraph.db import read, write
@@ -123,7 +124,7 @@ CORPUS: tuple[str, ...] = (
     "\U0010ffff",
     "e\u0301",
     "é",
-    "İıſK",
+    "İıſK",  # noqa: RUF001 (that they look alike is the point)
     "ﷺ",
     "Z̸̢a͜l̷g̶o" + "\u0301" * 50,
     "👩‍👩‍👧‍👦🏴‍☠️",
@@ -337,8 +338,12 @@ def _label(node_id: UUID, name: str) -> Any:
 
 async def _altered(statement: Any) -> bool:
     """Alter a row as somebody would who may write to the database; False where it cannot hold that."""
+
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(statement)
+
     try:
-        await write(lambda connection: connection.execute(statement))
+        await write(work)
     except (ArtigraphError, UnicodeError, ValueError):
         return False
     return True

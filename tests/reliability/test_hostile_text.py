@@ -46,7 +46,7 @@ async def test_altered_locations_lead_nowhere_in_memory() -> None:
 async def test_altered_names_import_and_call_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     canary = f"canary_{uuid4().hex}"
     (tmp_path / f"{canary}.py").write_text("from pathlib import Path\nPath(__file__).with_suffix('.ran').touch()\n")
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     names = [canary, f"{canary}:x", f"{canary}.x", "os.system", "builtins.eval", "subprocess:Popen", "pickle", "numpy"]
     names += ["__main__.main", "artigraph.storage.memory", "antigravity", "../../x", "'; DROP TABLE artigraph_node; --"]
     tried = await names_lead_nowhere(MemoryStorage(f"hostile-{uuid4().hex}"), names)
