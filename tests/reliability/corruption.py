@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 from unittest.mock import patch
@@ -22,7 +22,7 @@ from artigraph.serializer import get_serializer_by_name
 from artigraph.storage import Storage
 from tests.serializer.golden import golden
 
-__all__ = ["SERIALIZERS", "Spoilt", "location_of", "missing_and_exchanged", "spoil"]
+__all__ = ["SERIALIZERS", "Write", "location_of", "missing_and_exchanged", "one_or_all", "spoil"]
 
 SERIALIZERS = sorted(golden())
 _pa: Any = pa
@@ -30,12 +30,11 @@ Write = Callable[[str, bytes | None], Awaitable[None] | None]
 """Puts bytes in the place of an object, past the storage, or removes it."""
 
 
-@dataclass
-class Spoilt:
-    """How many ways of spoiling an object were tried, and that each was told."""
-
-    flips: int = 0
-    truncations: int = 0
+def one_or_all(*serializers: str) -> Any:
+    """Give a test each of some serializers, 50 flips and 20 truncations, or all of them at once, 400 and 100."""
+    short = [pytest.param([name], 50, 20, id=name) for name in serializers]
+    long = pytest.param(SERIALIZERS, 400, 100, id="long", marks=[pytest.mark.long, pytest.mark.timeout(1800)])
+    return pytest.mark.parametrize(("serializers", "flips", "truncations"), [*short, long])
 
 
 def _model(storage: Storage, serializer: str) -> Any:
@@ -64,22 +63,27 @@ async def location_of(node_id: UUID, label: str) -> str:
     return location
 
 
-async def spoil(storage: Storage, write: Write, serializer: str, flips: int, truncations: int) -> Spoilt:
-    """Flip bits of an object and cut it short, each time on its own, and see that no byte of it is decoded."""
-    holder = _model(storage, serializer)
-    node_id = await holder(_value(serializer), b"the sibling", "a note").save("spoilt")
-    location = await location_of(node_id, "value")
-    data = await storage.read(location)
-    done = Spoilt()
-    for broken in _flipped(data, flips):
-        await _assert_told(holder, node_id, write, location, broken)
-        done.flips += 1
-    for broken in _cut(data, truncations):
-        await _assert_told(holder, node_id, write, location, broken)
-        done.truncations += 1
-    await _written(write, location, data)
-    assert (await holder.load(node_id)).note == "a note"
-    return done
+async def spoil(
+    storage: Storage, write: Write, serializers: Sequence[str], flips: int, truncations: int
+) -> dict[str, int]:
+    """Flip bits of objects and cut them short, each time on its own, and see that no byte of them is decoded.
+
+    Returns:
+        How many times that was done.
+    """
+    for serializer in serializers:
+        holder = _model(storage, serializer)
+        node_id = await holder(_value(serializer), b"the sibling", "a note").save("spoilt")
+        location = await location_of(node_id, "value")
+        data = await storage.read(location)
+        spoilt = [*_flipped(data, flips), *_cut(data, truncations)]
+        assert len(spoilt) == flips + truncations
+        for broken in spoilt:
+            await _assert_told(holder, node_id, write, location, broken)
+        await _written(write, location, data)
+        assert (await holder.load(node_id)).note == "a note"
+    count = len(serializers)
+    return {"serializers": count, "flips": count * flips, "truncations": count * truncations, "undetected": 0}
 
 
 async def _assert_told(holder: Any, node_id: UUID, write: Write, location: str, broken: bytes) -> None:

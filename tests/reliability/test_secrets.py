@@ -29,7 +29,6 @@ from artigraph.errors import (
 from artigraph.migrations import upgrade
 from artigraph.migrations.__main__ import main
 from artigraph.storage.aws import S3Storage
-from tests.reliability.sizes import note
 
 PASSWORD = "pa55word-of-the-database"
 KEY_ID = "AKIDOFTHESTORAGE"
@@ -77,7 +76,6 @@ async def test_the_password_of_a_database_is_shown_nowhere(url: str) -> None:
     with pytest.raises(DatabaseUnavailable) as caught:
         await upgrade(url)
     assert_kept_secret(everything_of(caught.value))
-    note(24, "urls, errors and logs", passwords=1, shown=0)
 
 
 @pytest.mark.parametrize("url", UNREACHABLE)
@@ -160,7 +158,6 @@ async def test_the_keys_of_a_storage_are_shown_nowhere(
             await Kept(b"content").save("kept")
     assert_kept_secret(everything_of(refused.value))
     assert_kept_secret(repr(Kept(b"content")))
-    note(24, "storages: repr, attributes and errors", keys=3, shown=0)
 
 
 def test_another_storage_of_the_name_is_refused_without_its_keys(s3: S3Storage) -> None:

@@ -28,7 +28,6 @@ from artigraph.serializer import Serializer, base, get_serializer_by_name
 from artigraph.storage import get_storage_by_name
 from artigraph.storage.file import FileSystem
 from tests.reliability.corruption import location_of
-from tests.reliability.sizes import note
 
 pytestmark = pytest.mark.usefixtures("engine")
 
@@ -116,7 +115,6 @@ def test_a_library_that_is_missing_is_named_with_what_to_install(
     forget(library, monkeypatch)
     with pytest.raises(MissingDependencyError, match=rf"pip install 'artigraph[\w-]*\[{library}\]'"):
         get_serializer_by_name(name)
-    note(15, "a library is missing", serializers=1)
 
 
 @pytest.mark.parametrize(
