@@ -198,7 +198,7 @@ def _leaves(value: Any, path: tuple[Any, ...]) -> Iterator[tuple[tuple[Any, ...]
     if not isinstance(value, (dict, list)):
         yield path, value
         return
-    parts: Any = value
+    parts = cast("Any", value)
     for key, item in parts.items() if isinstance(value, dict) else enumerate(parts):
         yield from _leaves(item, (*path, key))
 
