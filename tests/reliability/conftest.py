@@ -1,0 +1,30 @@
+"""What the tests of this folder run on here, and on servers in integration/reliability."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.reliability.racing import Objects, files
+
+
+@pytest.fixture
+def where() -> str:
+    """What it runs on, for the figures."""
+    return "sqlite and files"
+
+
+@pytest.fixture
+def objects(tmp_path: Path) -> Objects:
+    """A storage that several processes can open."""
+    return files(tmp_path / "objects")
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Callable[[], AbstractContextManager[str]]:
+    """A function that lends an empty database, by its URL."""
+    return lambda: nullcontext(f"sqlite:///{tmp_path}/{uuid4().hex}.db")
