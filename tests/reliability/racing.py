@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from artigraph import ArtifactModel
 from artigraph.db import engine_context
@@ -79,7 +79,7 @@ def files(folder: Path) -> Objects:
         found = [path for path in folder.rglob("*") if path.is_file() and ".artigraph" not in str(path)]
         return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
 
-    return Objects({"directory": str(folder), "name": f"racing-{folder}"}, stored)
+    return Objects({"directory": str(folder), "name": f"racing-{uuid4().hex}"}, stored)
 
 
 def open_storage(settings: Mapping[str, Any]) -> Storage:
