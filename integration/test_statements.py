@@ -10,7 +10,7 @@ from typing import Any
 from sqlalchemy import event
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from artigraph import ArtifactModel, ArtifactSequence, Run, RunManager
+from artigraph import ArtifactModel, ArtifactSequence, Run, RunManager, delete
 
 
 @dataclass
@@ -52,6 +52,8 @@ async def test_the_number_of_statements_does_not_depend_on_the_size(engine: Asyn
                 await count(engine, partial(Cloud.load, node_id)),
                 await count(engine, child.load_artifacts),
                 await count(engine, manager.load_descendant_artifacts),
+                await count(engine, partial(delete, node_id)),
+                await count(engine, partial(delete, manager.run.node_id)),
             ]
         found.append(counts)
-    assert found == [[1, 1, 1, 1, 2]] * 2
+    assert found == [[1, 1, 1, 1, 2, 6, 11]] * 2

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event
 
-from artigraph import ArtifactModel, ArtifactSequence, Run, RunManager, artifact_field, load_many, save_many
+from artigraph import ArtifactModel, ArtifactSequence, Run, RunManager, artifact_field, delete, load_many, save_many
 from artigraph.db import current_database, get_engine
 from artigraph.storage import MemoryStorage
 
@@ -105,6 +105,25 @@ async def loading_a_part(count: int) -> Call:
     return lambda: Sheet.load(node_id, fields=["title"])
 
 
+async def deleting(count: int) -> Call:
+    node_id = await Line(ArtifactSequence([Point(number, 0.5) for number in range(count)])).save("line")
+    return lambda: delete(node_id)
+
+
+async def deleting_objects(count: int) -> Call:
+    node_id = await Sheet(ArtifactSequence([bytes([number]) * 2000 for number in range(count)])).save("sheet")
+    return lambda: delete(node_id)
+
+
+async def deleting_runs(count: int) -> Call:
+    async with RunManager(Run()) as manager:
+        await manager.save_artifacts({str(number): Point(number, 0.5) for number in range(count)})
+        for _ in range(count // 20 + 1):
+            async with RunManager(Run()) as child:
+                await child.save_artifacts({str(number): Point(number, 0.5) for number in range(count)})
+    return lambda: delete(manager.run.node_id)
+
+
 @pytest.mark.parametrize(
     ("prepare", "statements"),
     [
@@ -118,6 +137,9 @@ async def loading_a_part(count: int) -> Call:
         (loading_a_part, 1),
         (loading_artifacts, 1),
         (loading_below, 2),
+        (deleting, 6),  # the node; who used it, its sizes, objects and links; the rows
+        (deleting_objects, 9),  # also who else has the objects, where they are, and their rows
+        (deleting_runs, 11),  # also the runs below and their artifacts; runs' links; the runs, in two steps
     ],
 )
 async def test_the_number_of_statements_does_not_depend_on_the_size(

@@ -4,6 +4,7 @@ import pkgutil
 
 __path__ = pkgutil.extend_path(__path__, __name__)
 
+from artigraph.deletion import DeletionReport, delete, prune
 from artigraph.model import (
     ArtifactMapping,
     ArtifactModel,
@@ -23,12 +24,15 @@ __all__ = [
     "ArtifactModel",
     "ArtifactModelConfig",
     "ArtifactSequence",
+    "DeletionReport",
     "File",
     "Lazy",
     "Run",
     "RunManager",
     "artifact_field",
+    "delete",
     "load_many",
+    "prune",
     "run_manager",
     "save_many",
 ]

@@ -8,6 +8,7 @@ or a serializer carries it as `__cause__`.
 from __future__ import annotations
 
 __all__ = [
+    "ArtifactInUseError",
     "ArtigraphError",
     "ConfigurationError",
     "CorruptObjectError",
@@ -24,6 +25,7 @@ __all__ = [
     "ModelDefinitionError",
     "ModelNameConflictError",
     "ModelVersionError",
+    "NestedNodeError",
     "NoActiveRunError",
     "NodeNotFoundError",
     "NotFoundError",
@@ -122,6 +124,14 @@ class NotFoundError(ArtigraphError, LookupError):
 
 class NodeNotFoundError(NotFoundError):
     """No node has this id or label."""
+
+
+class NestedNodeError(ArtigraphError, ValueError):
+    """A node is a part of an artifact, which never changes; the message names the artifact."""
+
+
+class ArtifactInUseError(ArtigraphError, RuntimeError):
+    """An artifact cannot be deleted because a run that stays has used it."""
 
 
 # Models -----------------------------------------------------------------------------------------------------------

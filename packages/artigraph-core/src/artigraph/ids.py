@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import threading
 import time
+from datetime import UTC, datetime, timedelta
 from struct import Struct, unpack
 from uuid import UUID
 
 from artigraph.errors import NodeNotFoundError
 
-__all__ = ["check_id", "new_id", "new_id_bytes", "new_ids"]
+__all__ = ["check_id", "first_id", "new_id", "new_id_bytes", "new_ids"]
 
 _HALVES = Struct(">QQ")
 """Milliseconds, version and the fraction of one; variant and random bits."""
@@ -29,6 +30,12 @@ def check_id(value: object) -> UUID:
         msg = f"There is no node {value!r:.100}: an id is a uuid.UUID, not {type(value).__name__}"
         raise NodeNotFoundError(msg)
     return value
+
+
+def first_id(moment: datetime) -> UUID:
+    """Return the least id that can have been made at a moment or later; the moment is aware."""
+    milliseconds = (moment - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1)
+    return UUID(int=min(max(milliseconds, 0), 2**48 - 1) << 80)
 
 
 def new_id() -> UUID:

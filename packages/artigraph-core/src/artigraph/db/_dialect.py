@@ -6,14 +6,23 @@ from datetime import datetime
 from functools import cache
 from typing import Any, Literal, TypeVar, cast
 
-from sqlalchemy import Dialect, Insert, Select, SQLColumnExpression, Table
+from sqlalchemy import Column, Delete, Dialect, Insert, Select, SQLColumnExpression, Table
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from artigraph.orm.types import UtcDateTime
 
-__all__ = ["RECURSION_LIMIT", "DialectName", "dialect_name", "insert_missing", "recursive", "share_lock", "utc_now"]
+__all__ = [
+    "RECURSION_LIMIT",
+    "DialectName",
+    "dialect_name",
+    "insert_missing",
+    "parts_first",
+    "recursive",
+    "share_lock",
+    "utc_now",
+]
 
 DialectName = Literal["sqlite", "postgresql", "mysql", "mariadb"]
 """A database, whatever its driver is and whatever its URL calls it."""
@@ -114,3 +123,29 @@ def recursive(statement: SelectT, dialect: DialectName) -> SelectT:
         deep.__class__ = _DeepSelect
         return cast("SelectT", deep)
     return statement
+
+
+class _OrderedDelete(Delete):
+    """A DELETE that takes rows in descending order of a column."""
+
+    inherit_cache = False
+    order: Column[Any]
+
+
+@compiles(_OrderedDelete)
+def _ordered_delete(element: _OrderedDelete, compiler: SQLCompiler, **kw: Any) -> str:
+    statement = str(cast("Any", compiler).visit_delete(element, **kw))
+    return f"{statement} ORDER BY {compiler.preparer.quote(element.order.name)} DESC"
+
+
+def parts_first(statement: Delete, position: Column[Any], dialect: DialectName) -> Delete:
+    """Make a DELETE of whole trees take parts before what they are a part of, where a database looks row by row.
+
+    MySQL and MariaDB check a reference as soon as a row is gone, the others when the statement has ended.
+    """
+    if dialect not in ("mysql", "mariadb"):
+        return statement
+    ordered: Any = statement.execution_options()
+    ordered.__class__ = _OrderedDelete
+    ordered.order = position
+    return cast("Delete", ordered)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, TypeVar, cast
 from uuid import UUID
 
 from sqlalchemy import Executable
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-__all__ = ["Row", "fetch_rows", "id_of"]
+__all__ = ["Row", "chunks", "fetch_rows", "id_of"]
+
+T = TypeVar("T")
+
+_CHUNK = 1000
+"""Items of one IN list; asyncpg takes 32,767 parameters, SQLite an expression of depth 1,000."""
 
 Row = Sequence[Any]
 """A tuple, or what the driver has for one: it is indexed, sliced and unpacked."""
@@ -31,3 +36,9 @@ async def fetch_rows(connection: AsyncConnection, statement: Executable, paramet
 def id_of(value: UUID | bytes) -> UUID:
     """Return the id that a driver gave as a UUID, on PostgreSQL, or as its 16 bytes."""
     return value if isinstance(value, UUID) else UUID(bytes=bytes(value))
+
+
+def chunks(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Cut a sequence into parts that an IN list takes; no part is empty."""
+    for start in range(0, len(items), _CHUNK):
+        yield items[start : start + _CHUNK]

@@ -1,10 +1,12 @@
 """Rows with their bytes: the one place that writes and reads both, in the order that keeps them whole."""
 
 from artigraph.graph.content import LIGHT, Buffer, Part, join
+from artigraph.graph.delete import DeletedNode, Deletion, delete_nodes
 from artigraph.graph.objects import Fetch, fetch
 from artigraph.graph.opened import map_object, open_object
 from artigraph.graph.outline import NodeSummary, read_outline
 from artigraph.graph.read import NodeRow, StoredNode, StoredTree, read_artifacts, read_trees
+from artigraph.graph.retention import Retention, retire
 from artigraph.graph.runs import RunRow, RunStatus, insert_run, read_runs_below, runs_below, update_run
 from artigraph.graph.stored import StoredObject, read_object
 from artigraph.graph.tree import Deferred, PendingValue, Streamed, Tree
@@ -14,11 +16,14 @@ __all__ = [
     "LIGHT",
     "Buffer",
     "Deferred",
+    "DeletedNode",
+    "Deletion",
     "Fetch",
     "NodeRow",
     "NodeSummary",
     "Part",
     "PendingValue",
+    "Retention",
     "RunRow",
     "RunStatus",
     "StoredNode",
@@ -26,6 +31,7 @@ __all__ = [
     "StoredTree",
     "Streamed",
     "Tree",
+    "delete_nodes",
     "fetch",
     "insert_run",
     "join",
@@ -36,6 +42,7 @@ __all__ = [
     "read_outline",
     "read_runs_below",
     "read_trees",
+    "retire",
     "runs_below",
     "update_run",
     "write_trees",

@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, CompoundSelect, Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import Row, current_database, fetch_rows, id_of, read, recursive
+from artigraph.db import Row, chunks, current_database, fetch_rows, id_of, read, recursive
 from artigraph.errors import ArtigraphError, DeserializationError, NodeNotFoundError
 from artigraph.graph.storages import storage_by_name
 from artigraph.graph.stored import StoredObject
@@ -126,8 +126,7 @@ async def read_trees(
 
     async def work(connection: AsyncConnection) -> tuple[list[Row], dict[UUID, _Blob]]:
         rows: list[Row] = []
-        for start in range(0, len(wanted), _CHUNK):
-            ids = wanted[start : start + _CHUNK]
+        for ids in chunks(wanted):
             parameters: dict[str, Any] = {"id": ids[0] if len(ids) == 1 else ids}
             if fields is not None:
                 parameters["fields"] = list(fields)
@@ -208,8 +207,6 @@ class _Blob(NamedTuple):
     chunk_sha256: bytes | None
 
 
-_CHUNK = 1000
-"""Ids in one IN list; asyncpg takes 32,767 parameters, SQLite an expression of depth 1,000."""
 _SLICE = 10_000
 """Rows after which others have a turn."""
 
@@ -217,11 +214,11 @@ _SLICE = 10_000
 async def _select_blobs(connection: AsyncConnection, rows: Iterable[Row]) -> dict[UUID, _Blob]:
     ids = sorted({id_of(row[_BLOB_ID]) for row in rows if row[_BLOB_ID] is not None})
     found: dict[UUID, _Blob] = {}
-    for start in range(0, len(ids), _CHUNK):
-        statement = select(blob_table).where(blob_table.c.blob_id.in_(ids[start : start + _CHUNK]))
+    for some in chunks(ids):
+        statement = select(blob_table).where(blob_table.c.blob_id.in_(some))
         for row in await connection.execute(statement):
-            chunks = None if row.chunk_sha256 is None else bytes(row.chunk_sha256)
-            found[row.blob_id] = _Blob(row.storage, row.location, row.size, bytes(row.sha256), chunks)
+            chunk_sha256 = None if row.chunk_sha256 is None else bytes(row.chunk_sha256)
+            found[row.blob_id] = _Blob(row.storage, row.location, row.size, bytes(row.sha256), chunk_sha256)
     if len(found) < len(ids):
         msg = "An artifact was deleted while it was read"
         raise NodeNotFoundError(msg)

@@ -108,11 +108,11 @@ async def update_run(run: RunRow) -> bool:
     return await write(work, committed=committed)
 
 
-def runs_below(run_id: UUID) -> Select[*tuple[Any, ...]]:
-    """Return a select of the ids of all runs below a run, itself not among them; it cannot loop."""
+def runs_below(*run_ids: UUID) -> Select[*tuple[Any, ...]]:
+    """Return a select of the ids of all runs below runs, themselves not among them; it cannot loop."""
     below = (
         select(node_table.c.node_id)
-        .where(node_table.c.parent_id == run_id, node_table.c.node_type == "run")
+        .where(node_table.c.parent_id.in_(run_ids), node_table.c.node_type == "run")
         .cte("runs_below", recursive=True)
     )
     child = node_table.alias("child")

@@ -1,0 +1,214 @@
+"""Deleting what was saved: by id, or by a rule of retention."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from typing import cast
+from uuid import UUID
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from artigraph.errors import ConfigurationError
+from artigraph.graph import DeletedNode, Deletion, Retention, delete_nodes, retire
+from artigraph.ids import check_id
+from artigraph.labels import check_label
+
+__all__ = ["DeletedNode", "DeletionReport", "delete", "prune"]
+
+_LINES = 20
+"""How many artifacts and runs a rendering names."""
+
+
+@dataclass(frozen=True)
+class DeletionReport:
+    """What a deletion did or, on a dry run, would do."""
+
+    dry_run: bool
+    nodes: tuple[DeletedNode, ...]
+    """The artifacts and runs that go, each with the reason and what goes with it."""
+    not_found: tuple[UUID, ...]
+    """Ids that were given and are not there, or not any more."""
+    links: int
+    """Edges of lineage that go."""
+    objects: int
+    """Objects in storages that nothing else refers to, and that go."""
+    object_bytes: int
+    shared_objects: int
+    """Objects that others refer to, and that stay."""
+    left_objects: int
+    """Those of the objects that are still there: their storage could not remove them now, or the caller's transaction
+    is not committed yet. `artigraph.maintenance.gc` removes them."""
+
+    @property
+    def runs(self) -> int:
+        """Runs that go."""
+        return sum(node.runs for node in self.nodes)
+
+    @property
+    def artifacts(self) -> int:
+        """Saved artifacts that go."""
+        return sum(node.artifacts for node in self.nodes)
+
+    @property
+    def rows(self) -> int:
+        """Rows of nodes that go."""
+        return sum(node.rows for node in self.nodes)
+
+    @property
+    def value_bytes(self) -> int:
+        """Bytes of values in these rows."""
+        return sum(node.value_bytes for node in self.nodes)
+
+    def render(self) -> str:
+        """Return the report as text."""
+        return "\n".join(self._lines())
+
+    __str__ = render
+
+    def _lines(self) -> Iterator[str]:
+        yield "Would delete:" if self.dry_run else "Deleted:"
+        for node in self.nodes[:_LINES]:
+            yield f"  {_of(node)}: {_contents(node)} ({node.reason})"
+        if len(self.nodes) > _LINES:
+            yield f"  and {len(self.nodes) - _LINES:,} more"
+        if not self.nodes:
+            yield "  nothing"
+        yield (
+            f"In all: {_counted(self.runs, 'run')}, {_counted(self.artifacts, 'artifact')}, "
+            f"{_counted(self.rows, 'row')} with {_counted(self.value_bytes, 'byte')} of values, "
+            f"{_counted(self.links, 'link')}; {_counted(self.objects, 'object')} of "
+            f"{_counted(self.object_bytes, 'byte')} in storages."
+        )
+        if self.shared_objects:
+            yield f"{_counted(self.shared_objects, 'object')} will stay, as others refer to them."
+        if self.left_objects:
+            yield f"{_counted(self.left_objects, 'object')} could not be removed yet; artigraph.maintenance.gc will."
+        if self.not_found:
+            some = ", ".join(str(node_id) for node_id in self.not_found[:_LINES])
+            yield f"Not there: {some}" + (", ..." if len(self.not_found) > _LINES else "")
+
+
+async def delete(ids: UUID | Iterable[UUID], *, dry_run: bool = False, cascade: bool = False) -> DeletionReport:
+    """Delete saved artifacts, and runs with all below them, in one transaction, or in the caller's if there is one.
+
+        report = await delete(run.node_id, dry_run=True)
+        print(report.render())
+
+    An artifact goes as a whole: the id of a nested model is refused. An artifact that a run has used is refused too,
+    unless that run goes as well; with `cascade` it does, with all below it. An id that is not there (any more) is no
+    error, and is reported. Objects in storages go after the commit, as far as nothing else refers to them; see
+    `DeletionReport.left_objects`. The number of statements does not grow with what goes.
+
+    Args:
+        ids: of artifacts and runs.
+        dry_run: report what would go, and delete nothing.
+        cascade: delete, too, the runs that have used what goes.
+
+    Raises:
+        NestedNodeError: an id is that of a part of an artifact; the message names the artifact.
+        ArtifactInUseError: a run that stays has used an artifact, and `cascade` is false.
+        RetryableError: others kept saving under what was to go, for all attempts; in a session, at the first.
+        DatabaseError: the database failed; nothing was deleted.
+    """
+    wanted = [ids] if isinstance(ids, UUID) else list(ids)
+    reasons = {check_id(node_id): "named" for node_id in wanted}
+
+    async def choose(_: AsyncConnection) -> Mapping[UUID, str]:
+        return reasons
+
+    return _report(await delete_nodes(choose, dry_run=dry_run, cascade=cascade), dry_run=dry_run)
+
+
+async def prune(
+    *,
+    older_than: timedelta | datetime | None = None,
+    keep_newest: Mapping[str, int] | None = None,
+    failed_runs: bool = False,
+    dry_run: bool = False,
+    cascade: bool = False,
+) -> DeletionReport:
+    """Delete what a rule of retention names, as `delete` does, in the transaction in which it is found.
+
+        await prune(older_than=timedelta(days=90))  # everything that is older
+        await prune(keep_newest={"checkpoint": 3})  # all but the newest three of this label
+        await prune(failed_runs=True, older_than=timedelta(days=7))
+
+    By itself `older_than` is about everything: artifacts, and runs that ended before then. With one of the others it
+    narrows what that names. A run goes with all below it; it stays if something below it is still running or, by the
+    age, too young. Artifacts of one label and different model names are counted apart.
+
+    Args:
+        older_than: an age by the database's clock, or a point in time (aware). An artifact's time is that of its save,
+            by the clock of the machine that saved it; a run's is that of its end.
+        keep_newest: how many artifacts of a label stay, by label, the newest first, whichever runs they belong to.
+        failed_runs: runs that ended with an exception.
+        dry_run: report what would go, and delete nothing.
+        cascade: delete, too, the runs that have used what goes; otherwise an artifact that was used is an error.
+
+    Raises:
+        ConfigurationError: there is no rule, or it cannot be meant so.
+        InvalidLabel: a label is not valid.
+        ArtifactInUseError, RetryableError, DatabaseError: see `delete`.
+    """
+    rule = _rule(older_than, keep_newest, failed_runs=failed_runs)
+    return _report(await delete_nodes(partial(retire, rule), dry_run=dry_run, cascade=cascade), dry_run=dry_run)
+
+
+def _rule(older_than: object, keep_newest: object, *, failed_runs: bool) -> Retention:
+    if older_than is None and keep_newest is None and not failed_runs:
+        msg = "prune needs a rule: older_than, keep_newest or failed_runs"
+        raise ConfigurationError(msg)
+    if keep_newest is not None and failed_runs:
+        msg = "keep_newest is about artifacts and failed_runs about runs; call prune once for each"
+        raise ConfigurationError(msg)
+    if isinstance(older_than, datetime):
+        if older_than.tzinfo is None:
+            msg = f"older_than={older_than!r} says no time zone; use datetime.now(UTC), say"
+            raise ConfigurationError(msg)
+        older_than = older_than.astimezone(UTC)
+    elif older_than is not None and (not isinstance(older_than, timedelta) or older_than < timedelta(0)):
+        msg = f"older_than is a datetime or an age, timedelta(days=90) say, not {older_than!r:.100}"
+        raise ConfigurationError(msg)
+    kept: dict[str, int] | None = None
+    if keep_newest is not None:
+        if not isinstance(keep_newest, Mapping):
+            msg = f"keep_newest says how many stay of which label, {{'checkpoint': 3}} say, not {keep_newest!r:.100}"
+            raise ConfigurationError(msg)
+        kept = {}
+        for label, count in cast("Mapping[str, object]", keep_newest).items():
+            if not isinstance(count, int) or isinstance(count, bool) or count < 0:
+                msg = f"keep_newest[{label!r}] is a number of artifacts that stay, not {count!r:.100}"
+                raise ConfigurationError(msg)
+            kept[check_label(label)] = count
+    return Retention(older_than, kept, failed_runs)
+
+
+def _report(deletion: Deletion, *, dry_run: bool) -> DeletionReport:
+    return DeletionReport(
+        dry_run=dry_run,
+        nodes=tuple(deletion.nodes),
+        not_found=tuple(deletion.missing),
+        links=deletion.links,
+        objects=len(deletion.objects),
+        object_bytes=sum(item.size for item in deletion.objects),
+        shared_objects=deletion.shared,
+        left_objects=len(deletion.left),
+    )
+
+
+def _of(node: DeletedNode) -> str:
+    if node.is_run:
+        return f"run {node.node_id}"
+    return f"artifact {node.label!r} ({node.model_name}) {node.node_id}"
+
+
+def _contents(node: DeletedNode) -> str:
+    below = f"{_counted(node.runs, 'run')}, {_counted(node.artifacts, 'artifact')}, " if node.is_run else ""
+    return f"{below}{_counted(node.rows, 'row')}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"

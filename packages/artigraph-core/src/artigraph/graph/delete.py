@@ -1,0 +1,372 @@
+"""Deleting trees and runs: rows in one transaction first, their objects afterwards (docs/design/deleting.md).
+
+However much goes, the number of statements is the same: trees are deleted by their root's id, runs by their ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Select, delete, exists, func, select, union, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from artigraph.db import (
+    DialectName,
+    ReferenceInUse,
+    chunks,
+    current_database,
+    in_session,
+    parts_first,
+    read,
+    recursive,
+    write,
+)
+from artigraph.errors import ArtifactInUseError, ArtigraphError, NestedNodeError, RetryableError
+from artigraph.graph.objects import gather
+from artigraph.graph.runs import runs_below
+from artigraph.graph.storages import storage_by_name
+from artigraph.graph.stored import call
+from artigraph.orm import blob_table, link_table, node_table
+
+__all__ = ["Choose", "DeletedNode", "Deletion", "delete_nodes"]
+
+T = TypeVar("T")
+
+_ATTEMPTS = 15
+"""How often a deletion starts again because something was saved meanwhile under what it deletes."""
+
+Work = Callable[[AsyncConnection], Awaitable[T]]
+Choose = Work[Mapping[UUID, str]]
+"""Says, within the transaction that deletes, which artifacts and runs are to go, each with the reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedNode:
+    """An artifact or run that goes, with everything below it."""
+
+    node_id: UUID
+    is_run: bool
+    label: str | None
+    model_name: str | None
+    reason: str
+    runs: int
+    """Runs that go with it, itself included."""
+    artifacts: int
+    """Artifacts that go with it, itself included."""
+    rows: int
+    value_bytes: int
+    """Bytes of values in rows."""
+
+
+@dataclass(slots=True)
+class Deletion:
+    """What a deletion comes to."""
+
+    nodes: list[DeletedNode] = field(default_factory=list[DeletedNode])
+    missing: list[UUID] = field(default_factory=list[UUID])
+    """Ids that were asked for and are not there (any more)."""
+    links: int = 0
+    objects: list[StoredAt] = field(default_factory=list["StoredAt"])
+    """Objects that nothing refers to any more."""
+    shared: int = 0
+    """Objects that others refer to, and that stay."""
+    left: list[StoredAt] = field(default_factory=list["StoredAt"])
+    """Those of the objects that are still to be removed, by garbage collection."""
+
+
+class StoredAt(NamedTuple):
+    """Where an object is."""
+
+    blob_id: UUID
+    storage: str
+    location: str
+    size: int
+
+
+class _Found(NamedTuple):
+    node_id: UUID
+    parent_id: UUID | None
+    node_type: str
+    tree_root_id: UUID | None
+    label: str | None
+    model_name: str | None
+
+
+@dataclass(slots=True)
+class _Plan:
+    """All that goes, as it was found in the transaction that deletes it."""
+
+    reasons: dict[UUID, str]
+    named: dict[UUID, _Found] = field(default_factory=dict[UUID, _Found])
+    runs: dict[UUID, UUID] = field(default_factory=dict[UUID, UUID])
+    """Each run, and which of the named ones it goes with."""
+    trees: dict[UUID, UUID] = field(default_factory=dict[UUID, UUID])
+    """The root of each tree, and which of the named ones it goes with."""
+
+
+async def delete_nodes(choose: Choose, *, dry_run: bool, cascade: bool) -> Deletion:
+    """Delete what is chosen, all or nothing, in one transaction, or in the caller's where there is one.
+
+    The objects that nothing refers to any more go after the commit. In a transaction of the caller's they, and their
+    rows, are left to garbage collection.
+
+    Raises:
+        NestedNodeError: a node is a part of an artifact.
+        ArtifactInUseError: a run that stays has used an artifact that is to go, and `cascade` is false.
+        RetryableError: others went on saving under what is deleted.
+    """
+    database = await current_database()
+    apart = not in_session()
+
+    async def plan(connection: AsyncConnection) -> tuple[_Plan, Deletion]:
+        made = _Plan(dict(await choose(connection)))
+        await _find(connection, made, database.dialect)
+        while users := await _users(connection, made):
+            if not cascade:
+                _refuse(users, made)
+            made.reasons |= {run: f"used {artifact}, which goes" for artifact, run in users}
+            await _find(connection, made, database.dialect)
+        return made, await _measure(connection, made)
+
+    gone: list[UUID] = []
+
+    async def work(connection: AsyncConnection) -> Deletion:
+        made, deletion = await plan(connection)
+        gone[:] = list(made.named)[:1]
+        if made.named:
+            await _delete(connection, made, deletion, database.dialect)
+            if apart:
+                await _delete_blobs(connection, [item.blob_id for item in deletion.objects])
+        return deletion
+
+    async def committed(connection: AsyncConnection) -> bool:
+        found = await connection.execute(select(node_table.c.node_id).where(node_table.c.node_id.in_(gone)))
+        return found.first() is None
+
+    if dry_run:
+        return (await read(plan))[1]
+    deletion = await _tried(work, committed)
+    deletion.left = await _remove(deletion.objects) if apart else list(deletion.objects)
+    return deletion
+
+
+async def _tried(work: Work[T], committed: Work[bool]) -> T:
+    attempts = 1 if in_session() else _ATTEMPTS
+    while True:
+        try:
+            return await write(work, committed=committed)
+        except (ReferenceInUse, _Taken) as error:
+            attempts -= 1
+            if not attempts:
+                msg = "Others saved what belongs to, or shares an object with, what was to be deleted. Try again."
+                raise RetryableError(msg) from error
+
+
+class _Taken(Exception):  # noqa: N818
+    """Somebody began to refer to an object that was to go."""
+
+
+# What goes --------------------------------------------------------------------------------------------------------
+
+
+_columns = tuple(node_table.c[name] for name in _Found._fields)
+
+
+async def _find(connection: AsyncConnection, plan: _Plan, dialect: DialectName) -> None:
+    """Add to a plan all that has a reason and is not in it, with everything below."""
+    new = [node_id for node_id in plan.reasons if node_id not in plan.named and node_id not in plan.runs]
+    found = [
+        _Found(*row)
+        for ids in chunks(new)
+        for row in await connection.execute(select(*_columns).where(node_table.c.node_id.in_(ids)))
+    ]
+    for node in found:
+        if node.tree_root_id not in (None, node.node_id):
+            msg = (
+                f"Node {node.node_id} ({node.label!r}) is a part of artifact {node.tree_root_id}, which never changes; "
+                "delete that as a whole. Nothing was deleted."
+            )
+            raise NestedNodeError(msg)
+        plan.named[node.node_id] = node
+        if node.node_type == "run":
+            plan.runs[node.node_id] = node.node_id
+        else:
+            plan.trees[node.node_id] = node.node_id
+    runs = [node.node_id for node in found if node.node_type == "run"]
+    if not runs:
+        return
+    parents: dict[UUID, UUID] = {}
+    for ids in chunks(runs):
+        statement = select(node_table.c.node_id, node_table.c.parent_id).where(
+            node_table.c.node_id.in_(runs_below(*ids))
+        )
+        parents |= {row.node_id: row.parent_id for row in await connection.execute(recursive(statement, dialect))}
+    _place(plan, parents)
+    for ids in chunks(list(plan.runs)):
+        statement = select(node_table.c.node_id, node_table.c.parent_id).where(
+            node_table.c.parent_id.in_(ids), node_table.c.node_type != "run"
+        )
+        for row in await connection.execute(statement):
+            plan.trees.setdefault(row.node_id, plan.runs[row.parent_id])
+
+
+def _place(plan: _Plan, parents: Mapping[UUID, UUID]) -> None:
+    """Say of runs below the named ones, which are told by their parents, what they go with: the nearest named one."""
+    for run in parents:
+        path: list[UUID] = []
+        at = run
+        while at not in plan.runs:
+            path.append(at)
+            at = parents[at]
+        plan.runs |= dict.fromkeys(path, plan.runs[at])
+
+
+async def _users(connection: AsyncConnection, plan: _Plan) -> list[tuple[UUID, UUID]]:
+    """Return artifacts that go, each with a run that has used it and stays."""
+    users: list[tuple[UUID, UUID]] = []
+    for ids in chunks(list(plan.trees)):
+        statement = (
+            select(node_table.c.tree_root_id, link_table.c.target_id)
+            .join(link_table, link_table.c.source_id == node_table.c.node_id)
+            .where(node_table.c.tree_root_id.in_(ids))
+            .distinct()
+        )
+        users += [
+            (row.tree_root_id, row.target_id)
+            for row in await connection.execute(statement)
+            if row.target_id not in plan.runs
+        ]
+    return users
+
+
+def _refuse(users: Sequence[tuple[UUID, UUID]], plan: _Plan) -> None:
+    artifact, run = users[0]
+    why = plan.reasons.get(artifact, f"below run {plan.trees[artifact]}")
+    others = f", and {len(users) - 1:,} more such" if len(users) > 1 else ""
+    msg = (
+        f"Artifact {artifact} ({why}) was used by run {run}{others}. With cascade=True the runs that used it go too, "
+        "with everything below them; dry_run=True shows what that would be. Nothing was deleted."
+    )
+    raise ArtifactInUseError(msg)
+
+
+# What that comes to ------------------------------------------------------------------------------------------------
+
+
+async def _measure(connection: AsyncConnection, plan: _Plan) -> Deletion:
+    rows = dict.fromkeys(plan.named, 0)
+    value_bytes = dict.fromkeys(plan.named, 0)
+    runs = dict.fromkeys(plan.named, 0)
+    artifacts = dict.fromkeys(plan.named, 0)
+    here: dict[UUID, int] = {}
+    """The objects of what goes, and how often it refers to them."""
+    for named in plan.runs.values():
+        runs[named] += 1
+        rows[named] += 1
+    for named in plan.trees.values():
+        artifacts[named] += 1
+    root = node_table.c.tree_root_id
+    for ids in chunks(list(plan.trees)):
+        sizes = select(root, func.count(), func.coalesce(func.sum(func.length(node_table.c.value)), 0))
+        for tree, count, size in await connection.execute(sizes.where(root.in_(ids)).group_by(root)):
+            rows[plan.trees[tree]] += count
+            value_bytes[plan.trees[tree]] += int(size)
+        for blob_id, count in await connection.execute(_references().where(root.in_(ids))):
+            here[blob_id] = here.get(blob_id, 0) + count
+    deletion = Deletion(missing=[node_id for node_id in plan.reasons if node_id not in plan.named])
+    deletion.nodes = [
+        DeletedNode(
+            node_id=node_id,
+            is_run=node.node_type == "run",
+            label=node.label,
+            model_name=node.model_name,
+            reason=reason,
+            runs=runs[node_id],
+            artifacts=artifacts[node_id],
+            rows=rows[node_id],
+            value_bytes=value_bytes[node_id],
+        )
+        for node_id, reason in plan.reasons.items()
+        if (node := plan.named.get(node_id)) is not None
+    ]
+    for ids in chunks(list(here)):
+        everywhere = dict((await connection.execute(_references().where(node_table.c.blob_id.in_(ids)))).all())
+        statement = select(*(blob_table.c[name] for name in StoredAt._fields)).where(blob_table.c.blob_id.in_(ids))
+        for row in await connection.execute(statement.order_by(blob_table.c.blob_id)):
+            if everywhere.get(row.blob_id) == here[row.blob_id]:
+                deletion.objects.append(StoredAt(*row))
+            else:
+                deletion.shared += 1
+    deletion.links = len(await _links(connection, plan))
+    return deletion
+
+
+def _references() -> Select[*tuple[Any, ...]]:
+    blob_id = node_table.c.blob_id
+    return select(blob_id, func.count()).where(blob_id.is_not(None)).group_by(blob_id)
+
+
+async def _links(connection: AsyncConnection, plan: _Plan) -> set[tuple[UUID, UUID]]:
+    links: set[tuple[UUID, UUID]] = set()
+    for ends in _ends(plan):
+        both = [select(link_table.c.source_id, link_table.c.target_id).where(end.in_(ends)) for end in _ENDS]
+        links.update((row.source_id, row.target_id) for row in await connection.execute(union(*both)))
+    return links
+
+
+_ENDS = (link_table.c.source_id, link_table.c.target_id)
+
+
+def _ends(plan: _Plan) -> Iterator[Any]:
+    """Yield what the ends of links that go are in: nodes of trees, and runs."""
+    for ids in chunks(list(plan.trees)):
+        yield select(node_table.c.node_id).where(node_table.c.tree_root_id.in_(ids))
+    yield from chunks(list(plan.runs))
+
+
+# Doing it ---------------------------------------------------------------------------------------------------------
+
+
+async def _delete(connection: AsyncConnection, plan: _Plan, deletion: Deletion, dialect: DialectName) -> None:
+    if deletion.links:
+        for ends in _ends(plan):
+            for end in _ENDS:
+                await connection.execute(delete(link_table).where(end.in_(ends)))
+    for ids in chunks(list(plan.trees)):
+        whole_trees = delete(node_table).where(node_table.c.tree_root_id.in_(ids))
+        await connection.execute(parts_first(whole_trees, node_table.c.position, dialect))
+    for ids in chunks(list(plan.runs)):  # MySQL and MariaDB would want those below first, whichever chunk they are in
+        await connection.execute(update(node_table).where(node_table.c.node_id.in_(ids)).values(parent_id=None))
+    for ids in chunks(list(plan.runs)):
+        await connection.execute(delete(node_table).where(node_table.c.node_id.in_(ids)))
+
+
+async def _delete_blobs(connection: AsyncConnection, blob_ids: Sequence[UUID]) -> None:
+    """Delete the rows of objects that nothing refers to any more.
+
+    Raises:
+        _Taken, ReferenceInUse: somebody has begun to refer to one.
+    """
+    referred = exists().where(node_table.c.blob_id == blob_table.c.blob_id)
+    for ids in chunks(blob_ids):
+        result = await connection.execute(delete(blob_table).where(blob_table.c.blob_id.in_(ids), ~referred))
+        if result.rowcount != len(ids):
+            raise _Taken
+
+
+async def _remove(objects: Sequence[StoredAt]) -> list[StoredAt]:
+    """Remove objects that have no row any more, and return those that could not be removed."""
+    left: list[StoredAt] = []
+
+    async def remove(item: StoredAt) -> None:
+        try:
+            storage = await storage_by_name(item.storage)
+            await call(storage, storage.delete(item.location))
+        except ArtigraphError:
+            left.append(item)
+
+    await gather(objects, remove)
+    return left
