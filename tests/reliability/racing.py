@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from artigraph import ArtifactModel
+from artigraph import ArtifactModel, delete
 from artigraph.db import engine_context
 from artigraph.errors import LabelConflictError
 from artigraph.storage import Storage
@@ -113,7 +113,7 @@ class Outcome:
     """The labels that others had."""
     errors: list[str] = field(default_factory=list[str])
     """Whatever else was raised."""
-    done: int = 0
+    deleted: int = 0
 
 
 async def race(task: Task, processes: int) -> list[Outcome]:
@@ -162,8 +162,28 @@ async def same_content(task: Task, outcome: Outcome) -> None:
         await _save(task, outcome, f"{task.me}/{number}", words)
 
 
+async def save_and_delete(task: Task, outcome: Outcome) -> None:
+    """Save content of which there is little, so that all save the same, and delete as much again."""
+    mine: list[tuple[str, UUID, list[Any]]] = []
+    for number in range(task.count):
+        words = [task.me, *random.choices(("red", "green", "blue", "grey"), k=2)]
+        await _save(task, outcome, f"{task.me}/{number}", words)
+        mine += [(label, UUID(node_id), words) for label, node_id, words in outcome.saved]
+        outcome.saved.clear()
+        try:
+            if len(mine) > 1:
+                gone = mine.pop(random.randrange(len(mine)))
+                outcome.deleted += (await delete(gone[1])).artifacts
+            if mine:
+                _, node_id, words = random.choice(mine)
+                if await Kept.load(node_id) != remembered(words):
+                    outcome.errors.append(f"{node_id} is not what was saved")
+        except Exception as error:
+            outcome.errors.append(repr(error))
+    outcome.saved = [(label, str(node_id), words) for label, node_id, words in mine]
+
+
 async def _save(task: Task, outcome: Outcome, label: str, words: list[Any]) -> None:
-    outcome.done += 1
     try:
         node_id = await remembered(words).save(label, parent_id=UUID(task.parent))
     except LabelConflictError:
@@ -174,7 +194,7 @@ async def _save(task: Task, outcome: Outcome, label: str, words: list[Any]) -> N
         outcome.saved.append((label, str(node_id), words))
 
 
-JOBS = {job.__name__: job for job in (same_label, same_content)}
+JOBS = {job.__name__: job for job in (same_label, same_content, save_and_delete)}
 
 
 async def main(task: Task) -> Outcome:

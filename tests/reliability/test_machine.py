@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 from uuid import UUID, uuid4
 
 import pytest
@@ -24,12 +24,13 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from artigraph import ArtifactMapping, ArtifactModel, Run, RunManager, load_many, run_manager, save_many
+from artigraph import ArtifactMapping, ArtifactModel, Run, RunManager, delete, load_many, run_manager, save_many
 from artigraph.db import current_database, engine_context, get_engine, read, session_context
 from artigraph.errors import (
     CorruptObjectError,
     FieldNotLoadedError,
     LabelConflictError,
+    NodeNotFoundError,
     ObjectNotFoundError,
     StorageUnavailable,
     WrongModelTypeError,
@@ -91,16 +92,16 @@ WHICH = st.integers(0, 1000)
 
 def nodes_of(value: Any) -> Iterator[Any]:
     """Yield what each row of a stored value stands for; of a container or a model, None."""
-    match value:
-        case ArtifactModel():
-            parts = [getattr(value, part.name) for part in dataclasses.fields(value)]  # type: ignore[arg-type]
-        case ArtifactMapping():
-            parts = list(value.values())
-        case list() if any(isinstance(item, ArtifactModel) for item in value):
-            parts = value
-        case _:
-            yield value
-            return
+    parts: list[Any] = []
+    if isinstance(value, ArtifactModel):
+        parts = [getattr(value, part.name) for part in dataclasses.fields(cast("Any", value))]
+    elif isinstance(value, ArtifactMapping):
+        parts = list(cast("ArtifactMapping[str, Any]", value).values())
+    elif isinstance(value, list) and any(isinstance(item, ArtifactModel) for item in cast("list[Any]", value)):
+        parts = cast("list[Any]", value)
+    else:
+        yield value
+        return
     yield None
     for part in parts:
         yield from nodes_of(part)
@@ -161,7 +162,10 @@ def in_files(folder: Path) -> Place:
 
 
 class Machine(RuleBasedStateMachine):
-    """Calls in one task, as a program would make them: sessions and runs stay open from one step to the next."""
+    """Calls in one task, as a program would make them: sessions and runs stay open from one step to the next.
+
+    What can be done next does not depend on what a cancellation came to, for which Hypothesis would blame us.
+    """
 
     steps = 0
 
@@ -296,7 +300,7 @@ class Machine(RuleBasedStateMachine):
             for _ in range(turns):
                 await asyncio.sleep(0)
             task.cancel()
-            [outcome] = await asyncio.gather(task, return_exceptions=True)
+            outcome: Any = (await asyncio.gather(task, return_exceptions=True))[0]
             new = [node_id for node_id, _ in await roots() if node_id not in self.expected.artifacts]
             assert len(new) <= (not conflict)
             if isinstance(outcome, UUID):
@@ -308,12 +312,54 @@ class Machine(RuleBasedStateMachine):
 
         self.run(cancelled())
 
+    # Deleting -----------------------------------------------------------------------------------------------------
+
+    def _gone(self, ids: Collection[UUID]) -> Expected:
+        """Return what is to be gone with these: runs with all that is below them."""
+        gone = Expected()
+        for run_id, run in self.expected.runs.items():
+            if run_id in ids or not gone.runs.keys().isdisjoint(self._above(run_id)):
+                gone.runs[run_id] = run
+        for node_id, saved in self.expected.artifacts.items():
+            if node_id in ids or saved.parent in gone.runs:
+                gone.artifacts[node_id] = saved
+        return gone
+
+    @rule(which=st.lists(WHICH, max_size=3), faults=st.lists(st.sampled_from(["none", "before", "after"]), max_size=2))
+    def delete_some(self, which: list[int], faults: list[Fault]) -> None:
+        known = [*self.expected.artifacts, *self.expected.runs]
+        absent = uuid4()
+        ids = {known[number % len(known)] for number in which} if known else set[UUID]()
+        gone = self._gone(ids)
+        models = [saved.model for saved in gone.artifacts.values()]
+        if faults or self.session is not None:
+            self._may_leave(*models)
+        preview = self.run(delete([*ids, absent], dry_run=True))
+        self.run(self._check())
+        if faults or self.session is not None:
+            self._may_leave(*models)
+        self.flaky._script = iter(faults)
+        try:
+            report = self.run(delete([*ids, absent]))
+        finally:
+            self.flaky._script = iter(())
+        assert report == dataclasses.replace(preview, dry_run=False, left_objects=report.left_objects)
+        assert (report.artifacts, report.runs, report.not_found) == (len(models), len(gone.runs), (absent,))
+        assert report.rows == sum(len(list(nodes_of(model))) for model in models) + len(gone.runs)
+        for node_id in gone.artifacts:
+            del self.expected.artifacts[node_id]
+            with pytest.raises(NodeNotFoundError):
+                self.run(ArtifactModel.load(node_id))
+        for run_id in gone.runs:
+            del self.expected.runs[run_id]
+
     # Loading ------------------------------------------------------------------------------------------------------
 
     @rule(which=WHICH)
     def load(self, which: int) -> None:
         async def load(node_id: UUID, model: Any) -> None:
-            assert_identical(await type(model).load(node_id), model)
+            cls: type[ArtifactModel] = type(model)
+            assert_identical(await cls.load(node_id), model)
             with pytest.raises(WrongModelTypeError):
                 await (Leaf if isinstance(model, Branch) else Branch).load(node_id)
 
@@ -350,22 +396,33 @@ class Machine(RuleBasedStateMachine):
 
     # Runs ---------------------------------------------------------------------------------------------------------
 
-    @precondition(lambda self: self.session is None and len(self.managers) < 3)
+    @precondition(lambda self: self.session is None)
     @rule()
     def enter_a_run(self) -> None:
+        if len(self.managers) == 3:
+            return
         manager = RunManager(Run())
-        self.run(manager.__aenter__())
         parent = self.managers[-1].run.node_id if self.managers else None
+        if parent is not None and parent not in self.expected.runs:
+            with pytest.raises(NodeNotFoundError):
+                self.run(manager.__aenter__())
+            return
+        self.run(manager.__aenter__())
         self.managers.append(manager)
         self.expected.runs[manager.run.node_id] = (parent, "running")
 
-    @precondition(lambda self: bool(self.managers))
-    @rule(error=st.sampled_from([None, ZeroDivisionError("x"), asyncio.CancelledError()]))
-    def leave_the_run(self, error: BaseException | None) -> None:
+    @rule(
+        end=st.sampled_from(
+            [(None, "completed"), (ZeroDivisionError("x"), "failed"), (asyncio.CancelledError(), "cancelled")]
+        )
+    )
+    def leave_the_run(self, end: tuple[BaseException | None, str]) -> None:
+        error, status = end
+        if not self.managers:
+            return
         run = self.managers.pop().run
         manager = self.run(self._leave(error))
         assert manager.run is run
-        status = {type(None): "completed", ZeroDivisionError: "failed"}.get(type(error), "cancelled")
         if run.node_id in self.expected.runs:
             self.expected.runs[run.node_id] = (self.expected.runs[run.node_id][0], status)
 
@@ -473,7 +530,7 @@ async def roots() -> Sequence[tuple[UUID, str]]:
     return [(row.node_id, row.label) for row in await read(lambda connection: connection.execute(statement))]
 
 
-def check(machine: Callable[[], Machine], *, examples: int, derandomize: bool) -> None:
+def check(machine: Any, *, examples: int, derandomize: bool) -> None:
     health = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         machine,
