@@ -296,11 +296,11 @@ class Machine(RuleBasedStateMachine):
         self._may_leave(model)
 
         async def cancelled() -> None:
-            task = asyncio.ensure_future(model.save(label, parent_id=parent))
+            task: asyncio.Future[UUID] = asyncio.ensure_future(model.save(label, parent_id=parent))
             for _ in range(turns):
                 await asyncio.sleep(0)
             task.cancel()
-            outcome: Any = (await asyncio.gather(task, return_exceptions=True))[0]
+            [outcome] = await asyncio.gather(task, return_exceptions=True)
             new = [node_id for node_id, _ in await roots() if node_id not in self.expected.artifacts]
             assert len(new) <= (not conflict)
             if isinstance(outcome, UUID):
@@ -357,9 +357,8 @@ class Machine(RuleBasedStateMachine):
 
     @rule(which=WHICH)
     def load(self, which: int) -> None:
-        async def load(node_id: UUID, model: Any) -> None:
-            cls: type[ArtifactModel] = type(model)
-            assert_identical(await cls.load(node_id), model)
+        async def load(node_id: UUID, model: ArtifactModel) -> None:
+            assert_identical(await load_many(type(model), [node_id]), [model])
             with pytest.raises(WrongModelTypeError):
                 await (Leaf if isinstance(model, Branch) else Branch).load(node_id)
 
