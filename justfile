@@ -78,9 +78,14 @@ examples:
 packaging *args:
     pytest tests --ignore tests/docs -m slow {{ args }}
 
-# Run the tests that take minutes or gigabytes, which `just check` leaves out
+# Run the tests that take minutes or gigabytes, which `just check` leaves out, and keep their figures
 long *args:
-    pytest -m long tests {{ args }}
+    ARTIGRAPH_RELIABILITY_FIGURES=${ARTIGRAPH_RELIABILITY_FIGURES:-$PWD/docs/reliability/figures.jsonl} \
+      pytest -m long {{ if args == "" { "tests integration" } else { args } }}
+
+# Write docs/reliability.md anew with the figures of the long run
+reliability-report:
+    python scripts/reliability.py
 
 # Measure every job beside its floor, on SQLite and the servers that are there (benchmarks/README.md); --quick takes seconds
 bench *args:

@@ -84,7 +84,10 @@ async def link(source: UUID, target: UUID, kind: str = "used") -> None:
 
 
 async def part_of(root_id: UUID, label: str) -> UUID:
-    return next(row["node_id"] for row in await rows(node_table) if row["label"] == label)
+    found: Sequence[UUID] = [
+        row["node_id"] for row in await rows(node_table) if (row["tree_root_id"], row["label"]) == (root_id, label)
+    ]
+    return found[0]
 
 
 # By id ------------------------------------------------------------------------------------------------------------
