@@ -68,7 +68,7 @@ unit *args:
 
 # Run the tests that need servers (integration/README.md says which, and how to name them)
 integration *args:
-    pytest -n auto integration {{ args }}
+    pytest -n auto -m "not long" integration {{ args }}
 
 # Run the examples, and every snippet of README.md and docs/
 examples:
