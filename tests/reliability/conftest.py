@@ -13,6 +13,12 @@ from tests.reliability.racing import Objects, files
 
 
 @pytest.fixture
+def database() -> str:
+    """The name of the database."""
+    return "sqlite"
+
+
+@pytest.fixture
 def where() -> str:
     """What it runs on, for the figures."""
     return "sqlite and files"
