@@ -9,6 +9,7 @@ from contextlib import AbstractContextManager
 from contextvars import copy_context
 from dataclasses import dataclass
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from hypothesis import HealthCheck, example, given, settings
@@ -67,7 +68,7 @@ class Watched(MemoryStorage):
 def test_a_label_is_valid_on_every_database_or_on_none(
     fresh: Callable[[], AbstractContextManager[str]], database: str, examples: int
 ) -> None:
-    storage = Watched("labels")
+    storage = Watched(f"labels-{uuid4().hex}")
     seen = {True: 0, False: 0}
 
     @settings(
