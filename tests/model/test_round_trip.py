@@ -23,6 +23,7 @@ from sqlalchemy import func, select
 from artigraph import ArtifactMapping, ArtifactModel, ArtifactModelConfig, ArtifactSequence, artifact_field
 from artigraph.db import read
 from artigraph.errors import CycleError, InvalidLabel, SerializationError
+from artigraph.model.place import Place
 from artigraph.orm import node_table
 from artigraph.serializer.pandas import dataframe_serializer
 from artigraph.serializer.pyarrow import feather_serializer, parquet_serializer
@@ -462,6 +463,12 @@ async def test_depth_is_no_limit(name: str) -> None:
     assert loaded == model
     assert loaded != Link(nest(wrap, 2))
     assert len(repr(loaded)) < 2000
+
+
+async def test_the_path_of_a_value_is_made_for_an_error_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is as long as the value is deep, so to make it for each value would take the square of that."""
+    monkeypatch.setattr(Place, "path", property(lambda _: pytest.fail("a path was made")))
+    await round_trip(Node({"k": Leaf(1)}, ArtifactMapping(k=Leaf(2)), ArtifactSequence([[Leaf(3)]])))
 
 
 async def test_an_error_far_below_has_a_short_path() -> None:

@@ -323,9 +323,10 @@ def _not_saved(model: object) -> str:
 
 def _check_key(key: object, place: Place) -> str:
     try:
-        return check_label(key, f"A key of {place.path}")
+        return check_label(key, "A key")
     except InvalidLabel as error:
-        msg = f"{error}; keys of a mapping whose items are stored as nodes obey the rule for labels"
+        # The path is made here alone, since it takes as long as the value is deep.
+        msg = f"{error}, in {place.path}; keys of a mapping whose items are stored as nodes obey the rule for labels"
         raise InvalidLabel(msg) from error
 
 
