@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from artigraph import ArtifactModel, ArtifactSequence
 
-__all__ = ["RECORD_NODES", "Empty", "Group", "Record", "group", "group_of_nodes", "record"]
+__all__ = ["RECORD_NODES", "Empty", "Group", "Measure", "Record", "group", "group_of_nodes", "record"]
 
 RECORD_NODES = 7
 """A record is a node, and so is each of its fields."""
@@ -30,6 +30,13 @@ class Group(ArtifactModel, name="BenchmarkGroup"):
     """A model that holds any number of records, in a sequence: two rows of its own."""
 
     records: ArtifactSequence[Record] = field(default_factory=ArtifactSequence[Record])
+
+
+@dataclass
+class Measure(ArtifactModel, name="BenchmarkMeasure"):
+    """A model of one value: two rows."""
+
+    value: float
 
 
 @dataclass

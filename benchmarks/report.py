@@ -17,7 +17,6 @@ _ORDER = ("sqlite", "postgresql", "mysql", "mariadb")
 _NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB"}
 LATER = (
     ("descendants of a node in a graph of 1,000,000 nodes with heavy sharing", "raw SQL of the same answer", "1.5x"),
-    ("filter by a value among 1,000,000", "raw indexed select", "1.5x"),
 )
 """Targets whose features do not exist yet."""
 

@@ -13,8 +13,7 @@ from artigraph import ArtifactModel, columns, save_many, select
 from artigraph.db import current_database, fetch_rows, read, write
 from artigraph.db._dialect import dialect_name
 from artigraph.query import Select
-from artigraph.query.conditions import All
-from artigraph.query.sql import ask
+from artigraph.query.sql import ask_all
 
 INDEX = "ix_artigraph_node_search"
 EXPLAIN = {
@@ -53,7 +52,7 @@ def _explain(element: Explain, compiler: Any, **kw: Any) -> str:
 
 async def plan(asked: Select[Any]) -> str:
     """Return what the database says of how it would do it."""
-    statement = asked._statement(ask(All(asked._conditions)).certain, paged=True)
+    statement = asked._statement(*ask_all(asked._conditions), paged=True)
 
     async def work(connection: AsyncConnection) -> str:
         found = await fetch_rows(connection, Explain(statement), {})

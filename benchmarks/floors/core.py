@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import event
+from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.sql import Executable
 
@@ -36,6 +36,12 @@ class CoreFloor:
         async with self.reader.connect() as connection:
             rows: Sequence[Any] = (await connection.execute(statement, parameters)).all()
             return rows
+
+    async def analyze(self) -> None:
+        """Have the database gather the statistics that it plans by."""
+        table = "TABLE " if self.writer.dialect.name == "mysql" else ""
+        async with self.writer.begin() as connection:
+            (await connection.execute(text(f"ANALYZE {table}artigraph_node"))).close()
 
     async def tree(self, root_id: UUID) -> Rows:
         """Return all that the rows of a tree hold, as parameters of an insert."""

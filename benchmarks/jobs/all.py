@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.bench import Job
-from benchmarks.jobs import counts, files, imports, loads, memory, objects, s3, saves, sizes
+from benchmarks.jobs import counts, files, imports, loads, memory, objects, queries, s3, saves, sizes
 
 __all__ = ["JOBS"]
 
@@ -13,6 +13,7 @@ JOBS: Sequence[Job] = (
     *saves.JOBS,
     *loads.JOBS,
     *sizes.JOBS,
+    *queries.JOBS,
     *counts.JOBS,
     *objects.JOBS,
     *files.JOBS,

@@ -9,11 +9,11 @@ from datetime import datetime
 from typing import Any, Generic, Self, TypeVar, cast, overload
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, case, func
+from sqlalchemy import ColumnElement, FromClause, case, func
 from sqlalchemy import select as sql_select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import current_database, read, recursive
+from artigraph.db import current_database, fetch_rows, id_of, read, recursive
 from artigraph.errors import MultipleNodesFoundError, NodeNotFoundError, QueryError
 from artigraph.graph import read_runs, runs_below
 from artigraph.ids import check_id, first_id
@@ -25,7 +25,7 @@ from artigraph.orm import node_table
 from artigraph.query.columns import Column, Order
 from artigraph.query.conditions import All, Compare, Condition, Field, IsNone, Text, holds, leaves_of
 from artigraph.query.runs import RunOrder, RunProperty
-from artigraph.query.sql import ask, key_of, root, stored_names
+from artigraph.query.sql import Asked, ask_all, key_of, root, stored_names
 from artigraph.run import Run, RunManager, run_of_row
 
 __all__ = ["ArtifactSelect", "RunSelect", "Select", "select"]
@@ -110,10 +110,10 @@ class Select(ABC, Generic[R]):
 
     async def ids(self) -> list[UUID]:
         """Return the ids of the nodes, without loading anything but what the database cannot decide."""
-        asked = ask(All(self._conditions))
+        source, asked = ask_all(self._conditions)
         if asked.decided:
-            return [row.node_id for row in await self._fetch(self._statement(asked.certain, paged=True))]
-        statement = self._statement(asked.possible, paged=False).add_columns(asked.certain.label("certain"))
+            return await self._fetch_ids(self._statement(source, asked, paged=True))
+        statement = self._statement(source, asked, paged=False).add_columns(asked.certain.label("certain"))
         found = await self._fetch(statement)
         accepted = await self._decide([row.node_id for row in found if not row.certain])
         ids = [row.node_id for row in found if row.certain or row.node_id in accepted]
@@ -121,10 +121,10 @@ class Select(ABC, Generic[R]):
 
     async def count(self) -> int:
         """Return how many there are; nothing is loaded but what the database cannot decide."""
-        asked = ask(All(self._conditions))
+        source, asked = ask_all(self._conditions)
         if not asked.decided or self._limit is not None or self._offset:
             return len(await self.ids())
-        statement = self._statement(asked.certain, paged=False).with_only_columns(func.count()).order_by(None)
+        statement = self._statement(source, asked, paged=False).with_only_columns(func.count()).order_by(None)
         return int((await self._fetch(statement))[0][0])
 
     async def all(self) -> list[R]:
@@ -188,17 +188,27 @@ class Select(ABC, Generic[R]):
         """Return those of which the conditions are true, where the database cannot say."""
         raise AssertionError(ids)
 
-    async def _fetch(self, statement: Any) -> Sequence[Any]:
-        database = await current_database()
-        deep = recursive(statement, database.dialect) if self._descendants else statement
+    async def _fetch_ids(self, statement: Any) -> list[UUID]:
+        async def work(connection: AsyncConnection) -> list[UUID]:
+            return [id_of(row[0]) for row in await fetch_rows(connection, statement, {})]
 
-        async def work(connection: AsyncConnection) -> Sequence[Any]:
-            return (await connection.execute(deep)).all()
-
+        statement = await self._deep(statement)
         return await read(work)
 
-    def _statement(self, condition: ColumnElement[bool], *, paged: bool) -> Any:
-        statement = sql_select(root.c.node_id).where(self._rows(), condition)
+    async def _deep(self, statement: Any) -> Any:
+        """Lift the limits of databases on recursion where there is any."""
+        database = await current_database()
+        return recursive(statement, database.dialect) if self._descendants else statement
+
+    async def _fetch(self, statement: Any) -> Sequence[Any]:
+        async def work(connection: AsyncConnection) -> Sequence[Any]:
+            return (await connection.execute(statement)).all()
+
+        statement = await self._deep(statement)
+        return await read(work)
+
+    def _statement(self, source: FromClause, asked: Asked, *, paged: bool) -> Any:
+        statement = sql_select(root.c.node_id).select_from(source).where(self._rows(), asked.possible)
         if self._run_id is not None:
             run = root.c.parent_id == self._run_id
             below = root.c.parent_id.in_(runs_below(self._run_id))

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import (
     Boolean,
     ColumnElement,
+    FromClause,
     LargeBinary,
     Select,
     and_,
@@ -46,7 +47,7 @@ from artigraph.query.conditions import (
 )
 from artigraph.serializer.search_key import is_cut, search_key
 
-__all__ = ["Asked", "ask", "key_of", "root", "stored_names"]
+__all__ = ["Asked", "ask_all", "key_of", "root", "stored_names"]
 
 root = node_table.alias("artifact")
 """The artifacts, or runs, that are asked for."""
@@ -69,14 +70,39 @@ AskKey = Callable[[Key], Asked]
 """Says of the key of a value whether it is asked for."""
 
 
-def ask(condition: Condition, *, negated: bool = False) -> Asked:
+def ask_all(conditions: Sequence[Condition]) -> tuple[FromClause, Asked]:
+    """Return what is asked, and what it is asked of: `root`, joined to the values that have to be there.
+
+    A value is there once at most, so a join makes no row twice, and the database is free to begin with the value that
+    its index finds first.
+    """
+    source: Any = root
+    keys: dict[Field, Key] = {}
+    parts: list[Asked] = []
+    pending = list(reversed(conditions))
+    while pending:
+        condition = pending.pop()
+        if isinstance(condition, All):
+            pending += reversed(condition.parts)
+        elif isinstance(condition, (Compare, IsNone, Text)) and not (
+            isinstance(condition, Compare) and is_nan(condition.value)
+        ):
+            if condition.field not in keys:
+                source, keys[condition.field] = _joined_to(source, condition.field)
+            parts.append(_asked_of(condition)(keys[condition.field]))
+        else:
+            parts.append(_ask(condition))
+    return source, _joined(parts, every=True)
+
+
+def _ask(condition: Condition, *, negated: bool = False) -> Asked:
     """Return a condition, or its complement, in SQL over `root`."""
     match condition:
         case Not(part):
-            return ask(part, negated=not negated)
+            return _ask(part, negated=not negated)
         case All(parts) | Any_(parts):
             every = isinstance(condition, All) is not negated
-            return _joined([ask(part, negated=negated) for part in parts], every=every)
+            return _joined([_ask(part, negated=negated) for part in parts], every=every)
         case Compare(_, _, value) if is_nan(value):
             return _same(true() if negated else false())
         case Compare(field) | IsNone(field) | Text(field):
@@ -135,6 +161,27 @@ def _joined(parts: Sequence[Asked], *, every: bool) -> Asked:
 # Values of fields ---------------------------------------------------------------------------------------------------
 
 
+def _joined_to(source: Any, field: Field) -> tuple[Any, Key]:
+    """Join the artifact to a value, and return the value's key."""
+    below: Any = root
+    for name in field.path[:-1]:
+        owner = node_table.alias()
+        source = source.join(owner, (owner.c.parent_id == below.c.node_id) & (owner.c.label == name))
+        below = owner
+    value = node_table.alias()
+    source = source.join(value, and_(value.c.parent_id == below.c.node_id, *_is_value(value, field)))
+    return source, value.c.search_key
+
+
+def _is_value(value: Any, field: Field) -> list[ColumnElement[bool]]:
+    """Return what the index of keys goes by before the key."""
+    return [
+        value.c.node_type == "value",
+        value.c.model_name.in_(stored_names(field.owners)),
+        value.c.label == field.path[-1],
+    ]
+
+
 def _where(field: Field, ask_key: AskKey, *, negated: bool) -> Asked:
     """Ask for the artifacts in which the key of a field is as asked for, or for all others."""
     selected, value = _reached(field, from_root=negated)
@@ -151,11 +198,7 @@ def _reached(field: Field, *, from_root: bool) -> tuple[Select[Any], Any]:
     value = node_table.alias()
     below: Any = value
     joined: Any = value
-    conditions = [
-        value.c.node_type == "value",
-        value.c.model_name.in_(stored_names(field.owners)),
-        value.c.label == field.path[-1],
-    ]
+    conditions = _is_value(value, field)
     for name in reversed(field.path[:-1]):
         owner = node_table.alias()
         joined = joined.join(owner, below.c.parent_id == owner.c.node_id)
@@ -197,13 +240,15 @@ def _comparison(how: Operator, value: object) -> AskKey:
     cut = is_cut(wanted)
 
     def asked(key: Key) -> Asked:
-        equal = key == wanted
         if how == "==":
-            return Asked(false(), equal) if cut else _same(equal)
-        beyond = and_(key >= least, key < wanted) if how in ("<", "<=") else and_(key > wanted, key < end)
+            return Asked(false(), key == wanted) if cut else _same(key == wanted)
+        if how in ("<", "<="):
+            without, with_equal = and_(key >= least, key < wanted), and_(key >= least, key <= wanted)
+        else:
+            without, with_equal = and_(key > wanted, key < end), and_(key >= wanted, key < end)
         if cut:
-            return Asked(beyond, or_(beyond, equal))
-        return _same(or_(beyond, equal) if how in ("<=", ">=") else beyond)
+            return Asked(without, with_equal)
+        return _same(with_equal if how in ("<=", ">=") else without)
 
     return asked
 
