@@ -43,7 +43,7 @@ class Parcel(ArtifactModel, name="reliability.Parcel"):
 
 def parcel(seed: int, objects: int = 3) -> Parcel:
     """Return a model with this many objects, all of its own but the first, which every parcel has."""
-    drawn = random.Random(seed)
+    drawn = random.Random(str(seed))  # of numbers it takes no account of the sign
     parts = [Part(number, drawn.randbytes(drawn.randint(2_000, 20_000))) for number in range(1, objects)]
     return Parcel(seed, [Part(0, b"the same" * 500), *parts], "small" * 10)
 
