@@ -6,14 +6,13 @@ import asyncio
 import errno
 import os
 import re
-import shutil
 import signal
 import stat
 import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -23,6 +22,9 @@ import pytest
 from artigraph.errors import ObjectNotFoundError, StorageError, StorageFull
 from artigraph.storage.file import FileSystem, _folder, _write
 from artigraph.storage.file._write import PARTIAL
+from tests.reliability.system import small_disk, strace, unprivileged
+
+__all__ = ["small_disk", "strace", "unprivileged"]
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="strace is of Linux")
 POSIX = pytest.mark.skipif(os.name == "nt", reason="of POSIX systems")
@@ -65,17 +67,6 @@ def storage(tmp_path: Path) -> FileSystem:
 
 
 # The order of the system calls ------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def strace() -> str:
-    found = shutil.which("strace")
-    if found is None:
-        reason = "strace is not installed (apt-get install strace)"
-        if os.environ.get("ARTIGRAPH_TEST_REQUIRE_SERVERS"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return found
 
 
 def traced(strace: str, folder: Path, durable: str, *objects: str, inject: str = "") -> tuple[list[str], int]:
@@ -314,22 +305,6 @@ def open_below(storage: FileSystem) -> list[str]:
     return [path for path in paths if path.startswith(str(storage.directory))]
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of 4 MiB."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(folder)]
-    if (
-        sys.platform != "linux"
-        or os.geteuid() != 0
-        or subprocess.run(mount, check=False, capture_output=True).returncode
-    ):
-        pytest.skip("a small tmpfs can be mounted by root on Linux only")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
 async def test_a_full_disk_works_again_once_there_is_space(small_disk: Path) -> None:
     storage = FileSystem(small_disk / "objects", name="small")
     location = await storage.create(bytes(3 << 20))
@@ -339,22 +314,6 @@ async def test_a_full_disk_works_again_once_there_is_space(small_disk: Path) -> 
     assert files(storage) == [location]
     await storage.delete(location)
     assert await storage.create(bytes(2 << 20), key="a/b") == "a/b"
-
-
-@pytest.fixture
-def unprivileged() -> Iterator[Path]:
-    """A folder of a user who is not root, while the process is that user."""
-    if os.name == "nt" or not hasattr(os, "seteuid"):
-        pytest.skip("users are of POSIX systems")
-    folder = Path(tempfile.mkdtemp())
-    root = os.geteuid() == 0
-    if root:
-        os.chown(folder, 65534, 65534)
-        os.seteuid(65534)
-    yield folder
-    if root:
-        os.seteuid(0)
-    shutil.rmtree(folder)
 
 
 async def test_without_permission(unprivileged: Path) -> None:
