@@ -79,12 +79,13 @@ class Victims:
         *,
         workers: int = 1,
         synchronous: str = "NORMAL",
+        attempts: int = 3,
         trace: Sequence[str] = (),
         inject: str = "",
         kill_after: float | None = None,
     ) -> Ended:
         """Let a fork save `parcel(seed, objects)`, watched by strace or killed after so many seconds."""
-        self._say(f"{seed} {objects} {workers} {synchronous}")
+        self._say(f"{seed} {objects} {workers} {synchronous} {attempts}")
         _, pid, first = self._hear("ready").split()
         ended = Ended(UUID(first))
         if trace or inject:

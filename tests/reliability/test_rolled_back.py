@@ -77,8 +77,9 @@ def failing_commit(engine: AsyncEngine) -> Generator[None]:
 
 
 @pytest.mark.parametrize("count", sizes(20, 100))
-async def test_what_the_database_refuses_is_rolled_back_and_its_objects_go(place: Place, count: int) -> None:
+async def test_what_the_database_refuses_leaves_no_row_and_no_hidden_object(place: Place, count: int) -> None:
     checker, drawn = Checker(place), random.Random(count)
+    orphans = 0
     async with place.opened() as engine:
         database = engine.dialect.name
         drop = ["DROP TRIGGER refuses ON artigraph_node" if database == "postgresql" else "DROP TRIGGER refuses"]
@@ -102,11 +103,17 @@ async def test_what_the_database_refuses_is_rolled_back_and_its_objects_go(place
             assert caught.value.__cause__ is not None
             after = await checker.look()
             assert after.rows == before.rows
-            assert after.objects == before.objects, (number, "at commit" if at_commit else "at flush")
+            # Where COMMIT failed, nobody knows what a crash would bring back: gc may judge the objects, we may not.
+            left = after.orphans - before.orphans
+            assert len(left) == (objects - 1 if at_commit else 0), (number, objects)
+            assert after.objects - left == before.objects
+            orphans = len(after.orphans)
             assert await checker.busy() == 0
         assert await Parcel.load(await model.save("now")) == model
         assert (await checker.look()).sound
-    note(2, place.kind, errors=count, at_flush=count - count // 2, at_commit=count // 2, rows_changed=0, orphans=0)
+    note(
+        2, place.kind, errors=count, at_flush=count - count // 2, at_commit=count // 2, rows_changed=0, orphans=orphans
+    )
 
 
 async def test_objects_of_a_session_that_is_rolled_back_are_named_by_rows_without_nodes(place: Place) -> None:

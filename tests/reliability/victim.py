@@ -1,8 +1,9 @@
 """A process that forks on request; each fork saves a parcel, and may be killed at it.
 
-It reads a line `SEED OBJECTS WORKERS SYNCHRONOUS`, forks, and waits. The fork saves something, says `ready PID ID`,
-waits for a line, saves the parcel and says `saved ID`, or `failed TYPE MESSAGE` for each of three attempts. When it has
-ended, the first process says `end STATUS`. Forking saves importing everything again.
+It reads a line `SEED OBJECTS WORKERS SYNCHRONOUS ATTEMPTS`, forks, and waits. The fork saves something, says `ready PID
+ID`, waits for a line, saves the parcel and says `saved ID`, or `failed TYPE MESSAGE` for each attempt; after the last
+one it is gone without closing anything. When it has ended, the first process says `end STATUS`. Forking saves importing
+everything again.
 """
 
 from __future__ import annotations
@@ -32,29 +33,30 @@ def say(*words: object) -> None:
     os.write(1, " ".join(map(str, words)).replace("\n", " ").encode() + b"\n")
 
 
-async def save(place: Place, seed: int, objects: int, workers: int, synchronous: Any) -> None:
+async def save(place: Place, seed: int, objects: int, workers: int, synchronous: Any, attempts: int) -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(workers))
     async with place.opened(sqlite_synchronous=synchronous):
         first = await parcel(-1 - seed, 2).save("first")
         model = parcel(seed, objects)
         say("ready", os.getpid(), first)
         line()
-        for _ in range(3):
+        for _ in range(attempts):
             try:
                 saved = await model.save("it")
             except ArtigraphError as error:
                 say("failed", type(error).__name__, error)
             else:
                 say("saved", saved)
-                break
+                return
+        os._exit(1)
 
 
 def main(place: Place) -> None:
     while command := line():
-        seed, objects, workers, synchronous = command.split()
+        seed, objects, workers, synchronous, attempts = command.split()
         pid = os.fork()
         if not pid:
-            asyncio.run(save(place, int(seed), int(objects), int(workers), synchronous))
+            asyncio.run(save(place, int(seed), int(objects), int(workers), synchronous, int(attempts)))
             os._exit(0)
         _, status = os.waitpid(pid, 0)
         say("end", os.waitstatus_to_exitcode(status))

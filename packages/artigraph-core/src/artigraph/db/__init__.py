@@ -8,7 +8,7 @@ from artigraph.db._bound import Database
 from artigraph.db._bulk import insert_rows
 from artigraph.db._config import engine_context, get_engine, set_engine
 from artigraph.db._dialect import DialectName, insert_missing, parts_first, recursive, share_lock, utc_now
-from artigraph.db._errors import ForeignKeyViolation, ReferenceInUse, ReferenceVanished, UniqueViolation
+from artigraph.db._errors import CommitFailed, ForeignKeyViolation, ReferenceInUse, ReferenceVanished, UniqueViolation
 from artigraph.db._rows import Row, chunks, fetch_rows, id_of
 from artigraph.db._session_context import current_session, session_context
 from artigraph.db._shield import shielded
@@ -16,6 +16,7 @@ from artigraph.db._target import dispose_engines
 from artigraph.db._work import create_tables, current_database, current_placement, in_session, read, write, write_apart
 
 __all__ = [
+    "CommitFailed",
     "Database",
     "DialectName",
     "ForeignKeyViolation",

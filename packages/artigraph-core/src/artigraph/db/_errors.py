@@ -20,6 +20,7 @@ from artigraph.errors import (
 
 __all__ = [
     "MISSING_TABLES_HINT",
+    "CommitFailed",
     "ConnectionLost",
     "ForeignKeyViolation",
     "ReferenceInUse",
@@ -65,6 +66,14 @@ class ReferenceInUse(ForeignKeyViolation):
 
 class ConnectionLost(DatabaseUnavailable):
     """The connection broke after it had been made; a transaction that was not being committed can be tried again."""
+
+
+class CommitFailed(DatabaseError):  # noqa: N818
+    """The database failed at COMMIT, and did not refuse.
+
+    Nothing of the transaction is seen now. But where the disk failed after the last write, SQLite finds the whole of it
+    in its log when the file is next opened after a crash.
+    """
 
 
 Kind = Literal[

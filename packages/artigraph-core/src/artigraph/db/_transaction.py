@@ -12,7 +12,7 @@ from sqlalchemy import Connection, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db._bound import Bound
-from artigraph.db._errors import ConnectionLost, UniqueViolation, translate
+from artigraph.db._errors import CommitFailed, ConnectionLost, ForeignKeyViolation, UniqueViolation, translate
 from artigraph.db._lent import lent_mysql, lent_sqlite
 from artigraph.db._shield import shielded
 from artigraph.errors import DatabaseUnavailable, LabelConflictError, RetryableError
@@ -36,6 +36,8 @@ Committed = Callable[[AsyncConnection], Awaitable[bool]]
 """Says, on a fresh connection, whether a transaction whose COMMIT was not answered took effect."""
 
 _PING = select(1)
+_REFUSALS = (RetryableError, UniqueViolation, ForeignKeyViolation, LabelConflictError)
+"""Errors after which a transaction is rolled back for certain, at COMMIT too."""
 
 ATTEMPTS = 15
 """How often a transaction is tried at most; under a hostile load, seven were the most that were needed."""
@@ -122,8 +124,10 @@ async def _attempt(bound: Bound, work: Work[T], committed: Committed | None) -> 
             await commit(connection)
         except Exception as error:
             typed = translate(error)
-            if not isinstance(typed, DatabaseUnavailable):
+            if typed is None or isinstance(typed, _REFUSALS):
                 raise
+            if not isinstance(typed, DatabaseUnavailable):
+                raise CommitFailed(str(typed)) from error
             msg = f"The connection broke during COMMIT, which may have taken effect: {typed}"
             lost = _CommitUnanswered(msg, result)
             if committed is None:

@@ -16,7 +16,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import Database, ReferenceVanished, current_database, insert_rows, write
+from artigraph.db import CommitFailed, Database, ReferenceVanished, current_database, insert_rows, write
 from artigraph.errors import DatabaseUnavailable, LabelConflictError, NodeNotFoundError, RetryableError
 from artigraph.graph.blobs import Blobs, BlobVanishedError
 from artigraph.graph.tree import PendingValue, Tree
@@ -106,7 +106,7 @@ async def _write(
                 await blobs.remove_unregistered()
                 raise
             continue
-        except (DatabaseUnavailable, RetryableError):
+        except (DatabaseUnavailable, RetryableError, CommitFailed):
             raise  # whether the commit happened is not known: gc may judge the objects, we may not
         except Exception:
             await blobs.remove_unregistered()
