@@ -30,7 +30,7 @@ Write = Callable[[str, bytes | None], Awaitable[None] | None]
 """Puts bytes in the place of an object, past the storage, or removes it."""
 
 
-def one_or_all(*serializers: str) -> Any:
+def one_or_all(*serializers: str) -> pytest.MarkDecorator:
     """Give a test each of some serializers, 50 flips and 20 truncations, or all of them at once, 400 and 100."""
     short = [pytest.param([name], 50, 20, id=name) for name in serializers]
     long = pytest.param(SERIALIZERS, 400, 100, id="long", marks=[pytest.mark.long, pytest.mark.timeout(1800)])

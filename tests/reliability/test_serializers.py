@@ -6,6 +6,7 @@ import asyncio
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 from uuid import UUID, uuid4
@@ -171,7 +172,7 @@ def errors() -> list[Callable[[], BaseException]]:
         OSError,
         _pa.ArrowInvalid,
     ]
-    return [lambda kind=kind: kind("boom") for kind in kinds]
+    return [partial(kind, "boom") for kind in kinds]
 
 
 @pytest.mark.parametrize("error", errors(), ids=lambda error: type(error()).__name__)
@@ -212,10 +213,9 @@ async def test_a_panic_of_polars_is_wrapped(storage: FileSystem, monkeypatch: py
     monkeypatch.setattr(pl, "from_arrow", panic)
     with pytest.raises(DeserializationError, match="PanicException") as caught:
         await cls.load(node_id)
-    causes: list[type[BaseException]] = []
-    error: BaseException | None = caught.value
-    while (error := error.__cause__) is not None:
-        causes.append(type(error))
-    assert PanicException in causes
+    causes = [caught.value.__cause__]
+    while causes[-1] is not None:
+        causes.append(causes[-1].__cause__)
+    assert PanicException in map(type, causes)
     assert isinstance(caught.value, ArtigraphError)
     await assert_raw_bytes_are_readable(cls, node_id, storage, data)
