@@ -24,10 +24,10 @@ class Right(ArtifactModel, name="integration.Right"):
 
 
 @pytest.fixture
-async def users(tmp_path: Path) -> AsyncGenerator[tuple[URL, URL]]:
+async def users(database: str, tmp_path: Path) -> AsyncGenerator[tuple[URL, URL]]:
     """Two users of a database with tables: one who may write to the tables, one who may only read them."""
     writer, reader = (f"artigraph_{name}_{uuid4().hex[:12]}" for name in ("writer", "reader"))
-    with fresh_database("postgresql", tmp_path) as url:
+    with fresh_database(database, tmp_path) as url:
         async with engine_context(url, create_tables=True) as engine:
             await current_database()
             async with engine.begin() as connection:
@@ -41,6 +41,7 @@ async def users(tmp_path: Path) -> AsyncGenerator[tuple[URL, URL]]:
                     await connection.execute(text(f"DROP ROLE {user}"))
 
 
+@pytest.mark.parametrize("database", ["postgresql"])
 async def test_the_rights_of_the_docs_are_enough(users: tuple[URL, URL]) -> None:
     writer, reader = users
     memory = MemoryStorage(f"rights-{uuid4().hex}").register()
