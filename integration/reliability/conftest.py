@@ -20,7 +20,7 @@ COMBINATIONS = [
     pytest.param(("postgresql", "files"), id="postgresql-files"),
     pytest.param(("postgresql", "s3"), id="postgresql-s3"),
     pytest.param(("mysql", "files"), id="mysql-files"),
-    pytest.param(("mariadb", "files"), id="mariadb-files"),
+    pytest.param(("mariadb", "files"), id="mariadb-files", marks=pytest.mark.long),
     pytest.param(("mysql", "s3"), id="mysql-s3", marks=pytest.mark.long),
     pytest.param(("mariadb", "s3"), id="mariadb-s3", marks=pytest.mark.long),
 ]
