@@ -13,7 +13,7 @@ from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph import NO_PARENT, ArtifactModel, Run, RunManager, artifact_field, run_manager
-from artigraph.db import engine_context, read, session_context
+from artigraph.db import engine_context, read, session_context, write
 from artigraph.errors import (
     InvalidLabel,
     LabelConflictError,
@@ -134,6 +134,32 @@ async def test_a_run_that_is_cancelled_while_it_is_entered_does_not_stay_running
         await task
     assert (await stored(manager.run))["run_status"] == manager.run.status == "cancelled"
     assert run_manager(allow_none=True) is None
+
+
+async def test_a_run_that_is_cancelled_while_it_waits_to_be_ended_does_not_stay_running() -> None:
+    holds, goes_on = asyncio.Event(), asyncio.Event()
+
+    async def hold(_: AsyncConnection) -> None:
+        holds.set()
+        await goes_on.wait()
+
+    async def body() -> None:
+        async with manager:
+            held.append(asyncio.create_task(write(hold)))
+            await holds.wait()
+
+    manager = RunManager(Run())
+    held: list[asyncio.Task[None]] = []
+    task = asyncio.create_task(body())
+    while manager.run.status != "completed":  # noqa: ASYNC110
+        await asyncio.sleep(0)
+    task.cancel()
+    await asyncio.sleep(0)
+    goes_on.set()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await held[0]
+    assert (await stored(manager.run))["run_status"] == manager.run.status == "completed"
 
 
 async def test_the_active_run_is_the_parent() -> None:

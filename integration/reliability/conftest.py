@@ -1,8 +1,11 @@
-"""The tests of tests/reliability on servers: the databases with objects in files, and on S3."""
+"""The places of the tests that break things: the databases, with objects in files and on S3.
+
+Every day PostgreSQL with both and the others with files, as far as a test asks for them; in the long run all of them.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -10,11 +13,41 @@ from uuid import uuid4
 
 import pytest
 
-from integration.databases import fresh_database
+from integration.databases import DATABASES, fresh_database
 from integration.s3.conftest import Server, bucket, s3, server
+from tests.reliability.places import Bucket, Place
 from tests.reliability.racing import Objects, files
+from tests.reliability.system import strace
 
-__all__ = ["bucket", "database", "fresh", "objects", "s3", "server", "where"]
+__all__ = ["bucket", "database", "fresh", "objects", "s3", "server", "strace", "where"]
+
+_EVERY_DAY = {("postgresql", "files"), ("postgresql", "s3")}
+_ALL = [(database, kind) for database in DATABASES for kind in ("files", "s3") if database != "sqlite" or kind == "s3"]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave out the short tests of places that are for the long run."""
+    for item in [*items]:
+        given: Any = getattr(item, "callspec", None)
+        if given is None or "place" not in given.params or item.path.parent != Path(__file__).parent:
+            continue
+        if given.params["place"] not in _EVERY_DAY and "short" in given.id.split("-"):
+            items.remove(item)
+
+
+@pytest.fixture(params=_ALL, ids=lambda given: f"{given[0]}_{given[1]}")
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Place]:
+    """Where to save, on each combination in turn."""
+    database, kind = request.param
+    name = f"reliability-{uuid4().hex}"
+    with fresh_database(database, tmp_path) as url:
+        if kind == "files":
+            yield Place(f"{database} and files", url, name, folder=str(tmp_path / "objects"))
+        else:
+            its: Server = request.getfixturevalue("server")
+            where = Bucket(its.url, request.getfixturevalue("bucket"), its.access_key_id, its.secret_access_key)
+            yield Place(f"{database} and S3", url, name, bucket=where)
+
 
 COMBINATIONS = [
     pytest.param(("postgresql", "files"), id="postgresql-files"),

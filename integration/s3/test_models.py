@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import uuid4
@@ -17,6 +18,9 @@ from artigraph.storage.aws import S3Storage
 from integration.s3.conftest import Server
 from tests.model.identical import assert_identical
 from tests.model.test_round_trip import frame
+from tests.reliability.corruption import missing_and_exchanged, one_or_all, spoil
+from tests.reliability.hostile import rows_lead_nowhere
+from tests.reliability.sizes import note
 
 pytestmark = pytest.mark.usefixtures("engine")
 
@@ -87,3 +91,27 @@ async def test_an_altered_or_lost_object_is_told(storage: S3Storage, s3: Any, bu
     s3.delete_object(Bucket=bucket, Key=key)
     with pytest.raises(ObjectNotFoundError):
         await Precious.load(node_id)
+
+
+@pytest.mark.parametrize("database", ["postgresql"])
+@one_or_all("numpy-array")
+async def test_spoilt_objects_are_never_decoded(
+    serializers: Sequence[str], flips: int, truncations: int, storage: S3Storage, s3: Any, bucket: str
+) -> None:
+    def write(location: str, data: bytes | None) -> None:
+        if data is None:
+            s3.delete_object(Bucket=bucket, Key=location)
+        else:
+            s3.put_object(Bucket=bucket, Key=location, Body=data)
+
+    figures = await spoil(storage, write, serializers, flips, truncations)
+    await missing_and_exchanged(storage, write)
+    note(14, "postgresql and s3", **figures)
+
+
+@pytest.mark.parametrize("database", ["postgresql"])
+async def test_altered_locations_lead_nowhere(storage: S3Storage, s3: Any, bucket: str) -> None:
+    for place in ("a", "b", "c", "etc/passwd"):
+        s3.put_object(Bucket=bucket, Key=place, Body=b"content")
+    found = await rows_lead_nowhere(storage)
+    assert found["tried"] >= 60

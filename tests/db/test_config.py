@@ -153,6 +153,31 @@ def test_the_embedded_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     assert not list(below.iterdir())
 
 
+@pytest.mark.skipif(os.name == "nt", reason="locks of POSIX")
+def test_another_loop_leaves_the_locks_of_an_embedded_database_alone(tmp_path: Path) -> None:
+    """Closing a file ends all of a process's locks on it, so SQLite's file must not be opened beside SQLite."""
+    program = (
+        "import fcntl, sys\n"
+        "file = open(sys.argv[1], 'r+b')\n"
+        "try:\n"
+        "    fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB, 510, 0x40000002)\n"  # SQLite's bytes of readers
+        "except OSError:\n"
+        "    print('held')\n"
+    )
+
+    def held() -> bool:
+        command = [sys.executable, "-c", program, str(tmp_path / ".artigraph" / "artigraph.db")]
+        return subprocess.run(command, check=True, capture_output=True, text=True).stdout == "held\n"
+
+    async def first() -> None:
+        await save()
+        assert held()
+        await asyncio.to_thread(asyncio.run, saved())
+        assert held()
+
+    asyncio.run(first())
+
+
 @pytest.mark.skipif(os.name == "nt" or os.geteuid() == 0, reason="root may write anywhere")
 def test_a_default_that_cannot_be_made(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)

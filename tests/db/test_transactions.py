@@ -7,11 +7,11 @@ from typing import Any, Self
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection, event, insert, select, text
+from sqlalchemy import Connection, event, insert, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from artigraph.db import engine_context, read, write
+from artigraph.db import engine_context, read, session_context, write
 from artigraph.db._shield import shielded
 from artigraph.errors import ConfigurationError, DatabaseError, DatabaseUnavailable, LabelConflictError, RetryableError
 from artigraph.ids import new_id
@@ -155,6 +155,30 @@ async def test_a_commit_without_a_reply(engine: AsyncEngine, takes_effect: bool)
     with Commits(engine, times=1, takes_effect=takes_effect), pytest.raises(DatabaseUnavailable, match="COMMIT"):
         await write(saving())
     assert len(await saved()) == 1 + takes_effect
+
+
+@pytest.mark.parametrize("in_session", [False, True])
+async def test_a_commit_that_is_refused_is_rolled_back_and_holds_nothing(
+    engine: AsyncEngine, database_url: str, monkeypatch: pytest.MonkeyPatch, in_session: bool
+) -> None:
+    await saved()
+
+    def refuse(_: object) -> None:
+        raise sqlite3.OperationalError("disk I/O error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(engine.sync_engine.dialect, "do_commit", refuse)
+        with pytest.raises(DatabaseError, match="disk I/O"):  # noqa: PT012
+            if in_session:
+                async with session_context():
+                    await write(saving())
+            else:
+                await write(saving())
+    with sqlite3.connect(make_url(database_url).database or "", timeout=0) as another:
+        another.execute("BEGIN IMMEDIATE")
+    another.close()
+    await write(saving())
+    assert len(await saved()) == 1
 
 
 async def test_a_commit_that_takes_effect_late(engine: AsyncEngine) -> None:

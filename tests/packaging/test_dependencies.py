@@ -5,12 +5,12 @@ import re
 import sys
 import tomllib
 from collections.abc import Iterator
-from importlib.metadata import packages_distributions
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
 import pytest
 
-from tests.packaging.conftest import PACKAGES
+from tests.packaging.conftest import PACKAGES, ROOT
 
 WITH_CODE = [package for package in PACKAGES if (package / "src").exists()]
 NOT_IMPORTED = {"aiosqlite", "asyncmy", "asyncpg", "tzdata"}
@@ -75,3 +75,32 @@ def test_a_distribution_names_those_of_ours_that_it_imports(package: Path) -> No
             modules += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
             for module in modules:
                 assert not any(module == leaf or module.startswith(f"{leaf}.") for leaf in siblings), (path, module)
+
+
+SAFE = {"asyncmy": "0.2.12", "pyarrow": "23.0.1"}
+"""The first releases without a hole that stored or passed data could use (docs/security.md)."""
+
+
+@pytest.mark.parametrize(("name", "floor"), SAFE.items())
+def test_no_release_with_a_known_hole_is_allowed(name: str, floor: str) -> None:
+    """Wherever a distribution asks for it, its floor is that release or a later one; and so is what is pinned here."""
+    floors = [found for package in PACKAGES for found in asked(package, name)]
+    assert floors
+    assert all(found is not None and numbers(found) >= numbers(floor) for found in floors), floors
+    pinned = re.findall(rf"^{name}==(\S+)", (ROOT / "constraints.txt").read_text("utf-8"), re.MULTILINE)
+    assert pinned
+    assert all(numbers(found) >= numbers(floor) for found in [*pinned, version(name)])
+
+
+def asked(package: Path, name: str) -> Iterator[str | None]:
+    """The floors of a requirement; None where it has none."""
+    project = tomllib.loads((package / "pyproject.toml").read_text("utf-8"))["project"]
+    groups = [project.get("dependencies", []), *project.get("optional-dependencies", {}).values()]
+    for item in (item for group in groups for item in group):
+        if re.match(rf"{name}(?![\w-])", item):
+            found = re.search(r">=\s*([\d.]+)", item)
+            yield found[1] if found else None
+
+
+def numbers(release: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", release)[:3])

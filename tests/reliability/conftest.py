@@ -9,7 +9,18 @@ from uuid import uuid4
 
 import pytest
 
+from tests.reliability.places import Place
 from tests.reliability.racing import Objects, files
+from tests.reliability.system import small_disk, strace, unprivileged
+
+__all__ = ["small_disk", "strace", "unprivileged"]
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    """Where to save."""
+    url = f"sqlite+aiosqlite:///{tmp_path}/artigraph.db"
+    return Place("sqlite and files", url, f"reliability-{uuid4().hex}", folder=str(tmp_path / "objects"))
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from artigraph import ArtifactModel, ArtifactSequence, Run, RunManager, artifact_field
+from artigraph import ArtifactModel, ArtifactSequence, Run, RunManager, artifact_field, columns, select
 
 
 @dataclass
@@ -33,3 +33,6 @@ async def mistakes(node_id: UUID, sequence: ArtifactSequence[Leaf]) -> None:
     async with RunManager(Run()) as manager:
         await manager.save_artifact("x", 5)  # type: ignore[arg-type]
         await manager.load_artifact("x", int)  # type: ignore[type-var]
+    select(int)  # type: ignore[arg-type]
+    select(Leaf).where("number > 1")  # type: ignore[arg-type]
+    columns(Leaf).number.is_(1)  # type: ignore[arg-type]

@@ -18,9 +18,12 @@ from artigraph import (
     Run,
     RunManager,
     artifact_field,
+    columns,
     run_manager,
+    select,
 )
 from artigraph.db import current_session, engine_context, get_engine, session_context, set_engine
+from artigraph.query import ArtifactSelect, Column, Condition, RunProperty, RunSelect
 from artigraph.serializer.json import json_serializer
 from artigraph.storage import MemoryStorage, Storage, get_storage_by_name, register_storage
 
@@ -112,3 +115,25 @@ async def databases() -> None:
         assert_type(session, AsyncSession)
     assert_type(current_session(), AsyncSession)
     assert_type(current_session(allow_none=True), AsyncSession | None)
+
+
+async def querying(run: Run) -> None:
+    c = columns(Leaf)
+    assert_type(c.number, Column)
+    assert_type(c.number > 1, Condition)
+    assert_type((c.number == 1) & ~(c["text"] != "x") | c.text.is_(None), Condition)
+    asked = select(Leaf).where(c.number > 1).in_run(run, descendants=True).order_by(c.text.desc()).limit(3)
+    assert_type(asked, ArtifactSelect[Leaf])
+    assert_type(await asked.all(), list[Leaf])
+    assert_type(await asked.first(), Leaf | None)
+    assert_type(await asked.one(), Leaf)
+    assert_type(await asked.count(), int)
+    assert_type(await asked.ids(), list[UUID])
+    async for leaf in asked:
+        assert_type(leaf, Leaf)
+    r = columns(Run)
+    assert_type(r.status, RunProperty)
+    runs = select(Run).where(r.status == "failed", r.ended_at.is_not(None)).order_by(r.started_at.desc()).in_run(run)
+    assert_type(runs, RunSelect)
+    assert_type(await runs.all(), list[Run])
+    assert_type(await runs.first(), Run | None)

@@ -111,6 +111,13 @@ def test_many_fields_need_a_long_header() -> None:
     round_trip(np.zeros(2, np.dtype([(f"field {index}", "i4") for index in range(5000)])))
 
 
+def test_more_fields_than_a_header_may_name_are_kept_beside_it() -> None:
+    array: Array = np.ones(2, np.dtype([(f"field {index}", "i4") for index in range(20_000)]))
+    round_trip(array)
+    data = array_serializer.serialize(array)
+    assert np.load(io.BytesIO(data[: data.rindex(b'{"artigraph"')])).dtype == np.dtype("V80000")
+
+
 def test_the_field_of_empty_strings_by_itself() -> None:
     array: Array = np.zeros((2, 3), [("a", "S0")])["a"]
     assert array.dtype == np.dtype("S0")

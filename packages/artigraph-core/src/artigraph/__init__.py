@@ -15,6 +15,7 @@ from artigraph.model import (
     load_many,
     save_many,
 )
+from artigraph.query import columns, select
 from artigraph.run import NO_PARENT, Run, RunManager, run_manager
 from artigraph.serializer.file import File
 
@@ -30,9 +31,11 @@ __all__ = [
     "Run",
     "RunManager",
     "artifact_field",
+    "columns",
     "delete",
     "load_many",
     "prune",
     "run_manager",
     "save_many",
+    "select",
 ]

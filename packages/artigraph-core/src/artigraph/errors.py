@@ -25,11 +25,13 @@ __all__ = [
     "ModelDefinitionError",
     "ModelNameConflictError",
     "ModelVersionError",
+    "MultipleNodesFoundError",
     "NestedNodeError",
     "NoActiveRunError",
     "NodeNotFoundError",
     "NotFoundError",
     "ObjectNotFoundError",
+    "QueryError",
     "RegistrationError",
     "RetryableError",
     "RunStateError",
@@ -132,6 +134,14 @@ class NestedNodeError(ArtigraphError, ValueError):
 
 class ArtifactInUseError(ArtigraphError, RuntimeError):
     """An artifact cannot be deleted because a run that stays has used it."""
+
+
+class MultipleNodesFoundError(ArtigraphError, LookupError):
+    """One was asked for, and there are several."""
+
+
+class QueryError(ArtigraphError, ValueError):
+    """A query cannot be meant as it is built: a field that is not there, or cannot be compared so."""
 
 
 # Models -----------------------------------------------------------------------------------------------------------

@@ -34,7 +34,7 @@ from artigraph.model.load import load_artifacts
 from artigraph.model.many import check_artifacts
 from artigraph.model.save import save_models
 
-__all__ = ["NO_PARENT", "Run", "RunManager", "RunStatus", "run_manager"]
+__all__ = ["NO_PARENT", "Run", "RunManager", "RunStatus", "run_manager", "run_of_row"]
 
 M = TypeVar("M", bound=ArtifactModel)
 
@@ -225,7 +225,7 @@ class RunManager:
     async def load_descendant_runs(self) -> list[Run]:
         """Load all runs below this one, itself not among them, in the order in which they were made."""
         self._check_entered()
-        return [_run(row) for row in await read_runs_below(self.run.node_id)]
+        return [run_of_row(row) for row in await read_runs_below(self.run.node_id)]
 
     async def load_descendant_artifacts(self) -> dict[UUID, dict[str, ArtifactModel]]:
         """Load the artifacts of all runs below this one, by run id and label; a run without any has an empty dict."""
@@ -254,7 +254,8 @@ def _row(run: Run) -> RunRow:
     )
 
 
-def _run(row: RunRow) -> Run:
+def run_of_row(row: RunRow) -> Run:
+    """Return a run as it is stored."""
     return Run(
         row.parent_id,
         row.node_id,

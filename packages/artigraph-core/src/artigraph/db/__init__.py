@@ -11,6 +11,7 @@ from artigraph.db._dialect import DialectName, insert_missing, parts_first, recu
 from artigraph.db._errors import ForeignKeyViolation, ReferenceInUse, ReferenceVanished, UniqueViolation
 from artigraph.db._rows import Row, chunks, fetch_rows, id_of
 from artigraph.db._session_context import current_session, session_context
+from artigraph.db._shield import shielded
 from artigraph.db._target import dispose_engines
 from artigraph.db._work import create_tables, current_database, current_placement, in_session, read, write, write_apart
 
@@ -41,6 +42,7 @@ __all__ = [
     "session_context",
     "set_engine",
     "share_lock",
+    "shielded",
     "utc_now",
     "write",
     "write_apart",

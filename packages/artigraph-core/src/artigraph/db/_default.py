@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
+from artigraph.db._files import make_private
 from artigraph.errors import ConfigurationError
 
 __all__ = ["FILE", "find_folder", "make_folder"]
@@ -35,8 +37,9 @@ def make_folder(folder: Path) -> None:
         ignore = folder / ".gitignore"
         if not ignore.exists():
             ignore.write_text("*\n", encoding="ascii")
-        # SQLite gives the files it puts beside this one the same permissions.
-        os.close(os.open(folder / FILE, os.O_CREAT | os.O_RDWR, 0o600))
+        make_private(folder / FILE)
+        if not os.access(folder / FILE, os.R_OK | os.W_OK):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
     except OSError as error:
         msg = (
             f"The folder {str(folder)!r} for Artigraph's data cannot be made or written: {error.strerror}. Set a "

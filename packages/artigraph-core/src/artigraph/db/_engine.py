@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -15,6 +16,7 @@ from sqlalchemy.pool import AsyncAdaptedQueuePool
 
 from artigraph.db._aiosqlite import FastConnection, connect
 from artigraph.db._dialect import RECURSION_LIMIT
+from artigraph.db._files import make_private
 from artigraph.db._url import is_memory
 from artigraph.errors import ConfigurationError
 
@@ -68,6 +70,9 @@ def _sqlite(url: URL, synchronous: Synchronous) -> AsyncEngine:
         return engine
 
     async def creator() -> FastConnection:
+        if path and not path.startswith("file:"):
+            with suppress(OSError):  # SQLite says what is wrong with it
+                make_private(Path(path))
         arguments, options = dialect.create_connect_args(url)
         return await connect(pragmas, *arguments, **{"timeout": BUSY_TIMEOUT, **options})
 

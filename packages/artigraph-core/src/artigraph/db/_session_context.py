@@ -16,7 +16,7 @@ from artigraph.db._schema import identify, prepare
 from artigraph.db._session import Group, current_group, open_group
 from artigraph.db._shield import shielded
 from artigraph.db._target import Target
-from artigraph.db._transaction import open_transaction, raise_typed
+from artigraph.db._transaction import commit, open_transaction, raise_typed
 from artigraph.errors import ConfigurationError, SessionStateError
 
 __all__ = ["current_session", "session_context"]
@@ -105,7 +105,7 @@ async def _commit(group: Group, connection: AsyncConnection) -> None:
     try:
         group.check_broken()
         await group.session.commit()  # writes what its user added; the transaction is not the session's to commit
-        await connection.commit()
+        await commit(connection)
     except Exception as error:  # noqa: BLE001 (raised again, typed)
         raise_typed(error)
     finally:

@@ -6,9 +6,9 @@ import asyncio
 import random
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, nullcontext
-from typing import NoReturn, TypeVar, cast
+from typing import Any, NoReturn, TypeVar, cast
 
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db._bound import Bound
@@ -17,7 +17,17 @@ from artigraph.db._lent import lent_mysql, lent_sqlite
 from artigraph.db._shield import shielded
 from artigraph.errors import DatabaseUnavailable, LabelConflictError, RetryableError
 
-__all__ = ["ATTEMPTS", "Committed", "Work", "open_transaction", "raise_typed", "read_on", "write_on", "writing"]
+__all__ = [
+    "ATTEMPTS",
+    "Committed",
+    "Work",
+    "commit",
+    "open_transaction",
+    "raise_typed",
+    "read_on",
+    "write_on",
+    "writing",
+]
 
 T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[T]]
@@ -109,7 +119,7 @@ async def _attempt(bound: Bound, work: Work[T], committed: Committed | None) -> 
     async with writing(bound) as connection:
         result = await work(connection)
         try:
-            await connection.commit()
+            await commit(connection)
         except Exception as error:
             typed = translate(error)
             if not isinstance(typed, DatabaseUnavailable):
@@ -124,6 +134,26 @@ async def _attempt(bound: Bound, work: Work[T], committed: Committed | None) -> 
     if await _read(bound, committed):
         return result
     raise unanswered from cause
+
+
+async def commit(connection: AsyncConnection) -> None:
+    """Commit, or roll back if the database refuses that."""
+    try:
+        await connection.commit()
+    except Exception:
+        if not connection.invalidated:
+            await connection.run_sync(_roll_back)
+        raise
+
+
+def _roll_back(connection: Connection) -> None:
+    # SQLAlchemy takes a transaction whose COMMIT failed for ended: it would spare the rollback, and the pool lend the
+    # connection on as it is. SQLite's would hold the lock of the writer meanwhile.
+    driver: Any = connection.connection.dbapi_connection
+    try:
+        driver.rollback()
+    except Exception:  # noqa: BLE001 (that the commit failed is what matters)
+        connection.invalidate()
 
 
 @asynccontextmanager

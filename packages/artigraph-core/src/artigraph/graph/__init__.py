@@ -7,7 +7,7 @@ from artigraph.graph.opened import map_object, open_object
 from artigraph.graph.outline import NodeSummary, read_outline
 from artigraph.graph.read import NodeRow, StoredNode, StoredTree, read_artifacts, read_trees
 from artigraph.graph.retention import Retention, retire
-from artigraph.graph.runs import RunRow, RunStatus, insert_run, read_runs_below, runs_below, update_run
+from artigraph.graph.runs import RunRow, RunStatus, insert_run, read_runs, read_runs_below, runs_below, update_run
 from artigraph.graph.stored import StoredObject, read_object
 from artigraph.graph.tree import Deferred, PendingValue, Streamed, Tree
 from artigraph.graph.write import write_trees
@@ -40,6 +40,7 @@ __all__ = [
     "read_artifacts",
     "read_object",
     "read_outline",
+    "read_runs",
     "read_runs_below",
     "read_trees",
     "retire",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
@@ -9,11 +10,11 @@ from uuid import UUID
 from sqlalchemy import Select, bindparam, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import current_database, read, recursive, share_lock, write
+from artigraph.db import chunks, current_database, read, recursive, share_lock, shielded, write
 from artigraph.errors import NodeNotFoundError
 from artigraph.orm import node_table
 
-__all__ = ["RunRow", "RunStatus", "insert_run", "read_runs_below", "runs_below", "update_run"]
+__all__ = ["RunRow", "RunStatus", "insert_run", "read_runs", "read_runs_below", "runs_below", "update_run"]
 
 _type_of = select(node_table.c.node_type).where(node_table.c.node_id == bindparam("id"))
 _insert_run = insert(node_table)
@@ -87,7 +88,10 @@ async def insert_run(run: RunRow) -> None:
 
 
 async def update_run(run: RunRow) -> bool:
-    """Record the end of a run, once: say whether the run was running, as far as the database knew."""
+    """Record the end of a run, once: say whether the run was running, as far as the database knew.
+
+    It is recorded whoever cancels meanwhile: nobody would come back to it, and the run would be running for ever.
+    """
 
     async def work(connection: AsyncConnection) -> bool:
         result = await connection.execute(
@@ -105,7 +109,7 @@ async def update_run(run: RunRow) -> bool:
         statement = select(node_table.c.run_status).where(node_table.c.node_id == bindparam("id"))
         return (await connection.execute(statement, {"id": run.node_id})).scalar() == run.status
 
-    return await write(work, committed=committed)
+    return await shielded(write(work, committed=committed))
 
 
 def runs_below(*run_ids: UUID) -> Select[*tuple[Any, ...]]:
@@ -120,6 +124,20 @@ def runs_below(*run_ids: UUID) -> Select[*tuple[Any, ...]]:
         select(child.c.node_id).join(below, child.c.parent_id == below.c.node_id).where(child.c.node_type == "run")
     )
     return select(below.c.node_id)
+
+
+async def read_runs(run_ids: Sequence[UUID]) -> dict[UUID, RunRow]:
+    """Read those of some runs that are there."""
+    await current_database()
+
+    async def work(connection: AsyncConnection) -> dict[UUID, RunRow]:
+        found: dict[UUID, RunRow] = {}
+        for ids in chunks(run_ids):
+            statement = select(*_run_columns).where(node_table.c.node_id.in_(ids), node_table.c.node_type == "run")
+            found |= {row.node_id: RunRow(*row) for row in await connection.execute(statement)}
+        return found
+
+    return await read(work)
 
 
 async def read_runs_below(run_id: UUID) -> list[RunRow]:

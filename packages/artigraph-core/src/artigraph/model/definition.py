@@ -27,6 +27,7 @@ __all__ = [
     "FieldDefinition",
     "ModelDefinition",
     "ModelTraits",
+    "annotation_of",
     "define",
     "is_model",
     "set_traits",
@@ -167,8 +168,7 @@ def _declared_fields(cls: type[Any]) -> dict[str, object]:
 
 def _define_field(cls: type[Any], traits: ModelTraits, field: dataclasses.Field[Any]) -> FieldDefinition:
     check_label(field.name, "The name of a field")
-    owner = next(base for base in cls.__mro__ if field.name in declared_annotations(base))
-    annotation = resolve(owner, field.name, _traits[owner].local if owner in _traits else {}, last_defined)
+    annotation = annotation_of(cls, field.name)
     options = _options(cls, field, annotation)
     storage = options.storage or traits.config.default_field_storage
     if storage is not None:
@@ -185,6 +185,16 @@ def _define_field(cls: type[Any], traits: ModelTraits, field: dataclasses.Field[
         classes=_plain_classes(cls, field.name, annotation),
         models=models,
     )
+
+
+def annotation_of(cls: type[Any], name: str) -> Any:
+    """Return the annotation of a field of a model class, resolved where it was written.
+
+    Raises:
+        ModelDefinitionError: it cannot be resolved.
+    """
+    owner = next(base for base in cls.__mro__ if name in declared_annotations(base))
+    return resolve(owner, name, _traits[owner].local if owner in _traits else {}, last_defined)
 
 
 def _is_lazy(cls: type[Any], name: str, annotation: object) -> bool:

@@ -34,7 +34,10 @@ _UTF8_VERSION = 3
 _SMALLEST = 12
 _TRAILER_MAGIC = b"ARTI"
 _TRAILER_VERSION = 1
-_LARGEST_HEADER = 16 * 2**20
+_LARGEST_HEADER = 2**18
+"""Bytes. Python's parser takes 500 times the memory of a text of literals, and a second for each 100,000 of them."""
+_LARGEST_DESCR = _LARGEST_HEADER - 2**12
+"""Characters of a dtype in a header; a longer one, of some ten thousand fields, is said in the trailer alone."""
 _LONGDOUBLE = int(np.finfo(np.longdouble).nmant)
 """Bits of the mantissa: platforms store other formats under the one name of `<f16`."""
 
@@ -100,6 +103,8 @@ def _npy_descr(dtype: np.dtype[Any], description: object) -> tuple[object, bool]
         said: np.dtype[Any] = np.lib.format.descr_to_dtype(cast("Any", descr))
     except ValueError:  # fields that overlap or are out of order
         return raw, False
+    if len(repr(descr)) > _LARGEST_DESCR:
+        return raw, False
     if describe(said) == description:
         return descr, True
     return (descr, False) if said == dtype and said.itemsize == dtype.itemsize else (raw, False)
@@ -152,7 +157,7 @@ def _read_header(data: memoryview) -> tuple[dict[str, Any], int]:
     start = 8 + width
     size = int.from_bytes(data[8:start], "little")
     if size > _LARGEST_HEADER or start + size > len(data):
-        _refuse("its header is cut off")
+        _refuse("its header is cut off, or longer than any that is written")
     header: object = ast.literal_eval(
         bytes(data[start : start + size]).decode("utf-8" if data[6] == _UTF8_VERSION else "latin1")
     )

@@ -1,0 +1,13 @@
+"""Case 2 of docs/reliability.md on servers."""
+
+from tests.reliability.test_rolled_back import (
+    pytestmark,
+    test_objects_of_a_session_that_is_rolled_back_are_named_by_rows_without_nodes,
+    test_what_the_database_refuses_is_rolled_back_and_its_objects_go,
+)
+
+__all__ = [
+    "pytestmark",
+    "test_objects_of_a_session_that_is_rolled_back_are_named_by_rows_without_nodes",
+    "test_what_the_database_refuses_is_rolled_back_and_its_objects_go",
+]

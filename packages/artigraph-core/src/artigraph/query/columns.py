@@ -1,0 +1,289 @@
+"""Columns: the fields of a model class, compared to make conditions, and checked while the query is built."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from enum import Enum
+from pathlib import PurePath
+from types import NoneType, UnionType
+from typing import Annotated, Any, Generic, TypeVar, Union, cast, get_args, get_origin, overload
+from uuid import UUID
+
+from artigraph.errors import QueryError
+from artigraph.model import ArtifactModel, Lazy
+from artigraph.model.definition import annotation_of, define, is_model
+from artigraph.query.conditions import Any_, Compare, Condition, Field, IsNone, Not, Operator, Path, Text
+from artigraph.query.runs import RunColumns
+from artigraph.run import Run
+from artigraph.serializer.search_key import search_key
+
+__all__ = ["Column", "Columns", "Order", "columns"]
+
+M = TypeVar("M", bound=ArtifactModel)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order of results: by a field, upwards or downwards."""
+
+    field: Field
+    descending: bool = False
+
+
+class Columns(Generic[M]):
+    """The columns of a model class: an attribute, or an item, for each stored field."""
+
+    __slots__ = ("_model_type",)
+
+    def __init__(self, model_type: type[M]) -> None:
+        self._model_type = model_type
+
+    def __getattr__(self, name: str) -> Column:
+        return self[name]
+
+    def __getitem__(self, name: str) -> Column:
+        return _column(self._model_type, (), [self._model_type], name)
+
+    def __dir__(self) -> list[str]:
+        return list(define(self._model_type).fields)
+
+    def __repr__(self) -> str:
+        return f"<columns of {self._model_type.__qualname__}>"
+
+
+@overload
+def columns(kind: type[Run]) -> RunColumns: ...
+@overload
+def columns(kind: type[M]) -> Columns[M]: ...
+def columns(kind: type[Any]) -> Any:
+    """Return the columns of a model class, or of runs, to build conditions and orders for `select`.
+
+        c = columns(Report)
+        reports = await select(Report).where(c.accuracy > 0.9, c.data.name == "train").all()
+
+    Raises:
+        QueryError: it is neither a model class nor `Run`.
+        ModelDefinitionError: the class cannot be stored as it is written.
+    """
+    if kind is Run:
+        return RunColumns()
+    if not is_model(kind):
+        msg = f"There are columns of model classes, and of Run, not of {kind!r:.100}"
+        raise QueryError(msg)
+    define(kind)
+    return Columns(kind)
+
+
+class Column:
+    """A field of a model, or of a model in it; comparing it makes a condition.
+
+    Comparisons are as Python's. Where Python would not compare what is stored with what is given (a text with a number,
+    None or NaN with anything), a comparison is false, and its complement (`~`, `!=`) true. All numbers compare with
+    each other by their exact values.
+    """
+
+    __slots__ = ("_field", "_models", "_text", "_types")
+
+    def __init__(self, field: Field, types: AbstractSet[type[Any]], models: Sequence[type[ArtifactModel]]) -> None:
+        self._field = field
+        self._types = types
+        self._models = models
+        self._text = ".".join(field.path)
+
+    def __repr__(self) -> str:
+        return f"<column {self._text}>"
+
+    def __getattr__(self, name: str) -> Column:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self[name]
+
+    def __getitem__(self, name: str) -> Column:
+        if not self._models:
+            msg = f"{self._text} is no model, so it has no field {name!r}"
+            raise QueryError(msg)
+        return _column(self._field.model, self._field.path, self._models, name)
+
+    def __eq__(self, other: object) -> Condition:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+        return self._compare("==", other)
+
+    def __ne__(self, other: object) -> Condition:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+        return Not(self._compare("==", other))
+
+    __hash__ = None  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType] (it compares to a condition)
+
+    def __lt__(self, other: object) -> Condition:
+        return self._compare("<", other)
+
+    def __le__(self, other: object) -> Condition:
+        return self._compare("<=", other)
+
+    def __gt__(self, other: object) -> Condition:
+        return self._compare(">", other)
+
+    def __ge__(self, other: object) -> Condition:
+        return self._compare(">=", other)
+
+    def in_(self, values: Iterable[object]) -> Condition:
+        """Be equal to one of some values."""
+        if isinstance(values, (str, bytes)):
+            msg = f"in_ takes several values, [{values!r}] say"
+            raise QueryError(msg)
+        return Any_(tuple(self._compare("==", value) for value in values))
+
+    def is_(self, value: None) -> Condition:
+        """Be None; what is not there, in an artifact of an older version say, is not None."""
+        if value is not None:  # pyright: ignore[reportUnnecessaryComparison]
+            msg = f"is_ asks for None; to compare with {value!r:.100} use =="
+            raise QueryError(msg)
+        return IsNone(self._field)
+
+    def is_not(self, value: None) -> Condition:
+        """Be there, or not be there, but not be None: the complement of `is_`."""
+        return Not(self.is_(value))
+
+    def startswith(self, prefix: str | bytes) -> Condition:
+        """Be a text, or bytes, that begin so; case counts."""
+        return self._text_condition("startswith", prefix)
+
+    def contains(self, part: str | bytes) -> Condition:
+        """Be a text, or bytes, that contain this; case counts. No index helps: all of this field are looked at."""
+        return self._text_condition("contains", part)
+
+    def asc(self) -> Order:
+        """Order by this field, the least first: what is not there, None, NaN, numbers, text, and so on."""
+        self._check_searchable("ordered by")
+        return Order(self._field)
+
+    def desc(self) -> Order:
+        """Order by this field, the greatest first."""
+        return Order(self.asc().field, descending=True)
+
+    def _compare(self, how: Operator, value: object) -> Condition:
+        self._check_searchable("compared")
+        if value is None:
+            msg = f"{self._text} is compared with None by {self._text}.is_(None), and its complement by .is_not(None)"
+            raise QueryError(msg)
+        if isinstance(value, Column):
+            msg = f"{self._text} is compared with a value, not with another column"
+            raise QueryError(msg)
+        if search_key(value) is None:
+            msg = (
+                f"{self._text} cannot be compared with {value!r:.100}: a {type(value).__qualname__} is not searched by"
+            )
+            raise QueryError(msg)
+        kind = _kind(type(value))
+        if how != "==" and kind == "enum":
+            msg = f"{self._text} cannot be ordered: members of {type(value).__qualname__} have no order"
+            raise QueryError(msg)
+        self._check_kind(kind, value)
+        return Compare(self._field, how, value)
+
+    def _text_condition(self, how: Any, value: object) -> Condition:
+        self._check_searchable("searched")
+        if type(value) not in (str, bytes):
+            msg = f"{self._text}.{how}() takes a text, or bytes, not {value!r:.100}"
+            raise QueryError(msg)
+        self._check_kind(_kind(type(value)), value)
+        return Text(self._field, how, cast("str | bytes", value))
+
+    def _check_kind(self, kind: str, value: object) -> None:
+        kinds = {_kind(cls) for cls in self._types}
+        if date in self._types:
+            kinds.add("datetime")  # which is a date, too
+        if "any" not in kinds and kind not in kinds:
+            names = ", ".join(sorted(cls.__qualname__ for cls in self._types))
+            msg = f"{self._text} is {names}, which is never comparable to {value!r:.100}, a {type(value).__qualname__}"
+            raise QueryError(msg)
+
+    def _check_searchable(self, what: str) -> None:
+        if any(_kind(cls) != "none" for cls in self._types):
+            return
+        names = ", ".join(sorted(cls.__qualname__ for cls in self._types)) or "None"
+        hint = f"; {'its fields can be' if self._models else 'it can only be asked whether it .is_(None)'}"
+        msg = f"{self._text} cannot be {what}: of a {names} nothing inside is searched{hint}"
+        raise QueryError(msg)
+
+
+def _column(model: type[ArtifactModel], path: Path, owners: Iterable[type[ArtifactModel]], name: str) -> Column:
+    """Return the column of a field of one at least of some model classes.
+
+    Raises:
+        QueryError: none of them stores such a field.
+    """
+    types: set[type[Any]] = set()
+    models: dict[type[ArtifactModel], None] = {}
+    owners = list(owners)
+    found = [owner for owner in owners if name in define(owner).fields]
+    if not found:
+        owner = owners[0]
+        known = ", ".join(map(repr, define(owner).fields)) or "none"
+        msg = f"Model {owner.__qualname__} stores no field {name!r}; it stores {known}"
+        raise QueryError(msg)
+    for owner in found:
+        for leaf in _leaves(annotation_of(owner, name)):
+            if is_model(leaf):
+                models[leaf] = None
+            types.add(leaf)
+    return Column(Field(model, (*path, name), tuple(found)), types, list(models))
+
+
+def _leaves(annotation: object) -> Iterable[type[Any]]:
+    """Yield the classes that a value of an annotation is of, `object` for what may be anything; None is left out."""
+    origin, args = get_origin(annotation), get_args(annotation)
+    if origin is Annotated or origin is Lazy:
+        yield from _leaves(args[0])
+    elif origin in (Union, UnionType):
+        for arg in args:
+            yield from _leaves(arg)
+    elif isinstance(origin, type):
+        yield cast("type[Any]", origin)
+    elif annotation in (None, NoneType):
+        return
+    elif annotation is Any:  # which is a class since Python 3.11
+        yield object
+    elif isinstance(annotation, type):
+        yield cast("type[Any]", annotation)
+    elif args:  # Literal
+        yield from {type(arg) for arg in args if arg is not None} if _is_literal(origin) else {object}
+    else:
+        yield object
+
+
+def _is_literal(origin: object) -> bool:
+    return re.fullmatch(r"typing\.Literal|typing_extensions\.Literal", str(origin)) is not None
+
+
+_KINDS: Mapping[type[Any], str] = {
+    int: "number",
+    float: "number",
+    Decimal: "number",
+    str: "text",
+    bytes: "bytes",
+    datetime: "datetime",
+    date: "date",
+    time: "time",
+    timedelta: "timedelta",
+    UUID: "uuid",
+    PurePath: "path",
+}
+
+
+def _kind(cls: type[Any]) -> str:
+    """Return what a class is compared with: those of one kind are compared with each other.
+
+    `any` is a class whose instances may be of several kinds, `none` one whose instances are not searched by.
+    """
+    for base, kind in _KINDS.items():
+        if issubclass(cls, base):
+            return kind
+    if issubclass(cls, Enum):
+        return "enum"
+    if cls is object or getattr(cls, "_is_protocol", False):
+        return "any"
+    return "none"

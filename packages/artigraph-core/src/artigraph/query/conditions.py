@@ -1,0 +1,205 @@
+"""Conditions: what is asked of an artifact, as a value that says nothing of any database."""
+
+from __future__ import annotations
+
+import math
+import operator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Literal, NoReturn
+
+from artigraph.model import ArtifactModel
+
+__all__ = [
+    "All",
+    "Any_",
+    "Compare",
+    "Condition",
+    "Field",
+    "IsNone",
+    "Not",
+    "Operator",
+    "Path",
+    "RunColumn",
+    "RunCompare",
+    "RunIsNone",
+    "Text",
+    "holds",
+    "is_nan",
+    "leaves_of",
+]
+
+Path = tuple[str, ...]
+"""The names of fields from an artifact down to a value."""
+Operator = Literal["==", "<", "<=", ">", ">="]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of an artifact, or of a model in it."""
+
+    model: type[ArtifactModel]
+    """The class of the artifact."""
+    path: Path
+    owners: tuple[type[ArtifactModel], ...]
+    """The model classes that have it."""
+
+
+class Condition:
+    """What is asked of an artifact: made by comparing columns, combined with `&`, `|` and `~`."""
+
+    __slots__ = ()
+
+    def __and__(self, other: Condition) -> Condition:
+        return All((self, _condition(other)))
+
+    def __or__(self, other: Condition) -> Condition:
+        return Any_((self, _condition(other)))
+
+    def __invert__(self) -> Condition:
+        return Not(self)
+
+    def __bool__(self) -> NoReturn:
+        msg = "A condition is neither true nor false before the database is asked: combine conditions with &, | and ~"
+        raise TypeError(msg)
+
+
+def _condition(value: object) -> Condition:
+    if not isinstance(value, Condition):
+        msg = f"A condition is combined with another one, not with {value!r:.100}; mind the brackets: (a > 1) & (b < 2)"
+        raise TypeError(msg)
+    return value
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class All(Condition):
+    """Every one of some conditions."""
+
+    parts: Sequence[Condition]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Any_(Condition):  # noqa: N801 (not typing's)
+    """One at least of some conditions."""
+
+    parts: Sequence[Condition]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Not(Condition):
+    """The complement: whatever the condition is not true of."""
+
+    part: Condition
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Compare(Condition):
+    """A field compared with a value; false where Python would not compare the two."""
+
+    field: Field
+    operator: Operator
+    value: Any
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class IsNone(Condition):
+    """A field that is None."""
+
+    field: Field
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Text(Condition):
+    """A text, or bytes, in a field that begins with, or contains, another one."""
+
+    field: Field
+    how: Literal["startswith", "contains"]
+    value: str | bytes
+
+
+RunColumn = Literal["node_id", "parent_id", "run_status", "run_started_at", "run_ended_at", "run_error_type"]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class RunCompare(Condition):
+    """A property of a run compared with a value; false where it has none."""
+
+    column: RunColumn
+    operator: Operator
+    value: Any
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class RunIsNone(Condition):
+    """A property of a run that it has not, or not yet."""
+
+    column: RunColumn
+
+
+def leaves_of(condition: Condition) -> Iterator[Condition]:
+    """Yield the conditions that are not made of others."""
+    match condition:
+        case All(parts) | Any_(parts):
+            for part in parts:
+                yield from leaves_of(part)
+        case Not(part):
+            yield from leaves_of(part)
+        case _:
+            yield condition
+
+
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "==": operator.eq,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_MISSING = object()
+
+
+def holds(condition: Condition, model: ArtifactModel) -> bool:
+    """Say whether a condition is true of a model that was loaded."""
+    match condition:
+        case All(parts):
+            return all(holds(part, model) for part in parts)
+        case Any_(parts):
+            return any(holds(part, model) for part in parts)
+        case Not(part):
+            return not holds(part, model)
+        case IsNone(field):
+            return _value(model, field) is None
+        case Text(field, how, text):
+            return _is_text(_value(model, field), how, text)
+        case _:
+            assert isinstance(condition, Compare)  # noqa: S101 (there are no others)
+            return _compared(_value(model, condition.field), condition.operator, condition.value)
+
+
+def _is_text(value: object, how: str, text: str | bytes) -> bool:
+    if isinstance(value, str) and isinstance(text, str):
+        return value.startswith(text) if how == "startswith" else text in value
+    if isinstance(value, bytes) and isinstance(text, bytes):
+        return value.startswith(text) if how == "startswith" else text in value
+    return False
+
+
+def _value(model: object, field: Field) -> object:
+    for name in field.path:
+        model = getattr(model, name, _MISSING)
+    return model
+
+
+def _compared(value: object, how: Operator, other: object) -> bool:
+    if is_nan(value) or is_nan(other):
+        return False
+    try:
+        return bool(_OPERATORS[how](value, other))
+    except TypeError:
+        return False
+
+
+def is_nan(value: object) -> bool:
+    """Say whether a value is a NaN, to which nothing compares."""
+    return (isinstance(value, float) and math.isnan(value)) or (isinstance(value, Decimal) and value.is_nan())

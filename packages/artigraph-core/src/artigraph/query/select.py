@@ -1,0 +1,342 @@
+"""Selecting artifacts and runs: a question that is built step by step, and asked when its results are awaited."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, Generic, Self, TypeVar, cast, overload
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, case, func
+from sqlalchemy import select as sql_select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from artigraph.db import current_database, read, recursive
+from artigraph.errors import MultipleNodesFoundError, NodeNotFoundError, QueryError
+from artigraph.graph import read_runs, runs_below
+from artigraph.ids import check_id, first_id
+from artigraph.labels import check_label
+from artigraph.model import ArtifactModel
+from artigraph.model.definition import define, is_model
+from artigraph.model.load import load_models
+from artigraph.orm import node_table
+from artigraph.query.columns import Column, Order
+from artigraph.query.conditions import All, Compare, Condition, Field, IsNone, Text, holds, leaves_of
+from artigraph.query.runs import RunOrder, RunProperty
+from artigraph.query.sql import ask, key_of, root, stored_names
+from artigraph.run import Run, RunManager, run_of_row
+
+__all__ = ["ArtifactSelect", "RunSelect", "Select", "select"]
+
+R = TypeVar("R")
+M = TypeVar("M", bound=ArtifactModel)
+
+_BATCH = 200
+"""Results that are loaded at once while they are iterated over."""
+
+
+@overload
+def select(kind: type[Run]) -> RunSelect: ...
+@overload
+def select(kind: type[M]) -> ArtifactSelect[M]: ...
+def select(kind: type[Any]) -> Any:
+    """Ask for saved artifacts of a model class, or of classes derived from it, or for runs.
+
+        c = columns(Report)
+        best = await select(Report).where(c.accuracy > 0.9).order_by(c.accuracy.desc()).limit(10).all()
+        async for report in select(Report).in_run(run, descendants=True): ...
+        failed = await select(Run).where(columns(Run).status == "failed").all()
+
+    Artifacts are what was saved under a label; models inside others are reached through these. Without an order,
+    results come in that in which they were saved, or made.
+
+    Raises:
+        QueryError: it is neither a model class nor `Run`.
+        ModelDefinitionError: the class cannot be stored as it is written.
+    """
+    if kind is Run:
+        return RunSelect()
+    if not isinstance(cast("object", kind), type) or not issubclass(kind, ArtifactModel):
+        msg = f"select takes a model class, or Run, not {kind!r:.100}"
+        raise QueryError(msg)
+    if is_model(kind):
+        define(kind)
+    return ArtifactSelect(_model_type=kind)
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Select(ABC, Generic[R]):
+    """A question; each method that narrows it returns a new one, and each that is awaited asks it."""
+
+    _conditions: tuple[Condition, ...] = ()
+    _orders: tuple[Any, ...] = ()
+    _run_id: UUID | None = None
+    _descendants: bool = False
+    _limit: int | None = None
+    _offset: int = 0
+
+    # Narrowing it --------------------------------------------------------------------------------------------------
+
+    def where(self, *conditions: Condition) -> Self:
+        """Ask for those of which all conditions are true, beside those of earlier calls.
+
+        Raises:
+            QueryError: one is no condition, or is about the columns of something else.
+        """
+        for condition in conditions:
+            if not isinstance(cast("object", condition), Condition):
+                msg = f"where takes conditions, columns(...).x > 1 say, not {condition!r:.100}"
+                raise QueryError(msg)
+            for leaf in leaves_of(condition):
+                self._check(leaf)
+        return replace(self, _conditions=(*self._conditions, *conditions))
+
+    def in_run(self, run: Run | RunManager | UUID, *, descendants: bool = False) -> Self:
+        """Ask for those that belong to a run, with `descendants` also for those of all runs below it."""
+        run_id = run.run.node_id if isinstance(run, RunManager) else run.node_id if isinstance(run, Run) else run
+        return replace(self, _run_id=check_id(run_id), _descendants=descendants)
+
+    def limit(self, count: int) -> Self:
+        """Ask for so many at most."""
+        return replace(self, _limit=_count(count, "limit"))
+
+    def offset(self, count: int) -> Self:
+        """Leave out the first so many."""
+        return replace(self, _offset=_count(count, "offset"))
+
+    # Asking it -----------------------------------------------------------------------------------------------------
+
+    async def ids(self) -> list[UUID]:
+        """Return the ids of the nodes, without loading anything but what the database cannot decide."""
+        asked = ask(All(self._conditions))
+        if asked.decided:
+            return [row.node_id for row in await self._fetch(self._statement(asked.certain, paged=True))]
+        statement = self._statement(asked.possible, paged=False).add_columns(asked.certain.label("certain"))
+        found = await self._fetch(statement)
+        accepted = await self._decide([row.node_id for row in found if not row.certain])
+        ids = [row.node_id for row in found if row.certain or row.node_id in accepted]
+        return ids[self._offset : None if self._limit is None else self._offset + self._limit]
+
+    async def count(self) -> int:
+        """Return how many there are; nothing is loaded but what the database cannot decide."""
+        asked = ask(All(self._conditions))
+        if not asked.decided or self._limit is not None or self._offset:
+            return len(await self.ids())
+        statement = self._statement(asked.certain, paged=False).with_only_columns(func.count()).order_by(None)
+        return int((await self._fetch(statement))[0][0])
+
+    async def all(self) -> list[R]:
+        """Load all of them."""
+        return [found async for found in self]
+
+    async def first(self) -> R | None:
+        """Load the first one, or return None if there is none."""
+        async for found in self.limit(1 if self._limit is None else min(1, self._limit)):
+            return found
+        return None
+
+    async def one(self) -> R:
+        """Load the only one.
+
+        Raises:
+            NodeNotFoundError: there is none.
+            MultipleNodesFoundError: there are several.
+        """
+        found = await self.limit(2 if self._limit is None else min(2, self._limit)).all()
+        if not found:
+            msg = f"There is no {self._kind} such as is asked for"
+            raise NodeNotFoundError(msg)
+        if len(found) > 1:
+            msg = f"There are several {self._kind} such as is asked for; first() takes the first one"
+            raise MultipleNodesFoundError(msg)
+        return found[0]
+
+    async def __aiter__(self) -> AsyncIterator[R]:
+        """Load them one batch after the other. What is deleted meanwhile is left out."""
+        ids = await self.ids()
+        for start in range(0, len(ids), _BATCH):
+            for _, found in await self._load(ids[start : start + _BATCH]):
+                yield found
+
+    def __repr__(self) -> str:
+        return f"<select of {self._kind}>"
+
+    @property
+    @abstractmethod
+    def _kind(self) -> str:
+        """What is asked for, in words."""
+
+    @abstractmethod
+    def _check(self, condition: Condition) -> None:
+        """See that a condition, which is not made of others, is about what is asked for."""
+
+    @abstractmethod
+    def _rows(self) -> ColumnElement[bool]:
+        """Return which rows of `root` are of the kind that is asked for."""
+
+    @abstractmethod
+    def _keys(self, order: Any) -> Sequence[ColumnElement[Any]]:
+        """Return what an order goes by."""
+
+    @abstractmethod
+    async def _load(self, ids: Sequence[UUID]) -> list[tuple[UUID, R]]:
+        """Load what is there still of some nodes, with their ids, in the order of these."""
+
+    async def _decide(self, ids: Sequence[UUID]) -> set[UUID]:
+        """Return those of which the conditions are true, where the database cannot say."""
+        raise AssertionError(ids)
+
+    async def _fetch(self, statement: Any) -> Sequence[Any]:
+        database = await current_database()
+        deep = recursive(statement, database.dialect) if self._descendants else statement
+
+        async def work(connection: AsyncConnection) -> Sequence[Any]:
+            return (await connection.execute(deep)).all()
+
+        return await read(work)
+
+    def _statement(self, condition: ColumnElement[bool], *, paged: bool) -> Any:
+        statement = sql_select(root.c.node_id).where(self._rows(), condition)
+        if self._run_id is not None:
+            run = root.c.parent_id == self._run_id
+            below = root.c.parent_id.in_(runs_below(self._run_id))
+            statement = statement.where(run | below if self._descendants else run)
+        for order in self._orders:
+            keys = self._keys(order)
+            statement = statement.order_by(*(key.desc() if order.descending else key for key in keys))
+        statement = statement.order_by(root.c.node_id)
+        if paged and self._limit is not None:
+            statement = statement.limit(self._limit)
+        if paged and self._offset:
+            statement = statement.limit(2**62 if self._limit is None else self._limit).offset(self._offset)
+        return statement
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True, repr=False)
+class ArtifactSelect(Select[M]):
+    """A question for artifacts."""
+
+    _model_type: type[M]
+    _labels: tuple[str, ...] | None = None
+    _since: datetime | None = None
+    _before: datetime | None = None
+
+    def labeled(self, *labels: str) -> Self:
+        """Ask for those that were saved under one of some labels."""
+        return replace(self, _labels=tuple(check_label(label) for label in labels))
+
+    def saved(self, *, since: datetime | None = None, before: datetime | None = None) -> Self:
+        """Ask for those that were saved in a time, by the clock of the machine that saved them, to the millisecond."""
+        for moment in (since, before):
+            if moment is not None and (not isinstance(cast("object", moment), datetime) or moment.tzinfo is None):
+                msg = f"A time of saving is an aware datetime, datetime.now(UTC) say, not {moment!r:.100}"
+                raise QueryError(msg)
+        return replace(self, _since=since, _before=before)
+
+    def order_by(self, *orders: Order | Column) -> Self:
+        """Order by fields, before those of earlier calls; equal ones stay in the order of their saves.
+
+        Texts are ordered by their first 254 bytes in UTF-8, numbers beyond the greatest float by how many digits
+        they have.
+        """
+        made = tuple(order.asc() if isinstance(order, Column) else order for order in orders)
+        for order in made:
+            self._check_field(order.field)
+        return replace(self, _orders=(*self._orders, *made))
+
+    @property
+    def _kind(self) -> str:
+        return self._model_type.__qualname__
+
+    def _check(self, condition: Condition) -> None:
+        if not isinstance(condition, (Compare, IsNone, Text)):
+            msg = f"This is a condition on runs; those of {self._kind} are made of columns({self._kind})"
+            raise QueryError(msg)
+        self._check_field(condition.field)
+
+    def _check_field(self, field: Field) -> None:
+        """See that artifacts of this class may have a field."""
+        if not (issubclass(field.model, self._model_type) or issubclass(self._model_type, field.model)):
+            msg = (
+                f"{'.'.join(field.path)} is a column of {field.model.__qualname__}; no {self._kind} is one: "
+                f"take it from columns({self._kind})"
+            )
+            raise QueryError(msg)
+
+    def _rows(self) -> ColumnElement[bool]:
+        rows = (
+            (root.c.node_type == "model")
+            & root.c.model_name.in_(stored_names([self._model_type]))
+            & (root.c.tree_root_id == root.c.node_id)
+        )
+        if self._labels is not None:
+            rows &= root.c.label.in_(self._labels)
+        if self._since is not None:
+            rows &= root.c.node_id >= first_id(self._since)
+        if self._before is not None:
+            rows &= root.c.node_id < first_id(self._before)
+        return rows
+
+    def _keys(self, order: Order) -> Sequence[ColumnElement[Any]]:
+        return [key_of(order.field)]
+
+    async def _load(self, ids: Sequence[UUID]) -> list[tuple[UUID, M]]:
+        while True:
+            try:
+                return list(zip(ids, await load_models(self._model_type, ids), strict=True))
+            except NodeNotFoundError:
+                there = {row.node_id for row in await self._fetch(_there(ids))}
+                if there.issuperset(ids):
+                    raise
+                ids = [node_id for node_id in ids if node_id in there]
+
+    async def _decide(self, ids: Sequence[UUID]) -> set[UUID]:
+        accepted: set[UUID] = set()
+        condition = All(self._conditions)
+        for start in range(0, len(ids), _BATCH):
+            found = await self._load(ids[start : start + _BATCH])
+            accepted.update(node_id for node_id, model in found if holds(condition, model))
+        return accepted
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True, repr=False)
+class RunSelect(Select[Run]):
+    """A question for runs."""
+
+    def order_by(self, *orders: RunOrder | RunProperty) -> Self:
+        """Order by properties, before those of earlier calls; equal ones stay in the order in which they were made."""
+        made = tuple(order.asc() if isinstance(order, RunProperty) else order for order in orders)
+        return replace(self, _orders=(*self._orders, *made))
+
+    @property
+    def _kind(self) -> str:
+        return "Run"
+
+    def _check(self, condition: Condition) -> None:
+        if isinstance(condition, (Compare, IsNone, Text)):
+            msg = f"This is a condition on {condition.field.model.__qualname__}; those of runs are made of columns(Run)"
+            raise QueryError(msg)
+
+    def _rows(self) -> ColumnElement[bool]:
+        return root.c.node_type == "run"
+
+    def _keys(self, order: RunOrder) -> Sequence[ColumnElement[Any]]:
+        column = root.c[order.column]
+        return [case((column.is_(None), 0), else_=1), column]  # databases differ in where NULL comes
+
+    async def _load(self, ids: Sequence[UUID]) -> list[tuple[UUID, Run]]:
+        found = await read_runs(ids)
+        return [(node_id, run_of_row(found[node_id])) for node_id in ids if node_id in found]
+
+
+def _there(ids: Sequence[UUID]) -> Any:
+    return sql_select(node_table.c.node_id).where(node_table.c.node_id.in_(ids))
+
+
+def _count(value: object, what: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        msg = f"{what} is a number of results, not {value!r:.100}"
+        raise QueryError(msg)
+    return value

@@ -1,0 +1,398 @@
+"""What is selected, beside a filter in Python over all that is stored. integration/test_query.py does it on servers."""
+
+from __future__ import annotations
+
+import math
+import operator
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from datetime import UTC, date, datetime, time, timedelta, timezone
+from decimal import Decimal
+from enum import Enum, IntEnum
+from pathlib import PurePosixPath
+from typing import Annotated, Any, Literal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from artigraph import ArtifactModel, Lazy, Run, RunManager, columns, delete, save_many, select
+from artigraph.errors import MultipleNodesFoundError, NodeNotFoundError, QueryError
+from artigraph.query import Condition
+
+
+class Color(Enum):
+    RED = 1
+    BLUE = "b"
+
+
+class Level(IntEnum):
+    LOW = 1
+    HIGH = 9
+
+
+@dataclass
+class Inner(ArtifactModel, name="QueryInner"):
+    x: Any
+    deeper: Inner | None = None
+
+
+@dataclass
+class Outer(ArtifactModel, name="QueryOuter"):
+    value: Annotated[Any, Color, Level]
+    number: float | None = None
+    inner: Inner | None = None
+    color: Color | None = None
+    items: list[int] = field(default_factory=list[int])
+
+
+@dataclass
+class Derived(Outer, name="QueryDerived"):
+    more: int = 0
+
+
+NAN = float("nan")
+LONG = "é" * 200
+VALUES: list[Any] = [
+    None, True, False, 0, -0.0, 1, -1, 1.5, -1.5, 0.1, Decimal("0.1"), Decimal("1.0"), 2**53, 2**53 + 1,
+    float(2**53), -(2**63), 2**64, 10**400, 10**400 + 1, -(10**400), Decimal("1e400"), math.inf, -math.inf, NAN,
+    Decimal("NaN"), 5e-324, Level.LOW, Level.HIGH, "", "a", "A", "a ", "ab", "b", "é", "e\u0301", "\0", "a\0b", "%",
+    "_", "'; DROP TABLE artigraph_node; --", "\\", '"', "🍣", "🍺", "\ud800", "\uffff", LONG, LONG + "a", LONG + "b",
+    LONG[:127], LONG[:127] + "a", "x" * 254, "x" * 255, "x" * 300, b"", b"a", b"\xff", b"\xff\xff", b"\0",
+    b"x" * 300, b"x" * 301, b"'", date(2020, 1, 1), datetime(2020, 1, 1), datetime(2020, 1, 1, tzinfo=UTC),
+    datetime(2020, 1, 1, 1, tzinfo=timezone(timedelta(hours=1))), datetime(2020, 1, 1, 0, 0, 0, 1), time(1),
+    time(1, tzinfo=UTC), timedelta(0), timedelta(days=-1), timedelta(microseconds=1), uuid.UUID(int=0),
+    uuid.UUID(int=2**128 - 1), PurePosixPath("a/b"), PurePosixPath("a-b"), Color.RED, Color.BLUE, [1, 2], (),
+    {"a": 1}, {1, 2},
+]  # fmt: skip
+OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "==": operator.eq,
+    "!=": operator.ne,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+ASKED = [value for value in VALUES if value is not None and not isinstance(value, (list, tuple, dict, set))]
+
+
+def in_python(how: str, stored: Any, asked: Any) -> bool:
+    """Compare as Python does; what it refuses to compare is false."""
+    if isinstance(stored, Inner) or stored is ...:
+        return how == "!="
+    try:
+        return bool(OPERATORS[how](stored, asked))
+    except (TypeError, ArithmeticError):  # the latter of NaN
+        return False
+
+
+def in_sql(how: str, column: Any, asked: Any) -> Any:
+    return OPERATORS[how](column, asked)
+
+
+async def test_comparisons_answer_as_python_does(engine: AsyncEngine) -> None:
+    ids = await save_many([("x", Outer(value)) for value in VALUES])
+    c = columns(Outer)
+    stored = dict(zip(ids, VALUES, strict=True))
+    for asked in ASKED:
+        for how in OPERATORS:
+            if isinstance(asked, Color) and how not in ("==", "!="):
+                continue
+            expected = [node_id for node_id, value in stored.items() if in_python(how, value, asked)]
+            condition = in_sql(how, c.value, asked)
+            assert await select(Outer).where(condition).ids() == expected, (how, asked)
+            others = [node_id for node_id in ids if node_id not in expected]
+            assert await select(Outer).where(~condition).ids() == others, (how, asked)
+            assert await select(Outer).where(condition).count() == len(expected)
+
+
+async def test_texts_are_found_by_beginning_and_content(engine: AsyncEngine) -> None:
+    ids = await save_many([("x", Outer(value)) for value in VALUES])
+    stored = dict(zip(ids, VALUES, strict=True))
+    c = columns(Outer)
+    texts: list[Any] = [value for value in VALUES if isinstance(value, (str, bytes))]
+    asked: Any
+    for asked in [*texts, "é" * 50, "x" * 253, "é\0", b"x" * 254, "a" * 300]:
+        alike = {node_id: value for node_id, value in stored.items() if type(value) is type(asked)}
+        begins = [node_id for node_id, value in alike.items() if value.startswith(asked)]
+        holds = [node_id for node_id, value in alike.items() if asked in value]
+        assert await select(Outer).where(c.value.startswith(asked)).ids() == begins, asked
+        assert await select(Outer).where(c.value.contains(asked)).ids() == holds, asked
+        assert set(await select(Outer).where(~c.value.contains(asked)).ids()) == set(ids) - set(holds), asked
+        assert set(await select(Outer).where(~c.value.startswith(asked)).ids()) == set(ids) - set(begins), asked
+
+
+async def test_none_is_asked_for_by_name(engine: AsyncEngine) -> None:
+    ids = await save_many([("x", Outer(value)) for value in (None, 0, NAN, Inner(None))])
+    c = columns(Outer)
+    assert await select(Outer).where(c.value.is_(None)).ids() == ids[:1]
+    assert await select(Outer).where(c.value.is_not(None)).ids() == ids[1:]
+    assert await select(Outer).where(~c.value.is_not(None)).ids() == ids[:1]
+    assert await select(Outer).where(c.inner.is_(None)).count() == 4
+
+
+async def test_one_of_several_values(engine: AsyncEngine) -> None:
+    ids = await save_many([("x", Outer(value)) for value in (1, "a", None, LONG + "a", LONG + "b")])
+    c = columns(Outer)
+    assert await select(Outer).where(c.value.in_([1.0, "a", LONG + "b", NAN])).ids() == [ids[0], ids[1], ids[4]]
+    assert await select(Outer).where(~c.value.in_([1.0, "a", LONG + "b"])).ids() == [ids[2], ids[3]]
+    assert await select(Outer).where(c.value.in_([])).ids() == []
+    assert await select(Outer).where(~c.value.in_([])).ids() == ids
+
+
+async def test_fields_of_models_in_models(engine: AsyncEngine) -> None:
+    models = [
+        Outer(1),
+        Outer(1, inner=Inner(1)),
+        Outer(1, inner=Inner("a", Inner(2))),
+        Outer(1, inner=Inner(None, Inner(LONG + "a", Inner(3)))),
+        Outer(Inner(1)),
+    ]
+    ids = await save_many([("x", model) for model in models])
+    c = columns(Outer)
+    assert await select(Outer).where(c.inner.x == 1).ids() == [ids[1]]
+    assert await select(Outer).where(c.inner.x != 1).ids() == [ids[0], *ids[2:]]
+    assert await select(Outer).where(c.inner.deeper.x == 2).ids() == [ids[2]]
+    assert await select(Outer).where(c.inner.deeper.x == LONG + "a").ids() == [ids[3]]
+    assert await select(Outer).where(c.inner.deeper.x == LONG + "b").ids() == []
+    assert await select(Outer).where(c.inner.deeper.x != LONG + "b").ids() == ids
+    assert await select(Outer).where(c.inner.deeper.deeper.x > 2, c.inner.x.is_(None)).ids() == [ids[3]]
+    assert await select(Outer).where(c.inner.deeper.is_(None)).ids() == [ids[1]]
+    assert await select(Inner).ids() == []
+
+
+COMPARISONS: st.SearchStrategy[Any] = st.tuples(
+    st.sampled_from(["value", "number"]),
+    st.sampled_from(list(OPERATORS)),
+    st.sampled_from([0, 1, 1.5, NAN, LONG, LONG + "a", "a", Decimal("0.1")]),
+)
+CONDITIONS: st.SearchStrategy[Any] = st.recursive(
+    COMPARISONS,
+    lambda part: st.one_of(st.tuples(st.sampled_from(["and", "or"]), part, part), st.tuples(st.just("not"), part)),
+    max_leaves=6,
+)
+
+
+def both(tree: Any, c: Any) -> tuple[Any, Callable[[Outer], bool]]:
+    """Return what a tree of conditions is for the database, and for Python."""
+    match tree:
+        case ("not", part):
+            asked, holds = both(part, c)
+            return ~asked, lambda model: not holds(model)
+        case (("and" | "or") as how, one, other):
+            (asked, holds), (asked_2, holds_2) = both(one, c), both(other, c)
+            if how == "and":
+                return asked & asked_2, lambda model: holds(model) and holds_2(model)
+            return asked | asked_2, lambda model: holds(model) or holds_2(model)
+        case _:
+            name, how, value = tree
+            if name == "number" and isinstance(value, str):
+                value = 2
+            return in_sql(how, c[name], value), lambda model: in_python(how, getattr(model, name), value)
+
+
+async def test_conditions_combine_as_python_does(engine: AsyncEngine) -> None:
+    models = [
+        Outer(value, number)
+        for value in (None, 0, 1, 2, NAN, LONG, LONG + "a", LONG + "b", "a", Decimal("0.1"), [1])
+        for number in (None, 0.0, 1.5, NAN)
+    ]
+    ids = await save_many([("x", model) for model in models])
+    trees: list[Any] = []
+
+    @settings(max_examples=60, derandomize=True, database=None)
+    @given(CONDITIONS)
+    def collect(tree: Any) -> None:
+        trees.append(tree)
+
+    collect()
+    for tree in trees:
+        asked, holds = both(tree, columns(Outer))
+        expected = [node_id for node_id, model in zip(ids, models, strict=True) if holds(model)]
+        assert await select(Outer).where(asked).ids() == expected, tree
+        assert await select(Outer).where(asked).offset(2).limit(3).ids() == expected[2:5], tree
+
+
+async def test_results_come_in_order_and_in_parts(engine: AsyncEngine) -> None:
+    values = [3, None, "b", 1, "a", 2.5, 1, NAN]
+    ids = await save_many([("x", Outer(value, number)) for number, value in enumerate(values)])
+    by_value = [ids[place] for place in (1, 7, 3, 6, 5, 0, 4, 2)]
+    c = columns(Outer)
+    assert await select(Outer).order_by(c.value).ids() == by_value
+    down = await select(Outer).order_by(c.value.desc()).ids()
+    assert down == [ids[place] for place in (2, 4, 0, 5, 3, 6, 7, 1)]
+    assert await select(Outer).order_by(c.value.asc(), c.number.desc()).ids() == [
+        ids[place] for place in (1, 7, 6, 3, 5, 0, 4, 2)
+    ]
+    for offset in range(10):
+        assert await select(Outer).order_by(c.value).offset(offset).ids() == by_value[offset:]
+        assert await select(Outer).order_by(c.value).limit(offset).ids() == by_value[:offset]
+        assert await select(Outer).order_by(c.value).limit(3).offset(offset).ids() == by_value[offset : offset + 3]
+        assert await select(Outer).limit(3).offset(offset).count() == len(ids[offset : offset + 3])
+    long = await save_many([("x", Outer(LONG + letter)) for letter in "cab"])
+    assert await select(Outer).where(c.value >= LONG + "b").order_by(c.number.desc()).limit(1).ids() == long[:1]
+    assert await select(Outer).where(c.value.contains(LONG + "b")).ids() == long[2:]
+
+
+async def test_runs_labels_times_and_classes(engine: AsyncEngine) -> None:
+    loose = await Outer(1).save("a")
+    async with RunManager(Run()) as outer:
+        first = await outer.save_artifact("a", Outer(2))
+        second = await outer.save_artifact("A", Derived(3))
+        async with RunManager(Run()), RunManager(Run()) as inner:
+            third = await inner.save_artifact("b", Derived(4, more=5))
+    assert await select(Outer).ids() == [loose, first, second, third]
+    assert await select(Derived).ids() == [second, third]
+    assert await select(ArtifactModel).count() == 4
+    assert await select(Outer).labeled("a").ids() == [loose, first]
+    assert await select(Outer).labeled("A", "b").ids() == [second, third]
+    assert await select(Outer).labeled().ids() == []
+    for run in (outer, outer.run, outer.run.node_id):
+        assert await select(Outer).in_run(run).ids() == [first, second]
+        assert await select(Outer).in_run(run, descendants=True).ids() == [first, second, third]
+    assert await select(Outer).in_run(inner).count() == 1
+    assert await select(Outer).where(columns(Outer).value > 1).in_run(outer, descendants=True).count() == 3
+    assert await select(Outer).where(columns(Derived).more == 5).all() == [Derived(4, more=5)]
+    now = datetime.now(UTC)
+    assert await select(Outer).saved(before=now - timedelta(hours=1)).count() == 0
+    assert await select(Outer).saved(since=now - timedelta(hours=1), before=now + timedelta(seconds=1)).count() == 4
+
+
+async def test_results_are_models_and_come_in_batches(engine: AsyncEngine) -> None:
+    models = [Outer(number, inner=Inner(str(number))) for number in range(450)]
+    ids = await save_many([("x", model) for model in models])
+    asked = select(Outer).order_by(columns(Outer).value)
+    assert await asked.all() == models
+    seen: list[Outer] = []
+    async for model in asked:
+        if not seen:
+            await delete(ids[440:])
+        seen.append(model)
+    assert seen == models[:440]
+    assert await asked.first() == models[0]
+    assert await asked.limit(0).first() is None
+    assert await select(Derived).first() is None
+
+
+async def test_the_only_one(engine: AsyncEngine) -> None:
+    c = columns(Outer)
+    await save_many([("x", Outer(value)) for value in (1, 2, 2)])
+    assert await select(Outer).where(c.value == 1).one() == Outer(1)
+    with pytest.raises(NodeNotFoundError, match="no Outer"):
+        await select(Outer).where(c.value == 3).one()
+    with pytest.raises(MultipleNodesFoundError, match="several Outer"):
+        await select(Outer).where(c.value == 2).one()
+
+
+async def test_what_older_versions_did_not_have_is_not_there(engine: AsyncEngine) -> None:
+    @dataclass
+    class Early(ArtifactModel, name="QueryAged", version=1):
+        x: int
+
+    await Early(1).save("x")
+
+    @dataclass
+    class Late(ArtifactModel, name="QueryAged", version=2):
+        x: int
+        y: int | None = None
+
+    await Late(2, 2).save("x")
+    c = columns(Late)
+    assert await select(Late).where(c.y == 2).all() == [Late(2, 2)]
+    assert await select(Late).where(c.y.is_(None)).all() == []
+    assert await select(Late).where(c.y != 2).all() == [Late(1)]
+    assert await select(Late).order_by(c.y).all() == [Late(1), Late(2, 2)]
+
+
+# What is refused ----------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class Typed(ArtifactModel, name="QueryTyped"):
+    number: int
+    text: str | None
+    day: date
+    color: Color
+    literal: Literal["a", "b"]
+    rows: list[int]
+    inner: Inner
+    either: Inner | int
+    lazy: Lazy[str]
+    annotated: Annotated[float, "a unit"]
+
+
+t: Any = columns(Typed)
+
+
+@pytest.mark.parametrize(
+    ("build", "words"),
+    [
+        (lambda: t.nothing, "stores no field 'nothing'; it stores 'number', 'text'"),
+        (lambda: t.inner.nothing, "QueryInner|Inner"),
+        (lambda: t.number.x, "no model"),
+        (lambda: t.number == "1", "number is int.*never comparable.*str"),
+        (lambda: t.text > 1, "text is str"),
+        (lambda: t.text == b"a", "text is str"),
+        (lambda: t.text == None, r"is_\(None\)"),  # noqa: E711
+        (lambda: t.text.is_("a"), "use =="),
+        (lambda: t.text.in_("abc"), "several values"),
+        (lambda: t.text.in_([1]), "text is str"),
+        (lambda: t.number.startswith("1"), "number is int"),
+        (lambda: t.text.contains(1), "takes a text"),
+        (lambda: t.day == time(1), "day is date"),
+        (lambda: t.color < Color.RED, "no order"),
+        (lambda: t.color == 1, "color is Color"),
+        (lambda: t.literal == 1, "literal is str"),
+        (lambda: t.rows == [1], "of a list nothing inside is searched"),
+        (t.rows.asc, "cannot be ordered by"),
+        (lambda: t.inner == 1, "its fields can be"),
+        (lambda: t.number == [1], "a list is not searched by"),
+        (lambda: t.number == t.number, "not with another column"),
+        (lambda: select(Typed).where(columns(Outer).value == 1), "column of Outer.*columns.Typed"),
+        (lambda: select(Typed).order_by(columns(Outer).value), "column of Outer"),
+        (lambda: select(Outer).where(~(columns(Outer).value.is_(None) & (t.number == 1))), "column of Typed"),
+        (lambda: select(Typed).where(True), "takes conditions"),  # type: ignore[arg-type]
+        (lambda: select(Typed).limit(-1), "number of results"),
+        (lambda: select(Typed).offset(True), "number of results"),
+        (lambda: select(Typed).saved(since=datetime(2020, 1, 1)), "aware"),
+    ],
+)
+def test_what_cannot_be_asked_is_refused_while_it_is_built(build: Callable[[], object], words: str) -> None:
+    with pytest.raises(QueryError, match=words):
+        build()
+
+
+@pytest.mark.parametrize(
+    "build",
+    [
+        lambda: t.number == 1.5,
+        lambda: t.number == True,  # noqa: E712
+        lambda: t.day == datetime(2020, 1, 1),
+        lambda: t.color == Color.RED,
+        lambda: t.literal == "c",
+        lambda: t.either == 1,
+        lambda: t.either.x == 1,
+        lambda: t.lazy.startswith("a"),
+        lambda: t.annotated > 1,
+        lambda: t["number"].is_(None),
+        lambda: t.inner["x"] == "a",
+    ],
+)
+def test_what_can_be_asked_is_a_condition(build: Callable[[], Any]) -> None:
+    assert isinstance(build(), Condition)
+
+
+def test_a_condition_is_neither_true_nor_false() -> None:
+    with pytest.raises(TypeError, match="combine conditions"):
+        bool(1 < t.number < 3)
+    with pytest.raises(TypeError, match="mind the brackets"):
+        assert (t.number == 1) & 2
+
+
+def test_reprs_are_short() -> None:
+    assert repr(t.inner.x) == "<column inner.x>"
+    assert repr(select(Typed)) == "<select of Typed>"
+    assert repr(t) == "<columns of Typed>"
+    assert dir(t) == sorted(field.name for field in fields(Typed))

@@ -1,0 +1,54 @@
+"""Hostile text comes back as it is and does nothing; rows that somebody altered lead nowhere."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from artigraph.storage import MemoryStorage
+from artigraph.storage.file import FileSystem
+from tests.reliability.hostile import CORPUS, hostile_texts, names_lead_nowhere, round_trip, rows_lead_nowhere
+from tests.reliability.sizes import note, sizes
+
+pytestmark = pytest.mark.usefixtures("engine")
+
+
+def test_hostile_texts_differ() -> None:
+    assert len(set(hostile_texts(1000))) == 1000
+    assert len(set(CORPUS)) == len(CORPUS)
+
+
+@pytest.mark.parametrize("count", sizes(100, 1000))
+async def test_hostile_text_comes_back_and_the_tables_stand(count: int) -> None:
+    note(23, "sqlite", **await round_trip(hostile_texts(count)))
+
+
+async def test_altered_locations_lead_out_of_no_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "outer" / "objects"
+    folder.mkdir(parents=True)
+    # What an escape would find: the very bytes that the row describes, so that nothing else would stop it.
+    for place in ("outer/a", "outer/b", "outer/c", "a", "b", "etc/passwd"):
+        (tmp_path / place).parent.mkdir(exist_ok=True)
+        (tmp_path / place).write_bytes(b"content")
+    found = await rows_lead_nowhere(FileSystem(folder, name=f"hostile-{uuid4().hex}"))
+    assert found["tried"] >= 60
+
+
+async def test_altered_locations_lead_nowhere_in_memory() -> None:
+    found = await rows_lead_nowhere(MemoryStorage(f"hostile-{uuid4().hex}"))
+    assert found["tried"] >= 60
+
+
+async def test_altered_names_import_and_call_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    canary = f"canary_{uuid4().hex}"
+    (tmp_path / f"{canary}.py").write_text("from pathlib import Path\nPath(__file__).with_suffix('.ran').touch()\n")
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    names = [canary, f"{canary}:x", f"{canary}.x", "os.system", "builtins.eval", "subprocess:Popen", "pickle", "numpy"]
+    names += ["__main__.main", "artigraph.storage.memory", "antigravity", "../../x", "'; DROP TABLE artigraph_node; --"]
+    tried = await names_lead_nowhere(MemoryStorage(f"hostile-{uuid4().hex}"), names)
+    assert tried == 5 * len(names)
+    assert canary not in sys.modules
+    assert not (tmp_path / f"{canary}.ran").exists()

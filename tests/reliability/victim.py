@@ -1,0 +1,64 @@
+"""A process that forks on request; each fork saves a parcel, and may be killed at it.
+
+It reads a line `SEED OBJECTS WORKERS SYNCHRONOUS`, forks, and waits. The fork saves something, says `ready PID ID`,
+waits for a line, saves the parcel and says `saved ID`, or `failed TYPE MESSAGE` for each of three attempts. When it has
+ended, the first process says `end STATUS`. Forking saves importing everything again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from artigraph.errors import ArtigraphError
+from tests.reliability.places import Place, parcel
+
+
+def line() -> str:
+    """Read a line, and not a byte more: a fork reads on from there."""
+    read = bytearray()
+    while not read.endswith(b"\n"):
+        byte = os.read(0, 1)
+        if not byte:
+            return ""
+        read += byte
+    return read.decode().strip()
+
+
+def say(*words: object) -> None:
+    os.write(1, " ".join(map(str, words)).replace("\n", " ").encode() + b"\n")
+
+
+async def save(place: Place, seed: int, objects: int, workers: int, synchronous: Any) -> None:
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(workers))
+    async with place.opened(sqlite_synchronous=synchronous):
+        first = await parcel(-1 - seed, 2).save("first")
+        model = parcel(seed, objects)
+        say("ready", os.getpid(), first)
+        line()
+        for _ in range(3):
+            try:
+                saved = await model.save("it")
+            except ArtigraphError as error:
+                say("failed", type(error).__name__, error)
+            else:
+                say("saved", saved)
+                break
+
+
+def main(place: Place) -> None:
+    while command := line():
+        seed, objects, workers, synchronous = command.split()
+        pid = os.fork()
+        if not pid:
+            asyncio.run(save(place, int(seed), int(objects), int(workers), synchronous))
+            os._exit(0)
+        _, status = os.waitpid(pid, 0)
+        say("end", os.waitstatus_to_exitcode(status))
+
+
+if __name__ == "__main__":
+    main(Place.parse(sys.argv[1]))

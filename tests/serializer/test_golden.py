@@ -1,0 +1,56 @@
+"""What each serializer once wrote is read for ever, and written just so for as long as its name stands for a format."""
+
+from __future__ import annotations
+
+from importlib.metadata import entry_points
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from artigraph import File
+from artigraph.serializer import Serializer, get_serializer_by_name
+from tests.model.identical import assert_identical
+from tests.serializer.golden import ALWAYS_THE_SAME, FOLDER, golden
+
+GOLDEN = golden()
+CASES = [(name, case) for name, values in GOLDEN.items() for case in values]
+_pa: Any = pa
+BY_EQUAL = {"pandas-series", "pandas-index", "pandas-scalar", "polars-series"}
+"""Serializers whose own comparison is as strict as one can be."""
+
+
+def assert_same(serializer: Serializer[Any], one: Any, other: Any) -> None:
+    assert type(one) is type(other)
+    if isinstance(one, File):
+        with one.open() as file, other.open() as other_file:
+            assert file.read() == other_file.read()
+    elif isinstance(one, _pa.RecordBatchReader):
+        assert_identical(_pa.table(one.read_all()), _pa.table(other.read_all()))
+    elif isinstance(one, _pa.RecordBatch):
+        assert_identical(_pa.Table.from_batches([one]), _pa.Table.from_batches([other]))
+    elif serializer.name in BY_EQUAL:
+        assert serializer.equal(one, other)
+    else:
+        assert_identical(one, other)
+
+
+def test_there_are_bytes_of_every_serializer_that_is_shipped() -> None:
+    offered = {entry.name for entry in entry_points(group="artigraph.serializer")}
+    shipped = {"json", "datetime", "timedelta", "bytes", "file"} | offered
+    assert shipped == GOLDEN.keys() == {path.name for path in FOLDER.iterdir()}
+    kept = {(path.parent.name, path.name) for path in FOLDER.glob("*/*")}
+    assert kept == set(CASES), "run python -m tests.serializer.golden; what is there is never removed"
+
+
+@pytest.mark.parametrize(("name", "case"), CASES)
+def test_bytes_of_the_first_release_are_read(name: str, case: str) -> None:
+    serializer: Serializer[Any] = get_serializer_by_name(name)
+    found = serializer.deserialize((FOLDER / name / case).read_bytes())
+    assert_same(serializer, found, golden()[name][case])
+
+
+@pytest.mark.parametrize(("name", "case"), [pair for pair in CASES if pair[0] in ALWAYS_THE_SAME])
+def test_bytes_of_the_first_release_are_written(name: str, case: str) -> None:
+    serializer: Serializer[Any] = get_serializer_by_name(name)
+    assert serializer.serialize(GOLDEN[name][case]) == (FOLDER / name / case).read_bytes()
