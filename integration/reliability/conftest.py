@@ -74,7 +74,7 @@ def database(combination: tuple[str, str]) -> str:
 @pytest.fixture
 def where(combination: tuple[str, str]) -> str:
     """What it runs on, for the figures."""
-    return " and ".join(combination)
+    return f"{combination[0]} and {combination[1].replace('s3', 'S3')}"
 
 
 @pytest.fixture
