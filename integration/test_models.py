@@ -3,12 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import subprocess
-import sys
-from collections import Counter
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any
 from uuid import uuid4
@@ -16,19 +11,17 @@ from uuid import uuid4
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from artigraph import ArtifactMapping, ArtifactModel, ArtifactSequence, Run, RunManager
 from artigraph.db import read, session_context, write
-from artigraph.errors import InvalidLabel, LabelConflictError, NodeNotFoundError, SerializationError
-from artigraph.ids import new_ids
+from artigraph.errors import LabelConflictError, NodeNotFoundError, SerializationError
 from artigraph.orm import blob_table, node_table
 from artigraph.outline import outline_of
 from artigraph.storage.file import FileSystem
 from artigraph.testing.equality import assert_identical
-from artigraph.testing.strategies import instances, labels, plain_values, scalars
+from artigraph.testing.strategies import instances, plain_values, scalars
 from tests.model.identical import assert_identical as assert_same_models
 from tests.model.test_round_trip import Known, frame
 
@@ -110,46 +103,6 @@ async def test_a_model_with_everything_comes_back_from_rows_and_objects(files: F
     assert "Everything" in str(await outline_of(manager.run.node_id))
 
 
-async def test_depth_and_size_are_no_limit() -> None:
-    deep: Any = None
-    for _ in range(5000):
-        deep = Link(deep)
-    assert await Link.load(await deep.save("deep")) == deep
-    wide = Holder(None, models=[Link(number) for number in range(5000)])
-    assert await Holder.load(await wide.save("wide")) == wide
-    assert await count(node_table) > 15_000
-
-
-@several(50)
-@given(names=st.lists(labels(), unique=True, min_size=1, max_size=6))
-async def test_labels_that_differ_live_side_by_side(names: list[str]) -> None:
-    names = list(dict.fromkeys([*names, *(other for name in names for other in (name.swapcase(), name + " "))]))
-    names = [name for name in names if len(name) <= 255]
-    async with RunManager(Run()) as manager:
-        ids = await manager.save_artifacts({name: Link(name) for name in names})
-        assert list(ids) == names
-        assert await manager.load_artifacts() == {name: Link(name) for name in names}
-        for name in names:
-            assert await manager.load_artifact(name) == Link(name)
-        with pytest.raises(LabelConflictError):
-            await manager.save_artifact(names[-1], Link(0))
-    mapping = Holder(None, by_name=ArtifactMapping({name: name for name in names}))
-    loaded = await Holder.load(await mapping.save(names[0]))
-    assert list(loaded.by_name.items()) == list(mapping.by_name.items())
-
-
-@pytest.mark.parametrize("label", ["a\0b", "\ud800", "x" * 256])
-async def test_a_label_that_is_invalid_is_so_before_any_row(label: str, files: FileSystem) -> None:
-    with pytest.raises(InvalidLabel):
-        await Link(1).save(label)
-    async with RunManager(Run()) as manager:
-        with pytest.raises(InvalidLabel):
-            await manager.save_artifacts({"good": Link(1), label: Link(2)})
-        with pytest.raises(InvalidLabel):
-            await manager.load_artifact(label)
-    assert await count(node_table) == 1
-
-
 async def test_nothing_remains_of_a_save_that_fails(files: FileSystem, tmp_path: Path) -> None:
     @dataclass
     class Kept(ArtifactModel):
@@ -171,31 +124,6 @@ async def test_nothing_remains_of_a_save_that_fails(files: FileSystem, tmp_path:
             path for path in before[2] if "objects" in path
         }
         assert await manager.load_artifacts() == {"taken": Kept("first")}
-
-
-async def test_runs_five_thousand_deep_are_found() -> None:
-    ids = new_ids(5000)
-    now = datetime.now(UTC)
-    async with RunManager(Run()) as manager:
-        parents = [manager.run.node_id, *ids]
-        rows = [
-            {
-                "node_id": node_id,
-                "node_type": "run",
-                "parent_id": parent_id,
-                "run_status": "completed",
-                "run_started_at": now,
-                "run_ended_at": now,
-            }
-            for node_id, parent_id in zip(ids, parents, strict=False)
-        ]
-        await write(lambda connection: connection.execute(insert(node_table), rows))
-        await Link("deepest").save("it", parent_id=ids[-1])
-        runs = await manager.load_descendant_runs()
-        assert [run.node_id for run in runs] == ids
-        assert (runs[0].started_at, runs[0].node_parent_id) == (now, manager.run.node_id)
-        artifacts = await manager.load_descendant_artifacts()
-        assert (len(artifacts), artifacts[ids[-1]], artifacts[ids[0]]) == (5000, {"it": Link("deepest")}, {})
 
 
 async def test_tasks_that_save_equal_content_share_one_object(files: FileSystem, tmp_path: Path) -> None:
@@ -272,52 +200,3 @@ async def test_two_sessions_do_not_see_each_other_before_they_commit(database: s
 
         await asyncio.gather(first(), second())
         assert await manager.load_artifacts() == {"first": Link(1), "second": Link(2)}
-
-
-SAVER = """
-import asyncio, json, sys
-from dataclasses import dataclass
-from uuid import UUID
-from artigraph import ArtifactModel
-from artigraph.db import engine_context
-from artigraph.errors import LabelConflictError
-
-@dataclass
-class Link(ArtifactModel, name="integration.Link"):
-    inner: object
-
-async def main(url, parent_id, me):
-    outcomes = []
-    async with engine_context(url):
-        for number in range(10):
-            try:
-                await Link(me).save(str(number), parent_id=UUID(parent_id))
-                outcomes.append("won")
-            except LabelConflictError:
-                outcomes.append("lost")
-            except Exception as error:
-                outcomes.append(repr(error))
-    print(json.dumps(outcomes))
-
-asyncio.run(main(*sys.argv[1:]))
-"""
-
-
-async def test_a_label_that_many_processes_want_has_one_winner(database_url: str) -> None:
-    async with RunManager(Run()) as manager:
-        arguments = [sys.executable, "-c", SAVER, database_url, str(manager.run.node_id)]
-
-        async def start(number: int) -> list[str]:
-            process = await asyncio.create_subprocess_exec(
-                *arguments, str(number), stdout=subprocess.PIPE, stderr=subprocess.PIPE
-            )
-            out, err = await process.communicate()
-            assert process.returncode == 0, err.decode()
-            return list(json.loads(out))
-
-        outcomes = await asyncio.gather(*(start(number) for number in range(4)))
-        for number in range(10):
-            assert Counter(outcome[number] for outcome in outcomes) == {"won": 1, "lost": 3}
-            [winner] = [me for me, outcome in enumerate(outcomes) if outcome[number] == "won"]
-            assert await manager.load_artifact(str(number), Link) == Link(str(winner))
-        assert await count(node_table) == 1 + 10 * 2

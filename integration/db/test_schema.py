@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,9 @@ from artigraph.migrations import current, downgrade, upgrade
 from artigraph.orm import SCHEMA_VERSION, Store, version_table
 from artigraph.testing.database import describe_schema
 from integration.databases import fresh_database
+from tests.reliability.sizes import note
+
+AT_ONCE = 8
 
 CREATE = """
 import asyncio, sys
@@ -29,6 +33,7 @@ import asyncio, sys
 from artigraph.migrations import upgrade
 asyncio.run(upgrade(sys.argv[1]))
 """
+PROGRAMS = {"create": CREATE, "migrate": MIGRATE}
 
 
 async def test_migrating_and_creating_make_the_same(database: str, database_url: str, tmp_path: Path) -> None:
@@ -56,20 +61,34 @@ async def test_up_and_down_and_up(database_url: str) -> None:
                 await current_database()
 
 
-@pytest.mark.parametrize("program", [CREATE, MIGRATE], ids=["create", "migrate"])
-async def test_many_processes_at_once(database_url: str, program: str) -> None:
-    number = 8 if program == CREATE else 3
-    processes = [
-        subprocess.Popen(  # noqa: ASYNC220 (nothing else runs here)
-            [sys.executable, "-c", program, database_url], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-        )
-        for _ in range(number)
-    ]
-    outputs = [process.communicate(timeout=150) for process in processes]
-    assert [process.returncode for process in processes] == [0] * number, [error for _, error in outputs]
-    async with engine_context(database_url):
-        store_id = (await current_database()).store_id
-        rows = await read(lambda connection: connection.execute(select(Store.store_id)))
-        assert rows.scalars().all() == [store_id]
-    if program == CREATE:
-        assert {output.strip() for output, _ in outputs} == {str(store_id)}
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize(
+    ("how", "times"),
+    [
+        pytest.param("create and migrate", 1, id="short"),
+        *(pytest.param(how, 5, id=how, marks=pytest.mark.long) for how in ("create", "migrate", "create and migrate")),
+    ],
+)
+async def test_many_processes_at_once(database: str, tmp_path: Path, how: str, times: int) -> None:
+    programs = [PROGRAMS[word] for word in how.split(" and ")]
+    for _ in range(times):
+        with fresh_database(database, tmp_path) as url:
+            stores = await asyncio.gather(*(run(programs[number % len(programs)], url) for number in range(AT_ONCE)))
+            async with engine_context(url):
+                store_id = (await current_database()).store_id
+                rows = await read(lambda connection: connection.execute(select(Store.store_id)))
+                assert rows.scalars().all() == [store_id]
+                marks = await read(lambda connection: connection.execute(select(version_table.c.version_num)))
+                assert marks.scalars().all() == [SCHEMA_VERSION]
+            assert {store for store in stores if store} <= {str(store_id)}
+    note(22, database, processes=AT_ONCE, how=how, times=times, errors=0)
+
+
+async def run(program: str, url: str) -> str:
+    """Run a program and return what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-c", program, url), stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    output, errors = await process.communicate()
+    assert process.returncode == 0, errors.decode()
+    return output.decode().strip()

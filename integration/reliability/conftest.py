@@ -53,7 +53,7 @@ COMBINATIONS = [
     pytest.param(("postgresql", "files"), id="postgresql-files"),
     pytest.param(("postgresql", "s3"), id="postgresql-s3"),
     pytest.param(("mysql", "files"), id="mysql-files"),
-    pytest.param(("mariadb", "files"), id="mariadb-files"),
+    pytest.param(("mariadb", "files"), id="mariadb-files", marks=pytest.mark.long),
     pytest.param(("mysql", "s3"), id="mysql-s3", marks=pytest.mark.long),
     pytest.param(("mariadb", "s3"), id="mariadb-s3", marks=pytest.mark.long),
 ]
@@ -74,7 +74,7 @@ def database(combination: tuple[str, str]) -> str:
 @pytest.fixture
 def where(combination: tuple[str, str]) -> str:
     """What it runs on, for the figures."""
-    return " and ".join(combination)
+    return f"{combination[0]} and {combination[1].replace('s3', 'S3')}"
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""A program that forks inside a run and inside a session; run by test_places.py."""
+"""A program that forks inside a run and inside a session; run by test_elsewhere.py."""
 
 from __future__ import annotations
 

@@ -11,8 +11,9 @@ import dataclasses
 import json
 import random
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -20,6 +21,7 @@ from uuid import UUID, uuid4
 from artigraph import ArtifactModel, delete
 from artigraph.db import engine_context
 from artigraph.errors import LabelConflictError
+from artigraph.graph import RunRow, update_run
 from artigraph.storage import Storage
 from artigraph.storage.file import FileSystem
 
@@ -101,6 +103,7 @@ class Task:
     count: int
     parent: str = ""
     me: int = 0
+    runs: Sequence[str] = ()
 
 
 @dataclass
@@ -183,6 +186,20 @@ async def save_and_delete(task: Task, outcome: Outcome) -> None:
     outcome.saved = [(label, str(node_id), words) for label, node_id, words in mine]
 
 
+async def end_runs(task: Task, outcome: Outcome) -> None:
+    """End one run after the other, which the others end as well."""
+    for run_id in task.runs:
+        now = datetime.now(UTC)
+        end = RunRow(UUID(run_id), None, "failed", now, now, f"Error{task.me}", f"ended by {task.me}")
+        try:
+            if await update_run(end):
+                outcome.saved.append((run_id, run_id, [task.me, now.isoformat()]))
+            else:
+                outcome.conflicts.append(run_id)
+        except Exception as error:
+            outcome.errors.append(repr(error))
+
+
 async def _save(task: Task, outcome: Outcome, label: str, words: list[Any]) -> None:
     try:
         node_id = await remembered(words).save(label, parent_id=UUID(task.parent))
@@ -194,7 +211,7 @@ async def _save(task: Task, outcome: Outcome, label: str, words: list[Any]) -> N
         outcome.saved.append((label, str(node_id), words))
 
 
-JOBS = {job.__name__: job for job in (same_label, same_content, save_and_delete)}
+JOBS = {job.__name__: job for job in (same_label, same_content, save_and_delete, end_runs)}
 
 
 async def main(task: Task) -> Outcome:

@@ -31,7 +31,8 @@ class Found:
 
 async def look(stored: Mapping[str, bytes]) -> Found:
     """Compare the rows of the database in force with what is stored."""
-    rows = (await read(lambda connection: connection.execute(select(blob_table)))).all()
+    objects = select(blob_table).where(blob_table.c.size >= 0)
+    rows = (await read(lambda connection: connection.execute(objects))).all()
     statement = select(node_table.c.blob_id).where(node_table.c.blob_id.is_not(None)).distinct()
     used = set((await read(lambda connection: connection.execute(statement))).scalars())
     named = {row.location for row in rows}
