@@ -8,7 +8,7 @@ from typing import Self, TypeVar, cast
 from artigraph.errors import UnknownStorageError
 from artigraph.registry import Registry
 
-__all__ = ["Storage", "get_storage_by_name", "register_storage"]
+__all__ = ["Storage", "get_storage_by_name", "register_storage", "registered_storages"]
 
 
 class Storage(abc.ABC):
@@ -105,3 +105,8 @@ def get_storage_by_name(name: str) -> Storage:
         MissingDependencyError: a distribution offers it, but a library that it needs is not installed.
     """
     return _storages.get(name)
+
+
+def registered_storages() -> tuple[Storage, ...]:
+    """Return the storages that are registered here."""
+    return tuple(_storages)

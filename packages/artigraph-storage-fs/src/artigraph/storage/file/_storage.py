@@ -15,10 +15,11 @@ from pathlib import Path, PurePath
 from typing import BinaryIO, TypeAlias, cast
 
 from artigraph.errors import ConfigurationError, StorageError
-from artigraph.storage import Storage, check_key, new_key
+from artigraph.storage import Storage, StoredEntry, check_key, check_prefix, new_key
 from artigraph.storage.file._errors import reported
 from artigraph.storage.file._files import delete_file, file_exists, open_file, read_file, read_part
 from artigraph.storage.file._folder import Tree
+from artigraph.storage.file._listing import list_folder, time_there
 from artigraph.storage.file._threads import in_thread
 from artigraph.storage.file._write import NewFile
 
@@ -135,6 +136,32 @@ class FileSystem(Storage):
                 return file_exists(self._tree, location)
 
         return await in_thread(work)
+
+    async def list(self, prefix: str) -> AsyncIterator[StoredEntry]:
+        """Yield the objects below a prefix, folder by folder; see `SupportsListing`.
+
+        The file system's clock is asked by a file that is made and removed again; where none can be made, as on a
+        file system that is mounted read-only, all ages are nothing.
+        """
+        first = tuple(check_prefix(prefix)[:-1].split("/"))
+
+        def start(_: threading.Event) -> int | None:
+            with reported(self, "list", self._path(prefix)):
+                return time_there(self._tree) if Path(self._path(prefix)).is_dir() else None
+
+        now = await in_thread(start)
+        waiting = [first]
+        while waiting:
+            entries, below = await in_thread(partial(self._list, waiting.pop(), now))
+            for entry in entries:
+                yield entry
+            waiting += below
+
+    def _list(
+        self, parts: Sequence[str], now: int | None, stop: threading.Event
+    ) -> tuple[Sequence[StoredEntry], Sequence[tuple[str, ...]]]:
+        with reported(self, "list", self._path("/".join(parts))):
+            return list_folder(self._tree, parts, now, stop)
 
     def _write(self, file: NewFile, location: str, parts: Sequence[Buffer], stop: threading.Event) -> None:
         with reported(self, "write", self._path(location)):
