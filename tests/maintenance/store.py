@@ -9,10 +9,11 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Executable, RowMapping, delete, exists, select, text
+from sqlalchemy import Executable, RowMapping, delete, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import current_database, get_engine, read, write
+from artigraph.graph import UnusedBlob, delete_blob
 from artigraph.orm import blob_table, node_table
 from artigraph.storage import Storage, get_storage_by_name
 from artigraph.storage.file import FileSystem
@@ -28,27 +29,24 @@ FOREIGN_KEYS = {
 
 
 async def delete_artifact(node_id: UUID, *, objects: bool = True) -> None:
-    """Delete an artifact: its nodes and, with `objects`, in the same transaction the rows of objects of it alone."""
+    """Delete an artifact: its nodes and, with `objects`, what nothing else refers to of its objects."""
 
-    async def work(connection: AsyncConnection) -> list[tuple[str, str]]:
+    async def work(connection: AsyncConnection) -> list[tuple[UnusedBlob, str]]:
         nodes = node_table.c.tree_root_id == node_id
-        rows = await connection.execute(
+        found = await connection.execute(
             select(node_table.c.node_id, node_table.c.blob_id).where(nodes).order_by(node_table.c.position.desc())
         )
-        found = rows.all()
-        for row in found:  # children first: some databases check each row as it goes
+        nodes_and_blobs = found.all()
+        for row in nodes_and_blobs:  # children first: some databases check each row as it goes
             await connection.execute(delete(node_table).where(node_table.c.node_id == row.node_id))
-        gone: list[tuple[str, str]] = []
-        for blob_id in sorted({row.blob_id for row in found if row.blob_id is not None}) if objects else ():
-            blob = (await connection.execute(select(blob_table).where(blob_table.c.blob_id == blob_id))).first()
-            unused = ~exists().where(node_table.c.blob_id == blob_table.c.blob_id)
-            result = await connection.execute(delete(blob_table).where(blob_table.c.blob_id == blob_id, unused))
-            if blob is not None and result.rowcount == 1:
-                gone.append((blob.storage, blob.location))
-        return gone
+        ids = {row.blob_id for row in nodes_and_blobs if row.blob_id is not None}
+        columns = [blob_table.c[name] for name in UnusedBlob._fields]
+        blobs = await connection.execute(select(*columns, blob_table.c.storage).where(blob_table.c.blob_id.in_(ids)))
+        return [(UnusedBlob(*row[:-1]), row.storage) for row in blobs]
 
-    for storage, location in await write(work):
-        await get_storage_by_name(storage).delete(location)
+    for blob, storage in await write(work):
+        if objects and await delete_blob(blob):
+            await get_storage_by_name(storage).delete(blob.location)
 
 
 async def tamper(*statements: Executable) -> None:
