@@ -42,7 +42,7 @@ async def delete_artifact(node_id: UUID, *, objects: bool = True) -> None:
         ids = {row.blob_id for row in nodes_and_blobs if row.blob_id is not None}
         columns = [blob_table.c[name] for name in UnusedBlob._fields]
         blobs = await connection.execute(select(*columns, blob_table.c.storage).where(blob_table.c.blob_id.in_(ids)))
-        return [(UnusedBlob(*row[:-1]), row.storage) for row in blobs]
+        return [(UnusedBlob(row.blob_id, row.location, row.size, row.created_at), row.storage) for row in blobs]
 
     for blob, storage in await write(work):
         if objects and await delete_blob(blob):

@@ -23,7 +23,7 @@ def sizes(short: Any, long: Any) -> list[Any]:
     return [pytest.param(short, id="short"), pytest.param(long, id="long", marks=pytest.mark.long)]
 
 
-def note(case: int, where: str, **figures: int | float | str) -> None:
+def note(case: int, where: str, **figures: float | str) -> None:
     """Write down what a case of docs/reliability.md came to, where ARTIGRAPH_RELIABILITY_FIGURES names a file.
 
     `where` says what it ran on ("postgresql and files"), the figures what was done: `note(1, where, killed=200,
