@@ -22,7 +22,7 @@ class Storage(abc.ABC):
     - A location is used for one object and never again, and what it holds never changes.
     - Any number of calls may run at once, on any event loop, in any thread.
 
-    It does not promise ordering, listing, deduplication or transactions.
+    It does not promise ordering, deduplication or transactions, nor a listing (see `SupportsListing`).
 
     Errors are those of `artigraph.errors`: `ObjectNotFoundError` where there is no object, `InvalidLocation` for a
     location that this storage cannot have returned, `StorageFull`, `StorageUnavailable` after all attempts, otherwise
