@@ -235,7 +235,7 @@ async def read_blobs(storage: str) -> AsyncGenerator[list[BlobRow]]:
 
         async def work(connection: AsyncConnection, after: UUID = after) -> list[BlobRow]:
             found = await connection.execute(_blobs, {"storage": storage, "after": after})
-            return [BlobRow(*row) for row in found]
+            return [BlobRow._make(row) for row in found]
 
         rows = await read(work)
         if rows:

@@ -10,6 +10,8 @@ import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
+from uuid import UUID
 
 from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -71,26 +73,21 @@ async def bury(database: Database, storage: str, locations: Sequence[str], every
 
 
 async def _bury(database: Database, storage: str, locations: Sequence[str], everywhere: Collection[str]) -> set[str]:
-    rows = [
-        {
-            "blob_id": blob_id,
-            "storage": storage,
-            "location": location,
-            "size": TOMBSTONE_SIZE,
-            "sha256": hashlib.sha256(location.encode()).digest(),
-        }
-        for blob_id, location in zip(new_ids(len(locations)), locations, strict=True)
+    hashed = sorted((hashlib.sha256(location.encode()).digest(), location) for location in locations)
+    rows = [  # in the order in which savers insert, too
+        {"blob_id": blob_id, "storage": storage, "location": location, "size": TOMBSTONE_SIZE, "sha256": sha256}
+        for blob_id, (sha256, location) in zip(new_ids(len(hashed)), hashed, strict=True)
     ]
-    rows.sort(key=lambda row: row["sha256"])  # the order in which savers insert, too
     insert = insert_missing(blob_table, database.dialect).values(created_at=utc_now())
-    statement = select(blob_table.c.location).where(
-        blob_table.c.storage.in_(sorted({storage, *everywhere})), blob_table.c.location.in_(list(locations)), is_object
+    statement = select(blob_table.c.storage, blob_table.c.location, is_object.label("is_object")).where(
+        blob_table.c.storage.in_(sorted({storage, *everywhere})), blob_table.c.location.in_(list(locations))
     )
 
     async def work(connection: AsyncConnection) -> set[str]:
         await connection.execute(insert, rows)
-        found = await connection.execute(share_lock(statement, database.dialect))
-        return set(locations).difference(row.location for row in found)
+        found = (await connection.execute(share_lock(statement, database.dialect))).all()
+        buried = {row.location for row in found if row.storage == storage and not row.is_object}
+        return buried.difference(row.location for row in found if row.is_object)
 
     async def committed(_: AsyncConnection) -> bool:
         return False  # to make the same tombstones again does no harm
@@ -98,22 +95,19 @@ async def _bury(database: Database, storage: str, locations: Sequence[str], ever
     return await write(work, committed=committed)
 
 
-async def forget_tombstones(storage: str, before: datetime, keep: Collection[str]) -> int:
-    """Remove the tombstones made before a time, but for those at locations to keep; return how many went."""
+async def forget_tombstones(storage: str, before: datetime, keep: Collection[str]) -> None:
+    """Remove the tombstones made before a time, but for those at locations to keep."""
     old = select(blob_table.c.blob_id, blob_table.c.location).where(
         blob_table.c.storage == storage, ~is_object, blob_table.c.created_at < before
     )
 
-    async def look(connection: AsyncConnection) -> list[object]:
+    async def look(connection: AsyncConnection) -> list[UUID]:
         return [row.blob_id for row in await connection.execute(old) if row.location not in keep]
 
-    gone = 0
     ids = await read(look)
     for start in range(0, len(ids), _CHUNK):
-        statement = delete(blob_table).where(blob_table.c.blob_id.in_(ids[start : start + _CHUNK]), ~is_object)
+        await write(partial(_forget, ids[start : start + _CHUNK]))
 
-        async def work(connection: AsyncConnection, statement: object = statement) -> int:
-            return (await connection.execute(statement)).rowcount  # type: ignore[call-overload, no-any-return]
 
-        gone += await write(work)
-    return gone
+async def _forget(ids: Sequence[UUID], connection: AsyncConnection) -> None:
+    await connection.execute(delete(blob_table).where(blob_table.c.blob_id.in_(ids), ~is_object))
