@@ -416,8 +416,10 @@ async def test_objects_that_are_registered_under_another_name_are_in_use(tmp_pat
     model = model_on(one)
     node_id = await model("value").save("x")
     left = await orphan(two)
-    report = await gc(dry_run=False, grace=NOW)
-    assert report.unregistered == Amount(1, 11)
+    for dry_run in (True, False):
+        report = await gc(dry_run=dry_run, grace=NOW)
+        assert report.unregistered == Amount(1, 11)
+    await gc(dry_run=False, grace=NOW)
     assert left not in files(one)
     assert await model.load(node_id) == model("value")
     assert (await fsck(read_data_subset=1.0)).ok
@@ -484,6 +486,24 @@ async def test_the_folder_of_an_embedded_database_is_collected(tmp_path: Path, m
     assert (await gc(dry_run=False, grace=NOW)).unregistered == Amount(1, 11)
     assert files(folder) == {}
     await dispose_engines()
+
+
+async def test_what_was_never_finished_goes_after_a_week_at_any_grace(storage: FileSystem) -> None:
+    folder = storage.directory / ".artigraph-partial"
+    folder.mkdir(parents=True)
+    old, young, other = folder / f"1-{'a' * 32}", folder / f"1-{'b' * 32}", folder / "lock"
+    for path in (old, young, other):
+        path.write_bytes(b"half")
+        make_older(storage, path.relative_to(storage.directory).as_posix(), timedelta(days=6 if path == young else 8))
+    report = await gc(grace=NOW)
+    assert report.unfinished == Amount(1, 4)
+    assert old.exists()
+    report = await gc(dry_run=False, grace=timedelta(days=9))
+    assert report.unfinished == Amount()
+    report = await gc(dry_run=False, grace=NOW)
+    assert report.unfinished == Amount(1, 4)
+    assert "left by writes that were never finished: 1 object, 4 B" in report.render()
+    assert sorted(folder.iterdir()) == sorted([young, other])
 
 
 # How it is called ---------------------------------------------------------------------------------------------------

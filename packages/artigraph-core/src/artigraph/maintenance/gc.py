@@ -26,13 +26,15 @@ from artigraph.graph import (
     survey,
 )
 from artigraph.maintenance.progress import Teller, Watcher
-from artigraph.maintenance.report import GcReport, SkippedStorage, Tally
-from artigraph.storage import Storage, StoredEntry
+from artigraph.maintenance.report import Amount, GcReport, SkippedStorage, Tally
+from artigraph.storage import Storage, StoredEntry, SupportsTidying
 
 __all__ = ["GRACE", "gc"]
 
 GRACE = timedelta(hours=72)
 """Longer than anybody saves."""
+_UNFINISHED = timedelta(days=7)
+"""Longer than a file that is being written is left alone, at any grace."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _AT_ONCE = 4
 """Rows that are deleted at once: the others of a pool's connections are for those who work."""
@@ -75,6 +77,7 @@ class _Collection:
         self._in_use, self._dangling = Tally(), Tally()
         self._unused, self._unregistered = Tally(), Tally()
         self._young, self._foreign, self._failed = Tally(), Tally(), Tally()
+        self._unfinished = Amount()
         self._swept: set[str] = set()
         """Locations of unregistered objects that were dealt with: two storages may list one."""
 
@@ -89,6 +92,8 @@ class _Collection:
         for place in known:
             await self._collect_unused(place)
         await self._collect_unregistered([place for place in known if not _unswept(place)], surveys, names)
+        for place in known:
+            await self._tidy(place)
         return self._report(places)
 
     # What there is ----------------------------------------------------------------------------------------------
@@ -179,6 +184,17 @@ class _Collection:
             await gather(entries[start : start + _TOGETHER], sweep)
             self._tell(f"collect from {place.name}", min(start + _TOGETHER, len(entries)), len(entries))
 
+    async def _tidy(self, place: Place) -> None:
+        """Remove what is no object and will be none; it bears no database's id, so only when it is old for certain."""
+        if isinstance(place.storage, SupportsTidying):
+            untouched = max(self._grace, _UNFINISHED)
+            try:
+                count, size = await call(place.storage, place.storage.tidy(untouched, dry_run=self._dry_run))
+            except ArtigraphError as error:
+                self._failed.add(place.name, "what was never finished", 0, str(error))
+            else:
+                self._unfinished = Amount(self._unfinished.count + count, self._unfinished.size + size)
+
     async def _delete(self, place: Place, location: str, size: int, tally: Tally) -> None:
         storage = cast("Storage", place.storage)
         try:
@@ -196,6 +212,7 @@ class _Collection:
             in_use=self._in_use.amount,
             unused=self._unused.amount,
             unregistered=self._unregistered.amount,
+            unfinished=self._unfinished,
             young=self._young.amount,
             foreign=self._foreign.amount,
             failed=self._failed.amount,

@@ -119,6 +119,8 @@ class GcReport:
     """Deleted: objects, and their rows, that no artifact referred to any more."""
     unregistered: Amount
     """Deleted: objects without a row, left by saves that came to no end."""
+    unfinished: Amount
+    """Deleted: what is no object, left by writes that were never finished and not touched for a week at least."""
     young: Amount
     """Kept: unused or unregistered, but not old enough."""
     foreign: Amount
@@ -146,6 +148,8 @@ class GcReport:
         lines += _section(
             f"{verb}, as no row stands for them: {self.unregistered}", self.unregistered, self.unregistered_examples
         )
+        if self.unfinished.count:
+            lines += _section(f"{verb}, left by writes that were never finished: {self.unfinished}")
         lines += _section(f"kept, as they are younger than the grace: {self.young}")
         if self.foreign.count:
             title = f"kept, as they do not bear the id of this database: {self.foreign}"

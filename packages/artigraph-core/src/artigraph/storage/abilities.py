@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import BinaryIO, Protocol, runtime_checkable
 
-__all__ = ["StoredEntry", "SupportsFiles", "SupportsListing", "SupportsRanges", "SupportsStreams"]
+__all__ = ["StoredEntry", "SupportsFiles", "SupportsListing", "SupportsRanges", "SupportsStreams", "SupportsTidying"]
 
 
 @runtime_checkable
@@ -77,5 +77,17 @@ class SupportsListing(Protocol):
 
         Ages are differences between two times of one clock, that of the place where the objects are: the clock of this
         process may be wrong.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsTidying(Protocol):
+    """A storage in which writes that never came to an end may leave something that is no object."""
+
+    async def tidy(self, untouched: timedelta, *, dry_run: bool = False) -> tuple[int, int]:
+        """Remove what such writes left and nobody has touched for this long, by the storage's own clock.
+
+        Returns how many and how many bytes; with `dry_run` nothing is removed.
         """
         ...

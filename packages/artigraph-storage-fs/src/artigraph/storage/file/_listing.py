@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import secrets
 import stat
 import threading
@@ -16,8 +17,9 @@ from artigraph.storage.file._files import COMMON
 from artigraph.storage.file._folder import Tree, is_link
 from artigraph.storage.file._write import PARTIAL, Cancelled
 
-__all__ = ["list_folder", "time_there"]
+__all__ = ["list_folder", "remove_partials", "time_there"]
 
+_PARTIAL_NAME = re.compile(r"\d+-[0-9a-f]{32}")
 _NO_FILE_THERE = {errno.EROFS, errno.EACCES, errno.EPERM}
 _PROBE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | COMMON
 
@@ -80,6 +82,30 @@ def list_folder(
     except (FileNotFoundError, NotADirectoryError):
         return [], []
     return entries, below
+
+
+def remove_partials(tree: Tree, now: int | None, untouched: timedelta, *, dry_run: bool) -> tuple[int, int]:
+    """Remove the files that were begun, never finished, and not written to for so long; return how many, and bytes."""
+    count = size = 0
+    with (
+        tree.folder([PARTIAL]) as folder,
+        os.scandir(folder.path if folder.descriptor is None else folder.descriptor) as names,
+    ):
+        for entry in names:
+            if not _PARTIAL_NAME.fullmatch(entry.name):
+                continue
+            try:
+                found = folder.look(entry.name)
+                age = timedelta() if now is None else timedelta(microseconds=(now - found.st_mtime_ns) // 1000)
+                if not stat.S_ISREG(found.st_mode) or age < untouched:
+                    continue
+                if not dry_run:
+                    os.unlink(folder.at(entry.name), dir_fd=folder.descriptor)
+            except FileNotFoundError:  # finished, or removed by somebody else
+                continue
+            count += 1
+            size += found.st_size
+    return count, size
 
 
 def _is_key(location: str) -> bool:

@@ -10,6 +10,7 @@ import re
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from pathlib import Path, PurePath
 from typing import BinaryIO, TypeAlias, cast
@@ -19,9 +20,9 @@ from artigraph.storage import Storage, StoredEntry, check_key, check_prefix, new
 from artigraph.storage.file._errors import reported
 from artigraph.storage.file._files import delete_file, file_exists, open_file, read_file, read_part
 from artigraph.storage.file._folder import Tree
-from artigraph.storage.file._listing import list_folder, time_there
+from artigraph.storage.file._listing import list_folder, remove_partials, time_there
 from artigraph.storage.file._threads import in_thread
-from artigraph.storage.file._write import NewFile
+from artigraph.storage.file._write import PARTIAL, NewFile
 
 __all__ = ["FileSystem", "FileSystemStorage"]
 
@@ -156,6 +157,17 @@ class FileSystem(Storage):
             for entry in entries:
                 yield entry
             waiting += below
+
+    async def tidy(self, untouched: timedelta, *, dry_run: bool = False) -> tuple[int, int]:
+        """Remove files that killed processes were writing; see `SupportsTidying`."""
+
+        def work(_: threading.Event) -> tuple[int, int]:
+            with reported(self, "tidy", self._path(PARTIAL)):
+                if not Path(self._path(PARTIAL)).is_dir():
+                    return 0, 0
+                return remove_partials(self._tree, time_there(self._tree), untouched, dry_run=dry_run)
+
+        return await in_thread(work)
 
     def _list(
         self, parts: Sequence[str], now: int | None, stop: threading.Event
