@@ -23,7 +23,10 @@ from artigraph.testing.faults import SlowStorage
 from tests.maintenance.broken import TAMPERINGS, make_store
 from tests.maintenance.churn import churn
 from tests.maintenance.store import NOW, delete_artifact, files, locations, orphan, tamper, tombstones
+from tests.maintenance.test_clocks import collected, faketime
 from tests.reliability.sizes import sizes
+
+__all__ = ["faketime"]
 
 
 @pytest.fixture
@@ -96,6 +99,21 @@ async def empty_tables() -> None:
     from artigraph.orm import link_table, node_table
 
     await tamper(delete(link_table), delete(node_table), delete(blob_table))
+
+
+@pytest.mark.parametrize("database", ["postgresql", "mysql", "mariadb"], indirect=True)
+@pytest.mark.usefixtures("engine")
+async def test_the_age_of_rows_is_that_of_the_servers_clock(
+    storage: FileSystem, database_url: str, faketime: str
+) -> None:
+    model = model_on(storage)
+    await model("live").save("x")
+    await delete_artifact(await model("unused").save("x"), objects=False)
+    await orphan(storage)
+    told = collected(database_url, storage, faketime, "-f", "+1y")
+    assert told["ok"]
+    assert (told["in_use"], told["young"], told["unused"], told["unregistered"]) == (1, 2, 0, 0)
+    assert len(files(storage)) == 3
 
 
 class Told(MemoryStorage):

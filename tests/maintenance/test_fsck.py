@@ -18,6 +18,7 @@ from artigraph.orm import CHUNK_SIZE, blob_table, node_table
 from artigraph.storage import MemoryStorage, Storage, SupportsFiles, SupportsRanges, register_storage
 from artigraph.storage.file import FileSystem
 from artigraph.testing.faults import Fault, FlakyStorage
+from tests.graph.test_statements import counted
 from tests.maintenance.broken import TAMPERINGS, Tampering, make_store
 from tests.maintenance.store import files, orphan, rows, tamper
 
@@ -309,6 +310,17 @@ async def test_counts_are_complete_and_examples_are_not(storage: FileSystem) -> 
     assert len(report.problems) == 40
     assert report.render().startswith("fsck: 100 problems\n")
     assert report.render().count("and 15 more") == 4
+
+
+async def test_it_takes_as_many_statements_for_much_as_for_little(storage: FileSystem) -> None:
+    counts: list[int] = []
+    for _ in range(2):
+        for number in range(15):
+            await model_on(storage)(str(number)).save("x")
+        with counted() as seen:
+            assert (await fsck(read_data_subset=1.0)).ok
+        counts.append(len(seen))
+    assert counts[0] == counts[1] < 40
 
 
 async def test_progress_is_told_and_its_errors_go_on(storage: FileSystem) -> None:

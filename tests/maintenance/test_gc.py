@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -313,6 +314,21 @@ async def test_a_location_that_was_registered_meanwhile_is_not_buried(storage: F
     assert await graves.bury(database, "objects", [location, "free"], ["objects"]) == {"free"}
     assert await graves.bury(database, "under-another-name", [location], ["objects"]) == set()
     assert await locations() == {location}
+
+
+async def test_two_collections_at_once_do_what_one_does(storage: FileSystem) -> None:
+    model = model_on(storage)
+    await model("in use").save("a")
+    for number in range(20):
+        await delete_artifact(await model(str(number)).save("b"), objects=False)
+        await orphan(storage, key=f"ab/{number}")
+    reports = await asyncio.gather(*(gc(dry_run=False, grace=NOW) for _ in range(3)))
+    assert sum(report.unused.count for report in reports) == 20
+    assert max(report.unregistered.count for report in reports) == 20
+    assert [report.failed for report in reports] == [Amount()] * 3
+    assert files(storage).keys() == await locations()
+    assert len(await tombstones()) == 20
+    assert (await fsck(read_data_subset=1.0)).ok
 
 
 # Tombstones ---------------------------------------------------------------------------------------------------------
