@@ -9,13 +9,14 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Executable, RowMapping, delete, select, text
+from sqlalchemy import Executable, RowMapping, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import current_database, get_engine, read, write
-from artigraph.graph import UnusedBlob, delete_blob
-from artigraph.orm import blob_table, node_table
-from artigraph.storage import Storage, get_storage_by_name
+import artigraph
+from artigraph.db import current_database, get_engine, read, session_context
+from artigraph.errors import RetryableError
+from artigraph.orm import blob_table
+from artigraph.storage import Storage
 from artigraph.storage.file import FileSystem
 
 NOW = timedelta()
@@ -29,24 +30,17 @@ FOREIGN_KEYS = {
 
 
 async def delete_artifact(node_id: UUID, *, objects: bool = True) -> None:
-    """Delete an artifact: its nodes and, with `objects`, what nothing else refers to of its objects."""
-
-    async def work(connection: AsyncConnection) -> list[tuple[UnusedBlob, str]]:
-        nodes = node_table.c.tree_root_id == node_id
-        found = await connection.execute(
-            select(node_table.c.node_id, node_table.c.blob_id).where(nodes).order_by(node_table.c.position.desc())
-        )
-        nodes_and_blobs = found.all()
-        for row in nodes_and_blobs:  # children first: some databases check each row as it goes
-            await connection.execute(delete(node_table).where(node_table.c.node_id == row.node_id))
-        ids = {row.blob_id for row in nodes_and_blobs if row.blob_id is not None}
-        columns = [blob_table.c[name] for name in UnusedBlob._fields]
-        blobs = await connection.execute(select(*columns, blob_table.c.storage).where(blob_table.c.blob_id.in_(ids)))
-        return [(UnusedBlob(row.blob_id, row.location, row.size, row.created_at), row.storage) for row in blobs]
-
-    for blob, storage in await write(work):
-        if objects and await delete_blob(blob):
-            await get_storage_by_name(storage).delete(blob.location)
+    """Delete an artifact, with `objects` at once, else as in a session: what it alone referred to is left to gc."""
+    if objects:
+        await artigraph.delete(node_id)
+        return
+    while True:
+        try:
+            async with session_context():
+                await artigraph.delete(node_id)
+        except RetryableError:  # in a session it is the caller who tries again
+            continue
+        return
 
 
 async def tamper(*statements: Executable) -> None:
