@@ -100,19 +100,20 @@ WHICH = st.integers(0, 1000)
 
 def nodes_of(value: Any) -> Iterator[Any]:
     """Yield what each row of a stored value stands for; of a container or a model, None."""
-    parts: list[Any] = []
-    if isinstance(value, ArtifactModel):
-        parts = [getattr(value, part.name) for part in dataclasses.fields(cast("Any", value))]
-    elif isinstance(value, ArtifactMapping):
-        parts = list(cast("ArtifactMapping[str, Any]", value).values())
-    elif isinstance(value, list) and any(isinstance(item, ArtifactModel) for item in cast("list[Any]", value)):
-        parts = cast("list[Any]", value)
-    else:
-        yield value
-        return
-    yield None
-    for part in parts:
+    parts = parts_of(value)
+    yield value if parts is None else None
+    for part in parts or ():
         yield from nodes_of(part)
+
+
+def parts_of(value: Any) -> list[Any] | None:
+    """Return the values that are nodes below a value's own, or None if it is one node."""
+    if isinstance(value, ArtifactModel):
+        return [getattr(value, part.name) for part in dataclasses.fields(cast("Any", value))]
+    if isinstance(value, ArtifactMapping):
+        return list(cast("ArtifactMapping[str, Any]", value).values())
+    items: list[Any] = value if issubclass(type(value), list) else []
+    return items if any(isinstance(item, ArtifactModel) for item in items) else None
 
 
 def objects_of(*models: Any) -> set[str]:
@@ -547,7 +548,7 @@ async def roots() -> Sequence[tuple[UUID, str]]:
 
 def check(machine: Any, *, examples: int, derandomize: bool) -> None:
     health = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         machine,
         settings=settings(
             max_examples=examples,
