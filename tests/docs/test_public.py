@@ -32,6 +32,7 @@ PROMISED = {
         "select",
     ],
     "artigraph.db": ["current_session", "engine_context", "get_engine", "session_context", "set_engine"],
+    "artigraph.maintenance": ["fsck", "gc"],
     "artigraph.serializer": ["Serializer", "get_serializer_by_name", "get_serializer_by_type"],
     "artigraph.serializer.datetime": ["datetime_serializer", "timedelta_serializer"],
     "artigraph.serializer.json": ["json_serializer"],

@@ -10,7 +10,7 @@ from typing import Any, get_args
 import pytest
 
 from artigraph.errors import ObjectNotFoundError, StorageUnavailable
-from artigraph.storage import MemoryStorage, Storage, SupportsFiles, SupportsRanges, SupportsStreams
+from artigraph.storage import MemoryStorage, Storage, SupportsFiles, SupportsListing, SupportsRanges, SupportsStreams
 from artigraph.storage.file import FileSystem
 from artigraph.testing.faults import CorruptingStorage, Corruption, Fault, FlakyStorage, SlowStorage
 
@@ -141,12 +141,13 @@ def test_they_can_do_what_the_storage_in_them_can(tmp_path: Path) -> None:
         assert [isinstance(each, SupportsStreams) for each in both] == [True, True]
         assert [isinstance(each, SupportsRanges) for each in both] == [True, True]
         assert [isinstance(each, SupportsFiles) for each in both] == [False, True]
+        assert [isinstance(each, SupportsListing) for each in both] == [True, True]
         assert isinstance(memory, kind)
         assert isinstance(files, kind)
         assert type(memory) is type(kind(MemoryStorage()))
         assert repr(memory) == f"<{kind.__name__} 'memory'>"
         plain: Storage = kind(Plain())
-        assert not isinstance(plain, SupportsStreams | SupportsRanges | SupportsFiles)
+        assert not isinstance(plain, SupportsStreams | SupportsRanges | SupportsFiles | SupportsListing)
 
 
 @pytest.mark.parametrize("fault", ["before", "after"])
@@ -193,3 +194,35 @@ async def test_abilities_of_a_corrupting_storage_spoil_what_is_read(tmp_path: Pa
             assert file.read() != b"value" * 100
             assert file.fileno() >= 0
     assert await inner.read("a") == b"value" * 100
+
+
+async def locations(storage: Any, seen: list[str]) -> list[str]:
+    async for entry in storage.list("store/"):
+        seen.append(entry.location)  # noqa: PERF401 (what came before an error is looked at)
+    return seen
+
+
+async def test_a_flaky_listing_fails_before_or_behind_its_first_object() -> None:
+    inner = MemoryStorage()
+    storage = FlakyStorage(inner, rate=0, script=["before", "after", "none", "after"])
+    for number in range(3):
+        await inner.create(b"value", key=f"store/{number}")
+    seen: list[str] = []
+    with pytest.raises(StorageUnavailable, match="before list"):
+        await locations(storage, seen)
+    assert seen == []
+    with pytest.raises(StorageUnavailable, match="after list"):
+        await locations(storage, seen)
+    assert seen == ["store/0"]
+    assert await locations(storage, []) == ["store/0", "store/1", "store/2"]
+    inner._objects.clear()
+    with pytest.raises(StorageUnavailable, match="after list"):
+        await locations(storage, [])
+    assert storage.faults == 3
+
+
+async def test_slow_and_corrupting_storages_list_what_is_there() -> None:
+    inner = MemoryStorage()
+    await inner.create(b"value", key="store/a")
+    for storage in (SlowStorage(inner, delay=0.0001), CorruptingStorage(inner, kind="missing")):
+        assert await locations(storage, []) == ["store/a"]

@@ -13,6 +13,7 @@ __all__ = [
     "ConfigurationError",
     "CorruptObjectError",
     "CycleError",
+    "DanglingObjectsError",
     "DatabaseError",
     "DatabaseUnavailable",
     "DeserializationError",
@@ -223,6 +224,10 @@ class InvalidLocation(StorageError, ValueError):  # noqa: N818
 
 class CorruptObjectError(StorageError, ValueError):
     """A stored object's size or SHA-256 is not the recorded one; it was not deserialized."""
+
+
+class DanglingObjectsError(ArtigraphError, RuntimeError):
+    """Rows refer to objects that their storage does not have, so nothing is collected before that is understood."""
 
 
 # Runs -------------------------------------------------------------------------------------------------------------

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import select
@@ -14,6 +15,7 @@ from artigraph.graph.content import Content, Digests, Part, hash_parts, join
 from artigraph.graph.limits import storage_for, storage_for_stream
 from artigraph.graph.objects import BYTES_IN_FLIGHT, gather, put_all, put_stream, remove_quietly
 from artigraph.graph.stored import StoredObject, read_object
+from artigraph.graph.tombstones import REGISTERED_WITHIN, Moment, registered_at
 from artigraph.graph.tree import Deferred, PendingValue, Streamed
 from artigraph.ids import new_ids
 from artigraph.orm import blob_table
@@ -28,7 +30,21 @@ _UNKNOWN = 4 * 1024 * 1024
 
 
 class BlobVanishedError(Exception):
-    """A blob row that the look found is gone: its object was collected before the transaction could hold it."""
+    """A blob row that is wanted is not there: its object was collected before the transaction could hold it."""
+
+    def __init__(self, lost: Collection[Content] = ()) -> None:
+        super().__init__()
+        self.lost = lost
+        """What was put where it cannot be registered any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Placed:
+    """An object that we put."""
+
+    location: str
+    since: Moment
+    """A moment before it could be seen there."""
 
 
 class Blobs:
@@ -45,10 +61,10 @@ class Blobs:
         """What the values turned out to be, by their index; a value that stands in its row has none."""
         self._digests: dict[Content, Digests] = {}
         self._storages: dict[str, Storage] = {}
-        self._put: dict[Content, str] = {}
-        """Where we put objects."""
+        self._put: dict[Content, _Placed] = {}
+        """Where we put objects that may be registered there."""
         self._superfluous: list[tuple[Storage, str]] = []
-        """Streams that turned out to be what we had put already."""
+        """Streams that turned out to be what we had put already, and what cannot be registered where it is."""
         self._registered: dict[Content, str] = {}
         """Where the database says that objects are, once it holds them for us."""
         self._committed_apart = False
@@ -84,12 +100,12 @@ class Blobs:
 
     async def _put_stream(self, index: int, value: PendingValue, source: Streamed) -> None:
         storage = storage_for_stream(value, self._database)
-        digests, location = await put_stream(storage, source.parts(), self._database.store_id)
+        digests, location, since = await put_stream(storage, source.parts(), self._database.store_id)
         content = self._note(index, storage, digests)
         if content in self._put:
             self._superfluous.append((storage, location))
         else:
-            self._put[content] = location
+            self._put[content] = _Placed(location, since)
 
     async def _put_group(self, group: Sequence[int]) -> None:
         encoded: dict[Content, tuple[Storage, Sequence[Part], Digests]] = {}
@@ -114,7 +130,9 @@ class Blobs:
             content: item for content, item in encoded.items() if content not in known and content not in self._put
         }
         if missing:
-            self._put |= await put_all(missing, self._database.store_id)
+            since = Moment()
+            locations = await put_all(missing, self._database.store_id)
+            self._put |= {content: _Placed(location, since) for content, location in locations.items()}
 
     def _note(self, index: int, storage: Storage, digests: Digests) -> Content:
         content = Content(storage.name, digests.sha256, digests.size)
@@ -133,37 +151,73 @@ class Blobs:
         """Hold all wanted rows until the transaction ends, and let the nodes refer to them.
 
         Raises:
-            BlobVanishedError: one is gone.
+            BlobVanishedError: one is gone; `forget` what it lost, and put what is missing again.
         """
         if not self._committed_apart:
             await self._insert(connection)
         wanted = set(self._contents.values())
         held = await self._select(connection, wanted, lock=True) if wanted else {}
         if len(held) < len(wanted):
-            raise BlobVanishedError
+            raise BlobVanishedError(await self._refused(connection, wanted.difference(held)))
         for index, content in self._contents.items():
             self._pending[index].row["blob_id"] = held[content][0].bytes
         self._registered = {content: location for content, (_, location) in held.items()}
 
+    def forget(self, lost: Collection[Content]) -> None:
+        """Let go of objects that cannot be registered where we put them, so that they are put again elsewhere."""
+        if self._committed_apart:
+            # Rows of ours were there for others to see, and to collect together with their objects: what is not found
+            # by its row now may be registered under a fresh key only. What is left behind is left to gc.
+            self._put.clear()
+        for content in lost:
+            placed = self._put.pop(content, None)
+            if placed is not None:
+                self._superfluous.append((self._storages[content.storage], placed.location))
+
+    async def _refused(self, connection: AsyncConnection, missing: Collection[Content]) -> list[Content]:
+        """Return those of the contents whose location was refused: gc found the object there, unregistered."""
+        refused: list[Content] = []
+        by_storage: dict[str, list[Content]] = {}
+        for content in missing:
+            if content in self._put:
+                by_storage.setdefault(content.storage, []).append(content)
+        for storage, contents in by_storage.items():
+            for start in range(0, len(contents), _CHUNK):
+                part = contents[start : start + _CHUNK]
+                places = [self._put[content].location for content in part]
+                taken = await registered_at(connection, self._database, storage, places)
+                refused += [content for content in part if self._put[content].location in taken]
+        return refused
+
     async def remove_redundant(self) -> None:
         """Remove the objects that another save had put before us."""
-        others = [item for item in self._put.items() if self._registered.get(item[0]) != item[1]]
+        others = {
+            content: placed for content, placed in self._put.items() if self._registered.get(content) != placed.location
+        }
         await remove_quietly(self._places(others))
 
     async def remove_unregistered(self) -> None:
         """Remove the objects of a save that did not happen, unless their rows were committed apart from it."""
         if not self._committed_apart:
-            await remove_quietly(self._places(self._put.items()))
+            await remove_quietly(self._places(self._put))
 
-    def _places(self, objects: Iterable[tuple[Content, str]]) -> list[tuple[Storage, str]]:
-        return [*((self._storages[content.storage], location) for content, location in objects), *self._superfluous]
+    def _places(self, objects: Mapping[Content, _Placed]) -> list[tuple[Storage, str]]:
+        places = [(self._storages[content.storage], placed.location) for content, placed in objects.items()]
+        return [*places, *self._superfluous]
 
     async def _insert(self, connection: AsyncConnection) -> None:
-        """Insert the rows of the objects that we put, in the order of their hashes, where there are none."""
+        """Insert the rows of the objects that we put, in the order of their hashes, where there are none.
+
+        Raises:
+            BlobVanishedError: some were put so long ago that gc may have found, removed and forgotten them.
+        """
         wanted = set(self._contents.values())
         contents = _in_order(content for content in self._put if content in wanted)
         if not contents:
             return
+        late = [content for content in contents if self._put[content].since.is_past(REGISTERED_WITHIN)]
+        if late:
+            raise BlobVanishedError(late)
         statement = insert_missing(blob_table, self._database.dialect).values(created_at=utc_now())
         await connection.execute(
             statement,
@@ -171,7 +225,7 @@ class Blobs:
                 {
                     "blob_id": blob_id,
                     "storage": content.storage,
-                    "location": self._put[content],
+                    "location": self._put[content].location,
                     "size": content.size,
                     "sha256": content.sha256,
                     "chunk_sha256": self._digests[content].chunks,

@@ -14,6 +14,7 @@ from uuid import UUID
 from artigraph.errors import ArtigraphError, StorageError
 from artigraph.graph.content import LIGHT, Buffer, Content, Digests, Hasher, Part, checked_chunks, checked_whole, join
 from artigraph.graph.stored import StoredObject, call, first_error, read_object
+from artigraph.graph.tombstones import Moment
 from artigraph.ids import new_id
 from artigraph.orm import CHUNK_SIZE
 from artigraph.storage import Storage, SupportsStreams
@@ -70,8 +71,8 @@ async def put_all(
     return locations
 
 
-async def put_stream(storage: Storage, parts: Iterator[Part], store_id: UUID) -> tuple[Digests, str]:
-    """Put an object while it is being made, and return its hashes and its location.
+async def put_stream(storage: Storage, parts: Iterator[Part], store_id: UUID) -> tuple[Digests, str, Moment]:
+    """Put an object while it is being made; return its hashes, its location, and a moment when it was not there yet.
 
     Parts are made in one thread of their own, for they may belong to it, each when the one before it was taken. A
     storage that takes no streams gets the object as a whole.
@@ -79,14 +80,17 @@ async def put_stream(storage: Storage, parts: Iterator[Part], store_id: UUID) ->
     hasher = Hasher()
     thread = ThreadPoolExecutor(1, "artigraph-stream")
     context = copy_context()
+    since = Moment()
 
     def make() -> Part | None:
         return context.run(lambda: next(parts, None))
 
     async def hashed() -> AsyncGenerator[Part]:
+        nonlocal since
         try:
             while (part := await asyncio.get_running_loop().run_in_executor(thread, make)) is not None:
                 await hasher.update(part)
+                since = Moment()
                 yield part
                 del part  # before the next one is made
         finally:
@@ -99,7 +103,7 @@ async def put_stream(storage: Storage, parts: Iterator[Part], store_id: UUID) ->
         else:
             work = storage.create(join([part async for part in stream]), key=key)
         location = _checked(storage, await call(storage, work))
-    return hasher.digests(), location
+    return hasher.digests(), location, since
 
 
 def _new_key(store_id: UUID) -> str:
@@ -193,7 +197,9 @@ class _Flight:
                 self._changed.notify_all()
 
 
-async def gather(items: Iterable[T], work: Callable[[T], Coroutine[Any, Any, None]]) -> None:
+async def gather(
+    items: Iterable[T], work: Callable[[T], Coroutine[Any, Any, None]], *, at_once: int = CONCURRENCY
+) -> None:
     """Work on all items, a bounded number at once; the first error cancels the rest and is raised as it is."""
     pending = list(items)
     if len(pending) == 1:
@@ -207,5 +213,5 @@ async def gather(items: Iterable[T], work: Callable[[T], Coroutine[Any, Any, Non
 
     with first_error():
         async with asyncio.TaskGroup() as tasks:
-            for _ in range(min(CONCURRENCY, len(pending))):
+            for _ in range(min(at_once, len(pending))):
                 tasks.create_task(worker())

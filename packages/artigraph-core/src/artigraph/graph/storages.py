@@ -10,7 +10,7 @@ from typing import cast
 from artigraph.db import Database, current_database, current_placement
 from artigraph.storage import Storage, get_storage_by_name
 
-__all__ = ["default_storage", "storage_by_name"]
+__all__ = ["default_storage", "embedded_storage", "storage_by_name"]
 
 EMBEDDED_STORAGE = "artigraph-embedded"
 """The permanent name of the object folder beside an embedded database, wherever that folder is."""
@@ -24,10 +24,11 @@ def default_storage(database: Database) -> Storage | None:
     That is the one that was set with the engine, else the object folder of the embedded database where
     artigraph-storage-fs is installed.
     """
-    return current_placement().large_value_storage or _embedded_storage(database)
+    return current_placement().large_value_storage or embedded_storage(database)
 
 
-def _embedded_storage(database: Database) -> Storage | None:
+def embedded_storage(database: Database) -> Storage | None:
+    """Return the object folder of the embedded database, where it and artigraph-storage-fs are in use."""
     if database.folder is None:
         return None
     storage = _embedded.get(database.folder)
@@ -45,7 +46,7 @@ async def storage_by_name(name: str) -> Storage:
         UnknownStorageError: no storage of this name is registered or installed.
     """
     if name == EMBEDDED_STORAGE:
-        embedded = _embedded_storage(await current_database())
+        embedded = embedded_storage(await current_database())
         if embedded is not None:
             return embedded
     return get_storage_by_name(name)

@@ -99,12 +99,14 @@ async def _write(
             await blobs.put_missing()
             await blobs.commit_apart()
             await write(work, committed=committed)
-        except BlobVanishedError:
+        except BlobVanishedError as error:
+            blobs.forget(error.lost)
             continue
         except ReferenceVanished as error:
             if error.reference == "parent_id":
                 await blobs.remove_unregistered()
                 raise
+            blobs.forget(())
             continue
         except (DatabaseUnavailable, RetryableError, CommitFailed):
             raise  # whether the commit happened is not known: gc may judge the objects, we may not

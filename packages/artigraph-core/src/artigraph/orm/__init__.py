@@ -1,7 +1,7 @@
 """Artigraph's tables, for queries with a session of one's own."""
 
 from artigraph.orm.base import Base
-from artigraph.orm.blob import CHUNK_SIZE, Blob
+from artigraph.orm.blob import CHUNK_SIZE, TOMBSTONE_SIZE, Blob
 from artigraph.orm.link import Link
 from artigraph.orm.node import (
     INLINE_LIMIT,
@@ -24,6 +24,7 @@ __all__ = [
     "SCHEMA_VERSION",
     "SEARCH_KEY_LENGTH",
     "SMALLEST_INLINE_LIMIT",
+    "TOMBSTONE_SIZE",
     "Base",
     "Blob",
     "ContainerNode",

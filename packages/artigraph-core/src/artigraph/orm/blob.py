@@ -12,10 +12,12 @@ from sqlalchemy.orm import Mapped, mapped_column
 from artigraph.orm.base import Base
 from artigraph.orm.types import Bytes, Id, ShortBytes, Text, UtcDateTime
 
-__all__ = ["CHUNK_SIZE", "Blob"]
+__all__ = ["CHUNK_SIZE", "TOMBSTONE_SIZE", "Blob"]
 
 CHUNK_SIZE = 8 * 1024 * 1024
 """Bytes of a chunk that is hashed by itself, so that a ranged read can be checked."""
+TOMBSTONE_SIZE = -1
+"""The size in a row that stands for no object but keeps its location from being used: `gc` removed what was there."""
 
 
 class Blob(Base):
@@ -29,9 +31,9 @@ class Blob(Base):
     location: Mapped[str] = mapped_column(Text(512))
     """Where the object is, in the storage's own terms; never used again for another one."""
     size: Mapped[int] = mapped_column(BigInteger)
-    """Bytes of the object."""
+    """Bytes of the object; `TOMBSTONE_SIZE` where there is none."""
     sha256: Mapped[bytes] = mapped_column(ShortBytes(32))
-    """SHA-256 of the object."""
+    """SHA-256 of the object; of the location where there is none."""
     chunk_sha256: Mapped[bytes | None] = mapped_column(Bytes)
     """SHA-256 of each chunk of 8 MiB, one after the other (32 bytes each); nothing where there is one chunk only."""
     created_at: Mapped[datetime] = mapped_column(UtcDateTime)

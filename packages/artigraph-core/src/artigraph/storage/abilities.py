@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import BinaryIO, Protocol, runtime_checkable
 
-__all__ = ["SupportsFiles", "SupportsRanges", "SupportsStreams"]
+__all__ = ["StoredEntry", "SupportsFiles", "SupportsListing", "SupportsRanges", "SupportsStreams", "SupportsTidying"]
 
 
 @runtime_checkable
@@ -45,5 +47,47 @@ class SupportsFiles(Protocol):
         """Open an object as a file that can be read, sought and memory-mapped (it has a `fileno`).
 
         The caller closes it. Called in a thread; it may block.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEntry:
+    """One object of a listing."""
+
+    location: str
+    """Where it is, as `create` returned it."""
+    size: int
+    """Its bytes."""
+    age: timedelta
+    """How long ago it was stored, by the storage's own clock; never negative, and nothing where that is not known."""
+
+
+@runtime_checkable
+class SupportsListing(Protocol):
+    """A storage that can say what is in it, so that what nothing refers to can be found and removed."""
+
+    def list(self, prefix: str) -> AsyncIterator[StoredEntry]:
+        """Yield the objects whose locations begin with a prefix, in any order; an asynchronous generator.
+
+        The prefix is a key and a `/` after it (anything else is `InvalidLocation`, before any I/O); all locations below
+        it are keys. Each object that is there from the first step to the last comes exactly once, and nothing comes
+        that is no object, such as what is still being written. A listing that cannot be completed ends with an error:
+        a short one would be taken for all there is.
+
+        Ages are differences between two times of one clock, that of the place where the objects are: the clock of this
+        process may be wrong.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsTidying(Protocol):
+    """A storage in which writes that never came to an end may leave something that is no object."""
+
+    async def tidy(self, untouched: timedelta, *, dry_run: bool = False) -> tuple[int, int]:
+        """Remove what such writes left and nobody has touched for this long, by the storage's own clock.
+
+        Returns how many and how many bytes; with `dry_run` nothing is removed.
         """
         ...

@@ -8,7 +8,7 @@ from typing import Self, TypeVar, cast
 from artigraph.errors import UnknownStorageError
 from artigraph.registry import Registry
 
-__all__ = ["Storage", "get_storage_by_name", "register_storage"]
+__all__ = ["Storage", "get_storage_by_name", "register_storage", "registered_storages"]
 
 
 class Storage(abc.ABC):
@@ -22,7 +22,7 @@ class Storage(abc.ABC):
     - A location is used for one object and never again, and what it holds never changes.
     - Any number of calls may run at once, on any event loop, in any thread.
 
-    It does not promise ordering, listing, deduplication or transactions.
+    It does not promise ordering, deduplication or transactions, nor a listing (see `SupportsListing`).
 
     Errors are those of `artigraph.errors`: `ObjectNotFoundError` where there is no object, `InvalidLocation` for a
     location that this storage cannot have returned, `StorageFull`, `StorageUnavailable` after all attempts, otherwise
@@ -105,3 +105,8 @@ def get_storage_by_name(name: str) -> Storage:
         MissingDependencyError: a distribution offers it, but a library that it needs is not installed.
     """
     return _storages.get(name)
+
+
+def registered_storages() -> tuple[Storage, ...]:
+    """Return the storages that are registered here."""
+    return tuple(_storages)

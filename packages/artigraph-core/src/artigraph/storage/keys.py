@@ -8,7 +8,7 @@ from typing import cast
 
 from artigraph.errors import InvalidLocation
 
-__all__ = ["check_key", "new_key"]
+__all__ = ["check_key", "check_prefix", "new_key"]
 
 _KEY = re.compile(r"[A-Za-z0-9-]+(?:/[A-Za-z0-9-]+)*")
 _LONGEST = 200
@@ -44,4 +44,18 @@ def check_key(key: str) -> str:
         f"{shown} is neither a key nor a location: those are 1-{_LONGEST} ASCII letters, digits, '-' and '/', without "
         "empty parts and without device names of Windows. Nothing was read or written."
     )
+    raise InvalidLocation(msg)
+
+
+def check_prefix(prefix: str) -> str:
+    """Return the prefix of a listing if it is a key and a `/` after it.
+
+    Raises:
+        InvalidLocation: it is not.
+    """
+    text = cast("object", prefix)
+    if isinstance(text, str) and text.endswith("/"):
+        return f"{check_key(text[:-1])}/"
+    shown = f"{text!r:.120}" if isinstance(text, str) else f"A {type(text).__name__}"
+    msg = f"{shown} is no prefix of locations: that is a key and a '/' after it. Nothing was read."
     raise InvalidLocation(msg)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator
+from datetime import timedelta
 
 from artigraph.errors import ObjectNotFoundError, StorageError
+from artigraph.storage.abilities import StoredEntry
 from artigraph.storage.base import Storage
-from artigraph.storage.keys import check_key, new_key
+from artigraph.storage.keys import check_key, check_prefix, new_key
 
 __all__ = ["MemoryStorage"]
 
@@ -20,12 +23,15 @@ class MemoryStorage(Storage):
     def __init__(self, name: str = "memory") -> None:
         self.name = name
         self._objects: dict[str, bytes] = {}
+        self._stored_at: dict[str, float] = {}
+        """When objects were stored, by a clock that nobody sets."""
 
     async def create(self, data: bytes, *, key: str | None = None) -> str:
         location = new_key() if key is None else check_key(key)
         if self._objects.setdefault(location, bytes(data)) != data:
             msg = f"{self!r} holds other bytes under the key {location!r}; a key is used for one object only"
             raise StorageError(msg)
+        self._stored_at.setdefault(location, time.monotonic())
         return location
 
     async def create_stream(self, parts: AsyncIterator[bytes | memoryview], *, key: str | None = None) -> str:
@@ -50,6 +56,16 @@ class MemoryStorage(Storage):
 
     async def delete(self, location: str) -> None:
         self._objects.pop(check_key(location), None)
+        self._stored_at.pop(location, None)
 
     async def exists(self, location: str) -> bool:
         return check_key(location) in self._objects
+
+    async def list(self, prefix: str) -> AsyncIterator[StoredEntry]:
+        """Yield the objects below a prefix; see `SupportsListing`."""
+        check_prefix(prefix)
+        now = time.monotonic()
+        for location, data in tuple(self._objects.items()):
+            if location.startswith(prefix):
+                age = timedelta(seconds=now - self._stored_at.get(location, now))
+                yield StoredEntry(location, len(data), max(age, timedelta()))

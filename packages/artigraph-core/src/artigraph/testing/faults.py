@@ -1,7 +1,7 @@
 """Storages that fail on purpose, around one that does not: for tests of what uses a storage.
 
 What they do follows from a seed and the order of the calls, so a test that fails fails again. They take streams, read
-ranges and open files where the storage in them does.
+ranges, open files and list where the storage in them does.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from functools import cache
 from typing import Any, BinaryIO, Literal, TypeVar, cast
 
 from artigraph.errors import ObjectNotFoundError, StorageUnavailable
-from artigraph.storage import Storage, SupportsFiles, SupportsRanges, SupportsStreams
+from artigraph.storage import Storage, StoredEntry, SupportsFiles, SupportsListing, SupportsRanges, SupportsStreams
 
 __all__ = ["CorruptingStorage", "Corruption", "Fault", "FlakyStorage", "SlowStorage"]
 
@@ -61,6 +61,11 @@ class _Wrapped(Storage):
         """Return what is seen of the bytes of an object."""
         return data
 
+    async def _listed(self, entries: AsyncIterator[StoredEntry]) -> AsyncIterator[StoredEntry]:
+        """Do the same for a listing."""
+        async for entry in entries:
+            yield entry
+
 
 class _Streams(_Wrapped):
     async def create_stream(self, parts: AsyncIterator[bytes | memoryview], *, key: str | None = None) -> str:
@@ -80,18 +85,26 @@ class _Files(_Wrapped):
         return self._open(location)
 
 
-_ABILITIES: tuple[Any, ...] = (SupportsStreams, SupportsRanges, SupportsFiles)
+class _Lists(_Wrapped):
+    def list(self, prefix: str) -> AsyncIterator[StoredEntry]:
+        return self._listed(cast("SupportsListing", self._storage).list(prefix))
+
+
+_ABILITIES: tuple[Any, ...] = (SupportsStreams, SupportsRanges, SupportsFiles, SupportsListing)
 
 
 @cache  # one class for each, since a class is a part of what makes storages equal
 def _able(cls: type[_Wrapped], *able: bool) -> type[_Wrapped]:
     """Return the class with these abilities, under its own name."""
-    bases = tuple(each for each, wanted in zip((_Streams, _Ranges, _Files), able, strict=True) if wanted)
+    bases = tuple(each for each, wanted in zip((_Streams, _Ranges, _Files, _Lists), able, strict=True) if wanted)
     return cast("type[_Wrapped]", type(cls.__name__, (cls, *bases), {"__module__": cls.__module__}))
 
 
 class FlakyStorage(_Wrapped):
-    """Fails with `StorageUnavailable`: by a script first, then at a rate, half of it before the effect, half after."""
+    """Fails with `StorageUnavailable`: by a script first, then at a rate, half of it before the effect, half after.
+
+    A listing that fails after its effect fails behind its first object.
+    """
 
     def __init__(
         self,
@@ -126,6 +139,13 @@ class FlakyStorage(_Wrapped):
             file.close()
         self._end(fault, "open")
         return file
+
+    async def _listed(self, entries: AsyncIterator[StoredEntry]) -> AsyncIterator[StoredEntry]:
+        fault = self._begin("list")
+        async for entry in entries:
+            yield entry
+            self._end(fault, "list")
+        self._end(fault, "list")
 
     def _begin(self, call: str) -> Fault:
         fault = next(self._script, None)
@@ -164,6 +184,12 @@ class SlowStorage(_Wrapped):
         file = super()._open(location)
         time.sleep(self._pause())
         return file
+
+    async def _listed(self, entries: AsyncIterator[StoredEntry]) -> AsyncIterator[StoredEntry]:
+        await asyncio.sleep(self._pause())
+        async for entry in entries:
+            yield entry
+        await asyncio.sleep(self._pause())
 
     def _pause(self) -> float:
         return self._random.uniform(0, 2 * self._delay)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from artigraph.testing.storage._files import FileTests
+from artigraph.testing.storage._listings import ListingTests
 from artigraph.testing.storage._objects import ObjectTests
 from artigraph.testing.storage._ranges import RangeTests
 from artigraph.testing.storage._streams import StreamTests
@@ -10,7 +11,7 @@ from artigraph.testing.storage._streams import StreamTests
 __all__ = ["StorageConformance"]
 
 
-class StorageConformance(ObjectTests, StreamTests, RangeTests, FileTests):
+class StorageConformance(ObjectTests, StreamTests, RangeTests, FileTests, ListingTests):
     """The promises of a storage, one test each.
 
     A subclass (its name begins with `Test`) gives the fixture `storage` and a side channel to the place behind it:

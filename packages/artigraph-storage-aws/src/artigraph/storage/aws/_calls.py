@@ -7,14 +7,17 @@ import base64
 import hashlib
 import io
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any, cast
 from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
 
-from artigraph.errors import StorageError
+from artigraph.errors import InvalidLocation, StorageError
+from artigraph.storage import StoredEntry, check_key
 from artigraph.storage.aws._clients import Body, S3Client
 from artigraph.storage.aws._errors import (
     NOT_FOUND,
@@ -167,6 +170,37 @@ class Bucket:
         self._seen = True
         return _known(answer)
 
+    async def page(self, client: S3Client, prefix: str, token: str | None) -> tuple[Sequence[StoredEntry], str | None]:
+        """Return some objects of a listing, and the token of the next ones if there are more."""
+        given: dict[str, object] = {"Bucket": self.bucket, "Prefix": f"{self.prefix}{prefix}"}
+        if token is not None:
+            given["ContinuationToken"] = token
+        answer = await client.list_objects_v2(**given)
+        self._seen = True
+        found = cast("list[dict[str, Any]]", answer.get("Contents", []))
+        following = cast("str | None", answer.get("NextContinuationToken"))
+        if answer.get("KeyCount", len(found)) < len(found) or bool(answer.get("IsTruncated")) != bool(following):
+            msg = "the server's page of a listing contradicts itself"
+            raise Again(msg)
+        if following is not None and following == token:
+            msg = f"The listing of s3://{self.bucket}/{self.prefix}{prefix} does not end: a page leads to itself"
+            raise StorageError(msg)
+        now = _time_of(answer)
+        entries = (self._entry(item, now) for item in found)
+        return [entry for entry in entries if entry is not None and entry.location.startswith(prefix)], following
+
+    def _entry(self, item: dict[str, Any], now: datetime | None) -> StoredEntry | None:
+        """Return an object of a listing, or None for a key that is none of ours."""
+        key = str(item["Key"])
+        if not key.startswith(self.prefix):
+            return None
+        try:
+            location = check_key(key[len(self.prefix) :])
+        except InvalidLocation:
+            return None
+        age = timedelta() if now is None else max(now - cast("datetime", item["LastModified"]), timedelta())
+        return StoredEntry(location, int(item["Size"]), age)
+
     async def delete(self, client: S3Client, location: str) -> None:
         """Remove an object, if there is one."""
         try:
@@ -226,6 +260,15 @@ def _range(answer: dict[str, Any]) -> tuple[int, int]:
     """Return where an answer begins in its object, and the object's size; without a range it is all of it."""
     found = _RANGE.fullmatch(str(answer.get("ContentRange", "")))
     return (int(found[1]), int(found[2])) if found else (0, int(answer["ContentLength"]))
+
+
+def _time_of(answer: dict[str, Any]) -> datetime | None:
+    """Return the server's time, in whole seconds, or None if it does not say."""
+    try:
+        said = parsedate_to_datetime(str(answer["ResponseMetadata"]["HTTPHeaders"]["date"]))
+    except (KeyError, ValueError):
+        return None
+    return said if said.tzinfo is not None else None
 
 
 def _base64(digest: bytes) -> str:

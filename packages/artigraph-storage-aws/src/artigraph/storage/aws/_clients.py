@@ -48,6 +48,10 @@ class S3Client(Protocol):
         """Remove an object."""
         ...
 
+    async def list_objects_v2(self, **parameters: object) -> dict[str, Any]:
+        """Ask for a page of a listing."""
+        ...
+
     async def create_multipart_upload(self, **parameters: object) -> dict[str, Any]:
         """Begin to put an object in parts."""
         ...

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from types import TracebackType
 from typing import Literal, Self, TypeVar
 
 from artigraph.errors import ConfigurationError, StorageError, StorageUnavailable
-from artigraph.storage import Storage, check_key, new_key
+from artigraph.storage import Storage, StoredEntry, check_key, check_prefix, new_key
 from artigraph.storage.aws._calls import Bucket, digest_of
 from artigraph.storage.aws._clients import Clients, S3Client
 from artigraph.storage.aws._connect import ATTEMPTS, Credentials, Settings, connect
@@ -159,6 +159,27 @@ class S3Storage(Storage):
             return await self._objects.head(client, location) is not None
 
         return await self._call("look at", location, head)
+
+    async def list(self, prefix: str) -> AsyncIterator[StoredEntry]:
+        """Yield the objects below a prefix; see `SupportsListing`. Each page is a call with a deadline of its own.
+
+        Ages are those that the server tells: its time, in whole seconds, against the time of the object. Of one that
+        does not say its time all ages are nothing.
+        """
+        check_prefix(prefix)
+        token: str | None = None
+        while True:
+
+            async def page(
+                client: S3Client, _: Callable[[int], None], token: str | None = token
+            ) -> tuple[Sequence[StoredEntry], str | None]:
+                return await self._objects.page(client, prefix, token)
+
+            entries, token = await self._call("list", prefix, page)
+            for entry in entries:
+                yield entry
+            if token is None:
+                return
 
     def renew(self, other: Storage) -> None:
         """Use the credentials of an equal storage from now on."""

@@ -10,17 +10,19 @@ import re
 import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from functools import partial
 from pathlib import Path, PurePath
 from typing import BinaryIO, TypeAlias, cast
 
 from artigraph.errors import ConfigurationError, StorageError
-from artigraph.storage import Storage, check_key, new_key
+from artigraph.storage import Storage, StoredEntry, check_key, check_prefix, new_key
 from artigraph.storage.file._errors import reported
 from artigraph.storage.file._files import delete_file, file_exists, open_file, read_file, read_part
 from artigraph.storage.file._folder import Tree
+from artigraph.storage.file._listing import list_folder, remove_partials, time_there
 from artigraph.storage.file._threads import in_thread
-from artigraph.storage.file._write import NewFile
+from artigraph.storage.file._write import PARTIAL, NewFile
 
 __all__ = ["FileSystem", "FileSystemStorage"]
 
@@ -135,6 +137,43 @@ class FileSystem(Storage):
                 return file_exists(self._tree, location)
 
         return await in_thread(work)
+
+    async def list(self, prefix: str) -> AsyncIterator[StoredEntry]:
+        """Yield the objects below a prefix, folder by folder; see `SupportsListing`.
+
+        The file system's clock is asked by a file that is made and removed again; where none can be made, as on a
+        file system that is mounted read-only, all ages are nothing.
+        """
+        first = tuple(check_prefix(prefix)[:-1].split("/"))
+
+        def start(_: threading.Event) -> int | None:
+            with reported(self, "list", self._path(prefix)):
+                return time_there(self._tree) if Path(self._path(prefix)).is_dir() else None
+
+        now = await in_thread(start)
+        waiting = [first]
+        while waiting:
+            entries, below = await in_thread(partial(self._list, waiting.pop(), now))
+            for entry in entries:
+                yield entry
+            waiting += below
+
+    async def tidy(self, untouched: timedelta, *, dry_run: bool = False) -> tuple[int, int]:
+        """Remove files that killed processes were writing; see `SupportsTidying`."""
+
+        def work(_: threading.Event) -> tuple[int, int]:
+            with reported(self, "tidy", self._path(PARTIAL)):
+                if not Path(self._path(PARTIAL)).is_dir():
+                    return 0, 0
+                return remove_partials(self._tree, time_there(self._tree), untouched, dry_run=dry_run)
+
+        return await in_thread(work)
+
+    def _list(
+        self, parts: Sequence[str], now: int | None, stop: threading.Event
+    ) -> tuple[Sequence[StoredEntry], Sequence[tuple[str, ...]]]:
+        with reported(self, "list", self._path("/".join(parts))):
+            return list_folder(self._tree, parts, now, stop)
 
     def _write(self, file: NewFile, location: str, parts: Sequence[Buffer], stop: threading.Event) -> None:
         with reported(self, "write", self._path(location)):

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import BinaryIO
 
-from artigraph.storage import Storage
+from artigraph.storage import Storage, StoredEntry, check_prefix
 from artigraph.storage.file._storage import FileSystem
 
 __all__ = ["TemporaryFileSystem", "temp_file_storage"]
@@ -53,6 +53,12 @@ class TemporaryFileSystem(Storage):
 
     async def exists(self, location: str) -> bool:
         return await self._files().exists(location)
+
+    async def list(self, prefix: str) -> AsyncIterator[StoredEntry]:
+        check_prefix(prefix)
+        if self._made is not None:
+            async for entry in self._made.list(prefix):
+                yield entry
 
     def _files(self) -> FileSystem:
         with self._lock:

@@ -1,0 +1,116 @@
+"""What is in a folder, with ages by the clock of its file system, in a thread."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import secrets
+import stat
+import threading
+from collections.abc import Sequence
+from datetime import timedelta
+
+from artigraph.errors import InvalidLocation
+from artigraph.storage import StoredEntry, check_key
+from artigraph.storage.file._files import COMMON
+from artigraph.storage.file._folder import Tree, is_link
+from artigraph.storage.file._write import PARTIAL, Cancelled
+
+__all__ = ["list_folder", "remove_partials", "time_there"]
+
+_PARTIAL_NAME = re.compile(r"\d+-[0-9a-f]{32}")
+_NO_FILE_THERE = {errno.EROFS, errno.EACCES, errno.EPERM}
+_PROBE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | COMMON
+
+
+def time_there(tree: Tree) -> int | None:
+    """Return the file system's time in nanoseconds, or None where no file can be made to ask it by.
+
+    A file that is made now bears it. The clock of this process may be another one: the folder may be a server's.
+    """
+    name = f"{os.getpid()}-{secrets.token_hex(16)}"
+    try:
+        with tree.folder([PARTIAL], make=True) as folder:
+            os.close(os.open(folder.at(name), _PROBE, 0o600, dir_fd=folder.descriptor))
+            try:
+                return folder.look(name).st_mtime_ns
+            finally:
+                os.unlink(folder.at(name), dir_fd=folder.descriptor)
+    except OSError as error:
+        if error.errno in _NO_FILE_THERE:
+            return None
+        raise
+
+
+def list_folder(
+    tree: Tree, parts: Sequence[str], now: int | None, stop: threading.Event
+) -> tuple[list[StoredEntry], list[tuple[str, ...]]]:
+    """Return the objects in one folder, and the folders in it; both are empty where there is no such folder.
+
+    What has a name that is no part of a key, and links and devices, are no objects.
+
+    Raises:
+        Cancelled: `stop` was set.
+        InvalidLocation: a folder on the way is a link.
+        OSError: the system refused.
+    """
+    entries: list[StoredEntry] = []
+    below: list[tuple[str, ...]] = []
+    try:
+        with (
+            tree.folder(parts) as folder,
+            os.scandir(folder.path if folder.descriptor is None else folder.descriptor) as names,
+        ):
+            for entry in names:
+                if stop.is_set():
+                    raise Cancelled
+                location = "/".join((*parts, entry.name))
+                if not _is_key(location):
+                    continue
+                try:
+                    found = folder.look(entry.name)
+                except FileNotFoundError:  # removed since
+                    continue
+                if is_link(found):
+                    continue
+                if stat.S_ISDIR(found.st_mode):
+                    below.append((*parts, entry.name))
+                elif stat.S_ISREG(found.st_mode):
+                    age = 0 if now is None else max(now - found.st_mtime_ns, 0)
+                    entries.append(StoredEntry(location, found.st_size, timedelta(microseconds=age // 1000)))
+    except (FileNotFoundError, NotADirectoryError):
+        return [], []
+    return entries, below
+
+
+def remove_partials(tree: Tree, now: int | None, untouched: timedelta, *, dry_run: bool) -> tuple[int, int]:
+    """Remove the files that were begun, never finished, and not written to for so long; return how many, and bytes."""
+    count = size = 0
+    with (
+        tree.folder([PARTIAL]) as folder,
+        os.scandir(folder.path if folder.descriptor is None else folder.descriptor) as names,
+    ):
+        for entry in names:
+            if not _PARTIAL_NAME.fullmatch(entry.name):
+                continue
+            try:
+                found = folder.look(entry.name)
+                age = timedelta() if now is None else timedelta(microseconds=(now - found.st_mtime_ns) // 1000)
+                if not stat.S_ISREG(found.st_mode) or age < untouched:
+                    continue
+                if not dry_run:
+                    os.unlink(folder.at(entry.name), dir_fd=folder.descriptor)
+            except FileNotFoundError:  # finished, or removed by somebody else
+                continue
+            count += 1
+            size += found.st_size
+    return count, size
+
+
+def _is_key(location: str) -> bool:
+    try:
+        check_key(location)
+    except InvalidLocation:
+        return False
+    return True
