@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, 
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack
 from contextvars import copy_context
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar, cast
 from uuid import UUID, uuid4
@@ -42,6 +43,7 @@ from artigraph.errors import (
     StorageUnavailable,
     WrongModelTypeError,
 )
+from artigraph.maintenance import gc
 from artigraph.orm import node_table
 from artigraph.storage import MemoryStorage, Storage
 from artigraph.storage.file import FileSystem
@@ -369,6 +371,16 @@ class Machine(RuleBasedStateMachine):
                 self.run(ArtifactModel.load(node_id))
         for run_id in gone.runs:
             del self.expected.runs[run_id]
+
+    @precondition(lambda self: self.session is None)
+    @rule()
+    def collect_garbage(self) -> None:
+        preview = self.run(gc(grace=timedelta()))
+        assert (preview.unused.count, preview.unregistered.count) == (len(self.unused), len(self.orphans))
+        self.run(self._check())
+        assert self.run(gc(dry_run=False, grace=timedelta())) == dataclasses.replace(preview, dry_run=False)
+        self.run(self._check())
+        assert not self.orphans | self.unused
 
     # Loading ------------------------------------------------------------------------------------------------------
 
