@@ -62,7 +62,8 @@ COMBINATIONS = [
 @pytest.fixture(params=COMBINATIONS)
 def combination(request: pytest.FixtureRequest) -> tuple[str, str]:
     """A database and a place for objects."""
-    return request.param
+    database, kind = request.param
+    return str(database), str(kind)
 
 
 @pytest.fixture

@@ -65,7 +65,8 @@ async def answer(child: int, reader: int) -> dict[str, Any]:
     _, status = await asyncio.to_thread(os.waitpid, child, 0)
     assert os.waitstatus_to_exitcode(status) == 0
     with os.fdopen(reader, "rb") as pipe:
-        return json.loads(pipe.read())
+        told: dict[str, Any] = json.loads(pipe.read())
+    return told
 
 
 async def main(url: str, settings: dict[str, Any]) -> None:

@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection, Coroutine, Iterator, Mapping, 
 from contextlib import AbstractAsyncContextManager, AbstractContextManager, ExitStack
 from contextvars import copy_context
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar, cast
 from uuid import UUID, uuid4
@@ -42,6 +43,7 @@ from artigraph.errors import (
     StorageUnavailable,
     WrongModelTypeError,
 )
+from artigraph.maintenance import gc
 from artigraph.orm import node_table
 from artigraph.storage import MemoryStorage, Storage
 from artigraph.storage.file import FileSystem
@@ -100,19 +102,20 @@ WHICH = st.integers(0, 1000)
 
 def nodes_of(value: Any) -> Iterator[Any]:
     """Yield what each row of a stored value stands for; of a container or a model, None."""
-    parts: list[Any] = []
-    if isinstance(value, ArtifactModel):
-        parts = [getattr(value, part.name) for part in dataclasses.fields(cast("Any", value))]
-    elif isinstance(value, ArtifactMapping):
-        parts = list(cast("ArtifactMapping[str, Any]", value).values())
-    elif isinstance(value, list) and any(isinstance(item, ArtifactModel) for item in cast("list[Any]", value)):
-        parts = cast("list[Any]", value)
-    else:
-        yield value
-        return
-    yield None
-    for part in parts:
+    parts = parts_of(value)
+    yield value if parts is None else None
+    for part in parts or ():
         yield from nodes_of(part)
+
+
+def parts_of(value: Any) -> list[Any] | None:
+    """Return the values that are nodes below a value's own, or None if it is one node."""
+    if isinstance(value, ArtifactModel):
+        return [getattr(value, part.name) for part in dataclasses.fields(cast("Any", value))]
+    if isinstance(value, ArtifactMapping):
+        return list(cast("ArtifactMapping[str, Any]", value).values())
+    items: list[Any] = value if issubclass(type(value), list) else []
+    return items if any(isinstance(item, ArtifactModel) for item in items) else None
 
 
 def objects_of(*models: Any) -> set[str]:
@@ -369,6 +372,16 @@ class Machine(RuleBasedStateMachine):
         for run_id in gone.runs:
             del self.expected.runs[run_id]
 
+    @precondition(lambda self: self.session is None)
+    @rule()
+    def collect_garbage(self) -> None:
+        preview = self.run(gc(grace=timedelta()))
+        assert (preview.unused.count, preview.unregistered.count) == (len(self.unused), len(self.orphans))
+        self.run(self._check())
+        assert self.run(gc(dry_run=False, grace=timedelta())) == dataclasses.replace(preview, dry_run=False)
+        self.run(self._check())
+        assert not self.orphans | self.unused
+
     # Loading ------------------------------------------------------------------------------------------------------
 
     @rule(which=WHICH)
@@ -547,7 +560,7 @@ async def roots() -> Sequence[tuple[UUID, str]]:
 
 def check(machine: Any, *, examples: int, derandomize: bool) -> None:
     health = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
-    run_state_machine_as_test(  # type: ignore[no-untyped-call]
+    run_state_machine_as_test(
         machine,
         settings=settings(
             max_examples=examples,
