@@ -9,8 +9,15 @@ from uuid import uuid4
 import pytest
 
 from artigraph.storage.file import FileSystem
+from artigraph.testing.storage import HOSTILE_LOCATIONS
 from tests.reliability.corruption import Write, missing_and_exchanged, one_or_all, spoil
-from tests.reliability.hostile import hostile_texts, names_lead_nowhere, round_trip, rows_lead_nowhere
+from tests.reliability.hostile import (
+    deletions_lead_nowhere,
+    hostile_texts,
+    names_lead_nowhere,
+    round_trip,
+    rows_lead_nowhere,
+)
 from tests.reliability.sizes import note, sizes
 
 pytestmark = pytest.mark.usefixtures("engine")
@@ -39,6 +46,7 @@ async def test_hostile_text_comes_back_and_the_tables_stand(count: int, database
 async def test_altered_rows_lead_nowhere(files: FileSystem, database: str) -> None:
     found = await rows_lead_nowhere(files)
     assert found["tried"] >= 60
+    assert await deletions_lead_nowhere(files, HOSTILE_LOCATIONS[::10]) >= 6
     assert await names_lead_nowhere(files, ["os.system", "pickle:loads", "'; DROP TABLE artigraph_node; --"]) == 15
 
 

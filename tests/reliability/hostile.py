@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import random
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -15,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph import ArtifactMapping, ArtifactModel, ArtifactSequence, Lazy, Run, RunManager, artifact_field
 from artigraph.db import read, write
+from artigraph.deletion import delete
 from artigraph.errors import (
     ArtigraphError,
     DeserializationError,
@@ -32,7 +34,7 @@ from artigraph.testing.database import describe_schema
 from artigraph.testing.equality import assert_identical
 from artigraph.testing.storage import HOSTILE_LOCATIONS
 
-__all__ = ["CORPUS", "hostile_texts", "names_lead_nowhere", "round_trip", "rows_lead_nowhere"]
+__all__ = ["CORPUS", "deletions_lead_nowhere", "hostile_texts", "names_lead_nowhere", "round_trip", "rows_lead_nowhere"]
 
 CORPUS: tuple[str, ...] = (
     # Statements.
@@ -285,6 +287,42 @@ async def rows_lead_nowhere(storage: Storage) -> dict[str, int]:
     assert await _altered(update(blob_table).values(location=location))
     assert await Pointing.load(node_id) == Pointing(b"content")
     return {"tried": tried, "unstorable": unstorable, "escapes": 0}
+
+
+async def deletions_lead_nowhere(storage: Storage, locations: Sequence[str] = HOSTILE_LOCATIONS) -> int:
+    """Delete artifacts whose objects' rows name hostile locations: the rows go, and nothing else does.
+
+    Returns:
+        How many were tried.
+    """
+
+    @dataclass
+    class Doomed(ArtifactModel, name="reliability.Doomed"):
+        content: bytes = artifact_field(storage=storage)
+
+    kept_id = await Doomed(b"kept").save("kept")
+    tried = 0
+    for number, hostile in enumerate(locations):
+        content = f"doomed {number}".encode()
+        node_id = await Doomed(content).save("it")
+        sha256 = hashlib.sha256(content).digest()
+        location = await _location(sha256)
+        if await _altered(update(blob_table).where(blob_table.c.sha256 == sha256).values(location=hostile)):
+            tried += 1
+            report = await delete(node_id)
+            assert (report.objects, report.left_objects) == (1, 1)
+            assert await storage.read(location) == content, "an object went that no row named"
+            await storage.delete(location)
+        else:
+            await delete(node_id)
+    assert await Doomed.load(kept_id) == Doomed(b"kept")
+    return tried
+
+
+async def _location(sha256: bytes) -> str:
+    query = select(blob_table.c.location).where(blob_table.c.sha256 == sha256)
+    location: str = (await read(lambda connection: connection.execute(query))).scalar_one()
+    return location
 
 
 async def names_lead_nowhere(storage: Storage, names: Iterable[str]) -> int:

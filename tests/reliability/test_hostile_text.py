@@ -10,7 +10,14 @@ import pytest
 
 from artigraph.storage import MemoryStorage
 from artigraph.storage.file import FileSystem
-from tests.reliability.hostile import CORPUS, hostile_texts, names_lead_nowhere, round_trip, rows_lead_nowhere
+from tests.reliability.hostile import (
+    CORPUS,
+    deletions_lead_nowhere,
+    hostile_texts,
+    names_lead_nowhere,
+    round_trip,
+    rows_lead_nowhere,
+)
 from tests.reliability.sizes import note, sizes
 
 pytestmark = pytest.mark.usefixtures("engine")
@@ -30,11 +37,14 @@ async def test_altered_locations_lead_out_of_no_folder(tmp_path: Path) -> None:
     folder = tmp_path / "outer" / "objects"
     folder.mkdir(parents=True)
     # What an escape would find: the very bytes that the row describes, so that nothing else would stop it.
-    for place in ("outer/a", "outer/b", "outer/c", "a", "b", "etc/passwd"):
-        (tmp_path / place).parent.mkdir(exist_ok=True)
-        (tmp_path / place).write_bytes(b"content")
-    found = await rows_lead_nowhere(FileSystem(folder, name=f"hostile-{uuid4().hex}"))
-    assert found["tried"] >= 60
+    places = [tmp_path / place for place in ("outer/a", "outer/b", "outer/c", "a", "b", "etc/passwd")]
+    for place in places:
+        place.parent.mkdir(exist_ok=True)
+        place.write_bytes(b"content")
+    storage = FileSystem(folder, name=f"hostile-{uuid4().hex}", durable=False)
+    assert (await rows_lead_nowhere(storage))["tried"] >= 60
+    assert await deletions_lead_nowhere(storage) >= 60
+    assert [place.read_bytes() for place in places] == [b"content"] * len(places)
 
 
 async def test_altered_locations_lead_nowhere_in_memory() -> None:
