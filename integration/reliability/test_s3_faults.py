@@ -65,28 +65,22 @@ async def test_a_tenth_of_all_requests_fails_and_every_model_comes_back(
     note(11, place.kind, models=count, requests=sum(proxy.seen.values()), faults=faults, surfaced=0, short_values=0)
 
 
-async def test_a_server_that_stays_away_is_said_and_nothing_is_left(
-    place: Place, bucket_of: Bucket, proxy: Proxy
-) -> None:
+async def test_a_server_that_stays_away_is_said_and_nothing_is_left(place: Place, behind: Place, proxy: Proxy) -> None:
     checker = Checker(place)
-    storage = S3Storage(
-        bucket_of.name,
-        name=place.storage_name,
-        region="us-east-1",
-        endpoint_url=proxy.url,
-        access_key_id=bucket_of.access_key_id,
-        secret_access_key=bucket_of.secret_access_key,
-        deadline=2,
-    )
+    storage = behind.storage()
+    assert isinstance(storage, S3Storage)
+    patience = storage.deadline
     async with place.opened(storage):
         root = await parcel(0).save("first")
         before = await checker.look()
         for fault in ("503", "reset"):
             proxy.always(fault)
+            storage.deadline = 2
             with pytest.raises(StorageUnavailable) as caught:
                 await parcel(1).save("refused")
             assert caught.value.__cause__ is not None
         proxy.always("none")
+        storage.deadline = patience
         after = await checker.look()
         assert after.rows == before.rows
         assert after.objects == before.objects
