@@ -11,7 +11,7 @@ from sqlalchemy import NullPool
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from artigraph.db import session_context
+from artigraph.db import _engine, session_context
 from artigraph.errors import DatabaseUnavailable
 from integration.db.test_connections import Killer
 from integration.reliability.servers import own_server
@@ -93,6 +93,26 @@ async def test_idle_connections_that_were_dropped_are_replaced_without_a_word(pl
         await is_whole(checker, engine, saved)
         assert proxy.connections > count
     note(10, place.kind, idle_connections_dropped=count, errors=0)
+
+
+@on_servers
+async def test_idle_connections_that_a_firewall_has_forgotten_are_given_up(
+    place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing that is sent on them is answered, and nobody says so."""
+    checker = Checker(place)
+    async with through(place) as (behind, proxy), behind.opened():
+        saved = {await parcel(0).save("first")}
+        monkeypatch.setattr(_engine, "_IDLE", 0)
+        monkeypatch.setattr(_engine, "_ANSWER", 0.5)
+        proxy.on_request("stall", times=1)
+        before = proxy.connections
+        saved.add(await parcel(1).save("it"))
+        assert proxy.faults == 1
+        assert proxy.connections > before
+    found = await checker.look()
+    assert found.sound
+    assert found.roots == saved
 
 
 @pytest.mark.parametrize("database", ["postgresql", "mariadb"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -35,6 +36,10 @@ _LOCK_TIMEOUT = 10
 """Seconds for which MySQL and MariaDB wait for another transaction's lock, each time."""
 _IDLE = 30.0
 """Seconds after which a connection of the pool is asked whether it still works, before it is used."""
+_ANSWER = 5.0
+"""Seconds that it has to answer in. Where a firewall has forgotten it without a word, it never will."""
+_CUT_OFF = {"asyncpg": "terminate", "asyncmy": "close", "aiomysql": "close"}
+"""By driver: what breaks a connection off at once, and whoever waits for its answer with it."""
 
 
 def make_engine(url: URL, *, synchronous: Synchronous) -> AsyncEngine:
@@ -142,9 +147,16 @@ def _ping_idle(engine: AsyncEngine) -> Any:
         returned = record.info.get("artigraph_returned")
         if returned is None or time.monotonic() - returned < _IDLE:
             return
+        timer = None
+        if dialect.driver in _CUT_OFF:
+            cut_off = getattr(connection.driver_connection, _CUT_OFF[dialect.driver])
+            timer = asyncio.get_running_loop().call_later(_ANSWER, cut_off)
         try:
             dialect.do_ping(connection)
         except Exception as error:
             raise DisconnectionError(str(error)) from error
+        finally:
+            if timer is not None:
+                timer.cancel()
 
     return ping
