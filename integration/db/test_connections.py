@@ -61,12 +61,12 @@ class Killer:
     async def kill_all(self) -> None:
         async with self.engine.connect() as connection:
             me = await own_id(connection)
-            postgresql = connection.dialect.name == "postgresql"
-            others = (
-                "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
-                if postgresql
-                else "SELECT id FROM information_schema.processlist WHERE db = database()"
-            )
+            if connection.dialect.name == "postgresql":
+                others = "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
+            elif getattr(connection.dialect, "is_mariadb", False):
+                others = "SELECT id FROM information_schema.processlist WHERE db = database()"
+            else:  # MySQL's process list fails to show statements that hold bytes
+                others = "SELECT processlist_id FROM performance_schema.threads WHERE processlist_db = database()"
             for other in (await connection.execute(text(others))).scalars().all():
                 if other != me:
                     await self.kill(other, connection)

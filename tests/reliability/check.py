@@ -28,9 +28,15 @@ _BUSY = {
         "SELECT count(*) FROM pg_stat_activity "
         "WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'"
     ),
-    "mysql": text(
+    "mariadb": text(
         "SELECT count(*) FROM information_schema.innodb_trx JOIN information_schema.processlist "
         "ON id = trx_mysql_thread_id WHERE db = database() AND id <> connection_id()"
+    ),
+    # Its process list fails to show statements that hold bytes.
+    "mysql": text(
+        "SELECT count(*) FROM information_schema.innodb_trx JOIN performance_schema.threads "
+        "ON processlist_id = trx_mysql_thread_id "
+        "WHERE processlist_db = database() AND processlist_id <> connection_id()"
     ),
 }
 
@@ -89,8 +95,10 @@ class Checker:
     async def busy(self) -> int:
         """Return how many connections to the database are in the middle of something."""
         async with self._engine.connect() as connection:
-            if connection.dialect.name != "sqlite":
-                return int((await connection.execute(_BUSY[connection.dialect.name])).scalar_one())
+            dialect = connection.dialect
+            if dialect.name != "sqlite":
+                name = "mariadb" if getattr(dialect, "is_mariadb", False) else dialect.name
+                return int((await connection.execute(_BUSY[name])).scalar_one())
             await connection.execute(text("PRAGMA busy_timeout = 0"))
             try:
                 await connection.execute(text("BEGIN IMMEDIATE"))
