@@ -34,7 +34,7 @@ def table(rows: list[dict[str, Any]]) -> str:
     lines = ["", "| case | on | what was tried, and what came of it |", "| ---: | --- | --- |"]
     for row in rows:
         figures = ", ".join(f"{_words(name)}: {_shown(row[name])}" for name in row if name not in ("case", "where"))
-        lines.append(f"| {row['case']} | {row['where']} | {figures} |")
+        lines.append(f"| {row['case'] or 'all'} | {row['where']} | {figures} |")
     return "\n".join(lines) + "\n\n"
 
 
