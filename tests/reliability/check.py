@@ -32,11 +32,11 @@ _BUSY = {
         "SELECT count(*) FROM information_schema.innodb_trx JOIN information_schema.processlist "
         "ON id = trx_mysql_thread_id WHERE db = database() AND id <> connection_id()"
     ),
-    # Its process list fails to show statements that hold bytes.
+    # Its tables of InnoDB and of processes fail where a statement that is under way holds bytes.
     "mysql": text(
-        "SELECT count(*) FROM information_schema.innodb_trx JOIN performance_schema.threads "
-        "ON processlist_id = trx_mysql_thread_id "
-        "WHERE processlist_db = database() AND processlist_id <> connection_id()"
+        "SELECT count(*) FROM performance_schema.events_transactions_current "
+        "JOIN performance_schema.threads USING (thread_id) "
+        "WHERE processlist_db = database() AND processlist_id <> connection_id() AND state = 'ACTIVE'"
     ),
 }
 
