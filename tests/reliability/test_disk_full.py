@@ -175,8 +175,8 @@ async def test_a_disk_that_fails_once_at_any_system_call(place: Place, count: in
             assert found.sound, point
             assert {ended.first, ended.saved} - {None} <= found.roots, point
             assert len(found.roots - before.roots) <= 2, point
-            at_commit = any(told.startswith("CommitFailed") for told in ended.failed)
-            assert len(found.orphans - before.orphans) <= (3 if at_commit else 0), point
+            # Left to gc: what COMMIT may bring back, and an object whose name could not be written through.
+            assert len(found.orphans - before.orphans) <= (2 if ended.failed else 0), point
             assert place.unfinished() == [], point
             before = found
     note(12, place.kind, points=count, failed=failed, unnoticed=unnoticed, orphans=len(before.orphans), partial=0)
