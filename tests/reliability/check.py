@@ -22,7 +22,8 @@ _NODES = text(
     "run_status "
     "FROM artigraph_node ORDER BY node_id"
 )
-_BLOBS = text("SELECT blob_id, storage, location, size, sha256 FROM artigraph_blob ORDER BY blob_id")
+_BLOBS = text("SELECT blob_id, storage, location, size, sha256 FROM artigraph_blob WHERE size >= 0 ORDER BY blob_id")
+"""Rows of objects; those of a negative size are tombstones."""
 _BUSY = {
     "postgresql": text(
         "SELECT count(*) FROM pg_stat_activity "

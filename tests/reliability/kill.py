@@ -53,7 +53,10 @@ class Ended:
 
     first: UUID
     """What it had saved before."""
+    run: UUID | None = None
+    """The run that it was to delete."""
     saved: UUID | None = None
+    deleted: bool = False
     failed: list[str] = field(default_factory=list[str])
     status: int = 0
     seconds: float = 0
@@ -85,9 +88,25 @@ class Victims:
         kill_after: float | None = None,
     ) -> Ended:
         """Let a fork save `parcel(seed, objects)`, watched by strace or killed after so many seconds."""
-        self._say(f"{seed} {objects} {workers} {synchronous} {attempts}")
-        _, pid, first = self._hear("ready").split()
-        ended = Ended(UUID(first))
+        command = f"save {seed} {objects} {workers} {synchronous} {attempts}"
+        return self._do(command, trace, inject, kill_after)
+
+    def delete(
+        self,
+        seed: int,
+        objects: int = 3,
+        *,
+        trace: Sequence[str] = (),
+        inject: str = "",
+        kill_after: float | None = None,
+    ) -> Ended:
+        """Let a fork delete a run with `parcel(seed, objects)` in it, and one of whose content is in use elsewhere."""
+        return self._do(f"delete {seed} {objects} 1 NORMAL 1", trace, inject, kill_after)
+
+    def _do(self, command: str, trace: Sequence[str], inject: str, kill_after: float | None) -> Ended:
+        self._say(command)
+        _, pid, first, *run = self._hear("ready").split()
+        ended = Ended(UUID(first), UUID(run[0]) if run else None)
         if trace or inject:
             with _watched(int(pid), trace, inject) as log:
                 self._finish(ended)
@@ -109,8 +128,9 @@ class Victims:
                 ended.status = int(rest)
                 ended.seconds = time.monotonic() - began
                 break
-            if word == "saved":
-                ended.saved = UUID(rest)
+            if word in ("saved", "deleted"):
+                ended.saved = UUID(rest) if word == "saved" else None
+                ended.deleted = word == "deleted"
                 if timer is not None:  # its id may soon be another process's
                     timer.cancel()
             else:

@@ -1,9 +1,10 @@
-"""A process that forks on request; each fork saves a parcel, and may be killed at it.
+"""A process that forks on request; each fork saves a parcel, or deletes a run, and may be killed at it.
 
-It reads a line `SEED OBJECTS WORKERS SYNCHRONOUS ATTEMPTS`, forks, and waits. The fork saves something, says `ready PID
-ID`, waits for a line, saves the parcel and says `saved ID`, or `failed TYPE MESSAGE` for each attempt; after the last
-one it is gone without closing anything. When it has ended, the first process says `end STATUS`. Forking saves importing
-everything again.
+It reads a line `JOB SEED OBJECTS WORKERS SYNCHRONOUS ATTEMPTS`, forks, and waits. The fork saves something, says `ready
+PID ID`, waits for a line, saves the parcel and says `saved ID`, or `failed TYPE MESSAGE` for each attempt; after the
+last one it is gone without closing anything. Where the job is to delete, it saves a run with two parcels before, says
+`ready PID ID RUN`, and deletes the run then: `deleted RUN`. When it has ended, the first process says `end STATUS`.
+Forking saves importing everything again.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from artigraph import Run, RunManager, delete
 from artigraph.errors import ArtigraphError
 from tests.reliability.places import Place, parcel
 
@@ -55,12 +57,26 @@ async def save(place: Place, seed: int, objects: int, workers: int, synchronous:
         os._exit(1)
 
 
+async def remove(place: Place, seed: int, objects: int, workers: int, synchronous: Any, _attempts: int) -> None:
+    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(workers))
+    async with place.opened(sqlite_synchronous=synchronous):
+        first = await parcel(-1 - seed, 2).save("first")
+        async with RunManager(Run()) as manager, RunManager(Run()) as below:
+            await manager.save_artifact("own", parcel(seed, objects))
+            await below.save_artifact("shared", parcel(-1 - seed, 2))
+        say("ready", os.getpid(), first, manager.run.node_id)
+        line()
+        await delete(manager.run.node_id)
+        say("deleted", manager.run.node_id)
+
+
 def main(place: Place) -> None:
     while command := line():
-        seed, objects, workers, synchronous, attempts = command.split()
+        job, seed, objects, workers, synchronous, attempts = command.split()
         pid = os.fork()
         if not pid:
-            asyncio.run(save(place, int(seed), int(objects), int(workers), synchronous, int(attempts)))
+            work = save if job == "save" else remove
+            asyncio.run(work(place, int(seed), int(objects), int(workers), synchronous, int(attempts)))
             os._exit(0)
         _, status = os.waitpid(pid, 0)
         say("end", os.waitstatus_to_exitcode(status))
