@@ -11,7 +11,7 @@ from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
 from types import NoneType, UnionType
-from typing import Annotated, Any, Generic, TypeVar, Union, cast, get_args, get_origin, overload
+from typing import Annotated, Any, ClassVar, Generic, TypeVar, Union, cast, get_args, get_origin, overload
 from uuid import UUID
 
 from artigraph.errors import QueryError
@@ -115,7 +115,7 @@ class Column:
     def __ne__(self, other: object) -> Condition:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         return Not(self._compare("==", other))
 
-    __hash__ = None  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType] (it compares to a condition)
+    __hash__: ClassVar[None]  # type: ignore[assignment]  # pyright: ignore[reportIncompatibleMethodOverride] (as __eq__ has it)
 
     def __lt__(self, other: object) -> Condition:
         return self._compare("<", other)

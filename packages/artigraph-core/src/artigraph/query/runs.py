@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import get_args
+from typing import ClassVar, get_args
 from uuid import UUID
 
 from artigraph.errors import QueryError
@@ -42,7 +42,7 @@ class RunProperty:
     def __ne__(self, other: object) -> Condition:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         return Not(self._compare("==", other))
 
-    __hash__ = None  # type: ignore[assignment]  # pyright: ignore[reportAssignmentType] (it compares to a condition)
+    __hash__: ClassVar[None]  # type: ignore[assignment]  # pyright: ignore[reportIncompatibleMethodOverride] (as __eq__ has it)
 
     def __lt__(self, other: object) -> Condition:
         return self._compare("<", other)
@@ -108,12 +108,12 @@ class RunColumns:
 
     __slots__ = ()
 
-    node_id = RunProperty("node_id", "node_id", UUID)
-    node_parent_id = RunProperty("node_parent_id", "parent_id", UUID)
-    status = RunProperty("status", "run_status", str)
-    started_at = RunProperty("started_at", "run_started_at", datetime)
-    ended_at = RunProperty("ended_at", "run_ended_at", datetime)
-    error_type = RunProperty("error_type", "run_error_type", str)
+    node_id: ClassVar[RunProperty] = RunProperty("node_id", "node_id", UUID)
+    node_parent_id: ClassVar[RunProperty] = RunProperty("node_parent_id", "parent_id", UUID)
+    status: ClassVar[RunProperty] = RunProperty("status", "run_status", str)
+    started_at: ClassVar[RunProperty] = RunProperty("started_at", "run_started_at", datetime)
+    ended_at: ClassVar[RunProperty] = RunProperty("ended_at", "run_ended_at", datetime)
+    error_type: ClassVar[RunProperty] = RunProperty("error_type", "run_error_type", str)
 
     def __repr__(self) -> str:
         return "<columns of Run>"

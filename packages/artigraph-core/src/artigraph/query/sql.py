@@ -49,7 +49,7 @@ from artigraph.serializer.search_key import is_cut, search_key
 
 __all__ = ["Asked", "ask_all", "key_of", "root", "stored_names"]
 
-root = node_table.alias("artifact")
+root: FromClause = node_table.alias("artifact")
 """The artifacts, or runs, that are asked for."""
 
 
