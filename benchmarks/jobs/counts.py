@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import event
 
-from artigraph import ArtifactMapping, ArtifactModel, ArtifactModelConfig, Run, RunManager, load_many, save_many
+from artigraph import ArtifactMapping, ArtifactModel, ArtifactModelConfig, Run, RunManager, delete, load_many, save_many
 from artigraph.db import get_engine
 from artigraph.storage import MemoryStorage
 from benchmarks.bench import Bench, Job
@@ -74,6 +74,24 @@ async def _load_child_runs(count: int) -> Call:
     return manager.load_descendant_artifacts
 
 
+async def _delete_nested(count: int) -> Call:
+    node_id = await group(count).save("benchmark")
+    return lambda: delete(node_id)
+
+
+async def _delete_objects(count: int) -> Call:
+    node_id = await _holder(count).save("benchmark")
+    return lambda: delete(node_id)
+
+
+async def _delete_child_runs(count: int) -> Call:
+    async with RunManager(Run()) as manager:
+        for _ in range(count):
+            async with RunManager(Run()) as child:
+                await child.save_artifacts({"one": record(1)})
+    return lambda: delete(manager.run.node_id)
+
+
 def _holder(count: int) -> ArtifactModel:
     """Return a model with so many objects, none of which was stored before."""
     storage = MemoryStorage(f"benchmark-{uuid.uuid4().hex}")
@@ -94,6 +112,9 @@ _CALLS: Sequence[tuple[str, str, Callable[[int], Awaitable[Call]]]] = (
     ("load-many", "load models in one call", _load_many),
     ("load-run", "load a run of models", _load_run),
     ("load-child-runs", "load the artifacts of child runs", _load_child_runs),
+    ("delete-nested", "delete a model with nested ones", _delete_nested),
+    ("delete-objects", "delete a model with objects", _delete_objects),
+    ("delete-child-runs", "delete a run with child runs", _delete_child_runs),
 )
 
 
