@@ -17,7 +17,13 @@ KEY_ID = "an-id-of-the-storage"
 
 class TestS3Storage(StorageConformance):
     secrets = (SECRET, KEY_ID)
+    many = 60
     s3: Any
+
+    @pytest.fixture(autouse=True)
+    def small_pages(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Have moto end a page where a thousand objects would be slow to put."""
+        monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "25")
 
     @pytest.fixture
     def storage(self, s3: Any, bucket: str, endpoint: str) -> Storage:

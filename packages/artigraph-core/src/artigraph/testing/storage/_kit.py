@@ -26,6 +26,9 @@ class StorageKit:
     storage then says so in its documentation.
     """
 
+    many: int = 1100
+    """Objects of a long listing: more than a page of the place behind it holds, if it has pages."""
+
     @pytest.fixture
     def storage(self) -> Storage:
         """Return the storage to be tested."""

@@ -16,9 +16,6 @@ from artigraph.testing.storage._locations import HOSTILE_LOCATIONS
 
 __all__ = ["ListingTests"]
 
-_MANY = 1100
-"""More objects than a page of S3 holds."""
-
 
 class ListingTests(StorageKit):
     """`SupportsListing`, one test each."""
@@ -55,7 +52,7 @@ class ListingTests(StorageKit):
     def test_listing_of_many_has_each_once(
         self, storage: Storage, lists: SupportsListing, run: Callable[..., Any]
     ) -> None:
-        keys = {f"many/{number % 7}/{number}" for number in range(_MANY)}
+        keys = {f"many/{number % 7}/{number}" for number in range(self.many)}
 
         async def fill() -> None:
             async with asyncio.TaskGroup() as tasks:
@@ -64,7 +61,7 @@ class ListingTests(StorageKit):
 
         run(fill())
         found = [entry.location for entry in run(_all(lists, "many/"))]
-        assert len(found) == _MANY
+        assert len(found) == self.many
         assert set(found) == keys
 
     def test_listing_tells_ages_that_fit_what_has_just_been_stored(
