@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -151,9 +152,20 @@ async def test_idle_connections_are_asked_whether_they_work() -> None:
     engine = make_engine(make_url("postgresql+asyncpg://u@h/d"), synchronous="NORMAL")
     asked: list[object] = []
 
-    def gone(connection: object) -> bool:
-        asked.append(connection)
-        if connection == "broken":
+    @dataclass(frozen=True)
+    class Connection:
+        name: str
+
+        @property
+        def driver_connection(self) -> Connection:
+            return self
+
+        def terminate(self) -> None:
+            raise AssertionError
+
+    def gone(connection: Connection) -> bool:
+        asked.append(connection.name)
+        if connection.name == "broken":
             raise OSError("gone")
         return True
 
@@ -166,13 +178,13 @@ async def test_idle_connections_are_asked_whether_they_work() -> None:
             self.info: dict[str, float] = {}
 
     record = Record()
-    ping("new", record, None)
-    _note_return("used", record)
-    ping("used", record, None)
+    ping(Connection("new"), record, None)
+    _note_return(Connection("used"), record)
+    ping(Connection("used"), record, None)
     assert asked == []
     record.info["artigraph_returned"] = time.monotonic() - 60
-    ping("idle", record, None)
+    ping(Connection("idle"), record, None)
     assert asked == ["idle"]
     with pytest.raises(DisconnectionError, match="gone"):
-        ping("broken", record, None)
+        ping(Connection("broken"), record, None)
     await engine.dispose()
