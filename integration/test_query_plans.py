@@ -12,6 +12,7 @@ from sqlalchemy.ext.compiler import compiles
 from artigraph import ArtifactModel, columns, save_many, select
 from artigraph.db import current_database, fetch_rows, read, write
 from artigraph.db._dialect import dialect_name
+from artigraph.graph.read import _SELECTS
 from artigraph.query import Select
 from artigraph.query.sql import ask_all
 
@@ -36,6 +37,11 @@ class Measure(ArtifactModel, name="PlanMeasure"):
     name: str
 
 
+@dataclass
+class Measures(ArtifactModel, name="PlanMeasures"):
+    measures: list[Measure]
+
+
 class Explain(Executable, ClauseElement):
     """EXPLAIN before a statement."""
 
@@ -52,10 +58,12 @@ def _explain(element: Explain, compiler: Any, **kw: Any) -> str:
 
 async def plan(asked: Select[Any]) -> str:
     """Return what the database says of how it would do it."""
-    statement = asked._statement(*ask_all(asked._conditions), paged=True)
+    return await explained(asked._statement(*ask_all(asked._conditions), paged=True), {})
 
+
+async def explained(statement: Any, parameters: dict[str, Any]) -> str:
     async def work(connection: AsyncConnection) -> str:
-        found = await fetch_rows(connection, Explain(statement), {})
+        found = await fetch_rows(connection, Explain(statement), parameters)
         return "\n".join(" ".join(str(cell) for cell in row) for row in found)
 
     return await read(work)
@@ -82,3 +90,12 @@ async def test_values_are_found_by_the_index_of_keys(engine: AsyncEngine) -> Non
         asked = select(Measure).where(condition)
         assert INDEX in await plan(asked)
         assert INDEX in await plan(asked.order_by(c.value.desc()).limit(5))
+
+
+async def test_a_tree_that_is_all_of_its_table_is_read_by_its_index(engine: AsyncEngine) -> None:
+    """MySQL would read the table and sort it; SQLite and PostgreSQL may do as they like, and do well."""
+    root_id = await Measures([Measure(number, "x") for number in range(1000)]).save("all")
+    dialect = (await current_database()).dialect
+    if dialect in ("mysql", "mariadb"):
+        assert "uq_artigraph_node_tree_root_id_position" in await explained(_SELECTS[True, False], {"id": root_id})
+    assert len((await Measures.load(root_id)).measures) == 1000
