@@ -583,7 +583,7 @@ def check(machine: Any, *, examples: int, derandomize: bool) -> None:
 
 
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("examples", sizes((40, 10), (1000, 200)))
+@pytest.mark.parametrize("examples", sizes((20, 6), (1000, 200)))
 @pytest.mark.parametrize("kind", ["memory", "files"])
 def test_whatever_is_done_what_is_stored_is_what_a_dict_says(
     fresh: Callable[[], AbstractContextManager[str]], tmp_path: Path, where: str, kind: str, examples: tuple[int, int]
