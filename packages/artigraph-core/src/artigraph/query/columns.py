@@ -11,13 +11,14 @@ from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
 from types import NoneType, UnionType
-from typing import Annotated, Any, ClassVar, Generic, TypeVar, Union, cast, get_args, get_origin, overload
+from typing import Annotated, Any, Generic, TypeVar, Union, cast, get_args, get_origin, overload
 from uuid import UUID
 
 from artigraph.errors import QueryError
 from artigraph.model import ArtifactModel, Lazy
 from artigraph.model.definition import annotation_of, define, is_model
-from artigraph.query.conditions import Any_, Compare, Condition, Field, IsNone, Not, Operator, Path, Text
+from artigraph.query.comparable import Comparable
+from artigraph.query.conditions import Compare, Condition, Field, IsNone, Operator, Path, Text
 from artigraph.query.runs import RunColumns
 from artigraph.run import Run
 from artigraph.serializer.search_key import search_key
@@ -79,7 +80,7 @@ def columns(kind: type[Any]) -> Any:
     return Columns(kind)
 
 
-class Column:
+class Column(Comparable):
     """A field of a model, or of a model in it; comparing it makes a condition.
 
     Comparisons are as Python's. Where Python would not compare what is stored with what is given (a text with a number,
@@ -109,44 +110,6 @@ class Column:
             raise QueryError(msg)
         return _column(self._field.model, self._field.path, self._models, name)
 
-    def __eq__(self, other: object) -> Condition:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
-        return self._compare("==", other)
-
-    def __ne__(self, other: object) -> Condition:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
-        return Not(self._compare("==", other))
-
-    __hash__: ClassVar[None]  # type: ignore[assignment]  # pyright: ignore[reportIncompatibleMethodOverride] (as __eq__ has it)
-
-    def __lt__(self, other: object) -> Condition:
-        return self._compare("<", other)
-
-    def __le__(self, other: object) -> Condition:
-        return self._compare("<=", other)
-
-    def __gt__(self, other: object) -> Condition:
-        return self._compare(">", other)
-
-    def __ge__(self, other: object) -> Condition:
-        return self._compare(">=", other)
-
-    def in_(self, values: Iterable[object]) -> Condition:
-        """Be equal to one of some values."""
-        if isinstance(values, (str, bytes)):
-            msg = f"in_ takes several values, [{values!r}] say"
-            raise QueryError(msg)
-        return Any_(tuple(self._compare("==", value) for value in values))
-
-    def is_(self, value: None) -> Condition:
-        """Be None; what is not there, in an artifact of an older version say, is not None."""
-        if value is not None:  # pyright: ignore[reportUnnecessaryComparison]
-            msg = f"is_ asks for None; to compare with {value!r:.100} use =="
-            raise QueryError(msg)
-        return IsNone(self._field)
-
-    def is_not(self, value: None) -> Condition:
-        """Be there, or not be there, but not be None: the complement of `is_`."""
-        return Not(self.is_(value))
-
     def startswith(self, prefix: str | bytes) -> Condition:
         """Be a text, or bytes, that begin so; case counts."""
         return self._text_condition("startswith", prefix)
@@ -163,6 +126,9 @@ class Column:
     def desc(self) -> Order:
         """Order by this field, the greatest first."""
         return Order(self.asc().field, descending=True)
+
+    def _is_none(self) -> Condition:
+        return IsNone(self._field)
 
     def _compare(self, how: Operator, value: object) -> Condition:
         self._check_searchable("compared")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import ClassVar, get_args
 from uuid import UUID
 
 from artigraph.errors import QueryError
-from artigraph.query.conditions import Any_, Condition, Not, Operator, RunColumn, RunCompare, RunIsNone
+from artigraph.query.comparable import Comparable
+from artigraph.query.conditions import Condition, Operator, RunColumn, RunCompare, RunIsNone
 from artigraph.run import RunStatus
 
 __all__ = ["RunColumns", "RunOrder", "RunProperty"]
@@ -23,7 +23,7 @@ class RunOrder:
     descending: bool = False
 
 
-class RunProperty:
+class RunProperty(Comparable):
     """A property of runs; comparing it makes a condition, which is false where a run has no such property (yet)."""
 
     __slots__ = ("_column", "_name", "_type")
@@ -36,44 +36,6 @@ class RunProperty:
     def __repr__(self) -> str:
         return f"<column {self._name} of runs>"
 
-    def __eq__(self, other: object) -> Condition:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
-        return self._compare("==", other)
-
-    def __ne__(self, other: object) -> Condition:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
-        return Not(self._compare("==", other))
-
-    __hash__: ClassVar[None]  # type: ignore[assignment]  # pyright: ignore[reportIncompatibleMethodOverride] (as __eq__ has it)
-
-    def __lt__(self, other: object) -> Condition:
-        return self._compare("<", other)
-
-    def __le__(self, other: object) -> Condition:
-        return self._compare("<=", other)
-
-    def __gt__(self, other: object) -> Condition:
-        return self._compare(">", other)
-
-    def __ge__(self, other: object) -> Condition:
-        return self._compare(">=", other)
-
-    def in_(self, values: Iterable[object]) -> Condition:
-        """Be equal to one of some values."""
-        if isinstance(values, (str, bytes)):
-            msg = f"in_ takes several values, [{values!r}] say"
-            raise QueryError(msg)
-        return Any_(tuple(self._compare("==", value) for value in values))
-
-    def is_(self, value: None) -> Condition:
-        """Not be there (yet): of a run that has not ended, its end."""
-        if value is not None:  # pyright: ignore[reportUnnecessaryComparison]
-            msg = f"is_ asks for None; to compare with {value!r:.100} use =="
-            raise QueryError(msg)
-        return RunIsNone(self._column)
-
-    def is_not(self, value: None) -> Condition:
-        """Be there: the complement of `is_`."""
-        return Not(self.is_(value))
-
     def asc(self) -> RunOrder:
         """Order by this property, the least first; runs without it come before."""
         return RunOrder(self._column)
@@ -81,6 +43,9 @@ class RunProperty:
     def desc(self) -> RunOrder:
         """Order by this property, the greatest first; runs without it come last."""
         return RunOrder(self._column, descending=True)
+
+    def _is_none(self) -> Condition:
+        return RunIsNone(self._column)
 
     def _compare(self, how: Operator, value: object) -> Condition:
         if value is None:
