@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Self
 from uuid import UUID
 
@@ -11,7 +13,7 @@ from sqlalchemy import Connection, event, insert, make_url, select, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from artigraph.db import engine_context, read, session_context, write
+from artigraph.db import _aiosqlite, engine_context, read, session_context, write
 from artigraph.db._shield import shielded
 from artigraph.errors import ConfigurationError, DatabaseError, DatabaseUnavailable, LabelConflictError, RetryableError
 from artigraph.ids import new_id
@@ -326,3 +328,34 @@ async def test_one_whose_foreign_keys_stay_off_is_refused(database_url: str) -> 
         with pytest.raises(ConfigurationError, match="Foreign keys are off"):
             await write(saving())
     await engine.dispose()
+
+
+async def test_a_connection_that_nobody_waits_for_any_more_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opening, go_on, made = threading.Event(), threading.Event(), list[sqlite3.Connection]()
+    really = sqlite3.connect
+
+    def connect(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        made.append(really(*arguments, **options))
+        return made[0]
+
+    def pragmas() -> Iterator[str]:
+        opening.set()
+        go_on.wait(10)
+        yield "busy_timeout=1"
+
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    task = asyncio.create_task(_aiosqlite.connect(pragmas(), str(tmp_path / "x.db"), check_same_thread=False))
+    await asyncio.to_thread(opening.wait, 10)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert task.cancelled()
+    go_on.set()
+    for _ in range(200):
+        try:
+            made[0].execute("SELECT 1")
+        except sqlite3.ProgrammingError:  # it is closed
+            return
+        await asyncio.sleep(0.05)
+    pytest.fail("it stayed open")

@@ -80,6 +80,9 @@ class FastConnection(aiosqlite.Connection):
 
     pending: str | None = None
     """The BEGIN that goes before the next statement."""
+    opened: sqlite3.Connection | None = None
+    """What was opened, from that moment on: whoever waited for it may have been cancelled, and aiosqlite knows of
+    nothing to close then."""
 
     async def run(self, work: Callable[..., T], *arguments: Any) -> T:
         """Run work on the connection of sqlite3, in its thread, in a transaction if one is to begin."""
@@ -108,10 +111,9 @@ class FastConnection(aiosqlite.Connection):
         private._tx.put_nowait((None, self._close_and_stop))  # noqa: SLF001
 
     def _close_and_stop(self) -> object:
-        private = cast("Any", self)
-        if private._connection is not None:  # noqa: SLF001
-            private._connection.close()  # noqa: SLF001
-            private._connection = None  # noqa: SLF001
+        if self.opened is not None:
+            self.opened.close()
+            self.opened = cast("Any", self)._connection = None  # noqa: SLF001
         return getattr(aiosqlite.core, "_STOP_RUNNING_SENTINEL", None)
 
     async def commit(self) -> None:
@@ -136,10 +138,11 @@ async def connect(pragmas: Iterable[str], *arguments: Any, **options: Any) -> Fa
         except BaseException:
             connection.close()
             raise
+        made.opened = connection
         return connection
 
-    connection = FastConnection(connector, 64)
+    made = FastConnection(connector, 64)
     # As SQLAlchemy does with those it makes: a connection that nobody closed does not keep the process alive.
-    cast("Any", getattr(connection, "_thread", connection)).daemon = True
-    await connection
-    return connection
+    cast("Any", getattr(made, "_thread", made)).daemon = True
+    await made
+    return made
