@@ -330,32 +330,23 @@ async def test_one_whose_foreign_keys_stay_off_is_refused(database_url: str) -> 
     await engine.dispose()
 
 
-async def test_a_connection_that_nobody_waits_for_any_more_is_closed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    opening, go_on, made = threading.Event(), threading.Event(), list[sqlite3.Connection]()
-    really = sqlite3.connect
+async def test_a_connection_that_nobody_waits_for_any_more_is_closed(tmp_path: Path) -> None:
+    opening, go_on, closed = threading.Event(), threading.Event(), threading.Event()
 
-    def connect(*arguments: Any, **options: Any) -> sqlite3.Connection:
-        made.append(really(*arguments, **options))
-        return made[0]
+    class Noted(sqlite3.Connection):
+        def close(self) -> None:
+            super().close()
+            closed.set()
 
     def pragmas() -> Iterator[str]:
         opening.set()
         go_on.wait(10)
         yield "busy_timeout=1"
 
-    monkeypatch.setattr(sqlite3, "connect", connect)
-    task = asyncio.create_task(_aiosqlite.connect(pragmas(), str(tmp_path / "x.db"), check_same_thread=False))
-    await asyncio.to_thread(opening.wait, 10)
+    task = asyncio.create_task(_aiosqlite.connect(pragmas(), str(tmp_path / "x.db"), factory=Noted))
+    assert await asyncio.to_thread(opening.wait, 10)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     assert task.cancelled()
     go_on.set()
-    for _ in range(200):
-        try:
-            made[0].execute("SELECT 1")
-        except sqlite3.ProgrammingError:  # it is closed
-            return
-        await asyncio.sleep(0.05)
-    pytest.fail("it stayed open")
+    assert await asyncio.to_thread(closed.wait, 10)

@@ -324,10 +324,11 @@ async def test_two_collections_at_once_do_what_one_does(storage: FileSystem) -> 
         await orphan(storage, key=f"ab/{number}")
     reports = await asyncio.gather(*(gc(dry_run=False, grace=NOW) for _ in range(3)))
     assert sum(report.unused.count for report in reports) == 20
-    assert max(report.unregistered.count for report in reports) == 20
+    # Between the deletion of a row and that of its object, another one may see an object without a row.
+    assert 20 <= max(report.unregistered.count for report in reports) <= 40
     assert [report.failed for report in reports] == [Amount()] * 3
     assert files(storage).keys() == await locations()
-    assert len(await tombstones()) == 20
+    assert 20 <= len(await tombstones()) <= 40
     assert (await fsck(read_data_subset=1.0)).ok
 
 
