@@ -286,6 +286,18 @@ async def test_the_only_one(engine: AsyncEngine) -> None:
         await select(Outer).where(c.value == 2).one()
 
 
+async def test_long_values_of_lazy_fields_are_compared_as_values(engine: AsyncEngine) -> None:
+    @dataclass
+    class Later(ArtifactModel, name="QueryLater"):
+        text: Lazy[str]
+
+    ids = await save_many([("x", Later(Lazy(text))) for text in (LONG + "a", LONG + "b", "short")])
+    c = columns(Later)
+    assert await select(Later).where(c.text == LONG + "b").ids() == [ids[1]]
+    assert await select(Later).where(c.text != LONG + "b").ids() == [ids[0], ids[2]]
+    assert await select(Later).where(c.text.contains(LONG + "a")).ids() == [ids[0]]
+
+
 async def test_what_older_versions_did_not_have_is_not_there(engine: AsyncEngine) -> None:
     @dataclass
     class Early(ArtifactModel, name="QueryAged", version=1):

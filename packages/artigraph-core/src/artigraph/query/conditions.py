@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal, NoReturn
 
-from artigraph.model import ArtifactModel
+from artigraph.model import ArtifactModel, Lazy
 
 __all__ = [
     "All",
@@ -159,22 +159,22 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 _MISSING = object()
 
 
-def holds(condition: Condition, model: ArtifactModel) -> bool:
-    """Say whether a condition is true of a model that was loaded."""
+async def holds(condition: Condition, model: ArtifactModel) -> bool:
+    """Say whether a condition is true of a model that was loaded; values of lazy fields are loaded for it."""
     match condition:
         case All(parts):
-            return all(holds(part, model) for part in parts)
+            return all([await holds(part, model) for part in parts])
         case Any_(parts):
-            return any(holds(part, model) for part in parts)
+            return any([await holds(part, model) for part in parts])
         case Not(part):
-            return not holds(part, model)
+            return not await holds(part, model)
         case IsNone(field):
-            return _value(model, field) is None
+            return await _value(model, field) is None
         case Text(field, how, text):
-            return _is_text(_value(model, field), how, text)
+            return _is_text(await _value(model, field), how, text)
         case _:
             assert isinstance(condition, Compare)  # noqa: S101 (there are no others)
-            return _compared(_value(model, condition.field), condition.operator, condition.value)
+            return _compared(await _value(model, condition.field), condition.operator, condition.value)
 
 
 def _is_text(value: object, how: str, text: str | bytes) -> bool:
@@ -185,10 +185,11 @@ def _is_text(value: object, how: str, text: str | bytes) -> bool:
     return False
 
 
-def _value(model: object, field: Field) -> object:
+async def _value(model: object, field: Field) -> object:
+    value: Any = model
     for name in field.path:
-        model = getattr(model, name, _MISSING)
-    return model
+        value = getattr(value, name, _MISSING)
+    return await value.load() if isinstance(value, Lazy) else value
 
 
 def _compared(value: object, how: Operator, other: object) -> bool:

@@ -307,7 +307,7 @@ class ArtifactSelect(Select[M]):
         condition = All(self._conditions)
         for start in range(0, len(ids), _BATCH):
             found = await self._load(ids[start : start + _BATCH])
-            accepted.update(node_id for node_id, model in found if holds(condition, model))
+            accepted.update([node_id for node_id, model in found if await holds(condition, model)])
         return accepted
 
 
