@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import Database, in_session, insert_missing, read, share_lock, utc_now, write_apart
+from artigraph.db import Database, chunks, in_session, insert_missing, read, share_lock, utc_now, write_apart
 from artigraph.graph.content import Content, Digests, Part, hash_parts, join
 from artigraph.graph.limits import storage_for, storage_for_stream
 from artigraph.graph.objects import BYTES_IN_FLIGHT, gather, put_all, put_stream, remove_quietly
@@ -23,8 +23,6 @@ from artigraph.storage import Storage
 
 __all__ = ["BlobVanishedError", "Blobs"]
 
-_CHUNK = 1000
-"""Hashes in one IN list; asyncpg takes 32,767 parameters, SQLite an expression of depth 1,000."""
 _UNKNOWN = 4 * 1024 * 1024
 """The bytes that a value is taken for that does not say how large it is."""
 
@@ -182,8 +180,7 @@ class Blobs:
             if content in self._put:
                 by_storage.setdefault(content.storage, []).append(content)
         for storage, contents in by_storage.items():
-            for start in range(0, len(contents), _CHUNK):
-                part = contents[start : start + _CHUNK]
+            for part in chunks(contents):
                 places = [self._put[content].location for content in part]
                 taken = await registered_at(connection, self._database, storage, places)
                 refused += [content for content in part if self._put[content].location in taken]
@@ -248,7 +245,7 @@ class Blobs:
         for content in _in_order(contents):
             by_storage.setdefault(content.storage, []).append(content.sha256)
         for storage, hashes in by_storage.items():
-            for start in range(0, len(hashes), _CHUNK):
+            for some in chunks(hashes):
                 statement = (
                     select(
                         blob_table.c.blob_id,
@@ -257,7 +254,7 @@ class Blobs:
                         blob_table.c.sha256,
                         blob_table.c.size,
                     )
-                    .where(blob_table.c.storage == storage, blob_table.c.sha256.in_(hashes[start : start + _CHUNK]))
+                    .where(blob_table.c.storage == storage, blob_table.c.sha256.in_(some))
                     .order_by(blob_table.c.sha256)
                 )
                 if lock:

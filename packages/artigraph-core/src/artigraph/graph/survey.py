@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import Database, read
+from artigraph.db import Database, chunks, read
 from artigraph.errors import ArtigraphError, InvalidLocation, ObjectNotFoundError, StorageError
 from artigraph.graph.objects import gather
 from artigraph.graph.storages import EMBEDDED_STORAGE, embedded_storage, storage_by_name
@@ -272,8 +272,7 @@ async def find_lost(place: Place, rows: Sequence[BlobRow]) -> list[BlobRow]:
 
 async def _still_there(connection: AsyncConnection, rows: Sequence[BlobRow]) -> set[UUID]:
     there: set[UUID] = set()
-    for start in range(0, len(rows), _CHUNK):
-        ids = [row.blob_id for row in rows[start : start + _CHUNK]]
+    for ids in chunks([row.blob_id for row in rows]):
         found = await connection.execute(select(blob_table.c.blob_id).where(blob_table.c.blob_id.in_(ids)))
         there.update(row.blob_id for row in found)
     return there

@@ -16,7 +16,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import Database, insert_missing, read, share_lock, utc_now, write
+from artigraph.db import Database, chunks, insert_missing, read, share_lock, utc_now, write
 from artigraph.ids import new_ids
 from artigraph.orm import TOMBSTONE_SIZE, blob_table
 
@@ -26,7 +26,6 @@ REGISTERED_WITHIN = timedelta(hours=24)
 """How long after it was put an object may still be registered."""
 TOMBSTONES_LAST = timedelta(days=7)
 """How long tombstones stay: much longer than `REGISTERED_WITHIN`, since that is measured by another clock."""
-_CHUNK = 1000
 
 is_object: ColumnElement[bool] = blob_table.c.size != TOMBSTONE_SIZE
 """What is true of the rows that stand for objects."""
@@ -67,8 +66,8 @@ async def bury(database: Database, storage: str, locations: Sequence[str], every
     object again elsewhere. `everywhere` are the names of all storages: what has a row under another one is in use.
     """
     buried: set[str] = set()
-    for start in range(0, len(locations), _CHUNK):
-        buried |= await _bury(database, storage, locations[start : start + _CHUNK], everywhere)
+    for some in chunks(locations):
+        buried |= await _bury(database, storage, some, everywhere)
     return buried
 
 
@@ -105,8 +104,8 @@ async def forget_tombstones(storage: str, before: datetime, keep: Collection[str
         return [row.blob_id for row in await connection.execute(old) if row.location not in keep]
 
     ids = await read(look)
-    for start in range(0, len(ids), _CHUNK):
-        await write(partial(_forget, ids[start : start + _CHUNK]))
+    for some in chunks(ids):
+        await write(partial(_forget, some))
 
 
 async def _forget(ids: Sequence[UUID], connection: AsyncConnection) -> None:

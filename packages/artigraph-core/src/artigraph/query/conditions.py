@@ -7,7 +7,7 @@ import operator
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, cast
 
 from artigraph.model import ArtifactModel, Lazy
 
@@ -189,7 +189,8 @@ async def _value(model: object, field: Field) -> object:
     value: Any = model
     for name in field.path:
         value = getattr(value, name, _MISSING)
-    return await value.load() if isinstance(value, Lazy) else value
+    handle: object = value
+    return await cast("Lazy[Any]", handle).load() if isinstance(handle, Lazy) else handle
 
 
 def _compared(value: object, how: Operator, other: object) -> bool:
