@@ -78,21 +78,30 @@ def ask_all(conditions: Sequence[Condition]) -> tuple[FromClause, Asked]:
     """
     source: Any = root
     keys: dict[Field, Key] = {}
+    ranges: dict[Field, _Ranges] = {}
     parts: list[Asked] = []
     pending = list(reversed(conditions))
     while pending:
         condition = pending.pop()
         if isinstance(condition, All):
             pending += reversed(condition.parts)
-        elif isinstance(condition, (Compare, IsNone, Text)) and not (
-            isinstance(condition, Compare) and is_nan(condition.value)
-        ):
-            if condition.field not in keys:
-                source, keys[condition.field] = _joined_to(source, condition.field)
-            parts.append(_asked_of(condition)(keys[condition.field]))
-        else:
+            continue
+        if not isinstance(condition, (Compare, IsNone, Text)) or _is_never(condition):
             parts.append(_ask(condition))
+            continue
+        field, asked = condition.field, _asked_of(condition)
+        if field not in keys:
+            source, keys[field] = _joined_to(source, field)
+        if isinstance(asked, _Ranges):
+            ranges[field] = asked.within(ranges[field]) if field in ranges else asked
+        else:
+            parts.append(asked(keys[field]))
+    parts += [asked(keys[field]) for field, asked in ranges.items()]
     return source, _joined(parts, every=True)
+
+
+def _is_never(condition: Condition) -> bool:
+    return isinstance(condition, Compare) and is_nan(condition.value)
 
 
 def _ask(condition: Condition, *, negated: bool = False) -> Asked:
@@ -103,7 +112,7 @@ def _ask(condition: Condition, *, negated: bool = False) -> Asked:
         case All(parts) | Any_(parts):
             every = isinstance(condition, All) is not negated
             return _joined([_ask(part, negated=negated) for part in parts], every=every)
-        case Compare(_, _, value) if is_nan(value):
+        case _ if _is_never(condition):
             return _same(true() if negated else false())
         case Compare(field) | IsNone(field) | Text(field):
             return _where(field, _asked_of(condition), negated=negated)
@@ -233,34 +242,70 @@ def _kind_of(key: bytes) -> tuple[bytes, bytes]:
     return key[:1], bytes([key[0] + 1])
 
 
-def _comparison(how: Operator, value: object) -> AskKey:
+class _Range(NamedTuple):
+    """A range of keys; of two ranges the tighter bound is the greater `least`, and the smaller `end`."""
+
+    least: tuple[bytes, bool]
+    """Where it begins, and whether behind that key."""
+    end: tuple[bytes, bool]
+    """Where it ends, and whether with that key."""
+
+    def within(self, other: _Range) -> _Range:
+        """Return what both ranges hold. SQLite looks for one bound on each side, and may take the wider of two."""
+        return _Range(max(self.least, other.least), min(self.end, other.end))
+
+    def of(self, key: Key) -> ColumnElement[bool]:
+        """Return whether a key is in the range."""
+        (least, behind), (end, with_it) = self
+        if least == end:
+            return key == least if with_it and not behind else false()
+        return and_(key > least if behind else key >= least, key <= end if with_it else key < end)
+
+
+class _Ranges(NamedTuple):
+    """The keys of which a comparison is certainly true, and those of which it may be."""
+
+    certain: _Range
+    possible: _Range
+
+    def within(self, other: _Ranges) -> _Ranges:
+        """Return those of both comparisons."""
+        return _Ranges(self.certain.within(other.certain), self.possible.within(other.possible))
+
+    def __call__(self, key: Key) -> Asked:
+        possible = self.possible.of(key)
+        return _same(possible) if self.certain == self.possible else Asked(self.certain.of(key), possible)
+
+
+def _comparison(how: Operator, value: object) -> _Ranges:
     wanted = search_key(value)
     assert wanted is not None  # noqa: S101 (columns see to it)
     least, end = _kind_of(wanted)
-    cut = is_cut(wanted)
-
-    def asked(key: Key) -> Asked:
-        if how == "==":
-            return Asked(false(), key == wanted) if cut else _same(key == wanted)
-        if how in ("<", "<="):
-            without, with_equal = and_(key >= least, key < wanted), and_(key >= least, key <= wanted)
-        else:
-            without, with_equal = and_(key > wanted, key < end), and_(key >= wanted, key < end)
-        if cut:
-            return Asked(without, with_equal)
-        return _same(with_equal if how in ("<=", ">=") else without)
-
-    return asked
+    if how == "==":
+        return _equal(wanted)
+    if how in ("<", "<="):
+        without, with_equal = (_Range((least, False), (wanted, equal)) for equal in (False, True))
+    else:
+        without, with_equal = (_Range((wanted, not equal), (end, False)) for equal in (False, True))
+    if is_cut(wanted):
+        return _Ranges(without, with_equal)
+    exact = with_equal if how in ("<=", ">=") else without
+    return _Ranges(exact, exact)
 
 
-def _beginning(text: str | bytes) -> AskKey:
+def _equal(wanted: bytes) -> _Ranges:
+    only = _Range((wanted, False), (wanted, True))
+    return _Ranges(_Range((wanted, True), (wanted, False)) if is_cut(wanted) else only, only)
+
+
+def _beginning(text: str | bytes) -> _Ranges:
     wanted = search_key(text)
     assert wanted is not None  # noqa: S101 (it is of text, or bytes)
     if is_cut(wanted):
-        return lambda key: Asked(false(), key == wanted)
+        return _equal(wanted)
     end = wanted.rstrip(b"\xff")  # the first key that does not begin so; its first byte says what kind it is
-    end = end[:-1] + bytes([end[-1] + 1])
-    return lambda key: _same(and_(key >= wanted, key < end))
+    begins = _Range((wanted, False), (end[:-1] + bytes([end[-1] + 1]), False))
+    return _Ranges(begins, begins)
 
 
 def _containing(text: str | bytes) -> AskKey:
