@@ -20,22 +20,10 @@ from artigraph.errors import (
     StorageError,
     StorageUnavailable,
 )
-from artigraph.graph import (
-    CHECKS,
-    BlobRow,
-    Place,
-    StoredObject,
-    Survey,
-    count_blobs,
-    find_broken,
-    find_lost,
-    find_places,
-    gather,
-    read_blobs,
-    serializers_in_use,
-    survey,
-    verify_object,
-)
+from artigraph.graph import StoredObject, gather
+from artigraph.graph.check import CHECKS, find_broken, serializers_in_use
+from artigraph.graph.survey import BlobRow, Place, Survey, count_blobs, find_lost, find_places, read_blobs, survey
+from artigraph.graph.verify import verify_object
 from artigraph.maintenance.progress import Teller, Watcher
 from artigraph.maintenance.report import EXAMPLES, FsckReport, Problem, ProblemKind, SkippedStorage, Tally
 from artigraph.serializer import get_serializer_by_name

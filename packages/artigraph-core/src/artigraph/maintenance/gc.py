@@ -8,23 +8,9 @@ from typing import cast
 
 from artigraph.db import Database, current_database, in_session
 from artigraph.errors import ArtigraphError, ConfigurationError, DanglingObjectsError, SessionStateError
-from artigraph.graph import (
-    TOMBSTONES_LAST,
-    Place,
-    Survey,
-    UnusedBlob,
-    bury,
-    call,
-    database_time,
-    delete_blob,
-    find_lost,
-    find_places,
-    forget_tombstones,
-    gather,
-    read_blobs,
-    read_unused,
-    survey,
-)
+from artigraph.graph import TOMBSTONES_LAST, bury, call, forget_tombstones, gather
+from artigraph.graph.collect import UnusedBlob, database_time, delete_blob, read_unused
+from artigraph.graph.survey import Place, Survey, find_lost, find_places, read_blobs, survey
 from artigraph.maintenance.progress import Teller, Watcher
 from artigraph.maintenance.report import Amount, GcReport, SkippedStorage, Tally
 from artigraph.storage import Storage, StoredEntry, SupportsTidying
