@@ -266,7 +266,7 @@ def _resident() -> int:
 
 if __name__ == "__main__":
     main(int(sys.argv[1]))
-    # A thread of Arrow may still be at work on what was refused. It lets go of a buffer of Python's when it is done, and
-    # an interpreter that is ending by then aborts the process; so this one does not end, it is gone.
+    # A thread of Arrow may still be at work on what was refused. It lets go of a buffer of Python's when it is done,
+    # and an interpreter that is ending by then aborts the process; so this one does not end, it is gone.
     sys.stdout.flush()
     os._exit(0)

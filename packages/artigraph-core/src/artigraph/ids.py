@@ -11,7 +11,7 @@ from uuid import UUID
 
 from artigraph.errors import NodeNotFoundError
 
-__all__ = ["check_id", "first_id", "new_id", "new_id_bytes", "new_ids"]
+__all__ = ["check_id", "first_id", "moment_of", "new_id", "new_id_bytes", "new_ids"]
 
 _HALVES = Struct(">QQ")
 """Milliseconds, version and the fraction of one; variant and random bits."""
@@ -36,6 +36,11 @@ def first_id(moment: datetime) -> UUID:
     """Return the least id that can have been made at a moment or later; the moment is aware."""
     milliseconds = (moment - datetime.fromtimestamp(0, UTC)) // timedelta(milliseconds=1)
     return UUID(int=min(max(milliseconds, 0), 2**48 - 1) << 80)
+
+
+def moment_of(node_id: UUID) -> datetime:
+    """Return when an id was made, in UTC and to the millisecond."""
+    return datetime.fromtimestamp(0, UTC) + timedelta(milliseconds=node_id.int >> 80)
 
 
 def new_id() -> UUID:

@@ -2,6 +2,7 @@
 
 from artigraph.graph.content import LIGHT, Buffer, Part, join
 from artigraph.graph.delete import DeletedNode, Deletion, delete_nodes
+from artigraph.graph.nodes import NODE_COLUMNS, Node, NodeType, read_nodes
 from artigraph.graph.objects import Fetch, fetch, gather
 from artigraph.graph.opened import map_object, open_object
 from artigraph.graph.outline import NodeSummary, read_outline
@@ -15,14 +16,17 @@ from artigraph.graph.write import write_trees
 
 __all__ = [
     "LIGHT",
+    "NODE_COLUMNS",
     "TOMBSTONES_LAST",
     "Buffer",
     "Deferred",
     "DeletedNode",
     "Deletion",
     "Fetch",
+    "Node",
     "NodeRow",
     "NodeSummary",
+    "NodeType",
     "Part",
     "PendingValue",
     "Retention",
@@ -44,6 +48,7 @@ __all__ = [
     "map_object",
     "open_object",
     "read_artifacts",
+    "read_nodes",
     "read_object",
     "read_outline",
     "read_runs",

@@ -13,7 +13,7 @@ from artigraph.orm.types import Id, UtcDateTime
 
 __all__ = ["SCHEMA_VERSION", "Store", "version_table"]
 
-SCHEMA_VERSION = "0001"
+SCHEMA_VERSION = "0002"
 """The migration that the tables of this release correspond to; versions count upwards."""
 
 
