@@ -16,7 +16,7 @@ from artigraph.orm.types import Id, Text, UtcDateTime
 __all__ = ["ALIAS_LENGTH", "Alias"]
 
 ALIAS_LENGTH = 100
-"""The most code points of an alias; it is one key with a label and the name of a model, of at most 3,072 bytes on MySQL."""
+"""The most code points of an alias: with a label and the name of a model it is one key, which MySQL limits."""
 
 
 class Alias(Base):
