@@ -43,6 +43,7 @@ __all__ = [
     "StorageError",
     "StorageFull",
     "StorageUnavailable",
+    "SyncCallError",
     "UnknownModelError",
     "UnknownSerializerError",
     "UnknownStorageError",
@@ -77,6 +78,10 @@ class WrongEventLoopError(ArtigraphError, RuntimeError):
 
 class SessionStateError(ArtigraphError, RuntimeError):
     """A session was used where there is none, or after it ended."""
+
+
+class SyncCallError(ArtigraphError, RuntimeError):
+    """A sync call was made from what another one is doing, on the loop that it would wait for."""
 
 
 # Databases --------------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextvars import Token
 from typing import Literal, overload
 
 from sqlalchemy.exc import UnboundExecutionError
@@ -163,4 +164,4 @@ def _current(group: Group) -> Generator[None]:
         try:
             variable.reset(token)
         except ValueError:  # left in another context than it was entered in, as a fixture may be
-            variable.set(None)
+            variable.set(None if token.old_value is Token.MISSING else token.old_value)

@@ -54,7 +54,7 @@ class ArtifactModel(Structured):
         kw_only: bool | None = None,
         **more: Any,
     ) -> None:
-        if is_partial(cls):
+        if is_partial(cls) or "_artigraph_base" in cls.__dict__:  # another base of models is none itself
             return
         for reserved in RESERVED & declared_annotations(cls).keys():
             msg = f"Field {reserved!r} of model {cls.__qualname__} would hide the method of that name; rename it"

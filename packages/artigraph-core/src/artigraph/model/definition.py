@@ -16,7 +16,7 @@ from artigraph.model.classes import check_name, last_defined
 from artigraph.model.collections import ArtifactMapping, ArtifactSequence
 from artigraph.model.compare import Structured
 from artigraph.model.fields import FIELD_OPTIONS, ArtifactModelConfig, FieldOptions
-from artigraph.model.lazy import Lazy
+from artigraph.model.lazy import Lazy, is_lazy
 from artigraph.serializer import Serializer
 from artigraph.serializer.base import know_serializer
 from artigraph.serializer.codec import collect_classes
@@ -58,8 +58,8 @@ class FieldDefinition:
 
     name: str
     required: bool
-    lazy: bool
-    """Whether its values, or the items of its collection, are of type `Lazy`."""
+    lazy: type[Lazy[Any]] | None
+    """What its values, or the items of its collection, are if they are lazy: `Lazy` or a class derived from it."""
     serializer: Serializer[Any] | None
     """The serializer that the field names."""
     storage: Storage | None
@@ -179,7 +179,7 @@ def _define_field(cls: type[Any], traits: ModelTraits, field: dataclasses.Field[
     return FieldDefinition(
         name=field.name,
         required=field.default is MISSING and field.default_factory is MISSING,
-        lazy=_is_lazy(cls, field.name, annotation),
+        lazy=_lazy_class(cls, field.name, annotation),
         serializer=options.serializer,
         storage=storage,
         classes=_plain_classes(cls, field.name, annotation),
@@ -197,28 +197,28 @@ def annotation_of(cls: type[Any], name: str) -> Any:
     return resolve(owner, name, _traits[owner].local if owner in _traits else {}, last_defined)
 
 
-def _is_lazy(cls: type[Any], name: str, annotation: object) -> bool:
-    """Say whether the values of a field are lazy: it is `Lazy[T]`, or a collection of such, and None beside it.
+def _lazy_class(cls: type[Any], name: str, annotation: object) -> type[Lazy[Any]] | None:
+    """Return what the values of a field are if it is `Lazy[T]`, or a collection of such, and None beside it.
 
     Raises:
         ModelDefinitionError: some would be lazy and others not, which nothing that is stored tells apart.
     """
-    leaves = list(_leaves(annotation))
-    lazy = [leaf for leaf in leaves if leaf is Lazy]
-    if lazy and any(leaf not in (Lazy, NoneType, Ellipsis) for leaf in leaves):
+    leaves = list(dict.fromkeys(_leaves(annotation)))
+    lazy = [leaf for leaf in leaves if is_lazy(leaf)]
+    if lazy and any(leaf not in (lazy[0], NoneType, Ellipsis) for leaf in leaves):
         msg = (
             f"Field {name!r} of model {cls.__qualname__} mixes Lazy with other types: {annotation}. A field is "
             "Lazy[T], or a list, tuple, dict, ArtifactMapping or ArtifactSequence of such, or None."
         )
         raise ModelDefinitionError(msg)
-    return bool(lazy)
+    return lazy[0] if lazy else None
 
 
 def _leaves(annotation: object) -> Iterator[object]:
     """Yield the types of the values in a field, looking into collections but not into `Lazy`."""
     origin, args = get_origin(annotation), get_args(annotation)
-    if annotation is Lazy or origin is Lazy:
-        yield Lazy
+    if is_lazy(annotation) or is_lazy(origin):
+        yield origin or annotation
     elif origin is Annotated:
         yield from _leaves(args[0])
     elif origin in (dict, ArtifactMapping):

@@ -6,7 +6,9 @@ import asyncio
 import io
 from collections.abc import Sequence
 from types import GenericAlias
-from typing import Any, BinaryIO, Generic, TypeVar, cast
+from typing import Any, BinaryIO, Generic, TypeVar, cast, get_origin
+
+from typing_extensions import TypeIs
 
 from artigraph.errors import FieldNotLoadedError
 from artigraph.graph import Fetch, StoredObject, fetch, map_object, open_object
@@ -85,10 +87,10 @@ class Lazy(Structured, Generic[T]):
             view = memoryview(source) if isinstance(source, bytes) else await map_object(source)
             return cast("T", await asyncio.to_thread(stored.decode_mapped, view))
         if columns is not None:
-            with await self.open() as file:
+            with await _open(stored) as file:
                 return cast("T", await asyncio.to_thread(stored.decode_columns, file, columns))
         if stored.streamed:
-            return cast("T", await asyncio.to_thread(stored.decode_file, await self.open()))
+            return cast("T", await asyncio.to_thread(stored.decode_file, await _open(stored)))
         loaded: list[Any] = []
         await fetch([Fetch(stored.source, lambda data: loaded.append(stored.decode(data)), stored.whole)])
         return cast("T", loaded[0])
@@ -96,8 +98,9 @@ class Lazy(Structured, Generic[T]):
     async def open(self) -> BinaryIO:
         """Open what is stored as a file that can be read and sought; each chunk is checked before a byte of it is seen.
 
-        An object of a storage that is reached over the network is fetched in chunks of 8 MiB as it is read. That is
-        done by the event loop, so such a file is read in a thread: `await asyncio.to_thread(read, file)`.
+        An object of a storage that is reached over the network is fetched in chunks of 8 MiB as it is read. The event
+        loop on which it was opened does that, so such a file is read in another thread than that one's: async code
+        takes `asyncio.to_thread(read, file)`.
 
         Raises:
             FieldNotLoadedError: the value was not stored.
@@ -106,8 +109,7 @@ class Lazy(Structured, Generic[T]):
         if self._stored is None:
             msg = "This Lazy holds a value that was not stored yet; there is nothing to be opened"
             raise FieldNotLoadedError(msg)
-        source = self._stored.source
-        return io.BytesIO(source) if isinstance(source, bytes) else await open_object(source)
+        return await _open(self._stored)
 
     def __repr__(self) -> str:
         return self._artigraph_show(top_level())
@@ -131,9 +133,19 @@ class Lazy(Structured, Generic[T]):
         return super()._artigraph_aligned(other)
 
 
-def unloaded(stored: StoredValue) -> Lazy[Any]:
-    """Return a handle of a value that is stored."""
-    lazy = cast("Any", object.__new__(Lazy))
+async def _open(stored: StoredValue) -> BinaryIO:
+    source = stored.source
+    return io.BytesIO(source) if isinstance(source, bytes) else await open_object(source)
+
+
+def is_lazy(annotation: object) -> TypeIs[type[Lazy[Any]]]:
+    """Say whether an annotation, or its origin, is `Lazy` or a class derived from it."""
+    return isinstance(annotation, type) and get_origin(annotation) is None and issubclass(annotation, Lazy)
+
+
+def unloaded(stored: StoredValue, kind: type[Lazy[Any]]) -> Lazy[Any]:
+    """Return a handle, of `Lazy` or a class derived from it, of a value that is stored."""
+    lazy = cast("Any", object.__new__(kind))
     lazy._value, lazy._stored = None, stored  # noqa: SLF001
     return cast("Lazy[Any]", lazy)
 

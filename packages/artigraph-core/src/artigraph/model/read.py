@@ -19,7 +19,7 @@ from artigraph.errors import (
 from artigraph.graph import LIGHT, StoredTree
 from artigraph.model.classes import find_class, same_place
 from artigraph.model.collections import ArtifactMapping, ArtifactSequence
-from artigraph.model.definition import FieldDefinition, ModelDefinition, define
+from artigraph.model.definition import FieldDefinition, ModelDefinition, define, is_model
 from artigraph.model.lazy import unloaded
 from artigraph.model.partial import build_part
 from artigraph.model.values import FATAL, StoredValue, decode_value, told
@@ -62,6 +62,12 @@ def root_class(tree: StoredTree, expected: type[M]) -> type[M]:
             raise UnknownModelError(msg) from error
         raise
     if not issubclass(cls, expected):
+        if not is_model(expected):  # a base of models
+            msg = (
+                f"Node {tree.root_id} holds a model {cls.__qualname__}, which does not derive from "
+                f"{expected.__module__}.{expected.__qualname__}; load it with load_many({cls.__qualname__}, [...])"
+            )
+            raise WrongModelTypeError(msg)
         wanted = expected.__qualname__
         if wanted == cls.__qualname__:
             wanted += f" of {expected.__module__}, which has another stored name"
@@ -307,8 +313,10 @@ class Builder(Generic[M]):
                 raise told(error, serializer, f"{outer.path}.{label}") from error
             return
         stored = StoredValue(serializer, source, field.classes, lambda: f"{outer.path}.{label}")
-        outer.parts[label] = unloaded(stored) if field.lazy else None
-        if not field.lazy:
+        if field.lazy is not None:
+            outer.parts[label] = unloaded(stored, field.lazy)
+        else:
+            outer.parts[label] = None
             self.waiting.append(Waiting(outer.parts, label, stored))
 
     def build(self, most: int) -> int:
@@ -343,7 +351,7 @@ def _former_field(label: str, definition: ModelDefinition) -> FieldDefinition:
     return FieldDefinition(
         name=label,
         required=False,
-        lazy=False,
+        lazy=None,
         serializer=None,
         storage=None,
         classes=definition.classes,

@@ -127,9 +127,10 @@ class _Writer:
         """Write a task's node, or return the work that is to be done before that."""
         value, place = task.value, task.place
         cls = type(value)
-        if cls is Lazy:
+        if issubclass(cls, Lazy):
+            _check_lazy(cast("type[Any]", cls), place)
             value, stored = held(value)
-            _check_lazy(value, place)
+            _check_held(type(value), place)
             if stored is not None:
                 self._write_stored(task, stored)
                 return None
@@ -155,7 +156,7 @@ class _Writer:
     def _write_encoded(self, task: _Task, encoded: bytes | SerializationError) -> None:
         """Write the node of a plain value, or of a container that is none because of what it holds."""
         cls: type[Any] = type(task.value)
-        value = held(task.value)[0] if cls is Lazy else task.value
+        value = held(task.value)[0] if issubclass(cls, Lazy) else task.value
         if isinstance(encoded, bytes):
             self._write_leaf(task, _JSON, encoded, search_key(value))
             return
@@ -289,7 +290,7 @@ class _Writer:
         self._pending.extend(reversed(items))
 
 
-_NO_FIELD = FieldDefinition(name="", required=True, lazy=False, serializer=None, storage=None, classes={}, models={})
+_NO_FIELD = FieldDefinition(name="", required=True, lazy=None, serializer=None, storage=None, classes={}, models={})
 
 
 def _ids() -> Iterator[bytes]:
@@ -299,16 +300,27 @@ def _ids() -> Iterator[bytes]:
         size = min(2 * size, 4096)
 
 
-def _check_lazy(value: object, place: Place) -> None:
-    """Check that a Lazy stands in a field that is annotated so, and holds one value.
+def _check_lazy(cls: type[Any], place: Place) -> None:
+    """Check that a Lazy stands in a field that is annotated so.
+
+    Raises:
+        SerializationError: it would load as something else.
+    """
+    if place.field.lazy is None:
+        msg = f"{place.path} is a Lazy, and would load as its value: annotate the field Lazy[...], or give it the value"
+        raise SerializationError(msg)
+    if place.field.lazy is not cls:
+        given, loaded = (f"{kind.__module__}.{kind.__qualname__}" for kind in (cls, place.field.lazy))
+        msg = f"{place.path} is a {given}, and would load as a {loaded}: give it what the field is annotated as"
+        raise SerializationError(msg)
+
+
+def _check_held(cls: type[Any], place: Place) -> None:
+    """Check that a Lazy holds one value.
 
     Raises:
         SerializationError: it does not.
     """
-    if not place.field.lazy:
-        msg = f"{place.path} is a Lazy, and would load as its value: annotate the field Lazy[...], or give it the value"
-        raise SerializationError(msg)
-    cls: type[Any] = type(value)
     if is_model(cls) or cls in (ArtifactMapping, ArtifactSequence):
         msg = (
             f"{place.path} is a Lazy that holds a {name_of(cls)}; a Lazy holds one value of a serializer. Make "

@@ -15,8 +15,9 @@ from typing import Annotated, Any, Generic, TypeVar, Union, cast, get_args, get_
 from uuid import UUID
 
 from artigraph.errors import QueryError
-from artigraph.model import ArtifactModel, Lazy
+from artigraph.model import ArtifactModel
 from artigraph.model.definition import annotation_of, define, is_model
+from artigraph.model.lazy import is_lazy
 from artigraph.query.comparable import Comparable
 from artigraph.query.conditions import Compare, Condition, Field, IsNone, Operator, Path, Text
 from artigraph.query.runs import RunColumns
@@ -202,7 +203,7 @@ def _column(model: type[ArtifactModel], path: Path, owners: Iterable[type[Artifa
 def _leaves(annotation: object) -> Iterable[type[Any]]:
     """Yield the classes that a value of an annotation is of, `object` for what may be anything; None is left out."""
     origin, args = get_origin(annotation), get_args(annotation)
-    if origin is Annotated or origin is Lazy:
+    if origin is Annotated or is_lazy(origin):
         yield from _leaves(args[0])
     elif origin in (Union, UnionType):
         for arg in args:

@@ -190,7 +190,8 @@ async def _value(model: object, field: Field) -> object:
     for name in field.path:
         value = getattr(value, name, _MISSING)
     handle: object = value
-    return await cast("Lazy[Any]", handle).load() if isinstance(handle, Lazy) else handle
+    # Of the class itself: one that is derived from it may load in another manner.
+    return await cast("Any", Lazy).load(handle) if isinstance(handle, Lazy) else handle
 
 
 def _compared(value: object, how: Operator, other: object) -> bool:

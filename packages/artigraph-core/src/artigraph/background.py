@@ -1,0 +1,236 @@
+"""One event loop in a thread, on which sync code has async work done."""
+
+from __future__ import annotations
+
+import asyncio
+import atexit
+import os
+import threading
+from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Generator
+from contextlib import AbstractAsyncContextManager, AbstractContextManager
+from contextvars import Context, ContextVar, copy_context
+from inspect import iscoroutine
+from types import TracebackType
+from typing import Any, Generic, TypeVar, cast
+
+from artigraph.errors import SyncCallError
+
+__all__ = ["entered", "iterate", "run"]
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+_PATIENCE = 5.0
+"""Seconds for which the end of the process waits for connections to be closed."""
+_TICK = 0.2
+"""Seconds between two looks for a signal, which on Windows does not end a wait."""
+_NESTED = (
+    "A sync call was made from what another one is doing: a serializer, a storage, a callback or a coroutine. There, "
+    "await the async function of the same name, which is in artigraph itself."
+)
+
+_inside: ContextVar[bool] = ContextVar("artigraph_background", default=False)
+"""Set in whatever is done for a sync call, in the threads that it uses too."""
+
+
+def run(coroutine: Coroutine[Any, Any, T], /) -> T:
+    """Do async work on the background loop and return its result; what it raises is raised here.
+
+        total = run(session.scalar(statement))
+
+    It sees this thread's context variables, such as the active run, and what it sets is set here afterwards. The loop
+    is one for the process, in a daemon thread that is started when it is first needed; a forked child has one of its
+    own. Where an event loop is running here, as in a notebook, that one stands still meanwhile. Ctrl-C cancels the work
+    and waits for its end; another one does not wait.
+
+    Raises:
+        SyncCallError: this is called from what another such call is doing, on the loop or in one of its threads.
+        TypeError: it is no coroutine.
+    """
+    if not iscoroutine(coroutine):
+        msg = f"run takes a coroutine, the result of calling an async function, not {coroutine!r:.100}"
+        raise TypeError(msg)
+    try:
+        background = _started()
+    except BaseException:
+        coroutine.close()
+        raise
+    return _Call(background, coroutine).wait()
+
+
+def iterate(source: AsyncIterator[T], /) -> Generator[T]:
+    """Yield what an async iterator yields, each when it is asked for; to close this closes that."""
+    background = _started()
+    try:
+        while (found := run(_next(source))) is not _END:
+            yield found
+    finally:
+        if isinstance(source, AsyncGenerator) and background is _background:
+            closing = _close(cast("AsyncGenerator[T]", source))
+            if _is_inside():  # the garbage collector may close this in any thread
+                background.loop.call_soon_threadsafe(background.loop.create_task, closing)
+            else:
+                run(closing)
+
+
+class entered(AbstractContextManager[T_co], Generic[T_co]):  # noqa: N801 (used like a function)
+    """Enters and leaves an async context manager, in a `with` block."""
+
+    def __init__(self, manager: AbstractAsyncContextManager[T_co, Any], /) -> None:
+        self._manager = manager
+
+    def __enter__(self) -> T_co:
+        return run(self._manager.__aenter__())
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool | None:
+        return cast("bool | None", run(self._manager.__aexit__(kind, error, trace)))
+
+
+class _Background:
+    """A loop and its thread."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self.thread = threading.Thread(target=self._work, name="artigraph-sync", daemon=True)
+        try:
+            self.thread.start()
+        except RuntimeError:  # the interpreter is ending
+            self.loop.close()
+            raise
+
+    def stop(self) -> None:
+        """End what is going on, close what is open on the loop, and the loop; wait for that, but not for ever."""
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self.thread.join(_PATIENCE)
+
+    def _work(self) -> None:
+        while True:
+            try:
+                self.loop.run_forever()
+            except (KeyboardInterrupt, SystemExit):  # raised by a task, whose caller hears of it; others go on
+                continue
+            break
+        self.loop.run_until_complete(self._close())
+        self.loop.close()
+
+    async def _close(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        # Engines, and clients of storages, are held by async generators, which close them here.
+        await self.loop.shutdown_asyncgens()
+
+
+class _Call(Generic[T]):
+    """Async work that a thread waits for."""
+
+    def __init__(self, background: _Background, coroutine: Coroutine[Any, Any, T]) -> None:
+        self._loop = background.loop
+        self._coroutine = coroutine
+        self._context = copy_context()
+        self._context.run(_inside.set, True)  # noqa: FBT003
+        self._task: asyncio.Task[T] | None = None
+        self._done = threading.Event()
+
+    def wait(self) -> T:
+        """Have the work done and return its result."""
+        try:
+            self._loop.call_soon_threadsafe(self._start)
+            self._wait()
+        except BaseException:  # Ctrl-C, or what else a signal handler raises
+            if self._loop.is_closed():  # the process is ending
+                self._coroutine.close()
+            else:
+                self._loop.call_soon_threadsafe(self._cancel)
+                self._wait()
+            raise
+        finally:
+            _carry_back(self._context)
+        try:
+            return cast("asyncio.Task[T]", self._task).result()
+        finally:
+            self._task = None  # an error holds this frame, and would hold itself by it
+
+    def _wait(self) -> None:
+        while not self._done.wait(_TICK):
+            pass
+
+    def _start(self) -> None:
+        self._task = self._loop.create_task(self._coroutine, context=self._context)
+        self._task.add_done_callback(self._end)
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+
+    def _end(self, task: asyncio.Task[T]) -> None:
+        if not task.cancelled():
+            task.exception()  # seen, if nobody waits for it any more
+        self._done.set()
+
+
+def _carry_back(context: Context) -> None:
+    """Set here what was set there."""
+    current = copy_context()
+    for variable, value in context.items():
+        if variable is not _inside and current.get(variable, _END) is not value:
+            variable.set(value)
+
+
+_END: Any = object()
+
+
+async def _close(source: AsyncGenerator[T]) -> None:
+    await source.aclose()
+
+
+async def _next(source: AsyncIterator[T]) -> T:
+    try:
+        return await anext(source)
+    except StopAsyncIteration:
+        return cast("T", _END)
+
+
+def _is_inside() -> bool:
+    background = _background
+    return _inside.get() or (background is not None and background.thread is threading.current_thread())
+
+
+_lock = threading.Lock()
+_background: _Background | None = None
+_inherited: list[_Background | None] = []
+"""Those of the processes that this one was forked from: closed, or collected, they would take from those."""
+
+
+def _started() -> _Background:
+    """Return the background, started if need be, to one who may wait for it."""
+    global _background  # noqa: PLW0603
+    if _is_inside():
+        raise SyncCallError(_NESTED)
+    with _lock:
+        if _background is None:
+            _background = _Background()
+        return _background
+
+
+def _stop() -> None:
+    global _background
+    with _lock:
+        background, _background = _background, None
+    if background is not None:
+        background.stop()
+
+
+def _forget() -> None:
+    global _background  # noqa: PLW0603
+    _inherited.append(_background)
+    _background = None
+    _lock.release()
+
+
+atexit.register(_stop)
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_forget)
