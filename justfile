@@ -26,6 +26,10 @@ fix:
     ruff check --fix .
     ruff format .
 
+# Write the sync twin anew from the async API (docs/design/sync.md)
+sync:
+    python -m scripts.make_sync
+
 # Check the formatting
 format:
     ruff format --check .

@@ -6,7 +6,7 @@ import asyncio
 import atexit
 import os
 import threading
-from collections.abc import AsyncGenerator, AsyncIterator, Coroutine, Generator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from contextvars import Context, ContextVar, copy_context
 from inspect import iscoroutine
@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from artigraph.errors import SyncCallError
 
-__all__ = ["entered", "iterate", "run"]
+__all__ = ["entered", "iterate", "wait_for"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -33,10 +33,10 @@ _inside: ContextVar[bool] = ContextVar("artigraph_background", default=False)
 """Set in whatever is done for a sync call, in the threads that it uses too."""
 
 
-def run(coroutine: Coroutine[Any, Any, T], /) -> T:
+def wait_for(coroutine: Coroutine[Any, Any, T], /) -> T:
     """Do async work on the background loop and return its result; what it raises is raised here.
 
-        total = run(session.scalar(statement))
+        total = wait_for(session.scalar(statement))
 
     It sees this thread's context variables, such as the active run, and what it sets is set here afterwards. The loop
     is one for the process, in a daemon thread that is started when it is first needed; a forked child has one of its
@@ -47,8 +47,8 @@ def run(coroutine: Coroutine[Any, Any, T], /) -> T:
         SyncCallError: this is called from what another such call is doing, on the loop or in one of its threads.
         TypeError: it is no coroutine.
     """
-    if not iscoroutine(coroutine):
-        msg = f"run takes a coroutine, the result of calling an async function, not {coroutine!r:.100}"
+    if not iscoroutine(cast("object", coroutine)):
+        msg = f"wait_for takes a coroutine, the result of calling an async function, not {coroutine!r:.100}"
         raise TypeError(msg)
     try:
         background = _started()
@@ -58,19 +58,20 @@ def run(coroutine: Coroutine[Any, Any, T], /) -> T:
     return _Call(background, coroutine).wait()
 
 
-def iterate(source: AsyncIterator[T], /) -> Generator[T]:
-    """Yield what an async iterator yields, each when it is asked for; to close this closes that."""
+def iterate(source: AsyncIterable[T], /) -> Generator[T]:
+    """Yield what an async iterable yields, each when it is asked for; to close this closes that."""
     background = _started()
+    iterator = aiter(source)
     try:
-        while (found := run(_next(source))) is not _END:
+        while (found := wait_for(_next(iterator))) is not _END:
             yield found
     finally:
-        if isinstance(source, AsyncGenerator) and background is _background:
-            closing = _close(cast("AsyncGenerator[T]", source))
+        if isinstance(iterator, AsyncGenerator) and background is _background:
+            closing = _close(cast("AsyncGenerator[T]", iterator))
             if _is_inside():  # the garbage collector may close this in any thread
                 background.loop.call_soon_threadsafe(background.loop.create_task, closing)
             else:
-                run(closing)
+                wait_for(closing)
 
 
 class entered(AbstractContextManager[T_co], Generic[T_co]):  # noqa: N801 (used like a function)
@@ -80,12 +81,12 @@ class entered(AbstractContextManager[T_co], Generic[T_co]):  # noqa: N801 (used 
         self._manager = manager
 
     def __enter__(self) -> T_co:
-        return run(self._manager.__aenter__())
+        return wait_for(self._manager.__aenter__())
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> bool | None:
-        return cast("bool | None", run(self._manager.__aexit__(kind, error, trace)))
+        return cast("bool | None", wait_for(self._manager.__aexit__(kind, error, trace)))
 
 
 class _Background:

@@ -68,7 +68,7 @@ def select(kind: type[Any]) -> Any:
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
 class Select(ABC, Generic[R]):
-    """A question; each method that narrows it returns a new one, and each that is awaited asks it."""
+    """A question; each method that narrows it returns a new one, and the others ask it."""
 
     _conditions: tuple[Condition, ...] = ()
     _orders: tuple[Any, ...] = ()

@@ -1,0 +1,43 @@
+"""The sync twin of `artigraph`: the same names for scripts, threads and notebooks, without `await`.
+
+    from artigraph.sync import Run, RunManager
+
+    with RunManager(Run()) as manager:
+        manager.save_artifact("report", report)
+
+`artigraph.sync.db`, `.maintenance`, `.migrations`, `.outline`, `.query` are the twins of the modules of these names.
+All but `_twin` is written by scripts/make_sync.py.
+"""
+
+from artigraph.background import wait_for
+from artigraph.deletion import DeletionReport
+from artigraph.model import ArtifactMapping, ArtifactModelConfig, ArtifactSequence, artifact_field
+from artigraph.query import columns
+from artigraph.run import NO_PARENT, Run
+from artigraph.serializer.file import File
+from artigraph.sync.deletion import delete, prune
+from artigraph.sync.model import ArtifactModel, Lazy, load_many, save_many
+from artigraph.sync.query import select
+from artigraph.sync.run import RunManager, run_manager
+
+__all__ = [
+    "NO_PARENT",
+    "ArtifactMapping",
+    "ArtifactModel",
+    "ArtifactModelConfig",
+    "ArtifactSequence",
+    "DeletionReport",
+    "File",
+    "Lazy",
+    "Run",
+    "RunManager",
+    "artifact_field",
+    "columns",
+    "delete",
+    "load_many",
+    "prune",
+    "run_manager",
+    "save_many",
+    "select",
+    "wait_for",
+]

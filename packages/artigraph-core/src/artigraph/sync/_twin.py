@@ -1,0 +1,56 @@
+"""What the twins of classes have in common: each instance holds the async one that it stands for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Self, TypeVar
+
+__all__ = ["Twin", "on_the_loop", "plain", "twin"]
+
+T = TypeVar("T")
+
+_classes: dict[type[Any], type[Twin]] = {}
+"""The twins of async classes."""
+
+
+class Twin:
+    """Stands for an async object; two are equal if they stand for one."""
+
+    __slots__ = ("_async",)
+
+    _async: Any
+
+    def __init_subclass__(cls, *, of: type[Any] | None = None) -> None:
+        if of is not None:
+            _classes[of] = cls
+
+    @classmethod
+    def _of(cls, plain: Any) -> Self:
+        self = object.__new__(cls)
+        self._async = plain
+        return self
+
+    def __eq__(self, other: object) -> bool:
+        return self._async == other._async if isinstance(other, Twin) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._async)
+
+    def __repr__(self) -> str:
+        return repr(self._async)
+
+
+def twin(value: Any) -> Any:
+    """Return the twin of an async object; what has none as it is."""
+    cls = _classes.get(value.__class__)
+    return value if cls is None else cls._of(value)  # pyright: ignore[reportPrivateUsage]
+
+
+def plain(value: Any) -> Any:
+    """Return what a twin stands for; what is none as it is."""
+    return value._async if isinstance(value, Twin) else value  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+
+
+async def on_the_loop(function: Callable[[], T]) -> T:
+    """Call a function where an event loop is running."""
+    return function()

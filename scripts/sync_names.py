@@ -1,0 +1,240 @@
+"""Which public names have a sync twin, and of what kind; for scripts/make_sync.py."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+from collections.abc import Iterable, Iterator
+from importlib import import_module
+from types import ModuleType
+from typing import Any, TypeVar
+
+MIRRORED = ("artigraph.db", "artigraph.maintenance", "artigraph.migrations", "artigraph.outline", "artigraph.query")
+"""Public modules beside the root; `artigraph.sync` has one of the same name for each."""
+CHOSEN = {
+    "artigraph.db": (
+        "create_tables",
+        "current_session",
+        "dispose_engines",
+        "engine_context",
+        "get_engine",
+        "session_context",
+        "set_engine",
+    )
+}
+"""The names of a module that are for users, where not all of its `__all__` are."""
+DERIVED = ("ArtifactModel", "Lazy")
+"""Classes that users derive from, or that stand in fields: their twins are derived from them."""
+BASES = ("ArtifactModel",)
+"""Those that are a base of models, and no model themselves."""
+SAME = ("File",)
+"""Classes that are as good in sync code, although some of their methods are async."""
+CONTEXTS = ("engine_context", "session_context")
+"""What is entered by `async with`, and is used for nothing else."""
+ON_THE_LOOP = ("get_engine",)
+"""Sync functions that ask which event loop is running."""
+DOCSTRINGS = {
+    "engine_context": """\
+Set the database for a block, in this thread.
+
+Takes the arguments of `set_engine`. `with` returns the engine, which belongs to the background loop, and at its end
+disposes it if it was made from a URL.""",
+    "get_engine": """\
+Return the engine that is in force here, for queries of one's own with `wait_for`.
+
+Raises:
+    ConfigurationError: the environment's URL cannot be used, or the default's folder cannot be made.""",
+    "dispose_engines": """\
+Close the connections of all engines that Artigraph made on the background loop.
+
+They are made again when they are needed; a database in memory is gone. At the end of the process this happens by
+itself.""",
+    "session_context": """\
+Group the calls of a block in one transaction: all of it is committed at the end, or after an error nothing.
+
+Inside another one it joins that. Each call takes a savepoint, so the session goes on after an error that is caught.
+It is the session of this thread; others are not in it. What `with` returns is used with `wait_for`:
+
+    with session_context() as session:
+        rows = wait_for(session.execute(statement))
+
+A session of one's own can be handed in, if it is used on the background loop alone. Then the calls belong to its
+transaction, and committing, rolling back and closing stay with its owner.
+
+Raises:
+    WrongEventLoopError: the session belongs to another event loop or thread.
+    ConfigurationError: the session that was handed in cannot hold a transaction as Artigraph needs it.
+    RetryableError: the transaction gave way to another one; do all of it again.
+    DatabaseUnavailable: the connection broke; during COMMIT, it is not known whether it took effect.""",
+}
+"""Docstrings of what is about event loops."""
+
+Function = ast.FunctionDef | ast.AsyncFunctionDef
+_SPECIAL = ("__aenter__", "__aexit__", "__aiter__")
+_trees: dict[str, ast.Module] = {}
+
+
+class Names:
+    """The public names of the async API."""
+
+    def __init__(self) -> None:
+        self.public: dict[str, list[str]] = {
+            name: list(CHOSEN.get(name) or import_module(name).__all__) for name in ("artigraph", *MIRRORED)
+        }
+        """By module."""
+        self.twins: dict[str, str] = {}
+        """By name of what has a twin: the module of `artigraph.sync` that the twin is in."""
+        self.wrapped: set[str] = set()
+        """Classes whose twins hold an instance of theirs."""
+        self.values: dict[str, Any] = {}
+        for module, names in self.public.items():
+            for name in names:
+                self._add(name, getattr(import_module(module), name))
+        for name, value in self.values.items():
+            if inspect.isfunction(value) and name not in self.twins and self._mentions_wrapped(name, value):
+                self.twins[name] = _home(value)
+
+    @property
+    def modules(self) -> list[str]:
+        """The modules of `artigraph.sync`."""
+        return sorted({*self.twins.values(), *(name.removeprefix("artigraph.") for name in MIRRORED)})
+
+    def mentioned(self, annotation: ast.AST | None) -> bool:
+        """Say whether an annotation names a class that is wrapped."""
+        return annotation is not None and not self.wrapped.isdisjoint(names_in(annotation))
+
+    def _add(self, name: str, value: Any) -> None:
+        if self.values.setdefault(name, value) is not value:
+            msg = f"Two public names are {name}"
+            raise SystemExit(msg)
+        has_twin = name in (*DERIVED, *CONTEXTS, *ON_THE_LOOP)
+        if inspect.isclass(value):
+            if not has_twin and name not in SAME and any(map(is_async, _members(value))):
+                self.wrapped.add(name)
+                has_twin = True
+        elif inspect.isroutine(value):
+            has_twin = has_twin or is_async(value)
+        if has_twin:
+            self.twins[name] = _home(value)
+
+    def _mentions_wrapped(self, name: str, value: Any) -> bool:
+        return any(
+            self.mentioned(annotation)
+            for definition in definitions(module_of(value), name)
+            for annotation in (definition.returns, *(argument.annotation for argument in parameters(definition)))
+        )
+
+
+def _home(value: Any) -> str:
+    return str(value.__module__).split(".")[1]
+
+
+def _members(cls: type[Any]) -> Iterator[object]:
+    """Yield what users call of a class, and what makes `async with` and `async for` work."""
+    for base in cls.__mro__:
+        for name, member in vars(base).items():
+            if not name.startswith("_") or name in _SPECIAL:
+                yield getattr(member, "__func__", member)
+
+
+def is_async(value: object) -> bool:
+    """Say whether a function is async."""
+    return inspect.iscoroutinefunction(value) or inspect.isasyncgenfunction(value)
+
+
+def module_of(value: Any) -> ModuleType:
+    """Return the module in which something is defined."""
+    return sys.modules[inspect.unwrap(value).__module__]
+
+
+def tree_of(module: ModuleType) -> ast.Module:
+    """Return the syntax tree of a module."""
+    if module.__name__ not in _trees:
+        _trees[module.__name__] = ast.parse(inspect.getsource(module))
+    return _trees[module.__name__]
+
+
+def import_of(name: str, module: ModuleType) -> str:
+    """Return the statement that imports a name as a module does, or else from that module."""
+    for node in tree_of(module).body:
+        if isinstance(node, ast.ImportFrom) and any((alias.asname or alias.name) == name for alias in node.names):
+            return f"from {node.module} import {name}"
+    return f"from {module.__name__} import {name}"
+
+
+def assigned_to(name: str, module: ModuleType) -> ast.expr:
+    """Return what a module assigns to a name."""
+    return next(
+        node.value
+        for node in tree_of(module).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == name
+    )
+
+
+def definitions(module: ModuleType, name: str) -> list[Any]:
+    """Return the definitions of a name in a module: one, after its overloads."""
+    return defined_in(tree_of(module), name)
+
+
+def defined_in(node: ast.Module | ast.ClassDef, name: str) -> list[Any]:
+    """Return the definitions of a name in a module or class: one, after its overloads."""
+    kinds = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
+    return [part for part in node.body if isinstance(part, kinds) and part.name == name]
+
+
+def parameters(function: Function) -> list[ast.arg]:
+    """Return all parameters of a function."""
+    found = function.args
+    rest = [argument for argument in (found.vararg, found.kwarg) if argument is not None]
+    return [*found.posonlyargs, *found.args, *found.kwonlyargs, *rest]
+
+
+def names_in(tree: ast.AST) -> set[str]:
+    """Return the names in an expression."""
+    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+
+
+def decorators(function: Function) -> set[str]:
+    """Return the decorators of a function, as they are written."""
+    return {ast.unparse(decorator) for decorator in function.decorator_list}
+
+
+def is_generator(function: Function) -> bool:
+    """Say whether a function is an async generator."""
+    return isinstance(function, ast.AsyncFunctionDef) and any(
+        isinstance(node, ast.Yield) for node in ast.walk(function)
+    )
+
+
+def is_variable(name: str, module: ModuleType) -> bool:
+    """Say whether a name of a module is that of a type variable."""
+    return isinstance(vars(module).get(name), TypeVar)
+
+
+def attributes(node: ast.ClassDef) -> Iterable[tuple[str, ast.expr]]:
+    """Yield the public attributes of a class with their annotations: fields, and what its constructor is given."""
+    for part in node.body:
+        if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name) and part.target.id[0] != "_":
+            yield part.target.id, part.annotation
+    for init in defined_in(node, "__init__"):
+        given = {argument.arg: argument.annotation for argument in parameters(init)}
+        for assigned in ast.walk(init):
+            match assigned:
+                case ast.AnnAssign(target=ast.Attribute(attr=name), annotation=annotation) if name[0] != "_":
+                    yield name, annotation
+                case ast.Assign(targets=[ast.Attribute(attr=name)], value=value) if name[0] != "_":
+                    known = given.get(value.id) if isinstance(value, ast.Name) else None
+                    if known is None:
+                        msg = f"{node.name}.{name} has no annotation"
+                        raise SystemExit(msg)
+                    yield name, known
+                case _:
+                    pass
+
+
+def without_await(text: str) -> str:
+    """Return a docstring as it is of sync code."""
+    for word in ("await ", "async "):
+        text = text.replace(word, "")
+    return text
