@@ -94,6 +94,7 @@ class _Background:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
+        self.ending = False
         self.thread = threading.Thread(target=self._work, name="artigraph-sync", daemon=True)
         try:
             self.thread.start()
@@ -117,6 +118,7 @@ class _Background:
         self.loop.close()
 
     async def _close(self) -> None:
+        self.ending = True
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
@@ -129,6 +131,7 @@ class _Call(Generic[T]):
     """Async work that a thread waits for."""
 
     def __init__(self, background: _Background, coroutine: Coroutine[Any, Any, T]) -> None:
+        self._background = background
         self._loop = background.loop
         self._coroutine = coroutine
         self._context = copy_context()
@@ -170,7 +173,8 @@ class _Call(Generic[T]):
     def _end(self, task: asyncio.Task[T]) -> None:
         if not task.cancelled():
             task.exception()  # seen, if nobody waits for it any more
-        self._done.set()
+        if not self._background.ending:  # then only daemon threads wait, which end with the process where they are
+            self._done.set()
 
 
 def _carry_back(context: Context) -> None:

@@ -21,6 +21,7 @@ class Twin:
     _async: Any
 
     def __init_subclass__(cls, *, of: type[Any] | None = None) -> None:
+        super().__init_subclass__()
         if of is not None:
             _classes[of] = cls
 
