@@ -250,6 +250,9 @@ class Writer:
             self._expression(base.slice, module) for base in node.bases if isinstance(base, ast.Subscript)
         )
         base = f"{self._async}.{node.name}" + (f"[{variables}]" if variables else "")
+        if node.name in BASES:
+            self._import("BaseOfModels", "artigraph.sync._twin")
+            base += ", metaclass=BaseOfModels"
         self._add(f"class {node.name}({base}):", self._docstring(node), "", "    __slots__ = ()")
         if node.name in BASES:
             self._import("ClassVar", "typing")

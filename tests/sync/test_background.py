@@ -11,7 +11,7 @@ import sys
 import textwrap
 import threading
 import traceback
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from contextlib import asynccontextmanager
 from contextvars import Context, ContextVar
 from dataclasses import dataclass
@@ -221,16 +221,28 @@ def test_context_managers_see_the_error_of_the_block() -> None:
     assert [type(error) for error in seen] == [KeyError]
 
 
-def interrupt_when(started: threading.Event) -> None:
+@pytest.fixture
+def interruptible() -> Iterator[None]:
+    """Have Ctrl-C raise, whatever this process was started with."""
+    if sys.platform == "win32":
+        pytest.skip("signals are sent otherwise there")
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def interrupt_when(*started: threading.Event) -> None:
+    """Interrupt this process as each of some events happens."""
+
     def interrupt() -> None:
-        assert started.wait(10)
-        os.kill(os.getpid(), signal.SIGINT)
+        for event in started:
+            assert event.wait(10)
+            os.kill(os.getpid(), signal.SIGINT)
 
     threading.Thread(target=interrupt).start()
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
-def test_an_interruption_cancels_the_work_and_waits_for_its_end() -> None:
+def test_an_interruption_cancels_the_work_and_waits_for_its_end(interruptible: None) -> None:
     started = threading.Event()
     events: list[str] = []
 
@@ -249,8 +261,32 @@ def test_an_interruption_cancels_the_work_and_waits_for_its_end() -> None:
     assert events == ["cancelled"]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="signals are sent otherwise there")
-def test_an_interrupted_run_is_cancelled(database_url: str) -> None:
+def test_another_interruption_does_not_wait(interruptible: None) -> None:
+    started, cancelled, ended = threading.Event(), threading.Event(), threading.Event()
+    go_on: list[asyncio.Event] = []
+
+    async def stubborn() -> None:
+        go_on.append(asyncio.Event())
+        started.set()
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled.set()
+            await go_on[0].wait()
+        ended.set()
+
+    async def let_it_end() -> None:
+        go_on[0].set()
+
+    interrupt_when(started, cancelled)
+    with pytest.raises(KeyboardInterrupt):
+        wait_for(stubborn())
+    assert not ended.is_set()
+    wait_for(let_it_end())
+    assert ended.wait(10)
+
+
+def test_an_interrupted_run_is_cancelled(interruptible: None, database_url: str) -> None:
     started = threading.Event()
 
     async def long() -> None:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from uuid import UUID
 
-from artigraph import ArtifactModel, ArtifactSequence, Run, RunManager, artifact_field, columns, select
+from artigraph import ArtifactModel, ArtifactSequence, Run, RunManager, artifact_field, columns, select, sync
 
 
 @dataclass
@@ -36,3 +36,24 @@ async def mistakes(node_id: UUID, sequence: ArtifactSequence[Leaf]) -> None:
     select(int)  # type: ignore[arg-type]
     select(Leaf).where("number > 1")  # type: ignore[arg-type]
     columns(Leaf).number.is_(1)  # type: ignore[arg-type]
+
+
+@dataclass
+class SyncLeaf(sync.ArtifactModel):
+    number: int
+
+
+async def mistakes_of_sync_code(node_id: UUID) -> None:
+    SyncLeaf("x")  # type: ignore[arg-type]
+    await SyncLeaf.load(node_id)  # type: ignore[misc]
+    await SyncLeaf(1).save("x")  # type: ignore[misc]
+    with RunManager(Run()):  # type: ignore[attr-defined]
+        pass
+    async with sync.RunManager(Run()):  # type: ignore[attr-defined]
+        pass
+    with sync.RunManager(Run()) as manager:
+        await manager.save_artifact("x", SyncLeaf(1))  # type: ignore[misc]
+        manager.load_artifact("x", int)  # type: ignore[type-var]
+    async for _ in sync.select(SyncLeaf):  # type: ignore[attr-defined]
+        pass
+    sync.wait_for(5)  # type: ignore[arg-type]

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+from abc import ABCMeta
 from collections.abc import Callable
-from typing import Any, Self, TypeVar
+from dataclasses import field
+from typing import TYPE_CHECKING, Any, Self, TypeVar, dataclass_transform
 
-__all__ = ["Twin", "on_the_loop", "plain", "twin"]
+from artigraph.model import artifact_field
+
+__all__ = ["BaseOfModels", "Twin", "on_the_loop", "plain", "twin"]
 
 T = TypeVar("T")
+
+if TYPE_CHECKING:
+
+    @dataclass_transform(field_specifiers=(artifact_field, field))
+    class BaseOfModels(ABCMeta):
+        """Tells mypy that a base of models is neither frozen nor not, so that models can be either."""
+
+else:
+    BaseOfModels = type
 
 _classes: dict[type[Any], type[Twin]] = {}
 """The twins of async classes."""

@@ -10,6 +10,7 @@ from uuid import UUID
 import artigraph.model as async_model
 from artigraph.background import wait_for
 from artigraph.model.fields import artifact_field
+from artigraph.sync._twin import BaseOfModels
 
 __all__ = ["ArtifactModel", "Lazy", "load_many", "save_many"]
 
@@ -18,7 +19,7 @@ M = TypeVar("M", bound=async_model.ArtifactModel)
 
 
 @dataclass_transform(field_specifiers=(artifact_field, field))
-class ArtifactModel(async_model.ArtifactModel):
+class ArtifactModel(async_model.ArtifactModel, metaclass=BaseOfModels):
     """Base of typed artifacts: dataclasses whose every field is stored as a node, and comes back exactly.
 
         @dataclass
