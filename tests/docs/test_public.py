@@ -43,6 +43,7 @@ PROMISED = {
     "artigraph.storage": ["Storage", "get_storage_by_name", "register_storage"],
     "artigraph.storage.aws": ["S3Storage"],
     "artigraph.storage.file": ["FileSystem", "FileSystemStorage", "temp_file_storage"],
+    "artigraph.sync": ["wait_for"],
 }
 """What users were promised to find, and where."""
 
