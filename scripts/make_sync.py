@@ -286,7 +286,7 @@ class Writer:
                 f"        self._async = {self._async}.{node.name}({self._arguments(init)})",
             )
         for name, annotation in attributes(node):
-            self._property(name, annotation, module, '    """See there."""')
+            self._property(name, annotation, module, f'    """The {name} of the async {node.name}."""')
         for part in node.body:
             if isinstance(part, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 self._member(part, module, node)

@@ -39,7 +39,7 @@ class RunManager(Twin, of=async_run.RunManager):
 
     @property
     def run(self) -> Run:
-        """See there."""
+        """The run of the async RunManager."""
         return self._async.run
 
     def __enter__(self) -> Self:
