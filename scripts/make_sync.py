@@ -174,6 +174,8 @@ class Writer:
     def _body(self, function: Function, call: str, returned: str) -> list[str]:
         """Return the lines that call the async function and return the twin of what it returns."""
         if is_generator(function):
+            if self._names.mentioned(function.returns):
+                raise SystemExit(_unknown(returned))
             self._import("iterate", "artigraph.background")
             return [f"    return iterate({call.removesuffix('.__aiter__()')})"]
         if isinstance(function, ast.AsyncFunctionDef):
@@ -198,8 +200,7 @@ class Writer:
         if returned == "Any":
             return f"twin({call})"
         if returned.removesuffix(" | None").partition("[")[0] not in self._names.wrapped:
-            msg = f"There is no twin yet of what is annotated {returned}"
-            raise SystemExit(msg)
+            raise SystemExit(_unknown(returned))
         self._import("cast", "typing")
         return f'cast("{returned}", twin({call}))'
 
@@ -295,8 +296,7 @@ class Writer:
         name, marks = member.name, decorators(member)
         if name.startswith("_") and name not in SYNC:
             if name.startswith("__") and name not in ("__init__", "__post_init__", "__repr__", "__eq__", "__hash__"):
-                msg = f"There is no twin yet of {owner.name}.{name}"
-                raise SystemExit(msg)
+                raise SystemExit(_unknown(f"{owner.name}.{name}"))
         elif "property" in marks:
             self._property(name, member.returns, module, self._docstring(member))
         elif marks & {"classmethod", "staticmethod"}:
@@ -355,6 +355,10 @@ class Writer:
     def _add(self, *texts: str, indent: str = "") -> None:
         lines = [line for text in texts for line in text.split("\n")]
         self._lines += [f"{indent}{line}" if line else "" for line in lines]
+
+
+def _unknown(what: str) -> str:
+    return f"There is no way yet to write the twin of {what}: teach it to scripts/make_sync.py"
 
 
 if __name__ == "__main__":

@@ -26,7 +26,12 @@ MODULES = {"artigraph": "artigraph.sync", **{name: name.replace("artigraph.", "a
 
 def is_async(function: object) -> bool:
     function = inspect.unwrap(function) if callable(function) else function
-    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+    returned = str(getattr(function, "__annotations__", {}).get("return"))
+    return (
+        inspect.iscoroutinefunction(function)
+        or inspect.isasyncgenfunction(function)
+        or re.search(r"Awaitable|Coroutine|Async(Iter|Gen)|AsyncContext", returned) is not None
+    )
 
 
 def functions_of(name: str, async_value: Any, sync_value: Any) -> Iterator[tuple[str, Any, Any]]:
