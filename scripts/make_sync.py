@@ -118,11 +118,11 @@ class Writer:
         ]
         return "\n\n".join(parts) + "\n"
 
-    def _order(self, name: str) -> tuple[bool, str, int]:
-        """Put classes first, then all as they are defined."""
+    def _order(self, name: str) -> tuple[bool, int, str, int]:
+        """Put classes first, after those that they derive from, and all else as it is defined."""
         value = self._names.values[name]
-        definition = definitions(module_of(value), name)[0]
-        return not isinstance(definition, ast.ClassDef), module_of(value).__name__, definition.lineno
+        module, bases = module_of(value), len(getattr(value, "__mro__", ()))
+        return not bases, bases, module.__name__, definitions(module, name)[0].lineno
 
     def _write(self, name: str) -> None:
         module = module_of(self._names.values[name])

@@ -309,7 +309,7 @@ def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 USE = """
-    import os, sys, threading
+    import logging, os, sys, threading
     from dataclasses import dataclass
     from artigraph.sync import ArtifactModel, Run, RunManager, select, wait_for
     from artigraph.sync.db import set_engine
@@ -318,6 +318,7 @@ USE = """
     class Number(ArtifactModel):
         value: int
 
+    logging.getLogger("asyncio").setLevel(logging.ERROR)  # -X dev has it say which steps were slow
     set_engine("sqlite:///" + sys.argv[1], create_tables=True)
 """
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -93,6 +94,11 @@ class Sampled(ArtifactModel, name="SyncSampled"):
 @dataclass
 class Described(ArtifactModel, name="SyncDescribed"):
     text: Lazy[str]
+
+
+@dataclass
+class Kept(ArtifactModel, name="SyncKept"):
+    content: Lazy[bytes] = artifact_field(storage=memory)
 
 
 @dataclass
@@ -344,6 +350,25 @@ async def test_an_engine_of_another_loop_is_refused(database_url: str) -> None:
         await artigraph.select(Point).count()
         with engine_context(engine), pytest.raises(WrongEventLoopError, match="another event loop"):
             select(Point).count()
+
+
+def test_a_large_object_is_read_where_the_caller_is(database_url: str) -> None:
+    content = bytes(range(256)) * (36 * 1024)
+    with store(database_url):
+        loaded = Kept.load(Kept(Lazy(content)).save("large"))
+        with loaded.content.open() as file:
+            assert type(file).__name__ == "_OpenObject"
+            file.seek(-3, io.SEEK_END)
+            assert file.read() == content[-3:]
+        assert loaded.content.load() == content
+
+
+def test_a_database_in_memory_lives_on_the_background_loop() -> None:
+    with store("sqlite://"):
+        point_id = Point(1.0).save("x")
+        assert Point.load(point_id) == Point(1.0)
+        with session_context():
+            assert Point.load(point_id) == Point(1.0)
 
 
 def test_tables_and_connections(database_url: str) -> None:
