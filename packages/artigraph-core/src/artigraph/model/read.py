@@ -306,7 +306,7 @@ class Builder(Generic[M]):
             except BaseException as error:
                 raise told(error, serializer, f"{outer.path}.{label}") from error
             return
-        stored = StoredValue(serializer, source, field.classes, lambda: f"{outer.path}.{label}")
+        stored = StoredValue(serializer, source, field.classes, lambda: f"{outer.path}.{label}", self._tree.root_id)
         outer.parts[label] = unloaded(stored) if field.lazy else None
         if not field.lazy:
             self.waiting.append(Waiting(outer.parts, label, stored))
