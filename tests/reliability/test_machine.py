@@ -437,7 +437,7 @@ class Machine(RuleBasedStateMachine):
     def enter_a_run(self) -> None:
         if len(self.managers) == 3:
             return
-        manager = RunManager(Run())
+        manager = RunManager(Run(), record_use=False)  # else what is loaded could not be deleted
         parent = self.managers[-1].run.node_id if self.managers else None
         if parent is not None and parent not in self.expected.runs:
             with pytest.raises(NodeNotFoundError):

@@ -24,6 +24,7 @@ from artigraph.errors import (
     MissingDependencyError,
     UnknownSerializerError,
 )
+from artigraph.ids import new_id
 from artigraph.model.values import StoredValue
 from artigraph.serializer import Serializer, base, get_serializer_by_name
 from artigraph.storage import get_storage_by_name
@@ -197,7 +198,7 @@ async def test_whatever_a_serializer_raises_when_it_reads_is_wrapped(
 def test_what_asks_the_process_to_stop_goes_on(error: type[BaseException]) -> None:
     shout = Shout(f"shout-{uuid4().hex}", error).register()
     with pytest.raises(error):
-        StoredValue(shout.name, b"1j", {}, lambda: "a value").decode(b"1j")
+        StoredValue(shout.name, b"1j", {}, lambda: "a value", new_id()).decode(b"1j")
 
 
 async def test_a_panic_of_polars_is_wrapped(storage: FileSystem, monkeypatch: pytest.MonkeyPatch) -> None:

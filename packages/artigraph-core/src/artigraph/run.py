@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Final, Literal, Self, TypeVar, overload
 from uuid import UUID
 
+from artigraph.db import current_database
 from artigraph.errors import (
     ArtigraphError,
     NoActiveRunError,
@@ -22,9 +23,12 @@ from artigraph.errors import (
 from artigraph.graph import (
     RunRow,
     RunStatus,
+    Uses,
     insert_run,
+    read_roots,
     read_runs_below,
     runs_below,
+    set_uses,
     update_run,
 )
 from artigraph.ids import check_id, new_id
@@ -104,15 +108,20 @@ class RunManager:
     on unchanged after the run was recorded as failed, or as cancelled; the artifacts of such a run are kept. A run that
     is entered inside another one belongs to it. Which run is active is a matter of the task: runs side by side do not
     mix. A manager that was left still loads.
+
+    What is loaded while the run is the innermost active one is recorded as used by it, but for what it saved itself:
+    together with its next save, or its end. With `record_use=False` only what `use` names is.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, *, record_use: bool = True) -> None:
         if not isinstance(run, Run):  # pyright: ignore[reportUnnecessaryIsInstance]
             msg = f"RunManager takes a run, RunManager(Run()), not {run!r}"
             raise TypeError(msg)
         self.run = run
         self._outer: RunManager | None = None
         self._clock = 0.0
+        self._record_use = record_use
+        self._uses: Uses | None = None
 
     def __repr__(self) -> str:
         return f"<RunManager {self.run.node_id} {self.run.status}>"
@@ -141,6 +150,7 @@ class RunManager:
         run.status, run.started_at = "running", datetime.now(UTC)
         self._clock = time.monotonic()
         try:
+            store_id = (await current_database()).store_id
             await insert_run(_row(run))
         except ArtigraphError:
             run.node_parent_id, run.status, run.started_at = given, "new", None
@@ -149,8 +159,10 @@ class RunManager:
             # The start was shielded, so it is in the database: left alone, the run would be running for ever.
             await self._end(error)
             raise
+        self._uses = Uses(run.node_id, store_id, automatic=self._record_use)
         self._outer = outer
         _active.set(self)
+        set_uses(self._uses)
         return self
 
     async def __aexit__(
@@ -159,6 +171,7 @@ class RunManager:
         """Record the end of the run, and make the run around it active again."""
         del kind, trace
         _active.set(self._outer)
+        set_uses(None if self._uses is None else self._uses.outer)
         await self._end(error)
 
     async def _end(self, error: BaseException | None) -> None:
@@ -173,8 +186,10 @@ class RunManager:
             run.status = "failed"
             run.error_type = _type_name(error)
             run.error_message = _text(error)
+        if self._uses is not None:
+            self._uses.ended = True
         try:
-            await update_run(_row(run))
+            await update_run(_row(run), self._uses)
         except ArtigraphError as failure:
             if error is None:
                 raise
@@ -198,6 +213,27 @@ class RunManager:
         pairs = check_artifacts(artifacts.items())
         ids = await save_models(pairs, self.run.node_id, check_parent=False)
         return {label: node_id for (label, _), node_id in zip(pairs, ids, strict=True)}
+
+    async def use(self, *node_ids: UUID) -> None:
+        """Record that this run used artifacts, whatever it was that read them; a part stands for its artifact.
+
+        What is loaded inside a run is recorded by itself. It is written together with the run's next save or its end,
+        and at once if the run has ended. What the run saved itself is no use, and left out.
+
+        Raises:
+            NodeNotFoundError: one of the nodes does not exist, or is a run; nothing of the call is recorded.
+            RunStateError: the run was not entered.
+        """
+        self._check_entered()
+        roots = await read_roots(node_ids)
+        if self._uses is None:  # the run is one that was read from the database
+            self._uses = Uses(self.run.node_id, (await current_database()).store_id)
+            self._uses.ended = True
+        if not await self._uses.note(roots):
+            msg = (
+                f"Run {self.run.node_id} is in another database than the one that is in force here: it cannot use this"
+            )
+            raise NodeNotFoundError(msg)
 
     @overload
     async def load_artifact(self, label: str) -> ArtifactModel: ...

@@ -12,6 +12,7 @@ from artigraph.graph.runs import RunRow, RunStatus, insert_run, read_runs, read_
 from artigraph.graph.stored import StoredObject, call, read_object
 from artigraph.graph.tombstones import TOMBSTONES_LAST, bury, forget_tombstones
 from artigraph.graph.tree import Deferred, PendingValue, Streamed, Tree
+from artigraph.graph.uses import Uses, current_uses, note_uses, read_roots, set_uses, unrecorded
 from artigraph.graph.write import write_trees
 
 __all__ = [
@@ -37,8 +38,10 @@ __all__ = [
     "StoredTree",
     "Streamed",
     "Tree",
+    "Uses",
     "bury",
     "call",
+    "current_uses",
     "delete_nodes",
     "fetch",
     "forget_tombstones",
@@ -46,16 +49,20 @@ __all__ = [
     "insert_run",
     "join",
     "map_object",
+    "note_uses",
     "open_object",
     "read_artifacts",
     "read_nodes",
     "read_object",
     "read_outline",
+    "read_roots",
     "read_runs",
     "read_runs_below",
     "read_trees",
     "retire",
     "runs_below",
+    "set_uses",
+    "unrecorded",
     "update_run",
     "write_trees",
 ]

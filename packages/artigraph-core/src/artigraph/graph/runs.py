@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import chunks, current_database, read, recursive, share_lock, shielded, write
 from artigraph.errors import NodeNotFoundError
+from artigraph.graph.uses import DueUses, Uses
 from artigraph.orm import node_table
 
 __all__ = ["RunRow", "RunStatus", "insert_run", "read_runs", "read_runs_below", "runs_below", "update_run"]
@@ -87,11 +88,13 @@ async def insert_run(run: RunRow) -> None:
     await write(work, committed=committed)
 
 
-async def update_run(run: RunRow) -> bool:
-    """Record the end of a run, once: say whether the run was running, as far as the database knew.
+async def update_run(run: RunRow, uses: Uses | None = None) -> bool:
+    """Record the end of a run, once, and what it has used: say whether it was running, as far as the database knew.
 
     It is recorded whoever cancels meanwhile: nobody would come back to it, and the run would be running for ever.
     """
+    used = DueUses.of(uses)
+    dialect = (await current_database()).dialect
 
     async def work(connection: AsyncConnection) -> bool:
         result = await connection.execute(
@@ -103,13 +106,16 @@ async def update_run(run: RunRow) -> bool:
             ),
             {"id": run.node_id},
         )
+        await used.write(connection, dialect)
         return result.rowcount == 1
 
     async def committed(connection: AsyncConnection) -> bool:
         statement = select(node_table.c.run_status).where(node_table.c.node_id == bindparam("id"))
         return (await connection.execute(statement, {"id": run.node_id})).scalar() == run.status
 
-    return await shielded(write(work, committed=committed))
+    ended = await shielded(write(work, committed=committed))
+    used.settle()
+    return ended
 
 
 def runs_below(*run_ids: UUID) -> Select[*tuple[Any, ...]]:

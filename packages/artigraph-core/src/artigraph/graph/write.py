@@ -20,6 +20,7 @@ from artigraph.db import CommitFailed, Database, ReferenceVanished, current_data
 from artigraph.errors import DatabaseUnavailable, LabelConflictError, NodeNotFoundError, RetryableError
 from artigraph.graph.blobs import Blobs, BlobVanishedError
 from artigraph.graph.tree import PendingValue, Tree
+from artigraph.graph.uses import due_uses
 from artigraph.ids import check_id
 from artigraph.orm import node_table
 
@@ -35,7 +36,8 @@ _node_type = select(node_table.c.node_type).where(node_table.c.node_id == bindpa
 async def write_trees(trees: Sequence[Tree], *, parent_id: UUID | None = None) -> None:
     """Write trees, all or nothing, in one transaction, or in the caller's where there is one.
 
-    Where a `parent_id` is given, it is checked to be a run first.
+    Where a `parent_id` is given, it is checked to be a run first. If they are saved under an active run, what that has
+    used is written with them.
 
     Raises:
         LabelConflictError: a root's label is taken under its parent; nothing remains of the save.
@@ -53,6 +55,7 @@ async def write_trees(trees: Sequence[Tree], *, parent_id: UUID | None = None) -
     pending = [value for tree in trees for value in tree.pending]
     root_id = trees[0].root_id
     parent = None if rows[0]["parent_id"] is None else UUID(bytes=rows[0]["parent_id"])
+    used = due_uses(parent)
 
     async def committed(connection: AsyncConnection) -> bool:
         return (await connection.execute(_is_there, {"root": root_id})).first() is not None
@@ -67,6 +70,7 @@ async def write_trees(trees: Sequence[Tree], *, parent_id: UUID | None = None) -
             if database.dialect == "sqlite" and parent is not None:
                 await _check_parent(connection, parent)
             raise
+        await used.write(connection, database.dialect)
 
     try:
         await _write(insert_nodes, committed, pending, database)
@@ -77,6 +81,7 @@ async def write_trees(trees: Sequence[Tree], *, parent_id: UUID | None = None) -
         labels = ", ".join(repr(tree.rows[0]["label"]) for tree in trees)
         msg = f"Node {parent} has a child of this label already: {labels}. Nothing was saved."
         raise LabelConflictError(msg) from error
+    used.settle(saved=(tree.root_id for tree in trees))
 
 
 async def _write(

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, Generic, TypeVar, cast, get_origin
 from typing_extensions import TypeIs
 
 from artigraph.errors import FieldNotLoadedError
-from artigraph.graph import Fetch, StoredObject, fetch, map_object, open_object
+from artigraph.graph import Fetch, StoredObject, fetch, map_object, note_uses, open_object
 from artigraph.model.compare import Parts, Structured
 from artigraph.model.show import show_parts, top_level
 from artigraph.model.values import StoredValue
@@ -82,6 +82,7 @@ class Lazy(Structured, Generic[T]):
                 msg = "Columns and maps are of what is stored, and this Lazy holds its value: select from that"
                 raise ValueError(msg)
             return cast("T", self._value)
+        await note_uses([stored.node_id])
         if memory_map:
             source = stored.source
             view = memoryview(source) if isinstance(source, bytes) else await map_object(source)
@@ -109,6 +110,7 @@ class Lazy(Structured, Generic[T]):
         if self._stored is None:
             msg = "This Lazy holds a value that was not stored yet; there is nothing to be opened"
             raise FieldNotLoadedError(msg)
+        await note_uses([self._stored.node_id])
         return await _open(self._stored)
 
     def __repr__(self) -> str:

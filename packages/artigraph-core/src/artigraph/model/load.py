@@ -11,7 +11,17 @@ from uuid import UUID
 from sqlalchemy import Select
 
 from artigraph.errors import FieldNotLoadedError
-from artigraph.graph import Buffer, Fetch, StoredTree, fetch, open_object, read_artifacts, read_trees
+from artigraph.graph import (
+    Buffer,
+    Fetch,
+    StoredTree,
+    current_uses,
+    fetch,
+    note_uses,
+    open_object,
+    read_artifacts,
+    read_trees,
+)
 from artigraph.model.classes import last_defined
 from artigraph.model.definition import define, is_model, traits_of
 from artigraph.model.partial import build_part
@@ -24,14 +34,16 @@ M = TypeVar("M")
 
 
 async def load_models(expected: type[M], node_ids: Sequence[UUID], *, fields: Collection[str] | None = None) -> list[M]:
-    """Load the models of nodes, in their order; see `ArtifactModel.load`."""
+    """Load the models of nodes, in their order; see `ArtifactModel.load`. An active run has used them."""
     fields = _checked_fields(expected, fields)
     announce = partial(_make_ready, expected)
     trees = await read_trees(node_ids, fields=fields, announce=announce)
     if fields is not None and any(_is_older(tree, expected) for tree in trees.values()):
         whole = await load_models(expected, node_ids)
         return [build_part(type(model), {name: getattr(model, name) for name in fields}) for model in whole]
-    return await _build([trees[node_id] for node_id in node_ids], expected, fields)
+    models = await _build([trees[node_id] for node_id in node_ids], expected, fields)
+    await note_uses(trees)
+    return models
 
 
 async def load_artifacts(
@@ -41,10 +53,16 @@ async def load_artifacts(
     label: str | None = None,
     runs: Select[*tuple[Any, ...]] | None = None,
 ) -> list[tuple[UUID, str, M]]:
-    """Load the models of a run, or of several, or the one with a label: the id of the run, the label, the model."""
+    """Load the models of a run, or of several, or the one with a label: the id of the run, the label, the model.
+
+    An active run has used them, unless they are its own.
+    """
     announce = partial(_make_ready, expected)
     found = await read_artifacts(run_id, label=label, parents=runs, announce=announce)
     models = await _build([tree for _, tree in found], expected, None)
+    active = current_uses()
+    if active is not None:
+        await note_uses(tree.root_id for parent_id, tree in found if parent_id != active.run_id)
     return [(parent_id, tree.root.label, model) for (parent_id, tree), model in zip(found, models, strict=True)]
 
 

@@ -312,7 +312,7 @@ class Builder(Generic[M]):
             except BaseException as error:
                 raise told(error, serializer, f"{outer.path}.{label}") from error
             return
-        stored = StoredValue(serializer, source, field.classes, lambda: f"{outer.path}.{label}")
+        stored = StoredValue(serializer, source, field.classes, lambda: f"{outer.path}.{label}", self._tree.root_id)
         if field.lazy is not None:
             outer.parts[label] = unloaded(stored, field.lazy)
         else:

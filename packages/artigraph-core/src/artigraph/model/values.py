@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, BinaryIO, cast
+from uuid import UUID
 
 from artigraph.errors import ArtigraphError, DeserializationError, FieldNotLoadedError
 from artigraph.graph import Buffer, Part, StoredObject
@@ -38,6 +39,8 @@ class StoredValue:
     classes: Mapping[str, type[Any]]
     path: Callable[[], str]
     """Says where the value is, for an error."""
+    node_id: UUID
+    """The artifact, or the part of one, that was loaded with it."""
 
     @property
     def size(self) -> int:

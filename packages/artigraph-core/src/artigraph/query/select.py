@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import current_database, fetch_rows, id_of, read, recursive
 from artigraph.errors import MultipleNodesFoundError, NodeNotFoundError, QueryError
-from artigraph.graph import read_runs, runs_below
+from artigraph.graph import read_runs, runs_below, unrecorded
 from artigraph.ids import check_id, first_id
 from artigraph.labels import check_label
 from artigraph.model import ArtifactModel
@@ -306,8 +306,9 @@ class ArtifactSelect(Select[M]):
         accepted: set[UUID] = set()
         condition = All(self._conditions)
         for start in range(0, len(ids), _BATCH):
-            found = await self._load(ids[start : start + _BATCH])
-            accepted.update([node_id for node_id, model in found if await holds(condition, model)])
+            with unrecorded():
+                found = await self._load(ids[start : start + _BATCH])
+                accepted.update([node_id for node_id, model in found if await holds(condition, model)])
         return accepted
 
 
