@@ -28,14 +28,17 @@ class RunManager(Twin, of=async_run.RunManager):
     on unchanged after the run was recorded as failed, or as cancelled; the artifacts of such a run are kept. A run that
     is entered inside another one belongs to it. Which run is active is a matter of the task: runs side by side do not
     mix. A manager that was left still loads.
+
+    What is loaded while the run is the innermost active one is recorded as used by it, but for what it saved itself:
+    together with its next save, or its end. With `record_use=False` only what `use` names is.
     """
 
     __slots__ = ()
 
     _async: async_run.RunManager
 
-    def __init__(self, run: Run) -> None:
-        self._async = async_run.RunManager(run)
+    def __init__(self, run: Run, *, record_use: bool = True) -> None:
+        self._async = async_run.RunManager(run, record_use=record_use)
 
     @property
     def run(self) -> Run:
@@ -70,6 +73,18 @@ class RunManager(Twin, of=async_run.RunManager):
     def save_artifacts(self, artifacts: Mapping[str, async_model.ArtifactModel]) -> dict[str, UUID]:
         """Save models under labels of this run, all of them or none, and return their ids by label."""
         return wait_for(self._async.save_artifacts(artifacts))
+
+    def use(self, *node_ids: UUID) -> None:
+        """Record that this run used artifacts, whatever it was that read them; a part stands for its artifact.
+
+        What is loaded inside a run is recorded by itself. It is written together with the run's next save or its end,
+        and at once if the run has ended. What the run saved itself is no use, and left out.
+
+        Raises:
+            NodeNotFoundError: one of the nodes does not exist, or is a run; nothing of the call is recorded.
+            RunStateError: the run was not entered.
+        """
+        wait_for(self._async.use(*node_ids))
 
     @overload
     def load_artifact(self, label: str) -> async_model.ArtifactModel: ...
