@@ -12,6 +12,7 @@ from tests.sync.test_sync import (
     test_threads_do_not_mix,
     test_what_is_asked_for_comes_typed_in_order_and_in_parts,
     test_what_is_kept_is_deleted_collected_and_checked,
+    test_what_sync_code_loads_is_used_by_the_run_that_is_active,
 )
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "test_threads_do_not_mix",
     "test_what_is_asked_for_comes_typed_in_order_and_in_parts",
     "test_what_is_kept_is_deleted_collected_and_checked",
+    "test_what_sync_code_loads_is_used_by_the_run_that_is_active",
 ]

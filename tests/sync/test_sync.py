@@ -36,7 +36,7 @@ from artigraph.errors import (
     WrongModelTypeError,
 )
 from artigraph.ids import new_id
-from artigraph.orm import Node
+from artigraph.orm import Node, link_table
 from artigraph.storage import MemoryStorage
 from artigraph.sync import (
     NO_PARENT,
@@ -342,6 +342,25 @@ async def test_it_works_where_a_loop_is_running(database_url: str) -> None:
         async with async_session_context():
             with pytest.raises(WrongEventLoopError, match="session belongs"):
                 Point(4.0).save("not there")
+        await async_dispose_engines()
+
+
+async def test_what_sync_code_loads_is_used_by_the_run_that_is_active(database_url: str) -> None:
+    with store(database_url):
+        seen, named, again = (Point(float(number)).save("point") for number in range(3))
+        async with artigraph.RunManager(Run()) as around:
+            Point.load(seen)
+            with RunManager(Run()) as inner:
+                inner.use(named)
+                await artigraph.load_many(Point, [again])
+        links = sql_select(link_table.c.source_id, link_table.c.target_id)
+        with session_context() as session:
+            found = {tuple(row) for row in wait_for(session.execute(links))}
+        assert found == {
+            (seen, around.run.node_id),
+            (named, inner.run.node_id),
+            (again, inner.run.node_id),
+        }
         await async_dispose_engines()
 
 
