@@ -1,4 +1,4 @@
-"""Runs: what artifacts belong to, and the run that is active."""
+"""Entering a run, what is saved and loaded in it, and the run that is active."""
 
 from __future__ import annotations
 
@@ -6,73 +6,25 @@ import asyncio
 import time
 from collections.abc import Mapping
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from enum import Enum
 from types import TracebackType
-from typing import Final, Literal, Self, TypeVar, overload
+from typing import Literal, Self, TypeVar, overload
 from uuid import UUID
 
-from artigraph.errors import (
-    ArtigraphError,
-    NoActiveRunError,
-    NodeNotFoundError,
-    RunStateError,
-)
-from artigraph.graph import (
-    RunRow,
-    RunStatus,
-    insert_run,
-    read_runs_below,
-    runs_below,
-    update_run,
-)
-from artigraph.ids import check_id, new_id
+from artigraph.errors import ArtigraphError, NoActiveRunError, NodeNotFoundError, RunStateError
+from artigraph.graph import insert_run, read_runs_below, runs_below, update_run
+from artigraph.ids import check_id
 from artigraph.labels import check_label
 from artigraph.model import ArtifactModel
 from artigraph.model.load import load_artifacts
 from artigraph.model.many import check_artifacts
 from artigraph.model.save import save_models
+from artigraph.run.failure import message_of, type_name
+from artigraph.run.state import NO_PARENT, Run, row_of_run, run_of_row
 
-__all__ = ["NO_PARENT", "Run", "RunManager", "RunStatus", "run_manager", "run_of_row"]
+__all__ = ["RunManager", "run_manager"]
 
 M = TypeVar("M", bound=ArtifactModel)
-
-_ERROR_LENGTH = 4000
-
-
-class _NoParent(Enum):
-    """The type of `NO_PARENT`."""
-
-    NO_PARENT = "NO_PARENT"
-
-    def __repr__(self) -> str:
-        return self.value
-
-
-NO_PARENT: Final = _NoParent.NO_PARENT
-"""The parent of a run that is to have none, even where another run is active."""
-
-
-@dataclass
-class Run:
-    """A run: what artifacts, and further runs, belong to."""
-
-    node_parent_id: UUID | Literal[_NoParent.NO_PARENT] | None = None
-    """The run that this one belongs to. None means the run that is active when this one is entered, if there is one;
-    `NO_PARENT` means none in any case. Settled when the run is entered."""
-    node_id: UUID = field(default_factory=new_id)
-    """The run's id, from the moment it is made."""
-    status: RunStatus = field(default="new", kw_only=True)
-    started_at: datetime | None = field(default=None, kw_only=True)
-    """When it was entered, in UTC."""
-    ended_at: datetime | None = field(default=None, kw_only=True)
-    """When it ended, in UTC; never before `started_at`, whatever the clock did."""
-    error_type: str | None = field(default=None, kw_only=True)
-    """Of a failed run: the qualified name of the exception's class."""
-    error_message: str | None = field(default=None, kw_only=True)
-    """Of a failed run: the exception's message, cut to 4,000 code points."""
-
 
 _active: ContextVar[RunManager | None] = ContextVar("artigraph_run", default=None)
 
@@ -141,7 +93,7 @@ class RunManager:
         run.status, run.started_at = "running", datetime.now(UTC)
         self._clock = time.monotonic()
         try:
-            await insert_run(_row(run))
+            await insert_run(row_of_run(run))
         except ArtigraphError:
             run.node_parent_id, run.status, run.started_at = given, "new", None
             raise
@@ -171,10 +123,10 @@ class RunManager:
             run.status = "cancelled"
         else:
             run.status = "failed"
-            run.error_type = _type_name(error)
-            run.error_message = _text(error)
+            run.error_type = type_name(error)
+            run.error_message = message_of(error)
         try:
-            await update_run(_row(run))
+            await update_run(row_of_run(run))
         except ArtigraphError as failure:
             if error is None:
                 raise
@@ -240,43 +192,3 @@ class RunManager:
         if self.run.status == "new":
             msg = f"Run {self.run.node_id} was not entered: async with RunManager(run) as manager: ..."
             raise RunStateError(msg)
-
-
-def _row(run: Run) -> RunRow:
-    return RunRow(
-        run.node_id,
-        run.node_parent_id if isinstance(run.node_parent_id, UUID) else None,
-        run.status,
-        run.started_at or datetime.now(UTC),
-        run.ended_at,
-        run.error_type,
-        run.error_message,
-    )
-
-
-def run_of_row(row: RunRow) -> Run:
-    """Return a run as it is stored."""
-    return Run(
-        row.parent_id,
-        row.node_id,
-        status=row.status,
-        started_at=row.started_at,
-        ended_at=row.ended_at,
-        error_type=row.error_type,
-        error_message=row.error_message,
-    )
-
-
-def _type_name(error: BaseException) -> str:
-    cls = type(error)
-    name = cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
-    return name[-255:]
-
-
-def _text(error: BaseException) -> str:
-    """Return an exception's message in a form that every database stores."""
-    try:
-        text = str(error)
-    except Exception as failure:  # noqa: BLE001 (an exception whose message cannot be had is still to be recorded)
-        text = f"<no message: {type(failure).__name__}>"
-    return text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")[:_ERROR_LENGTH]
