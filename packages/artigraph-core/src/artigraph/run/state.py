@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
-from typing import Final, Literal
+from typing import Any, Final, Literal
 from uuid import UUID
 
 from artigraph.graph import RunRow, RunStatus
 from artigraph.ids import new_id
+from artigraph.labels import check_label
+from artigraph.run.metadata import value_rows, values_of
+from artigraph.serializer.search_key import search_key
 
-__all__ = ["NO_PARENT", "Run", "row_of_run", "run_of_row"]
+__all__ = ["NO_PARENT", "Run", "row_at_start", "row_of_run", "run_of_row"]
 
 
 class _NoParent(Enum):
@@ -45,10 +49,18 @@ class Run:
     """Of a failed run: the qualified name of the exception's class."""
     error_message: str | None = field(default=None, kw_only=True)
     """Of a failed run: the exception's message, cut to 4,000 code points."""
+    name: str | None = field(default=None, kw_only=True)
+    """What it is called; names may repeat."""
+    tags: Mapping[str, str] = field(default_factory=dict[str, str], kw_only=True)
+    """Texts by name, to find it by; `RunManager.add_tags` adds some while it runs."""
+    parameters: Mapping[str, Any] = field(default_factory=dict[str, Any], kw_only=True)
+    """Plain values by name, to find it by; settled when it is entered."""
+    environment: Mapping[str, Any] | None = field(default=None, kw_only=True, repr=False)
+    """What it ran in, by name: what `RunManager(run, capture_environment=True)` found, or what you know of it."""
 
 
 def row_of_run(run: Run) -> RunRow:
-    """Return a run as it is to be stored."""
+    """Return the state of a run as it is to be stored."""
     return RunRow(
         run.node_id,
         run.node_parent_id if isinstance(run.node_parent_id, UUID) else None,
@@ -60,8 +72,30 @@ def row_of_run(run: Run) -> RunRow:
     )
 
 
+def row_at_start(run: Run) -> RunRow:
+    """Return a run as it is to be stored when it starts, with all that is known of it.
+
+    Raises:
+        InvalidLabel: its name, that of a tag or so, or a tag breaks the rule for labels.
+        SerializationError: a parameter, or something of its environment, is no plain value, or too large.
+        TypeError: what is to be a mapping is none.
+    """
+    name = None if run.name is None else check_label(run.name, "The name of a run")
+    values = [
+        *value_rows("tag", run.tags),
+        *value_rows("parameter", run.parameters),
+        *value_rows("environment", {} if run.environment is None else run.environment),
+    ]
+    key = None if name is None else search_key(name)
+    return row_of_run(run)._replace(name=name, name_key=key, values=values)
+
+
 def run_of_row(row: RunRow) -> Run:
-    """Return a run as it is stored."""
+    """Return a run as it is stored.
+
+    Raises:
+        DeserializationError: a newer release, or somebody else, wrote a value that cannot be read.
+    """
     return Run(
         row.parent_id,
         row.node_id,
@@ -70,4 +104,8 @@ def run_of_row(row: RunRow) -> Run:
         ended_at=row.ended_at,
         error_type=row.error_type,
         error_message=row.error_message,
+        name=row.name,
+        tags=values_of(row, "tag"),
+        parameters=values_of(row, "parameter"),
+        environment=values_of(row, "environment") or None,
     )
