@@ -1,5 +1,11 @@
 """The tests of queries that have to do with the database, on each one."""
 
+from tests.query.test_run_values import (
+    test_conditions_on_runs_combine_as_python_does,
+    test_names_and_tags_compare_as_python_does,
+    test_parameters_compare_as_python_does,
+    test_runs_come_in_the_order_of_names_and_parameters,
+)
 from tests.query.test_select import (
     test_comparisons_answer_as_python_does,
     test_conditions_combine_as_python_does,
@@ -21,13 +27,17 @@ from tests.query.test_select_runs import (
 __all__ = [
     "test_comparisons_answer_as_python_does",
     "test_conditions_combine_as_python_does",
+    "test_conditions_on_runs_combine_as_python_does",
     "test_fields_of_models_in_models",
+    "test_names_and_tags_compare_as_python_does",
     "test_none_is_asked_for_by_name",
     "test_one_of_several_values",
+    "test_parameters_compare_as_python_does",
     "test_results_are_models_and_come_in_batches",
     "test_results_come_in_order_and_in_parts",
     "test_runs_are_found_by_status_times_and_parents",
     "test_runs_come_in_order_and_in_parts",
+    "test_runs_come_in_the_order_of_names_and_parameters",
     "test_runs_labels_times_and_classes",
     "test_texts_are_found_by_beginning_and_content",
     "test_times_are_compared_to_the_microsecond_in_any_zone",

@@ -9,12 +9,14 @@ from sqlalchemy import ClauseElement, Executable, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.ext.compiler import compiles
 
-from artigraph import ArtifactModel, columns, save_many, select
-from artigraph.db import current_database, fetch_rows, read, write
+from artigraph import ArtifactModel, Run, columns, save_many, select
+from artigraph.db import current_database, fetch_rows, insert_rows, read, write
 from artigraph.db._dialect import dialect_name
 from artigraph.graph.read import _SELECTS
+from artigraph.orm import node_table, run_value_table
 from artigraph.query import Select
 from artigraph.query.sql import ask_all
+from artigraph.run.state import row_at_start
 
 INDEX = "ix_artigraph_node_search"
 EXPLAIN = {
@@ -90,6 +92,35 @@ async def test_values_are_found_by_the_index_of_keys(engine: AsyncEngine) -> Non
         asked = select(Measure).where(condition)
         assert INDEX in await plan(asked)
         assert INDEX in await plan(asked.order_by(c.value.desc()).limit(5))
+
+
+async def test_runs_are_found_by_their_names_tags_and_parameters(engine: AsyncEngine) -> None:
+    dialect = (await current_database()).dialect
+    runs = [
+        row_at_start(Run(name=f"name {number:05}", tags={"x": f"{number}"}, parameters={"x": number}))
+        for number in range(2000)
+    ]
+
+    async def insert(connection: AsyncConnection) -> None:
+        nodes = [
+            {"node_id": run.node_id.bytes, "node_type": "run", "run_status": "completed", "search_key": run.name_key}
+            for run in runs
+        ]
+        await insert_rows(connection, node_table, nodes)
+        values = [{**row._asdict(), "run_id": run.node_id.bytes} for run in runs for row in run.values]
+        await insert_rows(connection, run_value_table, values)
+        for table in ("artigraph_node", "artigraph_run_value"):
+            analyze = ANALYZE[dialect].replace("artigraph_node", table)
+            (await connection.execute(text(analyze))).close()
+
+    await write(insert)
+    c: Any = columns(Run)
+    for condition in (c.parameters["x"] == 17, c.parameters["x"] > 1990, c.tags["x"] == "17"):
+        assert "ix_artigraph_run_value_search" in await plan(select(Run).where(condition))
+        assert "ix_artigraph_run_value_search" in await plan(select(Run).where(condition | (c.tags["x"] == "18")))
+    for condition in (c.name == "name 00017", c.name.startswith("name 0001")):
+        assert INDEX in await plan(select(Run).where(condition))
+        assert INDEX in await plan(select(Run).where(condition | (c.name == "name 00042")))
 
 
 async def test_a_tree_that_is_all_of_its_table_is_read_by_its_index(engine: AsyncEngine) -> None:

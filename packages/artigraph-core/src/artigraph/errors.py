@@ -20,6 +20,7 @@ __all__ = [
     "FieldNotLoadedError",
     "InvalidLabel",
     "InvalidLocation",
+    "InvalidToken",
     "LabelConflictError",
     "MissingDependencyError",
     "MissingTablesError",
@@ -244,3 +245,7 @@ class NoActiveRunError(NotFoundError):
 
 class RunStateError(ArtigraphError, RuntimeError):
     """A run was entered twice, or used before it was entered."""
+
+
+class InvalidToken(ArtigraphError, ValueError):  # noqa: N818
+    """A text is no token of a run: it was cut or altered, or comes from somewhere else."""

@@ -70,7 +70,8 @@ def _describe(node: NodeSummary) -> str:
 
 
 def _describe_run(node: NodeSummary) -> str:
-    text = f"run {node.node_id} {node.run_status}"
+    name = "" if node.run_name is None else f" {short_repr(node.run_name)}"
+    text = f"run{name} {node.node_id} {node.run_status}"
     if node.run_started_at is not None and node.run_ended_at is not None:
         text += f" in {(node.run_ended_at - node.run_started_at).total_seconds():.2f} s"
     if node.run_error_type is not None:

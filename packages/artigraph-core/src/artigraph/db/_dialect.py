@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Literal, TypeVar, cast
 
-from sqlalchemy import Column, Delete, Dialect, Insert, Select, SQLColumnExpression, Table
+from sqlalchemy import BigInteger, Column, Delete, Dialect, Insert, Select, SQLColumnExpression, Table, literal
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -21,6 +21,7 @@ __all__ = [
     "parts_first",
     "recursive",
     "share_lock",
+    "utc_in",
     "utc_now",
 ]
 
@@ -94,6 +95,33 @@ def _mysql_now(_element: _UtcNow, _compiler: SQLCompiler, **_kw: Any) -> str:
 def _sqlite_now(_element: _UtcNow, _compiler: SQLCompiler, **_kw: Any) -> str:
     # The form in which SQLAlchemy keeps times in SQLite: text with six digits after the second.
     return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
+
+
+class _UtcIn(FunctionElement[datetime]):
+    type = UtcDateTime()
+    inherit_cache = True
+
+
+def utc_in(span: timedelta) -> SQLColumnExpression[datetime]:
+    """Return the time by the database's clock when so much time will have passed, to its milliseconds at least."""
+    return _UtcIn(literal(span // timedelta(microseconds=1), BigInteger))
+
+
+@compiles(_UtcIn, "postgresql")
+def _postgresql_in(element: _UtcIn, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"clock_timestamp() + {compiler.process(element.clauses, **kw)} * INTERVAL '1 microsecond'"
+
+
+@compiles(_UtcIn, "mysql")
+@compiles(_UtcIn, "mariadb")
+def _mysql_in(element: _UtcIn, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"UTC_TIMESTAMP(6) + INTERVAL {compiler.process(element.clauses, **kw)} MICROSECOND"
+
+
+@compiles(_UtcIn, "sqlite")
+def _sqlite_in(element: _UtcIn, compiler: SQLCompiler, **kw: Any) -> str:
+    seconds = f"({compiler.process(element.clauses, **kw)} / 1e6) || ' seconds'"
+    return f"strftime('%Y-%m-%d %H:%M:%f000', 'now', {seconds})"
 
 
 class _DeepSelect(Select[Any]):

@@ -101,9 +101,9 @@ class Target:
 
     def forget_closed_loops(self) -> None:
         """Let go of engines whose event loop is gone."""
-        for loop in [loop for loop in self._entries if loop.is_closed()]:
-            entry = self._entries.pop(loop)
-            if entry.closer is not None:
+        for loop in tuple(self._entries):  # other threads have loops, and entries, of their own
+            entry = self._entries.pop(loop, None) if loop.is_closed() else None
+            if entry is not None and entry.closer is not None:
                 # Most were disposed by their loop as it ended; of the others no connection can be closed any more.
                 entry.bound.engine.sync_engine.dispose(close=False)
 

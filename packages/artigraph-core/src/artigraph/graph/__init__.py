@@ -2,13 +2,25 @@
 
 from artigraph.graph.content import LIGHT, Buffer, Part, join
 from artigraph.graph.delete import DeletedNode, Deletion, delete_nodes
+from artigraph.graph.leases import end_of, mark_lost, mark_lost_runs, renew_leases, status_of
 from artigraph.graph.nodes import NODE_COLUMNS, Node, NodeType, read_nodes
 from artigraph.graph.objects import Fetch, fetch, gather
 from artigraph.graph.opened import map_object, open_object
 from artigraph.graph.outline import NodeSummary, read_outline
 from artigraph.graph.read import NodeRow, StoredNode, StoredTree, read_artifacts, read_trees
 from artigraph.graph.retention import Retention, retire
-from artigraph.graph.runs import RunRow, RunStatus, insert_run, read_runs, read_runs_below, runs_below, update_run
+from artigraph.graph.run_values import RunValueKind, RunValueRow, replace_values
+from artigraph.graph.runs import (
+    RunRow,
+    RunStatus,
+    insert_run,
+    join_run,
+    read_run_ids_below,
+    read_runs,
+    read_runs_below,
+    runs_below,
+    update_run,
+)
 from artigraph.graph.stored import StoredObject, call, read_object
 from artigraph.graph.tombstones import TOMBSTONES_LAST, bury, forget_tombstones
 from artigraph.graph.tree import Deferred, PendingValue, Streamed, Tree
@@ -33,6 +45,8 @@ __all__ = [
     "Retention",
     "RunRow",
     "RunStatus",
+    "RunValueKind",
+    "RunValueRow",
     "StoredNode",
     "StoredObject",
     "StoredTree",
@@ -43,12 +57,16 @@ __all__ = [
     "call",
     "current_uses",
     "delete_nodes",
+    "end_of",
     "fetch",
     "forget_tombstones",
     "gather",
     "insert_run",
     "join",
+    "join_run",
     "map_object",
+    "mark_lost",
+    "mark_lost_runs",
     "note_uses",
     "open_object",
     "read_artifacts",
@@ -56,12 +74,16 @@ __all__ = [
     "read_object",
     "read_outline",
     "read_roots",
+    "read_run_ids_below",
     "read_runs",
     "read_runs_below",
     "read_trees",
+    "renew_leases",
+    "replace_values",
     "retire",
     "runs_below",
     "set_uses",
+    "status_of",
     "unrecorded",
     "update_run",
     "write_trees",

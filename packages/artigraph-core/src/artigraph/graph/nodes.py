@@ -12,6 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import chunks, current_database, read
+from artigraph.graph.leases import end_of, status_of
 from artigraph.graph.runs import RunStatus
 from artigraph.ids import moment_of
 from artigraph.orm import node_table
@@ -56,8 +57,12 @@ class Node:
         return moment_of(self.node_id)
 
 
-NODE_COLUMNS = tuple(node_table.c[field.name] for field in fields(Node))
-"""The columns that make up a `Node`, in the order of its fields."""
+_of_runs = {"run_status": status_of(node_table), "run_ended_at": end_of(node_table)}
+NODE_COLUMNS = tuple(
+    _of_runs[field.name].label(field.name) if field.name in _of_runs else node_table.c[field.name]
+    for field in fields(Node)
+)
+"""What makes up a `Node`, in the order of its fields."""
 
 
 async def read_nodes(node_ids: Iterable[UUID]) -> dict[UUID, Node]:

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import current_database, read, recursive
 from artigraph.errors import NodeNotFoundError
+from artigraph.graph.leases import end_of, status_of
 from artigraph.graph.runs import RunStatus, runs_below
 from artigraph.ids import check_id
 from artigraph.orm import blob_table, node_table
@@ -41,6 +42,7 @@ class NodeSummary(NamedTuple):
     size: int | None
     """Bytes of the value, wherever it is."""
     storage: str | None
+    run_name: str | None
     run_status: RunStatus | None
     run_started_at: datetime | None
     run_ended_at: datetime | None
@@ -61,9 +63,10 @@ _summary = select(
     case((_size <= PREVIEW, node_table.c.value)).label("preview"),
     func.coalesce(blob_table.c.size, _size).label("size"),
     blob_table.c.storage,
-    node_table.c.run_status,
+    node_table.c.run_name,
+    status_of(node_table),
     node_table.c.run_started_at,
-    node_table.c.run_ended_at,
+    end_of(node_table),
     node_table.c.run_error_type,
     node_table.c.run_error_message,
 ).select_from(node_table.outerjoin(blob_table, node_table.c.blob_id == blob_table.c.blob_id))

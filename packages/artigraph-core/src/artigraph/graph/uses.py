@@ -110,6 +110,12 @@ class Uses:
             self._known.add(node_id)
         self._known.update(saved)
 
+    async def end(self) -> None:
+        """Write what is noted, and from here on at once."""
+        self.ended = True
+        if self._waiting and not in_session():
+            await self._write_apart()
+
     async def _write_apart(self) -> None:
         due = DueUses.of(self)
         dialect = (await current_database()).dialect

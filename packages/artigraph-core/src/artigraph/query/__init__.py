@@ -2,7 +2,7 @@
 
 from artigraph.query.columns import Column, Columns, columns
 from artigraph.query.conditions import Condition
-from artigraph.query.runs import RunColumns, RunProperty
+from artigraph.query.runs import RunColumns, RunProperty, RunValueColumn, RunValues
 from artigraph.query.select import ArtifactSelect, RunSelect, Select, select
 
 __all__ = [
@@ -13,6 +13,8 @@ __all__ = [
     "RunColumns",
     "RunProperty",
     "RunSelect",
+    "RunValueColumn",
+    "RunValues",
     "Select",
     "columns",
     "select",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import math
-import operator
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal, NoReturn, cast
+from typing import Any, Literal, NoReturn
 
-from artigraph.model import ArtifactModel, Lazy
+from artigraph.graph import RunValueKind
+from artigraph.model import ArtifactModel
 
 __all__ = [
     "All",
@@ -23,9 +23,9 @@ __all__ = [
     "Path",
     "RunColumn",
     "RunCompare",
+    "RunField",
     "RunIsNone",
     "Text",
-    "holds",
     "is_nan",
     "leaves_of",
 ]
@@ -46,8 +46,16 @@ class Field:
     """The model classes that have it."""
 
 
+@dataclass(frozen=True, slots=True)
+class RunField:
+    """The name of a run, or a value of it that has a name of its own."""
+
+    kind: RunValueKind | Literal["name"]
+    name: str = ""
+
+
 class Condition:
-    """What is asked of an artifact: made by comparing columns, combined with `&`, `|` and `~`."""
+    """What is asked of an artifact, or a run: made by comparing columns, combined with `&`, `|` and `~`."""
 
     __slots__ = ()
 
@@ -97,7 +105,7 @@ class Not(Condition):
 class Compare(Condition):
     """A field compared with a value; false where Python would not compare the two."""
 
-    field: Field
+    field: Field | RunField
     operator: Operator
     value: Any
 
@@ -106,19 +114,21 @@ class Compare(Condition):
 class IsNone(Condition):
     """A field that is None."""
 
-    field: Field
+    field: Field | RunField
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Text(Condition):
     """A text, or bytes, in a field that begins with, or contains, another one."""
 
-    field: Field
+    field: Field | RunField
     how: Literal["startswith", "contains"]
     value: str | bytes
 
 
-RunColumn = Literal["node_id", "parent_id", "run_status", "run_started_at", "run_ended_at", "run_error_type"]
+RunColumn = Literal[
+    "node_id", "parent_id", "run_status", "run_started_at", "run_ended_at", "run_error_type", "run_name"
+]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -147,60 +157,6 @@ def leaves_of(condition: Condition) -> Iterator[Condition]:
             yield from leaves_of(part)
         case _:
             yield condition
-
-
-_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
-    "==": operator.eq,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
-_MISSING = object()
-
-
-async def holds(condition: Condition, model: ArtifactModel) -> bool:
-    """Say whether a condition is true of a model that was loaded; values of lazy fields are loaded for it."""
-    match condition:
-        case All(parts):
-            return all([await holds(part, model) for part in parts])
-        case Any_(parts):
-            return any([await holds(part, model) for part in parts])
-        case Not(part):
-            return not await holds(part, model)
-        case IsNone(field):
-            return await _value(model, field) is None
-        case Text(field, how, text):
-            return _is_text(await _value(model, field), how, text)
-        case _:
-            assert isinstance(condition, Compare)  # noqa: S101 (there are no others)
-            return _compared(await _value(model, condition.field), condition.operator, condition.value)
-
-
-def _is_text(value: object, how: str, text: str | bytes) -> bool:
-    if isinstance(value, str) and isinstance(text, str):
-        return value.startswith(text) if how == "startswith" else text in value
-    if isinstance(value, bytes) and isinstance(text, bytes):
-        return value.startswith(text) if how == "startswith" else text in value
-    return False
-
-
-async def _value(model: object, field: Field) -> object:
-    value: Any = model
-    for name in field.path:
-        value = getattr(value, name, _MISSING)
-    handle: object = value
-    # Of the class itself: one that is derived from it may load in another manner.
-    return await cast("Any", Lazy).load(handle) if isinstance(handle, Lazy) else handle
-
-
-def _compared(value: object, how: Operator, other: object) -> bool:
-    if is_nan(value) or is_nan(other):
-        return False
-    try:
-        return bool(_OPERATORS[how](value, other))
-    except TypeError:
-        return False
 
 
 def is_nan(value: object) -> bool:

@@ -23,9 +23,11 @@ from artigraph.model.definition import define, is_model
 from artigraph.model.load import load_models
 from artigraph.orm import node_table
 from artigraph.query.columns import Column, Order
-from artigraph.query.conditions import All, Compare, Condition, Field, IsNone, Text, holds, leaves_of
-from artigraph.query.runs import RunOrder, RunProperty
-from artigraph.query.sql import Asked, ask_all, key_of, root, stored_names
+from artigraph.query.conditions import All, Compare, Condition, Field, IsNone, RunField, Text, leaves_of
+from artigraph.query.holds import holds
+from artigraph.query.keys import Asked
+from artigraph.query.runs import RunOrder, RunProperty, RunValueColumn
+from artigraph.query.sql import ask_all, key_of, property_of, root, stored_names
 from artigraph.run import Run, RunManager, run_of_row
 
 __all__ = ["ArtifactSelect", "RunSelect", "Select", "select"]
@@ -186,7 +188,13 @@ class Select(ABC, Generic[R]):
 
     async def _decide(self, ids: Sequence[UUID]) -> set[UUID]:
         """Return those of which the conditions are true, where the database cannot say."""
-        raise AssertionError(ids)
+        accepted: set[UUID] = set()
+        condition = All(self._conditions)
+        for start in range(0, len(ids), _BATCH):
+            with unrecorded():
+                found = await self._load(ids[start : start + _BATCH])
+                accepted.update([node_id for node_id, loaded in found if await holds(condition, cast("Any", loaded))])
+        return accepted
 
     async def _fetch_ids(self, statement: Any) -> list[UUID]:
         async def work(connection: AsyncConnection) -> list[UUID]:
@@ -261,7 +269,7 @@ class ArtifactSelect(Select[M]):
         return self._model_type.__qualname__
 
     def _check(self, condition: Condition) -> None:
-        if not isinstance(condition, (Compare, IsNone, Text)):
+        if not isinstance(condition, (Compare, IsNone, Text)) or isinstance(condition.field, RunField):
             msg = f"This is a condition on runs; those of {self._kind} are made of columns({self._kind})"
             raise QueryError(msg)
         self._check_field(condition.field)
@@ -302,23 +310,14 @@ class ArtifactSelect(Select[M]):
                     raise
                 ids = [node_id for node_id in ids if node_id in there]
 
-    async def _decide(self, ids: Sequence[UUID]) -> set[UUID]:
-        accepted: set[UUID] = set()
-        condition = All(self._conditions)
-        for start in range(0, len(ids), _BATCH):
-            with unrecorded():
-                found = await self._load(ids[start : start + _BATCH])
-                accepted.update([node_id for node_id, model in found if await holds(condition, model)])
-        return accepted
-
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True, repr=False)
 class RunSelect(Select[Run]):
     """A question for runs."""
 
-    def order_by(self, *orders: RunOrder | RunProperty) -> Self:
+    def order_by(self, *orders: RunOrder | RunProperty | RunValueColumn) -> Self:
         """Order by properties, before those of earlier calls; equal ones stay in the order in which they were made."""
-        made = tuple(order.asc() if isinstance(order, RunProperty) else order for order in orders)
+        made = tuple(order if isinstance(order, RunOrder) else order.asc() for order in orders)
         return replace(self, _orders=(*self._orders, *made))
 
     @property
@@ -326,7 +325,7 @@ class RunSelect(Select[Run]):
         return "Run"
 
     def _check(self, condition: Condition) -> None:
-        if isinstance(condition, (Compare, IsNone, Text)):
+        if isinstance(condition, (Compare, IsNone, Text)) and isinstance(condition.field, Field):
             msg = f"This is a condition on {condition.field.model.__qualname__}; those of runs are made of columns(Run)"
             raise QueryError(msg)
 
@@ -334,7 +333,9 @@ class RunSelect(Select[Run]):
         return root.c.node_type == "run"
 
     def _keys(self, order: RunOrder) -> Sequence[ColumnElement[Any]]:
-        column = root.c[order.column]
+        if isinstance(order.column, RunField):
+            return [key_of(order.column)]
+        column = property_of(order.column)
         return [case((column.is_(None), 0), else_=1), column]  # databases differ in where NULL comes
 
     async def _load(self, ids: Sequence[UUID]) -> list[tuple[UUID, Run]]:

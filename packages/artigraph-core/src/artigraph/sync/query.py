@@ -10,7 +10,7 @@ from uuid import UUID
 import artigraph.model as async_model
 import artigraph.query as async_query
 from artigraph.background import iterate, wait_for
-from artigraph.query import Column, Columns, Condition, RunColumns, RunProperty, columns
+from artigraph.query import Column, Columns, Condition, RunColumns, RunProperty, RunValueColumn, RunValues, columns
 from artigraph.query.columns import Order
 from artigraph.query.runs import RunOrder
 from artigraph.run import Run
@@ -25,6 +25,8 @@ __all__ = [
     "RunColumns",
     "RunProperty",
     "RunSelect",
+    "RunValueColumn",
+    "RunValues",
     "Select",
     "columns",
     "select",
@@ -122,7 +124,7 @@ class RunSelect(Select[Run], of=async_query.RunSelect):
 
     _async: async_query.RunSelect  # pyright: ignore[reportIncompatibleVariableOverride]
 
-    def order_by(self, *orders: RunOrder | RunProperty) -> Self:
+    def order_by(self, *orders: RunOrder | RunProperty | RunValueColumn) -> Self:
         """Order by properties, before those of earlier calls; equal ones stay in the order in which they were made."""
         return self._of(self._async.order_by(*orders))
 

@@ -1,0 +1,111 @@
+"""Conditions decided in Python, of what was loaded, where the database cannot say."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any, cast
+
+from artigraph.model import ArtifactModel, Lazy
+from artigraph.query.conditions import (
+    All,
+    Any_,
+    Compare,
+    Condition,
+    Field,
+    IsNone,
+    Not,
+    Operator,
+    RunCompare,
+    RunField,
+    RunIsNone,
+    Text,
+    is_nan,
+)
+from artigraph.run import Run
+
+__all__ = ["holds"]
+
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "==": operator.eq,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+_MISSING = object()
+
+
+_ATTRIBUTES: dict[str, str] = {
+    "node_id": "node_id",
+    "parent_id": "node_parent_id",
+    "run_status": "status",
+    "run_started_at": "started_at",
+    "run_ended_at": "ended_at",
+    "run_error_type": "error_type",
+    "run_name": "name",
+}
+"""By column: what a run has for it."""
+
+
+async def holds(condition: Condition, loaded: ArtifactModel | Run) -> bool:
+    """Say whether a condition is true of what was loaded; values of lazy fields are loaded for it."""
+    match condition:
+        case All(parts):
+            return all([await holds(part, loaded) for part in parts])
+        case Any_(parts):
+            return any([await holds(part, loaded) for part in parts])
+        case Not(part):
+            return not await holds(part, loaded)
+        case _:
+            return await _leaf_holds(condition, loaded)
+
+
+async def _leaf_holds(condition: Condition, loaded: object) -> bool:
+    match condition:
+        case IsNone(field):
+            return await _value(loaded, field) is None
+        case Text(field, how, text):
+            return _is_text(await _value(loaded, field), how, text)
+        case Compare(field, how, value):
+            return _compared(await _value(loaded, field), how, value)
+        case RunCompare(column, how, value):
+            return _compared(getattr(loaded, _ATTRIBUTES[column]), how, value)
+        case _:
+            assert isinstance(condition, RunIsNone)  # noqa: S101 (there are no others)
+            return getattr(loaded, _ATTRIBUTES[condition.column]) is None
+
+
+def _is_text(value: object, how: str, text: str | bytes) -> bool:
+    if isinstance(value, str) and isinstance(text, str):
+        return value.startswith(text) if how == "startswith" else text in value
+    if isinstance(value, bytes) and isinstance(text, bytes):
+        return value.startswith(text) if how == "startswith" else text in value
+    return False
+
+
+async def _value(loaded: object, field: Field | RunField) -> object:
+    if isinstance(field, RunField):
+        return _value_of_run(cast("Run", loaded), field)
+    value: Any = loaded
+    for name in field.path:
+        value = getattr(value, name, _MISSING)
+    handle: object = value
+    # Of the class itself: one that is derived from it may load in another manner.
+    return await cast("Any", Lazy).load(handle) if isinstance(handle, Lazy) else handle
+
+
+def _value_of_run(run: Run, field: RunField) -> object:
+    if field.kind == "name":
+        return run.name
+    values = {"tag": run.tags, "parameter": run.parameters, "environment": run.environment or {}}
+    return values[field.kind].get(field.name, _MISSING)
+
+
+def _compared(value: object, how: Operator, other: object) -> bool:
+    if is_nan(value) or is_nan(other):
+        return False
+    try:
+        return bool(_OPERATORS[how](value, other))
+    except TypeError:
+        return False
