@@ -45,6 +45,8 @@ __all__ = [
     "StorageFull",
     "StorageUnavailable",
     "SyncCallError",
+    "TrackingError",
+    "TrackingWarning",
     "UnknownModelError",
     "UnknownSerializerError",
     "UnknownStorageError",
@@ -249,3 +251,11 @@ class RunStateError(ArtigraphError, RuntimeError):
 
 class InvalidToken(ArtigraphError, ValueError):  # noqa: N818
     """A text is no token of a run: it was cut or altered, or comes from somewhere else."""
+
+
+class TrackingError(ArtigraphError, TypeError):
+    """A function cannot be tracked, or a value that is to be recorded of its call cannot be stored."""
+
+
+class TrackingWarning(UserWarning):
+    """A value of a tracked call cannot be stored, and is not recorded."""

@@ -1,0 +1,414 @@
+"""Tracked functions. integration/test_tracked.py has the servers."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import inspect
+import threading
+import warnings
+from collections.abc import AsyncGenerator, Generator
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import pytest
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from artigraph import ArtifactModel, Run, RunManager, TrackedValue, ancestors, descendants, run_manager, tracked
+from artigraph import select as select_runs
+from artigraph.db import read
+from artigraph.errors import InvalidLabel, TrackingError, TrackingWarning
+from artigraph.orm import link_table, node_table
+
+pytestmark = pytest.mark.usefixtures("engine")
+
+
+@dataclass
+class Samples(ArtifactModel, name="tracked.Samples"):
+    values: list[float]
+    note: str = ""
+
+
+@dataclass
+class Score(ArtifactModel, name="tracked.Score"):
+    accuracy: float
+
+
+@tracked
+async def measure(samples: Samples, rate: float = 0.5, *more: int, quick: bool = False) -> Score:
+    return Score(sum(samples.values) * rate + sum(more) + quick)
+
+
+@tracked
+def measure_here(samples: Samples, rate: float) -> Score:
+    return Score(sum(samples.values) * rate)
+
+
+@tracked
+async def clean(samples: Samples) -> Samples:
+    return Samples([value for value in samples.values if value >= 0], "clean")
+
+
+async def runs() -> list[Run]:
+    return await select_runs(Run).all()
+
+
+async def edges() -> set[tuple[UUID, UUID, str]]:
+    async def work(connection: AsyncConnection) -> set[tuple[UUID, UUID, str]]:
+        statement = select(link_table.c.source_id, link_table.c.target_id, link_table.c.kind)
+        return {(row.source_id, row.target_id, row.kind) for row in await connection.execute(statement)}
+
+    return await read(work)
+
+
+async def artifacts(run: Run) -> dict[str, UUID]:
+    async def work(connection: AsyncConnection) -> dict[str, UUID]:
+        statement = select(node_table.c.label, node_table.c.node_id).where(
+            node_table.c.parent_id == run.node_id, node_table.c.node_type == "model"
+        )
+        return {row.label: row.node_id for row in await connection.execute(statement)}
+
+    return await read(work)
+
+
+async def test_a_call_is_a_run_with_its_inputs_and_its_result() -> None:
+    samples = Samples([1.0, 2.0])
+    async with RunManager(Run(name="pipeline")) as manager:
+        samples_id = await manager.save_artifact("samples", samples)
+        assert await measure(samples, 0.25, 3, quick=True) == Score(4.75)
+        (run,) = await manager.load_descendant_runs()
+    assert (run.name, run.status, run.node_parent_id) == ("measure", "completed", manager.run.node_id)
+    assert run.parameters == {"rate": 0.25, "more": (3,), "quick": True}
+    found = await artifacts(run)
+    assert list(found) == ["return"]
+    assert await Score.load(found["return"]) == Score(4.75)
+    assert await edges() == {(samples_id, run.node_id, "used")}
+
+
+async def test_defaults_are_recorded_and_none_is_no_artifact() -> None:
+    @tracked
+    async def nothing(a: int, b: str = "b", c: None = None) -> None:
+        assert run_manager().run.name == nothing.__qualname__
+
+    await nothing(1)
+    (run,) = await runs()
+    assert run.parameters == {"a": 1, "b": "b", "c": None}
+    assert await artifacts(run) == {}
+
+
+async def test_what_one_call_returns_the_next_one_uses() -> None:
+    cleaned = await clean(Samples([-1.0, 2.0]))
+    score = await measure(cleaned)
+    first, second = await runs()
+    cleaned_id, score_id = (await artifacts(first))["return"], (await artifacts(second))["return"]
+    raw_id = (await artifacts(first))["samples"]
+    assert await edges() == {(raw_id, first.node_id, "used"), (cleaned_id, second.node_id, "used")}
+    assert score == Score(1.0)
+    made_of = await ancestors(score_id)
+    assert set(made_of.nodes) == {score_id, second.node_id, cleaned_id, first.node_id, raw_id}
+    stale = await descendants(raw_id)
+    assert score_id in stale.nodes
+    assert [edge.kind for edge in stale.edges if raw_id in (edge.source_id, edge.target_id)] == ["used"]
+
+
+async def test_what_was_loaded_is_used_and_what_changed_is_kept_anew() -> None:
+    node_id = await Samples([1.0]).save("samples")
+    samples = await Samples.load(node_id)
+    await measure(samples)
+    samples.values.append(2.0)
+    await measure(samples)
+    first, second = await runs()
+    assert list(await artifacts(first)) == ["return"]
+    kept = (await artifacts(second))["samples"]
+    assert await Samples.load(kept) == Samples([1.0, 2.0])
+    assert await edges() == {(node_id, first.node_id, "used"), (kept, second.node_id, "used")}
+
+
+async def test_values_that_are_no_models() -> None:
+    @tracked
+    async def double(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        return array * 2
+
+    @tracked
+    async def total(arrays: list[np.ndarray[Any, Any]], named: dict[str, Samples]) -> float:
+        return float(sum(array.sum() for array in arrays))
+
+    one = await double(np.arange(3.0))
+    two = await double(one)
+    assert await total([one, two], {"a": Samples([1.0])}) == 18.0
+    first, second, third = await runs()
+    one_id, two_id = (await artifacts(first))["return"], (await artifacts(second))["return"]
+    loaded = await TrackedValue.load(two_id)
+    assert loaded == TrackedValue(two)
+    assert loaded.value.dtype == two.dtype
+    kept = await artifacts(third)
+    assert sorted(kept) == ["named", "return"]
+    assert await TrackedValue.load(kept["named"]) == TrackedValue({"a": Samples([1.0])})
+    assert {(one_id, third.node_id, "used"), (two_id, third.node_id, "used")} < await edges()
+
+
+async def test_calls_nest_also_across_async_and_sync() -> None:
+    @tracked
+    def inner(samples: Samples) -> Score:
+        return measure_here(samples, 1.0)
+
+    @tracked
+    async def outer(samples: Samples) -> Score:
+        first, second = await asyncio.gather(measure(samples), asyncio.to_thread(inner, samples))
+        return Score(first.accuracy + second.accuracy)
+
+    assert await outer(Samples([2.0])) == Score(3.0)
+    found = {run.name: run for run in await runs()}
+    outer_run, inner_run = found[outer.__qualname__], found[inner.__qualname__]
+    assert outer_run.node_parent_id is None
+    assert found["measure"].node_parent_id == inner_run.node_parent_id == outer_run.node_id
+    assert found["measure_here"].node_parent_id == inner_run.node_id
+    assert run_manager(allow_none=True) is None
+    samples_id = (await artifacts(outer_run))["samples"]
+    assert {run_id for source, run_id, _ in await edges() if source == samples_id} == {
+        run.node_id for run in found.values()
+    }
+
+
+async def test_a_sync_function_in_async_code_belongs_to_the_active_run() -> None:
+    async with RunManager(Run()) as manager:
+        measure_here(Samples([1.0]), 2.0)
+        assert run_manager() is manager
+        (run,) = await manager.load_descendant_runs()
+    assert (run.name, run.status) == ("measure_here", "completed")
+
+
+def test_a_sync_function_in_sync_code_and_in_threads(engine: AsyncEngine) -> None:
+    barrier = threading.Barrier(4)
+
+    @tracked
+    def work(number: int) -> Score:
+        barrier.wait(20)
+        return Score(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    found = asyncio.run(runs())
+    assert sorted(run.parameters["number"] for run in found) == [0, 1, 2, 3]
+    assert {run.status for run in found} == {"completed"}
+
+
+async def test_an_exception_goes_on_and_is_recorded() -> None:
+    @tracked
+    async def fail(samples: Samples) -> None:
+        raise ZeroDivisionError(samples.note)
+
+    @tracked
+    def fail_here(samples: Samples) -> None:
+        raise ZeroDivisionError(samples.note)
+
+    with pytest.raises(ZeroDivisionError, match="told"):
+        await fail(Samples([], "told"))
+    with pytest.raises(ZeroDivisionError, match="told"):
+        fail_here(Samples([], "told"))
+    for run in await runs():
+        assert (run.status, run.error_type, run.error_message) == ("failed", "ZeroDivisionError", "told")
+        assert list(await artifacts(run)) == ["samples"]
+
+
+async def test_a_cancelled_call_is_recorded_so() -> None:
+    started = asyncio.Event()
+
+    @tracked
+    async def wait() -> None:
+        started.set()
+        await asyncio.sleep(60)
+
+    task = asyncio.create_task(wait())
+    await started.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert [run.status for run in await runs()] == ["cancelled"]
+
+
+async def test_what_is_included_and_excluded() -> None:
+    @tracked(exclude=["secret", "return"], name="named", tags={"step": "1"})
+    async def excluding(a: int, secret: object) -> Score:
+        return Score(a)
+
+    @tracked(include=["b"])
+    async def including(a: object, b: int) -> Score:
+        return Score(b)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        await excluding(1, object())
+        await including(object(), 2)
+    first, second = await runs()
+    assert (first.name, first.tags, first.parameters) == ("named", {"step": "1"}, {"a": 1})
+    assert second.parameters == {"b": 2}
+    assert await artifacts(first) == await artifacts(second) == {}
+
+
+async def test_what_cannot_be_stored_is_left_out_with_a_warning_or_refused() -> None:
+    calls: list[object] = []
+
+    @tracked
+    async def lenient(first: object, samples: Samples, second: object) -> object:
+        calls.append(first)
+        return object()
+
+    @tracked(unsupported="refuse")
+    async def strict(connection: object) -> object:
+        calls.append(connection)
+        return object()
+
+    with pytest.warns(TrackingWarning) as caught:
+        await lenient(object(), Samples([1.0]), {object()})
+    told = [str(warning.message) for warning in caught]
+    assert [text.split(" of a call of ")[0] for text in told] == [
+        "Argument 'first' cannot be recorded",
+        "Argument 'second' cannot be recorded",
+        "What it returned cannot be recorded",
+    ]
+    assert all("exclude=[" in text and "object" in text for text in told)
+    assert {warning.filename for warning in caught} == {__file__}
+    (run,) = await runs()
+    assert list(await artifacts(run)) == ["samples"]
+    with pytest.raises(TrackingError, match=r"Argument 'connection' .*strict.*exclude=\['connection'\]"):
+        await strict(object())
+    assert len(calls) == 1
+    with pytest.raises(TrackingError, match="What it returned"):
+        await strict(1)
+    assert len(calls) == 2
+    assert [run.status for run in await runs()] == ["completed", "failed", "failed"]
+
+
+async def test_methods() -> None:
+    class Trainer:
+        def __init__(self, rate: float) -> None:
+            self.rate = rate
+
+        @tracked
+        async def train(self, samples: Samples) -> Score:
+            return Score(self.rate * samples.values[0])
+
+        @classmethod
+        @tracked
+        def make(cls, rate: float) -> None:
+            assert cls is Trainer
+
+        @staticmethod
+        @tracked
+        def helper(a: int) -> int:
+            return a + 1
+
+    @dataclass
+    class Model(ArtifactModel, name="tracked.Model"):
+        weight: float
+
+        @tracked(include=["self", "by", "return"])
+        async def scaled(self, by: float) -> Model:
+            return Model(self.weight * by)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert await Trainer(2.0).train(Samples([3.0])) == Score(6.0)
+        Trainer.make(1.0)
+        assert Trainer.helper(1) == 2
+        assert await Model(2.0).scaled(3.0) == Model(6.0)
+    train, make, helper, scaled = await runs()
+    assert train.name is not None
+    assert train.name.endswith("Trainer.train")
+    assert (make.parameters, helper.parameters, scaled.parameters) == ({"rate": 1.0}, {"a": 1}, {"by": 3.0})
+    assert list(await artifacts(train)) == ["samples", "return"]
+    assert list(await artifacts(scaled)) == ["self", "return"]
+
+
+def test_what_is_wrong_is_told_when_it_is_decorated() -> None:
+    def numbers() -> Generator[int]:
+        yield 1
+
+    async def numbers_later() -> AsyncGenerator[int]:
+        yield 1
+
+    def plain(a: int) -> int:
+        return a
+
+    for generator in (numbers, numbers_later):
+        with pytest.raises(TrackingError, match="generator"):
+            tracked(generator)
+    for wrong in (classmethod(plain), staticmethod(plain)):
+        with pytest.raises(TrackingError, match=f"below @{type(wrong).__name__}"):
+            tracked(wrong)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
+    for wrong in (functools.partial(plain, 1), print, Samples, 3):
+        with pytest.raises(TrackingError, match="takes a function"):
+            tracked(wrong)  # type: ignore[type-var]  # pyright: ignore
+    with pytest.raises(TrackingError, match="'b'"):
+        tracked(exclude=["b"])(plain)
+    with pytest.raises(TrackingError, match=r"include=\['a'\]"):
+        tracked(include="a")(plain)
+    with pytest.raises(TrackingError, match="label 'a'"):
+        tracked(label="a")(plain)
+    with pytest.raises(TrackingError, match="unsupported"):
+        tracked(unsupported="ignore")(plain)  # type: ignore[arg-type]  # pyright: ignore
+    with pytest.raises(InvalidLabel):
+        tracked(name="a\0")(plain)
+
+
+async def test_a_call_that_is_wrong_is_the_functions_own_error() -> None:
+    with pytest.raises(TypeError, match="samples"):
+        await measure()  # type: ignore[call-arg]  # pyright: ignore
+    assert await runs() == []
+
+
+def test_what_is_known_of_the_function_stays_known() -> None:
+    assert inspect.iscoroutinefunction(measure)
+    assert not inspect.iscoroutinefunction(measure_here)
+    assert inspect.signature(measure).parameters.keys() == {"samples", "rate", "more", "quick"}
+    assert (measure.__name__, measure.__module__) == ("measure", __name__)
+
+
+async def test_recursion_and_equal_labels() -> None:
+    @tracked
+    async def down(n: int) -> Score:
+        return Score(0) if n == 0 else await down(n - 1)
+
+    assert await down(3) == Score(0)
+    found = await runs()
+    assert [run.parameters["n"] for run in found] == [3, 2, 1, 0]
+    assert [run.node_parent_id for run in found] == [None, *(run.node_id for run in found[:-1])]
+    assert [list(await artifacts(run)) for run in found] == [["return"]] * 4
+
+
+async def test_an_argument_may_be_called_as_anything() -> None:
+    @tracked
+    async def odd(label: Samples, run: Samples, value: Samples, **kwargs: Any) -> None:
+        return None
+
+    await odd(Samples([1.0]), Samples([2.0]), Samples([3.0]), name=Samples([4.0]))
+    (run,) = await runs()
+    assert sorted(await artifacts(run)) == ["kwargs", "label", "run", "value"]
+
+
+@dataclass(slots=True)
+class Slotted(ArtifactModel, name="tracked.Slotted"):
+    value: int
+    items: list[int] = field(default_factory=list)
+
+
+async def test_what_cannot_be_referred_to_weakly_is_kept_anew() -> None:
+    @tracked
+    async def made() -> Slotted:
+        return Slotted(1)
+
+    @tracked
+    async def taken(slotted: Slotted) -> None:
+        return None
+
+    await taken(await made())
+    _, second = await runs()
+    assert list(await artifacts(second)) == ["slotted"]
