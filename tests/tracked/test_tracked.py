@@ -299,7 +299,7 @@ async def test_methods() -> None:
         @classmethod
         @tracked
         def make(cls, rate: float) -> None:
-            assert cls is Trainer
+            assert (cls, rate) == (Trainer, 1.0)
 
         @staticmethod
         @tracked
@@ -346,7 +346,7 @@ def test_what_is_wrong_is_told_when_it_is_decorated() -> None:
             tracked(wrong)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
     for wrong in (functools.partial(plain, 1), print, Samples, 3):
         with pytest.raises(TrackingError, match="takes a function"):
-            tracked(wrong)  # type: ignore[type-var]  # pyright: ignore
+            tracked(wrong)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType, reportCallIssue]
     with pytest.raises(TrackingError, match="'b'"):
         tracked(exclude=["b"])(plain)
     with pytest.raises(TrackingError, match=r"include=\['a'\]"):
@@ -354,14 +354,14 @@ def test_what_is_wrong_is_told_when_it_is_decorated() -> None:
     with pytest.raises(TrackingError, match="label 'a'"):
         tracked(label="a")(plain)
     with pytest.raises(TrackingError, match="unsupported"):
-        tracked(unsupported="ignore")(plain)  # type: ignore[arg-type]  # pyright: ignore
+        tracked(unsupported="ignore")(plain)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
     with pytest.raises(InvalidLabel):
         tracked(name="a\0")(plain)
 
 
 async def test_a_call_that_is_wrong_is_the_functions_own_error() -> None:
     with pytest.raises(TypeError, match="samples"):
-        await measure()  # type: ignore[call-arg]  # pyright: ignore
+        await measure()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
     assert await runs() == []
 
 

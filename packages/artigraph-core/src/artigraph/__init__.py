@@ -18,6 +18,7 @@ from artigraph.model import (
 from artigraph.query import columns, select
 from artigraph.run import NO_PARENT, Run, RunManager, run_manager
 from artigraph.serializer.file import File
+from artigraph.tracked import TrackedValue, tracked
 
 __all__ = [
     "NO_PARENT",
@@ -30,6 +31,7 @@ __all__ = [
     "Lazy",
     "Run",
     "RunManager",
+    "TrackedValue",
     "artifact_field",
     "columns",
     "delete",
@@ -38,4 +40,5 @@ __all__ = [
     "run_manager",
     "save_many",
     "select",
+    "tracked",
 ]

@@ -24,7 +24,7 @@ from artigraph.graph.runs import (
 from artigraph.graph.stored import StoredObject, call, read_object
 from artigraph.graph.tombstones import TOMBSTONES_LAST, bury, forget_tombstones
 from artigraph.graph.tree import Deferred, PendingValue, Streamed, Tree
-from artigraph.graph.uses import Uses, current_uses, note_uses, read_roots, set_uses, unrecorded
+from artigraph.graph.uses import Uses, current_uses, keep_inputs, note_uses, read_roots, set_uses, unrecorded
 from artigraph.graph.write import write_trees
 
 __all__ = [
@@ -64,6 +64,7 @@ __all__ = [
     "insert_run",
     "join",
     "join_run",
+    "keep_inputs",
     "map_object",
     "mark_lost",
     "mark_lost_runs",

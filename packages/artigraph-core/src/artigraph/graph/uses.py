@@ -28,7 +28,17 @@ from artigraph.errors import NodeNotFoundError
 from artigraph.ids import check_id
 from artigraph.orm import link_table, node_table
 
-__all__ = ["DueUses", "Uses", "current_uses", "due_uses", "note_uses", "read_roots", "set_uses", "unrecorded"]
+__all__ = [
+    "DueUses",
+    "Uses",
+    "current_uses",
+    "due_uses",
+    "keep_inputs",
+    "note_uses",
+    "read_roots",
+    "set_uses",
+    "unrecorded",
+]
 
 _MOST = 10_000
 """Uses that wait to be written; so many are not left to the next save."""
@@ -211,6 +221,21 @@ def unrecorded() -> Generator[None]:
         yield
     finally:
         _current.reset(token)
+
+
+async def keep_inputs(run_id: UUID, node_ids: Sequence[UUID]) -> None:
+    """Write that a run used artifacts of its own: inputs that are kept with it, and are not its products."""
+    database = await current_database()
+    rows = [{"source_id": node_id, "target_id": run_id, "kind": "used"} for node_id in sorted(node_ids)]
+
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(insert_missing(link_table, database.dialect).values(created_at=utc_now()), rows)
+
+    async def committed(connection: AsyncConnection) -> bool:
+        del connection
+        return False  # to write them again does no harm
+
+    await write(work, committed=committed)
 
 
 async def read_roots(node_ids: Sequence[UUID]) -> list[UUID]:

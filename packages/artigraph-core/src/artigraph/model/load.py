@@ -24,6 +24,7 @@ from artigraph.graph import (
 )
 from artigraph.model.classes import last_defined
 from artigraph.model.definition import define, is_model, traits_of
+from artigraph.model.known import remember
 from artigraph.model.partial import build_part
 from artigraph.model.read import Builder, Waiting, root_class
 from artigraph.model.steps import SLICE, Work, run_in_slices
@@ -43,6 +44,7 @@ async def load_models(expected: type[M], node_ids: Sequence[UUID], *, fields: Co
         return [build_part(type(model), {name: getattr(model, name) for name in fields}) for model in whole]
     models = await _build([trees[node_id] for node_id in node_ids], expected, fields)
     await note_uses(trees)
+    remember(models, node_ids)
     return models
 
 
@@ -63,6 +65,7 @@ async def load_artifacts(
     active = current_uses()
     if active is not None:
         await note_uses(tree.root_id for parent_id, tree in found if parent_id != active.run_id)
+    remember(models, [tree.root_id for _, tree in found])
     return [(parent_id, tree.root.label, model) for (parent_id, tree), model in zip(found, models, strict=True)]
 
 

@@ -7,6 +7,7 @@ from typing import Any
 from uuid import UUID
 
 from artigraph.graph import Tree, write_trees
+from artigraph.model.known import remember
 from artigraph.model.steps import SLICE, Work, run_in_slices
 from artigraph.model.write import tree_steps
 
@@ -23,9 +24,12 @@ async def save_models(
         parent_id: the run that they belong to, or None.
         check_parent: whether it is still to be seen that the parent is a run.
     """
-    trees = await run_in_slices(_convert(models, parent_id))
+    pairs = list(models)
+    trees = await run_in_slices(_convert(pairs, parent_id))
     await write_trees(trees, parent_id=parent_id if check_parent else None)
-    return [tree.root_id for tree in trees]
+    node_ids = [tree.root_id for tree in trees]
+    remember([model for _, model in pairs], node_ids)
+    return node_ids
 
 
 def _convert(models: Iterable[tuple[str, object]], parent_id: UUID | None) -> Generator[Work | None, Any, list[Tree]]:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from artigraph.db import session_context
 from artigraph.errors import (
+    ArtigraphError,
     FieldNotLoadedError,
     InvalidLabel,
     ModelDefinitionError,
@@ -24,12 +25,15 @@ from artigraph.model.compare import equal
 from artigraph.model.known import artifact_of, remember
 from artigraph.model.load import load_models
 from artigraph.model.partial import is_partial
-from artigraph.run import Run, RunManager, is_parameter
+from artigraph.run import Run, RunManager
+from artigraph.run.metadata import value_rows
 from artigraph.tracked.signature import RETURN, Signature
 from artigraph.tracked.value import TrackedValue
 
 __all__ = ["TrackedCall"]
 
+_SMALL = 4096
+"""Bytes of a plain value up to which it is a parameter of the run."""
 _UNFIT = (SerializationError, ModelDefinitionError, FieldNotLoadedError, InvalidLabel)
 """Errors of a save that say that a value cannot be stored, not that storing failed."""
 
@@ -43,7 +47,7 @@ class TrackedCall:
     """
 
     def __init__(self, signature: Signature, arguments: Mapping[str, Any]) -> None:
-        parameters = {name: value for name, value in arguments.items() if is_parameter(value)}
+        parameters = {name: value for name, value in arguments.items() if _is_parameter(name, value)}
         self._inputs = {name: value for name, value in arguments.items() if name not in parameters}
         self._signature = signature
         run = Run(name=signature.name, tags=signature.tags, parameters=parameters)
@@ -113,6 +117,14 @@ class TrackedCall:
             raise TrackingError(msg) from error
         msg += f" (it is left out; exclude=[{name!r}] says so without a warning)"
         warnings.warn_explicit(msg, TrackingWarning, self._signature.file, self._signature.line)
+
+
+def _is_parameter(name: str, value: object) -> bool:
+    try:
+        (row,) = value_rows("parameter", {name: value})
+    except ArtigraphError:
+        return False
+    return len(row.value) <= _SMALL
 
 
 def _as_model(value: object) -> ArtifactModel:
