@@ -6,6 +6,7 @@ import asyncio
 import os
 import weakref
 from collections.abc import AsyncGenerator
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -99,6 +100,22 @@ class Target:
         if entry is not None and entry.closer is not None and entry.pid == os.getpid():
             await entry.closer.aclose()
 
+    def dispose_elsewhere(self) -> None:
+        """Have other loops, the one of sync calls for one, close the connections that engines of ours have on them."""
+        here = _running_loop()
+        for loop in tuple(self._entries):
+            entry = self._entries.pop(loop, None) if loop is not here else None
+            if entry is None or entry.closer is None or entry.pid != os.getpid():
+                continue
+            closing = entry.closer.aclose()
+            try:
+                future = asyncio.run_coroutine_threadsafe(closing, loop)
+            except RuntimeError:  # the loop has closed, and its connections with it
+                closing.close()
+                continue
+            _closing.add(future)
+            future.add_done_callback(_closing.discard)
+
     def forget_closed_loops(self) -> None:
         """Let go of engines whose event loop is gone."""
         for loop in tuple(self._entries):  # other threads have loops, and entries, of their own
@@ -133,6 +150,8 @@ class Target:
 
 
 _targets: weakref.WeakSet[Target] = weakref.WeakSet()
+_closing: set[Future[None]] = set()
+"""Engines that are being closed on other loops."""
 
 
 async def dispose_engines() -> None:
