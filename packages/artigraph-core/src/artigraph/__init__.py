@@ -5,6 +5,7 @@ import pkgutil
 __path__ = pkgutil.extend_path(__path__, __name__)
 
 from artigraph.deletion import DeletionReport, delete, prune
+from artigraph.lineage import ancestors, descendants, paths
 from artigraph.model import (
     ArtifactMapping,
     ArtifactModel,
@@ -30,10 +31,13 @@ __all__ = [
     "Lazy",
     "Run",
     "RunManager",
+    "ancestors",
     "artifact_field",
     "columns",
     "delete",
+    "descendants",
     "load_many",
+    "paths",
     "prune",
     "run_manager",
     "save_many",
