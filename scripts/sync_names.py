@@ -10,7 +10,14 @@ from importlib import import_module
 from types import ModuleType
 from typing import Any, TypeVar
 
-MIRRORED = ("artigraph.db", "artigraph.maintenance", "artigraph.migrations", "artigraph.outline", "artigraph.query")
+MIRRORED = (
+    "artigraph.db",
+    "artigraph.lineage",
+    "artigraph.maintenance",
+    "artigraph.migrations",
+    "artigraph.outline",
+    "artigraph.query",
+)
 """Public modules beside the root; `artigraph.sync` has one of the same name for each."""
 CHOSEN = {
     "artigraph.db": (

@@ -5,6 +5,7 @@ import pkgutil
 __path__ = pkgutil.extend_path(__path__, __name__)
 
 from artigraph.deletion import DeletionReport, delete, prune
+from artigraph.lineage import ancestors, descendants, paths
 from artigraph.model import (
     ArtifactMapping,
     ArtifactModel,
@@ -32,10 +33,13 @@ __all__ = [
     "Run",
     "RunManager",
     "TrackedValue",
+    "ancestors",
     "artifact_field",
     "columns",
     "delete",
+    "descendants",
     "load_many",
+    "paths",
     "prune",
     "run_manager",
     "save_many",

@@ -3,6 +3,7 @@
 from artigraph.graph.content import LIGHT, Buffer, Part, join
 from artigraph.graph.delete import DeletedNode, Deletion, delete_nodes
 from artigraph.graph.leases import end_of, mark_lost, mark_lost_runs, renew_leases, status_of
+from artigraph.graph.lineage import Direction, Edge, EdgeKind, Reached, read_between, read_reached
 from artigraph.graph.nodes import NODE_COLUMNS, Node, NodeType, read_nodes
 from artigraph.graph.objects import Fetch, fetch, gather
 from artigraph.graph.opened import map_object, open_object
@@ -35,6 +36,9 @@ __all__ = [
     "Deferred",
     "DeletedNode",
     "Deletion",
+    "Direction",
+    "Edge",
+    "EdgeKind",
     "Fetch",
     "Node",
     "NodeRow",
@@ -42,6 +46,7 @@ __all__ = [
     "NodeType",
     "Part",
     "PendingValue",
+    "Reached",
     "Retention",
     "RunRow",
     "RunStatus",
@@ -71,9 +76,11 @@ __all__ = [
     "note_uses",
     "open_object",
     "read_artifacts",
+    "read_between",
     "read_nodes",
     "read_object",
     "read_outline",
+    "read_reached",
     "read_roots",
     "read_run_ids_below",
     "read_runs",

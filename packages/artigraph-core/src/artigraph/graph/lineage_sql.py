@@ -1,0 +1,202 @@
+"""The one statement that answers a question about lineage: a recursion over runs, and what is joined to them.
+
+Artifacts and runs alternate along the way of the data: an artifact belongs to the run that produced it, and a link
+leads from it to each run that used it. So the recursion goes from run to run, and visits each once; the artifacts and
+the uses among them are joined to the runs in the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, Literal, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import CTE, FromClause, Select, and_, case, literal_column, null, or_, select, union_all
+
+from artigraph.graph.nodes import NODE_COLUMNS
+from artigraph.orm import link_table, node_table
+
+__all__ = ["DATA", "USED", "Direction", "EdgeKind", "Start", "select_between", "select_reached"]
+
+EdgeKind = Literal["used", "produced", "child"]
+"""From an artifact to a run that used it; from a run to an artifact that it saved; from a run to a run in it."""
+Direction = Literal["up", "down"]
+"""Against the data, or with it."""
+USED: EdgeKind = "used"
+DATA: tuple[EdgeKind, ...] = ("used", "produced")
+
+
+class Start(NamedTuple):
+    """An artifact or run that is asked about, and the run that it belongs to."""
+
+    node_id: UUID
+    is_run: bool
+    parent_id: UUID | None
+
+
+def select_reached(start: Start, direction: Direction, kinds: Collection[EdgeKind], levels: int | None) -> Select[Any]:
+    """Select what edges of some kinds lead to, or come from, as rows with the columns of a `Node`.
+
+    A use is such a row too: its `node_type` is `used`, its `node_id` the artifact, its `parent_id` the run. Where
+    `levels` are given, all is there to which so many steps from run to run lead, and perhaps more.
+    """
+    runs = _runs(start, direction, kinds, levels)
+    return _one_statement(_reached_parts(runs, start, direction, kinds))
+
+
+def select_between(first: Start, last: Start) -> Select[Any]:
+    """Select what is on a way of the data from one node to another, in the same rows; there may be no row."""
+    below, above = _runs(first, "down", DATA, None), _runs(last, "up", DATA, None)
+    runs = select(below.c.run_id).where(below.c.run_id.in_(select(above.c.run_id))).cte("runs")
+    return _one_statement(_between_parts(runs, (first.node_id, last.node_id)))
+
+
+# The runs ------------------------------------------------------------------------------------------------------------
+
+_link = link_table.alias("link")
+_near = node_table.alias("near")
+_is_use = _link.c.kind == "used"
+
+
+def _runs(start: Start, direction: Direction, kinds: Collection[EdgeKind], levels: int | None) -> CTE | FromClause:
+    """Return the runs that are reached, as a table of their ids."""
+    name = f"runs_{direction}"
+    first = _first_runs(start, direction, kinds)
+    if levels is None:
+        runs = first.cte(name, recursive=True)
+        step = _step(runs, direction, kinds)
+        return runs if step is None else runs.union(step)
+    # A run is there once for each number of steps that lead to it: the same work is done `levels` times at most.
+    runs = first.add_columns(literal_column("0").label("level")).cte(name, recursive=True)
+    step = _step(runs, direction, kinds)
+    if step is not None:
+        runs = runs.union(step.add_columns(runs.c.level + 1).where(runs.c.level < levels))
+    return select(runs.c.run_id).distinct().cte(f"{name}_once")
+
+
+def _first_runs(start: Start, direction: Direction, kinds: Collection[EdgeKind]) -> Select[Any]:
+    if start.is_run:
+        return select(node_table.c.node_id.label("run_id")).where(node_table.c.node_id == start.node_id)
+    if direction == "down":
+        uses = _is_use & (_link.c.source_id == start.node_id)
+        return select(_link.c.target_id.label("run_id")).where(
+            uses if "used" in kinds else uses & literal_column("1=0")
+        )
+    parent_id = start.parent_id if "produced" in kinds else None
+    return select(node_table.c.node_id.label("run_id")).where(node_table.c.node_id == parent_id)
+
+
+def _step(runs: CTE, direction: Direction, kinds: Collection[EdgeKind]) -> Select[Any] | None:
+    """Return the runs that one step leads to; PostgreSQL wants it to be one SELECT that names the runs once."""
+    data, child = {"used", "produced"} <= {*kinds}, "child" in kinds
+    if not data and not child:
+        return None
+    return _in_order((_step_down if direction == "down" else _step_up)(runs, data=data, child=child))
+
+
+def _step_down(runs: CTE, *, data: bool, child: bool) -> Select[Any]:
+    below = runs.join(_near, _near.c.parent_id == runs.c.run_id)
+    to_use = and_(_link.c.source_id == _near.c.node_id, _is_use)
+    if not data:
+        return select(_near.c.node_id).select_from(below).where(_near.c.node_type == "run")
+    if not child:
+        return select(_link.c.target_id).select_from(below.join(_link, to_use))
+    is_run = _near.c.node_type == "run"
+    reached = case((is_run, _near.c.node_id), else_=_link.c.target_id)
+    return (
+        select(reached).select_from(below.outerjoin(_link, to_use)).where(or_(is_run, _link.c.target_id.is_not(None)))
+    )
+
+
+def _step_up(runs: CTE, *, data: bool, child: bool) -> Select[Any]:
+    to_use = and_(_link.c.target_id == runs.c.run_id, _is_use)
+    if not child:
+        above = runs.join(_link, to_use).join(_near, _near.c.node_id == _link.c.source_id)
+        return select(_near.c.parent_id).select_from(above).where(_near.c.parent_id.is_not(None))
+    itself = node_table.alias("itself")
+    above = runs.join(itself, itself.c.node_id == runs.c.run_id)
+    if not data:
+        return select(itself.c.parent_id).select_from(above).where(itself.c.parent_id.is_not(None))
+    ways = union_all(select(literal_column("0").label("way")), select(literal_column("1"))).subquery("ways")
+    above = above.outerjoin(_link, to_use).outerjoin(_near, _near.c.node_id == _link.c.source_id)
+    reached = case((ways.c.way == 0, itself.c.parent_id), else_=_near.c.parent_id)
+    each_way = above.join(ways, ways.c.way <= case((_near.c.parent_id.is_(None), 0), else_=1))
+    return select(reached).select_from(each_way).where(reached.is_not(None))
+
+
+# What is joined to them --------------------------------------------------------------------------------------------
+
+
+_edge = (_link.c.source_id, literal_column(f"'{USED}'"), _link.c.target_id, *(null() for _ in NODE_COLUMNS[3:]))
+
+
+def _reached_parts(
+    runs: CTE | FromClause, start: Start, direction: Direction, kinds: Collection[EdgeKind]
+) -> list[Select[Any]]:
+    """Return the selects of the node that is asked about, the runs, the artifacts, and the uses among them."""
+    others = node_table.c.node_id != start.node_id
+    parts = [
+        select(*NODE_COLUMNS).where(node_table.c.node_id == start.node_id),
+        _nodes(runs.join(node_table, node_table.c.node_id == runs.c.run_id)).where(others),
+    ]
+    if direction == "up":
+        if "used" in kinds:
+            uses = _uses_by(runs)
+            used = _in_order(select(_link.c.source_id).select_from(uses)).distinct().subquery("used")
+            parts.append(_nodes(used.join(node_table, node_table.c.node_id == used.c.source_id)).where(others))
+            parts.append(_edges(uses))
+        return parts
+    if "produced" in kinds:
+        below = runs.join(node_table, node_table.c.parent_id == runs.c.run_id)
+        parts.append(_nodes(below).where(node_table.c.node_type != "run", others))
+        if "used" in kinds:
+            used = below.join(_link, and_(_link.c.source_id == node_table.c.node_id, _is_use))
+            parts.append(_edges(used).where(others))
+    if "used" in kinds:
+        parts.append(select(*_edge).where(_link.c.source_id == start.node_id, _is_use))
+    return parts
+
+
+def _between_parts(runs: CTE, ends: tuple[UUID, UUID]) -> list[Select[Any]]:
+    """Return the selects of the two ends, the runs, the artifacts between these, and the uses among all of them."""
+    uses = _uses_by(runs)
+    used = _in_order(select(_link.c.source_id).select_from(uses)).distinct().subquery("used")
+    of_runs = select(runs.c.run_id)
+    others = node_table.c.node_id.not_in(ends)
+    itself = node_table.c.node_id.in_(ends)
+    between = _near.c.parent_id.in_(of_runs) | _near.c.node_id.in_(ends)
+    return [
+        select(*NODE_COLUMNS).where(
+            itself if ends[0] == ends[1] else itself & of_runs.exists()  # every way leads through a run
+        ),
+        _nodes(runs.join(node_table, node_table.c.node_id == runs.c.run_id)).where(others),
+        _nodes(used.join(node_table, node_table.c.node_id == used.c.source_id)).where(
+            node_table.c.parent_id.in_(of_runs), others
+        ),
+        _edges(uses.join(_near, _near.c.node_id == _link.c.source_id)).where(between),
+    ]
+
+
+def _uses_by(runs: CTE | FromClause) -> FromClause:
+    return runs.join(_link, and_(_link.c.target_id == runs.c.run_id, _is_use))
+
+
+def _nodes(source: FromClause) -> Select[Any]:
+    return _in_order(select(*NODE_COLUMNS).select_from(source))
+
+
+def _edges(source: FromClause) -> Select[Any]:
+    return _in_order(select(*_edge).select_from(source))
+
+
+def _in_order(statement: Select[Any]) -> Select[Any]:
+    """Have MySQL and MariaDB join in the order that is written: runs first, and the rest by its indexes.
+
+    Where they know little of a table yet, they would go through all links for each level of the recursion.
+    """
+    word = "STRAIGHT_JOIN"
+    return statement.prefix_with(word, dialect="mysql").prefix_with(word, dialect="mariadb")
+
+
+def _one_statement(parts: Sequence[Select[Any]]) -> Select[Any]:
+    return select(union_all(*parts).subquery("found"))
