@@ -12,6 +12,7 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from textwrap import fill
 from types import ModuleType
 from typing import Any
 
@@ -69,6 +70,7 @@ def package_text(names: Names) -> str:
         home = names.twins.get(name)
         imports.add(f"from artigraph.sync.{home} import {name}" if home is not None else import_of(name, root))
     others = "`, `.".join(module.removeprefix("artigraph.") for module in names.public if module != "artigraph")
+    twins = fill(f"`artigraph.sync.{others}` are the twins of the modules of these names.", 120)
     return f'''"""The sync twin of `artigraph`: the same names for scripts, threads and notebooks, without `await`.
 
     from artigraph.sync import Run, RunManager
@@ -76,7 +78,7 @@ def package_text(names: Names) -> str:
     with RunManager(Run()) as manager:
         manager.save_artifact("report", report)
 
-`artigraph.sync.{others}` are the twins of the modules of these names.
+{twins}
 All but `_twin` is written by scripts/make_sync.py.
 """
 

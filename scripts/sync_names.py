@@ -35,8 +35,8 @@ DERIVED = ("ArtifactModel", "Lazy")
 """Classes that users derive from, or that stand in fields: their twins are derived from them."""
 BASES = ("ArtifactModel",)
 """Those that are a base of models, and no model themselves."""
-SAME = ("File",)
-"""Classes that are as good in sync code, although some of their methods are async."""
+SAME = ("File", "TrackedValue")
+"""Classes that are as good in sync code, although some of their methods are async: sync functions take them."""
 CONTEXTS = ("engine_context", "session_context")
 """What is entered by `async with`, and is used for nothing else."""
 ON_THE_LOOP = ("get_engine",)

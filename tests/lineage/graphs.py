@@ -35,7 +35,11 @@ class Graph:
     def edges(self, kinds: Collection[str]) -> set[Edge]:
         """Return all edges of some kinds."""
         found = {Edge(artifact, run, "used") for artifact, run in self.uses}
-        found |= {Edge(run, artifact, "produced") for artifact, run in self.artifacts.items() if run is not None}
+        found |= {
+            Edge(run, artifact, "produced")
+            for artifact, run in self.artifacts.items()
+            if run is not None and not ("used" in kinds and (artifact, run) in self.uses)
+        }
         found |= {Edge(parent, run, "child") for run, parent in self.runs.items() if parent is not None}
         return {edge for edge in found if edge.kind in kinds}
 

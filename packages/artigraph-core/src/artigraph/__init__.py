@@ -19,7 +19,7 @@ from artigraph.model import (
 from artigraph.query import columns, select
 from artigraph.run import NO_PARENT, Run, RunManager, run_manager
 from artigraph.serializer.file import File
-from artigraph.tracked import TrackedValue, tracked
+from artigraph.tracking import TrackedValue, tracked
 
 __all__ = [
     "NO_PARENT",

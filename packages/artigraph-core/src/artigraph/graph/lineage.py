@@ -39,6 +39,9 @@ class Reached:
     """What was asked about: artifacts where parts of such were."""
     nodes: dict[UUID, Node]
     edges: list[Edge]
+    has_inputs: bool = False
+    """Whether there are artifacts that are kept with the run that used them, and are not its products: what was reached
+    only as such is still to be cut out."""
 
 
 async def read_reached(
@@ -146,6 +149,6 @@ async def _built(
         await asyncio.sleep(0)
         edges += [Edge(ids[row[0]], ids[row[2]], USED) for row in uses[start : start + _SLICE]]
     inputs = {source_id for source_id, run_id, _ in edges if nodes[source_id].parent_id == run_id}
-    if inputs:  # artifacts that are kept with the run that used them, and are not its products
+    if inputs:
         from_parents = [edge for edge in from_parents if edge.target_id not in inputs]
-    return Reached(start_ids, nodes, edges + from_parents)
+    return Reached(start_ids, nodes, edges + from_parents, bool(inputs))

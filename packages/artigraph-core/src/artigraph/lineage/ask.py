@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from typing import cast, get_args
 from uuid import UUID
 
@@ -26,7 +26,8 @@ async def ancestors(
         made_from = await ancestors(report_id)
         [run] = (await ancestors(report_id, depth=1)).runs
 
-    One query, whatever the graph, and each node once: runs that used what later ones made are no trouble.
+    One query, whatever the graph, and each node once: runs that used what later ones made are no trouble. Inputs that a
+    tracked function keeps with its run are used by it, and not produced.
 
     Args:
         x: a run, an artifact, or a part of one, which stands for its artifact.
@@ -64,7 +65,12 @@ async def paths(a: UUID | Run | RunManager, b: UUID | Run | RunManager) -> Linea
     Raises:
         NodeNotFoundError: one of the nodes is not there.
     """
-    return _lineage(await read_between(_id_of(a), _id_of(b)))
+    found = await read_between(_id_of(a), _id_of(b))
+    if found.has_inputs:
+        first, last = found.start_ids
+        ahead, behind = _steps(found, [first], "down", None), _steps(found, [last], "up", None)
+        found = _only(found, ahead.keys() & behind.keys())
+    return _lineage(found)
 
 
 async def _reached(
@@ -72,7 +78,8 @@ async def _reached(
 ) -> Lineage:
     checked = _checked_kinds(kinds)
     if depth is None:
-        return _lineage(await read_reached(_id_of(x), direction, checked))
+        found = await read_reached(_id_of(x), direction, checked)
+        return _lineage(_cut(found, direction, None) if found.has_inputs else found)
     if not isinstance(cast("object", depth), int) or isinstance(depth, bool) or depth < 0:
         msg = f"depth is a number of edges, or None for all of them, not {depth!r:.100}"
         raise QueryError(msg)
@@ -81,23 +88,32 @@ async def _reached(
     return _lineage(_cut(found, direction, depth))
 
 
-def _cut(found: Reached, direction: Direction, depth: int) -> Reached:
-    """Leave out what is more edges away than wanted."""
+def _cut(found: Reached, direction: Direction, depth: int | None) -> Reached:
+    """Leave out what is more edges away than wanted, or cannot be reached at all."""
+    return _only(found, _steps(found, found.start_ids, direction, depth).keys())
+
+
+def _steps(found: Reached, starts: Collection[UUID], direction: Direction, depth: int | None) -> Mapping[UUID, int]:
+    """Return how many edges away from some nodes others are."""
     near: dict[UUID, list[UUID]] = {}
     for source_id, target_id, _ in found.edges:
         here, there = (source_id, target_id) if direction == "down" else (target_id, source_id)
         near.setdefault(here, []).append(there)
-    steps = dict.fromkeys(found.start_ids, 0)
-    pending = deque(found.start_ids)
+    steps = {node_id: 0 for node_id in starts if node_id in found.nodes}
+    pending = deque(steps)
     while pending:
         node_id = pending.popleft()
-        if steps[node_id] < depth:
+        if depth is None or steps[node_id] < depth:
             for other in near.get(node_id, ()):
                 if other not in steps:
                     steps[other] = steps[node_id] + 1
                     pending.append(other)
-    nodes = {node_id: node for node_id, node in found.nodes.items() if node_id in steps}
-    edges = [edge for edge in found.edges if edge.source_id in steps and edge.target_id in steps]
+    return steps
+
+
+def _only(found: Reached, node_ids: Collection[UUID]) -> Reached:
+    nodes = {node_id: node for node_id, node in found.nodes.items() if node_id in node_ids}
+    edges = [edge for edge in found.edges if edge.source_id in nodes and edge.target_id in nodes]
     return Reached(found.start_ids, nodes, edges)
 
 

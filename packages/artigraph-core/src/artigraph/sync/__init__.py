@@ -5,7 +5,8 @@
     with RunManager(Run()) as manager:
         manager.save_artifact("report", report)
 
-`artigraph.sync.db`, `.maintenance`, `.migrations`, `.outline`, `.query` are the twins of the modules of these names.
+`artigraph.sync.db`, `.lineage`, `.maintenance`, `.migrations`, `.outline`, `.query` are the twins of the modules of
+these names.
 All but `_twin` is written by scripts/make_sync.py.
 """
 
@@ -16,9 +17,11 @@ from artigraph.query import columns
 from artigraph.run import NO_PARENT, Run
 from artigraph.serializer.file import File
 from artigraph.sync.deletion import delete, prune
+from artigraph.sync.lineage import ancestors, descendants, paths
 from artigraph.sync.model import ArtifactModel, Lazy, load_many, save_many
 from artigraph.sync.query import select
 from artigraph.sync.run import RunManager, run_manager
+from artigraph.tracking import TrackedValue, tracked
 
 __all__ = [
     "NO_PARENT",
@@ -31,13 +34,18 @@ __all__ = [
     "Lazy",
     "Run",
     "RunManager",
+    "TrackedValue",
+    "ancestors",
     "artifact_field",
     "columns",
     "delete",
+    "descendants",
     "load_many",
+    "paths",
     "prune",
     "run_manager",
     "save_many",
     "select",
+    "tracked",
     "wait_for",
 ]

@@ -103,7 +103,8 @@ def _shown(function: Callable[..., Any]) -> str:
 
 def _check_kind(function: object, shown: str) -> None:
     if isinstance(function, (classmethod, staticmethod)):
-        msg = f"@tracked stands below @{type(function).__name__}, next to the function itself"
+        kind = "classmethod" if isinstance(function, classmethod) else "staticmethod"
+        msg = f"@tracked stands below @{kind}, next to the function itself"
         raise TrackingError(msg)
     if not inspect.isfunction(function):
         msg = f"tracked takes a function, which {function!r:.100} is not; of an object, track the method in its class"

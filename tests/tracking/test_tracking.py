@@ -1,8 +1,9 @@
-"""Tracked functions. integration/test_tracked.py has the servers."""
+"""Tracked functions. integration/test_tracking.py has the servers."""
 
 from __future__ import annotations
 
 import asyncio
+import builtins
 import functools
 import inspect
 import threading
@@ -344,9 +345,9 @@ def test_what_is_wrong_is_told_when_it_is_decorated() -> None:
     for generator in (numbers, numbers_later):
         with pytest.raises(TrackingError, match="generator"):
             tracked(generator)
-    for wrong in (classmethod(plain), staticmethod(plain)):
-        with pytest.raises(TrackingError, match=f"below @{type(wrong).__name__}"):
-            tracked(wrong)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType]
+    for kind in ("classmethod", "staticmethod"):
+        with pytest.raises(TrackingError, match=f"below @{kind}"):
+            tracked(getattr(builtins, kind)(plain))
     for wrong in (functools.partial(plain, 1), print, Samples, 3):
         with pytest.raises(TrackingError, match="takes a function"):
             tracked(wrong)  # type: ignore[type-var]  # pyright: ignore[reportArgumentType, reportCallIssue]
@@ -400,7 +401,7 @@ async def test_an_argument_may_be_called_as_anything() -> None:
 @dataclass(slots=True)
 class Slotted(ArtifactModel, name="tracked.Slotted"):
     value: int
-    items: list[int] = field(default_factory=list)
+    items: list[int] = field(default_factory=list[int])
 
 
 async def test_what_cannot_be_referred_to_weakly_is_kept_anew() -> None:

@@ -27,8 +27,8 @@ from artigraph.model.load import load_models
 from artigraph.model.partial import is_partial
 from artigraph.run import Run, RunManager
 from artigraph.run.metadata import value_rows
-from artigraph.tracked.signature import RETURN, Signature
-from artigraph.tracked.value import TrackedValue
+from artigraph.tracking.signature import RETURN, Signature
+from artigraph.tracking.value import TrackedValue
 
 __all__ = ["TrackedCall"]
 

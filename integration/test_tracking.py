@@ -1,6 +1,6 @@
 """The tests of tracked functions that have to do with the database, on each one."""
 
-from tests.tracked.test_tracked import (
+from tests.tracking.test_tracking import (
     pytestmark,
     test_a_call_is_a_run_with_its_inputs_and_its_result,
     test_a_sync_function_in_sync_code_and_in_threads,

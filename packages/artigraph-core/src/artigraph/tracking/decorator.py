@@ -9,8 +9,8 @@ from typing import Any, TypeVar, cast, overload
 
 from artigraph.background import entered, wait_for
 from artigraph.model.known import begin_to_remember
-from artigraph.tracked.call import TrackedCall
-from artigraph.tracked.signature import RETURN, Signature, Unsupported, signature_of
+from artigraph.tracking.call import TrackedCall
+from artigraph.tracking.signature import RETURN, Signature, Unsupported, signature_of
 
 __all__ = ["tracked"]
 
