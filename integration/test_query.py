@@ -20,6 +20,7 @@ from tests.query.test_select import (
 )
 from tests.query.test_select_runs import (
     test_runs_are_found_by_status_times_and_parents,
+    test_runs_are_found_by_what_they_used,
     test_runs_come_in_order_and_in_parts,
     test_times_are_compared_to_the_microsecond_in_any_zone,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "test_results_are_models_and_come_in_batches",
     "test_results_come_in_order_and_in_parts",
     "test_runs_are_found_by_status_times_and_parents",
+    "test_runs_are_found_by_what_they_used",
     "test_runs_come_in_order_and_in_parts",
     "test_runs_come_in_the_order_of_names_and_parameters",
     "test_runs_labels_times_and_classes",

@@ -24,9 +24,9 @@ __all__ = ["Graph", "graphs"]
 class Graph:
     """Runs, the run that each belongs to; artifacts, the run that produced each; which run used which artifact."""
 
-    runs: dict[UUID, UUID | None] = field(default_factory=dict)
-    artifacts: dict[UUID, UUID | None] = field(default_factory=dict)
-    uses: set[tuple[UUID, UUID]] = field(default_factory=set)
+    runs: dict[UUID, UUID | None] = field(default_factory=dict[UUID, UUID | None])
+    artifacts: dict[UUID, UUID | None] = field(default_factory=dict[UUID, UUID | None])
+    uses: set[tuple[UUID, UUID]] = field(default_factory=set[tuple[UUID, UUID]])
 
     @property
     def ids(self) -> list[UUID]:

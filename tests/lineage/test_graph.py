@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection
+from itertools import combinations
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -25,6 +26,7 @@ from tests.lineage.test_uses import Item, made, part_of
 
 DATA: tuple[EdgeKind, ...] = ("used", "produced")
 KINDS: tuple[EdgeKind, ...] = ("used", "produced", "child")
+SETS = [set(kinds) for count in range(4) for kinds in combinations(KINDS, count)]
 
 
 def assert_is(found: Lineage, graph: Graph, nodes: Collection[UUID], kinds: Collection[str]) -> None:
@@ -76,7 +78,7 @@ async def test_lineage_of_every_node_of_some_graphs(engine: AsyncEngine) -> None
     graph.uses = {(a, first), (b, second), (b, third), (c, third), (d, second), (e, third), (a, third)}
     await graph.write()
     for start in (*runs, *artifacts):
-        for kinds in ([], ["used"], ["produced"], ["child"], DATA, ["produced", "child"], ["used", "child"], KINDS):
+        for kinds in SETS:
             await check_all(graph, start, (d, f, second)[start.int % 3], kinds, depth=start.int % 4)
 
 
@@ -189,7 +191,8 @@ async def test_what_is_not_there_is_an_error(engine: AsyncEngine) -> None:
         for depth in (-1, True, 1.5):
             with pytest.raises(QueryError, match="number of edges"):
                 await ask(one, depth=depth)  # type: ignore[arg-type]
-        assert [*await ask(one, kinds="used")] == [(await ask(one)).nodes[one]]  # type: ignore[arg-type]
+        with pytest.raises(QueryError, match="no edges of kind"):
+            await ask(one, kinds="used")  # type: ignore[arg-type]
     for pair in ((one, uuid4()), (uuid4(), one)):
         with pytest.raises(NodeNotFoundError):
             await paths(*pair)

@@ -108,3 +108,57 @@ def test_what_can_be_asked_of_runs_is_a_condition() -> None:
     assert repr(r) == "<columns of Run>"
     assert repr(r.status) == "<column status of runs>"
     assert repr(select(Run)) == "<select of Run>"
+
+
+@dataclass
+class Tokens(ArtifactModel, name="QueryRunTokens", version=3):
+    x: int
+
+
+@dataclass
+class Trained(ArtifactModel, name="QueryRunTrained"):
+    tokens: Tokens
+
+
+@dataclass
+class Special(Tokens, name="QueryRunSpecial", version=7):
+    pass
+
+
+async def test_runs_are_found_by_what_they_used(engine: AsyncEngine) -> None:
+    plain = await Tokens(1).save("plain")
+    special = await Special(2).save("special")
+    holds = await Trained(Tokens(3)).save("plain")
+    made: dict[str, Run] = {}
+    for name, used in (("none", []), ("plain", [plain]), ("special", [special]), ("both", [plain, holds, special])):
+        async with RunManager(Run()) as manager:
+            for node_id in used:
+                await ArtifactModel.load(node_id)
+            await manager.save_artifact("own", Tokens(4))
+            await manager.load_artifact("own")
+        made[name] = manager.run
+
+    async def found(**given: Any) -> list[str]:
+        runs = await select(Run).used(Tokens, **given).all()
+        return [name for name, run in made.items() if run in runs]
+
+    assert await found() == ["plain", "special", "both"]
+    assert await found(version=3) == ["plain", "both"]
+    assert await found(version=7) == ["special", "both"]
+    assert await found(version=1) == []
+    assert await found(label="special") == ["special", "both"]
+    assert await found(label="plain", version=3) == ["plain", "both"]
+    assert await found(label="own") == []
+    assert await select(Run).used(Trained).all() == [made["both"]]
+    assert await select(Run).used(Special).used(Tokens, version=3).all() == [made["both"]]
+    assert await select(Run).used(Tokens).where(r.status == "failed").count() == 0
+    assert await select(Run).used(ArtifactModel).count() == 3
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [((Run,), "takes a model class"), (("Made",), "takes a model class"), ((Made, True), "whole number")],
+)
+def test_what_cannot_have_been_used_is_refused(given: tuple[Any, ...], words: str) -> None:
+    with pytest.raises(QueryError, match=words):
+        select(Run).used(given[0], version=(*given, None)[1])

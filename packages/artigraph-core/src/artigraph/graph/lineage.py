@@ -141,9 +141,11 @@ async def _built(
             from_parents.append(Edge(parent_id, node_id, kind))
         elif parent_id is None and row[2] is not None:
             parent_id = id_of(row[2])
-        moments = (moment(row[10]), moment(row[11])) if is_run else (None, None)
+        started, ended = (moment(row[10]), moment(row[11])) if is_run else (None, None)
         root_id = None if is_run else node_id
-        nodes[node_id] = Node(node_id, row[1], parent_id, row[3], root_id, *row[5:10], *moments)
+        nodes[node_id] = Node(
+            node_id, row[1], parent_id, row[3], root_id, row[5], row[6], row[7], row[8], row[9], started, ended
+        )
     uses = sorted((row for row in rows if row[1] == USED and row[0] in ids and row[2] in ids), key=itemgetter(0, 2))
     for start in range(0, len(uses), _SLICE):
         await asyncio.sleep(0)

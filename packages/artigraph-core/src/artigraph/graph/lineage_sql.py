@@ -11,7 +11,22 @@ from collections.abc import Collection, Sequence
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import CTE, FromClause, Select, and_, case, literal_column, null, or_, select, union_all
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    FromClause,
+    Integer,
+    Select,
+    String,
+    and_,
+    case,
+    false,
+    literal_column,
+    null,
+    or_,
+    select,
+    union_all,
+)
 
 from artigraph.graph.nodes import NODE_COLUMNS
 from artigraph.orm import link_table, node_table
@@ -67,7 +82,7 @@ def _runs(start: Start, direction: Direction, kinds: Collection[EdgeKind], level
         step = _step(runs, direction, kinds)
         return runs if step is None else runs.union(step)
     # A run is there once for each number of steps that lead to it: the same work is done `levels` times at most.
-    runs = first.add_columns(literal_column("0").label("level")).cte(name, recursive=True)
+    runs = first.add_columns(literal_column("0", Integer).label("level")).cte(name, recursive=True)
     step = _step(runs, direction, kinds)
     if step is not None:
         runs = runs.union(step.add_columns(runs.c.level + 1).where(runs.c.level < levels))
@@ -79,9 +94,7 @@ def _first_runs(start: Start, direction: Direction, kinds: Collection[EdgeKind])
         return select(node_table.c.node_id.label("run_id")).where(node_table.c.node_id == start.node_id)
     if direction == "down":
         uses = _is_use & (_link.c.source_id == start.node_id)
-        return select(_link.c.target_id.label("run_id")).where(
-            uses if "used" in kinds else uses & literal_column("1=0")
-        )
+        return select(_link.c.target_id.label("run_id")).where(uses if "used" in kinds else uses & false())
     parent_id = start.parent_id if "produced" in kinds else None
     return select(node_table.c.node_id.label("run_id")).where(node_table.c.node_id == parent_id)
 
@@ -117,7 +130,9 @@ def _step_up(runs: CTE, *, data: bool, child: bool) -> Select[Any]:
     above = runs.join(itself, itself.c.node_id == runs.c.run_id)
     if not data:
         return select(itself.c.parent_id).select_from(above).where(itself.c.parent_id.is_not(None))
-    ways = union_all(select(literal_column("0").label("way")), select(literal_column("1"))).subquery("ways")
+    ways = union_all(select(literal_column("0", Integer).label("way")), select(literal_column("1", Integer))).subquery(
+        "ways"
+    )
     above = above.outerjoin(_link, to_use).outerjoin(_near, _near.c.node_id == _link.c.source_id)
     reached = case((ways.c.way == 0, itself.c.parent_id), else_=_near.c.parent_id)
     each_way = above.join(ways, ways.c.way <= case((_near.c.parent_id.is_(None), 0), else_=1))
@@ -127,7 +142,14 @@ def _step_up(runs: CTE, *, data: bool, child: bool) -> Select[Any]:
 # What is joined to them --------------------------------------------------------------------------------------------
 
 
-_edge = (_link.c.source_id, literal_column(f"'{USED}'"), _link.c.target_id, *(null() for _ in NODE_COLUMNS[3:]))
+_edge: tuple[ColumnElement[Any], ...] = (
+    _link.c.source_id,
+    literal_column(f"'{USED}'", String),
+    _link.c.target_id,
+    *(null() for _ in NODE_COLUMNS[3:]),
+)
+_artifact = tuple(null() if column.name.startswith("run_") else column for column in NODE_COLUMNS)
+"""What makes up the `Node` of an artifact: whether a run is lost is not asked for each of them."""
 
 
 def _reached_parts(
@@ -137,18 +159,20 @@ def _reached_parts(
     others = node_table.c.node_id != start.node_id
     parts = [
         select(*NODE_COLUMNS).where(node_table.c.node_id == start.node_id),
-        _nodes(runs.join(node_table, node_table.c.node_id == runs.c.run_id)).where(others),
+        _nodes(NODE_COLUMNS, runs.join(node_table, node_table.c.node_id == runs.c.run_id)).where(others),
     ]
     if direction == "up":
         if "used" in kinds:
             uses = _uses_by(runs)
             used = _in_order(select(_link.c.source_id).select_from(uses)).distinct().subquery("used")
-            parts.append(_nodes(used.join(node_table, node_table.c.node_id == used.c.source_id)).where(others))
+            parts.append(
+                _nodes(_artifact, used.join(node_table, node_table.c.node_id == used.c.source_id)).where(others)
+            )
             parts.append(_edges(uses))
         return parts
     if "produced" in kinds:
         below = runs.join(node_table, node_table.c.parent_id == runs.c.run_id)
-        parts.append(_nodes(below).where(node_table.c.node_type != "run", others))
+        parts.append(_nodes(_artifact, below).where(node_table.c.node_type != "run", others))
         if "used" in kinds:
             used = below.join(_link, and_(_link.c.source_id == node_table.c.node_id, _is_use))
             parts.append(_edges(used).where(others))
@@ -169,8 +193,8 @@ def _between_parts(runs: CTE, ends: tuple[UUID, UUID]) -> list[Select[Any]]:
         select(*NODE_COLUMNS).where(
             itself if ends[0] == ends[1] else itself & of_runs.exists()  # every way leads through a run
         ),
-        _nodes(runs.join(node_table, node_table.c.node_id == runs.c.run_id)).where(others),
-        _nodes(used.join(node_table, node_table.c.node_id == used.c.source_id)).where(
+        _nodes(NODE_COLUMNS, runs.join(node_table, node_table.c.node_id == runs.c.run_id)).where(others),
+        _nodes(_artifact, used.join(node_table, node_table.c.node_id == used.c.source_id)).where(
             node_table.c.parent_id.in_(of_runs), others
         ),
         _edges(uses.join(_near, _near.c.node_id == _link.c.source_id)).where(between),
@@ -181,12 +205,12 @@ def _uses_by(runs: CTE | FromClause) -> FromClause:
     return runs.join(_link, and_(_link.c.target_id == runs.c.run_id, _is_use))
 
 
-def _nodes(source: FromClause) -> Select[Any]:
-    return _in_order(select(*NODE_COLUMNS).select_from(source))
+def _nodes(columns: Sequence[ColumnElement[Any]], source: FromClause) -> Select[Any]:
+    return _in_order(select(*columns).select_from(source))
 
 
 def _edges(source: FromClause) -> Select[Any]:
-    return _in_order(select(*_edge).select_from(source))
+    return _nodes(_edge, source)
 
 
 def _in_order(statement: Select[Any]) -> Select[Any]:

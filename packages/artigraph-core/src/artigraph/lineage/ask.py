@@ -24,7 +24,7 @@ async def ancestors(
     """Return what a node was made from: the run that produced it, what that used, and so on, itself among them.
 
         made_from = await ancestors(report_id)
-        [run] = (await ancestors(report_id, depth=1)).runs
+        inputs = await ancestors(report_id, depth=2)  # the run that made it, and what that used
 
     One query, whatever the graph, and each node once: runs that used what later ones made are no trouble. Inputs that a
     tracked function keeps with its run are used by it, and not produced.
@@ -46,7 +46,8 @@ async def descendants(
 ) -> Lineage:
     """Return what came of a node: the runs that used it, what they produced, and so on, itself among them.
 
-        stale = (await descendants(wrong_input_id)).artifacts
+        stale = await descendants(wrong_input_id)
+        for artifact in stale.artifacts: ...
 
     See `ancestors`.
 
@@ -123,7 +124,7 @@ def _lineage(found: Reached) -> Lineage:
 
 def _checked_kinds(kinds: Iterable[EdgeKind]) -> Collection[EdgeKind]:
     known = get_args(EdgeKind)
-    checked = frozenset([kinds] if isinstance(kinds, str) else kinds)
+    checked = frozenset(kinds)
     if unknown := sorted(map(repr, checked.difference(known))):
         msg = f"There are no edges of kind {', '.join(unknown)}: kinds are of {', '.join(map(repr, known))}"
         raise QueryError(msg)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
@@ -30,6 +31,9 @@ class Lineage:
     """Each once, in an order that depends on nothing but the edges."""
     root_ids: tuple[UUID, ...]
     """What was asked about; of a part of an artifact, that artifact."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "nodes", MappingProxyType(self.nodes))
 
     @property
     def artifacts(self) -> tuple[Node, ...]:

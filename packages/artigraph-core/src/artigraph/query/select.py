@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Generic, Self, TypeVar, cast, overload
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, case, func
+from sqlalchemy import ColumnElement, FromClause, and_, case, func
 from sqlalchemy import select as sql_select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,6 +28,7 @@ from artigraph.query.holds import holds
 from artigraph.query.keys import Asked
 from artigraph.query.runs import RunOrder, RunProperty, RunValueColumn
 from artigraph.query.sql import ask_all, key_of, property_of, root, stored_names
+from artigraph.query.users import Used, checked_use, users_of
 from artigraph.run import Run, RunManager, run_of_row
 
 __all__ = ["ArtifactSelect", "RunSelect", "Select", "select"]
@@ -315,6 +316,22 @@ class ArtifactSelect(Select[M]):
 class RunSelect(Select[Run]):
     """A question for runs."""
 
+    _used: tuple[Used, ...] = ()
+
+    def used(self, model_type: type[ArtifactModel], *, version: int | None = None, label: str | None = None) -> Self:
+        """Ask for those that used a model of a class or one derived from it, beside those of earlier calls.
+
+            affected = await select(Run).used(Tokenizer, version=3).all()
+
+        It may be the artifact itself or a model in it. With a `version` only what that version of the class wrote
+        counts, with a `label` only what was saved under it.
+
+        Raises:
+            QueryError: it is no model class, or the version is no number.
+            InvalidLabel: the label is none.
+        """
+        return replace(self, _used=(*self._used, checked_use(model_type, version, label)))
+
     def order_by(self, *orders: RunOrder | RunProperty | RunValueColumn) -> Self:
         """Order by properties, before those of earlier calls; equal ones stay in the order in which they were made."""
         made = tuple(order if isinstance(order, RunOrder) else order.asc() for order in orders)
@@ -330,7 +347,7 @@ class RunSelect(Select[Run]):
             raise QueryError(msg)
 
     def _rows(self) -> ColumnElement[bool]:
-        return root.c.node_type == "run"
+        return and_(root.c.node_type == "run", *(root.c.node_id.in_(users_of(used)) for used in self._used))
 
     def _keys(self, order: RunOrder) -> Sequence[ColumnElement[Any]]:
         if isinstance(order.column, RunField):

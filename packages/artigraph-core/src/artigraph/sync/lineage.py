@@ -21,7 +21,7 @@ def ancestors(
     """Return what a node was made from: the run that produced it, what that used, and so on, itself among them.
 
         made_from = ancestors(report_id)
-        [run] = (ancestors(report_id, depth=1)).runs
+        inputs = ancestors(report_id, depth=2)  # the run that made it, and what that used
 
     One query, whatever the graph, and each node once: runs that used what later ones made are no trouble. Inputs that a
     tracked function keeps with its run are used by it, and not produced.
@@ -43,7 +43,8 @@ def descendants(
 ) -> Lineage:
     """Return what came of a node: the runs that used it, what they produced, and so on, itself among them.
 
-        stale = (descendants(wrong_input_id)).artifacts
+        stale = descendants(wrong_input_id)
+        for artifact in stale.artifacts: ...
 
     See `ancestors`.
 

@@ -1,0 +1,253 @@
+"""Lineage as a value, and what it is turned into."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import sys
+import xml.etree.ElementTree as ET
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from typing import Any
+from uuid import UUID
+
+import networkx as nx
+import pytest
+from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, RunEvent, RunState
+from openlineage.client.event_v2 import Run as OpenLineageRun
+from openlineage.client.facet_v2 import DatasetFacet, parent_run
+from openlineage.client.serde import Serde
+
+from artigraph.errors import MissingDependencyError
+from artigraph.ids import new_ids
+from artigraph.lineage import Edge, EdgeKind, Lineage, Node
+from artigraph.lineage.draw import MOST_DRAWN
+
+START = datetime(2026, 1, 2, 3, 4, 5, 678900, tzinfo=UTC)
+HOSTILE = '"]; click n0 "javascript:alert(1)" %%{init}%% <script>alert(1)</script> &amp; `x` #quot; \u202e\0\n end'
+
+
+def a_run(node_id: UUID, *, status: Any = "completed", name: str | None = None, parent: UUID | None = None) -> Node:
+    ended = None if status == "running" else START + timedelta(seconds=1)
+    return Node(node_id, "run", parent, None, None, None, None, None, name, status, START, ended)
+
+
+def an_artifact(node_id: UUID, label: str, run: UUID | None = None, model: str = "Report") -> Node:
+    return Node(node_id, "model", run, label, node_id, model, 3, None, None, None, None, None)
+
+
+def a_lineage(nodes: list[Node], edges: list[tuple[UUID, UUID, EdgeKind]]) -> Lineage:
+    return Lineage({node.node_id: node for node in nodes}, tuple(Edge(*edge) for edge in edges), (nodes[0].node_id,))
+
+
+def small(label: str = "report", name: str | None = "training", status: Any = "completed") -> Lineage:
+    data, run, report = IDS[:3]
+    nodes = [an_artifact(data, "data"), a_run(run, name=name, status=status), an_artifact(report, label, run)]
+    return a_lineage(nodes, [(data, run, "used"), (run, report, "produced")])
+
+
+IDS = new_ids(300)
+
+
+def test_it_is_a_value() -> None:
+    lineage = small()
+    assert lineage == small()
+    assert hash(lineage) == hash(small())
+    assert lineage != small("other")
+    assert len(lineage) == 3
+    assert IDS[0] in lineage
+    assert IDS[5] not in lineage
+    assert [node.node_id for node in lineage] == IDS[:3]
+    assert [node.label for node in lineage.artifacts] == ["data", "report"]
+    assert [node.run_name for node in lineage.runs] == ["training"]
+    assert repr(lineage) == f"<Lineage of {IDS[0]}: 2 artifacts, 1 runs, 2 edges>"
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        lineage.edges = ()  # type: ignore[misc]
+    with pytest.raises(AttributeError):
+        lineage.edges[0].kind = "child"  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        lineage.nodes[IDS[5]] = lineage.nodes[IDS[0]]  # type: ignore[index]
+
+
+def test_networkx_has_all_of_it() -> None:
+    graph = small().to_networkx()
+    assert list(graph.edges(data="kind")) == [(IDS[0], IDS[1], "used"), (IDS[1], IDS[2], "produced")]
+    assert graph.nodes[IDS[2]] == {
+        field.name: getattr(small().nodes[IDS[2]], field.name) for field in dataclasses.fields(Node)
+    }
+    assert nx.ancestors(graph, IDS[2]) == {IDS[0], IDS[1]}
+
+
+def test_without_networkx_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "networkx", None)
+    with pytest.raises(MissingDependencyError, match=re.escape("pip install 'artigraph[networkx]'")):
+        small().to_networkx()
+
+
+def test_mermaid_draws_nodes_and_edges() -> None:
+    ends = [node_id.hex[-8:] for node_id in IDS[:3]]
+    assert small().to_mermaid().splitlines() == [
+        "flowchart LR",
+        f'    n0["data: Report (version 3) {ends[0]}"]',
+        f'    n1(["training (completed) {ends[1]}"])',
+        f'    n2["report: Report (version 3) {ends[2]}"]',
+        "    n0 -->|used| n1",
+        "    n1 -->|produced| n2",
+    ]
+
+
+def test_labels_mean_nothing_in_mermaid() -> None:
+    lines = small(HOSTILE, name=HOSTILE).to_mermaid().splitlines()
+    assert len(lines) == 6
+    for line in lines[1:4]:
+        shown = re.fullmatch(r'    n\d(?:\["([^"]*)"\]|\(\["([^"]*)"\]\))', line)
+        assert shown is not None
+        text = shown[1] or shown[2]
+        assert re.fullmatch(r"(?:[\w .,:()/-]|#\d+;)*", text)
+    restored = re.sub(r"#(\d+);", lambda found: chr(int(found[1])), lines[3])
+    assert HOSTILE[:59] in restored
+
+
+class Tags(HTMLParser):
+    """The tags and attributes of a page."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: set[str] = set()
+        self.attributes: set[str] = set()
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.add(tag)
+        self.attributes |= {name for name, _ in attrs}
+
+
+def test_notebooks_draw_it_whatever_labels_say() -> None:
+    lineage = small(HOSTILE, name=HOSTILE)
+    drawn = lineage._repr_html_()
+    found = Tags()
+    found.feed(drawn)
+    assert found.tags == {"svg", "title", "path", "g", "rect", "text"}
+    assert not [name for name in found.attributes if name.startswith("on") or name in ("href", "src")]
+    assert "http" not in drawn.replace("http://www.w3.org/2000/svg", "")
+    root = ET.fromstring(drawn)  # well-formed, whatever was in it
+    titles = [each.text or "" for each in root.iter("{http://www.w3.org/2000/svg}title")]
+    assert any('"]; click n0' in title for title in titles)
+
+
+def test_a_drawing_goes_from_left_to_right() -> None:
+    lineage = small()
+    boxes = re.findall(r'<rect x="(\d+)" y="(\d+)"', lineage._repr_html_())
+    assert [int(x) for x, _ in boxes] == sorted({int(x) for x, _ in boxes})
+
+
+def test_cycles_and_what_is_large_can_be_shown() -> None:
+    first, second, third, fourth = IDS[:4]
+    nodes = [a_run(first), an_artifact(second, "x", first), a_run(third), an_artifact(fourth, "y", third)]
+    edges: list[tuple[UUID, UUID, EdgeKind]] = [
+        (first, second, "produced"),
+        (second, third, "used"),
+        (third, fourth, "produced"),
+        (fourth, first, "used"),
+    ]
+    ring = a_lineage(nodes, edges)
+    assert len(re.findall("<rect", ring._repr_html_())) == 4
+    many = a_lineage([an_artifact(node_id, "x") for node_id in IDS[: MOST_DRAWN + 1]], [])
+    assert many._repr_html_().startswith("<p>&lt;Lineage of")
+    assert "too large" in many._repr_html_()
+    empty = Lineage({}, (), (first, second))
+    assert empty._repr_html_() == f"<p>&lt;Lineage of {first}, {second}: 0 artifacts, 0 runs, 0 edges&gt;</p>"
+    assert empty.to_mermaid() == "flowchart LR\n"
+    assert empty.to_openlineage() == []
+
+
+# OpenLineage ----------------------------------------------------------------------------------------------------------
+
+
+def checked(event: dict[str, Any]) -> RunEvent:
+    """Build an event of OpenLineage's own classes, which know every key and check the values."""
+    run = dict(event["run"])
+    facets = {}
+    for name, facet in run.pop("facets").items():
+        assert name == "parent"
+        told = {key: facet[key] for key in ("run", "job")}
+        facets[name] = parent_run.ParentRunFacet(
+            run=parent_run.Run(**told["run"]), job=parent_run.Job(**told["job"]), producer=facet["_producer"]
+        )
+        assert facet["_schemaURL"] == facets[name]._schemaURL
+        assert facet.keys() == {"_producer", "_schemaURL", "run", "job"}
+    rest = {key: value for key, value in event.items() if key not in ("run", "job", "inputs", "outputs", "schemaURL")}
+    built = RunEvent(
+        **{**rest, "eventType": RunState(event["eventType"])},
+        run=OpenLineageRun(**run, facets=facets),
+        job=Job(**event["job"]),
+        inputs=[InputDataset(**dataset(each)) for each in event["inputs"]],
+        outputs=[OutputDataset(**dataset(each)) for each in event["outputs"]],
+    )
+    assert built.schemaURL == event["schemaURL"]
+    return built
+
+
+def dataset(told: dict[str, Any]) -> dict[str, Any]:
+    facets = {}
+    for name, facet in told["facets"].items():
+        facets[name] = DatasetFacet(producer=facet["_producer"])
+        assert facet["_schemaURL"] == facets[name]._schemaURL
+    return {**told, "facets": facets}
+
+
+@pytest.mark.parametrize(
+    ("status", "kinds"),
+    [
+        ("completed", ["START", "COMPLETE"]),
+        ("failed", ["START", "FAIL"]),
+        ("cancelled", ["START", "ABORT"]),
+        ("lost", ["START", "ABORT"]),
+        ("running", ["START"]),
+    ],
+)
+def test_openlineage_events_are_valid(status: str, kinds: list[str]) -> None:
+    events = small(HOSTILE, name=HOSTILE, status=status).to_openlineage(namespace="lab")
+    assert [event["eventType"] for event in events] == kinds
+    for event in events:
+        built = checked(event)
+        again = Serde.to_dict(built)
+        assert again["run"]["runId"] == str(IDS[1])
+        assert again["job"] == {
+            "name": HOSTILE,
+            "namespace": "lab",
+            **({"facets": {}} if "facets" in again["job"] else {}),
+        }
+        assert [each["name"] for each in again["inputs"]] == [str(IDS[0])]
+        assert [each["name"] for each in again["outputs"]] == [str(IDS[2])]
+    assert events[0]["eventTime"] == "2026-01-02T03:04:05.678900+00:00"
+    assert events[0]["outputs"][0]["facets"]["artigraph"]["label"] == HOSTILE
+
+
+def test_a_run_in_another_one_names_it() -> None:
+    outer, inner, elsewhere = IDS[:3]
+    nodes = [
+        a_run(outer, name="pipeline"),
+        a_run(inner, parent=outer),
+        a_run(elsewhere, parent=IDS[9], status="running"),
+    ]
+    events = a_lineage(nodes, [(outer, inner, "child")]).to_openlineage()
+    for event in events:
+        checked(event)
+    parents = {event["run"]["runId"]: event["run"]["facets"].get("parent") for event in events}
+    assert parents[str(outer)] is None
+    assert parents[str(inner)]["run"] == {"runId": str(outer)}
+    assert parents[str(inner)]["job"] == {"namespace": "artigraph", "name": "pipeline"}
+    assert parents[str(elsewhere)]["job"]["name"] == "run"
+    assert len(events) == 5
+
+
+def test_the_check_of_events_can_fail() -> None:
+    [event, _] = small().to_openlineage()
+    for change in (
+        {"eventType": "DONE"},
+        {"eventTime": "yesterday"},
+        {"more": 1},
+        {"run": {"runId": "x", "facets": {}}},
+    ):
+        with pytest.raises((ValueError, TypeError)):
+            checked(event | change)
