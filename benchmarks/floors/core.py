@@ -41,7 +41,8 @@ class CoreFloor:
         """Have the database gather the statistics that it plans by."""
         table = "TABLE " if self.writer.dialect.name == "mysql" else ""
         async with self.writer.begin() as connection:
-            (await connection.execute(text(f"ANALYZE {table}artigraph_node"))).close()
+            for name in ("artigraph_node", "artigraph_link"):
+                (await connection.execute(text(f"ANALYZE {table}{name}"))).close()
 
     async def tree(self, root_id: UUID) -> Rows:
         """Return all that the rows of a tree hold, as parameters of an insert."""

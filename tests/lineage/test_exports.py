@@ -75,7 +75,8 @@ def test_networkx_has_all_of_it() -> None:
     assert graph.nodes[IDS[2]] == {
         field.name: getattr(small().nodes[IDS[2]], field.name) for field in dataclasses.fields(Node)
     }
-    assert nx.ancestors(graph, IDS[2]) == {IDS[0], IDS[1]}
+    library: Any = nx
+    assert library.ancestors(graph, IDS[2]) == {IDS[0], IDS[1]}
 
 
 def test_without_networkx_the_error_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -163,36 +164,36 @@ def test_cycles_and_what_is_large_can_be_shown() -> None:
 # OpenLineage ----------------------------------------------------------------------------------------------------------
 
 
-def checked(event: dict[str, Any]) -> RunEvent:
+def checked(event: dict[str, Any]) -> Any:
     """Build an event of OpenLineage's own classes, which know every key and check the values."""
-    run = dict(event["run"])
-    facets = {}
-    for name, facet in run.pop("facets").items():
-        assert name == "parent"
-        told = {key: facet[key] for key in ("run", "job")}
-        facets[name] = parent_run.ParentRunFacet(
-            run=parent_run.Run(**told["run"]), job=parent_run.Job(**told["job"]), producer=facet["_producer"]
-        )
-        assert facet["_schemaURL"] == facets[name]._schemaURL
-        assert facet.keys() == {"_producer", "_schemaURL", "run", "job"}
-    rest = {key: value for key, value in event.items() if key not in ("run", "job", "inputs", "outputs", "schemaURL")}
-    built = RunEvent(
-        **{**rest, "eventType": RunState(event["eventType"])},
-        run=OpenLineageRun(**run, facets=facets),
-        job=Job(**event["job"]),
-        inputs=[InputDataset(**dataset(each)) for each in event["inputs"]],
-        outputs=[OutputDataset(**dataset(each)) for each in event["outputs"]],
-    )
-    assert built.schemaURL == event["schemaURL"]
-    return built
+    told = dict(event)
+    assert told.pop("schemaURL") == RunEvent._get_schema()
+    run = dict(told.pop("run"))
+    facets: dict[str, Any] = {name: parent_facet(name, facet) for name, facet in run.pop("facets").items()}
+    told["eventType"] = RunState(told["eventType"])
+    told["run"] = OpenLineageRun(**run, facets=facets)
+    told["job"] = Job(**told["job"])
+    told["inputs"] = [InputDataset(**dataset(each)) for each in told["inputs"]]
+    told["outputs"] = [OutputDataset(**dataset(each)) for each in told["outputs"]]
+    return RunEvent(**told)
+
+
+def parent_facet(name: str, facet: dict[str, Any]) -> Any:
+    assert name == "parent"
+    told = dict(facet)
+    assert told.pop("_schemaURL") == parent_run.ParentRunFacet._get_schema()
+    run, job = parent_run.Run(**told.pop("run")), parent_run.Job(**told.pop("job"))
+    made: Any = parent_run.ParentRunFacet
+    return made(run=run, job=job, producer=told.pop("_producer"), **told)
 
 
 def dataset(told: dict[str, Any]) -> dict[str, Any]:
-    facets = {}
-    for name, facet in told["facets"].items():
-        facets[name] = DatasetFacet(producer=facet["_producer"])
-        assert facet["_schemaURL"] == facets[name]._schemaURL
-    return {**told, "facets": facets}
+    """Return what a data set is made of; our own facet has what every one must have."""
+    assert told["facets"].keys() == {"artigraph"}
+    facet = told["facets"]["artigraph"]
+    assert facet["_schemaURL"] == DatasetFacet._get_schema()
+    assert facet["_producer"].startswith("urn:")
+    return told | {"facets": {}}
 
 
 @pytest.mark.parametrize(
@@ -243,11 +244,12 @@ def test_a_run_in_another_one_names_it() -> None:
 
 def test_the_check_of_events_can_fail() -> None:
     [event, _] = small().to_openlineage()
-    for change in (
+    changes: list[dict[str, Any]] = [
         {"eventType": "DONE"},
         {"eventTime": "yesterday"},
         {"more": 1},
         {"run": {"runId": "x", "facets": {}}},
-    ):
+    ]
+    for change in changes:
         with pytest.raises((ValueError, TypeError)):
             checked(event | change)

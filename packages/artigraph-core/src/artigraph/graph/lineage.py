@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
+from itertools import repeat
 from operator import itemgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
 from sqlalchemy import bindparam, select
@@ -23,6 +25,9 @@ from artigraph.orm import node_table
 __all__ = ["Direction", "Edge", "EdgeKind", "Reached", "read_between", "read_reached"]
 
 
+T = TypeVar("T")
+
+
 class Edge(NamedTuple):
     """One step of the data, from a node to the next."""
 
@@ -31,17 +36,73 @@ class Edge(NamedTuple):
     kind: EdgeKind
 
 
+Moment = Callable[[Any], datetime | None]
+"""Turns what a driver has for a point in time into a datetime."""
+
+
+class Nodes(Mapping[UUID, Node]):
+    """Nodes that are made of their rows when they are asked for: who counts, or goes along edges, needs none."""
+
+    __slots__ = ("_made", "_moment", "_rows")
+
+    def __init__(self, rows: dict[UUID, Row], moment: Moment) -> None:
+        self._rows = rows
+        self._moment = moment
+        self._made: dict[UUID, Node] = {}
+
+    def __getitem__(self, node_id: UUID) -> Node:
+        made = self._made.get(node_id)
+        if made is None:
+            made = self._made[node_id] = self._make(node_id, self._rows[node_id])
+        return made
+
+    def __contains__(self, node_id: object) -> bool:
+        return node_id in self._rows
+
+    def __iter__(self) -> Iterator[UUID]:
+        return iter(self._rows)
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def only(self, node_ids: Collection[UUID]) -> Nodes:
+        """Return some of the nodes."""
+        return Nodes({node_id: row for node_id, row in self._rows.items() if node_id in node_ids}, self._moment)
+
+    def _make(self, node_id: UUID, row: Row) -> Node:
+        _, kind, parent, label, _, model, version, serializer, name, status, started, ended = row
+        return Node(
+            node_id,
+            kind,
+            None if parent is None else id_of(parent),
+            label,
+            None if kind == "run" else node_id,
+            model,
+            version,
+            serializer,
+            name,
+            status,
+            self._moment(started),
+            self._moment(ended),
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Reached:
     """What was found: nodes in the order of their ids, and all edges between them."""
 
     start_ids: tuple[UUID, ...]
     """What was asked about: artifacts where parts of such were."""
-    nodes: dict[UUID, Node]
+    nodes: Nodes
     edges: list[Edge]
     has_inputs: bool = False
     """Whether there are artifacts that are kept with the run that used them, and are not its products: what was reached
     only as such is still to be cut out."""
+
+    def only(self, node_ids: Collection[UUID]) -> Reached:
+        """Return some of the nodes, and the edges between these."""
+        edges = [edge for edge in self.edges if edge.source_id in node_ids and edge.target_id in node_ids]
+        return Reached(self.start_ids, self.nodes.only(node_ids), edges)
 
 
 async def read_reached(
@@ -112,8 +173,6 @@ async def _start(connection: AsyncConnection, node_id: UUID) -> Start:
 
 _SLICE = 5_000
 """Rows after which others have a turn."""
-Moment = Callable[[Any], datetime | None]
-"""Turns what a driver has for a point in time into a datetime."""
 
 
 def _moments(connection: AsyncConnection) -> Moment:
@@ -121,36 +180,37 @@ def _moments(connection: AsyncConnection) -> Moment:
     return made or (lambda value: value)
 
 
+_edge: Callable[[Any], Edge] = partial(vars(tuple)["__new__"], Edge)
+"""Makes an edge of its parts without a call of Python's: there may be a million of them."""
+
+
 async def _built(
     start_ids: tuple[UUID, ...], rows: Sequence[Row], kinds: Collection[EdgeKind], moment: Moment
 ) -> Reached:
+    found = sorted([row for row in rows if row[1] != USED], key=itemgetter(0))
+    nodes: dict[UUID, Row] = {}
     ids: dict[Any, UUID] = {}
-    nodes: dict[UUID, Node] = {}
-    edges: list[Edge] = []
-    from_parents: list[Edge] = []
-    found = sorted((row for row in rows if row[1] != USED), key=itemgetter(0))
-    for row in found:
-        ids[row[0]] = id_of(row[0])
-    for number, row in enumerate(found):
-        if number % _SLICE == 0:
-            await asyncio.sleep(0)
-        node_id, is_run = ids[row[0]], row[1] == "run"
-        parent_id = None if row[2] is None else ids.get(row[2])
-        kind: EdgeKind = "child" if is_run else "produced"
-        if parent_id is not None and kind in kinds:
-            from_parents.append(Edge(parent_id, node_id, kind))
-        elif parent_id is None and row[2] is not None:
-            parent_id = id_of(row[2])
-        started, ended = (moment(row[10]), moment(row[11])) if is_run else (None, None)
-        root_id = None if is_run else node_id
-        nodes[node_id] = Node(
-            node_id, row[1], parent_id, row[3], root_id, row[5], row[6], row[7], row[8], row[9], started, ended
-        )
-    uses = sorted((row for row in rows if row[1] == USED and row[0] in ids and row[2] in ids), key=itemgetter(0, 2))
-    for start in range(0, len(uses), _SLICE):
+    for some in _slices(found):
         await asyncio.sleep(0)
-        edges += [Edge(ids[row[0]], ids[row[2]], USED) for row in uses[start : start + _SLICE]]
-    inputs = {source_id for source_id, run_id, _ in edges if nodes[source_id].parent_id == run_id}
-    if inputs:
-        from_parents = [edge for edge in from_parents if edge.target_id not in inputs]
-    return Reached(start_ids, nodes, edges + from_parents, bool(inputs))
+        for row in some:
+            node_id = ids[row[0]] = id_of(row[0])
+            nodes[node_id] = row
+    uses = sorted([(row[0], row[2]) for row in rows if row[1] == USED and row[0] in ids and row[2] in ids])
+    parents = {row[0]: row[2] for row in found}
+    inputs = {artifact for artifact, run in uses if parents[artifact] == run}
+    pairs: list[tuple[EdgeKind, list[tuple[Any, Any]]]] = [
+        (USED, uses),
+        ("produced", [(row[2], row[0]) for row in found if row[1] != "run" and row[2] in ids and row[0] not in inputs]),
+        ("child", [(row[2], row[0]) for row in found if row[1] == "run" and row[2] in ids]),
+    ]
+    edges: list[Edge] = []
+    for kind, ends in pairs:
+        for some in _slices(ends if kind in kinds else []):
+            await asyncio.sleep(0)
+            sources, targets = ([ids[pair[end]] for pair in some] for end in (0, 1))
+            edges += map(_edge, zip(sources, targets, repeat(kind)))
+    return Reached(start_ids, Nodes(nodes, moment), edges, bool(inputs))
+
+
+def _slices(items: Sequence[T]) -> Iterator[Sequence[T]]:
+    return (items[start : start + _SLICE] for start in range(0, len(items), _SLICE))

@@ -70,7 +70,7 @@ async def paths(a: UUID | Run | RunManager, b: UUID | Run | RunManager) -> Linea
     if found.has_inputs:
         first, last = found.start_ids
         ahead, behind = _steps(found, [first], "down", None), _steps(found, [last], "up", None)
-        found = _only(found, ahead.keys() & behind.keys())
+        found = found.only(ahead.keys() & behind.keys())
     return _lineage(found)
 
 
@@ -91,7 +91,7 @@ async def _reached(
 
 def _cut(found: Reached, direction: Direction, depth: int | None) -> Reached:
     """Leave out what is more edges away than wanted, or cannot be reached at all."""
-    return _only(found, _steps(found, found.start_ids, direction, depth).keys())
+    return found.only(_steps(found, found.start_ids, direction, depth).keys())
 
 
 def _steps(found: Reached, starts: Collection[UUID], direction: Direction, depth: int | None) -> Mapping[UUID, int]:
@@ -110,12 +110,6 @@ def _steps(found: Reached, starts: Collection[UUID], direction: Direction, depth
                     steps[other] = steps[node_id] + 1
                     pending.append(other)
     return steps
-
-
-def _only(found: Reached, node_ids: Collection[UUID]) -> Reached:
-    nodes = {node_id: node for node_id, node in found.nodes.items() if node_id in node_ids}
-    edges = [edge for edge in found.edges if edge.source_id in nodes and edge.target_id in nodes]
-    return Reached(found.start_ids, nodes, edges)
 
 
 def _lineage(found: Reached) -> Lineage:

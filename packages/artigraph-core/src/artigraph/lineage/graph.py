@@ -33,7 +33,8 @@ class Lineage:
     """What was asked about; of a part of an artifact, that artifact."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "nodes", MappingProxyType(self.nodes))
+        if isinstance(self.nodes, dict):
+            object.__setattr__(self, "nodes", MappingProxyType(self.nodes))
 
     @property
     def artifacts(self) -> tuple[Node, ...]:
