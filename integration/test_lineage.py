@@ -9,11 +9,8 @@ from tests.lineage.test_graph import (
 )
 from tests.lineage.test_uses import (
     test_a_deletion_meanwhile_leaves_no_link_to_nothing,
-    test_a_run_in_a_session_goes_with_it,
     test_a_session_of_the_callers_is_no_loss_either,
     test_a_session_that_is_rolled_back_loses_no_use,
-    test_in_a_session_it_is_written_once_and_commits_with_it,
-    test_it_is_written_once_with_the_next_save_or_the_end,
     test_managers_that_write_the_same_uses_do_not_fail,
     test_thousands_go_in_parts,
     test_what_is_deleted_before_it_is_written_is_left_out,
@@ -25,11 +22,8 @@ __all__ = [
     "test_a_chain_that_is_deeper_than_databases_recurse_by_themselves",
     "test_a_deletion_meanwhile_leaves_no_link_to_nothing",
     "test_a_ladder_with_exponentially_many_paths",
-    "test_a_run_in_a_session_goes_with_it",
     "test_a_session_of_the_callers_is_no_loss_either",
     "test_a_session_that_is_rolled_back_loses_no_use",
-    "test_in_a_session_it_is_written_once_and_commits_with_it",
-    "test_it_is_written_once_with_the_next_save_or_the_end",
     "test_lineage_is_what_plain_python_finds",
     "test_lineage_of_every_node_of_some_graphs",
     "test_managers_that_write_the_same_uses_do_not_fail",

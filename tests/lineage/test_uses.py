@@ -68,7 +68,8 @@ async def used() -> set[tuple[UUID, UUID]]:
 async def part_of(root_id: UUID, label: str) -> UUID:
     async def work(connection: AsyncConnection) -> UUID:
         where = (node_table.c.tree_root_id == root_id) & (node_table.c.label == label)
-        return (await connection.execute(sql_select(node_table.c.node_id).where(where))).scalars().one()
+        found: UUID = (await connection.execute(sql_select(node_table.c.node_id).where(where))).scalars().one()
+        return found
 
     return await read(work)
 

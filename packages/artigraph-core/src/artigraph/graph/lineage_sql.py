@@ -174,8 +174,8 @@ def _reached_parts(
         below = runs.join(node_table, node_table.c.parent_id == runs.c.run_id)
         parts.append(_nodes(_artifact, below).where(node_table.c.node_type != "run", others))
         if "used" in kinds:
-            used = below.join(_link, and_(_link.c.source_id == node_table.c.node_id, _is_use))
-            parts.append(_edges(used).where(others))
+            used_below = below.join(_link, and_(_link.c.source_id == node_table.c.node_id, _is_use))
+            parts.append(_edges(used_below).where(others))
     if "used" in kinds:
         parts.append(select(*_edge).where(_link.c.source_id == start.node_id, _is_use))
     return parts

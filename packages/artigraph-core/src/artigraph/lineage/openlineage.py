@@ -46,9 +46,9 @@ def to_openlineage(lineage: Lineage, namespace: str) -> list[dict[str, Any]]:
         }
         start = run.run_started_at or run.created_at
         events.append((start, run.node_id, {"eventType": "START", "eventTime": start.isoformat(), **about}))
-        end, kind = run.run_ended_at or start, _ENDS.get(run.run_status)
-        if kind is not None:
-            events.append((end, run.node_id, {"eventType": kind, "eventTime": end.isoformat(), **about}))
+        end, outcome = run.run_ended_at or start, _ENDS.get(run.run_status)
+        if outcome is not None:
+            events.append((end, run.node_id, {"eventType": outcome, "eventTime": end.isoformat(), **about}))
     return [event for _, _, event in sorted(events, key=lambda each: each[:2])]
 
 
