@@ -6,7 +6,7 @@ from artigraph.query.entry import select
 from artigraph.query.node_columns import NodeColumns, NodeProperty
 from artigraph.query.nodes import NodeSelect
 from artigraph.query.runs import RunColumns, RunProperty, RunValueColumn, RunValues
-from artigraph.query.select import ArtifactSelect, RunSelect, Select
+from artigraph.query.select import ArtifactSelect, PropertySelect, RunSelect, Select
 from artigraph.query.series import Series, Version, series
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "NodeColumns",
     "NodeProperty",
     "NodeSelect",
+    "PropertySelect",
     "RunColumns",
     "RunProperty",
     "RunSelect",
