@@ -18,6 +18,10 @@ from tests.query.test_select import (
     test_texts_are_found_by_beginning_and_content,
     test_what_older_versions_did_not_have_is_not_there,
 )
+from tests.query.test_select_nodes import (
+    test_nodes_are_found_as_a_filter_in_python_finds_them,
+    test_properties_are_compared_and_ordered_by,
+)
 from tests.query.test_select_runs import (
     test_runs_are_found_by_status_times_and_parents,
     test_runs_are_found_by_what_they_used,
@@ -31,9 +35,11 @@ __all__ = [
     "test_conditions_on_runs_combine_as_python_does",
     "test_fields_of_models_in_models",
     "test_names_and_tags_compare_as_python_does",
+    "test_nodes_are_found_as_a_filter_in_python_finds_them",
     "test_none_is_asked_for_by_name",
     "test_one_of_several_values",
     "test_parameters_compare_as_python_does",
+    "test_properties_are_compared_and_ordered_by",
     "test_results_are_models_and_come_in_batches",
     "test_results_come_in_order_and_in_parts",
     "test_runs_are_found_by_status_times_and_parents",

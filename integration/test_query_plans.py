@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,10 +10,12 @@ from sqlalchemy import ClauseElement, Executable, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.ext.compiler import compiles
 
-from artigraph import ArtifactModel, Run, columns, save_many, select
+from artigraph import ArtifactModel, Node, Run, RunManager, columns, save_many, select
 from artigraph.db import current_database, fetch_rows, insert_rows, read, write
 from artigraph.db._dialect import dialect_name
+from artigraph.graph import SeriesKey
 from artigraph.graph.read import _SELECTS
+from artigraph.graph.series import _versions
 from artigraph.orm import node_table, run_value_table
 from artigraph.query import Select
 from artigraph.query.sql import ask_all
@@ -25,6 +28,12 @@ EXPLAIN = {
     "mysql": "EXPLAIN FORMAT=JSON",
     "mariadb": "EXPLAIN FORMAT=JSON",
 }
+_NODES = "(artifact|child|part|labeled)"
+THROUGH_THE_TABLE = re.compile(
+    rf'SCAN {_NODES}\b|Seq Scan|Table scan on {_NODES}\b|"table_name": "{_NODES}",\s*"access_type": "ALL"'
+)
+"""How each of the databases says that it would read all nodes."""
+SORTED = re.compile(r"TEMP B-TREE|Sort|filesort\": true|\"filesort\"", re.IGNORECASE)
 ANALYZE = {
     "sqlite": "ANALYZE",
     "postgresql": "ANALYZE artigraph_node",
@@ -71,14 +80,19 @@ async def explained(statement: Any, parameters: dict[str, Any]) -> str:
     return await read(work)
 
 
-async def test_values_are_found_by_the_index_of_keys(engine: AsyncEngine) -> None:
-    await save_many([("x", Measure(number, f"name {number:05}")) for number in range(4000)])
+async def analyze() -> None:
+    """Have the database look at what there is."""
     dialect = (await current_database()).dialect
 
-    async def analyze(connection: AsyncConnection) -> None:
+    async def work(connection: AsyncConnection) -> None:
         (await connection.execute(text(ANALYZE[dialect]))).close()
 
-    await write(analyze)
+    await write(work)
+
+
+async def test_values_are_found_by_the_index_of_keys(engine: AsyncEngine) -> None:
+    await save_many([("x", Measure(number, f"name {number:05}")) for number in range(4000)])
+    await analyze()
     c = columns(Measure)
     conditions: list[Any] = [
         c.value == 17,
@@ -130,3 +144,38 @@ async def test_a_tree_that_is_all_of_its_table_is_read_by_its_index(engine: Asyn
     if dialect in ("mysql", "mariadb"):
         assert "uq_artigraph_node_tree_root_id_position" in await explained(_SELECTS[True, False], {"id": root_id})
     assert len((await Measures.load(root_id)).measures) == 1000
+
+
+async def test_nodes_are_found_by_their_labels_and_runs(engine: AsyncEngine) -> None:
+    await save_many([(f"label {number % 200}", Measure(number, "x")) for number in range(4000)])
+    await Measures([Measure(number, "y") for number in range(20)]).save("measures")
+    async with RunManager(Run()) as outer, RunManager(Run()) as inner:
+        await inner.save_artifacts({str(number): Measure(number, "z") for number in range(20)})
+    await analyze()
+    for asked in (
+        select(Node).labeled("label 7"),
+        select(Node).labeled("label 7").limit(5),
+        select(Node).labeled("7").artifacts(),
+        select(Node).labeled("x", "y").of_model(Measures),
+    ):
+        found = await plan(await asked._named())
+        assert INDEX in found
+        assert not THROUGH_THE_TABLE.search(found), found
+    for asked in (select(Node).in_run(inner), select(Node).in_run(outer, descendants=True).of_type("value")):
+        found = await plan(asked)
+        assert "artigraph_node_parent_id_label" in found or "artigraph_node_2 (parent_id=?)" in found
+        assert not THROUGH_THE_TABLE.search(found), found
+
+
+async def test_versions_are_found_in_their_order(engine: AsyncEngine) -> None:
+    """None is read that is not wanted, and nothing is sorted, however many there are."""
+    ids = await save_many([("same", Measure(number, "x")) for number in range(4000)])
+    await save_many([("nested", Measures([Measure(1, "x")])) for _ in range(200)])
+    await analyze()
+    key = SeriesKey("PlanMeasure", "same")
+    place = node_table.c.search_key
+    for order in (place, place.desc()):
+        newest = _versions(key, ids[0], ids[-1], node_table.c.node_id).order_by(order).limit(1)
+        found = await explained(newest, {})
+        assert INDEX in found
+        assert not SORTED.search(found), found

@@ -56,4 +56,4 @@ async def test_the_number_of_statements_does_not_depend_on_the_size(engine: Asyn
                 await count(engine, partial(delete, manager.run.node_id)),
             ]
         found.append(counts)
-    assert found == [[1, 1, 1, 1, 2, 6, 11]] * 2
+    assert found == [[1, 1, 1, 1, 2, 7, 12]] * 2

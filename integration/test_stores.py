@@ -14,7 +14,7 @@ from artigraph.orm import SCHEMA_VERSION, Base
 from artigraph.testing.database import describe_schema
 from integration.databases import fresh_database
 from tests.stores.dumps import rows_of
-from tests.stores.opening import VERSIONS, restored
+from tests.stores.opening import VERSIONS, check_places, restored
 
 REVISIONS = [str(script.revision) for script in ScriptDirectory.from_config(vars(_run)["_config"]()).walk_revisions()][
     ::-1
@@ -33,6 +33,7 @@ async def test_a_store_of_a_former_release_opens_once_it_is_migrated(
         async with engine_context(database_url):
             assert (await current_database()).dialect == database
             await release.check(index)
+            await check_places()
 
 
 @pytest.mark.parametrize("version", VERSIONS)

@@ -137,9 +137,9 @@ async def deleting_runs(count: int) -> Call:
         (loading_a_part, 1),
         (loading_artifacts, 1),
         (loading_below, 2),
-        (deleting, 6),  # the node; who used it, its sizes, objects and links; the rows
-        (deleting_objects, 9),  # also who else has the objects, where they are, and their rows
-        (deleting_runs, 11),  # also the runs below and their artifacts; runs' links; the runs, in two steps
+        (deleting, 7),  # the node; who used it, its aliases, sizes, objects and links; the rows
+        (deleting_objects, 10),  # also who else has the objects, where they are, and their rows
+        (deleting_runs, 12),  # also the runs below and their artifacts; runs' links; the runs, in two steps
     ],
 )
 async def test_the_number_of_statements_does_not_depend_on_the_size(

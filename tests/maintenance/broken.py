@@ -12,7 +12,7 @@ from sqlalchemy import Executable, delete, insert, update
 from artigraph import ArtifactMapping, ArtifactModel, Run, RunManager, artifact_field
 from artigraph.ids import new_id
 from artigraph.maintenance import ProblemKind
-from artigraph.orm import blob_table, link_table, node_table
+from artigraph.orm import alias_table, blob_table, link_table, node_table
 from artigraph.storage import Storage, get_storage_by_name
 from tests.maintenance.store import rows
 
@@ -27,6 +27,8 @@ class Ids:
     runs: list[UUID]
     nodes: dict[tuple[UUID, int], UUID]
     """The nodes of both artifacts, by their roots and positions."""
+    missing: UUID = field(default_factory=new_id)
+    """The id of no node."""
 
     def of(self, position: int) -> UUID:
         return self.nodes[self.inner, position]
@@ -65,6 +67,11 @@ async def make_store(storage: Storage) -> Ids:
 
 def change(node_id: UUID, **values: object) -> Executable:
     return update(node_table).where(node_table.c.node_id == node_id).values(**values)
+
+
+def alias(node_id: UUID, model_name: str, label: str) -> Executable:
+    values = {"model_name": model_name, "label": label, "alias": "x", "node_id": node_id, "moved_at": EPOCH}
+    return insert(alias_table).values(**values)
 
 
 @dataclass
@@ -189,4 +196,15 @@ TAMPERINGS = {
         lambda ids: [insert(link_table).values(source_id=ids.inner, target_id=new_id(), kind="used", created_at=EPOCH)],
         lambda ids: ids.inner,
     ),
+    "an alias of nothing": Tampering(
+        "alias", lambda ids: [alias(ids.missing, "Leaf", "alone")], lambda ids: ids.missing
+    ),
+    "an alias of another label": Tampering(
+        "alias", lambda ids: [alias(ids.outer, "Leaf", "branch")], lambda ids: ids.outer
+    ),
+    "an alias of another model": Tampering(
+        "alias", lambda ids: [alias(ids.outer, "Branch", "alone")], lambda ids: ids.outer
+    ),
+    "an alias of a part": Tampering("alias", lambda ids: [alias(ids.of(3), "Leaf", "a")], lambda ids: ids.of(3)),
+    "an alias of a run": Tampering("alias", lambda ids: [alias(ids.runs[0], "Leaf", "a")], lambda ids: ids.runs[0]),
 }

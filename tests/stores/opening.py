@@ -9,10 +9,15 @@ from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
+from sqlalchemy import select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from artigraph.db import read
+from artigraph.orm import node_table
 from artigraph.storage import base
 from tests.stores.dumps import STORES, restore, restore_objects
 
-__all__ = ["VERSIONS", "known", "restored"]
+__all__ = ["VERSIONS", "check_places", "known", "restored"]
 
 VERSIONS = sorted(path.name for path in STORES.iterdir())
 """The schema versions that there are stores of."""
@@ -38,3 +43,16 @@ def known(storage: Any) -> Any:
     """Make a storage known by its name within a block, whatever else has the name outside."""
     registry: Any = vars(base)["_storages"]
     return patch.dict(vars(registry)["_items"], {storage.name: storage})
+
+
+async def check_places() -> None:
+    """See that artifacts, and no other models, have their place among the versions of their labels."""
+
+    async def work(connection: AsyncConnection) -> list[Any]:
+        columns = (node_table.c.node_id, node_table.c.tree_root_id, node_table.c.search_key)
+        return list(await connection.execute(select(*columns).where(node_table.c.node_type == "model")))
+
+    found = await read(work)
+    assert found
+    for node_id, tree_root_id, search_key in found:
+        assert search_key == (node_id.bytes if node_id == tree_root_id else None)

@@ -15,7 +15,7 @@ from artigraph.errors import SchemaVersionError
 from artigraph.migrations import current, upgrade
 from artigraph.orm import SCHEMA_VERSION, Base, version_table
 from tests.stores.dumps import STORES, rows_of
-from tests.stores.opening import VERSIONS, restored
+from tests.stores.opening import VERSIONS, check_places, restored
 from tests.stores.release_0001 import Leaf
 
 HOST = re.compile(r"127\.0\.0\.1|localhost|/tmp/")
@@ -49,6 +49,7 @@ async def test_a_store_of_a_former_release_opens_once_it_is_migrated(
         assert await current(database_url) == SCHEMA_VERSION
         async with engine_context(database_url):
             await release.check(index)
+            await check_places()
 
 
 async def test_a_store_of_this_release_opens_as_it_is(database_url: str, tmp_path: Path) -> None:

@@ -15,15 +15,22 @@ from artigraph import (
     ArtifactModel,
     ArtifactModelConfig,
     ArtifactSequence,
+    Change,
+    ModelDiff,
+    Node,
     Run,
     RunManager,
+    Series,
+    Version,
     artifact_field,
     columns,
+    diff,
     run_manager,
     select,
+    series,
 )
 from artigraph.db import current_session, engine_context, get_engine, session_context, set_engine
-from artigraph.query import ArtifactSelect, Column, Condition, RunProperty, RunSelect
+from artigraph.query import ArtifactSelect, Column, Condition, NodeSelect, RunProperty, RunSelect
 from artigraph.serializer.json import json_serializer
 from artigraph.storage import MemoryStorage, Storage, get_storage_by_name, register_storage
 
@@ -137,3 +144,26 @@ async def querying(run: Run) -> None:
     assert_type(runs, RunSelect)
     assert_type(await runs.all(), list[Run])
     assert_type(await runs.first(), Run | None)
+
+
+async def versions(leaf: Leaf) -> None:
+    leaves = series(Leaf, "leaf")
+    assert_type(leaves, Series[Leaf])
+    assert_type(await leaves.latest(), Leaf)
+    assert_type(await leaves.between(), list[Leaf])
+    assert_type(await leaves.alias("production"), Leaf)
+    assert_type(await leaves.versions(), list[Version])
+    assert_type(await leaves.aliases(), dict[str, UUID])
+    assert_type(await leaves.diff("production", -1), ModelDiff)
+    async for version in leaves:
+        assert_type(version, Leaf)
+    for change in diff(leaf, leaf):
+        assert_type(change, Change)
+    n = columns(Node)
+    nodes = (
+        select(Node).of_type("model").labeled("leaf").of_model(Leaf).where(n.label == "x").order_by(n.node_id.desc())
+    )
+    assert_type(nodes, NodeSelect)
+    assert_type(await nodes.all(), list[Node])
+    assert_type(await nodes.first(), Node | None)
+    assert_type(await nodes.ids(), list[UUID])

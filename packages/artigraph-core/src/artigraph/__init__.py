@@ -5,6 +5,8 @@ import pkgutil
 __path__ = pkgutil.extend_path(__path__, __name__)
 
 from artigraph.deletion import DeletionReport, delete, prune
+from artigraph.difference import Change, ModelDiff, diff
+from artigraph.graph import Node
 from artigraph.lineage import ancestors, descendants, paths
 from artigraph.model import (
     ArtifactMapping,
@@ -16,7 +18,7 @@ from artigraph.model import (
     load_many,
     save_many,
 )
-from artigraph.query import columns, select
+from artigraph.query import Series, Version, columns, select, series
 from artigraph.run import NO_PARENT, Run, RunManager, run_manager
 from artigraph.serializer.file import File
 from artigraph.tracking import TrackedValue, tracked
@@ -27,22 +29,29 @@ __all__ = [
     "ArtifactModel",
     "ArtifactModelConfig",
     "ArtifactSequence",
+    "Change",
     "DeletionReport",
     "File",
     "Lazy",
+    "ModelDiff",
+    "Node",
     "Run",
     "RunManager",
+    "Series",
     "TrackedValue",
+    "Version",
     "ancestors",
     "artifact_field",
     "columns",
     "delete",
     "descendants",
+    "diff",
     "load_many",
     "paths",
     "prune",
     "run_manager",
     "save_many",
     "select",
+    "series",
     "tracked",
 ]

@@ -33,6 +33,8 @@ class DeletionReport:
     """Ids that were given and are not there, or not any more."""
     links: int
     """Edges of lineage that go."""
+    aliases: int
+    """Aliases that go with the artifacts that they point to."""
     objects: int
     """Objects in storages that nothing else refers to, and that go."""
     object_bytes: int
@@ -82,6 +84,8 @@ class DeletionReport:
             f"{_counted(self.links, 'link')}; {_counted(self.objects, 'object')} of "
             f"{_counted(self.object_bytes, 'byte')} in storages."
         )
+        if self.aliases:
+            yield f"{'An alias' if self.aliases == 1 else f'{self.aliases:,} aliases'} of what goes will go with it."
         if self.shared_objects:
             yield f"{_counted(self.shared_objects, 'object')} will stay, as others refer to them."
         if self.left_objects:
@@ -98,18 +102,19 @@ async def delete(ids: UUID | Iterable[UUID], *, dry_run: bool = False, cascade: 
         print(report.render())
 
     An artifact goes as a whole: the id of a nested model is refused. An artifact that a run has used is refused too,
-    unless that run goes as well; with `cascade` it does, with all below it. An id that is not there (any more) is no
+    unless that run goes as well; with `cascade` it does, with all below it. So is one that an alias points to; with
+    `cascade` the alias goes. An id that is not there (any more) is no
     error, and is reported. Objects in storages go after the commit, as far as nothing else refers to them; see
     `DeletionReport.left_objects`. The number of statements does not grow with what goes.
 
     Args:
         ids: of artifacts and runs.
         dry_run: report what would go, and delete nothing.
-        cascade: delete, too, the runs that have used what goes.
+        cascade: delete, too, the runs that have used what goes, and the aliases that point to it.
 
     Raises:
         NestedNodeError: an id is that of a part of an artifact; the message names the artifact.
-        ArtifactInUseError: a run that stays has used an artifact, and `cascade` is false.
+        ArtifactInUseError: a run that stays has used an artifact, or an alias points to one, and `cascade` is false.
         RetryableError: others kept saving under what was to go, for all attempts; in a session, at the first.
         DatabaseError: the database failed; nothing was deleted.
     """
@@ -119,7 +124,8 @@ async def delete(ids: UUID | Iterable[UUID], *, dry_run: bool = False, cascade: 
     async def choose(_: AsyncConnection) -> Mapping[UUID, str]:
         return reasons
 
-    return _report(await delete_nodes(choose, dry_run=dry_run, cascade=cascade), dry_run=dry_run)
+    deletion = await delete_nodes(choose, dry_run=dry_run, cascade=cascade, keep_aliased=not cascade)
+    return _report(deletion, dry_run=dry_run)
 
 
 async def prune(
@@ -138,7 +144,8 @@ async def prune(
 
     By itself `older_than` is about everything: artifacts, and runs that ended before then. With one of the others it
     narrows what that names. A run goes with all below it; it stays if something below it is still running or, by the
-    age, too young. Artifacts of one label and different model names are counted apart.
+    age, too young. What an alias points to stays, and so does a run that it is below; it counts among the newest.
+    Artifacts of one label and different model names are counted apart.
 
     Args:
         older_than: an age by the database's clock, or a point in time (aware). An artifact's time is that of its save,
@@ -146,7 +153,8 @@ async def prune(
         keep_newest: how many artifacts of a label stay, by label, the newest first, whichever runs they belong to.
         failed_runs: runs that ended with an exception.
         dry_run: report what would go, and delete nothing.
-        cascade: delete, too, the runs that have used what goes; otherwise an artifact that was used is an error.
+        cascade: delete, too, the runs that have used what goes; otherwise an artifact that was used is an error. One
+            that an alias points to is an error also where it would go with such a run.
 
     Raises:
         ConfigurationError: there is no rule, or it cannot be meant so.
@@ -154,7 +162,8 @@ async def prune(
         ArtifactInUseError, RetryableError, DatabaseError: see `delete`.
     """
     rule = _rule(older_than, keep_newest, failed_runs=failed_runs)
-    return _report(await delete_nodes(partial(retire, rule), dry_run=dry_run, cascade=cascade), dry_run=dry_run)
+    deletion = await delete_nodes(partial(retire, rule), dry_run=dry_run, cascade=cascade, keep_aliased=True)
+    return _report(deletion, dry_run=dry_run)
 
 
 def _rule(older_than: object, keep_newest: object, *, failed_runs: bool) -> Retention:
@@ -192,6 +201,7 @@ def _report(deletion: Deletion, *, dry_run: bool) -> DeletionReport:
         nodes=tuple(deletion.nodes),
         not_found=tuple(deletion.missing),
         links=deletion.links,
+        aliases=deletion.aliases,
         objects=len(deletion.objects),
         object_bytes=sum(item.size for item in deletion.objects),
         shared_objects=deletion.shared,

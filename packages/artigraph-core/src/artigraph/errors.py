@@ -51,6 +51,7 @@ __all__ = [
     "UnknownSerializerError",
     "UnknownStorageError",
     "ValueTooLargeError",
+    "VersionNotFoundError",
     "WrongEventLoopError",
     "WrongModelTypeError",
 ]
@@ -122,7 +123,7 @@ class SchemaVersionError(SchemaError):
 
 
 class InvalidLabel(ArtigraphError, ValueError):  # noqa: N818
-    """A label, or a key of a mapping, is not 0-255 code points without NUL and surrogates."""
+    """A label, a key of a mapping or an alias is too long, or holds NUL or surrogates."""
 
 
 class LabelConflictError(ArtigraphError, ValueError):
@@ -137,12 +138,16 @@ class NodeNotFoundError(NotFoundError):
     """No node has this id or label."""
 
 
+class VersionNotFoundError(NodeNotFoundError, IndexError):
+    """A series has no such version, or no alias of this name."""
+
+
 class NestedNodeError(ArtigraphError, ValueError):
     """A node is a part of an artifact, which never changes; the message names the artifact."""
 
 
 class ArtifactInUseError(ArtigraphError, RuntimeError):
-    """An artifact cannot be deleted because a run that stays has used it."""
+    """An artifact cannot be deleted because a run that stays has used it, or an alias points to it."""
 
 
 class MultipleNodesFoundError(ArtigraphError, LookupError):

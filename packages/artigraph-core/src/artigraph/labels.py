@@ -10,11 +10,12 @@ LABEL_LENGTH = 255
 """The most code points of a label."""
 
 
-def check_label(label: object, what: str = "A label") -> str:
+def check_label(label: object, what: str = "A label", *, most: int = LABEL_LENGTH) -> str:
     """Return a label that every database stores and tells apart alike.
 
     The rule is stricter than that of some databases, so that a label that is valid on one is valid on all: text of
-    0-255 code points, without NUL (PostgreSQL has none in text) and without surrogates (no database has them).
+    `most` code points or fewer, without NUL (PostgreSQL has none in text) and without surrogates (which no database
+    has).
 
     Raises:
         InvalidLabel: the label is not such a text; the message begins with `what`.
@@ -22,8 +23,8 @@ def check_label(label: object, what: str = "A label") -> str:
     if not isinstance(label, str):
         msg = f"{what} is text, not {label!r} of type {type(label).__name__}"
         raise InvalidLabel(msg)
-    if len(label) > LABEL_LENGTH:
-        msg = f"{what} has at most {LABEL_LENGTH} code points; {label[:40]!r}... has {len(label)}"
+    if len(label) > most:
+        msg = f"{what} has at most {most} code points; {label[:40]!r}... has {len(label)}"
         raise InvalidLabel(msg)
     if "\0" in label:
         msg = f"{what} cannot hold NUL: {label!r}"

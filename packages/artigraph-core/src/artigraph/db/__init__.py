@@ -11,10 +11,12 @@ from artigraph.db._config import engine_context, get_engine, set_engine
 from artigraph.db._dialect import (
     DialectName,
     dialect_name,
+    distinct_values,
     insert_missing,
     parts_first,
     recursive,
     share_lock,
+    upsert,
     utc_in,
     utc_now,
 )
@@ -43,6 +45,7 @@ __all__ = [
     "current_session",
     "dialect_name",
     "dispose_engines",
+    "distinct_values",
     "engine_context",
     "fetch_rows",
     "get_engine",
@@ -57,6 +60,7 @@ __all__ = [
     "set_engine",
     "share_lock",
     "shielded",
+    "upsert",
     "utc_in",
     "utc_now",
     "write",

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Literal, TypeVar, cast
 
-from sqlalchemy import BigInteger, Column, Delete, Dialect, Insert, Select, SQLColumnExpression, Table, literal
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Delete,
+    Dialect,
+    Insert,
+    Select,
+    SQLColumnExpression,
+    Table,
+    func,
+    literal,
+    select,
+    union,
+)
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -17,10 +31,12 @@ __all__ = [
     "RECURSION_LIMIT",
     "DialectName",
     "dialect_name",
+    "distinct_values",
     "insert_missing",
     "parts_first",
     "recursive",
     "share_lock",
+    "upsert",
     "utc_in",
     "utc_now",
 ]
@@ -57,6 +73,25 @@ def insert_missing(table: Table, dialect: DialectName) -> Insert:
     # INSERT IGNORE would hide other errors too, and logs a warning for each row.
     key = next(iter(table.primary_key))
     return mysql.insert(table).on_duplicate_key_update({key.name: key})
+
+
+@cache
+def upsert(table: Table, dialect: DialectName) -> Insert:
+    """Return an INSERT that, where there is a row of this primary key, gives that row its other values."""
+    others = [column.name for column in table.columns if not column.primary_key]
+    if dialect in ("postgresql", "sqlite"):
+        if dialect == "postgresql":
+            from sqlalchemy.dialects.postgresql import insert
+        else:
+            from sqlalchemy.dialects.sqlite import insert  # type: ignore[assignment]
+        made = insert(table)
+        return made.on_conflict_do_update(
+            index_elements=list(table.primary_key), set_={name: made.excluded[name] for name in others}
+        )
+    from sqlalchemy.dialects import mysql
+
+    inserted = mysql.insert(table)
+    return inserted.on_duplicate_key_update({name: inserted.inserted[name] for name in others})
 
 
 def share_lock(statement: SelectT, dialect: DialectName) -> SelectT:
@@ -151,6 +186,31 @@ def recursive(statement: SelectT, dialect: DialectName) -> SelectT:
         deep.__class__ = _DeepSelect
         return cast("SelectT", deep)
     return statement
+
+
+def distinct_values(
+    column: Column[Any], behind: Column[Any], firsts: Sequence[str], dialect: DialectName
+) -> Select[*tuple[Any, ...]]:
+    """Return a select of the values of a column that an index has behind another one, of which all values are given.
+
+    It takes one step through the index for each value, not for each row. MySQL and MariaDB do so for DISTINCT by
+    themselves, if no condition is in their way; the others are led from each value to the next one.
+    """
+    if dialect in ("mysql", "mariadb"):
+        pairs = select(behind, column).distinct().subquery()
+        return select(pairs.c[column.name]).where(pairs.c[column.name].is_not(None)).distinct()
+    return select(union(*(_steps(column, behind, first) for first in firsts)).subquery())
+
+
+def _steps(column: Column[Any], behind: Column[Any], first: str) -> Select[*tuple[Any, ...]]:
+    least = select(func.min(column).label("value")).where(behind == first, column.is_not(None))
+    found = least.cte(f"found_{first}", recursive=True)
+    following = column.table.alias(f"following_{first}")
+    value = following.c[column.name]
+    following_least = select(func.min(value)).where(following.c[behind.name] == first, value > found.c.value)
+    following_one = select(following_least.correlate(found).scalar_subquery()).where(found.c.value.is_not(None))
+    found = found.union_all(following_one)
+    return select(found.c.value).where(found.c.value.is_not(None))
 
 
 class _OrderedDelete(Delete):

@@ -1,9 +1,11 @@
 """Rows with their bytes: the one place that writes and reads both, in the order that keeps them whole."""
 
+from artigraph.graph.aliases import drop_alias, point_alias, read_aliases
 from artigraph.graph.content import LIGHT, Buffer, Part, join
 from artigraph.graph.delete import DeletedNode, Deletion, delete_nodes
 from artigraph.graph.leases import end_of, mark_lost, mark_lost_runs, renew_leases, status_of
 from artigraph.graph.lineage import Direction, Edge, EdgeKind, Reached, read_between, read_reached
+from artigraph.graph.names import read_model_names
 from artigraph.graph.nodes import NODE_COLUMNS, Node, NodeType, read_nodes
 from artigraph.graph.objects import Fetch, fetch, gather
 from artigraph.graph.opened import map_object, open_object
@@ -22,6 +24,7 @@ from artigraph.graph.runs import (
     runs_below,
     update_run,
 )
+from artigraph.graph.series import SeriesKey, count_versions, read_version_ids, read_versions
 from artigraph.graph.stored import StoredObject, call, read_object
 from artigraph.graph.tombstones import TOMBSTONES_LAST, bury, forget_tombstones
 from artigraph.graph.tree import Deferred, PendingValue, Streamed, Tree
@@ -52,6 +55,7 @@ __all__ = [
     "RunStatus",
     "RunValueKind",
     "RunValueRow",
+    "SeriesKey",
     "StoredNode",
     "StoredObject",
     "StoredTree",
@@ -60,8 +64,10 @@ __all__ = [
     "Uses",
     "bury",
     "call",
+    "count_versions",
     "current_uses",
     "delete_nodes",
+    "drop_alias",
     "end_of",
     "fetch",
     "forget_tombstones",
@@ -75,8 +81,11 @@ __all__ = [
     "mark_lost_runs",
     "note_uses",
     "open_object",
+    "point_alias",
+    "read_aliases",
     "read_artifacts",
     "read_between",
+    "read_model_names",
     "read_nodes",
     "read_object",
     "read_outline",
@@ -86,6 +95,8 @@ __all__ = [
     "read_runs",
     "read_runs_below",
     "read_trees",
+    "read_version_ids",
+    "read_versions",
     "renew_leases",
     "replace_values",
     "retire",

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import Database, read, recursive
 from artigraph.graph.tombstones import is_object
-from artigraph.orm import blob_table, link_table, node_table
+from artigraph.orm import alias_table, blob_table, link_table, node_table
 
 __all__ = ["CHECKS", "Broken", "find_broken", "serializers_in_use"]
 
@@ -152,6 +152,22 @@ CHECKS: dict[str, tuple[str, Select[*tuple[Any, ...]]]] = {
             )
         )
         .where(or_(_node.c.node_id.is_(None), _parent.c.node_id.is_(None))),
+    ),
+    "alias": (
+        "is what an alias points to, and does not exist, or is no artifact of the alias's label and model",
+        select(alias_table.c.node_id)
+        .select_from(alias_table.outerjoin(_node, alias_table.c.node_id == _node.c.node_id))
+        .where(
+            or_(
+                _node.c.node_id.is_(None),
+                _node.c.tree_root_id.is_(None),
+                _node.c.tree_root_id != _node.c.node_id,
+                _node.c.label.is_(None),
+                _node.c.label != alias_table.c.label,
+                _node.c.model_name.is_(None),
+                _node.c.model_name != alias_table.c.model_name,
+            )
+        ),
     ),
 }
 """What can be wrong with nodes: a sentence, of which the node is the subject, and a select of the ids of such nodes."""

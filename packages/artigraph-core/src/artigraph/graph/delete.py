@@ -25,11 +25,12 @@ from artigraph.db import (
     write,
 )
 from artigraph.errors import ArtifactInUseError, ArtigraphError, NestedNodeError, RetryableError
+from artigraph.graph.aliases import PointedTo, aliases_of, refuse_aliased
 from artigraph.graph.objects import gather
 from artigraph.graph.runs import runs_below
 from artigraph.graph.storages import storage_by_name
 from artigraph.graph.stored import call
-from artigraph.orm import blob_table, link_table, node_table
+from artigraph.orm import alias_table, blob_table, link_table, node_table
 
 __all__ = ["Choose", "DeletedNode", "Deletion", "delete_nodes"]
 
@@ -69,6 +70,7 @@ class Deletion:
     missing: list[UUID] = field(default_factory=list[UUID])
     """Ids that were asked for and are not there (any more)."""
     links: int = 0
+    aliases: int = 0
     objects: list[StoredAt] = field(default_factory=list["StoredAt"])
     """Objects that nothing refers to any more."""
     shared: int = 0
@@ -105,17 +107,25 @@ class _Plan:
     """Each run, and which of the named ones it goes with."""
     trees: dict[UUID, UUID] = field(default_factory=dict[UUID, UUID])
     """The root of each tree, and which of the named ones it goes with."""
+    aliases: list[PointedTo] = field(default_factory=list[PointedTo])
 
 
-async def delete_nodes(choose: Choose, *, dry_run: bool, cascade: bool) -> Deletion:
+async def delete_nodes(choose: Choose, *, dry_run: bool, cascade: bool, keep_aliased: bool) -> Deletion:
     """Delete what is chosen, all or nothing, in one transaction, or in the caller's where there is one.
 
     The objects that nothing refers to any more go after the commit. In a transaction of the caller's they, and their
     rows, are left to garbage collection.
 
+    Args:
+        choose: says what is to go.
+        dry_run: say what would go, and delete nothing.
+        cascade: delete, too, the runs that have used what goes.
+        keep_aliased: refuse to delete what an alias points to, instead of deleting the alias with it.
+
     Raises:
         NestedNodeError: a node is a part of an artifact.
-        ArtifactInUseError: a run that stays has used an artifact that is to go, and `cascade` is false.
+        ArtifactInUseError: a run that stays has used an artifact that is to go, and `cascade` is false; or an alias
+            points to one, and `keep_aliased` is true.
         RetryableError: others went on saving under what is deleted.
     """
     database = await current_database()
@@ -129,6 +139,9 @@ async def delete_nodes(choose: Choose, *, dry_run: bool, cascade: bool) -> Delet
                 _refuse(users, made)
             made.reasons |= {run: f"used {artifact}, which goes" for artifact, run in users}
             await _find(connection, made, database.dialect)
+        made.aliases = await aliases_of(connection, list(made.trees))
+        if made.aliases and keep_aliased:
+            refuse_aliased(made.aliases, _reason(made.aliases[0].node_id, made))
         return made, await _measure(connection, made)
 
     gone: list[UUID] = []
@@ -244,13 +257,16 @@ async def _users(connection: AsyncConnection, plan: _Plan) -> list[tuple[UUID, U
 
 def _refuse(users: Sequence[tuple[UUID, UUID]], plan: _Plan) -> None:
     artifact, run = users[0]
-    why = plan.reasons.get(artifact, f"below run {plan.trees[artifact]}")
     others = f", and {len(users) - 1:,} more such" if len(users) > 1 else ""
     msg = (
-        f"Artifact {artifact} ({why}) was used by run {run}{others}. With cascade=True the runs that used it go too, "
-        "with everything below them; dry_run=True shows what that would be. Nothing was deleted."
+        f"Artifact {artifact} ({_reason(artifact, plan)}) was used by run {run}{others}. With cascade=True the runs "
+        "that used it go too, with everything below them; dry_run=True shows what that would be. Nothing was deleted."
     )
     raise ArtifactInUseError(msg)
+
+
+def _reason(artifact: UUID, plan: _Plan) -> str:
+    return plan.reasons.get(artifact, f"below run {plan.trees[artifact]}")
 
 
 # What that comes to ------------------------------------------------------------------------------------------------
@@ -301,6 +317,7 @@ async def _measure(connection: AsyncConnection, plan: _Plan) -> Deletion:
             else:
                 deletion.shared += 1
     deletion.links = len(await _links(connection, plan))
+    deletion.aliases = len(plan.aliases)
     return deletion
 
 
@@ -335,6 +352,9 @@ async def _delete(connection: AsyncConnection, plan: _Plan, deletion: Deletion, 
         for ends in _ends(plan):
             for end in _ENDS:
                 await connection.execute(delete(link_table).where(end.in_(ends)))
+    if deletion.aliases:
+        for ids in chunks(list(plan.trees)):
+            await connection.execute(delete(alias_table).where(alias_table.c.node_id.in_(ids)))
     for ids in chunks(list(plan.trees)):
         whole_trees = delete(node_table).where(node_table.c.tree_root_id.in_(ids))
         await connection.execute(parts_first(whole_trees, node_table.c.position, dialect))

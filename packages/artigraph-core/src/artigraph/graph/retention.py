@@ -8,19 +8,20 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import chunks, current_database, recursive, utc_now
 from artigraph.graph.runs import runs_below
 from artigraph.ids import first_id
-from artigraph.orm import node_table
+from artigraph.orm import alias_table, node_table
 
 __all__ = ["Retention", "retire"]
 
 _id, _parent_id, _label = node_table.c.node_id, node_table.c.parent_id, node_table.c.label
 _is_artifact = node_table.c.tree_root_id == _id
 _is_run = node_table.c.node_type == "run"
+_is_aliased = exists().where(alias_table.c.node_id == _id)
 
 
 class Retention(NamedTuple):
@@ -32,7 +33,10 @@ class Retention(NamedTuple):
 
 
 async def retire(rule: Retention, connection: AsyncConnection) -> dict[UUID, str]:
-    """Return what a rule names, each with the reason; what goes with something else is left out."""
+    """Return what a rule names, each with the reason; what goes with something else is left out.
+
+    What an alias points to is kept, and so are the runs that it is below.
+    """
     before = rule.older_than
     if isinstance(before, timedelta):
         now: datetime = (await connection.execute(select(utc_now()))).scalar_one()
@@ -43,7 +47,7 @@ async def retire(rule: Retention, connection: AsyncConnection) -> dict[UUID, str
     if rule.failed_runs or before is None:
         return dict.fromkeys(runs, "a failed run")
     reason = f"older than {before:%Y-%m-%d %H:%M:%S} UTC"
-    artifacts = select(_id, _parent_id).where(_is_artifact, _id < first_id(before)).order_by(_id)
+    artifacts = select(_id, _parent_id).where(_is_artifact, _id < first_id(before), ~_is_aliased).order_by(_id)
     return dict.fromkeys(runs, reason) | {
         row.node_id: reason for row in await connection.execute(artifacts) if row.parent_id not in gone
     }
@@ -55,13 +59,14 @@ async def _superseded(
     """Return all but the newest artifacts of each label and model name."""
     seen: defaultdict[tuple[str, str | None], int] = defaultdict(int)
     found: dict[UUID, str] = {}
-    statement = select(_id, _label, node_table.c.model_name).where(_is_artifact).order_by(_id.desc())
+    statement = select(_id, _label, node_table.c.model_name, _is_aliased.label("aliased")).where(_is_artifact)
     youngest = None if before is None else first_id(before)
     for labels in chunks(list(keep_newest)):
-        for row in await connection.execute(statement.where(_label.in_(labels))):
+        for row in await connection.execute(statement.where(_label.in_(labels)).order_by(_id.desc())):
             seen[row.label, row.model_name] += 1
             kept = keep_newest[row.label]
-            if seen[row.label, row.model_name] > kept and (youngest is None or row.node_id < youngest):
+            young = youngest is not None and row.node_id >= youngest
+            if seen[row.label, row.model_name] > kept and not young and not row.aliased:
                 found[row.node_id] = f"not among the newest {kept} of {row.label!r}"
     return found
 
@@ -69,7 +74,7 @@ async def _superseded(
 async def _runs(connection: AsyncConnection, before: datetime | None, *, failed: bool) -> tuple[list[UUID], set[UUID]]:
     """Return the runs that a rule names, the topmost alone, and all that go with them.
 
-    A run stays if it is running, or is too young, or if something below it is.
+    A run stays if it is running, or is too young, or if something below it is, or is what an alias points to.
     """
     database = await current_database()
     candidates = select(_id, _parent_id).where(_is_run, _is_over(before))
@@ -88,6 +93,9 @@ async def _runs(connection: AsyncConnection, before: datetime | None, *, failed:
         for ids in chunks(list(parents)):
             young = select(_parent_id).where(_is_artifact, _id >= first_id(before), _parent_id.in_(ids)).distinct()
             stays.update((await connection.execute(young)).scalars())
+    for ids in chunks(list(parents)):
+        aliased = select(_parent_id).where(_is_aliased, _parent_id.in_(ids)).distinct()
+        stays.update((await connection.execute(aliased)).scalars())
     for run in list(stays):
         at = parents.get(run)
         while at is not None and at not in stays:

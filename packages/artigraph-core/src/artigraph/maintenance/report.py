@@ -43,6 +43,7 @@ ProblemKind = Literal[
     "value",
     "blob-missing",
     "link-missing",
+    "alias",
 ]
 """What can be wrong; docs/maintenance.md says what each means."""
 

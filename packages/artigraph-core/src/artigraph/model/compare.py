@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from artigraph.serializer.base import claimed_by, shipped_with_core
 
-__all__ = ["Parts", "Structured", "equal", "is_generated"]
+__all__ = ["Parts", "Structured", "canonical", "equal", "is_generated", "parts_of_both", "plainly_equal"]
 
 Parts = Mapping[Any, object] | list[object] | tuple[object, ...]
 
@@ -60,9 +60,9 @@ def equal(one: object, other: object) -> bool:
         left, right = pending.pop()
         if left is right:
             continue
-        mine, theirs = _parts_of_both(left, right)
+        mine, theirs = parts_of_both(left, right)
         if mine is None or theirs is None:
-            if not _plainly_equal(left, right):
+            if not plainly_equal(left, right):
                 return False
             continue
         pair = (id(left), id(right))
@@ -76,7 +76,7 @@ def equal(one: object, other: object) -> bool:
     return True
 
 
-def _parts_of_both(left: object, right: object) -> tuple[Parts | None, Parts | None]:
+def parts_of_both(left: object, right: object) -> tuple[Parts | None, Parts | None]:
     """Return what two values consist of, if they are to be compared part by part."""
     if type(left) is type(right):
         if isinstance(left, Structured) and isinstance(right, Structured):
@@ -141,7 +141,7 @@ def _by_canonical_key(mapping: Mapping[Any, object]) -> Mapping[Any, object]:
     """Return the parts by keys in which NaN equals NaN; there may be several of such a key, in order."""
     parts: dict[object, list[object]] = {}
     for key, part in mapping.items():
-        parts.setdefault(_canonical(key), []).append(part)
+        parts.setdefault(canonical(key), []).append(part)
     return parts
 
 
@@ -154,7 +154,7 @@ _SETS: tuple[type[Any], ...] = (frozenset, set)
 _TUPLES: tuple[type[Any], ...] = (tuple,)
 
 
-def _canonical(value: Any) -> object:
+def canonical(value: Any) -> object:
     """Return something hashable that equals that of another hashable value where the values do, NaN equal to NaN.
 
     It recurses: what can be hashed at all is not too deep for that.
@@ -163,16 +163,16 @@ def _canonical(value: Any) -> object:
     if issubclass(cls, _NUMBERS) and value != value:  # noqa: PLR0124 (that is how NaN is told)
         return cls, _Marker.NAN
     if issubclass(cls, _SETS):
-        return frozenset, frozenset(Counter(map(_canonical, value)).items())
+        return frozenset, frozenset(Counter(map(canonical, value)).items())
     if issubclass(cls, _TUPLES) and cls.__eq__ is _TUPLE_EQUAL:
-        return tuple, tuple(map(_canonical, value))
+        return tuple, tuple(map(canonical, value))
     if dataclasses.is_dataclass(cls) and is_generated(cls.__eq__):
         parts = _dataclass_parts(value) or {}
-        return cls, tuple((name, _canonical(part)) for name, part in parts.items())
+        return cls, tuple((name, canonical(part)) for name, part in parts.items())
     return value
 
 
-def _plainly_equal(left: object, right: object) -> bool:
+def plainly_equal(left: object, right: object) -> bool:
     """Compare what has no parts: by `==`, where that gives an answer and NaN is not in the way."""
     if isinstance(left, Decimal) and isinstance(right, Decimal) and (left.is_snan() or right.is_snan()):
         return left.is_snan() and right.is_snan()
@@ -188,7 +188,7 @@ def _plainly_equal(left: object, right: object) -> bool:
 def _equal_alike(left: object, right: object, answer: object) -> bool:
     """Compare two values of one type of which `==` did not say that they are equal."""
     if type(left) in (set, frozenset):
-        return _canonical(left) == _canonical(right)
+        return canonical(left) == canonical(right)
     if isinstance(left, float | complex | Decimal):
         # The answer of a scalar of NumPy is no bool.
         return (answer is not NotImplemented and bool(answer)) or bool(left != left and right != right)  # noqa: PLR0124

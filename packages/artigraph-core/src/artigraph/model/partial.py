@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 from artigraph.errors import FieldNotLoadedError, ModelDefinitionError
 
-__all__ = ["PARTIAL", "build_part", "is_partial"]
+__all__ = ["PARTIAL", "build_part", "is_partial", "loaded_fields"]
 
 PARTIAL = "_artigraph_partial"
 """Marks the classes that are made here: they are no models of their own."""
@@ -20,6 +20,12 @@ _PART = "_artigraph_part"
 def is_partial(cls: type[Any]) -> bool:
     """Say whether a class is that of models of which only some fields were loaded."""
     return PARTIAL in cls.__dict__
+
+
+def loaded_fields(model: object) -> Mapping[str, object]:
+    """Return the fields of a model of which only some were loaded."""
+    loaded: Mapping[str, object] = cast("Any", model)._artigraph_loaded  # noqa: SLF001
+    return loaded
 
 
 def build_part(cls: type[Any], fields: Mapping[str, object]) -> Any:

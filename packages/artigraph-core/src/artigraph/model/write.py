@@ -240,6 +240,8 @@ class _Writer:
     def _write_model(self, task: _Task, definition: ModelDefinition) -> None:
         row = self._row("model", task.parent_id, task.label, definition.name)
         row["model_version"] = definition.version
+        if row["position"] == 0:
+            row["search_key"] = row["node_id"]  # its place among the versions of one label
         self._enter(task, row)
         parent_id = row["node_id"]
         later: list[_Task] = []

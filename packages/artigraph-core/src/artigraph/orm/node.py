@@ -70,7 +70,8 @@ class Node(Base):
     blob_id: Mapped[UUID | None] = mapped_column(Id, ForeignKey("artigraph_blob.blob_id"))
     """The stored object of a value that is kept in a storage."""
     search_key: Mapped[bytes | None] = mapped_column(ShortBytes(SEARCH_KEY_LENGTH))
-    """A scalar's order-preserving key: what is searched, a projection of `value`; of a run, one of `run_name`."""
+    """A scalar's order-preserving key: what is searched, a projection of `value`; of a run, one of `run_name`. Of an
+    artifact it is the bytes of its id, so that the index of keys holds the versions of a label in order."""
     run_name: Mapped[str | None] = mapped_column(Text(LABEL_LENGTH))
     run_status: Mapped[str | None] = mapped_column(Text(16))
     """Of a run: `running`, `completed`, `failed`, `cancelled` or `lost`."""

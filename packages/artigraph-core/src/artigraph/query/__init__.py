@@ -2,20 +2,31 @@
 
 from artigraph.query.columns import Column, Columns, columns
 from artigraph.query.conditions import Condition
+from artigraph.query.entry import select
+from artigraph.query.node_columns import NodeColumns, NodeProperty
+from artigraph.query.nodes import NodeSelect
 from artigraph.query.runs import RunColumns, RunProperty, RunValueColumn, RunValues
-from artigraph.query.select import ArtifactSelect, RunSelect, Select, select
+from artigraph.query.select import ArtifactSelect, PropertySelect, RunSelect, Select
+from artigraph.query.series import Series, Version, series
 
 __all__ = [
     "ArtifactSelect",
     "Column",
     "Columns",
     "Condition",
+    "NodeColumns",
+    "NodeProperty",
+    "NodeSelect",
+    "PropertySelect",
     "RunColumns",
     "RunProperty",
     "RunSelect",
     "RunValueColumn",
     "RunValues",
     "Select",
+    "Series",
+    "Version",
     "columns",
     "select",
+    "series",
 ]

@@ -15,11 +15,13 @@ from typing import Annotated, Any, Generic, TypeVar, Union, cast, get_args, get_
 from uuid import UUID
 
 from artigraph.errors import QueryError
+from artigraph.graph import Node
 from artigraph.model import ArtifactModel
 from artigraph.model.definition import annotation_of, define, is_model
 from artigraph.model.lazy import is_lazy
 from artigraph.query.comparable import Comparable
 from artigraph.query.conditions import Compare, Condition, Field, IsNone, Operator, Path, Text
+from artigraph.query.node_columns import NodeColumns
 from artigraph.query.runs import RunColumns
 from artigraph.run import Run
 from artigraph.serializer.search_key import search_key
@@ -61,21 +63,25 @@ class Columns(Generic[M]):
 @overload
 def columns(kind: type[Run]) -> RunColumns: ...
 @overload
+def columns(kind: type[Node]) -> NodeColumns: ...
+@overload
 def columns(kind: type[M]) -> Columns[M]: ...
 def columns(kind: type[Any]) -> Any:
-    """Return the columns of a model class, or of runs, to build conditions and orders for `select`.
+    """Return the columns of a model class, of runs or of nodes, to build conditions and orders for `select`.
 
         c = columns(Report)
         reports = await select(Report).where(c.accuracy > 0.9, c.data.name == "train").all()
 
     Raises:
-        QueryError: it is neither a model class nor `Run`.
+        QueryError: it is neither a model class nor `Run` nor `Node`.
         ModelDefinitionError: the class cannot be stored as it is written.
     """
     if kind is Run:
         return RunColumns()
+    if kind is Node:
+        return NodeColumns()
     if not is_model(kind):
-        msg = f"There are columns of model classes, and of Run, not of {kind!r:.100}"
+        msg = f"There are columns of model classes, of Run and of Node, not of {kind!r:.100}"
         raise QueryError(msg)
     define(kind)
     return Columns(kind)

@@ -18,6 +18,7 @@ __all__ = [
     "Condition",
     "Field",
     "IsNone",
+    "NodeColumn",
     "Not",
     "Operator",
     "Path",
@@ -129,22 +130,23 @@ class Text(Condition):
 RunColumn = Literal[
     "node_id", "parent_id", "run_status", "run_started_at", "run_ended_at", "run_error_type", "run_name"
 ]
+NodeColumn = Literal["label", "model_name", "serializer"]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class RunCompare(Condition):
-    """A property of a run compared with a value; false where it has none."""
+    """A property of a run, or of any node, compared with a value; false where it has none."""
 
-    column: RunColumn
+    column: RunColumn | NodeColumn
     operator: Operator
     value: Any
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class RunIsNone(Condition):
-    """A property of a run that it has not, or not yet."""
+    """A property of a run, or of any node, that it has not, or not yet."""
 
-    column: RunColumn
+    column: RunColumn | NodeColumn
 
 
 def leaves_of(condition: Condition) -> Iterator[Condition]:

@@ -14,6 +14,7 @@ from artigraph.query.conditions import (
     Compare,
     Condition,
     IsNone,
+    NodeColumn,
     Operator,
     RunColumn,
     RunCompare,
@@ -31,7 +32,7 @@ __all__ = ["RunColumns", "RunOrder", "RunProperty", "RunValueColumn", "RunValues
 class RunOrder:
     """An order of runs: by a property, upwards or downwards."""
 
-    column: RunColumn | RunField
+    column: RunColumn | NodeColumn | RunField
     descending: bool = False
 
 
@@ -40,9 +41,9 @@ class RunProperty(Comparable):
 
     __slots__ = ("_column", "_name", "_type")
 
-    def __init__(self, name: str, column: RunColumn, of_type: type) -> None:
+    def __init__(self, name: str, column: RunColumn | NodeColumn, of_type: type) -> None:
         self._name = name
-        self._column: RunColumn = column
+        self._column: RunColumn | NodeColumn = column
         self._type = of_type
 
     def __repr__(self) -> str:
@@ -63,7 +64,7 @@ class RunProperty(Comparable):
         if value is None:
             msg = f"{self._name} is compared with None by {self._name}.is_(None)"
             raise QueryError(msg)
-        if type(value) is not self._type:
+        if not isinstance(value, self._type):  # asyncpg's UUIDs are of a class of their own
             msg = f"{self._name} is a {self._type.__qualname__}, which is never comparable to {value!r:.100}"
             raise QueryError(msg)
         if self._name == "status" and value not in get_args(RunStatus):

@@ -6,67 +6,36 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, Generic, Self, TypeVar, cast, overload
+from typing import Any, Generic, Self, TypeVar, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, and_, case, func
+from sqlalchemy import ColumnElement, FromClause, and_, func
 from sqlalchemy import select as sql_select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import current_database, fetch_rows, id_of, read, recursive
 from artigraph.errors import MultipleNodesFoundError, NodeNotFoundError, QueryError
 from artigraph.graph import read_runs, runs_below, unrecorded
-from artigraph.ids import check_id, first_id
+from artigraph.ids import check_id
 from artigraph.labels import check_label
 from artigraph.model import ArtifactModel
-from artigraph.model.definition import define, is_model
-from artigraph.model.load import load_models
-from artigraph.orm import node_table
 from artigraph.query.columns import Column, Order
 from artigraph.query.conditions import All, Compare, Condition, Field, IsNone, RunField, Text, leaves_of
 from artigraph.query.holds import holds
 from artigraph.query.keys import Asked
+from artigraph.query.narrow import check_moment, load_there, saved_between
 from artigraph.query.runs import RunOrder, RunProperty, RunValueColumn
-from artigraph.query.sql import ask_all, key_of, property_of, root, stored_names
+from artigraph.query.sql import ask_all, column_keys, key_of, property_of, root, stored_names
 from artigraph.query.users import Used, checked_use, users_of
 from artigraph.run import Run, RunManager, run_of_row
 
-__all__ = ["ArtifactSelect", "RunSelect", "Select", "select"]
+__all__ = ["ArtifactSelect", "PropertySelect", "RunSelect", "Select"]
 
 R = TypeVar("R")
 M = TypeVar("M", bound=ArtifactModel)
 
 _BATCH = 200
 """Results that are loaded at once while they are iterated over."""
-
-
-@overload
-def select(kind: type[Run]) -> RunSelect: ...
-@overload
-def select(kind: type[M]) -> ArtifactSelect[M]: ...
-def select(kind: type[Any]) -> Any:
-    """Ask for saved artifacts of a model class, or of classes derived from it, or for runs.
-
-        c = columns(Report)
-        best = await select(Report).where(c.accuracy > 0.9).order_by(c.accuracy.desc()).limit(10).all()
-        async for report in select(Report).in_run(run, descendants=True): ...
-        failed = await select(Run).where(columns(Run).status == "failed").all()
-
-    Artifacts are what was saved under a label; models inside others are reached through these. Without an order,
-    results come in that in which they were saved, or made.
-
-    Raises:
-        QueryError: it is neither a model class nor `Run`.
-        ModelDefinitionError: the class cannot be stored as it is written.
-    """
-    if kind is Run:
-        return RunSelect()
-    if not isinstance(cast("object", kind), type) or not issubclass(kind, ArtifactModel):
-        msg = f"select takes a model class, or Run, not {kind!r:.100}"
-        raise QueryError(msg)
-    if is_model(kind):
-        define(kind)
-    return ArtifactSelect(_model_type=kind)
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -179,6 +148,11 @@ class Select(ABC, Generic[R]):
     def _rows(self) -> ColumnElement[bool]:
         """Return which rows of `root` are of the kind that is asked for."""
 
+    def _belonging(self, run_id: UUID) -> ColumnElement[bool]:
+        """Return which rows of `root` belong to a run."""
+        run = root.c.parent_id == run_id
+        return run | root.c.parent_id.in_(runs_below(run_id)) if self._descendants else run
+
     @abstractmethod
     def _keys(self, order: Any) -> Sequence[ColumnElement[Any]]:
         """Return what an order goes by."""
@@ -219,9 +193,7 @@ class Select(ABC, Generic[R]):
     def _statement(self, source: FromClause, asked: Asked, *, paged: bool) -> Any:
         statement = sql_select(root.c.node_id).select_from(source).where(self._rows(), asked.possible)
         if self._run_id is not None:
-            run = root.c.parent_id == self._run_id
-            below = root.c.parent_id.in_(runs_below(self._run_id))
-            statement = statement.where(run | below if self._descendants else run)
+            statement = statement.where(self._belonging(self._run_id))
         for order in self._orders:
             keys = self._keys(order)
             statement = statement.order_by(*(key.desc() if order.descending else key for key in keys))
@@ -249,9 +221,8 @@ class ArtifactSelect(Select[M]):
     def saved(self, *, since: datetime | None = None, before: datetime | None = None) -> Self:
         """Ask for those that were saved in a time, by the clock of the machine that saved them, to the millisecond."""
         for moment in (since, before):
-            if moment is not None and (not isinstance(cast("object", moment), datetime) or moment.tzinfo is None):
-                msg = f"A time of saving is an aware datetime, datetime.now(UTC) say, not {moment!r:.100}"
-                raise QueryError(msg)
+            if moment is not None:
+                check_moment(moment)
         return replace(self, _since=since, _before=before)
 
     def order_by(self, *orders: Order | Column) -> Self:
@@ -292,28 +263,40 @@ class ArtifactSelect(Select[M]):
         )
         if self._labels is not None:
             rows &= root.c.label.in_(self._labels)
-        if self._since is not None:
-            rows &= root.c.node_id >= first_id(self._since)
-        if self._before is not None:
-            rows &= root.c.node_id < first_id(self._before)
-        return rows
+        return and_(rows, *saved_between(root.c.node_id, self._since, self._before))
 
     def _keys(self, order: Order) -> Sequence[ColumnElement[Any]]:
         return [key_of(order.field)]
 
     async def _load(self, ids: Sequence[UUID]) -> list[tuple[UUID, M]]:
-        while True:
-            try:
-                return list(zip(ids, await load_models(self._model_type, ids), strict=True))
-            except NodeNotFoundError:
-                there = {row.node_id for row in await self._fetch(_there(ids))}
-                if there.issuperset(ids):
-                    raise
-                ids = [node_id for node_id in ids if node_id in there]
+        return await load_there(self._model_type, ids)
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True, repr=False)
-class RunSelect(Select[Run]):
+class PropertySelect(Select[R]):
+    """A question for what has properties instead of fields: runs, or nodes of any kind."""
+
+    def order_by(self, *orders: RunOrder | RunProperty | RunValueColumn) -> Self:
+        """Order by properties, before those of earlier calls; equal ones stay in the order in which they were made."""
+        made = tuple(order if isinstance(order, RunOrder) else order.asc() for order in orders)
+        return replace(self, _orders=(*self._orders, *made))
+
+    def _check(self, condition: Condition) -> None:
+        if isinstance(condition, (Compare, IsNone, Text)) and isinstance(condition.field, Field):
+            msg = (
+                f"This is a condition on {condition.field.model.__qualname__}; those on what is asked for are made of "
+                f"columns({self._kind})"
+            )
+            raise QueryError(msg)
+
+    def _keys(self, order: RunOrder) -> Sequence[ColumnElement[Any]]:
+        if isinstance(order.column, RunField):
+            return [key_of(order.column)]
+        return column_keys(property_of(order.column))
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True, repr=False)
+class RunSelect(PropertySelect[Run]):
     """A question for runs."""
 
     _used: tuple[Used, ...] = ()
@@ -332,36 +315,16 @@ class RunSelect(Select[Run]):
         """
         return replace(self, _used=(*self._used, checked_use(model_type, version, label)))
 
-    def order_by(self, *orders: RunOrder | RunProperty | RunValueColumn) -> Self:
-        """Order by properties, before those of earlier calls; equal ones stay in the order in which they were made."""
-        made = tuple(order if isinstance(order, RunOrder) else order.asc() for order in orders)
-        return replace(self, _orders=(*self._orders, *made))
-
     @property
     def _kind(self) -> str:
         return "Run"
 
-    def _check(self, condition: Condition) -> None:
-        if isinstance(condition, (Compare, IsNone, Text)) and isinstance(condition.field, Field):
-            msg = f"This is a condition on {condition.field.model.__qualname__}; those of runs are made of columns(Run)"
-            raise QueryError(msg)
-
     def _rows(self) -> ColumnElement[bool]:
         return and_(root.c.node_type == "run", *(root.c.node_id.in_(users_of(used)) for used in self._used))
-
-    def _keys(self, order: RunOrder) -> Sequence[ColumnElement[Any]]:
-        if isinstance(order.column, RunField):
-            return [key_of(order.column)]
-        column = property_of(order.column)
-        return [case((column.is_(None), 0), else_=1), column]  # databases differ in where NULL comes
 
     async def _load(self, ids: Sequence[UUID]) -> list[tuple[UUID, Run]]:
         found = await read_runs(ids)
         return [(node_id, run_of_row(found[node_id])) for node_id in ids if node_id in found]
-
-
-def _there(ids: Sequence[UUID]) -> Any:
-    return sql_select(node_table.c.node_id).where(node_table.c.node_id.in_(ids))
 
 
 def _count(value: object, what: str) -> int:

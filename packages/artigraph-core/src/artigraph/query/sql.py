@@ -15,6 +15,7 @@ from sqlalchemy import (
     LargeBinary,
     Select,
     and_,
+    case,
     exists,
     false,
     func,
@@ -45,7 +46,7 @@ from artigraph.query.conditions import (
 from artigraph.query.keys import Asked, AskKey, Key, Ranges, beginning, comparison, containing, same
 from artigraph.serializer.search_key import search_key
 
-__all__ = ["ask_all", "key_of", "property_of", "root", "stored_names"]
+__all__ = ["ask_all", "column_keys", "key_of", "property_of", "root", "stored_names"]
 
 root: FromClause = node_table.alias("artifact")
 """The artifacts, or runs, that are asked for."""
@@ -142,6 +143,11 @@ def key_of(field: Field | RunField) -> ColumnElement[bytes]:
     selected, value = _reached(field, from_root=True)
     key: Any = selected.with_only_columns(value.c.search_key).scalar_subquery()
     return func.coalesce(key, literal(b"", LargeBinary))
+
+
+def column_keys(column: ColumnElement[Any]) -> list[ColumnElement[Any]]:
+    """Return what an order by a column goes by: what has none comes first, on every database."""
+    return [case((column.is_(None), 0), else_=1), column]
 
 
 def _joined(parts: Sequence[Asked], *, every: bool) -> Asked:

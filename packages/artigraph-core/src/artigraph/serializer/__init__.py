@@ -4,7 +4,13 @@ import pkgutil
 
 __path__ = pkgutil.extend_path(__path__, __name__)
 
-from artigraph.serializer.abilities import SupportsColumns, SupportsMapping, SupportsParts, SupportsStreams
+from artigraph.serializer.abilities import (
+    SupportsColumns,
+    SupportsDiff,
+    SupportsMapping,
+    SupportsParts,
+    SupportsStreams,
+)
 from artigraph.serializer.base import Serializer, get_serializer_by_name, get_serializer_by_type
 from artigraph.serializer.datetime import datetime_serializer as _datetime
 from artigraph.serializer.datetime import timedelta_serializer as _timedelta
@@ -15,6 +21,7 @@ from artigraph.serializer.raw import bytes_serializer as _bytes
 __all__ = [
     "Serializer",
     "SupportsColumns",
+    "SupportsDiff",
     "SupportsMapping",
     "SupportsParts",
     "SupportsStreams",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, Protocol, TypeVar, runtime_checkable
 
-__all__ = ["SupportsColumns", "SupportsMapping", "SupportsParts", "SupportsStreams"]
+__all__ = ["SupportsColumns", "SupportsDiff", "SupportsMapping", "SupportsParts", "SupportsStreams"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -73,5 +73,17 @@ class SupportsMapping(Protocol[T_co]):
         """Return a value over the buffer, which is read-only, without a copy of what is large in it.
 
         The value keeps the buffer alive and cannot be written to.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsDiff(Protocol[T_contra]):
+    """A serializer of values that are too large to be shown, which says in a few words how two of them differ."""
+
+    def describe_change(self, before: T_contra, after: T_contra, /) -> str:
+        """Return one line about two values of one class that `equal` tells apart: shapes, types, how much differs.
+
+        It does not grow with the values, and holds no line break.
         """
         ...

@@ -12,14 +12,16 @@ All but `_twin` is written by scripts/make_sync.py.
 
 from artigraph.background import wait_for
 from artigraph.deletion import DeletionReport
+from artigraph.difference import Change, ModelDiff, diff
+from artigraph.graph import Node
 from artigraph.model import ArtifactMapping, ArtifactModelConfig, ArtifactSequence, artifact_field
-from artigraph.query import columns
+from artigraph.query import Version, columns
 from artigraph.run import NO_PARENT, Run
 from artigraph.serializer.file import File
 from artigraph.sync.deletion import delete, prune
 from artigraph.sync.lineage import ancestors, descendants, paths
 from artigraph.sync.model import ArtifactModel, Lazy, load_many, save_many
-from artigraph.sync.query import select
+from artigraph.sync.query import Series, select, series
 from artigraph.sync.run import RunManager, run_manager
 from artigraph.tracking import TrackedValue, tracked
 
@@ -29,23 +31,30 @@ __all__ = [
     "ArtifactModel",
     "ArtifactModelConfig",
     "ArtifactSequence",
+    "Change",
     "DeletionReport",
     "File",
     "Lazy",
+    "ModelDiff",
+    "Node",
     "Run",
     "RunManager",
+    "Series",
     "TrackedValue",
+    "Version",
     "ancestors",
     "artifact_field",
     "columns",
     "delete",
     "descendants",
+    "diff",
     "load_many",
     "paths",
     "prune",
     "run_manager",
     "save_many",
     "select",
+    "series",
     "tracked",
     "wait_for",
 ]

@@ -20,18 +20,19 @@ def delete(ids: UUID | Iterable[UUID], *, dry_run: bool = False, cascade: bool =
         print(report.render())
 
     An artifact goes as a whole: the id of a nested model is refused. An artifact that a run has used is refused too,
-    unless that run goes as well; with `cascade` it does, with all below it. An id that is not there (any more) is no
+    unless that run goes as well; with `cascade` it does, with all below it. So is one that an alias points to; with
+    `cascade` the alias goes. An id that is not there (any more) is no
     error, and is reported. Objects in storages go after the commit, as far as nothing else refers to them; see
     `DeletionReport.left_objects`. The number of statements does not grow with what goes.
 
     Args:
         ids: of artifacts and runs.
         dry_run: report what would go, and delete nothing.
-        cascade: delete, too, the runs that have used what goes.
+        cascade: delete, too, the runs that have used what goes, and the aliases that point to it.
 
     Raises:
         NestedNodeError: an id is that of a part of an artifact; the message names the artifact.
-        ArtifactInUseError: a run that stays has used an artifact, and `cascade` is false.
+        ArtifactInUseError: a run that stays has used an artifact, or an alias points to one, and `cascade` is false.
         RetryableError: others kept saving under what was to go, for all attempts; in a session, at the first.
         DatabaseError: the database failed; nothing was deleted.
     """
@@ -54,7 +55,8 @@ def prune(
 
     By itself `older_than` is about everything: artifacts, and runs that ended before then. With one of the others it
     narrows what that names. A run goes with all below it; it stays if something below it is still running or, by the
-    age, too young. Artifacts of one label and different model names are counted apart.
+    age, too young. What an alias points to stays, and so does a run that it is below; it counts among the newest.
+    Artifacts of one label and different model names are counted apart.
 
     Args:
         older_than: an age by the database's clock, or a point in time (aware). An artifact's time is that of its save,
@@ -62,7 +64,8 @@ def prune(
         keep_newest: how many artifacts of a label stay, by label, the newest first, whichever runs they belong to.
         failed_runs: runs that ended with an exception.
         dry_run: report what would go, and delete nothing.
-        cascade: delete, too, the runs that have used what goes; otherwise an artifact that was used is an error.
+        cascade: delete, too, the runs that have used what goes; otherwise an artifact that was used is an error. One
+            that an alias points to is an error also where it would go with such a run.
 
     Raises:
         ConfigurationError: there is no rule, or it cannot be meant so.

@@ -20,6 +20,7 @@ from artigraph.errors import CorruptObjectError, DeserializationError, Registrat
 from artigraph.serializer import (
     Serializer,
     SupportsColumns,
+    SupportsDiff,
     SupportsMapping,
     SupportsParts,
     SupportsStreams,
@@ -35,6 +36,7 @@ _TRUNCATIONS = 20
 _EXAMPLES = 50
 _THREADS = 8
 _LARGEST_PART = 16 * 2**20
+_LONGEST_LINE = 5000
 
 _FOREIGN: tuple[bytes, ...] = (
     b"",
@@ -211,6 +213,21 @@ class SerializerConformance:
             assert data == serializer.serialize(self.fresh(value))
             assert all(len(part) <= _LARGEST_PART for part in parts), "a part is much larger than 8 MiB"
             self.assert_identical(serializer, value, restore(RecordingFile(data)))
+
+    def test_a_difference_is_told_in_one_line(self, serializer: Serializer[Any], values: Any) -> None:
+        describe = _ability(serializer, SupportsDiff, "describe_change")
+        seen: list[Any] = []
+
+        def check(value: Any) -> None:
+            for other in seen[-3:]:
+                if type(other) is type(value):
+                    text: object = describe(other, value)
+                    assert isinstance(text, str), f"{text!r} is no text"
+                    assert len(text.splitlines()) == 1, f"{text!r} is not one line"
+                    assert len(text) < _LONGEST_LINE, f"{len(text)} characters are not a few words"
+            seen.append(value)
+
+        _for_each(values, check)
 
     def test_columns_come_back_alone(self, serializer: Serializer[Any], values: Any) -> None:
         restore = _ability(serializer, SupportsColumns, "deserialize_columns")

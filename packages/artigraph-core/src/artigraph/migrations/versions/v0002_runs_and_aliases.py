@@ -1,4 +1,4 @@
-"""Names, tags, parameters and leases of runs; aliases.
+"""Names, tags, parameters and leases of runs; the order of versions, and aliases.
 
 What they are for is in docs/design/schema.md.
 """
@@ -24,9 +24,14 @@ _OPTIONS: dict[str, Any] = {
     "mariadb_charset": "utf8mb4",
 }
 
+_node = sa.table(
+    "artigraph_node", sa.column("node_id"), sa.column("node_type"), sa.column("tree_root_id"), sa.column("search_key")
+)
+_is_artifact = (_node.c.node_type == "model") & (_node.c.tree_root_id == _node.c.node_id)
+
 
 def upgrade() -> None:
-    """Add a column to the nodes, and make three tables."""
+    """Add a column to the nodes, make three tables, and give artifacts their place in the index of keys."""
     op.add_column("artigraph_node", sa.Column("run_name", Text(255)))
     op.create_table(
         "artigraph_run_value",
@@ -60,6 +65,9 @@ def upgrade() -> None:
         **_OPTIONS,
     )
     op.create_index("ix_artigraph_alias_node_id", "artigraph_alias", ["node_id"])
+    node_id: Any = _node.c.node_id
+    as_bytes = sa.func.uuid_send(node_id) if op.get_bind().dialect.name == "postgresql" else node_id
+    op.execute(sa.update(_node).where(_is_artifact).values(search_key=as_bytes))
 
 
 def _run(name: str) -> sa.ForeignKey:
@@ -70,6 +78,5 @@ def downgrade() -> None:
     """Drop the tables and the column, with all that is in them."""
     for table in ("artigraph_alias", "artigraph_lease", "artigraph_run_value"):
         op.drop_table(table)
-    node = sa.table("artigraph_node", sa.column("node_type"), sa.column("search_key"))
-    op.execute(sa.update(node).where(node.c.node_type == "run").values(search_key=None))
+    op.execute(sa.update(_node).where((_node.c.node_type == "run") | _is_artifact).values(search_key=None))
     op.drop_column("artigraph_node", "run_name")

@@ -23,7 +23,7 @@ def same_object(one: object, other: object, same_array: Callable[[Any, Any], boo
     if isinstance(one, dict):
         mine, theirs = cast("dict[object, object]", one), cast("dict[object, object]", other)
         return mine.keys() == theirs.keys() and all(same_object(mine[key], theirs[key], same_array) for key in mine)
-    if hasattr(one, "dtype") and cast("Any", one).ndim:
+    if hasattr(one, "dtype") and (cast("Any", one).ndim or cast("Any", other).ndim):
         return same_array(one, other)
     return _same_scalar(one, other)
 

@@ -18,6 +18,7 @@ from artigraph.serializer.numpy._arrays import (
     scalar_from_bytes,
     scalar_to_bytes,
 )
+from artigraph.serializer.numpy._difference import describe_arrays
 from artigraph.serializer.numpy._equal import same_array, same_scalar
 
 __all__ = ["ArraySerializer", "ScalarSerializer", "array_serializer", "numpy_serializer", "scalar_serializer"]
@@ -60,6 +61,10 @@ class ArraySerializer(Serializer[Array]):
     def equal(self, one: Array, other: Array) -> bool:
         """Whether two arrays are of one dtype and shape and of equal elements; NaN equals NaN."""
         return same_array(one, other)
+
+    def describe_change(self, before: Array, after: Array) -> str:
+        """Return one line on shapes, dtypes, and how many elements differ by how much."""
+        return describe_arrays(before, after)
 
 
 class ScalarSerializer(Serializer[np.generic]):

@@ -11,7 +11,7 @@ from artigraph.serializer._support.arrow import pa
 from artigraph.serializer._support.compare import same_chunked
 from artigraph.serializer.numpy import array_serializer
 
-__all__ = ["same_frame", "same_index", "same_scalar", "same_series", "same_values"]
+__all__ = ["chunked_of", "same_frame", "same_index", "same_scalar", "same_series", "same_values"]
 
 
 def same_frame(one: Any, other: Any) -> bool:
@@ -92,7 +92,7 @@ def _same_extension(one: Any, other: Any) -> bool:
     elif isinstance(one, pd.arrays.SparseArray):
         same = array_serializer.equal(one.to_dense(), other.to_dense())
     elif isinstance(one, pd.arrays.ArrowExtensionArray):
-        same = same_chunked(_chunked(one), _chunked(other))
+        same = same_chunked(chunked_of(one), chunked_of(other))
     else:
         same = bool(one.equals(other))
     return same
@@ -104,7 +104,7 @@ def _same_masked(one: Any, other: Any) -> bool:
     return bool(np.array_equal(mine, theirs)) and same_values(one._data[~mine], other._data[~theirs])  # noqa: SLF001
 
 
-def _chunked(values: Any) -> Any:
+def chunked_of(values: Any) -> Any:
     """Return the Arrow data of an array; what it is made of is no public name."""
     found = values.__arrow_array__()
     return pa.chunked_array([found]) if isinstance(found, pa.Array) else found

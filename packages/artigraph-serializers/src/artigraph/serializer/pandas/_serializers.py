@@ -11,6 +11,7 @@ from artigraph.serializer._support import class_name, deserializing, joined, ser
 from artigraph.serializer.base import Serializer
 from artigraph.serializer.pandas import _frames
 from artigraph.serializer.pandas._cells import SCALAR_TYPES, cell_from_bytes, cell_to_bytes
+from artigraph.serializer.pandas._difference import describe_frames, describe_series
 from artigraph.serializer.pandas._equal import same_frame, same_index, same_scalar, same_series
 from artigraph.serializer.pandas._size import size_of
 
@@ -69,6 +70,10 @@ class DataFrameSerializer(Serializer[pd.DataFrame]):
         """Whether two frames are equal in labels, dtypes and values; NaN equals NaN."""
         return same_frame(one, other)
 
+    def describe_change(self, before: pd.DataFrame, after: pd.DataFrame) -> str:
+        """Return one line on shapes, columns, dtypes, and how many cells differ by how much."""
+        return describe_frames(before, after)
+
 
 class SeriesSerializer(Serializer["pd.Series[Any]"]):
     """Series as parquet files with page checksums; what is said of frames holds for them."""
@@ -99,6 +104,10 @@ class SeriesSerializer(Serializer["pd.Series[Any]"]):
     def equal(self, one: pd.Series[Any], other: pd.Series[Any]) -> bool:
         """Whether two series are equal in name, labels, dtype and values; NaN equals NaN."""
         return same_series(one, other)
+
+    def describe_change(self, before: pd.Series[Any], after: pd.Series[Any]) -> str:
+        """Return one line on name, length, dtype, and how many cells differ by how much."""
+        return describe_series(before, after)
 
 
 class IndexSerializer(Serializer["pd.Index[Any]"]):

@@ -9,6 +9,7 @@ import polars as pl
 from artigraph.errors import SerializationError
 from artigraph.serializer._support import class_name, deserializing, joined, serializing
 from artigraph.serializer.base import Serializer
+from artigraph.serializer.polars._difference import describe_frames
 from artigraph.serializer.polars._frames import frame_from_bytes, frame_from_columns, frame_to_parts
 
 __all__ = [
@@ -60,6 +61,10 @@ class DataFrameSerializer(Serializer[pl.DataFrame]):
         """Whether two frames are equal in schema and values; NaN equals NaN and null equals null."""
         return type(one) is type(other) and one.schema == other.schema and one.equals(other, null_equal=True)
 
+    def describe_change(self, before: pl.DataFrame, after: pl.DataFrame) -> str:
+        """Return one line on shapes, columns, dtypes, and how many cells differ by how much."""
+        return describe_frames(before, after)
+
 
 class SeriesSerializer(Serializer[pl.Series]):
     """Series as Arrow IPC files of one column; what is said of frames holds for them."""
@@ -91,6 +96,10 @@ class SeriesSerializer(Serializer[pl.Series]):
         """Whether two series are equal in name, dtype and values; NaN equals NaN and null equals null."""
         same = type(one) is type(other) and one.dtype == other.dtype
         return same and one.equals(other, check_dtypes=True, check_names=True, null_equal=True)
+
+    def describe_change(self, before: pl.Series, after: pl.Series) -> str:
+        """Return one line on name, length, dtype, and how many values differ by how much."""
+        return describe_frames(before.to_frame(), after.to_frame())
 
 
 def _refusal(value: object, cls: type[Any]) -> str:

@@ -9,6 +9,7 @@ from weakref import WeakSet
 from artigraph.errors import SerializationError
 from artigraph.serializer._support import class_name, deserializing, joined, serializing
 from artigraph.serializer._support.arrow import pa
+from artigraph.serializer._support.arrow_difference import describe_arrow_tables
 from artigraph.serializer._support.compare import same_table
 from artigraph.serializer._support.ipc import read_ipc, read_ipc_columns, write_ipc
 from artigraph.serializer.base import Serializer
@@ -63,6 +64,10 @@ class ParquetSerializer(Serializer[Any]):
         """Whether two tables are equal in schema and values, however they are chunked; NaN equals NaN."""
         return type(one) is type(other) and same_table(one, other)
 
+    def describe_change(self, before: Any, after: Any) -> str:
+        """Return one line on shapes, columns, types, and how many values differ by how much."""
+        return describe_arrow_tables(before, after)
+
 
 class FeatherSerializer(Serializer[Any]):
     """Arrow tables as Arrow IPC files (Feather), compressed by LZ4: every type of Arrow, as it is.
@@ -98,6 +103,10 @@ class FeatherSerializer(Serializer[Any]):
         """Whether two tables are equal in schema and values, however they are chunked; NaN equals NaN."""
         return type(one) is type(other) and same_table(one, other)
 
+    def describe_change(self, before: Any, after: Any) -> str:
+        """Return one line on shapes, columns, types, and how many values differ by how much."""
+        return describe_arrow_tables(before, after)
+
 
 class RecordBatchSerializer(Serializer[Any]):
     """Arrow record batches as Arrow IPC files; what is said of `FeatherSerializer` holds for it."""
@@ -130,6 +139,10 @@ class RecordBatchSerializer(Serializer[Any]):
         if type(one) is not type(other):
             return False
         return same_table(pa.Table.from_batches([one]), pa.Table.from_batches([other]))
+
+    def describe_change(self, before: Any, after: Any) -> str:
+        """Return one line on shapes, columns, types, and how many values differ by how much."""
+        return describe_arrow_tables(pa.Table.from_batches([before]), pa.Table.from_batches([after]))
 
 
 class RecordBatchReaderSerializer(Serializer[Any]):
