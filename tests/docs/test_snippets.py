@@ -18,6 +18,8 @@ from tests.docs import snippets
 from tests.docs.snippets import PAGES, ROOT, Block, blocks
 
 VERBS = set(re.findall(r"^([a-z]\w*)(?: [*+]?\w+)*:(?!=)", (ROOT / "justfile").read_text("utf-8"), re.MULTILINE))
+EXAMPLES = sorted(set(ROOT.glob("examples/*.py")) - set(ROOT.glob("examples/*_pipeline.py")))
+"""Those with other people's schedulers are in test_pipelines.py."""
 SHELL = {"bash", "console", "sh", "shell"}
 ids = [page.relative_to(ROOT).as_posix() for page in PAGES]
 
@@ -69,7 +71,7 @@ def test_the_python_snippets_run(page: Path, tmp_path: Path, s3: dict[str, str])
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("example", sorted(ROOT.glob("examples/*.py")), ids=lambda path: path.name)
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda path: path.name)
 def test_the_examples_run(example: Path, tmp_path: Path, s3: dict[str, str]) -> None:
     command = [sys.executable, "-W", "error", str(example)]
     env = clean_environment() | s3

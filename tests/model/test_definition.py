@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import gc
 import sys
+import types
 from dataclasses import InitVar, dataclass, field
 from enum import Enum
 from types import ModuleType
@@ -360,3 +361,30 @@ def test_saved_ids_are_uuids_in_order() -> None:
     ids = new_ids(1000)
     assert ids == sorted(set(ids))
     assert {(type(one), one.version) for one in ids} == {(UUID, 7)}
+
+
+@dataclass
+class Pickled(ArtifactModel, name="definition.Pickled"):
+    x: int
+
+
+async def test_the_frame_of_a_class_that_cloudpickle_makes_and_throws_away_replaces_nothing() -> None:
+    node_id = await Pickled(1).save("x")
+    frame = types.new_class(
+        "Pickled", (ArtifactModel,), {"name": "definition.Pickled"}, lambda space: space.update(__module__=__name__)
+    )
+    assert type(await ArtifactModel.load(node_id)) is Pickled
+    del frame
+    gc.collect()
+    assert type(await ArtifactModel.load(node_id)) is Pickled
+
+
+@dataclass
+class Spawned(ArtifactModel, name="definition.Spawned"):
+    x: int
+
+
+async def test_the_program_of_a_process_that_was_spawned_is_the_program() -> None:
+    Spawned.__module__ = "__main__"
+    copy = dataclass(type("Spawned", (Spawned,), {"__module__": "__mp_main__"}, name="definition.Spawned"))
+    assert type(await ArtifactModel.load(await copy(1).save("x"))) is copy

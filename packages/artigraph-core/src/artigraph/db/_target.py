@@ -165,11 +165,14 @@ async def dispose_engines() -> None:
 
 
 async def _closer(engine: AsyncEngine) -> AsyncGenerator[None, None]:
-    # An event loop closes the asynchronous generators that were begun on it before it closes itself.
+    # An event loop closes the asynchronous generators that were begun on it before it closes itself. In a forked child
+    # the connections are its parent's, and the threads that would close them are not there.
+    process = os.getpid()
     try:
         yield
     finally:
-        await engine.dispose()
+        if process == os.getpid():
+            await engine.dispose()
 
 
 def _url_of(source: object) -> URL | None:

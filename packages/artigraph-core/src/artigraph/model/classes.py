@@ -19,14 +19,13 @@ _classes: dict[str, list[weakref.ref[type[Any]]]] = {}
 def register_class(cls: type[Any], name: str) -> None:
     """Make a class known by its stored name.
 
-    A class that was defined before at the same place (module and qualified name) is replaced; so a notebook cell runs
-    twice, a module is reloaded, and `dataclass(slots=True)` may make its second class.
+    A class that was defined before at the same place (module and qualified name) is replaced once this one is a
+    dataclass; so a notebook cell runs twice, a module is reloaded, and `dataclass(slots=True)` may make its second
+    class. One that never becomes a dataclass replaces none: cloudpickle makes, and throws away, the mere frame of a
+    class when it comes back to the process that has it.
     """
     with _lock:
-        others = [
-            ref for ref in _classes.get(name, []) if (known := ref()) is not None and _place(known) != _place(cls)
-        ]
-        _classes[name] = [*others, weakref.ref(cls)]
+        _classes[name] = [*(ref for ref in _classes.get(name, []) if ref() is not None), weakref.ref(cls)]
 
 
 def find_class(name: str, preferred: Mapping[str, type[Any]]) -> type[Any]:
@@ -79,12 +78,28 @@ def _only(name: str) -> type[Any] | None:
 
 
 def _live(name: str) -> list[type[Any]]:
+    """Return the live classes of a name, one for each place, in the order in which they were defined."""
+    live: dict[tuple[str, str], type[Any]] = {}
+    kept: list[weakref.ref[type[Any]]] = []
     with _lock:
-        return [cls for ref in _classes.get(name, []) if (cls := ref()) is not None]
+        known = _classes.get(name, [])
+        for ref in reversed(known):
+            cls = ref()
+            if cls is None:
+                continue
+            newer = live.get(_place(cls))
+            if newer is not None and _is_finished(newer):
+                continue
+            kept.append(ref)
+            if newer is None or _is_finished(cls):
+                live[_place(cls)] = cls
+        if len(kept) < len(known):
+            _classes[name] = kept[::-1]
+    return list(reversed(live.values()))
 
 
 def _check(name: str, live: list[type[Any]]) -> None:
-    places = sorted({f"{cls.__module__}.{cls.__qualname__}" for cls in live if not _is_local(cls)})
+    places = sorted({".".join(_place(cls)) for cls in live if not _is_local(cls)})
     if len(places) > 1:
         msg = (
             f"Several model classes are stored under the name {name!r}: {', '.join(places)}. What is stored could not "
@@ -100,8 +115,13 @@ def same_place(one: type[Any], other: type[Any]) -> bool:
 
 
 def _place(cls: type[Any]) -> tuple[str, str]:
-    return cls.__module__, cls.__qualname__
+    # A process that multiprocessing spawned has the program's module under another name.
+    return "__main__" if cls.__module__ == "__mp_main__" else cls.__module__, cls.__qualname__
 
 
 def _is_local(cls: type[Any]) -> bool:
     return "<locals>" in cls.__qualname__
+
+
+def _is_finished(cls: type[Any]) -> bool:
+    return "__dataclass_fields__" in vars(cls)

@@ -165,7 +165,7 @@ class RunManager:
             )
             raise RunStateError(msg)
         outer = _active.get()
-        await (self._join("The run of this token") if self._joins else self._start(outer or _inherited_manager()))
+        await (self._join("The run of this token") if self._joins else self._start(outer))
         self._outer = outer
         self._process = os.getpid()
         assert self._token is not None  # noqa: S101 (it has started, or joins)
@@ -184,9 +184,9 @@ class RunManager:
         parent_id = None if given is NO_PARENT else given
         if parent_id is not None:
             check_id(parent_id)
-        elif given is None and outer is not None:
-            await outer._ready()  # noqa: SLF001 (another manager)
-            parent_id = outer.run.node_id
+        elif given is None and (parent := outer or _inherited_manager()) is not None:
+            await parent._ready()  # noqa: SLF001 (of another manager)
+            parent_id = parent.run.node_id
         store_id = (await current_database()).store_id
         run.node_parent_id, run.status, run.started_at = parent_id, "running", datetime.now(UTC)
         self._clock = time.monotonic()

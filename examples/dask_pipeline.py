@@ -1,0 +1,58 @@
+"""A search whose trials run on Dask's workers and save into one Artigraph run.
+
+    pip install artigraph distributed
+    python examples/dask_pipeline.py
+
+The workers are told of the run by its token, and of the database as this process is: by `ARTIGRAPH_URL`, or by the
+`.artigraph` folder of the working directory. On other machines, set `ARTIGRAPH_URL`.
+"""
+
+import asyncio
+import random
+from dataclasses import dataclass
+
+from distributed import Client, LocalCluster
+
+from artigraph import ArtifactModel, Run, RunManager
+
+
+@dataclass
+class Estimate(ArtifactModel):
+    """What a trial found."""
+
+    seed: int
+    pi: float
+
+
+async def estimate(seed: int, points: int, token: str) -> float:
+    """Estimate pi, and save what came of it in the run of the token."""
+    numbers = random.Random(seed)  # noqa: S311 (no secret)
+    inside = sum(numbers.random() ** 2 + numbers.random() ** 2 < 1 for _ in range(points))
+    found = Estimate(seed, 4 * inside / points)
+    async with RunManager.resume(token) as manager:
+        await manager.save_artifact(f"seed {seed}", found)
+    return found.pi
+
+
+def trial(seed: int, points: int, token: str) -> float:
+    """Do what a worker's thread is to do, on an event loop of its own."""
+    return asyncio.run(estimate(seed, points, token))
+
+
+async def main() -> None:
+    """Start a run and a cluster, and have the cluster fill the run."""
+    points = 20_000
+    run = Run(name="estimate pi", parameters={"points": points}, tags={"on": "dask"})
+    async with (
+        RunManager(run) as manager,
+        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, asynchronous=True) as cluster,
+        Client(cluster, asynchronous=True) as client,
+    ):
+        await client.gather(client.map(trial, range(6), points=points, token=manager.token()))
+        estimates = (await manager.load_artifacts()).values()
+    values = [estimate.pi for estimate in estimates if isinstance(estimate, Estimate)]
+    print(f"{len(values)} trials in run {run.node_id}: pi is about {sum(values) / len(values):.3f}")
+
+
+if __name__ == "__main__":
+    asyncio.run(main())

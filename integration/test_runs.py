@@ -1,0 +1,47 @@
+"""The tests of runs that have to do with the database, on each one."""
+
+from tests.run.test_lease import (
+    test_a_lease_begins_and_ends_with_its_run,
+    test_a_run_of_an_older_store_stays_as_it_is,
+    test_a_run_that_comes_back_is_taken_up_again,
+    test_a_run_that_is_deleted_takes_its_lease_along,
+    test_a_run_that_was_taken_for_lost_ends_all_the_same,
+    test_a_run_whose_lease_ran_out_is_lost_wherever_it_is_read,
+    test_a_thread_renews_where_an_engine_is_made_for_any_loop,
+    test_marking_is_a_function_too,
+    test_no_lost_run_ended_before_it_began,
+    test_the_longest_of_several_leases_counts,
+    test_the_next_start_marks_what_was_lost,
+)
+from tests.run.test_metadata import (
+    test_more_values_that_cannot_be_kept,
+    test_tags_are_added_to_runs_that_are_there,
+    test_what_is_known_of_a_run_comes_back,
+    test_what_is_stored_can_be_searched_by_any_session,
+)
+from tests.run.test_token import (
+    test_a_run_that_ended_takes_artifacts_and_stays_ended,
+    test_a_run_that_was_joined_goes_on_when_it_is_left,
+    test_joining_a_lost_run_takes_it_up_again,
+)
+
+__all__ = [
+    "test_a_lease_begins_and_ends_with_its_run",
+    "test_a_run_of_an_older_store_stays_as_it_is",
+    "test_a_run_that_comes_back_is_taken_up_again",
+    "test_a_run_that_ended_takes_artifacts_and_stays_ended",
+    "test_a_run_that_is_deleted_takes_its_lease_along",
+    "test_a_run_that_was_joined_goes_on_when_it_is_left",
+    "test_a_run_that_was_taken_for_lost_ends_all_the_same",
+    "test_a_run_whose_lease_ran_out_is_lost_wherever_it_is_read",
+    "test_a_thread_renews_where_an_engine_is_made_for_any_loop",
+    "test_joining_a_lost_run_takes_it_up_again",
+    "test_marking_is_a_function_too",
+    "test_more_values_that_cannot_be_kept",
+    "test_no_lost_run_ended_before_it_began",
+    "test_tags_are_added_to_runs_that_are_there",
+    "test_the_longest_of_several_leases_counts",
+    "test_the_next_start_marks_what_was_lost",
+    "test_what_is_known_of_a_run_comes_back",
+    "test_what_is_stored_can_be_searched_by_any_session",
+]

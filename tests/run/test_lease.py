@@ -1,0 +1,278 @@
+"""Leases by the clock of the database, without waiting for any. integration/test_runs.py does it on servers."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import threading
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import delete, event, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
+
+import artigraph
+from artigraph import Run, RunManager
+from artigraph.db import current_address, current_database, engine_context, read, session_context, utc_now, write
+from artigraph.errors import ConfigurationError, SessionStateError
+from artigraph.graph import read_nodes, read_outline, renew_leases
+from artigraph.maintenance import mark_lost
+from artigraph.orm import lease_table, node_table
+from artigraph.run import lease as leases
+
+LENGTH = timedelta(minutes=7)
+START, LAST = datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
+c: Any = artigraph.columns(Run)
+
+
+async def expire(run: Run, *, started: datetime = START) -> None:
+    """Have the lease of a run run out long ago."""
+
+    async def work(connection: AsyncConnection) -> None:
+        node = update(node_table).where(node_table.c.node_id == run.node_id)
+        await connection.execute(node.values(run_started_at=started))
+        await connection.execute(update(lease_table).where(lease_table.c.run_id == run.node_id).values(expires_at=LAST))
+
+    await write(work)
+
+
+async def renew(run: Run) -> None:
+    """Do what this process does for a run that it holds."""
+    await current_address().write(lambda connection: renew_leases(connection, {run.node_id: LENGTH}))
+
+
+async def stored(run: Run) -> tuple[str, datetime | None]:
+    columns = select(node_table.c.run_status, node_table.c.run_ended_at).where(node_table.c.node_id == run.node_id)
+    row = (await read(lambda connection: connection.execute(columns))).one()
+    return row[0], row[1]
+
+
+async def left() -> dict[UUID, timedelta]:
+    """Return for how long each lease holds still, by the clock of the database."""
+    columns = select(lease_table.c.run_id, lease_table.c.expires_at, utc_now())
+    rows = (await read(lambda connection: connection.execute(columns))).all()
+    return {run_id: expires_at - now for run_id, expires_at, now in rows}
+
+
+async def test_a_lease_begins_and_ends_with_its_run(engine: AsyncEngine) -> None:
+    async with RunManager(Run(), lease=LENGTH) as manager:
+        assert manager.run.node_id in await left()
+        assert LENGTH - timedelta(seconds=30) < (await left())[manager.run.node_id] <= LENGTH
+        with pytest.raises(ZeroDivisionError):  # noqa: PT012
+            async with RunManager(Run()):
+                assert len(await left()) == 2
+                raise ZeroDivisionError
+        assert len(await left()) == 1
+    assert await left() == {}
+
+
+async def test_a_run_whose_lease_ran_out_is_lost_wherever_it_is_read(engine: AsyncEngine) -> None:
+    async with RunManager(Run()) as top, RunManager(Run(name="child")) as manager:
+        run = manager.run
+        await expire(run)
+        assert [(found.status, found.ended_at) for found in await top.load_descendant_runs()] == [("lost", LAST)]
+        found = await artigraph.select(Run).where(c.status == "lost").one()
+        assert (found.node_id, found.status, found.started_at, found.ended_at) == (run.node_id, "lost", START, LAST)
+        assert await artigraph.select(Run).where(c.status == "running").ids() == [top.run.node_id]
+        assert await artigraph.select(Run).where(~(c.status == "lost")).ids() == [top.run.node_id]
+        assert await artigraph.select(Run).where(c.status.in_(["lost", "failed"])).ids() == [run.node_id]
+        assert await artigraph.select(Run).where(c.ended_at == LAST).ids() == [run.node_id]
+        assert await artigraph.select(Run).where(c.ended_at.is_(None)).ids() == [top.run.node_id]
+        assert await artigraph.select(Run).order_by(c.ended_at.desc()).limit(1).ids() == [run.node_id]
+        node = (await read_nodes([run.node_id]))[run.node_id]
+        assert (node.run_status, node.run_ended_at) == ("lost", LAST)
+        summary = (await read_outline(run.node_id))[0]
+        assert (summary.run_status, summary.run_ended_at, summary.run_name) == ("lost", LAST, "child")
+        assert await stored(run) == ("running", None)  # nobody has marked it
+
+
+async def test_no_lost_run_ended_before_it_began(engine: AsyncEngine) -> None:
+    async with RunManager(Run()) as manager:
+        ahead = LAST + timedelta(days=1)
+        await expire(manager.run, started=ahead)
+        assert (await artigraph.select(Run).one()).ended_at == ahead
+        assert await mark_lost() == [manager.run.node_id]
+        assert await stored(manager.run) == ("lost", ahead)
+
+
+async def test_the_next_start_marks_what_was_lost(engine: AsyncEngine) -> None:
+    async with RunManager(Run()) as alive, RunManager(Run()) as dead:
+        await expire(dead.run)
+        async with session_context(), RunManager(Run()):
+            assert await stored(dead.run) == ("running", None)  # not in a transaction that may last
+        async with RunManager(Run()):
+            assert await stored(dead.run) == ("lost", LAST)
+            assert await stored(alive.run) == ("running", None)
+            assert dead.run.node_id not in await left()
+
+
+async def test_marking_is_a_function_too(engine: AsyncEngine) -> None:
+    assert await mark_lost() == []
+    async with RunManager(Run()) as alive, RunManager(Run()) as dead:
+        await expire(dead.run)
+        with pytest.raises(SessionStateError, match="outside"):
+            async with session_context():
+                await mark_lost()
+        assert sorted(await asyncio.gather(*(mark_lost() for _ in range(4)))) == [[], [], [], [dead.run.node_id]]
+        assert await stored(dead.run) == ("lost", LAST)
+        assert await stored(alive.run) == ("running", None)
+
+
+async def test_a_run_that_comes_back_is_taken_up_again(engine: AsyncEngine) -> None:
+    async with RunManager(Run(), lease=LENGTH) as manager:
+        await expire(manager.run)
+        await renew(manager.run)  # before anybody marked it
+        assert await stored(manager.run) == ("running", None)
+        assert (await left())[manager.run.node_id] > LENGTH - timedelta(seconds=30)
+        await expire(manager.run)
+        await mark_lost()
+        await asyncio.gather(*(renew(manager.run) for _ in range(3)))
+        assert await stored(manager.run) == ("running", None)
+        assert (await left())[manager.run.node_id] > LENGTH - timedelta(seconds=30)
+    assert (await stored(manager.run))[0] == "completed"
+
+
+async def test_a_run_that_was_taken_for_lost_ends_all_the_same(engine: AsyncEngine) -> None:
+    for marks in (True, False):
+        async with RunManager(Run()) as manager:
+            await expire(manager.run)
+            if marks:
+                await mark_lost()
+        assert await stored(manager.run) == ("completed", manager.run.ended_at)
+        assert await left() == {}
+        await renew(manager.run)
+        assert (await stored(manager.run))[0] == "completed"  # what has ended is not taken up
+        assert await left() == {}
+
+
+async def test_the_longest_of_several_leases_counts(engine: AsyncEngine) -> None:
+    async with RunManager(Run(), lease=timedelta(hours=1)) as manager:
+        await renew(manager.run)
+        assert (await left())[manager.run.node_id] > timedelta(minutes=59)
+
+
+async def test_a_run_of_an_older_store_stays_as_it_is(engine: AsyncEngine) -> None:
+    async with RunManager(Run()) as manager:
+        await write(lambda connection: connection.execute(delete(lease_table)))
+        assert await mark_lost() == []
+        assert (await artigraph.select(Run).one()).status == "running"
+        async with RunManager.resume(manager.token()):
+            assert manager.run.node_id in await left()
+
+
+async def test_a_run_that_is_deleted_takes_its_lease_along(engine: AsyncEngine) -> None:
+    async with RunManager(Run()) as manager:
+        await write(
+            lambda connection: connection.execute(
+                update(node_table).where(node_table.c.node_id == manager.run.node_id).values(run_status="failed")
+            )
+        )
+        await artigraph.delete([manager.run.node_id])
+        assert await left() == {}
+        await renew(manager.run)
+        assert await left() == {}
+
+
+@pytest.mark.parametrize("length", [5, None, timedelta(0), timedelta(seconds=-5), timedelta(days=400)])
+def test_what_is_no_length_of_a_lease_is_refused(length: Any) -> None:
+    with pytest.raises(ConfigurationError, match="timedelta"):
+        RunManager(Run(), lease=length)
+
+
+# Renewing, with no more waiting than it takes --------------------------------------------------------------------
+
+
+@asynccontextmanager
+async def renewals(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[asyncio.Queue[str]]:
+    """Have leases renewed at once and again and again, and tell by which thread."""
+    seen: asyncio.Queue[str] = asyncio.Queue()
+    loop = asyncio.get_running_loop()
+    real = leases.renew_leases
+
+    async def renew_and_tell(connection: AsyncConnection, lengths: Any) -> None:
+        await real(connection, lengths)
+        loop.call_soon_threadsafe(seen.put_nowait, threading.current_thread().name)
+
+    monkeypatch.setattr(leases, "renew_leases", renew_and_tell)
+    monkeypatch.setattr(leases, "_interval", lambda _: 0.01)
+    yield seen
+
+
+async def test_a_thread_renews_where_an_engine_is_made_for_any_loop(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with renewals(monkeypatch) as seen:
+        async with RunManager(Run(), lease=LENGTH) as manager, RunManager(Run()):
+            await expire(manager.run)
+            await mark_lost()
+            for _ in range(3):
+                assert await seen.get() == "artigraph-leases"
+            while (await stored(manager.run))[0] != "running":
+                await seen.get()
+            names = [thread.name for thread in threading.enumerate()]
+            assert names.count("artigraph-leases") == 1
+        assert not leases._keepers[os.getpid()]._held
+
+
+async def test_a_task_renews_where_the_engine_belongs_to_this_loop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/own.db")
+    main = threading.current_thread().name
+    async with renewals(monkeypatch) as seen:
+        for place in (own, "sqlite://"):
+            async with engine_context(place, create_tables=True):
+                async with RunManager(Run()) as manager:
+                    assert [await seen.get(), await seen.get()] == [main, main]
+                assert (await stored(manager.run))[0] == "completed"
+                tasks = asyncio.all_tasks() - {asyncio.current_task()}
+                assert [task for task in tasks if "renew" in repr(task)] == []
+    await own.dispose()
+
+
+async def test_a_session_that_was_handed_in_tells_where_to_renew(engine: AsyncEngine, tmp_path: Path) -> None:
+    own = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/own.db")
+    event.listen(own.sync_engine, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys=ON"))
+    async with engine_context(own, create_tables=True):
+        await current_database()
+    async with AsyncSession(own) as session, session_context(session):
+        bound = current_address().bound
+        assert bound is not None
+        assert bound.engine.sync_engine is own.sync_engine
+        async with RunManager(Run()) as manager:
+            pass
+        await session.commit()
+    assert await artigraph.select(Run).count() == 0
+    async with engine_context(own):
+        assert await artigraph.select(Run).ids() == [manager.run.node_id]
+    async with session_context():
+        assert current_address().bound is None
+    await own.dispose()
+
+
+async def test_what_cannot_be_renewed_is_told_and_tried_again(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    failed = asyncio.Event()
+    loop = asyncio.get_running_loop()
+
+    async with renewals(monkeypatch) as seen:
+        tell = leases.renew_leases
+
+        async def fail_once(connection: AsyncConnection, lengths: Any) -> None:
+            if not failed.is_set():
+                loop.call_soon_threadsafe(failed.set)
+                raise LookupError("no such luck")
+            await tell(connection, lengths)
+
+        monkeypatch.setattr(leases, "renew_leases", fail_once)
+        with caplog.at_level(logging.WARNING, "artigraph"):
+            async with RunManager(Run()):
+                await seen.get()
+    assert "no such luck" in caplog.text
