@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from uuid import UUID
 
 import artigraph.maintenance as async_maintenance
 from artigraph.background import wait_for
@@ -21,6 +22,7 @@ __all__ = [
     "SkippedStorage",
     "fsck",
     "gc",
+    "mark_lost",
 ]
 
 
@@ -57,3 +59,16 @@ def gc(*, dry_run: bool = True, grace: timedelta = GRACE, progress: Watcher | No
         SessionStateError: a session is open here; what is deleted here cannot wait for its end.
     """
     return wait_for(async_maintenance.gc(dry_run=dry_run, grace=grace, progress=progress))
+
+
+def mark_lost() -> list[UUID]:
+    """Mark as lost the runs whose lease ran out, by the database's clock, and return their ids.
+
+    They are lost wherever they are read already, and the next start of a run marks them by the way: this is for
+    databases in which none starts, and for queries of your own over `run_status`. A process that comes back takes its
+    run up again.
+
+    Raises:
+        SessionStateError: a session is open here, which would keep the rows from others until it ends.
+    """
+    return wait_for(async_maintenance.mark_lost())

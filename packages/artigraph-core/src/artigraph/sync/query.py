@@ -261,22 +261,6 @@ class PropertySelect(Select[R], of=async_query.PropertySelect):
 
     _async: async_query.PropertySelect[R]  # pyright: ignore[reportIncompatibleVariableOverride]
 
-    def used(
-        self, model_type: type[async_model.ArtifactModel], *, version: int | None = None, label: str | None = None
-    ) -> Self:
-        """Ask for those that used a model of a class or one derived from it, beside those of earlier calls.
-
-            affected = select(Run).used(Tokenizer, version=3).all()
-
-        It may be the artifact itself or a model in it. With a `version` only what that version of the class wrote
-        counts, with a `label` only what was saved under it.
-
-        Raises:
-            QueryError: it is no model class, or the version is no number.
-            InvalidLabel: the label is none.
-        """
-        return self._of(self._async.used(model_type, version=version, label=label))
-
     def order_by(self, *orders: RunOrder | RunProperty | RunValueColumn) -> Self:
         """Order by properties, before those of earlier calls; equal ones stay in the order in which they were made."""
         return self._of(self._async.order_by(*orders))
@@ -334,6 +318,22 @@ class RunSelect(PropertySelect[Run], of=async_query.RunSelect):
     __slots__ = ()
 
     _async: async_query.RunSelect  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def used(
+        self, model_type: type[async_model.ArtifactModel], *, version: int | None = None, label: str | None = None
+    ) -> Self:
+        """Ask for those that used a model of a class or one derived from it, beside those of earlier calls.
+
+            affected = select(Run).used(Tokenizer, version=3).all()
+
+        It may be the artifact itself or a model in it. With a `version` only what that version of the class wrote
+        counts, with a `label` only what was saved under it.
+
+        Raises:
+            QueryError: it is no model class, or the version is no number.
+            InvalidLabel: the label is none.
+        """
+        return self._of(self._async.used(model_type, version=version, label=label))
 
 
 @overload
