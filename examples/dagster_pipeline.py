@@ -9,6 +9,7 @@ A resource tells the assets of the run, by its token: in another process or on a
 
 import asyncio
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 
@@ -30,13 +31,13 @@ class Report(ArtifactModel):
     total: float
 
 
-class ArtigraphRun(dg.ConfigurableResource):
+class ArtigraphRun(dg.ConfigurableResource[None]):
     """The run that assets are kept in."""
 
     token: str
 
 
-async def keep(token: str, label: str, model: ArtifactModel) -> dg.MaterializeResult:
+async def keep(token: str, label: str, model: ArtifactModel) -> dg.MaterializeResult[Any]:
     """Save what an asset is, and tell Dagster where."""
     async with RunManager.resume(token) as manager:
         node_id = await manager.save_artifact(label, model)
@@ -44,13 +45,13 @@ async def keep(token: str, label: str, model: ArtifactModel) -> dg.MaterializeRe
 
 
 @dg.asset
-async def orders(artigraph_run: ArtigraphRun) -> dg.MaterializeResult:
+async def orders(artigraph_run: ArtigraphRun) -> dg.MaterializeResult[Any]:
     """Keep today's orders."""
     return await keep(artigraph_run.token, "orders", Orders({"apples": 3.5, "pears": 2.25, "plums": 4.0}))
 
 
 @dg.asset(deps=[orders])
-async def report(artigraph_run: ArtigraphRun) -> dg.MaterializeResult:
+async def report(artigraph_run: ArtigraphRun) -> dg.MaterializeResult[Any]:
     """Sum up the orders, as they were kept."""
     async with RunManager.resume(artigraph_run.token) as manager:
         amounts = (await manager.load_artifact("orders", Orders)).amounts

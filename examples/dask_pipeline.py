@@ -39,16 +39,18 @@ def trial(seed: int, points: int, token: str) -> float:
     return asyncio.run(estimate(seed, points, token))
 
 
+def search(seeds: range, points: int, token: str) -> None:
+    """Run the trials on a cluster."""
+    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=":0") as cluster, Client(cluster) as client:
+        client.gather(client.map(trial, seeds, points=points, token=token))
+
+
 async def main() -> None:
-    """Start a run and a cluster, and have the cluster fill the run."""
+    """Start a run, have the cluster fill it, and load what is in it."""
     points = 20_000
     run = Run(name="estimate pi", parameters={"points": points}, tags={"on": "dask"})
-    async with (
-        RunManager(run) as manager,
-        LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None, asynchronous=True) as cluster,
-        Client(cluster, asynchronous=True) as client,
-    ):
-        await client.gather(client.map(trial, range(6), points=points, token=manager.token()))
+    async with RunManager(run) as manager:
+        await asyncio.to_thread(search, range(6), points, manager.token())
         estimates = (await manager.load_artifacts()).values()
     values = [estimate.pi for estimate in estimates if isinstance(estimate, Estimate)]
     print(f"{len(values)} trials in run {run.node_id}: pi is about {sum(values) / len(values):.3f}")

@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import select as select_rows
@@ -18,7 +19,7 @@ from tests.docs.test_snippets import clean_environment
 
 pytestmark = pytest.mark.slow
 
-PIPELINES = {
+PIPELINES: dict[str, tuple[str, dict[str, str], dict[str, Any], list[str]]] = {
     "dagster": ("orders", {"by": "dagster"}, {}, ["orders", "report"]),
     "dask": ("estimate pi", {"on": "dask"}, {"points": 20_000}, [f"seed {seed}" for seed in range(6)]),
     "prefect": ("survey", {"warmest": "Cairo"}, {"cities": ["Oslo", "Rome", "Cairo"]}, ["Cairo", "Oslo", "Rome"]),

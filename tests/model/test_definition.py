@@ -386,5 +386,5 @@ class Spawned(ArtifactModel, name="definition.Spawned"):
 
 async def test_the_program_of_a_process_that_was_spawned_is_the_program() -> None:
     Spawned.__module__ = "__main__"
-    copy = dataclass(type("Spawned", (Spawned,), {"__module__": "__mp_main__"}, name="definition.Spawned"))
+    copy: Any = dataclass(type("Spawned", (Spawned,), {"__module__": "__mp_main__"}, name="definition.Spawned"))
     assert type(await ArtifactModel.load(await copy(1).save("x"))) is copy

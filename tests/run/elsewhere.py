@@ -49,17 +49,21 @@ async def fork(url: str) -> dict[str, Any]:
         me = os.getpid()
         async with manager:
             child = os.fork()
-            if child:
-                _, code = await asyncio.to_thread(os.waitpid, child, 0)
-                goes_on = multiprocessing.get_context("fork").Process(
-                    target=save_by_token, args=(manager.token(), url, "multiprocessing")
-                )
-                goes_on.start()
-                await asyncio.to_thread(goes_on.join)
-                during = (await manager.load_artifacts()).keys()
+            told = await _await_children(manager, child, url) if child else {}
         if me != os.getpid():
             os._exit(0 if manager.run.status == "running" else 3)
-        return {"child": code, "pool": goes_on.exitcode, "saved": sorted(during), "run": str(manager.run.node_id)}
+        return told
+
+
+async def _await_children(manager: RunManager, child: int, url: str) -> dict[str, Any]:
+    _, code = await asyncio.to_thread(os.waitpid, child, 0)
+    other = multiprocessing.get_context("fork").Process(
+        target=save_by_token, args=(manager.token(), url, "multiprocessing")
+    )
+    other.start()
+    await asyncio.to_thread(other.join)
+    saved = sorted(await manager.load_artifacts())
+    return {"child": code, "other": other.exitcode, "saved": saved, "run": str(manager.run.node_id)}
 
 
 async def inherit(url: str) -> dict[str, Any]:

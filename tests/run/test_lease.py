@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -189,18 +189,22 @@ def test_what_is_no_length_of_a_lease_is_refused(length: Any) -> None:
 
 
 @asynccontextmanager
-async def renewals(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[asyncio.Queue[str]]:
+async def renewals(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[asyncio.Queue[str]]:
     """Have leases renewed at once and again and again, and tell by which thread."""
     seen: asyncio.Queue[str] = asyncio.Queue()
     loop = asyncio.get_running_loop()
-    real = leases.renew_leases
+    real = renew_leases
 
     async def renew_and_tell(connection: AsyncConnection, lengths: Any) -> None:
         await real(connection, lengths)
         loop.call_soon_threadsafe(seen.put_nowait, threading.current_thread().name)
 
     monkeypatch.setattr(leases, "renew_leases", renew_and_tell)
-    monkeypatch.setattr(leases, "_interval", lambda _: 0.01)
+
+    def at_once(_: timedelta) -> float:
+        return 0.01
+
+    monkeypatch.setattr(leases, "_interval", at_once)
     yield seen
 
 
@@ -238,7 +242,11 @@ async def test_a_task_renews_where_the_engine_belongs_to_this_loop(
 
 async def test_a_session_that_was_handed_in_tells_where_to_renew(engine: AsyncEngine, tmp_path: Path) -> None:
     own = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/own.db")
-    event.listen(own.sync_engine, "connect", lambda connection, _: connection.execute("PRAGMA foreign_keys=ON"))
+
+    def keep_references(connection: Any, _record: object) -> None:
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    event.listen(own.sync_engine, "connect", keep_references)
     async with engine_context(own, create_tables=True):
         await current_database()
     async with AsyncSession(own) as session, session_context(session):
@@ -263,7 +271,7 @@ async def test_what_cannot_be_renewed_is_told_and_tried_again(
     loop = asyncio.get_running_loop()
 
     async with renewals(monkeypatch) as seen:
-        tell = leases.renew_leases
+        tell: Any = vars(leases)["renew_leases"]
 
         async def fail_once(connection: AsyncConnection, lengths: Any) -> None:
             if not failed.is_set():

@@ -234,8 +234,11 @@ def test_capturing_does_without_what_is_not_there(monkeypatch: pytest.MonkeyPatc
     def gone() -> str:
         raise FileNotFoundError
 
+    def hangs(*_arguments: object, **_options: object) -> None:
+        raise subprocess.TimeoutExpired("git", 5)
+
     monkeypatch.setattr("os.getcwd", gone)
-    monkeypatch.setattr("subprocess.run", lambda *_, **__: (_ for _ in ()).throw(subprocess.TimeoutExpired("git", 5)))
+    monkeypatch.setattr("subprocess.run", hangs)
     found = capture_environment()
     assert "working_directory" not in found
     assert "git_commit" not in found

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import chunks, current_database, read
@@ -57,7 +57,7 @@ class Node:
         return moment_of(self.node_id)
 
 
-_of_runs = {"run_status": status_of(node_table), "run_ended_at": end_of(node_table)}
+_of_runs: dict[str, ColumnElement[Any]] = {"run_status": status_of(node_table), "run_ended_at": end_of(node_table)}
 NODE_COLUMNS = tuple(
     _of_runs[field.name].label(field.name) if field.name in _of_runs else node_table.c[field.name]
     for field in fields(Node)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Boolean, ColumnElement, LargeBinary, and_, false, func, literal, or_
 from sqlalchemy.ext.compiler import compiles
@@ -30,8 +29,14 @@ class Asked(NamedTuple):
 
 
 Key = ColumnElement[Any]
-AskKey = Callable[[Key], Asked]
-"""Says of the key of a value whether it is asked for."""
+
+
+class AskKey(Protocol):
+    """Says of the key of a value whether it is asked for."""
+
+    def __call__(self, key: Key, /) -> Asked:
+        """Return the condition on a key."""
+        ...
 
 
 def same(condition: ColumnElement[bool]) -> Asked:

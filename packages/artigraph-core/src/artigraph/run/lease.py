@@ -153,24 +153,29 @@ _keepers: dict[int, _Keeper] = {}
 
 def _on_this_loop(held: _Held) -> Release:
     loop = asyncio.get_running_loop()
+    timer: asyncio.TimerHandle | None = None
     renewing: asyncio.Task[None] | None = None
 
-    async def renew() -> None:
+    def wait() -> None:
         nonlocal timer
-        await _renew(held.address, {held.run_id: held.length})
         timer = loop.call_later(_interval(held.length), begin)
 
     def begin() -> None:
         nonlocal renewing
         renewing = loop.create_task(renew())
 
+    async def renew() -> None:
+        await _renew(held.address, {held.run_id: held.length})
+        wait()
+
     async def release() -> None:
         if asyncio.get_running_loop() is not loop:
             return  # where it was entered nothing runs any more
-        timer.cancel()
+        if timer is not None:
+            timer.cancel()
         if renewing is not None:
             renewing.cancel()
             await asyncio.wait([renewing])
 
-    timer = loop.call_later(_interval(held.length), begin)
+    wait()
     return release
