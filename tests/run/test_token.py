@@ -132,7 +132,11 @@ def test_a_token_that_was_altered_is_none(place: int, letter: str) -> None:
             parse_token(altered)
 
 
-@pytest.mark.parametrize("text", ["", "run1.", TOKEN[:-1], TOKEN + "a", f" {TOKEN}", TOKEN.encode(), None, Run(), 5])
+@pytest.mark.parametrize(
+    "text",
+    ["", "run1.", TOKEN[:-1], TOKEN + "a", f" {TOKEN}", TOKEN.encode(), None, Run(), 5],
+    ids=["empty", "its beginning", "cut", "longer", "a space", "bytes", "none", "a run", "a number"],
+)
 def test_what_is_no_token_is_refused(text: Any) -> None:
     with pytest.raises(InvalidToken, match=r"RunManager\.token\(\)"):
         RunManager.resume(text)
