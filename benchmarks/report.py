@@ -15,11 +15,6 @@ COUNTS = "statements"
 """What the names of rows begin with that count statements."""
 _ORDER = ("sqlite", "postgresql", "mysql", "mariadb")
 _NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB"}
-LATER = (
-    ("descendants of a node in a graph of 1,000,000 nodes with heavy sharing", "raw SQL of the same answer", "1.5x"),
-)
-"""Targets whose features do not exist yet."""
-
 _INTRODUCTION = """\
 How fast Artigraph is beside what it is built on, on each database. Made by `just bench`, `just bench-long` and
 `just bench-report`; [benchmarks/README.md](../benchmarks/README.md) says how to measure it again.
@@ -82,8 +77,6 @@ def page(results: Results, *, plots: Sequence[str], peers: str = "") -> str:
         "## Against the floor\n",
         _HOW_TO_READ,
         table(row for row in results.rows if row not in counted),
-        "Comes with queries and lineage:\n",
-        "\n".join(f"- {job}: at most {limit} {against}" for job, against, limit in LATER) + "\n",
     ]
     if counted:
         parts += ["## Statements\n", _COUNTS, counts(counted)]
