@@ -242,7 +242,8 @@ def test_there_is_no_change_where_models_are_equal_and_one_where_they_are_not(va
     found = diff(one, other)
     assert bool(found) == found.changed == (one != other)
     assert len(found.render()) < 20_000
-    assert not diff(one, copy.deepcopy(one))
+    copied = copy.deepcopy(one)  # which Python gets wrong of some paths
+    assert bool(diff(one, copied)) == (one != copied)
     back = diff(other, one)
     assert sorted(change.path for change in back) == sorted(change.path for change in found)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -50,8 +50,8 @@ def test_arrays(before: Any, after: Any, text: str) -> None:
 
 
 def describe(before: Any, after: Any) -> str:
-    serializer: Any = get_serializer_by_type(cast("type[Any]", type(before)))
-    assert type(before) is type(after)
+    serializer: Any = get_serializer_by_type(before.__class__)
+    assert after.__class__ is before.__class__
     return str(serializer.describe_change(before, after))
 
 

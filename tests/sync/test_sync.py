@@ -52,6 +52,7 @@ from artigraph.sync import (
     run_manager,
     save_many,
     select,
+    series,
     wait_for,
 )
 from artigraph.sync.db import (
@@ -204,6 +205,21 @@ def test_what_is_asked_for_comes_typed_in_order_and_in_parts(database_url: str) 
         for point in asked:
             assert point == Point(4.0)
             break
+
+
+def test_versions_nodes_and_aliases(database_url: str) -> None:
+    with store(database_url):
+        ids = save_many([("point", Point(number)) for number in range(3)])
+        points = series(Point, "point")
+        assert (points.model_type, points.label) == (Point, "point")
+        points.set_alias("production", 0)
+        assert points.alias("production") == Point(0)
+        assert list(points) == points.all() == [Point(0), Point(1), Point(2)]
+        assert [version.aliases for version in points.versions()] == [("production",), (), ()]
+        assert [change.path for change in points.diff("production", -1)] == ["x"]
+        nodes = select(artigraph.Node).artifacts().labeled("point").limit(2)
+        assert [node.node_id for node in nodes] == nodes.ids() == ids[:2]
+        assert not points.remove_alias("staging")
 
 
 def test_a_session_is_one_transaction(database_url: str) -> None:

@@ -18,9 +18,9 @@ class Path:
     __slots__ = ("above", "step", "write")
 
     def __init__(self, above: Path | None, step: object, write: Callable[[object], str]) -> None:
-        self.above = above
-        self.step = step
-        self.write = write
+        self.above: Path | None = above
+        self.step: object = step
+        self.write: Callable[[object], str] = write
 
     def field(self, name: object) -> Path:
         """Return the path of a field."""
