@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from artigraph.errors import SyncCallError
 
-__all__ = ["entered", "iterate", "wait_for"]
+__all__ = ["background_loop", "entered", "iterate", "wait_for"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -31,6 +31,12 @@ _NESTED = (
 
 _inside: ContextVar[bool] = ContextVar("artigraph_background", default=False)
 """Set in whatever is done for a sync call, in the threads that it uses too."""
+
+
+def background_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the loop on which the work of sync calls is done, if there was one already."""
+    background = _background
+    return None if background is None else background.loop
 
 
 def wait_for(coroutine: Coroutine[Any, Any, T], /) -> T:

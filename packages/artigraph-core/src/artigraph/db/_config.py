@@ -122,7 +122,7 @@ class engine_context:  # noqa: N801 (used like a function)
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self.__exit__(kind, error, traceback)
-        self._target.dispose_elsewhere()
+        self._target.dispose_in_background()
         await self._target.dispose()
 
 

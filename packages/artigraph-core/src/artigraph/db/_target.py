@@ -14,6 +14,7 @@ from typing import NamedTuple
 from sqlalchemy import URL, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from artigraph.background import background_loop
 from artigraph.db import _default
 from artigraph.db._bound import Bound, adopt, own
 from artigraph.db._engine import Synchronous, make_engine
@@ -100,21 +101,23 @@ class Target:
         if entry is not None and entry.closer is not None and entry.pid == os.getpid():
             await entry.closer.aclose()
 
-    def dispose_elsewhere(self) -> None:
-        """Have other loops, the one of sync calls for one, close the connections that engines of ours have on them."""
-        here = _running_loop()
-        for loop in tuple(self._entries):
-            entry = self._entries.pop(loop, None) if loop is not here else None
-            if entry is None or entry.closer is None or entry.pid != os.getpid():
-                continue
-            closing = entry.closer.aclose()
-            try:
-                future = asyncio.run_coroutine_threadsafe(closing, loop)
-            except RuntimeError:  # the loop has closed, and its connections with it
-                closing.close()
-                continue
-            _closing.add(future)
-            future.add_done_callback(_closing.discard)
+    def dispose_in_background(self) -> None:
+        """Have the loop of sync calls, if this is another one, close the connections that an engine of ours has on it.
+
+        Other loops end, and close theirs as they do.
+        """
+        loop = background_loop()
+        entry = None if loop is None or loop is _running_loop() else self._entries.pop(loop, None)
+        if loop is None or entry is None or entry.closer is None or entry.pid != os.getpid():
+            return
+        closing = entry.closer.aclose()
+        try:
+            future = asyncio.run_coroutine_threadsafe(closing, loop)
+        except RuntimeError:  # it has ended just now, and its connections with it
+            closing.close()
+            return
+        _closing.add(future)
+        future.add_done_callback(_closing.discard)
 
     def forget_closed_loops(self) -> None:
         """Let go of engines whose event loop is gone."""
@@ -151,7 +154,7 @@ class Target:
 
 _targets: weakref.WeakSet[Target] = weakref.WeakSet()
 _closing: set[Future[None]] = set()
-"""Engines that are being closed on other loops."""
+"""Engines that are being closed on the other loop."""
 
 
 async def dispose_engines() -> None:
