@@ -19,10 +19,20 @@ import pytest
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph import ArtifactModel, Run, RunManager, TrackedValue, ancestors, descendants, run_manager, tracked
+from artigraph import (
+    ArtifactModel,
+    Run,
+    RunManager,
+    TrackedValue,
+    TrackingWarning,
+    ancestors,
+    descendants,
+    run_manager,
+    tracked,
+)
 from artigraph import select as select_runs
 from artigraph.db import read
-from artigraph.errors import InvalidLabel, TrackingError, TrackingWarning
+from artigraph.errors import InvalidLabel, TrackingError
 from artigraph.orm import link_table, node_table
 from artigraph.sync import select as select_here
 from artigraph.sync.db import engine_context

@@ -21,7 +21,7 @@ from artigraph.model import (
 from artigraph.query import Series, Version, columns, select, series
 from artigraph.run import NO_PARENT, Run, RunManager, run_manager
 from artigraph.serializer.file import File
-from artigraph.tracking import TrackedValue, tracked
+from artigraph.tracking import TrackedValue, TrackingWarning, tracked
 
 __all__ = [
     "NO_PARENT",
@@ -39,6 +39,7 @@ __all__ = [
     "RunManager",
     "Series",
     "TrackedValue",
+    "TrackingWarning",
     "Version",
     "ancestors",
     "artifact_field",

@@ -46,7 +46,6 @@ __all__ = [
     "StorageUnavailable",
     "SyncCallError",
     "TrackingError",
-    "TrackingWarning",
     "UnknownModelError",
     "UnknownSerializerError",
     "UnknownStorageError",
@@ -260,7 +259,3 @@ class InvalidToken(ArtigraphError, ValueError):  # noqa: N818
 
 class TrackingError(ArtigraphError, TypeError):
     """A function cannot be tracked, or a value that is to be recorded of its call cannot be stored."""
-
-
-class TrackingWarning(UserWarning):
-    """A value of a tracked call cannot be stored, and is not recorded."""

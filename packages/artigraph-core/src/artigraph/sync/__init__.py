@@ -23,7 +23,7 @@ from artigraph.sync.lineage import ancestors, descendants, paths
 from artigraph.sync.model import ArtifactModel, Lazy, load_many, save_many
 from artigraph.sync.query import Series, select, series
 from artigraph.sync.run import RunManager, run_manager
-from artigraph.tracking import TrackedValue, tracked
+from artigraph.tracking import TrackedValue, TrackingWarning, tracked
 
 __all__ = [
     "NO_PARENT",
@@ -41,6 +41,7 @@ __all__ = [
     "RunManager",
     "Series",
     "TrackedValue",
+    "TrackingWarning",
     "Version",
     "ancestors",
     "artifact_field",

@@ -17,7 +17,6 @@ from artigraph.errors import (
     NotFoundError,
     SerializationError,
     TrackingError,
-    TrackingWarning,
 )
 from artigraph.graph import keep_inputs, unrecorded
 from artigraph.model import ArtifactModel
@@ -30,12 +29,16 @@ from artigraph.run.metadata import value_rows
 from artigraph.tracking.signature import RETURN, Signature
 from artigraph.tracking.value import TrackedValue
 
-__all__ = ["TrackedCall"]
+__all__ = ["TrackedCall", "TrackingWarning"]
 
 _SMALL = 4096
 """Bytes of a plain value up to which it is a parameter of the run."""
 _UNFIT = (SerializationError, ModelDefinitionError, FieldNotLoadedError, InvalidLabel)
 """Errors of a save that say that a value cannot be stored, not that storing failed."""
+
+
+class TrackingWarning(UserWarning):
+    """A value of a tracked call cannot be stored, and is not recorded."""
 
 
 class TrackedCall:
