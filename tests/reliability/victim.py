@@ -72,6 +72,8 @@ async def remove(place: Place, seed: int, objects: int, workers: int, synchronou
 
 def main(place: Place) -> None:
     while command := line():
+        if command == "go":  # to a fork that was killed before it could read it
+            continue
         job, seed, objects, workers, synchronous, attempts = command.split()
         pid = os.fork()
         if not pid:
