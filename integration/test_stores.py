@@ -47,11 +47,15 @@ async def test_tables_of_a_former_release_are_what_its_migration_makes(
         assert await schema(other) == found
 
 
-async def test_data_survives_going_down_and_up_again(database: str, database_url: str, tmp_path: Path) -> None:
-    """Down to the oldest store's version, since below that there is nothing that could hold it."""
-    async with restored(VERSIONS[-1], database, database_url, tmp_path) as (release, index):
+@pytest.mark.parametrize("version", VERSIONS)
+async def test_data_survives_going_down_and_up_again(
+    version: str, database: str, database_url: str, tmp_path: Path
+) -> None:
+    """Down to the version that it was stored in, since below that there is nothing that could hold it."""
+    async with restored(version, database, database_url, tmp_path) as (release, index):
+        await upgrade(database_url)
         tables, rows = await schema(database_url), await all_rows(database_url)
-        for revision in reversed(REVISIONS):
+        for revision in reversed(REVISIONS[REVISIONS.index(version) :]):
             await downgrade(database_url, revision)
             await upgrade(database_url)
             assert await schema(database_url) == tables
