@@ -22,6 +22,7 @@ from artigraph.maintenance import mark_lost
 from artigraph.orm import lease_table, node_table
 from artigraph.run import manager as managers
 from artigraph.run.token import RunToken, parse_token
+from tests.lineage.test_uses import used
 from tests.run.test_lease import expire, stored
 
 
@@ -203,6 +204,26 @@ async def test_a_child_joins_what_the_environment_names_before_it_starts(
                 return child.run.node_parent_id
 
         assert await in_a_thread(work, database_url) == manager.run.node_id
+
+
+async def test_what_a_process_of_the_environment_loads_is_used_by_its_run(
+    engine: AsyncEngine, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, inside = await Part(1).save("before"), await Part(2).save("inside")
+    async with RunManager(Run()) as manager:
+        own = await manager.save_artifact("own", Part(3))
+
+        async def work() -> Any:
+            await Part.load(before)
+            await run_manager().load_artifact("own")
+            async with RunManager(Run()) as child:
+                await Part.load(inside)
+            await Part.load(own)
+            return child.run.node_id
+
+        monkeypatch.setenv("ARTIGRAPH_RUN", manager.token())
+        child_id = await in_a_thread(work, database_url)
+        assert await used() == {(before, manager.run.node_id), (inside, child_id)}
 
 
 async def test_the_environment_is_told_of_where_it_is_wrong(

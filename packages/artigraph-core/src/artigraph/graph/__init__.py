@@ -28,7 +28,16 @@ from artigraph.graph.series import SeriesKey, count_versions, read_version_ids, 
 from artigraph.graph.stored import StoredObject, call, read_object
 from artigraph.graph.tombstones import TOMBSTONES_LAST, bury, forget_tombstones
 from artigraph.graph.tree import Deferred, PendingValue, Streamed, Tree
-from artigraph.graph.uses import Uses, current_uses, keep_inputs, note_uses, read_roots, set_uses, unrecorded
+from artigraph.graph.uses import (
+    Uses,
+    current_uses,
+    inherit_uses,
+    keep_inputs,
+    note_uses,
+    read_roots,
+    set_uses,
+    unrecorded,
+)
 from artigraph.graph.write import write_trees
 
 __all__ = [
@@ -72,6 +81,7 @@ __all__ = [
     "fetch",
     "forget_tombstones",
     "gather",
+    "inherit_uses",
     "insert_run",
     "join",
     "join_run",

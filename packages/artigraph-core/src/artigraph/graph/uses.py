@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -33,6 +33,7 @@ __all__ = [
     "Uses",
     "current_uses",
     "due_uses",
+    "inherit_uses",
     "keep_inputs",
     "note_uses",
     "read_roots",
@@ -69,15 +70,15 @@ class Uses:
     In a session, what is written waits on, for the session may be rolled back, and is written again after it.
     """
 
-    def __init__(self, run_id: UUID, store_id: UUID, *, automatic: bool = True) -> None:
+    def __init__(self, run_id: UUID, store_id: UUID, *, automatic: bool = True, inherited: bool = False) -> None:
         self.run_id = run_id
         self.store_id = store_id
         """The identity of the database that the run is in."""
         self.automatic = automatic
         """Whether what is loaded is noted without being asked for."""
-        self.outer = current_uses()
+        self.outer = None if inherited else current_uses()
         """Those of the run around it."""
-        self.ended = False
+        self.ended = inherited
         """Whether there is no end to come that would write what is noted, so that it is written at once."""
         self._waiting: dict[UUID, AsyncSession | None] = {}
         """What is to be written, and the session in which it was written already."""
@@ -181,22 +182,37 @@ def _insert(dialect: DialectName) -> Insert:
     return made
 
 
-_current: ContextVar[Uses | None] = ContextVar("artigraph_uses", default=None)
+class _Inherited:
+    """Marks that no run was entered here, so that the one of the process counts, if there is one."""
+
+
+_INHERITED = _Inherited()
+_current: ContextVar[Uses | _Inherited | None] = ContextVar("artigraph_uses", default=_INHERITED)
+_inherited: Callable[[], Uses | None] | None = None
+
+
+def inherit_uses(find: Callable[[], Uses | None]) -> None:
+    """Set how the uses of the run that is the whole process's are found, where no other is active."""
+    global _inherited  # noqa: PLW0603
+    _inherited = find
 
 
 def current_uses() -> Uses | None:
     """Return the uses of the innermost active run, if there is one."""
-    return _current.get()
+    uses = _current.get()
+    if not isinstance(uses, _Inherited):
+        return uses
+    return None if _inherited is None else _inherited()
 
 
 def set_uses(uses: Uses | None) -> None:
-    """Let what is loaded from here on be noted as used by a run, or by none."""
-    _current.set(uses)
+    """Let what is loaded from here on be noted as used by a run; None is as if none had been entered."""
+    _current.set(_INHERITED if uses is None else uses)
 
 
 def due_uses(run_id: UUID | None) -> DueUses:
     """Return what is due of a run, if it is active: the innermost one or one around it."""
-    uses = None if run_id is None else _current.get()
+    uses = None if run_id is None else current_uses()
     while uses is not None and uses.run_id != run_id:
         uses = uses.outer
     return DueUses.of(uses)
@@ -208,7 +224,7 @@ async def note_uses(node_ids: Iterable[UUID]) -> None:
     Raises:
         DatabaseError: there were so many that they had to be written, and they could not be.
     """
-    uses = _current.get()
+    uses = current_uses()
     if uses is not None and uses.automatic:
         await uses.note(node_ids)
 

@@ -9,13 +9,14 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Literal, Self, TypeVar, overload
+from typing import Literal, Self, TypeVar, cast, overload
 from uuid import UUID
 
 from artigraph.db import current_database
-from artigraph.errors import ArtigraphError, NoActiveRunError, NodeNotFoundError, RunStateError
+from artigraph.errors import ArtigraphError, InvalidToken, NoActiveRunError, NodeNotFoundError, RunStateError
 from artigraph.graph import (
     Uses,
+    inherit_uses,
     insert_run,
     join_run,
     read_roots,
@@ -184,7 +185,7 @@ class RunManager:
         parent_id = None if given is NO_PARENT else given
         if parent_id is not None:
             check_id(parent_id)
-        elif given is None and (parent := outer or _inherited_manager()) is not None:
+        elif given is None and (parent := outer or cast("RunManager | None", _inherited_manager())) is not None:
             await parent._ready()  # noqa: SLF001 (of another manager)
             parent_id = parent.run.node_id
         store_id = (await current_database()).store_id
@@ -364,6 +365,12 @@ class _InheritedManager(RunManager):
     def __init__(self, token: RunToken) -> None:
         super().__init__(Run(node_id=token.run_id))
         self._token, self._joins = token, True
+        self._uses = Uses(token.run_id, token.store_id, inherited=True)
+
+    @property
+    def uses(self) -> Uses | None:
+        """What is noted as used, which is written at once: the process leaves no block that could end it."""
+        return self._uses
 
     async def _ready(self) -> None:
         if self.run.status == "new":
@@ -374,7 +381,7 @@ _inherited: dict[tuple[int, str], _InheritedManager] = {}
 """By process, for a forked child holds the run for itself, and by token."""
 
 
-def _inherited_manager() -> RunManager | None:
+def _inherited_manager() -> _InheritedManager | None:
     text = os.environ.get(ENVIRONMENT)
     if not text:
         return None
@@ -383,3 +390,14 @@ def _inherited_manager() -> RunManager | None:
     if manager is None:
         manager = _inherited.setdefault(key, _InheritedManager(parse_token(text, f"The variable {ENVIRONMENT}")))
     return manager
+
+
+def _inherited_uses() -> Uses | None:
+    try:
+        manager = _inherited_manager()
+    except InvalidToken:  # who asks for the run is told; a load has nothing to do with it
+        return None
+    return None if manager is None else manager.uses
+
+
+inherit_uses(_inherited_uses)
