@@ -18,7 +18,7 @@ from artigraph.background import background_loop
 from artigraph.db import _default
 from artigraph.db._bound import Bound, adopt, own
 from artigraph.db._engine import Synchronous, make_engine
-from artigraph.db._placement import make_placement
+from artigraph.db._placement import Placement, make_placement
 from artigraph.db._url import is_memory, parse_url
 from artigraph.errors import ConfigurationError, WrongEventLoopError
 from artigraph.storage import Storage
@@ -47,7 +47,7 @@ class Target:
         large_value_storage: Storage | None = None,
         inline_limit: int | None = None,
     ) -> None:
-        self.placement = make_placement(large_value_storage, inline_limit)
+        self.placement: Placement = make_placement(large_value_storage, inline_limit)
         self._create_tables = create_tables
         self._synchronous: Synchronous = sqlite_synchronous
         self._folder = folder

@@ -76,9 +76,9 @@ class Uses:
         """The identity of the database that the run is in."""
         self.automatic = automatic
         """Whether what is loaded is noted without being asked for."""
-        self.outer = None if inherited else current_uses()
+        self.outer: Uses | None = None if inherited else current_uses()
         """Those of the run around it."""
-        self.ended = inherited
+        self.ended: bool = inherited
         """Whether there is no end to come that would write what is noted, so that it is written at once."""
         self._waiting: dict[UUID, AsyncSession | None] = {}
         """What is to be written, and the session in which it was written already."""

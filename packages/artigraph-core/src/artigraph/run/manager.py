@@ -102,7 +102,7 @@ class RunManager:
         if not isinstance(run, Run):  # pyright: ignore[reportUnnecessaryIsInstance]
             msg = f"RunManager takes a run, RunManager(Run()), not {run!r}"
             raise TypeError(msg)
-        self.run = run
+        self.run: Run = run
         self._captures = capture_environment
         self._lease = check_lease(lease)
         self._token: RunToken | None = None
