@@ -26,13 +26,14 @@ from artigraph import (
     TrackedValue,
     TrackingWarning,
     ancestors,
+    delete,
     descendants,
     run_manager,
     tracked,
 )
 from artigraph import select as select_runs
 from artigraph.db import read
-from artigraph.errors import InvalidLabel, TrackingError
+from artigraph.errors import ArtifactInUseError, InvalidLabel, TrackingError
 from artigraph.orm import link_table, node_table
 from artigraph.sync import select as select_here
 from artigraph.sync.db import engine_context
@@ -426,3 +427,16 @@ async def test_what_cannot_be_referred_to_weakly_is_kept_anew() -> None:
     await taken(await made())
     _, second = await runs()
     assert list(await artifacts(second)) == ["slotted"]
+
+
+async def test_what_is_kept_with_a_call_goes_with_it() -> None:
+    await measure(await clean(Samples([1.0])))
+    first, second = await runs()
+    kept = (await artifacts(first))["samples"]
+    with pytest.raises(ArtifactInUseError):
+        await delete(kept)
+    with pytest.raises(ArtifactInUseError):  # the second call used what it returned
+        await delete(first.node_id)
+    report = await delete([first.node_id, second.node_id])
+    assert (report.runs, report.artifacts, report.links) == (2, 3, 2)
+    assert await runs() == []
