@@ -8,9 +8,10 @@ import functools
 import inspect
 import threading
 import warnings
-from collections.abc import AsyncGenerator, Generator
+from collections.abc import AsyncGenerator, Generator, Iterator
 from contextvars import copy_context
 from dataclasses import dataclass, field
+from enum import Enum
 from typing import Any
 from uuid import UUID
 
@@ -28,7 +29,9 @@ from artigraph import (
     ancestors,
     delete,
     descendants,
+    load_many,
     run_manager,
+    save_many,
     tracked,
 )
 from artigraph import select as select_runs
@@ -37,6 +40,7 @@ from artigraph.errors import ArtifactInUseError, InvalidLabel, TrackingError
 from artigraph.orm import link_table, node_table
 from artigraph.sync import select as select_here
 from artigraph.sync.db import engine_context
+from tests.graph.test_statements import counted
 
 pytestmark = pytest.mark.usefixtures("engine")
 
@@ -139,7 +143,8 @@ async def test_what_was_loaded_is_used_and_what_changed_is_kept_anew() -> None:
     assert list(await artifacts(first)) == ["return"]
     kept = (await artifacts(second))["samples"]
     assert await Samples.load(kept) == Samples([1.0, 2.0])
-    assert await edges() == {(node_id, first.node_id, "used"), (kept, second.node_id, "used")}
+    of_both = (node_id, second.node_id, "used")  # what was altered comes from what it was
+    assert await edges() == {(node_id, first.node_id, "used"), (kept, second.node_id, "used"), of_both}
 
 
 async def test_values_that_are_no_models() -> None:
@@ -440,3 +445,120 @@ async def test_what_is_kept_with_a_call_goes_with_it() -> None:
     report = await delete([first.node_id, second.node_id])
     assert (report.runs, report.artifacts, report.links) == (2, 3, 2)
     assert await runs() == []
+
+
+class Stage(Enum):
+    TRAIN = 1
+
+
+@dataclass
+class Settings:
+    rate: float
+    stage: Stage
+
+
+@dataclass
+class Weighted(ArtifactModel, name="tracked.Weighted"):
+    weights: np.ndarray[Any, Any] = field(compare=False)
+    best: Score | None = None
+
+
+async def test_parts_of_what_was_returned_or_loaded_are_known() -> None:
+    @tracked
+    async def split() -> tuple[np.ndarray[Any, Any], Score]:
+        return np.arange(3.0), Score(1.0)
+
+    @tracked
+    async def use(*values: object) -> None:
+        return None
+
+    array, score = await split()
+    await use(array)
+    await use(score, None, 3)
+    await use(Weighted(np.zeros(2), score))
+    loaded = await Weighted.load(await Weighted(np.ones(2)).save("weighted"))
+    await use(loaded.weights)
+    made, *users = await runs()
+    source = (await artifacts(made))["return"]
+    assert {(source, run.node_id, "used") for run in users[:3]} <= await edges()
+    assert [run.run_name for run in (await ancestors(users[3])).runs] == [users[3].name]
+    assert len((await ancestors(users[3])).artifacts) == 1
+
+
+async def test_what_a_run_saves_of_another_one_was_used() -> None:
+    @tracked
+    async def make() -> Score:
+        return Score(1.0)
+
+    @tracked
+    async def pipeline() -> Score:
+        return await make()
+
+    score = await pipeline()
+    async with RunManager(Run(name="outer")) as manager:
+        score_id = await manager.save_artifact("score", score)
+    assert {run.run_name for run in (await ancestors(score_id)).runs} == {
+        "outer",
+        pipeline.__qualname__,
+        make.__qualname__,
+    }
+
+
+async def test_what_is_not_compared_is_noticed_too() -> None:
+    @tracked
+    async def use(weighted: Weighted) -> None:
+        return None
+
+    weighted = Weighted(np.zeros(2))
+    await weighted.save("weighted")
+    weighted.weights[0] = 9
+    await use(weighted)
+    (run,) = await runs()
+    kept = await Weighted.load((await artifacts(run))["weighted"])
+    assert kept.weights.tolist() == [9.0, 0.0]
+
+
+async def test_settings_are_parameters() -> None:
+    @tracked
+    async def fit(settings: Settings, stage: Stage, rate: np.float64) -> None:
+        return None
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        await fit(Settings(0.5, Stage.TRAIN), Stage.TRAIN, np.float64(0.25))
+    (run,) = await runs()
+    assert run.parameters == {"settings": {"rate": 0.5, "stage": "TRAIN"}, "stage": "TRAIN", "rate": 0.25}
+    assert type(run.parameters["rate"]) is float
+
+
+async def test_what_would_be_used_up_is_left_alone() -> None:
+    @tracked
+    def total(numbers: Iterator[int]) -> int:
+        return sum(numbers)
+
+    with pytest.warns(TrackingWarning, match="gone once it was read"):
+        assert total(iter([1, 2])) == 3
+
+
+async def test_a_label_that_the_body_took() -> None:
+    @tracked
+    async def greedy() -> Score:
+        await run_manager().save_artifact("return", Score(0.0))
+        return Score(1.0)
+
+    with pytest.warns(TrackingWarning, match="label"):
+        assert await greedy() == Score(1.0)
+
+
+async def test_many_known_arguments_take_as_many_statements_as_few() -> None:
+    @tracked
+    async def use(scores: list[Score]) -> None:
+        return None
+
+    ids = await save_many([("score", Score(number)) for number in range(50)])
+    scores = await load_many(Score, ids)
+    with counted() as few:
+        await use(scores[:2])
+    with counted() as many:
+        await use(scores)
+    assert len(few) == len(many)

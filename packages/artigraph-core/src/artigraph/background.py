@@ -15,7 +15,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from artigraph.errors import SyncCallError
 
-__all__ = ["background_loop", "entered", "iterate", "wait_for"]
+__all__ = ["background_loop", "entered", "finish", "iterate", "wait_for"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -37,6 +37,18 @@ def background_loop() -> asyncio.AbstractEventLoop | None:
     """Return the loop on which the work of sync calls is done, if there was one already."""
     background = _background
     return None if background is None else background.loop
+
+
+def finish(coroutine: Coroutine[Any, Any, None], /) -> None:
+    """Have work done on the background loop that nobody waits for; the end of the process does."""
+    background = _background
+    if background is None:
+        coroutine.close()
+        return
+    try:
+        background.loop.call_soon_threadsafe(background.last, coroutine)
+    except RuntimeError:  # it has ended just now
+        coroutine.close()
 
 
 def wait_for(coroutine: Coroutine[Any, Any, T], /) -> T:
@@ -100,6 +112,7 @@ class _Background:
 
     def __init__(self) -> None:
         self.loop = asyncio.new_event_loop()
+        self._lasting: set[asyncio.Task[None]] = set()
         self.ending = False
         self.thread = threading.Thread(target=self._work, name="artigraph-sync", daemon=True)
         try:
@@ -107,6 +120,12 @@ class _Background:
         except RuntimeError:  # the interpreter is ending
             self.loop.close()
             raise
+
+    def last(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        """Do work that is not cancelled when the process ends; this is called on the loop."""
+        task = self.loop.create_task(coroutine)
+        self._lasting.add(task)
+        task.add_done_callback(self._lasting.discard)
 
     def stop(self) -> None:
         """End what is going on, close what is open on the loop, and the loop; wait for that, but not for ever."""
@@ -125,6 +144,8 @@ class _Background:
 
     async def _close(self) -> None:
         self.ending = True
+        if self._lasting:
+            await asyncio.wait(tuple(self._lasting), timeout=_PATIENCE / 2)
         tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
             task.cancel()

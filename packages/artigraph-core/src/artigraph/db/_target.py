@@ -6,7 +6,6 @@ import asyncio
 import os
 import weakref
 from collections.abc import AsyncGenerator
-from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -14,7 +13,7 @@ from typing import NamedTuple
 from sqlalchemy import URL, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from artigraph.background import background_loop
+from artigraph.background import background_loop, finish
 from artigraph.db import _default
 from artigraph.db._bound import Bound, adopt, own
 from artigraph.db._engine import Synchronous, make_engine
@@ -110,14 +109,7 @@ class Target:
         entry = None if loop is None or loop is _running_loop() else self._entries.pop(loop, None)
         if loop is None or entry is None or entry.closer is None or entry.pid != os.getpid():
             return
-        closing = entry.closer.aclose()
-        try:
-            future = asyncio.run_coroutine_threadsafe(closing, loop)
-        except RuntimeError:  # it has ended just now, and its connections with it
-            closing.close()
-            return
-        _closing.add(future)
-        future.add_done_callback(_closing.discard)
+        finish(entry.closer.aclose())
 
     def forget_closed_loops(self) -> None:
         """Let go of engines whose event loop is gone."""
@@ -153,8 +145,6 @@ class Target:
 
 
 _targets: weakref.WeakSet[Target] = weakref.WeakSet()
-_closing: set[Future[None]] = set()
-"""Engines that are being closed on the other loop."""
 
 
 async def dispose_engines() -> None:

@@ -1,4 +1,4 @@
-"""Which artifact an object of this process is: the one that it was loaded from, or saved as.
+"""Which artifact an object of this process is, or is a part of: that which it was loaded from, or saved in.
 
 Tracked functions ask. Nothing is remembered until one is defined, and an object is forgotten when it goes.
 """
@@ -6,12 +6,46 @@ Tracked functions ask. Nothing is remembered until one is defined, and an object
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-__all__ = ["artifact_of", "begin_to_remember", "remember"]
+from artigraph.errors import SerializationError
+from artigraph.model.collections import ArtifactMapping, ArtifactSequence
+from artigraph.model.compare import equal
+from artigraph.model.definition import define, is_model
+from artigraph.serializer.codec import encode
 
-_known: dict[int, tuple[weakref.ref[object], UUID]] = {}
+__all__ = [
+    "Known",
+    "begin_to_remember",
+    "is_same",
+    "known_as",
+    "known_parts",
+    "part_of",
+    "remember",
+    "remember_parts",
+    "sources_of",
+]
+
+_DEEPEST, _MOST = 3, 1_000
+"""How deep in an artifact, and how many of its parts, objects are looked for."""
+
+Step = tuple[str, Any]
+"""The name of a field, or the key or index of an item."""
+
+
+class Known(NamedTuple):
+    """Where an object is stored."""
+
+    node_id: UUID
+    """The artifact."""
+    path: tuple[Step, ...]
+    """From the artifact's model to the object; empty for the model itself."""
+
+
+_known: dict[int, tuple[weakref.ref[object], Known]] = {}
 """By the id of an object."""
 _remembering = False
 
@@ -22,23 +56,107 @@ def begin_to_remember() -> None:
     _remembering = True
 
 
-def remember(objects: Iterable[object], node_ids: Iterable[UUID]) -> None:
-    """Note of objects which artifacts they are; those that cannot be referred to weakly are not noted."""
+def remember(models: Iterable[object], node_ids: Iterable[UUID]) -> None:
+    """Note which artifacts models are, and their parts; what cannot be referred to weakly is not noted."""
     if not _remembering:
         return
-    for item, node_id in zip(objects, node_ids, strict=True):
-        key = id(item)
-        try:
-            reference = weakref.ref(item, _forgetting(key))
-        except TypeError:  # slots=True without weakref_slot=True, or a built-in type
+    for model, node_id in zip(models, node_ids, strict=True):
+        for item, path in _inside(model):
+            _note(item, Known(node_id, path))
+
+
+def known_as(item: object) -> Known | None:
+    """Return where an object was last loaded from or saved, if that is known; it may have changed since."""
+    reference, known = _known.get(id(item), (None, None))
+    return known if reference is not None and reference() is item else None
+
+
+def sources_of(model: object) -> set[UUID]:
+    """Return the artifacts that a model, or parts of it, were loaded from or saved in before."""
+    if not _remembering:
+        return set()
+    return {known.node_id for item, _ in _inside(model) if (known := known_as(item)) is not None}
+
+
+def known_parts(model: object) -> list[tuple[object, Known]]:
+    """Return the parts of a model of which it is known where they are stored, with that; itself not among them."""
+    found = ((item, known_as(item)) for item, path in _inside(model) if path)
+    return [(item, known) for item, known in found if known is not None]
+
+
+def remember_parts(parts: Iterable[tuple[object, Known]]) -> None:
+    """Note where objects are stored, whatever was noted meanwhile."""
+    for item, known in parts:
+        _note(item, known)
+
+
+def part_of(model: object, known: Known) -> object:
+    """Return what is at an object's place in its artifact.
+
+    Raises:
+        LookupError, AttributeError: there is nothing.
+    """
+    item: Any = model
+    for kind, key in known.path:
+        item = getattr(item, key) if kind == "field" else item[key]
+    return item
+
+
+def is_same(one: object, other: object) -> bool:
+    """Say whether two values would be stored alike: plain values by their bytes, models by their stored fields."""
+    pending: list[tuple[object, object]] = [(one, other)]
+    while pending:
+        left, right = pending.pop()
+        if left is right:
             continue
-        _known[key] = (reference, node_id)
+        if type(left) is not type(right):
+            return False
+        try:
+            if encode(left) != encode(right):
+                return False
+        except SerializationError:
+            mine, theirs = dict(_parts(left)), dict(_parts(right))
+            if mine.keys() != theirs.keys() or (not mine and not equal(left, right)):
+                return False
+            pending += [(part, theirs[step]) for step, part in mine.items()]
+    return True
 
 
-def artifact_of(item: object) -> UUID | None:
-    """Return the artifact that an object was last loaded from or saved as, if known; it may have changed since."""
-    reference, node_id = _known.get(id(item), (None, None))
-    return node_id if reference is not None and reference() is item else None
+def _inside(model: object) -> Iterator[tuple[object, tuple[Step, ...]]]:
+    """Yield a model and its parts, as far as they are looked for, each with the way to it."""
+    pending: list[tuple[object, tuple[Step, ...]]] = [(model, ())]
+    for _ in range(_MOST):
+        if not pending:
+            return
+        item, path = pending.pop()
+        yield item, path
+        if len(path) < _DEEPEST:
+            pending += [(part, (*path, step)) for step, part in islice(_parts(item), _MOST)]
+
+
+def _note(item: object, known: Known) -> None:
+    key = id(item)
+    try:
+        reference = weakref.ref(item, _forgetting(key))
+    except TypeError:  # slots=True without weakref_slot=True, or a built-in type
+        return
+    _known[key] = (reference, known)
+
+
+def _parts(item: object) -> Iterator[tuple[Step, object]]:
+    if is_model(type(item)):
+        for name in define(type(item)).fields:
+            yield ("field", name), getattr(item, name)
+    elif _is_container(item) and isinstance(item, Mapping):
+        for key, part in cast("Mapping[Any, object]", item).items():
+            yield ("item", key), part
+    elif _is_container(item) and isinstance(item, Sequence):
+        for index, part in enumerate(cast("Sequence[object]", item)):
+            yield ("item", index), part
+
+
+def _is_container(item: object) -> bool:
+    return type(item) in (dict, list, tuple, ArtifactMapping, ArtifactSequence)
 
 
 def _forgetting(key: int) -> Callable[[weakref.ref[object]], None]:

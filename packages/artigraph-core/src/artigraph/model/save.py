@@ -6,8 +6,8 @@ from collections.abc import Generator, Iterable
 from typing import Any
 from uuid import UUID
 
-from artigraph.graph import Tree, write_trees
-from artigraph.model.known import remember
+from artigraph.graph import Tree, note_uses, write_trees
+from artigraph.model.known import remember, sources_of
 from artigraph.model.steps import SLICE, Work, run_in_slices
 from artigraph.model.write import tree_steps
 
@@ -25,6 +25,8 @@ async def save_models(
         check_parent: whether it is still to be seen that the parent is a run.
     """
     pairs = list(models)
+    if parent_id is not None:  # what is saved in a run may be of what another one made
+        await note_uses({node_id for _, model in pairs for node_id in sources_of(model)})
     trees = await run_in_slices(_convert(pairs, parent_id))
     await write_trees(trees, parent_id=parent_id if check_parent else None)
     node_ids = [tree.root_id for tree in trees]

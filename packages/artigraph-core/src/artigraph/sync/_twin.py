@@ -56,7 +56,7 @@ class Twin:
 
 def twin(value: Any) -> Any:
     """Return the twin of an async object; what has none as it is."""
-    cls = _classes.get(value.__class__)
+    cls = next((_classes[base] for base in value.__class__.__mro__ if base in _classes), None)
     return value if cls is None else cls._of(value)  # pyright: ignore[reportPrivateUsage]
 
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import TracebackType
 from typing import Any, Self, cast
 from uuid import UUID
@@ -13,15 +14,15 @@ from artigraph.errors import (
     ArtigraphError,
     FieldNotLoadedError,
     InvalidLabel,
+    LabelConflictError,
     ModelDefinitionError,
     NotFoundError,
     SerializationError,
     TrackingError,
 )
-from artigraph.graph import keep_inputs, unrecorded
+from artigraph.graph import keep_inputs, read_nodes, unrecorded
 from artigraph.model import ArtifactModel
-from artigraph.model.compare import equal
-from artigraph.model.known import artifact_of, remember
+from artigraph.model.known import Known, is_same, known_as, known_parts, part_of, remember, remember_parts
 from artigraph.model.load import load_models
 from artigraph.model.partial import is_partial
 from artigraph.run import Run, RunManager
@@ -33,7 +34,7 @@ __all__ = ["TrackedCall", "TrackingWarning"]
 
 _SMALL = 4096
 """Bytes of a plain value up to which it is a parameter of the run."""
-_UNFIT = (SerializationError, ModelDefinitionError, FieldNotLoadedError, InvalidLabel)
+_UNFIT = (SerializationError, ModelDefinitionError, FieldNotLoadedError, InvalidLabel, LabelConflictError)
 """Errors of a save that say that a value cannot be stored, not that storing failed."""
 
 
@@ -50,7 +51,8 @@ class TrackedCall:
     """
 
     def __init__(self, signature: Signature, arguments: Mapping[str, Any]) -> None:
-        parameters = {name: value for name, value in arguments.items() if _is_parameter(name, value)}
+        plain = {name: _plain(value) for name, value in arguments.items()}
+        parameters = {name: value for name, value in plain.items() if _is_parameter(name, value)}
         self._inputs = {name: value for name, value in arguments.items() if name not in parameters}
         self._signature = signature
         run = Run(name=signature.name, tags=signature.tags, parameters=parameters)
@@ -79,11 +81,11 @@ class TrackedCall:
         used: list[UUID] = []
         unknown: dict[str, Any] = {}
         with unrecorded():
-            for name, value in self._inputs.items():
-                found = await _artifacts_in(value)
-                used += found
-                if not found:
-                    unknown[name] = value
+            found = await _artifacts_of(self._inputs.values())
+        for (name, value), node_ids in zip(self._inputs.items(), found, strict=True):
+            used += node_ids
+            if not node_ids:
+                unknown[name] = value
         if used:
             await self._manager.use(*used)
         await self._save(unknown)
@@ -95,10 +97,11 @@ class TrackedCall:
             TrackingError: one cannot be stored, and that is to be refused.
         """
         labels = {name: self._signature.label if name == RETURN else name for name in values}
-        artifacts = {labels[name]: _as_model(value) for name, value in values.items()}
-        if not artifacts:
+        if not values:
             return
+        earlier = [part for value in values.values() for part in known_parts(TrackedValue(value))]
         try:
+            artifacts = {labels[name]: _as_model(value) for name, value in values.items()}
             async with session_context():
                 node_ids = await self._manager.save_artifacts(artifacts)
                 if RETURN not in values:
@@ -110,7 +113,9 @@ class TrackedCall:
                 for name, value in values.items():
                     await self._save({name: value})
             return
-        remember(values.values(), node_ids.values())
+        remember(artifacts.values(), node_ids.values())
+        if RETURN not in values:  # what is kept as an input is that still which it was before
+            remember_parts(part for part in earlier if not any(part[0] is value for value in values.values()))
 
     def _leave_out(self, name: str, error: Exception) -> None:
         what = "What it returned" if name == RETURN else f"Argument {name!r}"
@@ -131,18 +136,52 @@ def _is_parameter(name: str, value: object) -> bool:
 
 
 def _as_model(value: object) -> ArtifactModel:
+    """Return what is saved for a value.
+
+    Raises:
+        SerializationError: it would be used up by that.
+    """
+    cls: type[Any] = type(value)
+    if issubclass(cls, Iterator):
+        msg = f"a {cls.__qualname__} is gone once it was read, so nobody else could read it; use a list or table"
+        raise SerializationError(msg)
     return value if isinstance(value, ArtifactModel) else TrackedValue(value)
 
 
-async def _artifacts_in(value: object) -> list[UUID]:
-    """Return the artifact that a value is, or those that the items of a collection are; nothing if one is none."""
-    found: list[UUID] = []
-    for item in _items(value):
-        node_id = artifact_of(item)
-        if node_id is None or not await _is_still(item, node_id):
-            return []
-        found.append(node_id)
-    return found
+def _plain(value: object) -> object:
+    """Return what a parameter is recorded as.
+
+    That is of an enum its name, of a plain dataclass or named tuple its fields, of a NumPy scalar the number.
+    """
+    if isinstance(value, Enum):
+        return value.name
+    cls: type[Any] = type(value)
+    if dataclasses.is_dataclass(cls) and not issubclass(cls, ArtifactModel):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(cls)}
+    names: Sequence[str] | None = getattr(cls, "_fields", None)
+    if names is not None and tuple in cls.__mro__:
+        return {name: _plain(getattr(value, name)) for name in names}
+    anything: Any = value
+    if cls.__module__ == "numpy" and getattr(value, "ndim", None) == 0 and cls.__name__ != "ndarray":
+        return anything.item()
+    if cls is list:
+        return [_plain(part) for part in anything]
+    if cls is tuple:
+        return tuple(_plain(part) for part in anything)
+    return {key: _plain(part) for key, part in anything.items()} if cls is dict else value
+
+
+async def _artifacts_of(values: Iterable[object]) -> list[list[UUID]]:
+    """Return of each value the artifact that it is, or is of, or those that its items are; nothing if one is not."""
+    known = [[(item, known_as(item)) for item in _items(value)] for value in values]
+    node_ids = {where.node_id for items in known for _, where in items if where is not None}
+    stored = await _load(node_ids)
+    return [
+        [where.node_id for _, where in items if where is not None]
+        if all(where is not None and _is_still(item, where, stored) for item, where in items)
+        else []
+        for items in known
+    ]
 
 
 def _items(value: object) -> Iterator[object]:
@@ -154,12 +193,22 @@ def _items(value: object) -> Iterator[object]:
         yield value
 
 
-async def _is_still(item: object, node_id: UUID) -> bool:
-    """Say whether an object is equal to what is stored: it may have been altered since."""
+async def _load(node_ids: Collection[UUID]) -> dict[UUID, object]:
+    """Load those of some artifacts that are there: one may be deleted, rolled back, or in another database."""
+    there = [node_id for node_id in await read_nodes(node_ids) if node_id in node_ids]
+    try:
+        return dict(zip(there, await load_models(ArtifactModel, there), strict=True))
+    except NotFoundError:  # deleted just now
+        return {}
+
+
+def _is_still(item: object, where: Known, stored: Mapping[UUID, object]) -> bool:
+    """Say whether an object is what is stored: it may have been altered since."""
+    if where.node_id not in stored:
+        return False
     if is_partial(type(item)):  # its fields cannot be set
         return True
     try:
-        (stored,) = await load_models(ArtifactModel, [node_id])
-    except NotFoundError:  # deleted, rolled back, or in another database
+        return is_same(item, part_of(stored[where.node_id], where))
+    except (LookupError, AttributeError, TypeError):
         return False
-    return equal(_as_model(item), stored)
