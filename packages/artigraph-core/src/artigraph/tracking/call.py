@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from enum import Enum
 from types import TracebackType
 from typing import Any, Self, cast
 from uuid import UUID
@@ -164,10 +165,9 @@ def _plain(value: object) -> object:
     anything: Any = value
     if cls.__module__ == "numpy" and getattr(value, "ndim", None) == 0 and cls.__name__ != "ndarray":
         return anything.item()
-    if cls is list:
-        return [_plain(part) for part in anything]
-    if cls is tuple:
-        return tuple(_plain(part) for part in anything)
+    if cls is list or cls is tuple:
+        parts: Any = map(_plain, anything)
+        return list(parts) if cls is list else tuple(parts)
     return {key: _plain(part) for key, part in anything.items()} if cls is dict else value
 
 
