@@ -7,7 +7,6 @@ __path__ = pkgutil.extend_path(__path__, __name__)
 from typing import TYPE_CHECKING
 
 from artigraph.deferred import deferred
-from artigraph.graph import Node
 from artigraph.model import (
     ArtifactMapping,
     ArtifactModel,
@@ -24,7 +23,7 @@ from artigraph.serializer.file import File
 if TYPE_CHECKING:
     from artigraph.deletion import DeletionReport, delete, prune
     from artigraph.difference import Change, ModelDiff, diff
-    from artigraph.lineage import ancestors, descendants, paths
+    from artigraph.lineage import Node, ancestors, descendants, paths
     from artigraph.query import Series, Version, columns, select, series
     from artigraph.tracking import TrackedValue, TrackingWarning, tracked
 else:
@@ -33,7 +32,7 @@ else:
         {
             "deletion": ("DeletionReport", "delete", "prune"),
             "difference": ("Change", "ModelDiff", "diff"),
-            "lineage": ("ancestors", "descendants", "paths"),
+            "lineage": ("Node", "ancestors", "descendants", "paths"),
             "query": ("Series", "Version", "columns", "select", "series"),
             "tracking": ("TrackedValue", "TrackingWarning", "tracked"),
         },

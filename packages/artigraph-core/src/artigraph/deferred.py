@@ -34,6 +34,6 @@ def deferred(
         return value
 
     def names() -> list[str]:
-        return sorted({*vars(module), *homes, *home_of})
+        return sorted({*vars(module), *home_of})
 
     return get, names
