@@ -53,7 +53,7 @@ async def prepare(bound: Bound) -> Database:
 async def identify(connection: AsyncConnection) -> UUID:
     """Return the database's identity, having checked that its tables are those of this release."""
     await connection.run_sync(_check_version)
-    store_id = (await connection.execute(select(store_table.c.store_id))).scalar()
+    store_id: UUID | None = (await connection.execute(select(store_table.c.store_id))).scalar()
     if store_id is None:
         msg = f"The database's tables were not made to their end. {MISSING_TABLES_HINT}"
         raise MissingTablesError(msg)

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import MetaData
+from sqlalchemy import FromClause, MetaData
 from sqlalchemy.orm import DeclarativeBase, Mapped
 
 from artigraph.orm import tables
@@ -45,7 +45,7 @@ class Node(Base):
     subtree, so that any subtree is one range of an index. Runs are nodes without a tree, and do change.
     """
 
-    __table__ = tables.node_table
+    __table__: ClassVar[FromClause] = tables.node_table
     __mapper_args__: Any = {"polymorphic_on": "node_type", "polymorphic_abstract": True}  # noqa: RUF012
 
     node_id: Mapped[UUID]
@@ -113,7 +113,7 @@ class ValueNode(Node):
 class Blob(Base):
     """One object in one storage; equal content in a storage is one object, and nodes share it."""
 
-    __table__ = tables.blob_table
+    __table__: ClassVar[FromClause] = tables.blob_table
 
     blob_id: Mapped[UUID]
     storage: Mapped[str]
@@ -133,7 +133,7 @@ class Blob(Base):
 class Link(Base):
     """One edge, in the direction of the data: from an artifact to a run that used it, or from a run to its product."""
 
-    __table__ = tables.link_table
+    __table__: ClassVar[FromClause] = tables.link_table
 
     source_id: Mapped[UUID]
     target_id: Mapped[UUID]
@@ -145,7 +145,7 @@ class Link(Base):
 class RunValue(Base):
     """One thing that is known of a run: a tag, a parameter, or something of the environment it ran in."""
 
-    __table__ = tables.run_value_table
+    __table__: ClassVar[FromClause] = tables.run_value_table
 
     run_id: Mapped[UUID]
     kind: Mapped[str]
@@ -160,7 +160,7 @@ class RunValue(Base):
 class Lease(Base):
     """Until when a running run is known to be alive; there is no row once it ended."""
 
-    __table__ = tables.lease_table
+    __table__: ClassVar[FromClause] = tables.lease_table
 
     run_id: Mapped[UUID]
     expires_at: Mapped[datetime]
@@ -170,7 +170,7 @@ class Lease(Base):
 class Alias(Base):
     """A name, `production` say, of one artifact among those that were saved under one label as one model."""
 
-    __table__ = tables.alias_table
+    __table__: ClassVar[FromClause] = tables.alias_table
 
     model_name: Mapped[str]
     label: Mapped[str]
@@ -184,7 +184,7 @@ class Alias(Base):
 class Store(Base):
     """The one row that tells this database from every other."""
 
-    __table__ = tables.store_table
+    __table__: ClassVar[FromClause] = tables.store_table
 
     id: Mapped[int]
     """Always 1."""
