@@ -13,9 +13,8 @@ from sqlalchemy.ext.compiler import compiles
 from artigraph import ArtifactModel, Node, Run, RunManager, columns, save_many, select
 from artigraph.db import current_database, fetch_rows, insert_rows, read, write
 from artigraph.db._dialect import dialect_name
-from artigraph.graph import SeriesKey
 from artigraph.graph.read import _SELECTS
-from artigraph.graph.series import _versions
+from artigraph.graph.series import SeriesKey, _versions
 from artigraph.orm import node_table, run_value_table
 from artigraph.query import Select
 from artigraph.query.sql import ask_all

@@ -163,8 +163,9 @@ def tree_of(module: ModuleType) -> ast.Module:
 
 
 def import_of(name: str, module: ModuleType) -> str:
-    """Return the statement that imports a name as a module does, or else from that module."""
-    for node in tree_of(module).body:
+    """Return the statement that imports a name as a module does, be it for type checkers, or else from that module."""
+    body = tree_of(module).body
+    for node in [part for top in body for part in (top.body if isinstance(top, ast.If) else [top])]:
         if isinstance(node, ast.ImportFrom) and any((alias.asname or alias.name) == name for alias in node.names):
             return f"from {node.module} import {name}"
     return f"from {module.__name__} import {name}"

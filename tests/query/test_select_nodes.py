@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from artigraph import ArtifactMapping, ArtifactModel, ArtifactSequence, Node, Run, RunManager, columns, select
 from artigraph.db import read
 from artigraph.errors import InvalidLabel, MultipleNodesFoundError, NodeNotFoundError, QueryError
-from artigraph.graph import NODE_COLUMNS
+from artigraph.graph.nodes import NODE_COLUMNS
 from artigraph.ids import moment_of, new_id
 from artigraph.query import Condition, NodeSelect
 

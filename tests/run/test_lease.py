@@ -21,7 +21,9 @@ import artigraph
 from artigraph import Run, RunManager
 from artigraph.db import current_address, current_database, engine_context, read, session_context, utc_now, write
 from artigraph.errors import ConfigurationError, SessionStateError
-from artigraph.graph import read_nodes, read_outline, renew_leases
+from artigraph.graph import renew_leases
+from artigraph.graph.nodes import read_nodes
+from artigraph.graph.outline import read_outline
 from artigraph.maintenance import mark_lost
 from artigraph.orm import lease_table, node_table
 from artigraph.run import lease as leases

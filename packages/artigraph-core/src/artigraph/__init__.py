@@ -4,10 +4,9 @@ import pkgutil
 
 __path__ = pkgutil.extend_path(__path__, __name__)
 
-from artigraph.deletion import DeletionReport, delete, prune
-from artigraph.difference import Change, ModelDiff, diff
-from artigraph.graph import Node
-from artigraph.lineage import ancestors, descendants, paths
+from typing import TYPE_CHECKING
+
+from artigraph.deferred import deferred
 from artigraph.model import (
     ArtifactMapping,
     ArtifactModel,
@@ -18,10 +17,26 @@ from artigraph.model import (
     load_many,
     save_many,
 )
-from artigraph.query import Series, Version, columns, select, series
 from artigraph.run import NO_PARENT, Run, RunManager, run_manager
 from artigraph.serializer.file import File
-from artigraph.tracking import TrackedValue, TrackingWarning, tracked
+
+if TYPE_CHECKING:
+    from artigraph.deletion import DeletionReport, delete, prune
+    from artigraph.difference import Change, ModelDiff, diff
+    from artigraph.lineage import Node, ancestors, descendants, paths
+    from artigraph.query import Series, Version, columns, select, series
+    from artigraph.tracking import TrackedValue, TrackingWarning, tracked
+else:
+    __getattr__, __dir__ = deferred(
+        __name__,
+        {
+            "deletion": ("DeletionReport", "delete", "prune"),
+            "difference": ("Change", "ModelDiff", "diff"),
+            "lineage": ("Node", "ancestors", "descendants", "paths"),
+            "query": ("Series", "Version", "columns", "select", "series"),
+            "tracking": ("TrackedValue", "TrackingWarning", "tracked"),
+        },
+    )
 
 __all__ = [
     "NO_PARENT",

@@ -12,7 +12,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.errors import ConfigurationError
-from artigraph.graph import DeletedNode, Deletion, Retention, delete_nodes, retire
+from artigraph.graph.delete import DeletedNode, Deletion, delete_nodes
+from artigraph.graph.retention import Retention, retire
 from artigraph.ids import check_id
 from artigraph.labels import check_label
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from uuid import UUID
 
 from artigraph.errors import DeserializationError
-from artigraph.graph import NodeSummary, read_outline
+from artigraph.graph.outline import NodeSummary, read_outline
 from artigraph.model.show import short_repr
 from artigraph.serializer.codec import decode
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import URL, event
 from sqlalchemy.engine import Connection
@@ -15,11 +15,13 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
-from artigraph.db._aiosqlite import FastConnection, connect
 from artigraph.db._dialect import RECURSION_LIMIT
 from artigraph.db._files import make_private
 from artigraph.db._url import is_memory
 from artigraph.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from artigraph.db._aiosqlite import FastConnection
 
 __all__ = ["BEGIN", "BUSY_TIMEOUT", "Synchronous", "make_engine"]
 
@@ -73,6 +75,7 @@ def _sqlite(url: URL, synchronous: Synchronous) -> AsyncEngine:
         event.listen(engine.sync_engine, "connect", _tuning(pragmas))
         event.listen(engine.sync_engine, "begin", _begin)
         return engine
+    from artigraph.db._aiosqlite import connect  # not before: other databases have drivers of their own
 
     async def creator() -> FastConnection:
         if path and not path.startswith("file:"):

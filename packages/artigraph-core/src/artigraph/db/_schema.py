@@ -16,7 +16,8 @@ from artigraph.db._lent import check_commits
 from artigraph.db._transaction import read_on, write_on
 from artigraph.errors import MissingTablesError, RetryableError, SchemaVersionError
 from artigraph.ids import new_id
-from artigraph.orm import SCHEMA_VERSION, Base, Node, Store, version_table
+from artigraph.orm import SCHEMA_VERSION, node_table, store_table, version_table
+from artigraph.orm.metadata import metadata
 
 __all__ = ["create", "identify", "prepare", "schema_lock", "version_of"]
 
@@ -52,7 +53,7 @@ async def prepare(bound: Bound) -> Database:
 async def identify(connection: AsyncConnection) -> UUID:
     """Return the database's identity, having checked that its tables are those of this release."""
     await connection.run_sync(_check_version)
-    store_id = (await connection.execute(select(Store.store_id))).scalar()
+    store_id: UUID | None = (await connection.execute(select(store_table.c.store_id))).scalar()
     if store_id is None:
         msg = f"The database's tables were not made to their end. {MISSING_TABLES_HINT}"
         raise MissingTablesError(msg)
@@ -88,8 +89,8 @@ def version_of(connection: Connection) -> str | None:
 
 def _refuse_ancient_tables(connection: Connection) -> None:
     inspector = inspect(connection)
-    if inspector.has_table(Node.__tablename__):
-        columns = {column["name"] for column in inspector.get_columns(Node.__tablename__)}
+    if inspector.has_table(node_table.name):
+        columns = {column["name"] for column in inspector.get_columns(node_table.name)}
         if "tree_root_id" not in columns:
             msg = (
                 "The database holds tables of an Artigraph before 1.0, which are not read by this release. Use another "
@@ -117,7 +118,7 @@ async def create(bound: Bound) -> None:
 def _create(connection: Connection) -> None:
     if version_of(connection) is None:
         _refuse_ancient_tables(connection)
-        Base.metadata.create_all(connection)
+        metadata.create_all(connection)
         _make_store_row(connection)
         connection.execute(insert(version_table).values(version_num=SCHEMA_VERSION))
     if connection.dialect.name in ("mysql", "mariadb"):
@@ -126,8 +127,8 @@ def _create(connection: Connection) -> None:
 
 def _make_store_row(connection: Connection) -> None:
     """Give the database its identity, if it has none."""
-    if connection.execute(select(Store.id)).first() is None:
-        connection.execute(insert(Store).values(id=1, store_id=new_id(), created_at=utc_now()))
+    if connection.execute(select(store_table.c.id)).first() is None:
+        connection.execute(insert(store_table).values(id=1, store_id=new_id(), created_at=utc_now()))
 
 
 @asynccontextmanager

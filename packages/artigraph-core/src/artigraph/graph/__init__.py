@@ -1,17 +1,14 @@
-"""Rows with their bytes: the one place that writes and reads both, in the order that keeps them whole."""
+"""Rows with their bytes: the one place that writes and reads both, in the order that keeps them whole.
 
-from artigraph.graph.aliases import drop_alias, point_alias, read_aliases
+What every save, load and run needs is here. Deletion, lineage, series, lists of nodes and maintenance are imported from
+their modules, by those who need them.
+"""
+
 from artigraph.graph.content import LIGHT, Buffer, Part, join
-from artigraph.graph.delete import DeletedNode, Deletion, delete_nodes
 from artigraph.graph.leases import end_of, mark_lost, mark_lost_runs, renew_leases, status_of
-from artigraph.graph.lineage import Direction, Edge, EdgeKind, Reached, read_between, read_reached
-from artigraph.graph.names import read_model_names
-from artigraph.graph.nodes import NODE_COLUMNS, Node, NodeType, read_nodes
 from artigraph.graph.objects import Fetch, fetch, gather
 from artigraph.graph.opened import map_object, open_object
-from artigraph.graph.outline import NodeSummary, read_outline
 from artigraph.graph.read import NodeRow, StoredNode, StoredTree, read_artifacts, read_trees
-from artigraph.graph.retention import Retention, retire
 from artigraph.graph.run_values import RunValueKind, RunValueRow, replace_values
 from artigraph.graph.runs import (
     RunRow,
@@ -24,7 +21,6 @@ from artigraph.graph.runs import (
     runs_below,
     update_run,
 )
-from artigraph.graph.series import SeriesKey, count_versions, read_version_ids, read_versions
 from artigraph.graph.stored import StoredObject, call, read_object
 from artigraph.graph.tombstones import TOMBSTONES_LAST, bury, forget_tombstones
 from artigraph.graph.tree import Deferred, PendingValue, Streamed, Tree
@@ -42,29 +38,17 @@ from artigraph.graph.write import write_trees
 
 __all__ = [
     "LIGHT",
-    "NODE_COLUMNS",
     "TOMBSTONES_LAST",
     "Buffer",
     "Deferred",
-    "DeletedNode",
-    "Deletion",
-    "Direction",
-    "Edge",
-    "EdgeKind",
     "Fetch",
-    "Node",
     "NodeRow",
-    "NodeSummary",
-    "NodeType",
     "Part",
     "PendingValue",
-    "Reached",
-    "Retention",
     "RunRow",
     "RunStatus",
     "RunValueKind",
     "RunValueRow",
-    "SeriesKey",
     "StoredNode",
     "StoredObject",
     "StoredTree",
@@ -73,10 +57,7 @@ __all__ = [
     "Uses",
     "bury",
     "call",
-    "count_versions",
     "current_uses",
-    "delete_nodes",
-    "drop_alias",
     "end_of",
     "fetch",
     "forget_tombstones",
@@ -91,25 +72,15 @@ __all__ = [
     "mark_lost_runs",
     "note_uses",
     "open_object",
-    "point_alias",
-    "read_aliases",
     "read_artifacts",
-    "read_between",
-    "read_model_names",
-    "read_nodes",
     "read_object",
-    "read_outline",
-    "read_reached",
     "read_roots",
     "read_run_ids_below",
     "read_runs",
     "read_runs_below",
     "read_trees",
-    "read_version_ids",
-    "read_versions",
     "renew_leases",
     "replace_values",
-    "retire",
     "runs_below",
     "set_uses",
     "status_of",

@@ -8,7 +8,7 @@ from typing import cast, get_args
 from uuid import UUID
 
 from artigraph.errors import QueryError
-from artigraph.graph import Direction, EdgeKind, Reached, read_between, read_reached
+from artigraph.graph.lineage import Direction, EdgeKind, Reached, read_between, read_reached
 from artigraph.lineage.graph import Lineage
 from artigraph.run import Run, RunManager
 

@@ -8,7 +8,8 @@ from types import MappingProxyType
 from typing import Any
 from uuid import UUID
 
-from artigraph.graph import Edge, EdgeKind, Node
+from artigraph.graph.lineage import Edge, EdgeKind
+from artigraph.graph.nodes import Node
 
 __all__ = ["Edge", "EdgeKind", "Lineage", "Node"]
 

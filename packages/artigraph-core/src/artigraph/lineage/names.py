@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from artigraph.graph import Node
+from artigraph.graph.nodes import Node
 
 __all__ = ["LONGEST", "name_of", "short_id"]
 

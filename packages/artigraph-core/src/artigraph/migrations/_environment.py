@@ -10,7 +10,8 @@ from artigraph.db._config import current_target
 from artigraph.db._schema import schema_lock
 from artigraph.db._target import Target
 from artigraph.db._transaction import write_on
-from artigraph.orm import Base, version_table
+from artigraph.orm import version_table
+from artigraph.orm.metadata import metadata
 
 __all__ = ["run", "run_alone"]
 
@@ -19,7 +20,7 @@ def run(connection: Connection) -> None:
     """Run what Alembic was told to, on a connection in a transaction."""
     # Alembic would make a table of its own making: on MySQL and MariaDB in the server's default character set.
     version_table.create(connection, checkfirst=True)
-    context.configure(connection=connection, target_metadata=Base.metadata, version_table=version_table.name)
+    context.configure(connection=connection, target_metadata=metadata, version_table=version_table.name)
     with context.begin_transaction():
         context.run_migrations()
 

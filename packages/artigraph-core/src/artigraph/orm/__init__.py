@@ -1,23 +1,62 @@
 """Artigraph's tables, for queries with a session of one's own."""
 
-from artigraph.orm.alias import ALIAS_LENGTH, Alias
-from artigraph.orm.base import Base
-from artigraph.orm.blob import CHUNK_SIZE, TOMBSTONE_SIZE, Blob
-from artigraph.orm.link import Link
-from artigraph.orm.node import (
+from typing import TYPE_CHECKING
+
+from artigraph.deferred import deferred
+from artigraph.orm.tables import (
+    ALIAS_LENGTH,
+    CHUNK_SIZE,
     INLINE_LIMIT,
     LABEL_LENGTH,
+    SCHEMA_VERSION,
     SEARCH_KEY_LENGTH,
     SMALLEST_INLINE_LIMIT,
-    ContainerNode,
-    ModelNode,
-    Node,
-    RunNode,
-    ValueNode,
+    TOMBSTONE_SIZE,
+    alias_table,
+    blob_table,
+    lease_table,
+    link_table,
+    node_table,
+    run_value_table,
+    store_table,
+    version_table,
 )
-from artigraph.orm.run import Lease, RunValue
-from artigraph.orm.store import SCHEMA_VERSION, Store, version_table
-from artigraph.orm.tables import alias_table, blob_table, lease_table, link_table, node_table, run_value_table
+
+if TYPE_CHECKING:
+    from artigraph.orm.classes import (
+        Alias,
+        Base,
+        Blob,
+        ContainerNode,
+        Lease,
+        Link,
+        ModelNode,
+        Node,
+        RunNode,
+        RunValue,
+        Store,
+        ValueNode,
+    )
+else:
+    __getattr__, __dir__ = deferred(
+        __name__,
+        {
+            "classes": (
+                "Alias",
+                "Base",
+                "Blob",
+                "ContainerNode",
+                "Lease",
+                "Link",
+                "ModelNode",
+                "Node",
+                "RunNode",
+                "RunValue",
+                "Store",
+                "ValueNode",
+            )
+        },
+    )
 
 __all__ = [
     "ALIAS_LENGTH",
@@ -46,5 +85,6 @@ __all__ = [
     "link_table",
     "node_table",
     "run_value_table",
+    "store_table",
     "version_table",
 ]

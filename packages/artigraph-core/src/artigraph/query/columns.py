@@ -15,7 +15,7 @@ from typing import Annotated, Any, Generic, TypeVar, Union, cast, get_args, get_
 from uuid import UUID
 
 from artigraph.errors import QueryError
-from artigraph.graph import Node
+from artigraph.graph.nodes import Node
 from artigraph.model import ArtifactModel
 from artigraph.model.definition import annotation_of, define, is_model
 from artigraph.model.lazy import is_lazy

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, TypeVar, cast, overload
 
 from artigraph.errors import QueryError
-from artigraph.graph import Node
+from artigraph.graph.nodes import Node
 from artigraph.model import ArtifactModel
 from artigraph.model.definition import define, is_model
 from artigraph.query.nodes import NodeSelect

@@ -13,7 +13,9 @@ from sqlalchemy import Select as SqlSelect
 from sqlalchemy import select as sql_select
 
 from artigraph.errors import QueryError
-from artigraph.graph import Node, NodeType, read_model_names, read_nodes, runs_below
+from artigraph.graph import runs_below
+from artigraph.graph.names import read_model_names
+from artigraph.graph.nodes import Node, NodeType, read_nodes
 from artigraph.labels import check_label
 from artigraph.model import ArtifactModel
 from artigraph.orm import node_table

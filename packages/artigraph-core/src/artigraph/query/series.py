@@ -10,15 +10,8 @@ from uuid import UUID
 
 from artigraph.difference import ModelDiff, diff
 from artigraph.errors import QueryError, VersionNotFoundError
-from artigraph.graph import (
-    SeriesKey,
-    count_versions,
-    drop_alias,
-    point_alias,
-    read_aliases,
-    read_version_ids,
-    read_versions,
-)
+from artigraph.graph.aliases import drop_alias, point_alias, read_aliases
+from artigraph.graph.series import SeriesKey, count_versions, read_version_ids, read_versions
 from artigraph.ids import first_id, moment_of
 from artigraph.labels import check_label
 from artigraph.model import ArtifactModel

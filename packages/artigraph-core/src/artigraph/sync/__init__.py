@@ -13,7 +13,7 @@ All but `_twin` is written by scripts/make_sync.py.
 from artigraph.background import wait_for
 from artigraph.deletion import DeletionReport
 from artigraph.difference import Change, ModelDiff, diff
-from artigraph.graph import Node
+from artigraph.lineage import Node
 from artigraph.model import ArtifactMapping, ArtifactModelConfig, ArtifactSequence, artifact_field
 from artigraph.query import Version, columns
 from artigraph.run import NO_PARENT, Run

@@ -11,7 +11,7 @@ import artigraph.model as async_model
 import artigraph.query as async_query
 from artigraph.background import iterate, wait_for
 from artigraph.difference import ModelDiff
-from artigraph.graph import Node, NodeType
+from artigraph.graph.nodes import Node, NodeType
 from artigraph.query import (
     Column,
     Columns,

@@ -1,32 +1,26 @@
-"""The declarative base of Artigraph's tables."""
+"""The metadata of Artigraph's tables, and what is peculiar to a database when they are made in it."""
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from sqlalchemy import Connection, MetaData, event, text
-from sqlalchemy.orm import DeclarativeBase
 
-__all__ = ["Base"]
+__all__ = ["metadata"]
 
 _MYSQL_OPTIONS = {"engine": "InnoDB", "charset": "utf8mb4"}
 """Options of tables that MySQL and MariaDB need because a server's defaults may be others."""
 
-
-class Base(DeclarativeBase):
-    """Artigraph's tables, under metadata of their own so that they never mix with an application's."""
-
-    # Primary keys have no name: MySQL and MariaDB would ignore it, and MariaDB logs that it does.
-    metadata: ClassVar[MetaData] = MetaData(
-        naming_convention={
-            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-            "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        }
-    )
+# Primary keys have no name: MySQL and MariaDB would ignore it, and MariaDB logs that it does.
+metadata: MetaData = MetaData(
+    naming_convention={
+        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    }
+)
+"""Artigraph's own, so that its tables never mix with an application's."""
 
 
-@event.listens_for(Base.metadata, "before_create")
+@event.listens_for(metadata, "before_create")
 def _set_options(metadata: MetaData, connection: Connection, **_: object) -> None:
     """Say what is peculiar to a database when tables are made in it.
 
