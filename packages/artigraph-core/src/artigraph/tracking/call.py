@@ -21,7 +21,8 @@ from artigraph.errors import (
     SerializationError,
     TrackingError,
 )
-from artigraph.graph import keep_inputs, read_nodes, unrecorded
+from artigraph.graph import keep_inputs, unrecorded
+from artigraph.graph.nodes import read_nodes
 from artigraph.model import ArtifactModel
 from artigraph.model.known import Known, is_same, known_as, known_parts, part_of, remember, remember_parts
 from artigraph.model.load import load_models
