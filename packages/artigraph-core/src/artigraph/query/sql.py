@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Callable, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -161,17 +162,24 @@ def _joined(parts: Sequence[Asked], *, every: bool) -> Asked:
 # Values of fields ---------------------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=1024)
+def _alias_of(field: Field, place: int) -> FromClause:
+    """Return the alias of a value, or of a model on the way to it, made once: its columns cost most of a question."""
+    del field, place
+    return node_table.alias()
+
+
 def _joined_to(source: Any, field: Field | RunField) -> tuple[Any, Key]:
     """Join the artifact, or run, to a value, and return the value's key."""
     if isinstance(field, RunField):
         value, run_id, conditions = _of_runs(field)
         return source.join(value, and_(run_id == root.c.node_id, *conditions)), value.c.search_key
     below: Any = root
-    for name in field.path[:-1]:
-        owner = node_table.alias()
+    for place, name in enumerate(field.path[:-1]):
+        owner = _alias_of(field, place)
         source = source.join(owner, (owner.c.parent_id == below.c.node_id) & (owner.c.label == name))
         below = owner
-    value = node_table.alias()
+    value = _alias_of(field, -1)
     source = source.join(value, and_(value.c.parent_id == below.c.node_id, *_is_value(value, field)))
     return source, value.c.search_key
 
