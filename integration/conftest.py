@@ -14,6 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from artigraph.db import current_database, engine_context
 from integration.databases import DATABASES, SERVERS, fresh_database
+from tests.isolation import alone
+
+__all__ = ["alone", "database", "database_url", "engine", "server_url"]
 
 
 @pytest.fixture(params=DATABASES)

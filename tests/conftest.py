@@ -9,6 +9,9 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from artigraph.db import engine_context
+from tests.isolation import alone
+
+__all__ = ["alone", "database_url", "engine"]
 
 
 @pytest.fixture

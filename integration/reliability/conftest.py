@@ -17,9 +17,9 @@ from integration.databases import DATABASES, fresh_database
 from integration.s3.conftest import Server, bucket, s3, server
 from tests.reliability.places import Bucket, Place
 from tests.reliability.racing import Objects, files
-from tests.reliability.system import known_storages, strace
+from tests.reliability.system import strace
 
-__all__ = ["bucket", "database", "fresh", "known_storages", "objects", "s3", "server", "strace", "where"]
+__all__ = ["bucket", "database", "fresh", "objects", "s3", "server", "strace", "where"]
 
 _EVERY_DAY = {("postgresql", "files"), ("postgresql", "s3")}
 _ALL = [(database, kind) for database in DATABASES for kind in ("files", "s3") if database != "sqlite" or kind == "s3"]

@@ -11,9 +11,9 @@ import pytest
 
 from tests.reliability.places import Place
 from tests.reliability.racing import Objects, files
-from tests.reliability.system import known_storages, small_disk, strace, unprivileged
+from tests.reliability.system import small_disk, strace, unprivileged
 
-__all__ = ["known_storages", "small_disk", "strace", "unprivileged"]
+__all__ = ["small_disk", "strace", "unprivileged"]
 
 
 @pytest.fixture

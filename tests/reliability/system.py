@@ -10,13 +10,10 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NoReturn
-from unittest.mock import patch
 
 import pytest
 
-from artigraph.storage import base
-
-__all__ = ["known_storages", "missing", "small_disk", "strace", "unprivileged"]
+__all__ = ["missing", "small_disk", "strace", "unprivileged"]
 
 
 def missing(reason: str) -> NoReturn:
@@ -24,13 +21,6 @@ def missing(reason: str) -> NoReturn:
     if os.environ.get("ARTIGRAPH_TEST_REQUIRE_SERVERS", "") not in ("", "0"):
         pytest.fail(f"{reason} (ARTIGRAPH_TEST_REQUIRE_SERVERS is set)", pytrace=False)
     pytest.skip(reason)
-
-
-@pytest.fixture(autouse=True)
-def known_storages() -> Iterator[None]:
-    """Forget the storages that a test made known: gc asks all that are, and buckets go with their tests."""
-    with patch.dict(vars(vars(base)["_storages"])["_items"]):
-        yield
 
 
 @pytest.fixture
