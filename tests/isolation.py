@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 from unittest.mock import patch
 
 import pytest
@@ -19,7 +19,7 @@ def alone() -> Iterator[None]:
     """Forget the buckets that a test made known, for gc asks all that are, and renew the leases of its runs no more."""
     keepers: dict[int, Any] = {}
     registry: Any = vars(base)["_storages"]
-    known: dict[str, object] = vars(registry)["_items"]
+    known = cast("dict[str, Any]", vars(registry)["_items"])
     before = set(known)
     with patch.object(lease, "_keepers", keepers):
         yield

@@ -96,9 +96,10 @@ async def test_rows_that_were_altered_are_found(storage: FileSystem, part: int) 
 async def empty_tables() -> None:
     from sqlalchemy import delete
 
-    from artigraph.orm import link_table, node_table
+    from artigraph.orm import alias_table, lease_table, link_table, node_table, run_value_table
 
-    await tamper(delete(link_table), delete(node_table), delete(blob_table))
+    tables = (alias_table, lease_table, run_value_table, link_table, node_table, blob_table)
+    await tamper(*map(delete, tables))
 
 
 @pytest.mark.parametrize("database", ["postgresql", "mysql", "mariadb"], indirect=True)
