@@ -107,4 +107,15 @@ def test_the_distributions_of_one_release_belong_together() -> None:
 
 def test_the_umbrella_offers_every_extra() -> None:
     extras = set(manifest(ROOT / "packages/artigraph")["project"]["optional-dependencies"])
-    assert extras == {"aws", "pandas", "numpy", "polars", "pyarrow", "postgresql", "mysql", "migrations", "all"}
+    assert extras == {
+        "aws",
+        "pandas",
+        "numpy",
+        "polars",
+        "pyarrow",
+        "postgresql",
+        "mysql",
+        "migrations",
+        "networkx",
+        "all",
+    }
