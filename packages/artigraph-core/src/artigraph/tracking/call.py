@@ -24,7 +24,7 @@ from artigraph.errors import (
 from artigraph.graph import keep_inputs, unrecorded
 from artigraph.graph.nodes import read_nodes
 from artigraph.model import ArtifactModel
-from artigraph.model.known import Known, is_same, known_as, known_parts, part_of, remember, remember_parts
+from artigraph.model.known import Known, is_same, known_as, known_parts, part_of, remember_parts
 from artigraph.model.load import load_models
 from artigraph.model.partial import is_partial
 from artigraph.run import Run, RunManager
@@ -98,9 +98,9 @@ class TrackedCall:
         Raises:
             TrackingError: one cannot be stored, and that is to be refused.
         """
-        labels = {name: self._signature.label if name == RETURN else name for name in values}
         if not values:
             return
+        labels = {name: self._signature.label if name == RETURN else name for name in values}
         earlier = [part for value in values.values() for part in known_parts(TrackedValue(value))]
         try:
             artifacts = {labels[name]: _as_model(value) for name, value in values.items()}
@@ -115,7 +115,6 @@ class TrackedCall:
                 for name, value in values.items():
                     await self._save({name: value})
             return
-        remember(artifacts.values(), node_ids.values())
         if RETURN not in values:  # what is kept as an input is that still which it was before
             remember_parts(part for part in earlier if not any(part[0] is value for value in values.values()))
 
@@ -196,7 +195,7 @@ def _items(value: object) -> Iterator[object]:
 
 async def _load(node_ids: Collection[UUID]) -> dict[UUID, object]:
     """Load those of some artifacts that are there: one may be deleted, rolled back, or in another database."""
-    there = [node_id for node_id in await read_nodes(node_ids) if node_id in node_ids]
+    there = list(await read_nodes(node_ids)) if node_ids else []
     try:
         return dict(zip(there, await load_models(ArtifactModel, there), strict=True))
     except NotFoundError:  # deleted just now
@@ -207,9 +206,10 @@ def _is_still(item: object, where: Known, stored: Mapping[UUID, object]) -> bool
     """Say whether an object is what is stored: it may have been altered since."""
     if where.node_id not in stored:
         return False
-    if is_partial(type(item)):  # its fields cannot be set
+    if is_partial(type(item)):  # it cannot be saved, so it is nothing else
         return True
     try:
-        return is_same(item, part_of(stored[where.node_id], where))
-    except (LookupError, AttributeError, TypeError):
+        part = part_of(stored[where.node_id], where)
+    except (LookupError, AttributeError, TypeError):  # its place is there no more, in a class of today
         return False
+    return is_same(item, part)
