@@ -15,7 +15,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 import artigraph
-from artigraph import NO_PARENT, ArtifactModel, Run, RunManager, delete, run_manager
+from artigraph import NO_PARENT, ArtifactModel, Run, RunManager, delete, run_manager, save_many
 from artigraph.db import current_database, engine_context, read, session_context
 from artigraph.errors import InvalidToken, LabelConflictError, NoActiveRunError, NodeNotFoundError, RunStateError
 from artigraph.maintenance import mark_lost
@@ -209,7 +209,7 @@ async def test_a_child_joins_what_the_environment_names_before_it_starts(
 async def test_what_a_process_of_the_environment_loads_is_used_by_its_run(
     engine: AsyncEngine, database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    before, inside = await Part(1).save("before"), await Part(2).save("inside")
+    before, inside, apart = await save_many([(f"part {number}", Part(number)) for number in range(3)])
     async with RunManager(Run()) as manager:
         own = await manager.save_artifact("own", Part(3))
 
@@ -219,11 +219,13 @@ async def test_what_a_process_of_the_environment_loads_is_used_by_its_run(
             async with RunManager(Run()) as child:
                 await Part.load(inside)
             await Part.load(own)
+            async with session_context():
+                await Part.load(apart)
             return child.run.node_id
 
         monkeypatch.setenv("ARTIGRAPH_RUN", manager.token())
         child_id = await in_a_thread(work, database_url)
-        assert await used() == {(before, manager.run.node_id), (inside, child_id)}
+        assert await used() == {(before, manager.run.node_id), (inside, child_id), (apart, manager.run.node_id)}
 
 
 async def test_the_environment_is_told_of_where_it_is_wrong(

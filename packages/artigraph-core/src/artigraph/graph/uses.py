@@ -70,15 +70,15 @@ class Uses:
     In a session, what is written waits on, for the session may be rolled back, and is written again after it.
     """
 
-    def __init__(self, run_id: UUID, store_id: UUID, *, automatic: bool = True, inherited: bool = False) -> None:
+    def __init__(self, run_id: UUID, store_id: UUID, *, automatic: bool = True, at_once: bool = False) -> None:
         self.run_id = run_id
         self.store_id = store_id
         """The identity of the database that the run is in."""
         self.automatic = automatic
         """Whether what is loaded is noted without being asked for."""
-        self.outer: Uses | None = None if inherited else current_uses()
+        self.outer: Uses | None = None if at_once else current_uses()
         """Those of the run around it."""
-        self.ended: bool = inherited
+        self.ended: bool = at_once
         """Whether there is no end to come that would write what is noted, so that it is written at once."""
         self._waiting: dict[UUID, AsyncSession | None] = {}
         """What is to be written, and the session in which it was written already."""
@@ -94,7 +94,7 @@ class Uses:
             return False
         new = [node_id for node_id in node_ids if node_id not in self._known and node_id not in self._waiting]
         self._waiting |= dict.fromkeys(new)
-        if new and (self.ended or len(self._waiting) >= _MOST) and not in_session():
+        if new and (self.ended or (len(self._waiting) >= _MOST and not in_session())):
             await self._write_apart()
         return True
 
@@ -124,7 +124,7 @@ class Uses:
     async def end(self) -> None:
         """Write what is noted, and from here on at once."""
         self.ended = True
-        if self._waiting and not in_session():
+        if self._waiting:
             await self._write_apart()
 
     async def _write_apart(self) -> None:

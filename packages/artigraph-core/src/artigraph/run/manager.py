@@ -273,8 +273,7 @@ class RunManager:
         await self._ready()
         roots = await read_roots(node_ids)
         if self._uses is None:  # nobody entered it here
-            self._uses = Uses(self.run.node_id, (await current_database()).store_id)
-            self._uses.ended = True
+            self._uses = Uses(self.run.node_id, (await current_database()).store_id, at_once=True)
         if not await self._uses.note(roots):
             msg = (
                 f"Run {self.run.node_id} is in another database than the one that is in force here: it cannot use this"
@@ -365,7 +364,7 @@ class _InheritedManager(RunManager):
     def __init__(self, token: RunToken) -> None:
         super().__init__(Run(node_id=token.run_id))
         self._token, self._joins = token, True
-        self._uses = Uses(token.run_id, token.store_id, inherited=True)
+        self._uses = Uses(token.run_id, token.store_id, at_once=True)
 
     @property
     def uses(self) -> Uses | None:
