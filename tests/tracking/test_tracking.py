@@ -6,12 +6,15 @@ import asyncio
 import builtins
 import functools
 import inspect
+import subprocess
+import sys
 import threading
 import warnings
 from collections.abc import AsyncGenerator, Generator, Iterator
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from enum import Enum
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -38,6 +41,8 @@ from artigraph import select as select_runs
 from artigraph.db import read
 from artigraph.errors import ArtifactInUseError, InvalidLabel, TrackingError
 from artigraph.orm import link_table, node_table
+from artigraph.sync import RunManager as SyncRunManager
+from artigraph.sync import run_manager as sync_run_manager
 from artigraph.sync import select as select_here
 from artigraph.sync.db import engine_context
 from tests.graph.test_statements import counted
@@ -562,3 +567,28 @@ async def test_many_known_arguments_take_as_many_statements_as_few() -> None:
     with counted() as many:
         await use(scores)
     assert len(few) == len(many)
+
+
+def test_a_program_that_ends_right_after_a_sync_call_is_silent(tmp_path: Path) -> None:
+    program = f"""
+import asyncio
+from artigraph import tracked
+from artigraph.db import engine_context
+@tracked
+def one(): return 1
+async def main():
+    async with engine_context("sqlite:///{tmp_path}/exit.db", create_tables=True):
+        one()
+asyncio.run(main())
+"""
+    done = subprocess.run([sys.executable, "-W", "error", "-c", program], check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_the_run_of_the_environment_has_a_sync_manager(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with engine_context(database_url, create_tables=True):
+        with SyncRunManager(Run()) as manager:
+            monkeypatch.setenv("ARTIGRAPH_RUN", manager.token())
+        assert type(sync_run_manager()) is SyncRunManager
+        node_id = sync_run_manager().save_artifact("score", Score(1.0))
+        assert select_here(Score).ids() == [node_id]
