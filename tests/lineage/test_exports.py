@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import sys
 import xml.etree.ElementTree as ET
@@ -22,6 +23,7 @@ from artigraph.errors import MissingDependencyError
 from artigraph.ids import new_ids
 from artigraph.lineage import Edge, EdgeKind, Lineage, Node
 from artigraph.lineage.draw import MOST_DRAWN
+from tests.lineage.openlineage_schema import violations
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678900, tzinfo=UTC)
 HOSTILE = '"]; click n0 "javascript:alert(1)" %%{init}%% <script>alert(1)</script> &amp; `x` #quot; \u202e\0\n end'
@@ -165,7 +167,8 @@ def test_cycles_and_what_is_large_can_be_shown() -> None:
 
 
 def checked(event: dict[str, Any]) -> Any:
-    """Build an event of OpenLineage's own classes, which know every key and check the values."""
+    """See that an event is as the schema asks, and build it of OpenLineage's own classes, which know every key."""
+    assert violations(json.loads(json.dumps(event))) == []
     told = dict(event)
     assert told.pop("schemaURL") == RunEvent._get_schema()
     run = dict(told.pop("run"))
@@ -251,5 +254,38 @@ def test_the_check_of_events_can_fail() -> None:
         {"run": {"runId": "x", "facets": {}}},
     ]
     for change in changes:
-        with pytest.raises((ValueError, TypeError)):
+        with pytest.raises((AssertionError, ValueError, TypeError)):
             checked(event | change)
+
+
+def test_the_schema_of_events_sees_what_is_wrong() -> None:
+    outer, inner = IDS[:2]
+    nodes = [a_run(outer), a_run(inner, parent=outer)]
+    events = a_lineage(nodes, [(outer, inner, "child")]).to_openlineage()
+    event = next(each for each in events if each["run"]["facets"])
+    parent = event["run"]["facets"]["parent"]
+    assert violations(event) == []
+
+    def with_parent(change: dict[str, Any]) -> dict[str, Any]:
+        return {"run": {"runId": str(inner), "facets": {"parent": parent | change}}}
+
+    wrong: list[dict[str, Any]] = [
+        {"eventType": "DONE"},
+        {"eventTime": "yesterday"},
+        {"eventTime": "2026-01-02T03:04:05"},
+        {"producer": "not a URI"},
+        {"schemaURL": 2},
+        {"run": {}},
+        {"run": {"runId": "x"}},
+        {"job": {"namespace": "lab"}},
+        {"inputs": [{"namespace": "lab"}]},
+        {"outputs": {"namespace": "lab", "name": "x"}},
+        {"outputs": [{"namespace": "lab", "name": "x", "facets": {"artigraph": {"label": "x"}}}]},
+        with_parent({"_schemaURL": "no URI"}),
+        with_parent({"run": {"runId": "x"}}),
+        with_parent({"job": {"name": "x"}}),
+    ]
+    for change in wrong:
+        assert violations(event | change) != [], change
+    for key in ("eventTime", "producer", "schemaURL", "run", "job"):
+        assert violations({name: value for name, value in event.items() if name != key}) != [], key
