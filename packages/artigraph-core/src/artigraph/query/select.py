@@ -25,7 +25,7 @@ from artigraph.query.holds import holds
 from artigraph.query.keys import Asked
 from artigraph.query.narrow import check_moment, load_there, saved_between
 from artigraph.query.runs import RunOrder, RunProperty, RunValueColumn
-from artigraph.query.sql import ask_all, column_keys, key_of, property_of, root, stored_names
+from artigraph.query.sql import artifacts_of, ask_all, column_keys, key_of, property_of, root, stored_names
 from artigraph.query.users import Used, checked_use, users_of
 from artigraph.run import Run, RunManager, run_of_row
 
@@ -256,13 +256,7 @@ class ArtifactSelect(Select[M]):
             raise QueryError(msg)
 
     def _rows(self) -> ColumnElement[bool]:
-        rows = (
-            (root.c.node_type == "model")
-            & root.c.model_name.in_(stored_names([self._model_type]))
-            & (root.c.tree_root_id == root.c.node_id)
-        )
-        if self._labels is not None:
-            rows &= root.c.label.in_(self._labels)
+        rows = artifacts_of(tuple(stored_names([self._model_type])), self._labels)
         return and_(rows, *saved_between(root.c.node_id, self._since, self._before))
 
     def _keys(self, order: Order) -> Sequence[ColumnElement[Any]]:

@@ -47,7 +47,7 @@ from artigraph.query.conditions import (
 from artigraph.query.keys import Asked, AskKey, Key, Ranges, beginning, comparison, containing, same
 from artigraph.serializer.search_key import search_key
 
-__all__ = ["ask_all", "column_keys", "key_of", "property_of", "root", "stored_names"]
+__all__ = ["artifacts_of", "ask_all", "column_keys", "is_one_of", "key_of", "property_of", "root", "stored_names"]
 
 root: FromClause = node_table.alias("artifact")
 """The artifacts, or runs, that are asked for."""
@@ -59,9 +59,8 @@ def ask_all(conditions: Sequence[Condition]) -> tuple[FromClause, Asked]:
     A value is there once at most, so a join makes no row twice, and the database is free to begin with the value that
     its index finds first.
     """
-    source: Any = root
-    keys: dict[Field | RunField, Key] = {}
     ranges: dict[Field | RunField, Ranges] = {}
+    others: list[tuple[Field | RunField, AskKey]] = []
     parts: list[Asked] = []
     pending = list(reversed(conditions))
     while pending:
@@ -73,14 +72,21 @@ def ask_all(conditions: Sequence[Condition]) -> tuple[FromClause, Asked]:
             parts.append(_ask(condition))
             continue
         field, asked = condition.field, _asked_of(condition)
-        if field not in keys:
-            source, keys[field] = _joined_to(source, field)
         if isinstance(asked, Ranges):
             ranges[field] = asked.within(ranges[field]) if field in ranges else asked
         else:
-            parts.append(asked(keys[field]))
-    parts += [asked(keys[field]) for field, asked in ranges.items()]
+            others.append((field, asked))
+    asked_of: list[tuple[Field | RunField, AskKey]] = [*ranges.items(), *others]
+    source, keys = _joined_to(tuple({field: _names_of(field) for field, _ in asked_of}.items()))
+    parts += [asked(keys[field]) for field, asked in asked_of]
     return source, _joined(parts, every=True)
+
+
+@lru_cache(maxsize=256)
+def artifacts_of(names: tuple[str, ...], labels: tuple[str, ...] | None) -> ColumnElement[bool]:
+    """Return which rows of `root` are artifacts of models of some names, saved under one of some labels."""
+    rows = (root.c.node_type == "model") & is_one_of(root.c.model_name, names) & (root.c.tree_root_id == root.c.node_id)
+    return rows if labels is None else rows & is_one_of(root.c.label, labels)
 
 
 def _is_never(condition: Condition) -> bool:
@@ -162,35 +168,44 @@ def _joined(parts: Sequence[Asked], *, every: bool) -> Asked:
 # Values of fields ---------------------------------------------------------------------------------------------------
 
 
-@lru_cache(maxsize=1024)
-def _alias_of(field: Field, place: int) -> FromClause:
-    """Return the alias of a value, or of a model on the way to it, made once: its columns cost most of a question."""
-    del field, place
-    return node_table.alias()
+def _names_of(field: Field | RunField) -> tuple[str, ...]:
+    """Return the names of the models that have a field, as they are stored; more classes may be defined later."""
+    return () if isinstance(field, RunField) else tuple(stored_names(field.owners))
 
 
-def _joined_to(source: Any, field: Field | RunField) -> tuple[Any, Key]:
-    """Join the artifact, or run, to a value, and return the value's key."""
-    if isinstance(field, RunField):
-        value, run_id, conditions = _of_runs(field)
-        return source.join(value, and_(run_id == root.c.node_id, *conditions)), value.c.search_key
-    below: Any = root
-    for place, name in enumerate(field.path[:-1]):
-        owner = _alias_of(field, place)
-        source = source.join(owner, (owner.c.parent_id == below.c.node_id) & (owner.c.label == name))
-        below = owner
-    value = _alias_of(field, -1)
-    source = source.join(value, and_(value.c.parent_id == below.c.node_id, *_is_value(value, field)))
-    return source, value.c.search_key
+@lru_cache(maxsize=256)
+def _joined_to(fields: tuple[tuple[Field | RunField, tuple[str, ...]], ...]) -> tuple[FromClause, dict[Any, Key]]:
+    """Join artifacts, or runs, to values of theirs, and return the key of each value.
+
+    The same fields are asked for again and again, and to put such a join together costs as much as to execute it.
+    """
+    source: Any = root
+    keys: dict[Field | RunField, Key] = {}
+    for field, names in fields:
+        if isinstance(field, RunField):
+            value, run_id, conditions = _of_runs(field)
+            source = source.join(value, and_(run_id == root.c.node_id, *conditions))
+        else:
+            below: Any = root
+            for name in field.path[:-1]:
+                owner = node_table.alias()
+                source = source.join(owner, (owner.c.parent_id == below.c.node_id) & (owner.c.label == name))
+                below = owner
+            value = node_table.alias()
+            on = and_(value.c.parent_id == below.c.node_id, *_is_value(value, field.path[-1], names))
+            source = source.join(value, on)
+        keys[field] = value.c.search_key
+    return source, keys
 
 
-def _is_value(value: Any, field: Field) -> list[ColumnElement[bool]]:
+def _is_value(value: Any, label: str, names: Sequence[str]) -> list[ColumnElement[bool]]:
     """Return what the index of keys goes by before the key."""
-    return [
-        value.c.node_type == "value",
-        value.c.model_name.in_(stored_names(field.owners)),
-        value.c.label == field.path[-1],
-    ]
+    return [value.c.node_type == "value", is_one_of(value.c.model_name, names), value.c.label == label]
+
+
+def is_one_of(column: ColumnElement[str], names: Sequence[str]) -> ColumnElement[bool]:
+    """Return whether a name is one of some. An IN is written out each time that it is executed, so one is compared."""
+    return column == names[0] if len(names) == 1 else column.in_(names)
 
 
 def _of_runs(field: RunField) -> tuple[Any, Key, list[ColumnElement[bool]]]:
@@ -222,7 +237,7 @@ def _reached(field: Field | RunField, *, from_root: bool) -> tuple[Select[Any], 
     value = node_table.alias()
     below: Any = value
     joined: Any = value
-    conditions = _is_value(value, field)
+    conditions = _is_value(value, field.path[-1], _names_of(field))
     for name in reversed(field.path[:-1]):
         owner = node_table.alias()
         joined = joined.join(owner, below.c.parent_id == owner.c.node_id)

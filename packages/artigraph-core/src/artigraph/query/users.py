@@ -10,7 +10,7 @@ from artigraph.errors import QueryError
 from artigraph.labels import check_label
 from artigraph.model import ArtifactModel
 from artigraph.orm import link_table, node_table
-from artigraph.query.sql import stored_names
+from artigraph.query.sql import is_one_of, stored_names
 
 __all__ = ["Used", "checked_use", "users_of"]
 
@@ -46,7 +46,7 @@ def users_of(used: Used) -> Select[Any]:
     source = model.join(link_table, link_table.c.source_id == model.c.tree_root_id)
     conditions = [
         model.c.node_type == "model",
-        model.c.model_name.in_(stored_names([used.model_type])),
+        is_one_of(model.c.model_name, stored_names([used.model_type])),
         link_table.c.kind == "used",
     ]
     if used.version is not None:
