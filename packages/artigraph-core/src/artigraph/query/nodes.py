@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Self, cast, get_args
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, union_all
+from sqlalchemy import ColumnElement, union_all
 from sqlalchemy import Select as SqlSelect
 from sqlalchemy import select as sql_select
 
@@ -105,11 +105,11 @@ class NodeSelect(PropertySelect[Node]):
             return self
         return replace(self, _known=tuple(await read_model_names()))
 
-    def _rows(self) -> ColumnElement[bool]:
+    def _rows(self) -> Sequence[ColumnElement[bool]]:
         conditions = [self._found(), *saved_between(root.c.node_id, self._since, self._before)]
         if self._artifacts:
             conditions.append(root.c.tree_root_id == root.c.node_id)
-        return and_(*conditions)
+        return conditions
 
     def _found(self) -> ColumnElement[bool]:
         """Return the conditions that the index of keys goes by: types, models and labels, one behind the other."""

@@ -9,8 +9,7 @@ from datetime import datetime
 from typing import Any, Generic, Self, TypeVar, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, FromClause, and_, func
-from sqlalchemy import select as sql_select
+from sqlalchemy import ColumnElement, FromClause, func
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import current_database, fetch_rows, id_of, read, recursive
@@ -25,7 +24,7 @@ from artigraph.query.holds import holds
 from artigraph.query.keys import Asked
 from artigraph.query.narrow import check_moment, load_there, saved_between
 from artigraph.query.runs import RunOrder, RunProperty, RunValueColumn
-from artigraph.query.sql import artifacts_of, ask_all, column_keys, key_of, property_of, root, stored_names
+from artigraph.query.sql import artifacts_of, ask_all, column_keys, ids_from, key_of, property_of, root, stored_names
 from artigraph.query.users import Used, checked_use, users_of
 from artigraph.run import Run, RunManager, run_of_row
 
@@ -145,8 +144,8 @@ class Select(ABC, Generic[R]):
         """See that a condition, which is not made of others, is about what is asked for."""
 
     @abstractmethod
-    def _rows(self) -> ColumnElement[bool]:
-        """Return which rows of `root` are of the kind that is asked for."""
+    def _rows(self) -> Sequence[ColumnElement[bool]]:
+        """Return what all rows of `root` have in common that are of the kind that is asked for."""
 
     def _belonging(self, run_id: UUID) -> ColumnElement[bool]:
         """Return which rows of `root` belong to a run."""
@@ -191,7 +190,7 @@ class Select(ABC, Generic[R]):
         return await read(work)
 
     def _statement(self, source: FromClause, asked: Asked, *, paged: bool) -> Any:
-        statement = sql_select(root.c.node_id).select_from(source).where(self._rows(), asked.possible)
+        statement = ids_from(source).where(*self._rows(), asked.possible)
         if self._run_id is not None:
             statement = statement.where(self._belonging(self._run_id))
         for order in self._orders:
@@ -255,9 +254,9 @@ class ArtifactSelect(Select[M]):
             )
             raise QueryError(msg)
 
-    def _rows(self) -> ColumnElement[bool]:
+    def _rows(self) -> Sequence[ColumnElement[bool]]:
         rows = artifacts_of(tuple(stored_names([self._model_type])), self._labels)
-        return and_(rows, *saved_between(root.c.node_id, self._since, self._before))
+        return [rows, *saved_between(root.c.node_id, self._since, self._before)]
 
     def _keys(self, order: Order) -> Sequence[ColumnElement[Any]]:
         return [key_of(order.field)]
@@ -313,8 +312,8 @@ class RunSelect(PropertySelect[Run]):
     def _kind(self) -> str:
         return "Run"
 
-    def _rows(self) -> ColumnElement[bool]:
-        return and_(root.c.node_type == "run", *(root.c.node_id.in_(users_of(used)) for used in self._used))
+    def _rows(self) -> Sequence[ColumnElement[bool]]:
+        return [root.c.node_type == "run", *(root.c.node_id.in_(users_of(used)) for used in self._used)]
 
     async def _load(self, ids: Sequence[UUID]) -> list[tuple[UUID, Run]]:
         found = await read_runs(ids)

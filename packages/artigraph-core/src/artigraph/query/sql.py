@@ -47,7 +47,17 @@ from artigraph.query.conditions import (
 from artigraph.query.keys import Asked, AskKey, Key, Ranges, beginning, comparison, containing, same
 from artigraph.serializer.search_key import search_key
 
-__all__ = ["artifacts_of", "ask_all", "column_keys", "is_one_of", "key_of", "property_of", "root", "stored_names"]
+__all__ = [
+    "artifacts_of",
+    "ask_all",
+    "column_keys",
+    "ids_from",
+    "is_one_of",
+    "key_of",
+    "property_of",
+    "root",
+    "stored_names",
+]
 
 root: FromClause = node_table.alias("artifact")
 """The artifacts, or runs, that are asked for."""
@@ -158,6 +168,8 @@ def column_keys(column: ColumnElement[Any]) -> list[ColumnElement[Any]]:
 
 
 def _joined(parts: Sequence[Asked], *, every: bool) -> Asked:
+    if len(parts) == 1:
+        return parts[0]
     join, nothing = (and_, true()) if every else (or_, false())
     certain = join(nothing, *(part.certain for part in parts))
     if all(part.decided for part in parts):
@@ -196,6 +208,12 @@ def _joined_to(fields: tuple[tuple[Field | RunField, tuple[str, ...]], ...]) -> 
             source = source.join(value, on)
         keys[field] = value.c.search_key
     return source, keys
+
+
+@lru_cache(maxsize=256)
+def ids_from(source: FromClause) -> Select[Any]:
+    """Select the ids of artifacts, or runs, from `root` or what it is joined to."""
+    return select(root.c.node_id).select_from(source)
 
 
 def _is_value(value: Any, label: str, names: Sequence[str]) -> list[ColumnElement[bool]]:
