@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, cast
 from artigraph.errors import StorageError, WrongEventLoopError
 from artigraph.graph.stored import StoredObject, fetch_chunk, open_file, read_chunk, read_object
 from artigraph.orm import CHUNK_SIZE
+from artigraph.raw_file import RawFile
 from artigraph.storage import SupportsFiles, SupportsRanges
 
 __all__ = ["map_object", "open_object"]
@@ -101,32 +102,13 @@ class _Remote:
     def close(self) -> None: ...
 
 
-class _OpenObject(io.RawIOBase):
+class _OpenObject(RawFile):
     """A file over chunks, of which the last ones are kept."""
 
     def __init__(self, stored: StoredObject, source: _Local | _Remote) -> None:
-        super().__init__()
-        self._size = stored.size
+        super().__init__(stored.size)
         self._source = source
-        self._position = 0
         self._chunks: OrderedDict[int, bytes | bytearray] = OrderedDict()
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        base = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        if base + offset < 0:
-            msg = f"Negative position {base + offset}"
-            raise ValueError(msg)
-        self._position = base + offset
-        return self._position
 
     def readinto(self, buffer: Any) -> int:
         if self.closed:

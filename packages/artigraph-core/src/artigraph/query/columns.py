@@ -19,12 +19,11 @@ from artigraph.graph.nodes import Node
 from artigraph.model import ArtifactModel
 from artigraph.model.definition import annotation_of, define, is_model
 from artigraph.model.lazy import is_lazy
-from artigraph.query.comparable import Comparable
+from artigraph.query.comparable import Comparable, check_compared
 from artigraph.query.conditions import Compare, Condition, Field, IsNone, Operator, Path, Text
 from artigraph.query.node_columns import NodeColumns
 from artigraph.query.runs import RunColumns
 from artigraph.run import Run
-from artigraph.serializer.search_key import search_key
 
 __all__ = ["Column", "Columns", "Order", "columns"]
 
@@ -139,17 +138,7 @@ class Column(Comparable):
 
     def _compare(self, how: Operator, value: object) -> Condition:
         self._check_searchable("compared")
-        if value is None:
-            msg = f"{self._text} is compared with None by {self._text}.is_(None), and its complement by .is_not(None)"
-            raise QueryError(msg)
-        if isinstance(value, Column):
-            msg = f"{self._text} is compared with a value, not with another column"
-            raise QueryError(msg)
-        if search_key(value) is None:
-            msg = (
-                f"{self._text} cannot be compared with {value!r:.100}: a {type(value).__qualname__} is not searched by"
-            )
-            raise QueryError(msg)
+        check_compared(self._text, value)
         kind = _kind(type(value))
         if how != "==" and kind == "enum":
             msg = f"{self._text} cannot be ordered: members of {type(value).__qualname__} have no order"

@@ -8,8 +8,9 @@ from typing import ClassVar
 
 from artigraph.errors import QueryError
 from artigraph.query.conditions import Any_, Condition, Not, Operator
+from artigraph.serializer.search_key import search_key
 
-__all__ = ["Comparable"]
+__all__ = ["Comparable", "check_compared"]
 
 
 class Comparable:
@@ -66,3 +67,20 @@ class Comparable:
     @abstractmethod
     def _is_none(self) -> Condition:
         """Return the condition of being None."""
+
+
+def check_compared(text: str, value: object) -> None:
+    """See that a column, so called in messages, may be compared with a value.
+
+    Raises:
+        QueryError: the value is None, a column, or of a kind that is not searched by.
+    """
+    if value is None:
+        msg = f"{text} is compared with None by {text}.is_(None), and its complement by .is_not(None)"
+        raise QueryError(msg)
+    if isinstance(value, Comparable):
+        msg = f"{text} is compared with a value, not with another column"
+        raise QueryError(msg)
+    if search_key(value) is None:
+        msg = f"{text} cannot be compared with {value!r:.100}: a {type(value).__qualname__} is not searched by"
+        raise QueryError(msg)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from artigraph.errors import QueryError
 from artigraph.graph import RunValueKind
-from artigraph.query.comparable import Comparable
+from artigraph.query.comparable import Comparable, check_compared
 from artigraph.query.conditions import (
     Compare,
     Condition,
@@ -23,7 +23,6 @@ from artigraph.query.conditions import (
     Text,
 )
 from artigraph.run import RunStatus
-from artigraph.serializer.search_key import search_key
 
 __all__ = ["RunColumns", "RunOrder", "RunProperty", "RunValueColumn", "RunValues"]
 
@@ -116,17 +115,7 @@ class RunValueColumn(Comparable):
         return RunIsNone("run_name") if self._field.kind == "name" else IsNone(self._field)
 
     def _compare(self, how: Operator, value: object) -> Condition:
-        if value is None:
-            msg = f"{self._text} is compared with None by {self._text}.is_(None), and its complement by .is_not(None)"
-            raise QueryError(msg)
-        if isinstance(value, Comparable):
-            msg = f"{self._text} is compared with a value, not with another column"
-            raise QueryError(msg)
-        if search_key(value) is None:
-            msg = (
-                f"{self._text} cannot be compared with {value!r:.100}: a {type(value).__qualname__} is not searched by"
-            )
-            raise QueryError(msg)
+        check_compared(self._text, value)
         self._check_text(value)
         return Compare(self._field, how, value)
 

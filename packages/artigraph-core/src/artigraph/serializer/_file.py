@@ -12,6 +12,8 @@ from threading import Lock
 from typing import BinaryIO, Self, cast
 from uuid import uuid4
 
+from artigraph.raw_file import RawFile
+
 __all__ = ["PART", "File"]
 
 PART = 2 * 2**20
@@ -131,31 +133,13 @@ class File:  # noqa: PLW1641 (its content may change)
         return f"<File of {self._size} bytes>" if self._path is None else f"File({str(self._path)!r})"
 
 
-class _View(io.RawIOBase):
+class _View(RawFile):
     """A position of its own in a file that others read, too."""
 
     def __init__(self, file: BinaryIO, lock: Lock, size: int) -> None:
+        super().__init__(size)
         self._file = file
         self._lock = lock
-        self._size = size
-        self._position = 0
-
-    def readable(self) -> bool:
-        return True
-
-    def seekable(self) -> bool:
-        return True
-
-    def tell(self) -> int:
-        return self._position
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
-        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._position, io.SEEK_END: self._size}[whence]
-        if start + offset < 0:
-            msg = f"a position of {start + offset} is before the file"
-            raise ValueError(msg)
-        self._position = start + offset
-        return self._position
 
     def readinto(self, buffer: memoryview, /) -> int:  # type: ignore[override]
         with self._lock:
