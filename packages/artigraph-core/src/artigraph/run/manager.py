@@ -34,7 +34,7 @@ from artigraph.model.load import load_artifacts
 from artigraph.model.many import check_artifacts
 from artigraph.model.save import save_models
 from artigraph.run.environment import capture_environment
-from artigraph.run.failure import message_of, type_name
+from artigraph.run.failure import outcome_of
 from artigraph.run.lease import LEASE, Release, check_lease, hold
 from artigraph.run.metadata import value_rows
 from artigraph.run.state import NO_PARENT, Run, row_at_start, row_of_run, run_of_row
@@ -243,14 +243,7 @@ class RunManager:
         run = self.run
         started = run.started_at or datetime.now(UTC)
         run.ended_at = started + timedelta(seconds=max(0.0, time.monotonic() - self._clock))
-        if error is None or (isinstance(error, SystemExit) and error.code in (0, None)):
-            run.status = "completed"
-        elif isinstance(error, asyncio.CancelledError | KeyboardInterrupt):
-            run.status = "cancelled"
-        else:
-            run.status = "failed"
-            run.error_type = type_name(error)
-            run.error_message = message_of(error)
+        run.status, run.error_type, run.error_message = outcome_of(error)
         if self._uses is not None:
             self._uses.ended = True
         try:
