@@ -2,6 +2,7 @@
 
 from tests.run.test_lease import (
     test_a_lease_begins_and_ends_with_its_run,
+    test_a_lost_run_is_as_old_as_the_last_moment_of_its_lease,
     test_a_run_of_an_older_store_stays_as_it_is,
     test_a_run_that_comes_back_is_taken_up_again,
     test_a_run_that_is_deleted_takes_its_lease_along,
@@ -27,6 +28,7 @@ from tests.run.test_token import (
 
 __all__ = [
     "test_a_lease_begins_and_ends_with_its_run",
+    "test_a_lost_run_is_as_old_as_the_last_moment_of_its_lease",
     "test_a_run_of_an_older_store_stays_as_it_is",
     "test_a_run_that_comes_back_is_taken_up_again",
     "test_a_run_that_ended_takes_artifacts_and_stays_ended",

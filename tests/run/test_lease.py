@@ -94,6 +94,20 @@ async def test_a_run_whose_lease_ran_out_is_lost_wherever_it_is_read(engine: Asy
         assert await stored(run) == ("running", None)  # nobody has marked it
 
 
+async def test_a_lost_run_is_as_old_as_the_last_moment_of_its_lease(engine: AsyncEngine) -> None:
+    async with RunManager(Run()) as lost, RunManager(Run()):
+        await expire(lost.run)
+        assert (await artigraph.prune(older_than=LAST + timedelta(seconds=1))).nodes == ()  # the run in it is alive
+    async with RunManager(Run()) as lost:
+        await expire(lost.run)
+        assert (await artigraph.prune(older_than=LAST)).nodes == ()
+        assert (await artigraph.prune(failed_runs=True)).nodes == ()
+        [gone] = (await artigraph.prune(older_than=LAST + timedelta(seconds=1))).nodes
+        assert gone.node_id == lost.run.node_id
+        assert lost.run.node_id not in await left()
+    assert await artigraph.select(Run).count() == 2
+
+
 async def test_no_lost_run_ended_before_it_began(engine: AsyncEngine) -> None:
     async with RunManager(Run()) as manager:
         ahead = LAST + timedelta(days=1)

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import chunks, current_database, recursive, utc_now
+from artigraph.graph.leases import end_of, status_of
 from artigraph.graph.runs import runs_below
 from artigraph.ids import first_id
 from artigraph.orm import alias_table, node_table
@@ -121,8 +122,8 @@ def _with_those_below(runs: Iterable[UUID], parents: Mapping[UUID, UUID | None])
 
 
 def _is_over(before: datetime | None) -> ColumnElement[bool]:
-    """Say whether a run has ended, before a point in time if one is given."""
-    over = node_table.c.run_status != "running"
+    """Say whether a run has ended, or is lost, before a point in time if one is given."""
+    over = status_of(node_table) != "running"
     if before is None:
         return over
-    return over & (func.coalesce(node_table.c.run_ended_at, node_table.c.run_started_at) < before)
+    return over & (func.coalesce(end_of(node_table), node_table.c.run_started_at) < before)

@@ -60,9 +60,9 @@ def prune(
 
     Args:
         older_than: an age by the database's clock, or a point in time (aware). An artifact's time is that of its save,
-            by the clock of the machine that saved it; a run's is that of its end.
+            by the clock of the machine that saved it; that of a run is its end; of a lost run, the end of its lease.
         keep_newest: how many artifacts of a label stay, by label, the newest first, whichever runs they belong to.
-        failed_runs: runs that ended with an exception.
+        failed_runs: runs that ended with an exception; those that were lost, as their process died, are no such runs.
         dry_run: report what would go, and delete nothing.
         cascade: delete, too, the runs that have used what goes; otherwise an artifact that was used is an error. One
             that an alias points to is an error also where it would go with such a run.
