@@ -8,10 +8,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from artigraph.db import current_database, engine_context, read
-from artigraph.errors import MissingTablesError
+from artigraph.db._schema import schema_lock
+from artigraph.errors import MissingTablesError, SchemaVersionError
 from artigraph.migrations import current, downgrade, upgrade
 from artigraph.orm import SCHEMA_VERSION, Store, version_table
 from artigraph.testing.database import describe_schema
@@ -59,6 +61,25 @@ async def test_up_and_down_and_up(database_url: str) -> None:
         async with engine_context(database_url):
             with pytest.raises(MissingTablesError):
                 await current_database()
+
+
+async def test_who_comes_while_the_tables_are_migrated_waits_for_it(server_url: str) -> None:
+    await upgrade(server_url)
+    mark = update(version_table)
+    migrating = create_async_engine(server_url)
+    async with migrating.begin() as connection:
+        await connection.execute(mark.values(version_num="0001"))
+    async with engine_context(server_url):
+        with pytest.raises(SchemaVersionError, match="0001"):
+            await current_database()  # nobody is at it
+        async with migrating.connect() as connection, schema_lock(connection):
+            waiting = asyncio.create_task(current_database())
+            await asyncio.sleep(0.5)
+            assert not waiting.done()
+            await connection.execute(mark.values(version_num=SCHEMA_VERSION))
+            await connection.commit()
+        assert (await waiting).store_id
+    await migrating.dispose()
 
 
 @pytest.mark.timeout(1200)

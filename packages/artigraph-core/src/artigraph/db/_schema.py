@@ -46,6 +46,8 @@ async def prepare(bound: Bound) -> Database:
                     raise
                 await create(bound)
                 store_id = await read_on(bound, identify)
+            except SchemaVersionError:
+                store_id = await read_on(bound, _identify_in_turn)
             known.database = Database(dialect_name(bound.engine.dialect), store_id, bound.folder)
     return known.database
 
@@ -58,6 +60,12 @@ async def identify(connection: AsyncConnection) -> UUID:
         msg = f"The database's tables were not made to their end. {MISSING_TABLES_HINT}"
         raise MissingTablesError(msg)
     return store_id
+
+
+async def _identify_in_turn(connection: AsyncConnection) -> UUID:
+    """Identify the database once nobody else is migrating it: where each change of a table commits, others see it."""
+    async with schema_lock(connection):
+        return await identify(connection)
 
 
 def _check_version(connection: Connection) -> None:
