@@ -7,9 +7,12 @@ from tests.query.test_run_values import (
     test_runs_come_in_the_order_of_names_and_parameters,
 )
 from tests.query.test_select import (
+    test_a_field_of_a_model_in_a_class_is_asked_of_that_class,
     test_comparisons_answer_as_python_does,
     test_conditions_combine_as_python_does,
+    test_each_step_narrows_the_question,
     test_fields_of_models_in_models,
+    test_many_values_are_asked_for_at_once,
     test_none_is_asked_for_by_name,
     test_one_of_several_values,
     test_results_are_models_and_come_in_batches,
@@ -17,8 +20,10 @@ from tests.query.test_select import (
     test_runs_labels_times_and_classes,
     test_texts_are_found_by_beginning_and_content,
     test_what_older_versions_did_not_have_is_not_there,
+    test_what_the_database_decides_it_decides_of_long_values_too,
 )
 from tests.query.test_select_nodes import (
+    test_long_names_and_values_of_runs_are_asked_of_nodes_too,
     test_nodes_are_found_as_a_filter_in_python_finds_them,
     test_properties_are_compared_and_ordered_by,
 )
@@ -30,10 +35,14 @@ from tests.query.test_select_runs import (
 )
 
 __all__ = [
+    "test_a_field_of_a_model_in_a_class_is_asked_of_that_class",
     "test_comparisons_answer_as_python_does",
     "test_conditions_combine_as_python_does",
     "test_conditions_on_runs_combine_as_python_does",
+    "test_each_step_narrows_the_question",
     "test_fields_of_models_in_models",
+    "test_long_names_and_values_of_runs_are_asked_of_nodes_too",
+    "test_many_values_are_asked_for_at_once",
     "test_names_and_tags_compare_as_python_does",
     "test_nodes_are_found_as_a_filter_in_python_finds_them",
     "test_none_is_asked_for_by_name",
@@ -50,4 +59,5 @@ __all__ = [
     "test_texts_are_found_by_beginning_and_content",
     "test_times_are_compared_to_the_microsecond_in_any_zone",
     "test_what_older_versions_did_not_have_is_not_there",
+    "test_what_the_database_decides_it_decides_of_long_values_too",
 ]

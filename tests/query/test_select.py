@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import copy
+import gc
 import math
 import operator
 import uuid
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from datetime import UTC, date, datetime, time, timedelta, timezone
@@ -18,9 +21,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from artigraph import ArtifactModel, Lazy, Run, RunManager, columns, delete, save_many, select
+from artigraph import ArtifactModel, Lazy, Node, Run, RunManager, ancestors, columns, delete, save_many, select
 from artigraph.errors import MultipleNodesFoundError, NodeNotFoundError, QueryError
 from artigraph.query import Condition
+from artigraph.query.sql import ask_all
 
 
 class Color(Enum):
@@ -318,6 +322,135 @@ async def test_what_older_versions_did_not_have_is_not_there(engine: AsyncEngine
     assert await select(Late).order_by(c.y).all() == [Late(1), Late(2, 2)]
 
 
+async def test_what_the_database_decides_it_decides_of_long_values_too(engine: AsyncEngine) -> None:
+    @dataclass
+    class Early(ArtifactModel, name="QueryDecided", version=1):
+        text: str
+
+    short, long = await save_many([("x", Early(text)) for text in ("s", LONG)])
+
+    @dataclass
+    class Late(ArtifactModel, name="QueryDecided", version=2):
+        text: str
+        lang: str = "en"
+
+    late = await Late(LONG).save("x")
+    c = columns(Late)
+    for text, found in (("s", [short]), (LONG, [long])):
+        assert await select(Late).where(c.text == text, c.lang != "en").ids() == found
+        assert await select(Late).where((c.text == text) & ~(c.lang == "en")).ids() == found
+        in_english = await select(Late).where(c.text.in_([text + "?"]) | (c.lang == "en")).ids()
+        assert in_english == [late]
+    assert await select(Late).where(c.text == LONG, c.lang == "en").ids() == [late]
+
+    @dataclass
+    class Text(ArtifactModel, name="QueryText"):
+        text: str
+
+    @dataclass
+    class One(Text, name="QueryTextOne"):
+        n: int = 1
+
+    @dataclass
+    class Other(Text, name="QueryTextOther"):
+        n: int = 1
+
+    ids = await save_many([("x", Other("s")), ("x", Other(LONG)), ("x", One(LONG)), ("x", One(LONG, 2))])
+    one = columns(One)
+    assert await select(Text).where(columns(Text).text == "s", one.n != 1).ids() == [ids[0]]
+    assert await select(Text).where(columns(Text).text == LONG, one.n != 1).ids() == [ids[1], ids[3]]
+    assert await select(Text).where(columns(Text).text == LONG, one.n == 1).ids() == [ids[2]]
+
+
+async def test_a_field_of_a_model_in_a_class_is_asked_of_that_class(engine: AsyncEngine) -> None:
+    @dataclass
+    class More(Outer, name="QueryMore"):
+        pass
+
+    ids = await save_many([("x", cls(1, inner=Inner(1))) for cls in (Outer, Derived, More)])
+    for cls, found in ((Outer, ids), (Derived, ids[1:2]), (More, ids[2:])):
+        x = columns(cls).inner.x
+        assert await select(Outer).where(x == 1).ids() == found
+        assert await select(Outer).where(x.in_([1, 2])).ids() == found
+        assert await select(Outer).where((x == 1) | (x == 3)).ids() == found
+        assert await select(Outer).where(~(x == 1)).ids() == [node_id for node_id in ids if node_id not in found]
+        ordered = await select(Outer).order_by(x).ids()
+        assert ordered == [*(node_id for node_id in ids if node_id not in found), *found]
+
+
+async def test_many_values_are_asked_for_at_once(engine: AsyncEngine) -> None:
+    values: list[Any] = [*range(5), LONG, LONG + "a", NAN]
+    ids = await save_many([("x", Outer(value)) for value in values])
+    c = columns(Outer)
+    many: list[Any] = [*range(2, 20_000), NAN, Decimal("NaN"), None]
+    assert await select(Outer).where(c.value.in_(many[:-1])).ids() == ids[2:5]
+    assert await select(Outer).where(~c.value.in_(many[:-1])).ids() == [*ids[:2], *ids[5:]]
+    assert await select(Outer).where(c.value.in_([*range(1000), LONG])).ids() == ids[:6]
+    assert await select(Outer).where(~c.value.in_([*range(1000), LONG]) & ~(c.value == 7)).ids() == ids[6:]
+    assert await select(Outer).where(c.value.in_([NAN]) | c.value.in_([])).ids() == []
+    assert await select(Outer).where(~c.value.in_([])).ids() == ids
+    with pytest.raises(QueryError, match=r"value\.is_\(None\)"):
+        c.value.in_(many)
+    with pytest.raises(QueryError, match="at most 30,000 values, and these are 30,001"):
+        c.value.in_(range(30_001))
+    either = every = c.value == 0
+    for value in range(1, 300):
+        either, every = either | (c.value == value), every & (c.value != value)
+    assert await select(Outer).where(either).ids() == ids[:5]
+    assert await select(Outer).where(every).ids() == ids[:1]
+    runs: Any = columns(Run)
+    async with RunManager(Run()) as manager:
+        pass
+    some = [manager.run.node_id, *ids]
+    assert await select(Run).where(runs.node_id.in_(some)).ids() == some[:1]
+    assert await select(Run).where(~runs.status.in_(["failed", "running"])).ids() == some[:1]
+    assert await select(Run).where(~runs.error_type.in_(["LookupError"])).ids() == some[:1]
+
+
+async def test_each_step_narrows_the_question(engine: AsyncEngine) -> None:
+    async with RunManager(Run()) as outer:
+        await outer.save_artifacts({"a": Outer(1), "b": Outer(2)})
+        async with RunManager(Run()) as inner:
+            await inner.save_artifact("a", Outer(3))
+    now = datetime.now(UTC)
+    later, day = now + timedelta(minutes=1), timedelta(days=1)
+    asked = select(Outer)
+    assert await asked.labeled("a", "b").labeled("b", "c").all() == [Outer(2)]
+    assert await asked.labeled("a").labeled("b").all() == []
+    assert await asked.saved(since=later).saved(before=now + day).all() == []
+    assert await asked.saved(before=now - day).saved(before=later).all() == []
+    assert await asked.saved(since=now - day).saved(since=now - 2 * day, before=later).count() == 3
+    assert await asked.in_run(outer, descendants=True).in_run(inner).all() == [Outer(3)]
+    assert await asked.in_run(outer).in_run(inner).all() == []
+
+
+async def test_the_only_one_is_used_alone(engine: AsyncEngine) -> None:
+    await save_many([("x", Outer(value)) for value in (1, 2)])
+    async with RunManager(Run()) as manager:
+        with pytest.raises(MultipleNodesFoundError):
+            await select(Outer).one()
+    assert (await ancestors(manager.run)).edges == ()
+
+
+def test_what_is_kept_of_a_question_keeps_no_class() -> None:
+    @dataclass
+    class Passing(ArtifactModel, name="QueryPassing"):
+        x: int
+        inner: Inner
+
+    c = columns(Passing)
+    asked = ask_all([c.x == 1, c.inner.x > 2])
+    gone = weakref.ref(Passing)
+    del Passing, c, asked
+    gc.collect()
+    assert gone() is None
+
+
+def test_columns_can_be_copied() -> None:
+    assert repr(copy.copy(t)) == repr(t)
+    assert repr(copy.deepcopy(t.inner.x)) == "<column inner.x>"
+
+
 # What is refused ----------------------------------------------------------------------------------------------------
 
 
@@ -368,7 +501,16 @@ t: Any = columns(Typed)
         (lambda: select(Typed).where(True), "takes conditions"),  # type: ignore[arg-type]
         (lambda: select(Typed).limit(-1), "number of results"),
         (lambda: select(Typed).offset(True), "number of results"),
+        (lambda: select(Typed).limit(2**63), "number of results"),
         (lambda: select(Typed).saved(since=datetime(2020, 1, 1)), "aware"),
+        (lambda: select(Typed).order_by("number"), "ordered by columns"),  # type: ignore[arg-type]
+        (lambda: select(Typed).order_by(t.number > 1), "ordered by columns"),  # type: ignore[arg-type]
+        (lambda: select(Typed).order_by(columns(Run).name), "ordered by columns"),  # type: ignore[arg-type]
+        (lambda: select(Run).order_by(t.number), "Run is ordered by columns"),
+        (lambda: t.number.in_(3), "several values"),
+        (lambda: columns(Run).parameters["\0"] == 1, "neither NUL nor surrogates"),
+        (lambda: columns(Node).label == "\ud800", "neither NUL nor surrogates"),
+        (lambda: columns(Run).started_at > datetime.min.replace(tzinfo=timezone(timedelta(hours=5))), "a time in UTC"),
     ],
 )
 def test_what_cannot_be_asked_is_refused_while_it_is_built(build: Callable[[], object], words: str) -> None:

@@ -239,3 +239,22 @@ def test_what_can_be_asked_of_nodes_is_a_condition() -> None:
         "<column label of nodes>",
         "<select of Node>",
     )
+
+
+async def test_long_names_and_values_of_runs_are_asked_of_nodes_too(engine: AsyncEngine) -> None:
+    name = "n" * 254
+    runs: Any = columns(Run)
+    found: list[UUID] = []
+    for end in ("a", "b"):
+        async with RunManager(Run(name=name + end, parameters={"p": name + end})) as manager:
+            found.append(manager.run.node_id)
+    leaf = await Leaf(1).save("x")
+    assert await select(Node).of_type("run").where(runs.name == name + "a").ids() == found[:1]
+    assert await select(Node).where(runs.name.contains("na")).ids() == found[:1]
+    assert await select(Node).where(runs.parameters["p"] != name + "a").of_type("run", "model").ids() == [
+        found[1],
+        leaf,
+    ]
+    both = (runs.parameters["p"] == name + "b") & ~(n.label == "x")
+    assert await select(Node).where(both).ids() == found[1:]
+    assert await select(Run).where(both).ids() == found[1:]

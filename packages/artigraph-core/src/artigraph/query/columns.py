@@ -20,7 +20,7 @@ from artigraph.model import ArtifactModel
 from artigraph.model.definition import annotation_of, define, is_model
 from artigraph.model.lazy import is_lazy
 from artigraph.query.comparable import Comparable, check_compared
-from artigraph.query.conditions import Compare, Condition, Field, IsNone, Operator, Path, Text
+from artigraph.query.conditions import Compare, Condition, Field, IsNone, OneOf, Operator, Path, Text
 from artigraph.query.node_columns import NodeColumns
 from artigraph.query.runs import RunColumns
 from artigraph.run import Run
@@ -47,6 +47,8 @@ class Columns(Generic[M]):
         self._model_type = model_type
 
     def __getattr__(self, name: str) -> Column:
+        if name.startswith("__"):
+            raise AttributeError(name)
         return self[name]
 
     def __getitem__(self, name: str) -> Column:
@@ -136,7 +138,10 @@ class Column(Comparable):
     def _is_none(self) -> Condition:
         return IsNone(self._field)
 
-    def _compare(self, how: Operator, value: object) -> Condition:
+    def _one_of(self, values: tuple[Any, ...]) -> Condition:
+        return OneOf(self._field, values)
+
+    def _compare(self, how: Operator, value: object) -> Compare:
         self._check_searchable("compared")
         check_compared(self._text, value)
         kind = _kind(type(value))

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable
-from typing import ClassVar
+from typing import Any, ClassVar, cast
 
 from artigraph.errors import QueryError
-from artigraph.query.conditions import Any_, Condition, Not, Operator
+from artigraph.query.conditions import Compare, Condition, Not, Operator, RunCompare
 from artigraph.serializer.search_key import search_key
 
-__all__ = ["Comparable", "check_compared"]
+__all__ = ["Comparable", "check_compared", "check_storable"]
+
+
+_MOST = 30_000
+"""Values of one statement; asyncpg and SQLite take 32,767 parameters."""
 
 
 class Comparable:
@@ -39,11 +43,15 @@ class Comparable:
         return self._compare(">=", other)
 
     def in_(self, values: Iterable[object]) -> Condition:
-        """Be equal to one of some values."""
-        if isinstance(values, (str, bytes)):
-            msg = f"in_ takes several values, [{values!r}] say"
+        """Be equal to one of some values, of which there are at most 30,000."""
+        if isinstance(values, (str, bytes)) or not isinstance(cast("object", values), Iterable):
+            msg = f"in_ takes several values, [{values!r:.100}] say"
             raise QueryError(msg)
-        return Any_(tuple(self._compare("==", value) for value in values))
+        compared = [self._compare("==", value) for value in values]
+        if len(compared) > _MOST:
+            msg = f"in_ takes at most {_MOST:,} values, and these are {len(compared):,}; ask for them in parts"
+            raise QueryError(msg)
+        return self._one_of(tuple(each.value for each in compared))
 
     def is_(self, value: None) -> Condition:
         """Be None. A field that an artifact of an older version did not have is not there, and so not None."""
@@ -57,12 +65,16 @@ class Comparable:
         return Not(self.is_(value))
 
     @abstractmethod
-    def _compare(self, how: Operator, value: object) -> Condition:
+    def _compare(self, how: Operator, value: object) -> Compare | RunCompare:
         """Return the condition of a comparison.
 
         Raises:
             QueryError: it cannot be meant so.
         """
+
+    @abstractmethod
+    def _one_of(self, values: tuple[Any, ...]) -> Condition:
+        """Return the condition of being equal to one of some values, each of which may be compared."""
 
     @abstractmethod
     def _is_none(self) -> Condition:
@@ -83,4 +95,15 @@ def check_compared(text: str, value: object) -> None:
         raise QueryError(msg)
     if search_key(value) is None:
         msg = f"{text} cannot be compared with {value!r:.100}: a {type(value).__qualname__} is not searched by"
+        raise QueryError(msg)
+
+
+def check_storable(what: str, text: str) -> None:
+    """See that a text is one that the column of a database may hold.
+
+    Raises:
+        QueryError: it has a NUL or a surrogate, which no name, label or serializer has.
+    """
+    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+        msg = f"{what} has neither NUL nor surrogates, and so is never {text!r:.100}"
         raise QueryError(msg)

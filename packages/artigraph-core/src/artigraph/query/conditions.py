@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Literal, NoReturn
@@ -20,12 +20,14 @@ __all__ = [
     "IsNone",
     "NodeColumn",
     "Not",
+    "OneOf",
     "Operator",
     "Path",
     "RunColumn",
     "RunCompare",
     "RunField",
     "RunIsNone",
+    "RunOneOf",
     "Text",
     "is_nan",
     "leaves_of",
@@ -61,10 +63,10 @@ class Condition:
     __slots__ = ()
 
     def __and__(self, other: Condition) -> Condition:
-        return All((self, _condition(other)))
+        return All(_parts_of(self, All) + _parts_of(_condition(other), All))
 
     def __or__(self, other: Condition) -> Condition:
-        return Any_((self, _condition(other)))
+        return Any_(_parts_of(self, Any_) + _parts_of(_condition(other), Any_))
 
     def __invert__(self) -> Condition:
         return Not(self)
@@ -85,14 +87,19 @@ def _condition(value: object) -> Condition:
 class All(Condition):
     """Every one of some conditions."""
 
-    parts: Sequence[Condition]
+    parts: tuple[Condition, ...]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Any_(Condition):  # noqa: N801 (not typing's)
     """One at least of some conditions."""
 
-    parts: Sequence[Condition]
+    parts: tuple[Condition, ...]
+
+
+def _parts_of(condition: Condition, kind: type[All | Any_]) -> tuple[Condition, ...]:
+    """Return what a condition is made of: many that are combined one by one are no deeper than two."""
+    return condition.parts if isinstance(condition, kind) else (condition,)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -109,6 +116,14 @@ class Compare(Condition):
     field: Field | RunField
     operator: Operator
     value: Any
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class OneOf(Condition):
+    """A field that is equal to one of some values."""
+
+    field: Field | RunField
+    values: tuple[Any, ...]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -140,6 +155,14 @@ class RunCompare(Condition):
     column: RunColumn | NodeColumn
     operator: Operator
     value: Any
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class RunOneOf(Condition):
+    """A property of a run, or of any node, that is equal to one of some values."""
+
+    column: RunColumn | NodeColumn
+    values: tuple[Any, ...]
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, cast
 
-from artigraph.model import ArtifactModel, Lazy
+from artigraph.model import Lazy
 from artigraph.query.conditions import (
     All,
     Any_,
@@ -15,10 +15,9 @@ from artigraph.query.conditions import (
     Field,
     IsNone,
     Not,
+    OneOf,
     Operator,
-    RunCompare,
     RunField,
-    RunIsNone,
     Text,
     is_nan,
 )
@@ -36,29 +35,22 @@ _OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
 _MISSING = object()
 
 
-_ATTRIBUTES: dict[str, str] = {
-    "node_id": "node_id",
-    "parent_id": "node_parent_id",
-    "run_status": "status",
-    "run_started_at": "started_at",
-    "run_ended_at": "ended_at",
-    "run_error_type": "error_type",
-    "run_name": "name",
-}
-"""By column: what a run has for it."""
+async def holds(condition: Condition, loaded: object, verdicts: Mapping[Condition, bool | None]) -> bool:
+    """Say whether a condition is true of what was loaded; values of lazy fields are loaded for it.
 
-
-async def holds(condition: Condition, loaded: ArtifactModel | Run) -> bool:
-    """Say whether a condition is true of what was loaded; values of lazy fields are loaded for it."""
+    `verdicts` are what the database says of the conditions that it is made of, None where it cannot. Only these are
+    asked of what was loaded: in it are fields, too, that are not stored, with their defaults.
+    """
     match condition:
         case All(parts):
-            return all([await holds(part, loaded) for part in parts])
+            return all([await holds(part, loaded, verdicts) for part in parts])
         case Any_(parts):
-            return any([await holds(part, loaded) for part in parts])
+            return any([await holds(part, loaded, verdicts) for part in parts])
         case Not(part):
-            return not await holds(part, loaded)
+            return not await holds(part, loaded, verdicts)
         case _:
-            return await _leaf_holds(condition, loaded)
+            verdict = verdicts[condition]
+            return await _leaf_holds(condition, loaded) if verdict is None else verdict
 
 
 async def _leaf_holds(condition: Condition, loaded: object) -> bool:
@@ -69,11 +61,10 @@ async def _leaf_holds(condition: Condition, loaded: object) -> bool:
             return _is_text(await _value(loaded, field), how, text)
         case Compare(field, how, value):
             return _compared(await _value(loaded, field), how, value)
-        case RunCompare(column, how, value):
-            return _compared(getattr(loaded, _ATTRIBUTES[column]), how, value)
         case _:
-            assert isinstance(condition, RunIsNone)  # noqa: S101 (there are no others)
-            return getattr(loaded, _ATTRIBUTES[condition.column]) is None
+            assert isinstance(condition, OneOf)  # noqa: S101 (the database decides the others)
+            found = await _value(loaded, condition.field)
+            return any(_compared(found, "==", value) for value in condition.values)
 
 
 def _is_text(value: object, how: str, text: str | bytes) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Boolean, ColumnElement, LargeBinary, and_, false, func, literal, or_
@@ -10,10 +11,10 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from artigraph.orm import SEARCH_KEY_LENGTH
-from artigraph.query.conditions import Operator
+from artigraph.query.conditions import Operator, is_nan
 from artigraph.serializer.search_key import is_cut, search_key
 
-__all__ = ["AskKey", "Asked", "Key", "Ranges", "beginning", "comparison", "containing", "same"]
+__all__ = ["AskKey", "Asked", "Key", "Ranges", "among", "beginning", "comparison", "containing", "same"]
 
 
 class Asked(NamedTuple):
@@ -110,6 +111,18 @@ def comparison(how: Operator, value: object) -> Ranges:
 def _equal(wanted: bytes) -> Ranges:
     only = _Range((wanted, False), (wanted, True))
     return Ranges(_Range((wanted, True), (wanted, False)) if is_cut(wanted) else only, only)
+
+
+def among(values: Iterable[object]) -> AskKey:
+    """Return what asks of a key whether it is of one of some values; NaN is equal to none."""
+    keys = {key for value in values if not is_nan(value) and (key := search_key(value)) is not None}
+    cut = {key for key in keys if is_cut(key)}
+
+    def asked(key: Key) -> Asked:
+        certain = key.in_(sorted(keys - cut))
+        return Asked(certain, key.in_(sorted(keys))) if cut else same(certain)
+
+    return asked
 
 
 def beginning(text: str | bytes) -> Ranges:

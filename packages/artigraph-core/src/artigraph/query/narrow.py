@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 from uuid import UUID
@@ -17,9 +17,10 @@ from artigraph.model import ArtifactModel
 from artigraph.model.load import load_models
 from artigraph.orm import node_table
 
-__all__ = ["check_moment", "load_there", "saved_between"]
+__all__ = ["check_moment", "earliest", "latest", "load_there", "saved_between", "within"]
 
 M = TypeVar("M", bound=ArtifactModel)
+T = TypeVar("T")
 
 
 def check_moment(moment: object) -> datetime:
@@ -32,6 +33,23 @@ def check_moment(moment: object) -> datetime:
         msg = f"A time of saving is an aware datetime, datetime.now(UTC) say, not {moment!r:.100}"
         raise QueryError(msg)
     return moment
+
+
+def latest(one: datetime | None, other: datetime | None) -> datetime | None:
+    """Return the later one of two moments, each of which may be none; the second is checked."""
+    given = [moment for moment in (one, other and check_moment(other)) if moment is not None]
+    return max(given, default=None)
+
+
+def earliest(one: datetime | None, other: datetime | None) -> datetime | None:
+    """Return the earlier one of two moments, each of which may be none; the second is checked."""
+    given = [moment for moment in (one, other and check_moment(other)) if moment is not None]
+    return min(given, default=None)
+
+
+def within(values: Iterable[T], others: Collection[T] | None) -> tuple[T, ...]:
+    """Return those of some values that are among others, if there are others."""
+    return tuple(value for value in values if others is None or value in others)
 
 
 def saved_between(node_id: Any, since: datetime | None, before: datetime | None) -> Iterator[ColumnElement[bool]]:

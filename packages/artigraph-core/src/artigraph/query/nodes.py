@@ -13,15 +13,16 @@ from sqlalchemy import Select as SqlSelect
 from sqlalchemy import select as sql_select
 
 from artigraph.errors import QueryError
-from artigraph.graph import runs_below
+from artigraph.graph import read_runs, runs_below
 from artigraph.graph.names import read_model_names
 from artigraph.graph.nodes import Node, NodeType, read_nodes
 from artigraph.labels import check_label
 from artigraph.model import ArtifactModel
 from artigraph.orm import node_table
-from artigraph.query.narrow import check_moment, saved_between
+from artigraph.query.narrow import earliest, latest, saved_between, within
 from artigraph.query.select import PropertySelect, Select
 from artigraph.query.sql import root, stored_names
+from artigraph.run import Run, run_of_row
 
 __all__ = ["NodeSelect"]
 
@@ -51,7 +52,7 @@ class NodeSelect(PropertySelect[Node]):
             if node_type not in _TYPES:
                 msg = f"The type of a node is one of {', '.join(map(repr, _TYPES))}, never {node_type!r:.100}"
                 raise QueryError(msg)
-        return replace(self, _types=node_types)
+        return replace(self, _types=within(node_types, self._types))
 
     def artifacts(self) -> Self:
         """Ask for what was saved under a label, not for parts of that, nor for runs."""
@@ -59,7 +60,7 @@ class NodeSelect(PropertySelect[Node]):
 
     def labeled(self, *labels: str) -> Self:
         """Ask for those of one of some labels: an artifact's, the name of a field, an item's key or index as text."""
-        return replace(self, _labels=tuple(check_label(label) for label in labels))
+        return replace(self, _labels=within([check_label(label) for label in labels], self._labels))
 
     def of_model(self, *models: type[ArtifactModel] | str) -> Self:
         """Ask for models of some classes, or of classes derived from them, and for all that is stored of their fields.
@@ -79,14 +80,11 @@ class NodeSelect(PropertySelect[Node]):
                 msg = f"of_model takes model classes, or names that such are stored under, not {model!r:.100}"
                 raise QueryError(msg)
             names.update(stored_names([cls]))
-        return replace(self, _models=tuple(sorted(names)))
+        return replace(self, _models=within(sorted(names), self._models))
 
     def saved(self, *, since: datetime | None = None, before: datetime | None = None) -> Self:
         """Ask for those that were saved, or made, in a time, by the clock of that machine, to the millisecond."""
-        for moment in (since, before):
-            if moment is not None:
-                check_moment(moment)
-        return replace(self, _since=since, _before=before)
+        return replace(self, _since=latest(self._since, since), _before=earliest(self._before, before))
 
     async def ids(self) -> list[UUID]:
         """Return the ids of the nodes."""
@@ -125,11 +123,11 @@ class NodeSelect(PropertySelect[Node]):
         # The items of collections are of no model. Put as an OR, SQLite went through all nodes in their order.
         return _is_one_of(labeled.where(node.c.model_name.in_(self._known)), labeled.where(node.c.model_name.is_(None)))
 
-    def _belonging(self, run_id: UUID) -> ColumnElement[bool]:
+    def _belonging(self, run_id: UUID, *, below: bool) -> ColumnElement[bool]:
         """Return which rows belong to a run: its artifacts with all their parts, and the runs directly below it."""
         child, part = node_table.alias("child"), node_table.alias("part")
         of_run = child.c.parent_id == run_id
-        if self._descendants:
+        if below:
             itself = sql_select(node_table.c.node_id).where(node_table.c.node_id == run_id)
             of_run = child.c.parent_id.in_(sql_select(union_all(itself, runs_below(run_id)).subquery("above")))
         children = sql_select(child.c.node_id).where(of_run)
@@ -137,6 +135,11 @@ class NodeSelect(PropertySelect[Node]):
             children.where(child.c.node_type == "run"),
             sql_select(part.c.node_id).where(part.c.tree_root_id.in_(children)),
         )
+
+    async def _to_decide(self, ids: Sequence[UUID]) -> list[tuple[UUID, Run | None]]:
+        """Load the runs among them: names and values of these alone are not always decided by the database."""
+        runs = await read_runs(ids)
+        return [(node_id, run_of_row(runs[node_id]) if node_id in runs else None) for node_id in ids]
 
     async def _load(self, ids: Sequence[UUID]) -> list[tuple[UUID, Node]]:
         return list((await read_nodes(ids)).items())

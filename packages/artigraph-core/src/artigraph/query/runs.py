@@ -9,17 +9,19 @@ from uuid import UUID
 
 from artigraph.errors import QueryError
 from artigraph.graph import RunValueKind
-from artigraph.query.comparable import Comparable, check_compared
+from artigraph.query.comparable import Comparable, check_compared, check_storable
 from artigraph.query.conditions import (
     Compare,
     Condition,
     IsNone,
     NodeColumn,
+    OneOf,
     Operator,
     RunColumn,
     RunCompare,
     RunField,
     RunIsNone,
+    RunOneOf,
     Text,
 )
 from artigraph.run import RunStatus
@@ -59,7 +61,10 @@ class RunProperty(Comparable):
     def _is_none(self) -> Condition:
         return RunIsNone(self._column)
 
-    def _compare(self, how: Operator, value: object) -> Condition:
+    def _one_of(self, values: tuple[Any, ...]) -> Condition:
+        return RunOneOf(self._column, values)
+
+    def _compare(self, how: Operator, value: object) -> RunCompare:
         if value is None:
             msg = f"{self._name} is compared with None by {self._name}.is_(None)"
             raise QueryError(msg)
@@ -72,11 +77,17 @@ class RunProperty(Comparable):
         if self._type is str and how != "==":
             msg = f"{self._name} is equal to a text or not; it has no order"
             raise QueryError(msg)
+        if isinstance(value, str):
+            check_storable(self._name, value)
         if isinstance(value, datetime):
             if value.tzinfo is None:
                 msg = f"{self._name} is an aware datetime; {value!r} says no time zone"
                 raise QueryError(msg)
-            value = value.astimezone(UTC)
+            try:
+                value = value.astimezone(UTC)
+            except OverflowError:
+                msg = f"{self._name} is a time in UTC, and {value!r} is none: it is before the year 1 or after 9999"
+                raise QueryError(msg) from None
         return RunCompare(self._column, how, value)
 
 
@@ -114,7 +125,10 @@ class RunValueColumn(Comparable):
     def _is_none(self) -> Condition:
         return RunIsNone("run_name") if self._field.kind == "name" else IsNone(self._field)
 
-    def _compare(self, how: Operator, value: object) -> Condition:
+    def _one_of(self, values: tuple[Any, ...]) -> Condition:
+        return OneOf(self._field, values)
+
+    def _compare(self, how: Operator, value: object) -> Compare:
         check_compared(self._text, value)
         self._check_text(value)
         return Compare(self._field, how, value)
@@ -145,6 +159,7 @@ class RunValues:
         if not isinstance(cast("object", name), str):
             msg = f"The {self._field} of runs have texts for names, not {name!r:.100}"
             raise QueryError(msg)
+        check_storable(f"A name of the {self._field} of runs", name)
         return RunValueColumn(RunField(self._kind, name), f"{self._field}[{name!r}]")
 
     def __repr__(self) -> str:

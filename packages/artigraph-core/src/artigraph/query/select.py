@@ -19,12 +19,22 @@ from artigraph.ids import check_id
 from artigraph.labels import check_label
 from artigraph.model import ArtifactModel
 from artigraph.query.columns import Column, Order
-from artigraph.query.conditions import All, Compare, Condition, Field, IsNone, RunField, Text, leaves_of
+from artigraph.query.conditions import All, Compare, Condition, Field, IsNone, OneOf, RunField, Text, leaves_of
 from artigraph.query.holds import holds
 from artigraph.query.keys import Asked
-from artigraph.query.narrow import check_moment, load_there, saved_between
+from artigraph.query.narrow import earliest, latest, load_there, saved_between, within
 from artigraph.query.runs import RunOrder, RunProperty, RunValueColumn
-from artigraph.query.sql import artifacts_of, ask_all, column_keys, ids_from, key_of, property_of, root, stored_names
+from artigraph.query.sql import (
+    artifacts_of,
+    ask_all,
+    column_keys,
+    ids_from,
+    key_of,
+    property_of,
+    root,
+    stored_names,
+    verdict_of,
+)
 from artigraph.query.users import Used, checked_use, users_of
 from artigraph.run import Run, RunManager, run_of_row
 
@@ -35,6 +45,8 @@ M = TypeVar("M", bound=ArtifactModel)
 
 _BATCH = 200
 """Results that are loaded at once while they are iterated over."""
+_ALL = 2**62
+"""More results than a database counts."""
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True)
@@ -43,8 +55,8 @@ class Select(ABC, Generic[R]):
 
     _conditions: tuple[Condition, ...] = ()
     _orders: tuple[Any, ...] = ()
-    _run_id: UUID | None = None
-    _descendants: bool = False
+    _runs: tuple[tuple[UUID, bool], ...] = ()
+    """The runs that it is about, and whether those below each are, too."""
     _limit: int | None = None
     _offset: int = 0
 
@@ -67,7 +79,7 @@ class Select(ABC, Generic[R]):
     def in_run(self, run: Run | RunManager | UUID, *, descendants: bool = False) -> Self:
         """Ask for those that belong to a run, with `descendants` also for those of all runs below it."""
         run_id = run.run.node_id if isinstance(run, RunManager) else run.node_id if isinstance(run, Run) else run
-        return replace(self, _run_id=check_id(run_id), _descendants=descendants)
+        return replace(self, _runs=(*self._runs, (check_id(run_id), descendants)))
 
     def limit(self, count: int) -> Self:
         """Ask for so many at most."""
@@ -115,14 +127,14 @@ class Select(ABC, Generic[R]):
             NodeNotFoundError: there is none.
             MultipleNodesFoundError: there are several.
         """
-        found = await self.limit(2 if self._limit is None else min(2, self._limit)).all()
-        if not found:
-            msg = f"There is no {self._kind} such as is asked for"
-            raise NodeNotFoundError(msg)
-        if len(found) > 1:
+        ids = await self.limit(2 if self._limit is None else min(2, self._limit)).ids()
+        if len(ids) > 1:
             msg = f"There are several {self._kind} such as is asked for; first() takes the first one"
             raise MultipleNodesFoundError(msg)
-        return found[0]
+        for _, found in await self._load(ids):
+            return found
+        msg = f"There is no {self._kind} such as is asked for"
+        raise NodeNotFoundError(msg)
 
     async def __aiter__(self) -> AsyncIterator[R]:
         """Load them one batch after the other. What is deleted meanwhile is left out."""
@@ -147,10 +159,10 @@ class Select(ABC, Generic[R]):
     def _rows(self) -> Sequence[ColumnElement[bool]]:
         """Return what all rows of `root` have in common that are of the kind that is asked for."""
 
-    def _belonging(self, run_id: UUID) -> ColumnElement[bool]:
-        """Return which rows of `root` belong to a run."""
+    def _belonging(self, run_id: UUID, *, below: bool) -> ColumnElement[bool]:
+        """Return which rows of `root` belong to a run, or to one below it."""
         run = root.c.parent_id == run_id
-        return run | root.c.parent_id.in_(runs_below(run_id)) if self._descendants else run
+        return run | root.c.parent_id.in_(runs_below(run_id)) if below else run
 
     @abstractmethod
     def _keys(self, order: Any) -> Sequence[ColumnElement[Any]]:
@@ -160,15 +172,39 @@ class Select(ABC, Generic[R]):
     async def _load(self, ids: Sequence[UUID]) -> list[tuple[UUID, R]]:
         """Load what is there still of some nodes, with their ids, in the order of these."""
 
+    async def _to_decide(self, ids: Sequence[UUID]) -> Sequence[tuple[UUID, object]]:
+        """Load what the database cannot decide is to be decided of."""
+        return await self._load(ids)
+
     async def _decide(self, ids: Sequence[UUID]) -> set[UUID]:
         """Return those of which the conditions are true, where the database cannot say."""
         accepted: set[UUID] = set()
         condition = All(self._conditions)
         for start in range(0, len(ids), _BATCH):
+            some = ids[start : start + _BATCH]
+            verdicts = await self._verdicts(some, list(dict.fromkeys(leaves_of(condition))))
             with unrecorded():
-                found = await self._load(ids[start : start + _BATCH])
-                accepted.update([node_id for node_id, loaded in found if await holds(condition, cast("Any", loaded))])
+                for node_id, loaded in await self._to_decide([node_id for node_id in some if node_id in verdicts]):
+                    if await holds(condition, loaded, verdicts[node_id]):
+                        accepted.add(node_id)
         return accepted
+
+    async def _verdicts(
+        self, ids: Sequence[UUID], leaves: Sequence[Condition]
+    ) -> dict[UUID, dict[Condition, bool | None]]:
+        """Return what the database says of each condition that is not made of others, by node; None if it cannot."""
+        found: dict[UUID, dict[Condition, bool | None]] = {node_id: {} for node_id in ids}
+        for start in range(0, len(leaves), _BATCH):
+            asked = [(leaf, verdict_of(leaf)) for leaf in leaves[start : start + _BATCH]]
+            columns = [part.label(None) for _, both in asked for part in both]
+            rows = await self._fetch(ids_from(root).add_columns(*columns).where(root.c.node_id.in_(ids)))
+            there = {row[0]: row[1:] for row in rows}
+            found = {node_id: said for node_id, said in found.items() if node_id in there}
+            for node_id, said in found.items():
+                pairs = zip(there[node_id][::2], there[node_id][1::2], strict=True)
+                for (leaf, _), (certain, possible) in zip(asked, pairs, strict=True):
+                    said[leaf] = True if certain else None if possible else False
+        return found
 
     async def _fetch_ids(self, statement: Any) -> list[UUID]:
         async def work(connection: AsyncConnection) -> list[UUID]:
@@ -180,7 +216,7 @@ class Select(ABC, Generic[R]):
     async def _deep(self, statement: Any) -> Any:
         """Lift the limits of databases on recursion where there is any."""
         database = await current_database()
-        return recursive(statement, database.dialect) if self._descendants else statement
+        return recursive(statement, database.dialect) if any(below for _, below in self._runs) else statement
 
     async def _fetch(self, statement: Any) -> Sequence[Any]:
         async def work(connection: AsyncConnection) -> Sequence[Any]:
@@ -191,8 +227,7 @@ class Select(ABC, Generic[R]):
 
     def _statement(self, source: FromClause, asked: Asked, *, paged: bool) -> Any:
         statement = ids_from(source).where(*self._rows(), asked.possible)
-        if self._run_id is not None:
-            statement = statement.where(self._belonging(self._run_id))
+        statement = statement.where(*(self._belonging(run_id, below=below) for run_id, below in self._runs))
         for order in self._orders:
             keys = self._keys(order)
             statement = statement.order_by(*(key.desc() if order.descending else key for key in keys))
@@ -200,7 +235,7 @@ class Select(ABC, Generic[R]):
         if paged and self._limit is not None:
             statement = statement.limit(self._limit)
         if paged and self._offset:
-            statement = statement.limit(2**62 if self._limit is None else self._limit).offset(self._offset)
+            statement = statement.limit(_ALL if self._limit is None else self._limit).offset(self._offset)
         return statement
 
 
@@ -215,14 +250,11 @@ class ArtifactSelect(Select[M]):
 
     def labeled(self, *labels: str) -> Self:
         """Ask for those that were saved under one of some labels."""
-        return replace(self, _labels=tuple(check_label(label) for label in labels))
+        return replace(self, _labels=within([check_label(label) for label in labels], self._labels))
 
     def saved(self, *, since: datetime | None = None, before: datetime | None = None) -> Self:
         """Ask for those that were saved in a time, by the clock of the machine that saved them, to the millisecond."""
-        for moment in (since, before):
-            if moment is not None:
-                check_moment(moment)
-        return replace(self, _since=since, _before=before)
+        return replace(self, _since=latest(self._since, since), _before=earliest(self._before, before))
 
     def order_by(self, *orders: Order | Column) -> Self:
         """Order by fields, before those of earlier calls; equal ones stay in the order of their saves.
@@ -232,6 +264,9 @@ class ArtifactSelect(Select[M]):
         """
         made = tuple(order.asc() if isinstance(order, Column) else order for order in orders)
         for order in made:
+            if not isinstance(cast("object", order), Order):
+                msg = f"{self._kind} is ordered by columns({self._kind}), c.x or c.x.desc() say, not by {order!r:.100}"
+                raise QueryError(msg)
             self._check_field(order.field)
         return replace(self, _orders=(*self._orders, *made))
 
@@ -240,7 +275,7 @@ class ArtifactSelect(Select[M]):
         return self._model_type.__qualname__
 
     def _check(self, condition: Condition) -> None:
-        if not isinstance(condition, (Compare, IsNone, Text)) or isinstance(condition.field, RunField):
+        if not isinstance(condition, (Compare, OneOf, IsNone, Text)) or isinstance(condition.field, RunField):
             msg = f"This is a condition on runs; those of {self._kind} are made of columns({self._kind})"
             raise QueryError(msg)
         self._check_field(condition.field)
@@ -271,11 +306,15 @@ class PropertySelect(Select[R]):
 
     def order_by(self, *orders: RunOrder | RunProperty | RunValueColumn) -> Self:
         """Order by properties, before those of earlier calls; equal ones stay in the order in which they were made."""
+        for order in orders:
+            if not isinstance(cast("object", order), (RunOrder, RunProperty, RunValueColumn)):
+                msg = f"{self._kind} is ordered by columns({self._kind}), c.x or c.x.desc() say, not by {order!r:.100}"
+                raise QueryError(msg)
         made = tuple(order if isinstance(order, RunOrder) else order.asc() for order in orders)
         return replace(self, _orders=(*self._orders, *made))
 
     def _check(self, condition: Condition) -> None:
-        if isinstance(condition, (Compare, IsNone, Text)) and isinstance(condition.field, Field):
+        if isinstance(condition, (Compare, OneOf, IsNone, Text)) and isinstance(condition.field, Field):
             msg = (
                 f"This is a condition on {condition.field.model.__qualname__}; those on what is asked for are made of "
                 f"columns({self._kind})"
@@ -321,7 +360,7 @@ class RunSelect(PropertySelect[Run]):
 
 
 def _count(value: object, what: str) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        msg = f"{what} is a number of results, not {value!r:.100}"
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= _ALL:
+        msg = f"{what} is a number of results, 0 or more, not {value!r:.100}"
         raise QueryError(msg)
     return value

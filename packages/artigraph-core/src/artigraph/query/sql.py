@@ -8,7 +8,7 @@ from __future__ import annotations
 import operator
 from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
     ColumnElement,
@@ -38,13 +38,16 @@ from artigraph.query.conditions import (
     Field,
     IsNone,
     Not,
+    OneOf,
+    Path,
     RunCompare,
     RunField,
     RunIsNone,
+    RunOneOf,
     Text,
     is_nan,
 )
-from artigraph.query.keys import Asked, AskKey, Key, Ranges, beginning, comparison, containing, same
+from artigraph.query.keys import Asked, AskKey, Key, Ranges, among, beginning, comparison, containing, same
 from artigraph.serializer.search_key import search_key
 
 __all__ = [
@@ -57,6 +60,7 @@ __all__ = [
     "property_of",
     "root",
     "stored_names",
+    "verdict_of",
 ]
 
 root: FromClause = node_table.alias("artifact")
@@ -78,7 +82,7 @@ def ask_all(conditions: Sequence[Condition]) -> tuple[FromClause, Asked]:
         if isinstance(condition, All):
             pending += reversed(condition.parts)
             continue
-        if not isinstance(condition, (Compare, IsNone, Text)) or _is_never(condition):
+        if not isinstance(condition, (Compare, OneOf, IsNone, Text)) or _is_never(condition):
             parts.append(_ask(condition))
             continue
         field, asked = condition.field, _asked_of(condition)
@@ -87,9 +91,23 @@ def ask_all(conditions: Sequence[Condition]) -> tuple[FromClause, Asked]:
         else:
             others.append((field, asked))
     asked_of: list[tuple[Field | RunField, AskKey]] = [*ranges.items(), *others]
-    source, keys = _joined_to(tuple({field: _names_of(field) for field, _ in asked_of}.items()))
-    parts += [asked(keys[field]) for field, asked in asked_of]
+    places = {field: _place_of(field) for field, _ in asked_of}
+    source, keys = _joined_to(tuple(places.values()))
+    key_of_field = dict(zip(places, keys, strict=True))
+    parts += [asked(key_of_field[field]) for field, asked in asked_of]
     return source, _joined(parts, every=True)
+
+
+def verdict_of(leaf: Condition) -> Asked:
+    """Return whether a condition that is not made of others is certainly true of a row of `root`, or may be."""
+    if _is_never(leaf):
+        return same(false())
+    if not isinstance(leaf, (Compare, OneOf, IsNone, Text)):
+        return same(_of_run(leaf))
+    complement = _where(leaf.field, _asked_of(leaf), negated=True)
+    if complement.decided:
+        return same(not_(complement.certain))
+    return Asked(certain=not_(complement.possible), possible=not_(complement.certain))
 
 
 @lru_cache(maxsize=256)
@@ -113,15 +131,17 @@ def _ask(condition: Condition, *, negated: bool = False) -> Asked:
             return _joined([_ask(part, negated=negated) for part in parts], every=every)
         case _ if _is_never(condition):
             return same(true() if negated else false())
-        case Compare(field) | IsNone(field) | Text(field):
+        case Compare(field) | OneOf(field) | IsNone(field) | Text(field):
             return _where(field, _asked_of(condition), negated=negated)
         case _:
             asked = _of_run(condition)
             return same(not_(asked) if negated else asked)
 
 
-def _asked_of(condition: Compare | IsNone | Text) -> AskKey:
+def _asked_of(condition: Compare | OneOf | IsNone | Text) -> AskKey:
     match condition:
+        case OneOf(_, values):
+            return among(values)
         case Compare(_, how, value):
             return comparison(how, value)
         case Text(_, how, text):
@@ -134,6 +154,8 @@ def _of_run(condition: Condition) -> ColumnElement[bool]:
     """Return a condition on a run, which is false, not NULL, where the run has no such property."""
     if isinstance(condition, RunIsNone):
         return property_of(condition.column).is_(None)
+    if isinstance(condition, RunOneOf):
+        return func.coalesce(property_of(condition.column).in_(condition.values), false())
     assert isinstance(condition, RunCompare)  # noqa: S101 (there are no others)
     return func.coalesce(_OPERATORS[condition.operator](property_of(condition.column), condition.value), false())
 
@@ -180,33 +202,45 @@ def _joined(parts: Sequence[Asked], *, every: bool) -> Asked:
 # Values of fields ---------------------------------------------------------------------------------------------------
 
 
-def _names_of(field: Field | RunField) -> tuple[str, ...]:
-    """Return the names of the models that have a field, as they are stored; more classes may be defined later."""
-    return () if isinstance(field, RunField) else tuple(stored_names(field.owners))
+class _Place(NamedTuple):
+    """Where a field is, by names alone: what is kept for the next question keeps no class alive."""
+
+    path: Path
+    names: tuple[str, ...]
+    """The models that have it."""
+    roots: tuple[str, ...]
+    """The artifacts that the models on the way to it belong to."""
+
+
+def _place_of(field: Field | RunField) -> _Place | RunField:
+    if isinstance(field, RunField):
+        return field
+    return _Place(field.path, tuple(stored_names(field.owners)), tuple(stored_names([field.model])))
 
 
 @lru_cache(maxsize=256)
-def _joined_to(fields: tuple[tuple[Field | RunField, tuple[str, ...]], ...]) -> tuple[FromClause, dict[Any, Key]]:
+def _joined_to(places: tuple[_Place | RunField, ...]) -> tuple[FromClause, list[Key]]:
     """Join artifacts, or runs, to values of theirs, and return the key of each value.
 
     The same fields are asked for again and again, and to put such a join together costs as much as to execute it.
     """
     source: Any = root
-    keys: dict[Field | RunField, Key] = {}
-    for field, names in fields:
-        if isinstance(field, RunField):
-            value, run_id, conditions = _of_runs(field)
+    keys: list[Key] = []
+    for place in places:
+        if isinstance(place, RunField):
+            value, run_id, conditions = _of_runs(place)
             source = source.join(value, and_(run_id == root.c.node_id, *conditions))
         else:
             below: Any = root
-            for name in field.path[:-1]:
+            conditions = _is_in_root(place)
+            for name in place.path[:-1]:
                 owner = node_table.alias()
-                source = source.join(owner, (owner.c.parent_id == below.c.node_id) & (owner.c.label == name))
-                below = owner
+                on = and_(owner.c.parent_id == below.c.node_id, owner.c.label == name, *conditions)
+                source, below, conditions = source.join(owner, on), owner, []
             value = node_table.alias()
-            on = and_(value.c.parent_id == below.c.node_id, *_is_value(value, field.path[-1], names))
+            on = and_(value.c.parent_id == below.c.node_id, *_is_value(value, place), *conditions)
             source = source.join(value, on)
-        keys[field] = value.c.search_key
+        keys.append(value.c.search_key)
     return source, keys
 
 
@@ -216,9 +250,14 @@ def ids_from(source: FromClause) -> Select[Any]:
     return select(root.c.node_id).select_from(source)
 
 
-def _is_value(value: Any, label: str, names: Sequence[str]) -> list[ColumnElement[bool]]:
+def _is_value(value: Any, place: _Place) -> list[ColumnElement[bool]]:
     """Return what the index of keys goes by before the key."""
-    return [value.c.node_type == "value", is_one_of(value.c.model_name, names), value.c.label == label]
+    return [value.c.node_type == "value", is_one_of(value.c.model_name, place.names), value.c.label == place.path[-1]]
+
+
+def _is_in_root(place: _Place) -> list[ColumnElement[bool]]:
+    """Return what the artifact is; that of a field of its own is the model that has the value."""
+    return [] if len(place.path) == 1 else [is_one_of(root.c.model_name, place.roots)]
 
 
 def is_one_of(column: ColumnElement[str], names: Sequence[str]) -> ColumnElement[bool]:
@@ -242,27 +281,30 @@ def _where(field: Field | RunField, ask_key: AskKey, *, negated: bool) -> Asked:
     if negated:
         without = [not_(exists(selected.where(part).with_only_columns(literal(1)))) for part in asked]
         return same(without[0]) if asked.decided else Asked(certain=without[1], possible=without[0])
-    found = [root.c.node_id.in_(selected.where(part)) for part in asked]
+    place = _place_of(field)
+    roots = [] if isinstance(place, RunField) else _is_in_root(place)
+    found = [and_(root.c.node_id.in_(selected.where(part)), *roots) for part in asked]
     return same(found[0]) if asked.decided else Asked(*found)
 
 
 def _reached(field: Field | RunField, *, from_root: bool) -> tuple[Select[Any], Any]:
     """Select the values of a field: of one artifact or run, or of all, which the index of keys finds."""
-    if isinstance(field, RunField):
-        of_runs, run_id, found = _of_runs(field)
+    place = _place_of(field)
+    if isinstance(place, RunField):
+        of_runs, run_id, found = _of_runs(place)
         chosen = select(run_id).select_from(of_runs).where(*found)
         return (chosen.where(run_id == root.c.node_id) if from_root else chosen), of_runs
     value = node_table.alias()
     below: Any = value
     joined: Any = value
-    conditions = _is_value(value, field.path[-1], _names_of(field))
-    for name in reversed(field.path[:-1]):
+    conditions = _is_value(value, place)
+    for name in reversed(place.path[:-1]):
         owner = node_table.alias()
         joined = joined.join(owner, below.c.parent_id == owner.c.node_id)
         conditions.append(owner.c.label == name)
         below = owner
     selected = select(below.c.parent_id).select_from(joined).where(*conditions)
-    return (selected.where(below.c.parent_id == root.c.node_id) if from_root else selected), value
+    return (selected.where(below.c.parent_id == root.c.node_id, *_is_in_root(place)) if from_root else selected), value
 
 
 def stored_names(models: Iterable[type[Any]]) -> list[str]:
