@@ -269,7 +269,7 @@ def test_a_repr_of_ones_own_wins_and_a_long_number_is_no_error() -> None:
     assert repr(Model([Shown(1)])) == "Model(x=[<shown 1>], note='')"
     assert repr(Model(2**20000)) == "Model(x=<int of 20001 bits>, note='')"
     assert repr(Model(_np.zeros((2, 3)))) == "Model(x=<ndarray 2x3 float64>, note='')"
-    assert repr(Model(_np.float64(1))).startswith("Model(x=<float64 scalar")
+    assert repr(Model(_np.float64(1))).startswith("Model(x=np.float64(1.0)")
 
 
 def test_frozen_models_are_hashed_by_value_and_others_not_at_all() -> None:

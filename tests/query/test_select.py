@@ -16,6 +16,7 @@ from enum import Enum, IntEnum
 from pathlib import PurePosixPath
 from typing import Annotated, Any, Literal
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -422,6 +423,22 @@ async def test_each_step_narrows_the_question(engine: AsyncEngine) -> None:
     assert await asked.saved(since=now - day).saved(since=now - 2 * day, before=later).count() == 3
     assert await asked.in_run(outer, descendants=True).in_run(inner).all() == [Outer(3)]
     assert await asked.in_run(outer).in_run(inner).all() == []
+
+
+async def test_numbers_of_numpy_compare_as_numbers(engine: AsyncEngine) -> None:
+    values: list[Any] = [
+        *(np.float64(0.9), np.float64("nan"), np.float64("-inf"), np.int64(-3), np.uint64(2**64 - 1), np.int8(1)),
+        *(0.9, 1, np.float32(0.5), np.bool_(True)),
+    ]
+    ids = await save_many([("x", Outer(value)) for value in values])
+    c = columns(Outer)
+    for asked in (0.9, np.float64(0.9), 1, np.int32(1), -3, 2**64 - 1, float("-inf"), np.float64("nan")):
+        for how, compare in OPERATORS.items():
+            expected = [bool(compare(value, asked)) for value in values[:8]]
+            found = await select(Outer).where(in_sql(how, c.value, asked)).ids()
+            assert [node_id in found for node_id in ids[:8]] == expected, (how, asked)
+    assert await select(Outer).where(c.value > 0.4).count() == 5  # not float32 and bool_, which have no keys
+    assert await select(Outer).where(c.number.in_(np.arange(3))).count() == 0
 
 
 async def test_the_only_one_is_used_alone(engine: AsyncEngine) -> None:

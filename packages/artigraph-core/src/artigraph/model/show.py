@@ -28,9 +28,9 @@ class _Shorten(reprlib.Repr):
         if show is not None and (cls.__repr__.__module__ or "").startswith("artigraph.model."):
             return str(show(x, level))
         shape = getattr(x, "shape", None)
-        if isinstance(shape, tuple):
+        if isinstance(shape, tuple) and shape:
             dtype = getattr(x, "dtype", None)
-            size = "x".join(str(length) for length in shape) or "scalar"  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+            size = "x".join(str(length) for length in shape)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
             return f"<{cls.__name__} {size}>" if dtype is None else f"<{cls.__name__} {size} {dtype}>"
         return super().repr1(x, level)
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from numbers import Integral
 from pathlib import PurePath
 from types import NoneType, UnionType
 from typing import Annotated, Any, Generic, TypeVar, Union, cast, get_args, get_origin, overload
@@ -227,7 +228,7 @@ def _is_literal(origin: object) -> bool:
 
 
 _KINDS: Mapping[type[Any], str] = {
-    int: "number",
+    Integral: "number",
     float: "number",
     Decimal: "number",
     str: "text",

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from enum import Enum
+from numbers import Integral
 from pathlib import PosixPath, PurePath, PurePosixPath, PureWindowsPath, WindowsPath
 from struct import Struct
 from types import NoneType
@@ -47,7 +48,9 @@ def search_key(value: object) -> bytes | None:
     make = _KEYS.get(type(value))
     if make is not None:
         return make(value)
-    return _enum_key(value) if isinstance(value, Enum) else None
+    if isinstance(value, Enum):
+        return _enum_key(value)
+    return _numpy_key(value) if type(value).__module__ == "numpy" else None
 
 
 def is_cut(key: bytes) -> bool:
@@ -130,6 +133,13 @@ def _path_key(tag: bytes, path: str, separator: str) -> bytes:
     """Make separators the least of all bytes, so that paths are in the order of their components."""
     text = path[:SEARCH_KEY_LENGTH].encode("utf-8", "surrogatepass")
     return _cut(tag, text.replace(b"\0", b"\0\xff").replace(separator.encode(), b"\0"))
+
+
+def _numpy_key(value: object) -> bytes | None:
+    """Key those of NumPy's numbers that it compares with Python's without rounding these: float64 and the integers."""
+    if isinstance(value, float):
+        return float_key(float(value))
+    return int_key(int(value)) if isinstance(value, Integral) else None
 
 
 def _enum_key(value: Enum) -> bytes | None:
