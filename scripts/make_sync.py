@@ -49,6 +49,11 @@ def main() -> None:
     write(TARGET)
 
 
+def _exit_of(call: str) -> str:
+    """Return the method that takes back what `call`, of `__aenter__`, does."""
+    return call.removesuffix("()").replace("__aenter__", "__aexit__")
+
+
 def write(target: Path) -> None:
     """Write the package into a folder; what begins with an underscore there is not written here."""
     names = Names()
@@ -182,7 +187,8 @@ class Writer:
             return [f"    return iterate({call.removesuffix('.__aiter__()')})"]
         if isinstance(function, ast.AsyncFunctionDef):
             self._import("wait_for", "artigraph.background")
-            call = f"wait_for({call})"
+            undo = f", undo={_exit_of(call)}" if function.name == "__aenter__" else ""
+            call = f"wait_for({call}{undo})"
         elif function.name in ON_THE_LOOP:
             self._import("wait_for", "artigraph.background")
             self._import("on_the_loop", "artigraph.sync._twin")

@@ -1,20 +1,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Generator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 import pytest_asyncio
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph import NO_PARENT, ArtifactModel, Run, RunManager, artifact_field, run_manager
+from artigraph import NO_PARENT, ArtifactModel, Run, RunManager, artifact_field, run_manager, sync
 from artigraph.db import engine_context, read, session_context, write
 from artigraph.errors import (
+    DatabaseUnavailable,
     InvalidLabel,
     LabelConflictError,
     NodeNotFoundError,
@@ -22,6 +23,7 @@ from artigraph.errors import (
     SerializationError,
     WrongModelTypeError,
 )
+from artigraph.graph.uses import Uses
 from artigraph.orm import node_table
 from artigraph.storage import MemoryStorage
 
@@ -233,6 +235,58 @@ async def test_a_run_is_entered_once() -> None:
             await manager.__aenter__()
     with pytest.raises(RunStateError, match="once"):
         await RunManager(manager.run).__aenter__()
+
+
+async def test_a_run_that_is_entered_twice_at_once_is_entered_once() -> None:
+    run, manager = Run(), RunManager(Run())
+    for first, second in ((RunManager(run), RunManager(run)), (manager, manager)):
+
+        async def enter(manager: RunManager) -> None:
+            async with manager:
+                await asyncio.sleep(0.01)
+                await manager.save_artifact("x", Number(1))
+
+        one, other = await asyncio.gather(enter(first), enter(second), return_exceptions=True)
+        assert one is None
+        assert isinstance(other, RunStateError)
+        assert first.run.status == "completed"
+        assert len(await first.load_artifacts()) == 1
+
+
+async def test_runs_that_are_left_in_any_order() -> None:
+    def steps(name: str) -> Generator[UUID]:
+        with sync.RunManager(Run(name=name)) as manager:
+            yield manager.run.node_id
+
+    def active() -> UUID | None:
+        manager = run_manager(allow_none=True)
+        return None if manager is None else manager.run.node_id
+
+    for order in ((0, 1, 2), (1, 0, 2), (2, 0, 1), (0, 2, 1), (1, 2, 0), (2, 1, 0)):
+        opened = [steps(name) for name in "abc"]
+        entered = [next(each) for each in opened]
+        for count, index in enumerate(order):
+            opened[index].close()
+            left = [run for number, run in enumerate(entered) if number not in order[: count + 1]]
+            assert active() == (left[-1] if left else None)
+
+
+async def test_an_error_goes_on_where_the_uses_of_a_joined_run_cannot_be_written(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def end(_: object) -> None:
+        raise DatabaseUnavailable("no database")
+
+    async with RunManager(Run()) as manager:
+        token = manager.token()
+        monkeypatch.setattr(Uses, "end", end)
+        with pytest.raises(LookupError) as caught:
+            async with RunManager.resume(token):
+                raise LookupError
+        assert "What run" in caught.value.__notes__[0]
+        with pytest.raises(DatabaseUnavailable):
+            async with RunManager.resume(token):
+                pass
 
 
 async def test_a_parent_that_is_no_run_is_refused() -> None:

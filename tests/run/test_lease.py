@@ -24,6 +24,7 @@ from artigraph.errors import ConfigurationError, SessionStateError
 from artigraph.graph import renew_leases
 from artigraph.graph.nodes import read_nodes
 from artigraph.graph.outline import read_outline
+from artigraph.ids import new_id
 from artigraph.maintenance import mark_lost
 from artigraph.orm import lease_table, node_table
 from artigraph.run import lease as leases
@@ -303,3 +304,33 @@ async def test_what_cannot_be_renewed_is_told_and_tried_again(
             async with RunManager(Run()):
                 await seen.get()
     assert "no such luck" in caplog.text
+
+
+async def test_a_database_that_does_not_answer_keeps_no_other_waiting(caplog: pytest.LogCaptureFixture) -> None:
+    class Silent:
+        async def write(self, work: object) -> None:
+            await asyncio.sleep(600)
+
+    address: Any = Silent()
+    await leases._renew(address, {new_id(): timedelta(seconds=1), new_id(): timedelta(hours=1)})
+    assert "leases of 2 runs could not be renewed, which is tried again: TimeoutError" in caplog.text
+
+
+def test_the_thread_goes_on_when_it_could_make_no_event_loop(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    renewed = threading.Event()
+    errors = [OSError("too many open files")]
+
+    async def renew_all(due: object) -> None:
+        if errors:
+            raise errors.pop()
+        renewed.set()
+
+    monkeypatch.setattr(leases, "_renew_all", renew_all)
+    nowhere: Any = None
+    keeper, held = leases._Keeper(), leases._Held(new_id(), timedelta(seconds=1), nowhere, due=0.0)
+    keeper.add(held)
+    assert renewed.wait(30)
+    assert "too many open files" in caplog.text
+    keeper.remove(held)

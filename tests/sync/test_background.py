@@ -16,16 +16,25 @@ from contextlib import asynccontextmanager
 from contextvars import Context, ContextVar
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
 
+import artigraph.db as async_db
+from artigraph import tracked
 from artigraph.background import entered, iterate, wait_for
 from artigraph.errors import SyncCallError
 from artigraph.serializer import Serializer
 from artigraph.sync import ArtifactModel, Run, RunManager, artifact_field, run_manager, select
-from artigraph.sync.db import engine_context
+from artigraph.sync.db import engine_context, session_context
 from artigraph.sync.maintenance import fsck
+
+
+@dataclass
+class Number(ArtifactModel, name="SyncBackgroundNumber"):
+    value: int
+
 
 variable: ContextVar[str] = ContextVar("variable", default="unset")
 
@@ -303,6 +312,83 @@ def test_an_interrupted_run_is_cancelled(interruptible: None, database_url: str)
         assert run_manager(allow_none=True) is None
 
 
+class Interrupted:
+    """Interrupts this thread where a function is called, or returns, for the first time."""
+
+    def __init__(self, event: str, function: str) -> None:
+        self._at = event, function
+
+    def __enter__(self) -> None:
+        sys.setprofile(self._look)
+
+    def __exit__(self, *_: object) -> None:
+        sys.setprofile(None)
+
+    def _look(self, frame: FrameType, event: str, _: object) -> None:
+        if (event, frame.f_code.co_name) == self._at:
+            sys.setprofile(None)
+            raise KeyboardInterrupt
+
+
+def test_an_interruption_before_the_work_is_begun_is_no_wait_for_ever() -> None:
+    coroutine = thread_of()
+    with pytest.raises(KeyboardInterrupt), Interrupted("call", "call_soon_threadsafe"):
+        wait_for(coroutine)
+    assert coroutine.cr_frame is None  # it was closed
+    assert wait_for(thread_of()).name == "artigraph-sync"
+
+
+def test_what_was_entered_when_the_interruption_came_is_left(database_url: str) -> None:
+    with engine_context(database_url, create_tables=True):
+        manager = RunManager(Run(name="first"))
+        with pytest.raises(KeyboardInterrupt), Interrupted("return", "_wait"), manager:
+            pytest.fail("the block was begun")
+        assert run_manager(allow_none=True) is None
+        assert manager.run.status == "cancelled"
+        with RunManager(Run()) as second:
+            assert second.run.node_parent_id is None
+        with pytest.raises(KeyboardInterrupt), Interrupted("return", "_wait"), session_context():
+            pytest.fail("the block was begun")
+        Number(1).save("after")
+    with engine_context(database_url):
+        assert select(Number).all() == [Number(1)]
+        assert [run.status for run in select(Run)] == ["cancelled", "completed"]
+
+
+def test_a_sync_call_where_the_loop_is_writing_is_refused_at_once(database_url: str) -> None:
+    @tracked
+    def train(number: int) -> int:
+        return number + 1
+
+    async def main() -> None:
+        async with async_db.engine_context(database_url, create_tables=True):
+            assert train(1) == 2
+            entered, go_on = asyncio.Event(), asyncio.Event()
+
+            async def write() -> None:
+                async with async_db.session_context():
+                    entered.set()
+                    await go_on.wait()
+
+            writing = asyncio.create_task(write())
+            await entered.wait()
+            with pytest.raises(SyncCallError, match=r"await asyncio\.to_thread"):
+                Number(1).save("x")
+            with pytest.raises(SyncCallError, match=r"await asyncio\.to_thread"):
+                train(1)
+            assert select(Number).all() == []  # to read is no trouble
+            in_thread = asyncio.create_task(asyncio.to_thread(train, 2))
+            await asyncio.sleep(0.1)
+            go_on.set()
+            await writing
+            assert await in_thread == 3
+            assert train(3) == 4
+            Number(2).save("x")
+            assert select(Number).all() == [Number(2)]
+
+    asyncio.run(main())
+
+
 def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-X", "dev", "-W", "error", "-c", textwrap.dedent(code), *arguments]
     return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
@@ -321,6 +407,23 @@ USE = """
     logging.getLogger("asyncio").setLevel(logging.ERROR)  # -X dev has it say which steps were slow
     set_engine("sqlite:///" + sys.argv[1], create_tables=True)
 """
+
+
+def test_what_is_left_at_the_very_end_of_a_process_is_told_and_no_wait_for_ever(tmp_path: Path) -> None:
+    code = (
+        USE
+        + """
+    def steps():
+        with RunManager(Run()):
+            yield 1
+
+    steps = steps()
+    next(steps)
+    """
+    )
+    done = python(code, str(tmp_path / "data.db"))
+    assert done.returncode == 0
+    assert "SyncCallError: The interpreter is ending" in done.stderr
 
 
 def test_a_script_ends_without_a_word(tmp_path: Path) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import atexit
 import os
+import sys
 import threading
-from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Coroutine, Generator
+from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator, Callable, Coroutine, Generator
 from contextlib import AbstractAsyncContextManager, AbstractContextManager
 from contextvars import Context, ContextVar, copy_context
 from inspect import iscoroutine
@@ -15,7 +16,7 @@ from typing import Any, Generic, TypeVar, cast
 
 from artigraph.errors import SyncCallError
 
-__all__ = ["background_loop", "entered", "finish", "iterate", "wait_for"]
+__all__ = ["background_loop", "entered", "finish", "iterate", "standing_loop", "wait_for"]
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -29,8 +30,28 @@ _NESTED = (
     "await the async function of the same name, which is in artigraph itself."
 )
 
+_ENDING = "The interpreter is ending: there is no thread any more that could do what sync calls want done."
+
 _inside: ContextVar[bool] = ContextVar("artigraph_background", default=False)
 """Set in whatever is done for a sync call, in the threads that it uses too."""
+
+
+class _Caller:
+    """Who waits for a sync call: the event loop that runs in that thread, and stands still as long as it waits."""
+
+    __slots__ = ("loop",)
+
+    def __init__(self) -> None:
+        self.loop: asyncio.AbstractEventLoop | None = asyncio._get_running_loop()  # noqa: SLF001 (or None)
+
+
+_caller: ContextVar[_Caller | None] = ContextVar("artigraph_caller", default=None)
+
+
+def standing_loop() -> asyncio.AbstractEventLoop | None:
+    """Return the event loop that stands still until what is done here, for a sync call, has been done."""
+    caller = _caller.get()
+    return None if caller is None else caller.loop
 
 
 def background_loop() -> asyncio.AbstractEventLoop | None:
@@ -51,7 +72,9 @@ def finish(coroutine: Coroutine[Any, Any, None], /) -> None:
         coroutine.close()
 
 
-def wait_for(coroutine: Coroutine[Any, Any, T], /) -> T:
+def wait_for(
+    coroutine: Coroutine[Any, Any, T], /, *, undo: Callable[..., Coroutine[Any, Any, object]] | None = None
+) -> T:
     """Do async work on the background loop and return its result; what it raises is raised here.
 
         total = wait_for(session.scalar(statement))
@@ -61,8 +84,15 @@ def wait_for(coroutine: Coroutine[Any, Any, T], /) -> T:
     own. Where an event loop is running here, as in a notebook, that one stands still meanwhile. Ctrl-C cancels the work
     and waits for its end; another one does not wait.
 
+    Args:
+        coroutine: the work.
+        undo: is called with the class, the value and the traceback of what interrupts the wait (Ctrl-C) if the work was
+            done by then, and does what takes it back, as `__aexit__` does for `__aenter__`.
+
     Raises:
-        SyncCallError: this is called from what another such call is doing, on the loop or in one of its threads.
+        SyncCallError: this is called from what another such call is doing, on the loop or in one of its threads; or
+            when the interpreter is ending; or it would write to a SQLite database to which the event loop that is
+            running here is writing.
         TypeError: it is no coroutine.
     """
     if not iscoroutine(cast("object", coroutine)):
@@ -73,7 +103,7 @@ def wait_for(coroutine: Coroutine[Any, Any, T], /) -> T:
     except BaseException:
         coroutine.close()
         raise
-    return _Call(background, coroutine).wait()
+    return _Call(background, coroutine).wait(undo)
 
 
 def iterate(source: AsyncIterable[T], /) -> Generator[T]:
@@ -99,7 +129,7 @@ class entered(AbstractContextManager[T_co], Generic[T_co]):  # noqa: N801 (used 
         self._manager = manager
 
     def __enter__(self) -> T_co:
-        return wait_for(self._manager.__aenter__())
+        return wait_for(self._manager.__aenter__(), undo=self._manager.__aexit__)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -163,27 +193,39 @@ class _Call(Generic[T]):
         self._coroutine = coroutine
         self._context = copy_context()
         self._context.run(_inside.set, True)  # noqa: FBT003
+        self._caller = _Caller()
+        self._context.run(_caller.set, self._caller)
         self._task: asyncio.Task[T] | None = None
         self._done = threading.Event()
 
-    def wait(self) -> T:
+    def wait(self, undo: Callable[..., Coroutine[Any, Any, object]] | None = None) -> T:
         """Have the work done and return its result."""
         try:
             self._loop.call_soon_threadsafe(self._start)
             self._wait()
-        except BaseException:  # Ctrl-C, or what else a signal handler raises
+        except BaseException as error:  # Ctrl-C, or what else a signal handler raises
             if self._loop.is_closed():  # the process is ending
                 self._coroutine.close()
             else:
                 self._loop.call_soon_threadsafe(self._cancel)
                 self._wait()
+                if undo is not None and self._has_result():
+                    _carry_back(self._context)
+                    undone = _Call(self._background, undo(type(error), error, error.__traceback__))
+                    self._context = undone._context
+                    undone.wait()
             raise
         finally:
+            self._caller.loop = None
             _carry_back(self._context)
         try:
             return cast("asyncio.Task[T]", self._task).result()
         finally:
             self._task = None  # an error holds this frame, and would hold itself by it
+
+    def _has_result(self) -> bool:
+        task = self._task
+        return task is not None and not task.cancelled() and task.exception() is None
 
     def _wait(self) -> None:
         while not self._done.wait(_TICK):
@@ -196,6 +238,9 @@ class _Call(Generic[T]):
     def _cancel(self) -> None:
         if self._task is not None:
             self._task.cancel()
+        else:  # the interrupt came before it was begun
+            self._coroutine.close()
+            self._done.set()
 
     def _end(self, task: asyncio.Task[T]) -> None:
         if not task.cancelled():
@@ -208,7 +253,7 @@ def _carry_back(context: Context) -> None:
     """Set here what was set there."""
     current = copy_context()
     for variable, value in context.items():
-        if variable is not _inside and current.get(variable, _END) is not value:
+        if variable not in (_inside, _caller) and current.get(variable, _END) is not value:
             variable.set(value)
 
 
@@ -242,6 +287,8 @@ def _started() -> _Background:
     global _background  # noqa: PLW0603
     if _is_inside():
         raise SyncCallError(_NESTED)
+    if sys.is_finalizing():  # a thread would never be run
+        raise SyncCallError(_ENDING)
     with _lock:
         if _background is None:
             _background = _Background()

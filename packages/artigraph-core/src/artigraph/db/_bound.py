@@ -15,7 +15,7 @@ from artigraph.db._dialect import DialectName
 from artigraph.db._engine import BEGIN
 from artigraph.errors import WrongEventLoopError
 
-__all__ = ["Bound", "Database", "adopt", "own"]
+__all__ = ["Bound", "Database", "adopt", "own", "writes_on"]
 
 _SESSIONS = 8
 """Sessions at once on one of our engines: fewer than its pool has connections, so that each can get one more."""
@@ -42,6 +42,10 @@ class Known:
     check: asyncio.Lock = field(default_factory=asyncio.Lock)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held by the one who writes to SQLite, who uses an only connection, or who tries again elsewhere."""
+    file: str | None = None
+    """The SQLite database that it is of."""
+    writers: int = 0
+    """Write transactions that are going on, or wait to begin."""
     sessions: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_SESSIONS))
 
 
@@ -101,6 +105,11 @@ def adopt(engine: AsyncEngine, *, create_tables: bool = False) -> Bound:
     return Bound(engine, engine, writer, ours=False, known=known, create_tables=create_tables)
 
 
+def writes_on(loop: asyncio.AbstractEventLoop, file: str | None) -> bool:
+    """Say whether something is writing to a SQLite database on an event loop."""
+    return any(known.writers and known.file == file and known.loop() is loop for known in tuple(_known.values()))
+
+
 def _pooled_elsewhere(engine: AsyncEngine) -> bool:
     """Say whether the URL is one for PgBouncer, which keeps a session only for the length of a transaction."""
     return bool({"prepared_statement_cache_size", "prepared_statement_name_func"} & set(engine.url.query))
@@ -112,6 +121,7 @@ def _known_of(engine: AsyncEngine) -> Known:
     known = _known.get(pool)
     if known is None:
         known = _known[pool] = Known(weakref.ref(loop))
+        known.file = engine.url.database if engine.dialect.name == "sqlite" else None
     elif known.loop() is not loop:
         msg = (
             "This engine was first used on another event loop, and its connections belong to that one. Give each loop "

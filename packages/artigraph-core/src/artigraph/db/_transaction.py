@@ -11,11 +11,12 @@ from typing import Any, NoReturn, TypeVar, cast
 from sqlalchemy import Connection, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db._bound import Bound
+from artigraph.background import standing_loop
+from artigraph.db._bound import Bound, writes_on
 from artigraph.db._errors import CommitFailed, ConnectionLost, ForeignKeyViolation, UniqueViolation, translate
 from artigraph.db._lent import lent_mysql, lent_sqlite
 from artigraph.db._shield import shielded
-from artigraph.errors import DatabaseUnavailable, LabelConflictError, RetryableError
+from artigraph.errors import DatabaseUnavailable, LabelConflictError, RetryableError, SyncCallError
 
 __all__ = [
     "ATTEMPTS",
@@ -163,15 +164,32 @@ def _roll_back(connection: Connection) -> None:
 @asynccontextmanager
 async def writing(bound: Bound) -> AsyncGenerator[AsyncConnection]:
     """Lend a connection in a write transaction; what the borrower does not commit is rolled back."""
-    if not bound.ours and bound.sqlite:
-        async with bound.engine.connect() as connection, lent_sqlite(connection):
-            yield connection
-    elif not bound.ours and bound.engine.dialect.name != "postgresql":
-        async with bound.engine.connect() as connection, lent_mysql(connection):
-            yield connection
-    else:
-        async with bound.writer.connect() as connection:
-            yield connection
+    _refuse_to_wait_for_ever(bound)
+    bound.known.writers += 1
+    try:
+        if not bound.ours and bound.sqlite:
+            async with bound.engine.connect() as connection, lent_sqlite(connection):
+                yield connection
+        elif not bound.ours and bound.engine.dialect.name != "postgresql":
+            async with bound.engine.connect() as connection, lent_mysql(connection):
+                yield connection
+        else:
+            async with bound.writer.connect() as connection:
+                yield connection
+    finally:
+        bound.known.writers -= 1
+
+
+def _refuse_to_wait_for_ever(bound: Bound) -> None:
+    """Raise if a sync call is to write where a task of the event loop is writing that stands still meanwhile."""
+    standing = standing_loop()
+    if bound.sqlite and standing is not None and writes_on(standing, bound.known.file):
+        msg = (
+            "A task of the event loop that is running here is writing to this SQLite database, to which one writes at "
+            "a time, and a sync call has that loop stand still: both would wait for ever. Await the async function "
+            "instead, or make the sync call in a thread: await asyncio.to_thread(function, ...)."
+        )
+        raise SyncCallError(msg)
 
 
 async def open_transaction(bound: Bound, stack: AsyncExitStack) -> AsyncConnection:

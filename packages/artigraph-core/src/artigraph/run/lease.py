@@ -89,10 +89,17 @@ async def _renew(address: Address, lengths: Mapping[UUID, timedelta]) -> None:
         await renew_leases(connection, lengths)
 
     try:
-        await address.write(work)
-        await address.write(mark_lost)
+        # One database that is locked, or does not answer, is not to keep the leases in others from being renewed.
+        async with asyncio.timeout(_interval(min(lengths.values()))):
+            await address.write(work)
+            await address.write(mark_lost)
     except Exception as error:  # noqa: BLE001 (nobody waits for it; there is time for other attempts)
-        _log.warning("The leases of %d runs could not be renewed, which is tried again: %s", len(lengths), error)
+        _warn(len(lengths), error)
+
+
+def _warn(count: int, error: Exception) -> None:
+    what = error if str(error) else type(error).__name__
+    _log.warning("The leases of %d runs could not be renewed, which is tried again: %s", count, what)
 
 
 class _Keeper:
@@ -119,7 +126,10 @@ class _Keeper:
     def _work(self) -> None:
         while due := self._wait():
             # An event loop and engines for each time: nothing is left open that would have to be closed at exit.
-            asyncio.run(_renew_all(due))
+            try:
+                asyncio.run(_renew_all(due))
+            except Exception as error:  # noqa: BLE001 (no loop could be made: there are too many open files, say)
+                _warn(len(due), error)
 
     def _wait(self) -> Collection[_Held]:
         """Wait until leases are due, and put down when they are the next time; nothing if the thread is to end."""

@@ -113,6 +113,7 @@ class RunManager:
         self._release: Release | None = None
         self._record_use = record_use
         self._uses: Uses | None = None
+        self._left = False
 
     @classmethod
     def resume(cls, token: str, *, lease: timedelta = LEASE, record_use: bool = True) -> Self:
@@ -166,11 +167,19 @@ class RunManager:
             )
             raise RunStateError(msg)
         outer = _active.get()
-        await (self._join("The run of this token") if self._joins else self._start(outer))
+        if not self._joins:
+            self.run.status = "running"  # whoever enters it at the same time is told
+        try:
+            await (self._join("The run of this token") if self._joins else self._start(outer))
+        except BaseException:
+            if not self._joins and self.run.started_at is None:
+                self.run.status = "new"
+            raise
         self._outer = outer
         self._process = os.getpid()
         assert self._token is not None  # noqa: S101 (it has started, or joins)
         self._uses = Uses(self._token.run_id, self._token.store_id, automatic=self._record_use)
+        self._left = False
         _active.set(self)
         set_uses(self._uses)
         return self
@@ -189,13 +198,13 @@ class RunManager:
             await parent._ready()  # noqa: SLF001 (of another manager)
             parent_id = parent.run.node_id
         store_id = (await current_database()).store_id
-        run.node_parent_id, run.status, run.started_at = parent_id, "running", datetime.now(UTC)
+        run.node_parent_id, run.started_at = parent_id, datetime.now(UTC)
         self._clock = time.monotonic()
         row = row._replace(parent_id=parent_id, status=run.status, started_at=run.started_at)
         try:
             await insert_run(row, self._lease)
         except ArtigraphError:
-            run.node_parent_id, run.status, run.started_at = given, "new", None
+            run.node_parent_id, run.started_at = given, None
             raise
         except asyncio.CancelledError as error:
             # The start was shielded, so it is in the database: left alone, the run would be running for ever.
@@ -226,8 +235,9 @@ class RunManager:
     ) -> None:
         """Record the end of the run, if it was started here, and make the run around it active again."""
         del kind, trace
-        _active.set(self._outer)
-        set_uses(None if self._uses is None else self._uses.outer)
+        self._left = True
+        if _active.get() is self:  # else one is that was entered later: generators are left in any order
+            self._make_outer_active()
         if self._process != os.getpid():
             return  # a forked child: the run, and what renews its lease, are its parent's
         try:
@@ -237,7 +247,15 @@ class RunManager:
             if not self._joins:
                 await self._end(error)
             elif self._uses is not None:
-                await self._uses.end()
+                await self._end_uses(error, self._uses)
+
+    def _make_outer_active(self) -> None:
+        outer = self._outer
+        if outer is not None and outer._left:  # noqa: SLF001 (of another manager)
+            outer._make_outer_active()  # noqa: SLF001
+        else:
+            _active.set(outer)
+            set_uses(None if self._uses is None else self._uses.outer)
 
     async def _end(self, error: BaseException | None) -> None:
         run = self.run
@@ -252,6 +270,14 @@ class RunManager:
             if error is None:
                 raise
             error.add_note(f"The end of run {run.node_id} could not be recorded: {failure}")
+
+    async def _end_uses(self, error: BaseException | None, uses: Uses) -> None:
+        try:
+            await uses.end()
+        except ArtigraphError as failure:
+            if error is None:
+                raise
+            error.add_note(f"What run {self.run.node_id} used could not be recorded: {failure}")
 
     async def use(self, *node_ids: UUID) -> None:
         """Record that this run used artifacts, whatever it was that read them; a part stands for its artifact.

@@ -98,7 +98,7 @@ class RunManager(Twin, of=async_run.RunManager):
             NodeNotFoundError: its parent does not exist, or is no run; or the run that is to be joined does not.
             InvalidLabel, SerializationError: its name, a tag or a parameter cannot be stored as it is.
         """
-        wait_for(self._async.__aenter__())
+        wait_for(self._async.__aenter__(), undo=self._async.__aexit__)
         return self
 
     def __exit__(
