@@ -19,6 +19,8 @@ from artigraph.labels import check_label
 
 __all__ = ["DeletedNode", "DeletionReport", "delete", "prune"]
 
+_OLDEST = timedelta(days=365_000)
+"""An age beyond which there is no point in time."""
 _LINES = 20
 """How many artifacts and runs a rendering names."""
 
@@ -179,7 +181,9 @@ def _rule(older_than: object, keep_newest: object, *, failed_runs: bool) -> Rete
             msg = f"older_than={older_than!r} says no time zone; use datetime.now(UTC), say"
             raise ConfigurationError(msg)
         older_than = older_than.astimezone(UTC)
-    elif older_than is not None and (not isinstance(older_than, timedelta) or older_than < timedelta(0)):
+    elif older_than is not None and (
+        not isinstance(older_than, timedelta) or not timedelta(0) <= older_than <= _OLDEST
+    ):
         msg = f"older_than is a datetime or an age, timedelta(days=90) say, not {older_than!r:.100}"
         raise ConfigurationError(msg)
     kept: dict[str, int] | None = None
