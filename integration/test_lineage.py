@@ -3,6 +3,8 @@
 from tests.lineage.test_graph import (
     test_a_chain_that_is_deeper_than_databases_recurse_by_themselves,
     test_a_ladder_with_exponentially_many_paths,
+    test_an_input_that_is_kept_with_its_run_is_no_product_of_it,
+    test_it_is_copied_and_pickled,
     test_lineage_is_what_plain_python_finds,
     test_lineage_of_every_node_of_some_graphs,
     test_nodes_are_what_is_stored,
@@ -24,6 +26,8 @@ __all__ = [
     "test_a_ladder_with_exponentially_many_paths",
     "test_a_session_of_the_callers_is_no_loss_either",
     "test_a_session_that_is_rolled_back_loses_no_use",
+    "test_an_input_that_is_kept_with_its_run_is_no_product_of_it",
+    "test_it_is_copied_and_pickled",
     "test_lineage_is_what_plain_python_finds",
     "test_lineage_of_every_node_of_some_graphs",
     "test_managers_that_write_the_same_uses_do_not_fail",

@@ -38,7 +38,7 @@ class Graph:
         found |= {
             Edge(run, artifact, "produced")
             for artifact, run in self.artifacts.items()
-            if run is not None and not ("used" in kinds and (artifact, run) in self.uses)
+            if run is not None and (artifact, run) not in self.uses
         }
         found |= {Edge(parent, run, "child") for run, parent in self.runs.items() if parent is not None}
         return {edge for edge in found if edge.kind in kinds}

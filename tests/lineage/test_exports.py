@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
+import pickle
 import re
 import sys
 import xml.etree.ElementTree as ET
@@ -69,6 +71,16 @@ def test_it_is_a_value() -> None:
         lineage.edges[0].kind = "child"  # type: ignore[misc]
     with pytest.raises(TypeError):
         lineage.nodes[IDS[5]] = lineage.nodes[IDS[0]]  # type: ignore[index]
+
+
+def test_one_made_by_hand_is_copied_and_pickled() -> None:
+    lineage = small()
+    for found in (pickle.loads(pickle.dumps(lineage)), copy.copy(lineage), copy.deepcopy(lineage)):
+        assert found == lineage
+        assert hash(found) == hash(lineage)
+        assert ([*found], found.edges, found.root_ids) == ([*lineage], lineage.edges, lineage.root_ids)
+        with pytest.raises(TypeError):
+            found.nodes[IDS[5]] = found.nodes[IDS[0]]  # type: ignore[index]
 
 
 def test_networkx_has_all_of_it() -> None:

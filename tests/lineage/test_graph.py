@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import copy
+import pickle
 from collections.abc import Collection
 from itertools import combinations
 from typing import Any
@@ -14,7 +16,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select as sql_select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from artigraph import Run, RunManager, ancestors, descendants, paths
+from artigraph import Run, RunManager, ancestors, descendants, paths, run_manager, tracked
 from artigraph.db import engine_context, read
 from artigraph.errors import NodeNotFoundError, QueryError
 from artigraph.ids import new_ids
@@ -147,6 +149,56 @@ async def test_runs_of_a_pipeline_that_use_the_last_result(engine: AsyncEngine) 
     )
 
 
+async def test_an_input_that_is_kept_with_its_run_is_no_product_of_it(engine: AsyncEngine) -> None:
+    """Whether uses are asked for or not."""
+    runs: list[UUID] = []
+
+    @tracked
+    async def double(item: Item) -> Item:
+        runs.append(run_manager().run.node_id)
+        async with RunManager(Run()) as inner:
+            await inner.save_artifact("inside", Item(0))
+        return Item(2 * item.x)
+
+    await double(Item(3))
+    [run_id] = runs
+    [kept] = (await ancestors(run_id)).artifacts
+    assert (kept.label, kept.parent_id) == ("item", run_id)
+    for kinds in SETS:
+        labels = {"produced": {"return"}, "produced, child": {"return", "inside"}}
+        expected = labels.get(", ".join(kind for kind in ("produced", "child") if kind in kinds), set[str]())
+        for depth in (None, 3):
+            assert {node.label for node in (await descendants(run_id, depth, kinds)).artifacts} == expected
+        for depth in (None, 1, 3):
+            above = await ancestors(kept.node_id, depth, kinds)
+            assert ([*above.nodes], above.edges) == ([kept.node_id], ())
+
+
+async def test_it_is_copied_and_pickled(engine: AsyncEngine) -> None:
+    """Whether nodes were made of its rows or not; and nothing of the driver's goes with it."""
+    [seed] = await made()
+    async with RunManager(Run(name="outer")), RunManager(Run()) as manager:
+        await Item.load(seed)
+        node_id = await manager.save_artifact("label", Item(1))
+    for lineage in (
+        await ancestors(node_id),
+        await ancestors(node_id, 1, KINDS),
+        await descendants(seed, kinds=KINDS),
+        await paths(seed, node_id),
+        await paths(node_id, seed),
+    ):
+        for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+            pickled = pickle.dumps(lineage, protocol)
+            assert not any(name in pickled for name in (b"asyncpg", b"asyncmy", b"sqlite", b"sqlalchemy"))
+            found: Lineage = pickle.loads(pickled)
+            assert (found, repr(found), hash(found)) == (lineage, repr(lineage), hash(lineage))
+            assert ([*found.nodes], [*found]) == ([*lineage.nodes], [*lineage])
+            assert pickle.loads(pickle.dumps(found)) == lineage
+        assert copy.deepcopy(lineage.nodes) == lineage.nodes
+        for copied in (copy.copy(lineage), copy.deepcopy(lineage), copy.deepcopy([lineage])[0]):
+            assert copied == lineage
+
+
 async def test_nodes_are_what_is_stored(engine: AsyncEngine) -> None:
     async with RunManager(Run()) as manager:
         node_id = await manager.save_artifact("label", Item(1))
@@ -171,7 +223,13 @@ async def test_whatever_the_graph_it_is_two_statements(engine: AsyncEngine) -> N
     graph.uses = {(artifact, runs[(number + 1) % 50]) for number, artifact in enumerate(artifacts)}
     await graph.write()
     for node_id in (runs[0], artifacts[0]):
-        for call in (ancestors(node_id), descendants(node_id, 3), paths(node_id, runs[7])):
+        for call in (
+            ancestors(node_id),
+            ancestors(node_id, kinds=["produced"]),
+            descendants(node_id, 3),
+            descendants(node_id, kinds=["produced", "child"]),
+            paths(node_id, runs[7]),
+        ):
             with counted() as seen:
                 await call
             assert len([line for line in seen if "WITH RECURSIVE" in line]) == 1

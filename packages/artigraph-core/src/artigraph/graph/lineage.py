@@ -69,6 +69,23 @@ class Nodes(Mapping[UUID, Node]):
         """Return some of the nodes."""
         return Nodes({node_id: row for node_id, row in self._rows.items() if node_id in node_ids}, self._moment)
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle plain rows: they are read where the driver that made these is not installed."""
+        plain = [
+            (
+                node_id.bytes,
+                row[1],
+                None if row[2] is None else id_of(row[2]).bytes,
+                row[3],
+                None,
+                *row[5:-2],
+                self._moment(row[-2]),
+                self._moment(row[-1]),
+            )
+            for node_id, row in self._rows.items()
+        ]
+        return _nodes_of, (plain,)
+
     def _make(self, node_id: UUID, row: Row) -> Node:
         _, kind, parent, label, _, model, version, serializer, name, status, started, ended = row
         return Node(
@@ -85,6 +102,14 @@ class Nodes(Mapping[UUID, Node]):
             self._moment(started),
             self._moment(ended),
         )
+
+
+def _nodes_of(plain: Sequence[Row]) -> Nodes:
+    return Nodes({id_of(row[0]): row for row in plain}, _as_it_is)
+
+
+def _as_it_is(moment: datetime | None) -> datetime | None:
+    return moment
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,9 @@ def select_reached(start: Start, direction: Direction, kinds: Collection[EdgeKin
 
     A use is such a row too: its `node_type` is `used`, its `node_id` the artifact, its `parent_id` the run. Where
     `levels` are given, all is there to which so many steps from run to run lead, and perhaps more.
+
+    An artifact that is kept with the run that used it is not produced by it. Such ones, and what they lead to, are
+    among the rows if uses are, which tell them; without uses they are left out here.
     """
     runs = _runs(start, direction, kinds, levels)
     return _one_statement(_reached_parts(runs, start, direction, kinds))
@@ -96,7 +99,8 @@ def _first_runs(start: Start, direction: Direction, kinds: Collection[EdgeKind])
         uses = _is_use & (_link.c.source_id == start.node_id)
         return select(_link.c.target_id.label("run_id")).where(uses if "used" in kinds else uses & false())
     parent_id = start.parent_id if "produced" in kinds else None
-    return select(node_table.c.node_id.label("run_id")).where(node_table.c.node_id == parent_id)
+    above = select(node_table.c.node_id.label("run_id")).where(node_table.c.node_id == parent_id)
+    return above if "used" in kinds else above.where(~_used_by(start.node_id, node_table.c.node_id))
 
 
 def _step(runs: CTE, direction: Direction, kinds: Collection[EdgeKind]) -> Select[Any] | None:
@@ -172,7 +176,10 @@ def _reached_parts(
         return parts
     if "produced" in kinds:
         below = runs.join(node_table, node_table.c.parent_id == runs.c.run_id)
-        parts.append(_nodes(_artifact, below).where(node_table.c.node_type != "run", others))
+        products = _nodes(_artifact, below).where(node_table.c.node_type != "run", others)
+        if "used" not in kinds:
+            products = products.where(~_used_by(node_table.c.node_id, node_table.c.parent_id))
+        parts.append(products)
         if "used" in kinds:
             used_below = below.join(_link, and_(_link.c.source_id == node_table.c.node_id, _is_use))
             parts.append(_edges(used_below).where(others))
@@ -199,6 +206,13 @@ def _between_parts(runs: CTE, ends: tuple[UUID, UUID]) -> list[Select[Any]]:
         ),
         _edges(uses.join(_near, _near.c.node_id == _link.c.source_id)).where(between),
     ]
+
+
+def _used_by(artifact_id: ColumnElement[UUID] | UUID, run_id: ColumnElement[UUID]) -> ColumnElement[bool]:
+    """Tell whether a run used an artifact: one that is kept with it is not its product then."""
+    return (
+        select(_link.c.source_id).where(_link.c.source_id == artifact_id, _link.c.target_id == run_id, _is_use).exists()
+    )
 
 
 def _uses_by(runs: CTE | FromClause) -> FromClause:

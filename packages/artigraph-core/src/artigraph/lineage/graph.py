@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
+from operator import attrgetter
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 from uuid import UUID
 
 from artigraph.graph.lineage import Edge, EdgeKind
@@ -23,7 +25,7 @@ class Lineage:
         for source_id, target_id, kind in lineage.edges: ...
         print(lineage.to_mermaid())
 
-    It holds whole edges only: both ends of each are nodes of it.
+    It holds whole edges only: both ends of each are nodes of it. It can be pickled; a copy of it is itself.
     """
 
     nodes: Mapping[UUID, Node]
@@ -88,6 +90,19 @@ class Lineage:
     def __hash__(self) -> int:
         return hash((self.edges, self.root_ids))
 
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle ids as bytes: some drivers have a class for them that need not be there where they are read."""
+        nodes = dict(self.nodes) if isinstance(self.nodes, MappingProxyType) else self.nodes
+        raw = cache(attrgetter("bytes"))
+        edges = [(raw(source_id), raw(target_id), kind) for source_id, target_id, kind in self.edges]
+        return _unpickled, (nodes, edges, [raw(node_id) for node_id in self.root_ids])
+
     def __repr__(self) -> str:
         runs = len(self.runs)
         counts = f"{len(self) - runs:,} artifacts, {runs:,} runs, {len(self.edges):,} edges"
@@ -97,3 +112,15 @@ class Lineage:
         from artigraph.lineage.draw import to_html
 
         return to_html(self)
+
+
+def _unpickled(
+    nodes: Mapping[UUID, Node], edges: Sequence[tuple[bytes, bytes, EdgeKind]], root_ids: Sequence[bytes]
+) -> Lineage:
+    ids = {node_id.bytes: node_id for node_id in nodes}
+
+    def id_of(raw: bytes) -> UUID:
+        return ids.get(raw) or UUID(bytes=raw)
+
+    whole = tuple(Edge(id_of(source_id), id_of(target_id), kind) for source_id, target_id, kind in edges)
+    return Lineage(nodes, whole, tuple(map(id_of, root_ids)))
