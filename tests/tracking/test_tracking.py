@@ -10,12 +10,13 @@ import subprocess
 import sys
 import threading
 import warnings
-from collections.abc import AsyncGenerator, Generator, Iterator
+from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, Concatenate, ParamSpec, TypeVar
+from unittest import mock
 from uuid import UUID
 
 import numpy as np
@@ -39,7 +40,7 @@ from artigraph import (
 )
 from artigraph import select as select_runs
 from artigraph.db import read
-from artigraph.errors import ArtifactInUseError, InvalidLabel, TrackingError
+from artigraph.errors import ArtifactInUseError, InvalidLabel, ModelVersionError, TrackingError
 from artigraph.orm import link_table, node_table
 from artigraph.sync import RunManager as SyncRunManager
 from artigraph.sync import run_manager as sync_run_manager
@@ -312,6 +313,170 @@ async def test_what_cannot_be_stored_is_left_out_with_a_warning_or_refused() -> 
     assert [run.status for run in await runs()] == ["completed", "failed", "failed"]
 
 
+@dataclass
+class Branch:
+    name: str
+    parent: Branch | None = None
+    children: list[Branch] = field(default_factory=list["Branch"])
+
+
+@dataclass
+class Unset:
+    a: int
+    b: int = field(init=False)
+
+
+class Untouchable:
+    @property
+    def __class__(self) -> type:  # pyright: ignore[reportIncompatibleMethodOverride]
+        raise ZeroDivisionError
+
+
+class Uncounted(list[int]):
+    def __len__(self) -> int:
+        raise ZeroDivisionError
+
+
+async def test_what_cannot_even_be_looked_at_is_left_out_or_refused() -> None:
+    @tracked
+    async def lenient(value: object, rate: float) -> None:
+        return None
+
+    @tracked(unsupported="refuse")
+    def strict(value: object) -> None:
+        return None
+
+    root = Branch("root")
+    root.children.append(Branch("child", root))
+    endless: list[object] = []
+    endless.append(endless)
+    values = [root, endless, Unset(1), Untouchable(), Uncounted([1])]
+    for value in values:
+        with pytest.warns(TrackingWarning, match="Argument 'value' cannot be recorded") as caught:
+            await lenient(value, 0.5)
+        assert len(caught) == 1
+        with pytest.raises(TrackingError, match="Argument 'value' cannot be recorded"):
+            strict(value)
+    found = await runs()
+    assert [run.status for run in found] == ["completed", "failed"] * len(values)
+    assert all(run.parameters == {"rate": 0.5} for run in found[::2])
+    assert [await artifacts(run) for run in found] == [{}] * len(found)
+
+
+async def test_what_is_very_deep_is_kept() -> None:
+    @tracked
+    async def lenient(value: object) -> None:
+        return None
+
+    deep: list[object] = []
+    for _ in range(2000):
+        deep = [deep]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        await lenient(deep)
+    (run,) = await runs()
+    assert list(await artifacts(run)) == ["value"]
+
+
+async def test_what_can_be_loaded_no_more_is_kept_anew() -> None:
+    @tracked
+    async def use(scores: list[object]) -> None:
+        return None
+
+    @dataclass
+    class Fading(ArtifactModel, name="tracked.Fading"):
+        value: int
+
+    good, fading = Score(1.0), Fading(1)
+    good_id, fading_id = await save_many([("good", good), ("fading", fading)])
+
+    @dataclass
+    class Faded(ArtifactModel, name="tracked.Fading", version=2):
+        other: int
+
+    assert Faded(1) != fading
+    with pytest.raises(ModelVersionError):
+        await Faded.load(fading_id)
+    await use([good, fading])
+    await use([good])
+    first, second = await runs()
+    assert list(await artifacts(first)) == ["scores"]
+    assert (good_id, second.node_id, "used") in await edges()
+
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def connected(function: Callable[Concatenate[str, P], R]) -> Callable[P, R]:
+    @functools.wraps(function)
+    def call(*args: P.args, **kwargs: P.kwargs) -> R:
+        return function("connection", *args, **kwargs)
+
+    return call
+
+
+def retried(function: Callable[[int], int]) -> Callable[..., int]:
+    @functools.wraps(function)
+    def call(*args: Any, retries: int) -> int:
+        return function(args[-1]) + retries
+
+    return call
+
+
+async def test_what_a_decorator_below_gives_is_not_recorded() -> None:
+    @tracked
+    @mock.patch("os.getcwd")
+    def patched(number: int, getcwd: object, *, factor: int = 2) -> int:
+        assert isinstance(getcwd, mock.Mock)
+        return number * factor
+
+    @tracked(exclude=["connection"])
+    @connected
+    def silent(connection: str, *, number: int) -> int:
+        assert connection == "connection"
+        return number
+
+    @tracked
+    @retried
+    def again(number: int) -> int:
+        return number
+
+    @tracked(unsupported="refuse")
+    @connected
+    def strict(connection: str, *, number: int) -> int:
+        raise AssertionError
+
+    with pytest.warns(TrackingWarning, match="Argument 'getcwd' cannot .*missing .*'getcwd'.*exclude=") as caught:
+        assert patched(3) == 6  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert silent(number=3) == 3
+    with pytest.warns(TrackingWarning) as more:
+        assert again(None, 3, retries=1) == 4
+    told = [str(warning.message).partition(" cannot")[0] for warning in [*caught, *more]]
+    names = ["getcwd", "number", "retries", "args[0]", "args[1]"]
+    assert told == [f"Argument {name!r}" for name in names]
+    with pytest.raises(TrackingError, match="'connection'"):
+        strict(number=3)
+    with pytest.warns(TrackingWarning), pytest.raises(TypeError, match="retries"):
+        again(3, 4)
+    recorded = [{"number": 3, "factor": 2}, {"number": 3}, {}, {}, {}]
+    found = await runs()
+    assert [run.parameters for run in found[:3]] == recorded[:3]
+    assert [run.status for run in found] == ["completed"] * 3 + ["failed"] * 2
+
+
+async def test_self_and_cls_are_recorded_of_what_is_no_method() -> None:
+    @tracked
+    async def local(cls: str, rate: float) -> None:
+        return None
+
+    await local("tree", 0.5)
+    (run,) = await runs()
+    assert run.parameters == {"cls": "tree", "rate": 0.5}
+
+
 async def test_methods() -> None:
     class Trainer:
         def __init__(self, rate: float) -> None:
@@ -382,6 +547,8 @@ def test_what_is_wrong_is_told_when_it_is_decorated() -> None:
         tracked(unsupported="ignore")(plain)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
     with pytest.raises(InvalidLabel):
         tracked(name="a\0")(plain)
+    with pytest.raises(InvalidLabel, match="tag 'a'"):
+        tracked(tags={"a": 1})(plain)  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType]
 
 
 async def test_a_call_that_is_wrong_is_the_functions_own_error() -> None:

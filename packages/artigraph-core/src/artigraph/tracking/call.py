@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import traceback
 import warnings
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
@@ -10,14 +11,17 @@ from types import TracebackType
 from typing import Any, Self, cast
 from uuid import UUID
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from artigraph.db import session_context
 from artigraph.errors import (
     ArtigraphError,
+    DatabaseError,
     FieldNotLoadedError,
     InvalidLabel,
     LabelConflictError,
     ModelDefinitionError,
-    NotFoundError,
+    SchemaError,
     SerializationError,
     TrackingError,
 )
@@ -29,7 +33,7 @@ from artigraph.model.load import load_models
 from artigraph.model.partial import is_partial
 from artigraph.run import Run, RunManager
 from artigraph.run.metadata import value_rows
-from artigraph.tracking.signature import RETURN, Signature
+from artigraph.tracking.signature import RETURN, Arguments, Signature
 from artigraph.tracking.value import TrackedValue
 
 __all__ = ["TrackedCall", "TrackingWarning"]
@@ -37,7 +41,9 @@ __all__ = ["TrackedCall", "TrackingWarning"]
 _SMALL = 4096
 """Bytes of a plain value up to which it is a parameter of the run."""
 _UNFIT = (SerializationError, ModelDefinitionError, FieldNotLoadedError, InvalidLabel, LabelConflictError)
-"""Errors of a save that say that a value cannot be stored, not that storing failed."""
+"""Errors of our own in a save that say that a value cannot be stored, not that storing failed."""
+_BROKEN = (DatabaseError, SchemaError, SQLAlchemyError)
+"""Errors of the database: they are about no value."""
 
 
 class TrackingWarning(UserWarning):
@@ -52,10 +58,10 @@ class TrackedCall:
     to what is stored; else they are kept with the run.
     """
 
-    def __init__(self, signature: Signature, arguments: Mapping[str, Any]) -> None:
-        plain = {name: _plain(value) for name, value in arguments.items()}
-        parameters = {name: value for name, value in plain.items() if _is_parameter(name, value)}
-        self._inputs = {name: value for name, value in arguments.items() if name not in parameters}
+    def __init__(self, signature: Signature, arguments: Arguments) -> None:
+        parameters = dict(_parameters(arguments.values))
+        self._inputs = {name: value for name, value in arguments.values.items() if name not in parameters}
+        self._arguments = arguments
         self._signature = signature
         run = Run(name=signature.name, tags=signature.tags, parameters=parameters)
         self._manager = RunManager(run, capture_environment=signature.capture_environment)
@@ -80,6 +86,9 @@ class TrackedCall:
             await self._save({RETURN: value})
 
     async def _record_inputs(self) -> None:
+        if self._arguments.error is not None:
+            for name in self._arguments.unbound:
+                self._leave_out(name, self._arguments.error)
         used: list[UUID] = []
         unknown: dict[str, Any] = {}
         with unrecorded():
@@ -101,14 +110,16 @@ class TrackedCall:
         if not values:
             return
         labels = {name: self._signature.label if name == RETURN else name for name in values}
-        earlier = [part for value in values.values() for part in known_parts(TrackedValue(value))]
         try:
+            earlier = [part for value in values.values() for part in known_parts(TrackedValue(value))]
             artifacts = {labels[name]: _as_model(value) for name, value in values.items()}
             async with session_context():
                 node_ids = await self._manager.save_artifacts(artifacts)
                 if RETURN not in values:
                     await keep_inputs(self._manager.run.node_id, list(node_ids.values()))
-        except _UNFIT as error:
+        except Exception as error:
+            if not _is_of_value(error):
+                raise
             if len(values) == 1:
                 self._leave_out(next(iter(values)), error)
             else:
@@ -120,20 +131,42 @@ class TrackedCall:
 
     def _leave_out(self, name: str, error: Exception) -> None:
         what = "What it returned" if name == RETURN else f"Argument {name!r}"
-        msg = f"{what} cannot be recorded of a call of {self._signature.shown}: {error}"
+        msg = f"{what} cannot be recorded of a call of {self._signature.shown}: {_shown(error)}"
+        can_be_excluded = name == RETURN or name in self._signature.parameters.parameters
         if self._signature.unsupported == "refuse":
-            msg += f" (exclude=[{name!r}] leaves it out, unsupported='warn' does so with a warning)"
+            exclude = f"exclude=[{name!r}] leaves it out, " if can_be_excluded else ""
+            msg += f" ({exclude}unsupported='warn' {'does so' if exclude else 'leaves it out'} with a warning)"
             raise TrackingError(msg) from error
-        msg += f" (it is left out; exclude=[{name!r}] says so without a warning)"
+        exclude = f"; exclude=[{name!r}] says so without a warning" if can_be_excluded else ""
+        msg += f" (it is left out{exclude})"
         warnings.warn_explicit(msg, TrackingWarning, self._signature.file, self._signature.line)
 
 
-def _is_parameter(name: str, value: object) -> bool:
-    try:
-        (row,) = value_rows("parameter", {name: value})
-    except ArtigraphError:
-        return False
-    return len(row.value) <= _SMALL
+def _is_of_value(error: Exception) -> bool:
+    """Say whether an error of a save is about the values, not about where they are to be stored.
+
+    Errors of databases and storages are our own, or SQLAlchemy's; all others come from looking at a value.
+    """
+    return isinstance(error, _UNFIT) or not isinstance(error, (ArtigraphError, SQLAlchemyError))
+
+
+def _shown(error: Exception) -> str:
+    """Return what an error says; one that is not ours may say nothing without its type, or fail to say it."""
+    if isinstance(error, ArtigraphError) or type(error) is TypeError:
+        return str(error)
+    return traceback.format_exception_only(error)[0].strip()
+
+
+def _parameters(arguments: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    """Yield those arguments that are parameters, as they are recorded."""
+    for name, value in arguments.items():
+        try:
+            plain = _plain(value)
+            (row,) = value_rows("parameter", {name: plain})
+        except Exception:  # noqa: BLE001, S112 (it contains itself, say, or fails to be looked at: a save tells of it)
+            continue
+        if len(row.value) <= _SMALL:
+            yield name, plain
 
 
 def _as_model(value: object) -> ArtifactModel:
@@ -194,12 +227,16 @@ def _items(value: object) -> Iterator[object]:
 
 
 async def _load(node_ids: Collection[UUID]) -> dict[UUID, object]:
-    """Load those of some artifacts that are there: one may be deleted, rolled back, or in another database."""
+    """Load those of some artifacts that can be: one may be deleted, rolled back, or in another database."""
     there = list(await read_nodes(node_ids)) if node_ids else []
     try:
         return dict(zip(there, await load_models(ArtifactModel, there), strict=True))
-    except NotFoundError:  # deleted just now
-        return {}
+    except Exception as error:  # deleted just now, damaged, or not what its class is today
+        if isinstance(error, _BROKEN):
+            raise
+        if len(there) == 1:
+            return {}
+        return {key: model for node_id in there for key, model in (await _load([node_id])).items()}
 
 
 def _is_still(item: object, where: Known, stored: Mapping[UUID, object]) -> bool:
@@ -209,7 +246,6 @@ def _is_still(item: object, where: Known, stored: Mapping[UUID, object]) -> bool
     if is_partial(type(item)):  # it cannot be saved, so it is nothing else
         return True
     try:
-        part = part_of(stored[where.node_id], where)
-    except (LookupError, AttributeError, TypeError):  # its place is there no more, in a class of today
+        return is_same(item, part_of(stored[where.node_id], where))
+    except Exception:  # noqa: BLE001 (its place is there no more, in a class of today, or it refuses to be looked at)
         return False
-    return is_same(item, part)

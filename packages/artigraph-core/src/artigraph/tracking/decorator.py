@@ -73,6 +73,7 @@ def tracked(
     Raises:
         TrackingError: it is a generator, or nothing that can be tracked, or an option does not fit it.
         InvalidLabel: the name, the label or a tag is not valid.
+        TypeError: the tags are no mapping.
     """
 
     def decorate(function: F) -> F:

@@ -5,17 +5,29 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from artigraph.errors import TrackingError
 from artigraph.labels import check_label
+from artigraph.run.metadata import value_rows
 
-__all__ = ["RETURN", "Signature", "Unsupported", "signature_of"]
+__all__ = ["RETURN", "Arguments", "Signature", "Unsupported", "signature_of"]
 
 RETURN = "return"
 """What the value that a function returns is called, in annotations as in `exclude`: no argument can have this name."""
 Unsupported = Literal["warn", "refuse"]
 """What happens to a value that cannot be stored."""
+
+
+class Arguments(NamedTuple):
+    """What is recorded of the arguments of a call."""
+
+    values: dict[str, Any]
+    """By name, defaults included."""
+    unbound: Collection[str] = ()
+    """What should be recorded too, but it is not known which value it has, or which name."""
+    error: Exception | None = None
+    """Why that is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +39,12 @@ class Signature:
     shown: str
     """The function, in messages."""
     parameters: inspect.Signature
+    wrapped: bool
+    """Whether these are of another function, of which a decorator made this one: it may be called otherwise."""
     recorded: frozenset[str]
     """The arguments that are recorded, and `return`."""
+    selected: bool
+    """Whether these are named by `include`, so that nothing else is to be recorded."""
     label: str
     tags: Mapping[str, str]
     unsupported: Unsupported
@@ -37,13 +53,33 @@ class Signature:
     """Where the function is defined; warnings are about that place."""
     line: int
 
-    def arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Return the arguments of a call that are recorded, by name, defaults included.
+    def arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
+        """Return the arguments of a call that are recorded.
 
         Raises:
             TypeError: the function cannot be called so; as the call itself would say.
         """
-        bound = self.parameters.bind(*args, **kwargs)
+        try:
+            return Arguments(self._recorded(self.parameters.bind(*args, **kwargs)))
+        except TypeError as error:
+            if not self.wrapped:
+                raise
+            return self._arguments_known(args, kwargs, error)
+
+    def _arguments_known(self, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> Arguments:
+        """Return the arguments of a call that a decorator below completes or alters, as far as they are known."""
+        unbound: list[str] = []
+        try:
+            values = self._recorded(self.parameters.bind_partial(*args, **kwargs))
+        except TypeError:
+            values = {name: value for name, value in kwargs.items() if name in self.recorded}
+            if not self.selected:
+                unbound = [name for name in kwargs if name not in self.parameters.parameters]
+                unbound += [f"args[{index}]" for index in range(len(args))]
+        missing = [name for name in self.parameters.parameters if name in self.recorded and name not in values]
+        return Arguments(values, missing + unbound, error)
+
+    def _recorded(self, bound: inspect.BoundArguments) -> dict[str, Any]:
         bound.apply_defaults()
         return {name: value for name, value in bound.arguments.items() if name in self.recorded}
 
@@ -63,7 +99,9 @@ def signature_of(
 
     Raises:
         TrackingError: it is no function that can be tracked, or an option does not fit it.
-        InvalidLabel: the name or the label is not valid.
+        InvalidLabel: the name, the label or a tag is not valid.
+        TypeError: the tags are no mapping.
+        ValueTooLargeError: there are too many tags.
     """
     shown = _shown(function)
     _check_kind(function, shown)
@@ -82,12 +120,15 @@ def signature_of(
     if unsupported not in ("warn", "refuse"):
         msg = f"unsupported is 'warn' or 'refuse', not {unsupported!r:.100}"
         raise TrackingError(msg)
+    value_rows("tag", tags)
     recorded = set(include) if include is not None else (named | {RETURN}) - _bound_names(function, parameters)
     return Signature(
         name=check_label(function.__qualname__ if name is None else name, "The name of a run"),
         shown=shown,
         parameters=parameters,
+        wrapped=hasattr(function, "__wrapped__") or hasattr(function, "__signature__"),
         recorded=frozenset(recorded - set(exclude)),
+        selected=include is not None,
         label=check_label(label),
         tags=dict(tags),
         unsupported=unsupported,
@@ -120,5 +161,6 @@ def _check_kind(function: object, shown: str) -> None:
 def _bound_names(function: Callable[..., Any], parameters: inspect.Signature) -> set[str]:
     """Return the name that a method has for its instance or class: not an input unless it is asked for."""
     first = next(iter(parameters.parameters), None)
-    inside_class = function.__qualname__.rpartition(".")[0].rpartition("<locals>.")[2] != ""
+    around = function.__qualname__.rpartition(".")[0]
+    inside_class = around != "" and not around.endswith("<locals>")
     return {first} if first in ("self", "cls") and inside_class else set()
