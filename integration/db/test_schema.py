@@ -78,7 +78,7 @@ async def test_who_comes_while_the_tables_are_migrated_waits_for_it(server_url: 
             assert not waiting.done()
             await connection.execute(mark.values(version_num=SCHEMA_VERSION))
             await connection.commit()
-        assert (await waiting).store_id
+        assert await waiting == await current_database()
     await migrating.dispose()
 
 

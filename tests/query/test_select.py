@@ -521,7 +521,7 @@ t: Any = columns(Typed)
         (lambda: select(Typed).limit(2**63), "number of results"),
         (lambda: select(Typed).saved(since=datetime(2020, 1, 1)), "aware"),
         (lambda: select(Typed).order_by("number"), "ordered by columns"),  # type: ignore[arg-type]
-        (lambda: select(Typed).order_by(t.number > 1), "ordered by columns"),  # type: ignore[arg-type]
+        (lambda: select(Typed).order_by(t.number > 1), "ordered by columns"),
         (lambda: select(Typed).order_by(columns(Run).name), "ordered by columns"),  # type: ignore[arg-type]
         (lambda: select(Run).order_by(t.number), "Run is ordered by columns"),
         (lambda: t.number.in_(3), "several values"),

@@ -331,7 +331,7 @@ class Interrupted:
 
 
 def test_an_interruption_before_the_work_is_begun_is_no_wait_for_ever() -> None:
-    coroutine = thread_of()
+    coroutine: Any = thread_of()
     with pytest.raises(KeyboardInterrupt), Interrupted("call", "call_soon_threadsafe"):
         wait_for(coroutine)
     assert coroutine.cr_frame is None  # it was closed

@@ -327,7 +327,7 @@ class Unset:
 
 
 class Untouchable:
-    @property
+    @property  # type: ignore[misc]
     def __class__(self) -> type:  # pyright: ignore[reportIncompatibleMethodOverride]
         raise ZeroDivisionError
 
@@ -448,7 +448,7 @@ async def test_what_a_decorator_below_gives_is_not_recorded() -> None:
         raise AssertionError
 
     with pytest.warns(TrackingWarning, match="Argument 'getcwd' cannot .*missing .*'getcwd'.*exclude=") as caught:
-        assert patched(3) == 6  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+        assert patched(3) == 6  # pyright: ignore[reportCallIssue]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert silent(number=3) == 3
