@@ -525,8 +525,8 @@ t: Any = columns(Typed)
         (lambda: select(Typed).order_by(columns(Run).name), "ordered by columns"),  # type: ignore[arg-type]
         (lambda: select(Run).order_by(t.number), "Run is ordered by columns"),
         (lambda: t.number.in_(3), "several values"),
-        (lambda: columns(Run).parameters["\0"] == 1, "neither NUL nor surrogates"),
-        (lambda: columns(Node).label == "\ud800", "neither NUL nor surrogates"),
+        (lambda: columns(Run).parameters["\0"] == 1, "cannot hold NUL"),
+        (lambda: columns(Node).label == "\ud800", "label cannot hold surrogates"),
         (lambda: columns(Run).started_at > datetime.min.replace(tzinfo=timezone(timedelta(hours=5))), "a time in UTC"),
     ],
 )

@@ -275,6 +275,7 @@ def test_another_interruption_does_not_wait(interruptible: None) -> None:
     go_on: list[asyncio.Event] = []
 
     async def stubborn() -> None:
+        variable.set("by the stubborn one")
         go_on.append(asyncio.Event())
         started.set()
         try:
@@ -291,6 +292,8 @@ def test_another_interruption_does_not_wait(interruptible: None) -> None:
     with pytest.raises(KeyboardInterrupt):
         wait_for(stubborn())
     assert not ended.is_set()
+    assert variable.get() == "by the stubborn one"
+    variable.set("unset")
     wait_for(let_it_end())
     assert ended.wait(10)
 

@@ -204,20 +204,20 @@ class _Call(Generic[T]):
             self._loop.call_soon_threadsafe(self._start)
             self._wait()
         except BaseException as error:  # Ctrl-C, or what else a signal handler raises
-            if self._loop.is_closed():  # the process is ending
-                self._coroutine.close()
-            else:
-                self._loop.call_soon_threadsafe(self._cancel)
-                self._wait()
-                if undo is not None and self._has_result():
-                    _carry_back(self._context)
-                    undone = _Call(self._background, undo(type(error), error, error.__traceback__))
-                    self._context = undone._context
-                    undone.wait()
+            try:
+                if self._loop.is_closed():  # the process is ending
+                    self._coroutine.close()
+                else:
+                    self._loop.call_soon_threadsafe(self._cancel)
+                    self._wait()
+            finally:  # another one does not wait
+                _carry_back(self._context)
+            if undo is not None and self._has_result():
+                _Call(self._background, undo(type(error), error, error.__traceback__)).wait()
             raise
         finally:
             self._caller.loop = None
-            _carry_back(self._context)
+        _carry_back(self._context)
         try:
             return cast("asyncio.Task[T]", self._task).result()
         finally:

@@ -13,6 +13,7 @@ from sqlalchemy.pool import Pool, StaticPool
 
 from artigraph.db._dialect import DialectName
 from artigraph.db._engine import BEGIN
+from artigraph.db._url import is_memory
 from artigraph.errors import WrongEventLoopError
 
 __all__ = ["Bound", "Database", "adopt", "own", "writes_on"]
@@ -43,7 +44,7 @@ class Known:
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
     """Held by the one who writes to SQLite, who uses an only connection, or who tries again elsewhere."""
     file: str | None = None
-    """The SQLite database that it is of."""
+    """The file of the SQLite database that it is of."""
     writers: int = 0
     """Write transactions that are going on, or wait to begin."""
     sessions: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_SESSIONS))
@@ -106,8 +107,10 @@ def adopt(engine: AsyncEngine, *, create_tables: bool = False) -> Bound:
 
 
 def writes_on(loop: asyncio.AbstractEventLoop, file: str | None) -> bool:
-    """Say whether something is writing to a SQLite database on an event loop."""
-    return any(known.writers and known.file == file and known.loop() is loop for known in tuple(_known.values()))
+    """Say whether something is writing to a SQLite database, if it is one in a file, on an event loop."""
+    pools = [pool for ref in _known.keyrefs() if (pool := ref()) is not None]  # other threads may add some meanwhile
+    found = [known for pool in pools if (known := _known.get(pool)) is not None]
+    return file is not None and any(known.writers and known.file == file and known.loop() is loop for known in found)
 
 
 def _pooled_elsewhere(engine: AsyncEngine) -> bool:
@@ -121,7 +124,8 @@ def _known_of(engine: AsyncEngine) -> Known:
     known = _known.get(pool)
     if known is None:
         known = _known[pool] = Known(weakref.ref(loop))
-        known.file = engine.url.database if engine.dialect.name == "sqlite" else None
+        if engine.dialect.name == "sqlite" and not is_memory(engine.url):
+            known.file = engine.url.database
     elif known.loop() is not loop:
         msg = (
             "This engine was first used on another event loop, and its connections belong to that one. Give each loop "

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import sys
 from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Any, ClassVar, cast
 
-from artigraph.errors import QueryError
+from artigraph.errors import InvalidLabel, QueryError
+from artigraph.labels import check_label
 from artigraph.query.conditions import Compare, Condition, Not, Operator, RunCompare
 from artigraph.serializer.search_key import search_key
 
 __all__ = ["Comparable", "check_compared", "check_storable"]
-
 
 _MOST = 30_000
 """Values of one statement; asyncpg and SQLite take 32,767 parameters."""
@@ -99,11 +100,12 @@ def check_compared(text: str, value: object) -> None:
 
 
 def check_storable(what: str, text: str) -> None:
-    """See that a text is one that the column of a database may hold.
+    """See that a text is one that a column of text may hold; what is too long for it is equal to nothing.
 
     Raises:
-        QueryError: it has a NUL or a surrogate, which no name, label or serializer has.
+        QueryError: it has a NUL or a surrogate.
     """
-    if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-        msg = f"{what} has neither NUL nor surrogates, and so is never {text!r:.100}"
-        raise QueryError(msg)
+    try:
+        check_label(text, what, most=sys.maxsize)
+    except InvalidLabel as error:
+        raise QueryError(str(error)) from error
