@@ -703,6 +703,18 @@ async def test_settings_are_parameters() -> None:
     assert type(run.parameters["rate"]) is float
 
 
+async def test_what_has_endless_parts_is_not_looked_through_for_parameters() -> None:
+    @tracked
+    async def count(parts: list[Any]) -> int:
+        return len(parts)
+
+    shared: list[Any] = [1]
+    for _ in range(100):
+        shared = [shared, shared]
+    with pytest.warns(TrackingWarning, match="object"):
+        assert await count([object(), shared]) == 2
+
+
 async def test_what_would_be_used_up_is_left_alone() -> None:
     @tracked
     def total(numbers: Iterator[int]) -> int:

@@ -24,6 +24,7 @@ from artigraph.errors import (
     SchemaError,
     SerializationError,
     TrackingError,
+    ValueTooLargeError,
 )
 from artigraph.graph import keep_inputs, unrecorded
 from artigraph.graph.nodes import read_nodes
@@ -161,7 +162,7 @@ def _parameters(arguments: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     """Yield those arguments that are parameters, as they are recorded."""
     for name, value in arguments.items():
         try:
-            plain = _plain(value)
+            plain = _Plain()(value)
             (row,) = value_rows("parameter", {name: plain})
         except Exception:  # noqa: BLE001, S112 (it contains itself, say, or fails to be looked at: a save tells of it)
             continue
@@ -182,26 +183,36 @@ def _as_model(value: object) -> ArtifactModel:
     return value if isinstance(value, ArtifactModel) else TrackedValue(value)
 
 
-def _plain(value: object) -> object:
-    """Return what a parameter is recorded as.
+class _Plain:
+    """Turns a value into what a parameter is recorded as, as long as it has no more parts than a parameter can have.
 
-    That is of an enum its name, of a plain dataclass or named tuple its fields, of a NumPy scalar the number.
+    A part takes a byte at least, so one of more parts is none, however often it holds the same list.
     """
-    if isinstance(value, Enum):
-        return value.name
-    cls: type[Any] = type(value)
-    if dataclasses.is_dataclass(cls) and not issubclass(cls, ArtifactModel):
-        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(cls)}
-    names: Sequence[str] | None = getattr(cls, "_fields", None)
-    if names is not None and tuple in cls.__mro__:
-        return {name: _plain(getattr(value, name)) for name in names}
-    anything: Any = value
-    if cls.__module__ == "numpy" and getattr(value, "ndim", None) == 0 and cls.__name__ != "ndarray":
-        return anything.item()
-    if cls is list or cls is tuple:
-        parts: Any = map(_plain, anything)
-        return list(parts) if cls is list else tuple(parts)
-    return {key: _plain(part) for key, part in anything.items()} if cls is dict else value
+
+    def __init__(self) -> None:
+        self._parts = 0
+
+    def __call__(self, value: object) -> object:
+        """Return of an enum its name, of a dataclass or named tuple its fields, of a NumPy scalar the number."""
+        self._parts += 1
+        if self._parts > _SMALL:
+            msg = "no parameter has so many parts"
+            raise ValueTooLargeError(msg)
+        if isinstance(value, Enum):
+            return value.name
+        cls: type[Any] = type(value)
+        if dataclasses.is_dataclass(cls) and not issubclass(cls, ArtifactModel):
+            return {field.name: self(getattr(value, field.name)) for field in dataclasses.fields(cls)}
+        names: Sequence[str] | None = getattr(cls, "_fields", None)
+        if names is not None and tuple in cls.__mro__:
+            return {name: self(getattr(value, name)) for name in names}
+        anything: Any = value
+        if cls.__module__ == "numpy" and getattr(value, "ndim", None) == 0 and cls.__name__ != "ndarray":
+            return anything.item()
+        if cls is list or cls is tuple:
+            parts: Any = map(self, anything)
+            return list(parts) if cls is list else tuple(parts)
+        return {key: self(part) for key, part in anything.items()} if cls is dict else value
 
 
 async def _artifacts_of(values: Iterable[object]) -> list[list[UUID]]:
