@@ -20,7 +20,7 @@ from artigraph.db import current_database, engine_context, read, session_context
 from artigraph.errors import InvalidToken, LabelConflictError, NoActiveRunError, NodeNotFoundError, RunStateError
 from artigraph.maintenance import mark_lost
 from artigraph.orm import lease_table, node_table
-from artigraph.run import manager as managers
+from artigraph.run import active as active_runs
 from artigraph.run.token import RunToken, parse_token
 from tests.lineage.test_uses import used
 from tests.run.test_lease import expire, stored
@@ -188,7 +188,7 @@ async def test_the_run_that_the_environment_names_is_the_active_one(
         async with RunManager(Run()) as inner:  # here a run is active, and goes before
             assert inner.run.node_parent_id == manager.run.node_id
         assert await stored(manager.run) == ("running", None)
-    for inherited in [it for (_, name), it in managers._inherited.items() if name == token]:
+    for inherited in [it for (_, name), it in active_runs._inherited.items() if name == token]:
         assert inherited._release is not None
         await inherited._release()
 

@@ -1,4 +1,4 @@
-"""Entering a run, what is saved and loaded in it, and the run that is active."""
+"""Entering a run, leaving it, and what is saved and loaded in it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,13 @@ from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
-from typing import Literal, Self, TypeVar, cast, overload
+from typing import Self, TypeVar, overload
 from uuid import UUID
 
 from artigraph.db import current_database
-from artigraph.errors import ArtigraphError, InvalidToken, NoActiveRunError, NodeNotFoundError, RunStateError
+from artigraph.errors import ArtigraphError, NodeNotFoundError, RunStateError
 from artigraph.graph import (
     Uses,
-    inherit_uses,
     insert_run,
     join_run,
     read_roots,
@@ -40,34 +39,12 @@ from artigraph.run.metadata import value_rows
 from artigraph.run.state import NO_PARENT, Run, row_at_start, row_of_run, run_of_row
 from artigraph.run.token import RunToken, parse_token
 
-__all__ = ["RunManager", "run_manager"]
+__all__ = ["RunManager", "active_manager"]
 
 M = TypeVar("M", bound=ArtifactModel)
 
-ENVIRONMENT = "ARTIGRAPH_RUN"
-"""The environment variable that holds the token of the run that is active in a process which has no other."""
-
-_active: ContextVar[RunManager | None] = ContextVar("artigraph_run", default=None)
-
-
-@overload
-def run_manager(allow_none: Literal[False] = ...) -> RunManager: ...
-@overload
-def run_manager(allow_none: bool) -> RunManager | None: ...  # noqa: FBT001 (as it was published)
-def run_manager(allow_none: bool = False) -> RunManager | None:  # noqa: FBT001, FBT002 (as published)
-    """Return the manager of the innermost active run; where there is none, of the run that `ARTIGRAPH_RUN` names.
-
-    The environment's run is joined when its manager is first used, as by `RunManager.resume`.
-
-    Raises:
-        NoActiveRunError: (a LookupError) there is none and `allow_none` is false.
-        InvalidToken: the environment variable holds something else than a token.
-    """
-    manager = _active.get() or _inherited_manager()
-    if manager is None and not allow_none:
-        msg = "There is no active run here. Enter one: async with RunManager(Run()) as manager: ..."
-        raise NoActiveRunError(msg)
-    return manager
+active_manager: ContextVar[RunManager | None] = ContextVar("artigraph_run", default=None)
+"""The innermost run that was entered in this task; `run_manager` knows of the environment's too."""
 
 
 class RunManager:
@@ -166,11 +143,11 @@ class RunManager:
                 f"another {again}."
             )
             raise RunStateError(msg)
-        outer = _active.get()
+        outer = active_manager.get()
         if not self._joins:
             self.run.status = "running"  # whoever enters it at the same time is told
         try:
-            await (self._join("The run of this token") if self._joins else self._start(outer))
+            await (self._join("The run of this token") if self._joins else self._start())
         except BaseException:
             if not self._joins and self.run.started_at is None:
                 self.run.status = "new"
@@ -180,11 +157,13 @@ class RunManager:
         assert self._token is not None  # noqa: S101 (it has started, or joins)
         self._uses = Uses(self._token.run_id, self._token.store_id, automatic=self._record_use)
         self._left = False
-        _active.set(self)
+        active_manager.set(self)
         set_uses(self._uses)
         return self
 
-    async def _start(self, outer: RunManager | None) -> None:
+    async def _start(self) -> None:
+        from artigraph.run.active import run_manager
+
         run = self.run
         given = run.node_parent_id
         if self._captures:
@@ -194,7 +173,7 @@ class RunManager:
         parent_id = None if given is NO_PARENT else given
         if parent_id is not None:
             check_id(parent_id)
-        elif given is None and (parent := outer or cast("RunManager | None", _inherited_manager())) is not None:
+        elif given is None and (parent := run_manager(allow_none=True)) is not None:
             await parent._ready()  # noqa: SLF001 (of another manager)
             parent_id = parent.run.node_id
         store_id = (await current_database()).store_id
@@ -236,7 +215,7 @@ class RunManager:
         """Record the end of the run, if it was started here, and make the run around it active again."""
         del kind, trace
         self._left = True
-        if _active.get() is self:  # else one is that was entered later: generators are left in any order
+        if active_manager.get() is self:  # else one is that was entered later: generators are left in any order
             self._make_outer_active()
         if self._process != os.getpid():
             return  # a forked child: the run, and what renews its lease, are its parent's
@@ -254,7 +233,7 @@ class RunManager:
         if outer is not None and outer._left:  # noqa: SLF001 (of another manager)
             outer._make_outer_active()  # noqa: SLF001
         else:
-            _active.set(outer)
+            active_manager.set(outer)
             set_uses(None if self._uses is None else self._uses.outer)
 
     async def _end(self, error: BaseException | None) -> None:
@@ -375,47 +354,3 @@ class RunManager:
 
     def _not_entered(self) -> str:
         return f"Run {self.run.node_id} was not entered: async with RunManager(run) as manager: ..."
-
-
-class _InheritedManager(RunManager):
-    """The manager of the run that the environment names, which is joined when something is first done in it."""
-
-    def __init__(self, token: RunToken) -> None:
-        super().__init__(Run(node_id=token.run_id))
-        self._token, self._joins = token, True
-        self._uses = Uses(token.run_id, token.store_id, at_once=True)
-
-    @property
-    def uses(self) -> Uses | None:
-        """What is noted as used, which is written at once: the process leaves no block that could end it."""
-        return self._uses
-
-    async def _ready(self) -> None:
-        if self.run.status == "new":
-            await self._join(f"The run that {ENVIRONMENT} names")
-
-
-_inherited: dict[tuple[int, str], _InheritedManager] = {}
-"""By process, for a forked child holds the run for itself, and by token."""
-
-
-def _inherited_manager() -> _InheritedManager | None:
-    text = os.environ.get(ENVIRONMENT)
-    if not text:
-        return None
-    key = os.getpid(), text
-    manager = _inherited.get(key)
-    if manager is None:
-        manager = _inherited.setdefault(key, _InheritedManager(parse_token(text, f"The variable {ENVIRONMENT}")))
-    return manager
-
-
-def _inherited_uses() -> Uses | None:
-    try:
-        manager = _inherited_manager()
-    except InvalidToken:  # who asks for the run is told; a load has nothing to do with it
-        return None
-    return None if manager is None else manager.uses
-
-
-inherit_uses(_inherited_uses)
