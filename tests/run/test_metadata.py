@@ -127,6 +127,19 @@ async def test_more_values_that_cannot_be_kept(engine: AsyncEngine) -> None:
     assert await rows(run_value_table) == 1
 
 
+async def test_the_tags_of_a_run_have_a_limit_however_they_are_added(engine: AsyncEngine) -> None:
+    async with RunManager(Run(tags={str(number): "" for number in range(998)})) as manager:
+        elsewhere = RunManager.resume(manager.token())
+        async with elsewhere:
+            await elsewhere.add_tags({"a": "", "b": ""})
+        await manager.add_tags({"0": "changed"})
+        with pytest.raises(ValueTooLargeError, match=r"at most 1,000 tags, and .* would have 1,001"):
+            await manager.add_tags({"1": "changed", "c": ""})
+        assert "c" not in manager.run.tags
+    tags = (await loaded(manager.run)).tags
+    assert (len(tags), tags["0"], tags["1"]) == (1000, "changed", "")
+
+
 async def test_tags_are_added_to_runs_that_are_there(engine: AsyncEngine) -> None:
     with pytest.raises(RunStateError, match="not entered"):
         await RunManager(Run()).add_tags({"a": "b"})

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import chunks, current_database, insert_rows, write
-from artigraph.errors import NodeNotFoundError
+from artigraph.errors import NodeNotFoundError, ValueTooLargeError
 from artigraph.orm import node_table, run_value_table
 
 __all__ = ["RunValueKind", "RunValueRow", "insert_values", "read_values", "replace_values"]
@@ -48,11 +48,12 @@ async def read_values(connection: AsyncConnection, run_ids: Sequence[UUID]) -> M
     return found
 
 
-async def replace_values(run_id: UUID, values: Sequence[RunValueRow]) -> None:
+async def replace_values(run_id: UUID, values: Sequence[RunValueRow], *, most: int) -> None:
     """Insert values of a run in one transaction, in the place of those of the same kind and name.
 
     Raises:
         NodeNotFoundError: the run is not there any more.
+        ValueTooLargeError: it would have more than `most` of a kind.
     """
     await current_database()
     run = select(node_table.c.node_id).where(node_table.c.node_id == run_id).with_for_update(key_share=True)
@@ -62,14 +63,17 @@ async def replace_values(run_id: UUID, values: Sequence[RunValueRow]) -> None:
             msg = f"There is no run {run_id} any more; it was deleted"
             raise NodeNotFoundError(msg)
         for kind in sorted({row.kind for row in values}):
-            for names in chunks([row.name for row in values if row.kind == kind]):
-                await connection.execute(
-                    delete(run_value_table).where(
-                        run_value_table.c.run_id == run_id,
-                        run_value_table.c.kind == kind,
-                        run_value_table.c.name.in_(names),
-                    )
+            of_kind = (run_value_table.c.run_id == run_id, run_value_table.c.kind == kind)
+            new = [row.name for row in values if row.kind == kind]
+            for names in chunks(new):
+                await connection.execute(delete(run_value_table).where(*of_kind, run_value_table.c.name.in_(names)))
+            others = await connection.scalar(select(func.count()).select_from(run_value_table).where(*of_kind)) or 0
+            if others + len(new) > most:
+                msg = (
+                    f"A run has at most {most:,} {kind}s, and run {run_id} would have {others + len(new):,}. Save an "
+                    "artifact in it instead."
                 )
+                raise ValueTooLargeError(msg)
         await insert_values(connection, run_id, values)
 
     async def again(_connection: AsyncConnection) -> bool:

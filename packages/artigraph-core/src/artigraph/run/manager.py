@@ -35,7 +35,7 @@ from artigraph.model.save import save_models
 from artigraph.run.environment import capture_environment
 from artigraph.run.failure import outcome_of
 from artigraph.run.lease import LEASE, Release, check_lease, hold
-from artigraph.run.metadata import value_rows
+from artigraph.run.metadata import MOST_VALUES, value_rows
 from artigraph.run.state import NO_PARENT, Run, row_at_start, row_of_run, run_of_row
 from artigraph.run.token import RunToken, parse_token
 
@@ -283,11 +283,12 @@ class RunManager:
 
         Raises:
             InvalidLabel: a name or a text breaks the rule for labels; nothing was added.
+            ValueTooLargeError: the run would have more than 1,000 tags; nothing was added.
             RunStateError: the run was not entered.
         """
         await self._ready()
         rows = value_rows("tag", tags)
-        await replace_values(self.run.node_id, rows)
+        await replace_values(self.run.node_id, rows, most=MOST_VALUES)
         self.run.tags = {**self.run.tags, **tags}
 
     async def save_artifact(self, label: str, model: ArtifactModel) -> UUID:

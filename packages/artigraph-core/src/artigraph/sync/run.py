@@ -124,6 +124,7 @@ class RunManager(Twin, of=async_run.RunManager):
 
         Raises:
             InvalidLabel: a name or a text breaks the rule for labels; nothing was added.
+            ValueTooLargeError: the run would have more than 1,000 tags; nothing was added.
             RunStateError: the run was not entered.
         """
         wait_for(self._async.add_tags(tags))
