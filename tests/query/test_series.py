@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,6 +26,7 @@ from artigraph import (
 )
 from artigraph.db import read, session_context
 from artigraph.errors import InvalidLabel, NodeNotFoundError, QueryError, VersionNotFoundError
+from artigraph.graph.aliases import point_alias
 from artigraph.ids import moment_of, new_id
 from artigraph.orm import alias_table, node_table
 
@@ -220,6 +222,25 @@ async def test_an_alias_points_to_a_version_of_its_series_alone(engine: AsyncEng
         await weights.set_alias(name, saved)
         assert await weights.alias_id(name) == saved
     assert len(await weights.aliases()) == 6
+
+
+async def test_an_alias_for_the_newest_version_points_to_the_next_one_if_that_is_deleted_meanwhile(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = await save_many([("weights", Weights(number)) for number in range(4)])
+
+    async def deleted_first(key: Any, alias: str, node_id: UUID) -> None:
+        if node_id in ids[2:]:
+            await delete(node_id)
+        await point_alias(key, alias, node_id)
+
+    monkeypatch.setattr(sys.modules[Series.__module__], "point_alias", deleted_first)
+    await weights.set_alias("production", -1)
+    assert await weights.aliases() == {"production": ids[1]}
+    await weights.set_alias("production", 0)
+    with pytest.raises(VersionNotFoundError, match="was deleted; alias 'production' was not moved"):
+        await weights.set_alias("production", ids[3])
+    assert await weights.aliases() == {"production": ids[0]}
 
 
 async def test_of_many_who_move_an_alias_all_succeed_and_one_is_the_last(engine: AsyncEngine) -> None:

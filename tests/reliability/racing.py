@@ -18,18 +18,32 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
 
-from artigraph import ArtifactModel, delete
+from artigraph import ArtifactModel, delete, series
 from artigraph.db import engine_context
-from artigraph.errors import LabelConflictError
+from artigraph.errors import ArtifactInUseError, LabelConflictError
 from artigraph.graph import RunRow, update_run
 from artigraph.storage import Storage
 from artigraph.storage.file import FileSystem
 
-__all__ = ["INLINE_LIMIT", "NODES", "Kept", "Objects", "Outcome", "Task", "content", "files", "race", "remembered"]
+__all__ = [
+    "ALIASED",
+    "INLINE_LIMIT",
+    "NODES",
+    "Kept",
+    "Objects",
+    "Outcome",
+    "Task",
+    "content",
+    "files",
+    "race",
+    "remembered",
+]
 
 INLINE_LIMIT = 1024
 NODES = 7
 """The rows of a `Kept`."""
+ALIASED = "versions"
+"""The label of versions of which one has an alias."""
 
 
 @dataclass
@@ -211,7 +225,24 @@ async def _save(task: Task, outcome: Outcome, label: str, words: list[Any]) -> N
         outcome.saved.append((label, str(node_id), words))
 
 
-JOBS = {job.__name__: job for job in (same_label, same_content, save_and_delete, end_runs)}
+async def move_alias(task: Task, outcome: Outcome) -> None:
+    """Save a version, let the one alias point to the newest one, and delete any: one's own, or another's."""
+    versions = series(Kept, ALIASED)
+    for number in range(task.count):
+        words = [task.me, f"shared {number % 3}", f"own {task.me} {number}"]
+        try:
+            node_id = await remembered(words).save(ALIASED)
+            outcome.saved.append((ALIASED, str(node_id), words))
+            await versions.set_alias("production", -1)
+            await versions.alias("production")
+            outcome.deleted += (await delete(random.choice(await versions.ids()))).artifacts
+        except ArtifactInUseError:
+            outcome.conflicts.append(ALIASED)
+        except Exception as error:
+            outcome.errors.append(repr(error))
+
+
+JOBS = {job.__name__: job for job in (same_label, same_content, save_and_delete, end_runs, move_alias)}
 
 
 async def main(task: Task) -> Outcome:

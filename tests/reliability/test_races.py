@@ -7,10 +7,10 @@ from uuid import UUID
 
 import pytest
 
-from artigraph import Run, RunManager, delete, load_many
+from artigraph import Run, RunManager, delete, load_many, series
 from artigraph.db import engine_context
 from artigraph.orm import node_table
-from tests.reliability.racing import INLINE_LIMIT, NODES, Kept, Objects, Task, race, remembered
+from tests.reliability.racing import ALIASED, INLINE_LIMIT, NODES, Kept, Objects, Task, race, remembered
 from tests.reliability.sizes import note, sizes
 from tests.reliability.sound import assert_sound, count
 
@@ -84,3 +84,26 @@ async def test_deleting_one_never_breaks_another_that_shares_its_content(
         assert await count(node_table) == 0
         await assert_sound(objects.stored(), blobs=0)
     note(7, where, processes=processes, saves=processes * saves, deleted=processes * saves, unreadable=0, orphans=0)
+
+
+@pytest.mark.parametrize("racers", sizes((4, 10), (8, 100)))
+async def test_an_alias_that_many_move_points_to_what_is_there(
+    database_url: str, objects: Objects, racers: tuple[int, int]
+) -> None:
+    processes, saves = racers
+    async with engine_context(
+        database_url, create_tables=True, large_value_storage=objects.open(), inline_limit=INLINE_LIMIT
+    ):
+        versions = series(Kept, ALIASED)
+        assert await versions.count() == 0  # which makes the tables
+        outcomes = await race(Task("move_alias", database_url, objects.settings, saves), processes)
+        assert [outcome.errors for outcome in outcomes] == [[]] * processes
+        saved = {UUID(node_id): remembered(words) for outcome in outcomes for _, node_id, words in outcome.saved}
+        assert len(saved) == processes * saves
+        there = await versions.ids()
+        assert len(there) == len(saved) - sum(outcome.deleted for outcome in outcomes)
+        assert await versions.all() == [saved[node_id] for node_id in there]
+        assert list(await versions.aliases()) == ["production"]
+        assert await versions.alias("production") == saved[await versions.alias_id("production")]
+        contents = {text for node_id in there for text in (saved[node_id].shared, saved[node_id].parts[0].text)}
+        await assert_sound(objects.stored(), blobs=len(contents))

@@ -177,7 +177,17 @@ class Series(Generic[M]):
             VersionNotFoundError: it is no version of this series.
         """
         checked = _check_alias(name)
-        await point_alias(self._key, checked, await self._id_of(version))
+        tried: UUID | None = None
+        while True:
+            node_id = await self._id_of(version)
+            try:
+                await point_alias(self._key, checked, node_id)
+            except VersionNotFoundError:
+                if node_id == tried:
+                    raise
+                tried = node_id  # deleted in between: a number or an alias stands for another one now
+            else:
+                return
 
     async def alias(self, name: str) -> M:
         """Load the version that an alias points to.
