@@ -10,7 +10,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple, NoReturn, cast
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, CompoundSelect, Select, bindparam, select
+from sqlalchemy import ARRAY, ColumnElement, CompoundSelect, Select, Uuid, any_, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import Row, chunks, current_database, fetch_rows, id_of, read, recursive
@@ -95,14 +95,19 @@ def _part(which: ColumnElement[bool]) -> CompoundSelect[*tuple[Any, ...]] | Sele
     return roots.union_all(select(*_columns, _root_id).select_from(children).where(which, named))
 
 
+_of_ids = {
+    "one": _root.c.node_id == bindparam("ids"),
+    "some": _root.c.node_id.in_(bindparam("ids", expanding=True)),
+    "array": _root.c.node_id == any_(bindparam("ids", type_=ARRAY(Uuid()))),
+}
+"""One root is the most frequent case, and costs less than a list of one. A list is written out into the statement anew
+each time that it is executed; an array, which PostgreSQL has, is one parameter."""
 _SELECTS = {
-    (one, part): (_part if part else _whole)(
-        _root.c.node_id == bindparam("id") if one else _root.c.node_id.in_(bindparam("id", expanding=True))
-    ).order_by("root_id", "position")
-    for one in (True, False)
+    (ids, part): (_part if part else _whole)(which).order_by("root_id", "position")
+    for ids, which in _of_ids.items()
     for part in (True, False)
 }
-"""By whether there is one root, which is the most frequent case and costs less, and whether some fields are wanted."""
+"""By how the ids are given, and whether some fields are wanted."""
 _types = select(_root.c.node_id, _root.c.node_type).where(_root.c.node_id.in_(bindparam("ids", expanding=True)))
 _under = (
     select(*_columns, _root.c.node_id.label("root_id"), _root.c.parent_id.label("root_parent_id"))
@@ -127,16 +132,17 @@ async def read_trees(
     """
     for node_id in node_ids:
         check_id(node_id)
-    await current_database()
+    several = "array" if (await current_database()).dialect == "postgresql" else "some"
     wanted = list(dict.fromkeys(node_ids))
 
     async def work(connection: AsyncConnection) -> tuple[list[Row], dict[UUID, _Blob]]:
         rows: list[Row] = []
         for ids in chunks(wanted):
-            parameters: dict[str, Any] = {"id": ids[0] if len(ids) == 1 else ids}
+            parameters: dict[str, Any] = {"ids": ids[0] if len(ids) == 1 else ids}
             if fields is not None:
                 parameters["fields"] = list(fields)
-            rows += await fetch_rows(connection, _SELECTS[len(ids) == 1, fields is not None], parameters)
+            given = "one" if len(ids) == 1 else several
+            rows += await fetch_rows(connection, _SELECTS[given, fields is not None], parameters)
         # Every node has its root among its rows, or else nothing was found for it.
         missing = set(wanted).difference({id_of(found) for found in {row[_WIDTH] for row in rows}})
         if missing:
