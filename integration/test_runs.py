@@ -17,6 +17,7 @@ from tests.run.test_lease import (
 from tests.run.test_metadata import (
     test_more_values_that_cannot_be_kept,
     test_tags_are_added_to_runs_that_are_there,
+    test_the_tags_of_a_run_have_a_limit_however_they_are_added,
     test_what_is_known_of_a_run_comes_back,
     test_what_is_stored_can_be_searched_by_any_session,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "test_tags_are_added_to_runs_that_are_there",
     "test_the_longest_of_several_leases_counts",
     "test_the_next_start_marks_what_was_lost",
+    "test_the_tags_of_a_run_have_a_limit_however_they_are_added",
     "test_what_is_known_of_a_run_comes_back",
     "test_what_is_stored_can_be_searched_by_any_session",
 ]

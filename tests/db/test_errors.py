@@ -3,6 +3,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any
 
+import psycopg
 import pytest
 import sqlalchemy.exc
 from sqlalchemy.exc import DBAPIError
@@ -38,6 +39,7 @@ def sqlite_error(code: int, message: str) -> sqlite3.Error:
 
 
 LABEL = "uq_artigraph_node_parent_id_label"
+NO_CONNECTION = 'connection failed: connection to server at "host", port 5432 failed:'
 
 
 @pytest.mark.parametrize(
@@ -67,6 +69,16 @@ LABEL = "uq_artigraph_node_parent_id_label"
         (PostgreSQLError("25006", "read-only transaction"), DatabaseError, {}),
         (PostgreSQLError("22001", "value too long"), DatabaseError, {}),
         (PostgreSQLError(None, "another operation is in progress"), DatabaseError, {}),
+        (psycopg.OperationalError(f"{NO_CONNECTION} Connection refused"), DatabaseUnavailable, {}),
+        (
+            psycopg.OperationalError(f"{NO_CONNECTION} FATAL:  the database system is starting up"),
+            DatabaseUnavailable,
+            {},
+        ),
+        (psycopg.OperationalError("failed to resolve host 'nowhere'"), DatabaseUnavailable, {}),
+        (psycopg.OperationalError(f'{NO_CONNECTION} FATAL:  database "x" does not exist'), ConfigurationError, {}),
+        (psycopg.OperationalError(f"{NO_CONNECTION} FATAL:  Peer authentication failed"), ConfigurationError, {}),
+        (psycopg.OperationalError("sending query failed"), DatabaseError, {}),
         (Exception(1213, "Deadlock found"), RetryableError, {}),
         (Exception(1205, "Lock wait timeout"), RetryableError, {}),
         (Exception(1020, "Record has changed"), RetryableError, {}),

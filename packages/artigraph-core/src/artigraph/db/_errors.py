@@ -160,6 +160,7 @@ _LABEL_COLUMNS = "artigraph_node.parent_id, artigraph_node.label"
 _REFERENCES = ("parent_id", "blob_id", "source_id", "target_id")
 
 _KEY_OF_DUPLICATE = re.compile(r"for key '(?:[^']*\.)?([^'.]+)'\s*$")
+_REFUSED = re.compile(r" FATAL:  (password|role|database|\w+ authentication|no pg_hba)")
 _FOREIGN_KEY = re.compile(r"CONSTRAINT `([^`]+)` FOREIGN KEY")
 
 
@@ -203,8 +204,11 @@ def _of_sqlalchemy(error: sqlalchemy.exc.SQLAlchemyError) -> ArtigraphError:
 
 
 def _is_driver_error(error: BaseException) -> bool:
-    root = type(error).__module__.partition(".")[0]
-    return root in ("sqlite3", "aiosqlite", "asyncpg", "asyncmy", "pymysql", "aiomysql", "psycopg")
+    return _root(error) in ("sqlite3", "aiosqlite", "asyncpg", "asyncmy", "pymysql", "aiomysql", "psycopg")
+
+
+def _root(error: BaseException | None) -> str:
+    return type(error).__module__.partition(".")[0]
 
 
 def _facts(error: BaseException | None) -> _Facts:
@@ -218,7 +222,8 @@ def _facts(error: BaseException | None) -> _Facts:
     sqlstate = getattr(error, "sqlstate", None)
     if isinstance(sqlstate, str):
         return _postgresql_facts(sqlstate, error)
-    return _Facts(None, _words(str(error)))
+    message = _words(str(error))
+    return _Facts(_of_words(message) if _root(error) == "psycopg" else None, message)
 
 
 def _mysql_facts(code: int, message: str) -> _Facts:
@@ -244,6 +249,15 @@ def _postgresql_facts(sqlstate: str, error: BaseException | None) -> _Facts:
     elif kind is None and sqlstate.startswith("08"):
         kind = "lost"
     return _Facts(kind, message, getattr(source, "constraint_name", None))
+
+
+def _of_words(message: str) -> Kind | None:
+    """Return what psycopg means that could not connect: it passes on what libpq wrote, and no code."""
+    if not message.startswith(("connection ", "failed to resolve host")):
+        return None
+    if " FATAL:  " not in message:
+        return "unreachable"
+    return "login" if _REFUSED.search(message) else "busy"
 
 
 def _words(message: str) -> str:
