@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import Pool, StaticPool
 
 from artigraph.db._dialect import DialectName
-from artigraph.db._engine import BEGIN
+from artigraph.db._engine import BEGIN, is_pooled_elsewhere
 from artigraph.db._url import is_memory
 from artigraph.errors import WrongEventLoopError
 
@@ -86,7 +86,7 @@ def own(engine: AsyncEngine, *, create_tables: bool, folder: Path | None, memory
         reader, writer = engine.execution_options(**{BEGIN: "none"}), engine.execution_options(**{BEGIN: "immediate"})
     else:
         reader = writer = engine
-        if engine.driver == "asyncpg" and not _pooled_elsewhere(engine):
+        if engine.driver == "asyncpg" and not is_pooled_elsewhere(engine.url):
             reader = engine.execution_options(isolation_level="AUTOCOMMIT")
     return Bound(
         engine, reader, writer, ours=True, known=known, create_tables=create_tables, folder=folder, memory=memory
@@ -111,11 +111,6 @@ def writes_on(loop: asyncio.AbstractEventLoop, file: str | None) -> bool:
     pools = [pool for ref in _known.keyrefs() if (pool := ref()) is not None]  # other threads may add some meanwhile
     found = [known for pool in pools if (known := _known.get(pool)) is not None]
     return file is not None and any(known.writers and known.file == file and known.loop() is loop for known in found)
-
-
-def _pooled_elsewhere(engine: AsyncEngine) -> bool:
-    """Say whether the URL is one for PgBouncer, which keeps a session only for the length of a transaction."""
-    return bool({"prepared_statement_cache_size", "prepared_statement_name_func"} & set(engine.url.query))
 
 
 def _known_of(engine: AsyncEngine) -> Known:
