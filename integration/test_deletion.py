@@ -15,6 +15,7 @@ from tests.test_deletion import (
     test_runs_nested_deep_go_whatever_their_ids_say,
     test_saves_meanwhile_go_as_a_whole_or_are_refused,
     test_what_a_run_has_used_is_refused_unless_the_run_goes_too,
+    test_with_cascade_all_that_depends_on_it_goes_and_nothing_else,
     test_with_cascade_the_runs_that_used_it_go_too,
 )
 
@@ -33,5 +34,6 @@ __all__ = [
     "test_runs_nested_deep_go_whatever_their_ids_say",
     "test_saves_meanwhile_go_as_a_whole_or_are_refused",
     "test_what_a_run_has_used_is_refused_unless_the_run_goes_too",
+    "test_with_cascade_all_that_depends_on_it_goes_and_nothing_else",
     "test_with_cascade_the_runs_that_used_it_go_too",
 ]

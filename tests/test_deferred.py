@@ -18,6 +18,7 @@ NOT_FOR_EVERYBODY = (
     "artigraph.deletion",
     "artigraph.difference",
     "artigraph.graph.delete",
+    "artigraph.graph.going",
     "artigraph.graph.lineage",
     "artigraph.lineage",
     "artigraph.orm.classes",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -13,7 +14,17 @@ import pytest
 from sqlalchemy import RowMapping, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from artigraph import ArtifactModel, ArtifactSequence, Run, RunManager, artifact_field, delete, prune, save_many
+from artigraph import (
+    NO_PARENT,
+    ArtifactModel,
+    ArtifactSequence,
+    Run,
+    RunManager,
+    artifact_field,
+    delete,
+    prune,
+    save_many,
+)
 from artigraph.db import read, session_context, write
 from artigraph.errors import (
     ArtifactInUseError,
@@ -200,6 +211,47 @@ async def test_with_cascade_the_runs_that_used_it_go_too(engine: AsyncEngine) ->
     await link(made, user.run.node_id)
     await delete(made, cascade=True)
     assert await ids() == set()
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_with_cascade_all_that_depends_on_it_goes_and_nothing_else(engine: AsyncEngine, seed: int) -> None:
+    chance = random.Random(seed)
+    runs: list[UUID] = []
+    parents: dict[UUID, UUID | None] = {}
+    made: dict[UUID, UUID | None] = {await Leaf(-1).save("loose"): None}
+    uses: set[tuple[UUID, UUID]] = set()
+    for number in range(14):
+        parent = chance.choice([None, None, *runs])
+        async with RunManager(Run(parent or NO_PARENT, new_id())) as manager:
+            run = manager.run.node_id
+            runs.append(run)
+            parents[run] = parent
+            for _ in range(chance.randrange(3)):
+                used = chance.choice([*made])
+                await manager.use(used)
+                uses.add((used, run))
+            if chance.random() < 0.8:
+                made[await manager.save_artifact("made", Leaf(number))] = run
+    for first in made:
+        gone_runs: set[UUID] = set()
+        gone = {first}
+        while True:
+            more = {run for used, run in uses if used in gone} | {run for run in runs if parents[run] in gone_runs}
+            if more <= gone_runs:
+                break
+            gone_runs |= more
+            gone |= {artifact for artifact, run in made.items() if run in gone_runs}
+        report = await delete(first, cascade=True, dry_run=True)
+        assert (report.runs, report.artifacts) == (len(gone_runs), len(gone))
+        assert {node.node_id for node in report.nodes} == {first} | {
+            run for run in gone_runs if parents[run] not in gone_runs
+        }
+        reasons = {node.node_id: node.reason for node in report.nodes}
+        assert reasons.pop(first) == "named"
+        for run, reason in reasons.items():
+            assert reason in {f"used {used}, which goes" for used, user in uses if user == run and used in gone}
+    await delete(first, cascade=True)
+    assert {row["node_id"] for row in await rows(node_table) if row["node_type"] == "run"} == set(runs) - gone_runs
 
 
 async def test_a_run_that_used_something_goes_without_it(engine: AsyncEngine) -> None:

@@ -124,6 +124,15 @@ async def deleting_runs(count: int) -> Call:
     return lambda: delete(manager.run.node_id)
 
 
+async def deleting_what_was_used(count: int) -> Call:
+    first = last = await Point(0, 0.5).save("first")
+    for number in range(count):  # each run uses what the one before saved
+        async with RunManager(Run()) as manager:
+            await manager.use(last)
+            last = await manager.save_artifact("next", Point(number, 0.5))
+    return lambda: delete(first, cascade=True)
+
+
 @pytest.mark.parametrize(
     ("prepare", "statements"),
     [
@@ -139,6 +148,7 @@ async def deleting_runs(count: int) -> Call:
         (loading_below, 2),
         (deleting, 7),  # the node; who used it, its aliases, sizes, objects and links; the rows
         (deleting_objects, 10),  # also who else has the objects, where they are, and their rows
+        (deleting_what_was_used, 20),  # also all that depends on it, what is below and with that, and why it goes
         (deleting_runs, 12),  # also the runs below and their artifacts; runs' links; the runs, in two steps
     ],
 )

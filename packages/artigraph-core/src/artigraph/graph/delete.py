@@ -21,13 +21,11 @@ from artigraph.db import (
     in_session,
     parts_first,
     read,
-    recursive,
     write,
 )
-from artigraph.errors import ArtifactInUseError, ArtigraphError, NestedNodeError, RetryableError
-from artigraph.graph.aliases import PointedTo, aliases_of, refuse_aliased
+from artigraph.errors import ArtigraphError, RetryableError
+from artigraph.graph.going import Going, find_going
 from artigraph.graph.objects import gather
-from artigraph.graph.runs import runs_below
 from artigraph.graph.storages import storage_by_name
 from artigraph.graph.stored import call
 from artigraph.orm import alias_table, blob_table, link_table, node_table
@@ -88,28 +86,6 @@ class StoredAt(NamedTuple):
     size: int
 
 
-class _Found(NamedTuple):
-    node_id: UUID
-    parent_id: UUID | None
-    node_type: str
-    tree_root_id: UUID | None
-    label: str | None
-    model_name: str | None
-
-
-@dataclass(slots=True)
-class _Plan:
-    """All that goes, as it was found in the transaction that deletes it."""
-
-    reasons: dict[UUID, str]
-    named: dict[UUID, _Found] = field(default_factory=dict[UUID, _Found])
-    runs: dict[UUID, UUID] = field(default_factory=dict[UUID, UUID])
-    """Each run, and which of the named ones it goes with."""
-    trees: dict[UUID, UUID] = field(default_factory=dict[UUID, UUID])
-    """The root of each tree, and which of the named ones it goes with."""
-    aliases: list[PointedTo] = field(default_factory=list[PointedTo])
-
-
 async def delete_nodes(choose: Choose, *, dry_run: bool, cascade: bool, keep_aliased: bool) -> Deletion:
     """Delete what is chosen, all or nothing, in one transaction, or in the caller's where there is one.
 
@@ -131,17 +107,9 @@ async def delete_nodes(choose: Choose, *, dry_run: bool, cascade: bool, keep_ali
     database = await current_database()
     apart = not in_session()
 
-    async def plan(connection: AsyncConnection) -> tuple[_Plan, Deletion]:
-        made = _Plan(dict(await choose(connection)))
-        await _find(connection, made, database.dialect)
-        while users := await _users(connection, made):
-            if not cascade:
-                _refuse(users, made)
-            made.reasons |= {run: f"used {artifact}, which goes" for artifact, run in users}
-            await _find(connection, made, database.dialect)
-        made.aliases = await aliases_of(connection, list(made.trees))
-        if made.aliases and keep_aliased:
-            refuse_aliased(made.aliases, _reason(made.aliases[0].node_id, made))
+    async def plan(connection: AsyncConnection) -> tuple[Going, Deletion]:
+        reasons = await choose(connection)
+        made = await find_going(connection, reasons, database.dialect, cascade=cascade, keep_aliased=keep_aliased)
         return made, await _measure(connection, made)
 
     gone: list[UUID] = []
@@ -182,97 +150,10 @@ class _Taken(Exception):  # noqa: N818
     """Somebody began to refer to an object that was to go."""
 
 
-# What goes --------------------------------------------------------------------------------------------------------
-
-
-_columns = tuple(node_table.c[name] for name in _Found._fields)
-
-
-async def _find(connection: AsyncConnection, plan: _Plan, dialect: DialectName) -> None:
-    """Add to a plan all that has a reason and is not in it, with everything below."""
-    new = [node_id for node_id in plan.reasons if node_id not in plan.named and node_id not in plan.runs]
-    found = [
-        _Found(*row)
-        for ids in chunks(new)
-        for row in await connection.execute(select(*_columns).where(node_table.c.node_id.in_(ids)))
-    ]
-    for node in found:
-        if node.tree_root_id not in (None, node.node_id):
-            msg = (
-                f"Node {node.node_id} ({node.label!r}) is a part of artifact {node.tree_root_id}, which never changes; "
-                "delete that as a whole. Nothing was deleted."
-            )
-            raise NestedNodeError(msg)
-        plan.named[node.node_id] = node
-        if node.node_type == "run":
-            plan.runs[node.node_id] = node.node_id
-        else:
-            plan.trees[node.node_id] = node.node_id
-    runs = [node.node_id for node in found if node.node_type == "run"]
-    if not runs:
-        return
-    parents: dict[UUID, UUID] = {}
-    for ids in chunks(runs):
-        statement = select(node_table.c.node_id, node_table.c.parent_id).where(
-            node_table.c.node_id.in_(runs_below(*ids))
-        )
-        parents |= {row.node_id: row.parent_id for row in await connection.execute(recursive(statement, dialect))}
-    _place(plan, parents)
-    for ids in chunks(list(plan.runs)):
-        statement = select(node_table.c.node_id, node_table.c.parent_id).where(
-            node_table.c.parent_id.in_(ids), node_table.c.node_type != "run"
-        )
-        for row in await connection.execute(statement):
-            plan.trees.setdefault(row.node_id, plan.runs[row.parent_id])
-
-
-def _place(plan: _Plan, parents: Mapping[UUID, UUID]) -> None:
-    """Say of runs below the named ones, which are told by their parents, what they go with: the nearest named one."""
-    for run in parents:
-        path: list[UUID] = []
-        at = run
-        while at not in plan.runs:
-            path.append(at)
-            at = parents[at]
-        plan.runs |= dict.fromkeys(path, plan.runs[at])
-
-
-async def _users(connection: AsyncConnection, plan: _Plan) -> list[tuple[UUID, UUID]]:
-    """Return artifacts that go, each with a run that has used it and stays."""
-    users: list[tuple[UUID, UUID]] = []
-    for ids in chunks(list(plan.trees)):
-        statement = (
-            select(node_table.c.tree_root_id, link_table.c.target_id)
-            .join(link_table, link_table.c.source_id == node_table.c.node_id)
-            .where(node_table.c.tree_root_id.in_(ids))
-            .distinct()
-        )
-        users += [
-            (row.tree_root_id, row.target_id)
-            for row in await connection.execute(statement)
-            if row.target_id not in plan.runs
-        ]
-    return users
-
-
-def _refuse(users: Sequence[tuple[UUID, UUID]], plan: _Plan) -> None:
-    artifact, run = users[0]
-    others = f", and {len(users) - 1:,} more such" if len(users) > 1 else ""
-    msg = (
-        f"Artifact {artifact} ({_reason(artifact, plan)}) was used by run {run}{others}. With cascade=True the runs "
-        "that used it go too, with everything below them; dry_run=True shows what that would be. Nothing was deleted."
-    )
-    raise ArtifactInUseError(msg)
-
-
-def _reason(artifact: UUID, plan: _Plan) -> str:
-    return plan.reasons.get(artifact, f"below run {plan.trees[artifact]}")
-
-
 # What that comes to ------------------------------------------------------------------------------------------------
 
 
-async def _measure(connection: AsyncConnection, plan: _Plan) -> Deletion:
+async def _measure(connection: AsyncConnection, plan: Going) -> Deletion:
     rows = dict.fromkeys(plan.named, 0)
     value_bytes = dict.fromkeys(plan.named, 0)
     runs = dict.fromkeys(plan.named, 0)
@@ -326,7 +207,7 @@ def _references() -> Select[*tuple[Any, ...]]:
     return select(blob_id, func.count()).where(blob_id.is_not(None)).group_by(blob_id)
 
 
-async def _links(connection: AsyncConnection, plan: _Plan) -> set[tuple[UUID, UUID]]:
+async def _links(connection: AsyncConnection, plan: Going) -> set[tuple[UUID, UUID]]:
     links: set[tuple[UUID, UUID]] = set()
     for ends in _ends(plan):
         both = [select(link_table.c.source_id, link_table.c.target_id).where(end.in_(ends)) for end in _ENDS]
@@ -337,7 +218,7 @@ async def _links(connection: AsyncConnection, plan: _Plan) -> set[tuple[UUID, UU
 _ENDS = (link_table.c.source_id, link_table.c.target_id)
 
 
-def _ends(plan: _Plan) -> Iterator[Any]:
+def _ends(plan: Going) -> Iterator[Any]:
     """Yield what the ends of links that go are in: nodes of trees, and runs."""
     for ids in chunks(list(plan.trees)):
         yield select(node_table.c.node_id).where(node_table.c.tree_root_id.in_(ids))
@@ -347,7 +228,7 @@ def _ends(plan: _Plan) -> Iterator[Any]:
 # Doing it ---------------------------------------------------------------------------------------------------------
 
 
-async def _delete(connection: AsyncConnection, plan: _Plan, deletion: Deletion, dialect: DialectName) -> None:
+async def _delete(connection: AsyncConnection, plan: Going, deletion: Deletion, dialect: DialectName) -> None:
     if deletion.links:
         for ends in _ends(plan):
             for end in _ENDS:

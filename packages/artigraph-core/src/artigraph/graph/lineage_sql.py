@@ -31,7 +31,16 @@ from sqlalchemy import (
 from artigraph.graph.nodes import NODE_COLUMNS
 from artigraph.orm import link_table, node_table
 
-__all__ = ["DATA", "USED", "Direction", "EdgeKind", "Start", "select_between", "select_reached"]
+__all__ = [
+    "DATA",
+    "USED",
+    "Direction",
+    "EdgeKind",
+    "Start",
+    "select_between",
+    "select_dependent_runs",
+    "select_reached",
+]
 
 EdgeKind = Literal["used", "produced", "child"]
 """From an artifact to a run that used it; from a run to an artifact that it saved; from a run to a run in it."""
@@ -67,6 +76,14 @@ def select_between(first: Start, last: Start) -> Select[Any]:
     below, above = _runs(first, "down", DATA, None), _runs(last, "up", DATA, None)
     runs = select(below.c.run_id).where(below.c.run_id.in_(select(above.c.run_id))).cte("runs")
     return _one_statement(_between_parts(runs, (first.node_id, last.node_id)))
+
+
+def select_dependent_runs(run_ids: Sequence[UUID]) -> Select[*tuple[Any, ...]]:
+    """Select runs, those below them, those that used what is kept with any of these, and so on, with their parents."""
+    first = select(node_table.c.node_id.label("run_id")).where(node_table.c.node_id.in_(run_ids))
+    runs = first.cte("dependent", recursive=True)
+    runs = runs.union(_in_order(_step_down(runs, data=True, child=True)))
+    return select(node_table.c.node_id, node_table.c.parent_id).join(runs, runs.c.run_id == node_table.c.node_id)
 
 
 # The runs ------------------------------------------------------------------------------------------------------------
