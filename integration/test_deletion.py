@@ -2,6 +2,7 @@
 
 from tests.test_deletion import (
     empty,
+    test_a_failed_run_stays_with_what_below_it_has_used,
     test_a_run_goes_with_all_below_it,
     test_a_run_that_used_something_goes_without_it,
     test_a_run_that_was_lost_has_an_age,
@@ -14,13 +15,16 @@ from tests.test_deletion import (
     test_many_trees_and_deep_ones_go,
     test_runs_nested_deep_go_whatever_their_ids_say,
     test_saves_meanwhile_go_as_a_whole_or_are_refused,
+    test_the_history_of_what_stays_can_be_kept,
     test_what_a_run_has_used_is_refused_unless_the_run_goes_too,
+    test_what_is_kept_is_no_more_than_what_stays_has_used,
     test_with_cascade_all_that_depends_on_it_goes_and_nothing_else,
     test_with_cascade_the_runs_that_used_it_go_too,
 )
 
 __all__ = [
     "empty",
+    "test_a_failed_run_stays_with_what_below_it_has_used",
     "test_a_run_goes_with_all_below_it",
     "test_a_run_that_used_something_goes_without_it",
     "test_a_run_that_was_lost_has_an_age",
@@ -33,7 +37,9 @@ __all__ = [
     "test_many_trees_and_deep_ones_go",
     "test_runs_nested_deep_go_whatever_their_ids_say",
     "test_saves_meanwhile_go_as_a_whole_or_are_refused",
+    "test_the_history_of_what_stays_can_be_kept",
     "test_what_a_run_has_used_is_refused_unless_the_run_goes_too",
+    "test_what_is_kept_is_no_more_than_what_stays_has_used",
     "test_with_cascade_all_that_depends_on_it_goes_and_nothing_else",
     "test_with_cascade_the_runs_that_used_it_go_too",
 ]

@@ -24,6 +24,7 @@ from artigraph import (
     delete,
     prune,
     save_many,
+    series,
 )
 from artigraph.db import read, session_context, write
 from artigraph.errors import (
@@ -232,8 +233,9 @@ async def test_with_cascade_all_that_depends_on_it_goes_and_nothing_else(engine:
                 uses.add((used, run))
             if chance.random() < 0.8:
                 made[await manager.save_artifact("made", Leaf(number))] = run
+    first, gone_runs = UUID(int=0), set[UUID]()
     for first in made:
-        gone_runs: set[UUID] = set()
+        gone_runs = set[UUID]()
         gone = {first}
         while True:
             more = {run for used, run in uses if used in gone} | {run for run in runs if parents[run] in gone_runs}
@@ -432,6 +434,98 @@ async def test_failed_runs_go(engine: AsyncEngine) -> None:
     assert await ids() == {good.run.node_id}
 
 
+async def test_the_history_of_what_stays_can_be_kept(engine: AsyncEngine) -> None:
+    async with RunManager(Run(NO_PARENT)) as night:
+        async with RunManager(Run()) as ingest:
+            raw = await ingest.save_artifact("raw", Leaf(1))
+            spare = await ingest.save_artifact("spare", Leaf(2))
+        async with RunManager(Run()) as train:
+            await Leaf.load(raw)
+            model = await train.save_artifact("model", Leaf(3))
+    async with RunManager(Run()) as user:
+        await Leaf.load(model)
+        end = await user.save_artifact("end", Leaf(4))
+    everything = await ids()
+    await series(Leaf, "model").set_alias("production", 0)
+    with pytest.raises(ArtifactInUseError, match="keep_used=True"):
+        await prune(older_than=timedelta(0))
+    with pytest.raises(ArtifactInUseError, match="alias"):
+        await prune(older_than=timedelta(0), cascade=True)
+    report = await prune(older_than=timedelta(0), keep_used=True)
+    assert {node.node_id for node in report.nodes} == {spare, user.run.node_id}
+    gone = everything - await ids()
+    assert gone >= {spare, user.run.node_id, end}
+    assert not gone & {raw, model, night.run.node_id, ingest.run.node_id, train.run.node_id}
+    assert (await prune(keep_newest={"raw": 0, "model": 0}, keep_used=True)).nodes == ()
+    await series(Leaf, "model").remove_alias("production")
+    await prune(older_than=timedelta(0), keep_used=True)
+    assert await ids() == set()
+
+
+async def test_a_failed_run_stays_with_what_below_it_has_used(engine: AsyncEngine) -> None:
+    async def fail(manager: RunManager, *used: UUID) -> None:
+        async with manager:
+            await manager.save_artifact("made", Leaf(1))
+            async with RunManager(Run()) as inner:
+                await inner.use(*used)
+            raise LookupError
+
+    async def failed(manager: RunManager, *used: UUID) -> UUID:
+        with pytest.raises(LookupError):
+            await fail(manager, *used)
+        return next(
+            row["node_id"] for row in await rows(node_table) if row["parent_id"] == manager.run.node_id and row["label"]
+        )
+
+    first, second, third = (RunManager(Run()) for _ in range(3))
+    made = await failed(first)
+    again = await failed(second, made)
+    async with RunManager(Run()) as good:
+        await good.use(again)
+    await failed(third)
+    report = await prune(failed_runs=True, keep_used=True)
+    assert [node.node_id for node in report.nodes] == [third.run.node_id]
+    assert await Leaf.load(made) == await Leaf.load(again)
+    await delete(good.run.node_id)
+    assert len((await prune(failed_runs=True, keep_used=True)).nodes) == 2
+    assert await ids() == set()
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_what_is_kept_is_no_more_than_what_stays_has_used(engine: AsyncEngine, seed: int) -> None:
+    chance = random.Random(seed)
+    parents: dict[UUID, UUID | None] = {}
+    made: dict[UUID, UUID | None] = {await Leaf(-1).save("made"): None}
+    uses: set[tuple[UUID, UUID]] = set()
+    for number in range(16):
+        parent = chance.choice([None, None, *parents])
+        async with RunManager(Run(parent or NO_PARENT, new_id())) as manager:
+            run = manager.run.node_id
+            parents[run] = parent
+            for _ in range(chance.randrange(3)):
+                used = chance.choice([*made])
+                await manager.use(used)
+                uses.add((used, run))
+            for _ in range(chance.randrange(3)):
+                made[await manager.save_artifact(str(new_id()), Leaf(number))] = run
+    fixed = chance.choice([*made])
+    await series(Leaf, next(row["label"] for row in await rows(node_table) if row["node_id"] == fixed)).set_alias(
+        "fixed", fixed
+    )
+    stays: set[UUID | None] = set()
+    kept: set[UUID] = {fixed}
+    while True:
+        more = {parents[run] for run in parents if run in stays} | {made[artifact] for artifact in kept}
+        more_kept = kept | {used for used, run in uses if run in stays}
+        if more <= stays and more_kept <= kept:
+            break
+        stays |= more
+        kept |= more_kept
+    await prune(older_than=timedelta(0), keep_used=True)
+    left = [row for row in await rows(node_table) if row["node_type"] == "run" or row["tree_root_id"] == row["node_id"]]
+    assert {row["node_id"] for row in left} == {run for run in stays if run} | kept
+
+
 async def test_a_run_that_was_lost_has_an_age(engine: AsyncEngine) -> None:
     async with RunManager(Run()) as lost:
 
@@ -457,6 +551,7 @@ async def test_a_run_that_was_lost_has_an_age(engine: AsyncEngine) -> None:
         {"keep_newest": {"x": -1}},
         {"keep_newest": {"x": True}},
         {"keep_newest": {"x": 1.5}},
+        {"failed_runs": True, "keep_used": True, "cascade": True},
     ],
 )
 async def test_a_rule_that_cannot_be_meant_is_refused(engine: AsyncEngine, rule: Any) -> None:

@@ -136,12 +136,13 @@ async def prune(
     older_than: timedelta | datetime | None = None,
     keep_newest: Mapping[str, int] | None = None,
     failed_runs: bool = False,
+    keep_used: bool = False,
     dry_run: bool = False,
     cascade: bool = False,
 ) -> DeletionReport:
     """Delete what a rule of retention names, as `delete` does, in the transaction in which it is found.
 
-        await prune(older_than=timedelta(days=90))  # everything that is older
+        await prune(older_than=timedelta(days=90), keep_used=True)  # everything that is older
         await prune(keep_newest={"checkpoint": 3})  # all but the newest three of this label
         await prune(failed_runs=True, older_than=timedelta(days=7))
 
@@ -155,21 +156,26 @@ async def prune(
             by the clock of the machine that saved it; that of a run is its end; of a lost run, the end of its lease.
         keep_newest: how many artifacts of a label stay, by label, the newest first, whichever runs they belong to.
         failed_runs: runs that ended with an exception; those that were lost, as their process died, are no such runs.
+        keep_used: what runs that stay have used stays too, with the runs that it belongs to and what these have used:
+            the history of what is kept is kept. Otherwise such a use is an error.
         dry_run: report what would go, and delete nothing.
-        cascade: delete, too, the runs that have used what goes; otherwise an artifact that was used is an error. One
-            that an alias points to is an error also where it would go with such a run.
+        cascade: delete, too, the runs that have used what goes. An artifact that an alias points to is an error also
+            where it would go with such a run.
 
     Raises:
         ConfigurationError: there is no rule, or it cannot be meant so.
         InvalidLabel: a label is not valid.
         ArtifactInUseError, RetryableError, DatabaseError: see `delete`.
     """
-    rule = _rule(older_than, keep_newest, failed_runs=failed_runs)
+    rule = _rule(older_than, keep_newest, failed_runs=failed_runs, keep_used=keep_used)
+    if keep_used and cascade:
+        msg = "keep_used leaves what was used, and cascade deletes who used it; prune can do one of them"
+        raise ConfigurationError(msg)
     deletion = await delete_nodes(partial(retire, rule), dry_run=dry_run, cascade=cascade, keep_aliased=True)
     return _report(deletion, dry_run=dry_run)
 
 
-def _rule(older_than: object, keep_newest: object, *, failed_runs: bool) -> Retention:
+def _rule(older_than: object, keep_newest: object, *, failed_runs: bool, keep_used: bool) -> Retention:
     if older_than is None and keep_newest is None and not failed_runs:
         msg = "prune needs a rule: older_than, keep_newest or failed_runs"
         raise ConfigurationError(msg)
@@ -197,7 +203,7 @@ def _rule(older_than: object, keep_newest: object, *, failed_runs: bool) -> Rete
                 msg = f"keep_newest[{label!r}] is a number of artifacts that stay, not {count!r:.100}"
                 raise ConfigurationError(msg)
             kept[check_label(label)] = count
-    return Retention(older_than, kept, failed_runs)
+    return Retention(older_than, kept, failed_runs, keep_used)
 
 
 def _report(deletion: Deletion, *, dry_run: bool) -> DeletionReport:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 from uuid import UUID
@@ -17,7 +17,7 @@ from artigraph.graph.lineage_sql import select_dependent_runs
 from artigraph.graph.runs import runs_below
 from artigraph.orm import link_table, node_table
 
-__all__ = ["Going", "find_going"]
+__all__ = ["Going", "find_going", "uses_of"]
 
 
 class _Found(NamedTuple):
@@ -123,25 +123,25 @@ def _place(going: Going, parents: Mapping[UUID, UUID]) -> None:
         going.runs |= dict.fromkeys(path, going.runs[at])
 
 
+_uses = (
+    select(node_table.c.tree_root_id, link_table.c.target_id)
+    .join(link_table, link_table.c.source_id == node_table.c.node_id)
+    .distinct()
+)
+
+
+async def uses_of(connection: AsyncConnection, artifacts: Iterable[UUID]) -> list[tuple[UUID, UUID]]:
+    """Return those of some artifacts that runs have used, or used parts of, each with such a run."""
+    uses: list[tuple[UUID, UUID]] = []
+    for ids in chunks(list(artifacts)):
+        found = await connection.execute(_uses.where(node_table.c.tree_root_id.in_(ids)))
+        uses += [(row.tree_root_id, row.target_id) for row in found]
+    return uses
+
+
 async def _users(connection: AsyncConnection, going: Going) -> list[tuple[UUID, UUID]]:
     """Return artifacts that go, each with a run that has used it and stays."""
-    users: list[tuple[UUID, UUID]] = []
-    for ids in chunks(list(going.trees)):
-        statement = (
-            select(node_table.c.tree_root_id, link_table.c.target_id)
-            .join(link_table, link_table.c.source_id == node_table.c.node_id)
-            .where(node_table.c.tree_root_id.in_(ids))
-            .distinct()
-        )
-        users += [
-            (row.tree_root_id, row.target_id)
-            for row in await connection.execute(statement)
-            if row.target_id not in going.runs
-        ]
-    return users
-
-
-_uses = link_table.join(node_table, node_table.c.node_id == link_table.c.source_id)
+    return [(artifact, run) for artifact, run in await uses_of(connection, going.trees) if run not in going.runs]
 
 
 async def _add_users(connection: AsyncConnection, going: Going, users: Collection[UUID], dialect: DialectName) -> None:
@@ -154,8 +154,7 @@ async def _add_users(connection: AsyncConnection, going: Going, users: Collectio
     going.reasons |= dict.fromkeys(outermost, "")
     await _find(connection, going, dialect)
     for ids in chunks(outermost):
-        used = select(node_table.c.tree_root_id, link_table.c.target_id).select_from(_uses)
-        for row in await connection.execute(used.where(link_table.c.target_id.in_(ids))):
+        for row in await connection.execute(_uses.where(link_table.c.target_id.in_(ids))):
             if row.tree_root_id in going.trees:
                 going.reasons[row.target_id] = f"used {row.tree_root_id}, which goes"
 
@@ -165,7 +164,8 @@ def _refuse(users: Sequence[tuple[UUID, UUID]], going: Going) -> None:
     others = f", and {len(users) - 1:,} more such" if len(users) > 1 else ""
     msg = (
         f"Artifact {artifact} ({_reason(artifact, going)}) was used by run {run}{others}. With cascade=True the runs "
-        "that used it go too, with everything below them; dry_run=True beside that shows it. Nothing was deleted."
+        "that used it go too, with everything below them (dry_run=True beside that shows it); prune leaves it with "
+        "keep_used=True. Nothing was deleted."
     )
     raise ArtifactInUseError(msg)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
@@ -12,6 +13,7 @@ from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import chunks, current_database, recursive, utc_now
+from artigraph.graph.going import uses_of
 from artigraph.graph.leases import end_of, status_of
 from artigraph.graph.runs import runs_below
 from artigraph.ids import first_id
@@ -31,6 +33,8 @@ class Retention(NamedTuple):
     older_than: datetime | timedelta | None
     keep_newest: Mapping[str, int] | None
     failed_runs: bool
+    keep_used: bool
+    """Whether what runs that stay have used stays, with the runs that it belongs to and what these have used."""
 
 
 async def retire(rule: Retention, connection: AsyncConnection) -> dict[UUID, str]:
@@ -43,14 +47,21 @@ async def retire(rule: Retention, connection: AsyncConnection) -> dict[UUID, str
         now: datetime = (await connection.execute(select(utc_now()))).scalar_one()
         before = now - before
     if rule.keep_newest is not None:
-        return await _superseded(connection, rule.keep_newest, before)
-    runs, gone = await _runs(connection, before, failed=rule.failed_runs)
-    if rule.failed_runs or before is None:
-        return dict.fromkeys(runs, "a failed run")
-    reason = f"older than {before:%Y-%m-%d %H:%M:%S} UTC"
-    artifacts = select(_id, _parent_id).where(_is_artifact, _id < first_id(before), ~_is_aliased).order_by(_id)
-    return dict.fromkeys(runs, reason) | {
-        row.node_id: reason for row in await connection.execute(artifacts) if row.parent_id not in gone
+        superseded = await _superseded(connection, rule.keep_newest, before)
+        used = {artifact for artifact, _ in await uses_of(connection, superseded)} if rule.keep_used else ()
+        return {artifact: reason for artifact, reason in superseded.items() if artifact not in used}
+    runs = await _runs(connection, before, failed=rule.failed_runs)
+    reason = "a failed run"
+    artifacts: dict[UUID, UUID | None] = {}
+    if before is not None and not rule.failed_runs:
+        reason = f"older than {before:%Y-%m-%d %H:%M:%S} UTC"
+        old = select(_id, _parent_id).where(_is_artifact, _id < first_id(before), ~_is_aliased).order_by(_id)
+        artifacts = {row.node_id: row.parent_id for row in await connection.execute(old)}
+    if rule.keep_used:
+        await _keep_used(connection, runs, artifacts)
+    gone = runs.gone()
+    return {run: reason for run in runs.named if run in gone and runs.parents[run] not in gone} | {
+        artifact: reason for artifact, parent in artifacts.items() if parent not in gone
     }
 
 
@@ -72,8 +83,31 @@ async def _superseded(
     return found
 
 
-async def _runs(connection: AsyncConnection, before: datetime | None, *, failed: bool) -> tuple[list[UUID], set[UUID]]:
-    """Return the runs that a rule names, the topmost alone, and all that go with them.
+@dataclass(slots=True)
+class _Runs:
+    """The runs that a rule names, and those below them."""
+
+    named: list[UUID]
+    parents: dict[UUID, UUID | None]
+    """Of each run, also of those below the named ones, the run that it is in."""
+    stays: set[UUID] = field(default_factory=set[UUID])
+
+    def keep(self, run: UUID | None) -> list[UUID]:
+        """Let a run stay, and so those that it is in; return those that did not stay before."""
+        kept: list[UUID] = []
+        while run is not None and run in self.parents and run not in self.stays:
+            self.stays.add(run)
+            kept.append(run)
+            run = self.parents[run]
+        return kept
+
+    def gone(self) -> set[UUID]:
+        """Return the named runs that do not stay, and all below these."""
+        return _with_those_below([run for run in self.named if run not in self.stays], self.parents)
+
+
+async def _runs(connection: AsyncConnection, before: datetime | None, *, failed: bool) -> _Runs:
+    """Return the runs that a rule names.
 
     A run stays if it is running, or is too young, or if something below it is, or is what an alias points to.
     """
@@ -82,9 +116,9 @@ async def _runs(connection: AsyncConnection, before: datetime | None, *, failed:
     if failed:
         candidates = candidates.where(node_table.c.run_status == "failed")
     parents: dict[UUID, UUID | None] = {row.node_id: row.parent_id for row in await connection.execute(candidates)}
-    named = list(parents)
-    stays: set[UUID] = set()
-    for ids in chunks(named):
+    runs = _Runs(list(parents), parents)
+    stays: set[UUID | None] = set()
+    for ids in chunks(runs.named):
         below = select(_id, _parent_id, _is_over(before).label("over")).where(_id.in_(runs_below(*ids)))
         for row in await connection.execute(recursive(below, database.dialect)):
             parents[row.node_id] = row.parent_id
@@ -97,14 +131,30 @@ async def _runs(connection: AsyncConnection, before: datetime | None, *, failed:
     for ids in chunks(list(parents)):
         aliased = select(_parent_id).where(_is_aliased, _parent_id.in_(ids)).distinct()
         stays.update((await connection.execute(aliased)).scalars())
-    for run in list(stays):
-        at = parents.get(run)
-        while at is not None and at not in stays:
-            stays.add(at)
-            at = parents.get(at)
-    going = [run for run in named if run not in stays]
-    gone = _with_those_below(going, parents)
-    return [run for run in going if parents[run] not in gone], gone
+    for run in stays:
+        runs.keep(run)
+    return runs
+
+
+async def _keep_used(connection: AsyncConnection, runs: _Runs, artifacts: dict[UUID, UUID | None]) -> None:
+    """Leave out what is used by runs that stay: of the artifacts, and by letting the runs stay that it belongs to.
+
+    The runs that stay for that have used something as well.
+    """
+    gone = runs.gone()
+    within = dict(artifacts)
+    for ids in chunks(sorted(gone)):
+        statement = select(_id, _parent_id).where(_is_artifact, _parent_id.in_(ids))
+        within |= {row.node_id: row.parent_id for row in await connection.execute(statement)}
+    used: defaultdict[UUID, list[UUID]] = defaultdict(list)
+    for artifact, run in await uses_of(connection, within):
+        used[run].append(artifact)
+    while staying := [run for run in used if run not in gone]:
+        while staying:
+            for artifact in used.pop(staying.pop(), ()):
+                artifacts.pop(artifact, None)
+                staying += runs.keep(within[artifact])
+        gone = runs.gone()  # without those that would have gone with a run that stays now
 
 
 def _with_those_below(runs: Iterable[UUID], parents: Mapping[UUID, UUID | None]) -> set[UUID]:

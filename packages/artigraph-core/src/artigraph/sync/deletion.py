@@ -44,12 +44,13 @@ def prune(
     older_than: timedelta | datetime | None = None,
     keep_newest: Mapping[str, int] | None = None,
     failed_runs: bool = False,
+    keep_used: bool = False,
     dry_run: bool = False,
     cascade: bool = False,
 ) -> DeletionReport:
     """Delete what a rule of retention names, as `delete` does, in the transaction in which it is found.
 
-        prune(older_than=timedelta(days=90))  # everything that is older
+        prune(older_than=timedelta(days=90), keep_used=True)  # everything that is older
         prune(keep_newest={"checkpoint": 3})  # all but the newest three of this label
         prune(failed_runs=True, older_than=timedelta(days=7))
 
@@ -63,9 +64,11 @@ def prune(
             by the clock of the machine that saved it; that of a run is its end; of a lost run, the end of its lease.
         keep_newest: how many artifacts of a label stay, by label, the newest first, whichever runs they belong to.
         failed_runs: runs that ended with an exception; those that were lost, as their process died, are no such runs.
+        keep_used: what runs that stay have used stays too, with the runs that it belongs to and what these have used:
+            the history of what is kept is kept. Otherwise such a use is an error.
         dry_run: report what would go, and delete nothing.
-        cascade: delete, too, the runs that have used what goes; otherwise an artifact that was used is an error. One
-            that an alias points to is an error also where it would go with such a run.
+        cascade: delete, too, the runs that have used what goes. An artifact that an alias points to is an error also
+            where it would go with such a run.
 
     Raises:
         ConfigurationError: there is no rule, or it cannot be meant so.
@@ -74,6 +77,11 @@ def prune(
     """
     return wait_for(
         async_deletion.prune(
-            older_than=older_than, keep_newest=keep_newest, failed_runs=failed_runs, dry_run=dry_run, cascade=cascade
+            older_than=older_than,
+            keep_newest=keep_newest,
+            failed_runs=failed_runs,
+            keep_used=keep_used,
+            dry_run=dry_run,
+            cascade=cascade,
         )
     )
