@@ -44,7 +44,7 @@ def pgbouncer(server: URL, folder: Path) -> Generator[URL]:
         host=server.host,
         port=server.port or 5432,
         user=server.username,
-        password=f"password={server.password}" if server.password else "",
+        password="" if server.password is None else "password='" + str(server.password).replace("'", "''") + "'",
         listens=listens,
     )
     configuration = folder / "pgbouncer.ini"

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from artigraph import Run, RunManager, delete, load_many, save_many, select
+from artigraph import Node, Run, RunManager, delete, load_many, save_many, select
 from artigraph.db import session_context
 from integration.databases import fresh_database
 from integration.pgbouncer import pgbouncer
@@ -24,6 +24,8 @@ from integration.test_models import (
     test_two_sessions_do_not_see_each_other_before_they_commit,
     test_values_of_any_size_come_back_inline,
 )
+from tests.reliability.racing import Task, race
+from tests.reliability.racing import files as files_in
 
 __all__ = [
     "files",
@@ -63,6 +65,17 @@ async def test_many_models_come_back_in_the_order_of_their_ids() -> None:
     ids = await save_many(("link", model) for model in models)
     assert await load_many(Link, ids[::-1]) == models[::-1]
     assert [part.inner for part in await load_many(Link, ids[:2], fields=["inner"])] == [0, 1]
+
+
+async def test_processes_that_share_connections_do_not_take_each_others_statements(
+    database_url: str, tmp_path: Path
+) -> None:
+    async with RunManager(Run()) as manager:
+        task = Task("same_content", database_url, files_in(tmp_path / "objects").settings, 20, str(manager.run.node_id))
+        outcomes = await race(task, 4)
+        assert [(outcome.errors, outcome.conflicts) for outcome in outcomes] == [([], [])] * 4
+        saved = [item for outcome in outcomes for item in outcome.saved]
+        assert len(await select(Node).in_run(manager.run).artifacts().ids()) == len(saved) == 80
 
 
 async def test_tasks_that_share_few_connections_do_not_mix() -> None:

@@ -129,7 +129,7 @@ def test_engines_for_mysql_and_mariadb_are_tuned(version: str, limit: str) -> No
     ("url", "by_itself"),
     [
         ("postgresql+asyncpg://u:s3cret@h/d", True),
-        ("postgresql+asyncpg://u:s3cret@h/d?prepared_statement_cache_size=0", False),
+        ("postgresql+asyncpg://u:s3cret@h/d?prepared_statement_cache_size=0", True),
         ("mysql+asyncmy://u:s3cret@h/d", False),
         ("mariadb+asyncmy://u:s3cret@h/d?charset=utf8mb4", False),
     ],

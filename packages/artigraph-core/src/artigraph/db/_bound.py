@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.pool import Pool, StaticPool
 
 from artigraph.db._dialect import DialectName
-from artigraph.db._engine import BEGIN, is_pooled_elsewhere
+from artigraph.db._engine import BEGIN
 from artigraph.db._url import is_memory
 from artigraph.errors import WrongEventLoopError
 
@@ -86,7 +86,7 @@ def own(engine: AsyncEngine, *, create_tables: bool, folder: Path | None, memory
         reader, writer = engine.execution_options(**{BEGIN: "none"}), engine.execution_options(**{BEGIN: "immediate"})
     else:
         reader = writer = engine
-        if engine.driver == "asyncpg" and not is_pooled_elsewhere(engine.url):
+        if engine.driver == "asyncpg":
             reader = engine.execution_options(isolation_level="AUTOCOMMIT")
     return Bound(
         engine, reader, writer, ours=True, known=known, create_tables=create_tables, folder=folder, memory=memory

@@ -23,7 +23,7 @@ from artigraph.errors import ConfigurationError
 if TYPE_CHECKING:
     from artigraph.db._aiosqlite import FastConnection
 
-__all__ = ["BEGIN", "BUSY_TIMEOUT", "Synchronous", "is_pooled_elsewhere", "make_engine"]
+__all__ = ["BEGIN", "BUSY_TIMEOUT", "Synchronous", "make_engine"]
 
 Synchronous = Literal["NORMAL", "FULL"]
 """What SQLite does at a commit: NORMAL leaves it to the next checkpoint to wait for the disk, FULL waits each time."""
@@ -45,12 +45,7 @@ _CUT_OFF = {"asyncpg": "terminate", "asyncmy": "close", "aiomysql": "close"}
 
 
 _UNPREPARED = {"statement_cache_size": 0, "prepared_statement_name_func": lambda: ""}
-"""Arguments for asyncpg: each statement is prepared without a name, for the time that it is executed."""
-
-
-def is_pooled_elsewhere(url: URL) -> bool:
-    """Say whether a URL is one for PgBouncer, which keeps a connection only for the length of a transaction."""
-    return url.get_driver_name() == "asyncpg" and url.query.get("prepared_statement_cache_size") == "0"
+"""Arguments for asyncpg: each statement is prepared without a name, and again together with its execution."""
 
 
 def make_engine(url: URL, *, synchronous: Synchronous) -> AsyncEngine:
@@ -65,7 +60,9 @@ def make_engine(url: URL, *, synchronous: Synchronous) -> AsyncEngine:
     if database in ("mysql", "mariadb") and "charset" not in url.query:
         url = url.update_query_dict({"charset": "utf8mb4"})
     # hide_parameters: values are the user's, and belong neither into logs nor into errors.
-    options: dict[str, Any] = {"connect_args": _UNPREPARED} if is_pooled_elsewhere(url) else {}
+    options: dict[str, Any] = {}
+    if url.get_driver_name() == "asyncpg" and url.query.get("prepared_statement_cache_size") == "0":
+        options["connect_args"] = _UNPREPARED  # PgBouncer keeps a connection for the length of a transaction only
     engine = create_async_engine(url, isolation_level="READ COMMITTED", hide_parameters=True, **options)
     if database in ("mysql", "mariadb"):
         event.listen(engine.sync_engine, "connect", _tune_mysql)

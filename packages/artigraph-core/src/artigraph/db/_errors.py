@@ -160,7 +160,10 @@ _LABEL_COLUMNS = "artigraph_node.parent_id, artigraph_node.label"
 _REFERENCES = ("parent_id", "blob_id", "source_id", "target_id")
 
 _KEY_OF_DUPLICATE = re.compile(r"for key '(?:[^']*\.)?([^'.]+)'\s*$")
-_REFUSED = re.compile(r" FATAL:  (password|role|database|\w+ authentication|no pg_hba)")
+_NO_CONNECTION = re.compile(r"connection (failed|is bad|timeout)|failed to resolve host")
+_REFUSED = re.compile(
+    r"(password|role|database|no such (user|database)|\w+ authentication|no pg_hba|permission denied)\b"
+)
 _FOREIGN_KEY = re.compile(r"CONSTRAINT `([^`]+)` FOREIGN KEY")
 
 
@@ -247,17 +250,18 @@ def _postgresql_facts(sqlstate: str, error: BaseException | None) -> _Facts:
     if sqlstate in ("23503", "23001"):
         kind = "in-use" if "update or delete on table" in message else "missing-row"
     elif kind is None and sqlstate.startswith("08"):
-        kind = "lost"
+        kind = "login" if _REFUSED.match(message) else "lost"  # PgBouncer has one code for whatever it refuses
     return _Facts(kind, message, getattr(source, "constraint_name", None))
 
 
 def _of_words(message: str) -> Kind | None:
     """Return what psycopg means that could not connect: it passes on what libpq wrote, and no code."""
-    if not message.startswith(("connection ", "failed to resolve host")):
+    if not _NO_CONNECTION.match(message):
         return None
-    if " FATAL:  " not in message:
-        return "unreachable"
-    return "login" if _REFUSED.search(message) else "busy"
+    _, fatal, said = message.partition(" FATAL:  ")
+    if not fatal:
+        return "login" if "no password supplied" in message else "unreachable"
+    return "login" if _REFUSED.match(said) else "busy"
 
 
 def _words(message: str) -> str:

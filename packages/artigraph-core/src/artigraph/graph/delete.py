@@ -118,8 +118,10 @@ async def delete_nodes(choose: Choose, *, dry_run: bool, cascade: bool, keep_ali
         made, deletion = await plan(connection)
         gone[:] = list(made.named)[:1]
         if made.named:
-            await _delete(connection, made, deletion, database.dialect)
+            rows = await _delete(connection, made, deletion, database.dialect)
             if apart:
+                if rows != sum(node.rows for node in deletion.nodes):
+                    raise _Taken
                 await _delete_blobs(connection, [item.blob_id for item in deletion.objects])
         return deletion
 
@@ -142,12 +144,14 @@ async def _tried(work: Work[T], committed: Work[bool]) -> T:
         except (ReferenceInUse, _Taken) as error:
             attempts -= 1
             if not attempts:
-                msg = "Others saved what belongs to, or shares an object with, what was to be deleted. Try again."
+                msg = (
+                    "Others saved, or deleted, what belongs to what was to go, or shares an object with it. Try again."
+                )
                 raise RetryableError(msg) from error
 
 
 class _Taken(Exception):  # noqa: N818
-    """Somebody began to refer to an object that was to go."""
+    """Somebody began to refer to an object that was to go, or deleted some of what goes."""
 
 
 # What that comes to ------------------------------------------------------------------------------------------------
@@ -228,7 +232,9 @@ def _ends(plan: Going) -> Iterator[Any]:
 # Doing it ---------------------------------------------------------------------------------------------------------
 
 
-async def _delete(connection: AsyncConnection, plan: Going, deletion: Deletion, dialect: DialectName) -> None:
+async def _delete(connection: AsyncConnection, plan: Going, deletion: Deletion, dialect: DialectName) -> int:
+    """Delete rows, and return how many of nodes: fewer than were found, if others deleted some meanwhile."""
+    rows = 0
     if deletion.links:
         for ends in _ends(plan):
             for end in _ENDS:
@@ -238,11 +244,12 @@ async def _delete(connection: AsyncConnection, plan: Going, deletion: Deletion, 
             await connection.execute(delete(alias_table).where(alias_table.c.node_id.in_(ids)))
     for ids in chunks(list(plan.trees)):
         whole_trees = delete(node_table).where(node_table.c.tree_root_id.in_(ids))
-        await connection.execute(parts_first(whole_trees, node_table.c.position, dialect))
+        rows += (await connection.execute(parts_first(whole_trees, node_table.c.position, dialect))).rowcount
     for ids in chunks(list(plan.runs)):  # MySQL and MariaDB would want those below first, whichever chunk they are in
         await connection.execute(update(node_table).where(node_table.c.node_id.in_(ids)).values(parent_id=None))
     for ids in chunks(list(plan.runs)):
-        await connection.execute(delete(node_table).where(node_table.c.node_id.in_(ids)))
+        rows += (await connection.execute(delete(node_table).where(node_table.c.node_id.in_(ids)))).rowcount
+    return rows
 
 
 async def _delete_blobs(connection: AsyncConnection, blob_ids: Sequence[UUID]) -> None:

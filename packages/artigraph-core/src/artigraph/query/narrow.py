@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import chunks, current_database, read
-from artigraph.errors import NodeNotFoundError, QueryError
+from artigraph.errors import NodeNotFoundError, ObjectNotFoundError, QueryError
 from artigraph.ids import first_id
 from artigraph.model import ArtifactModel
 from artigraph.model.load import load_models
@@ -65,7 +65,7 @@ async def load_there(model_type: type[M], ids: Sequence[UUID]) -> list[tuple[UUI
     while True:
         try:
             return list(zip(ids, await load_models(model_type, ids), strict=True))
-        except NodeNotFoundError:
+        except (NodeNotFoundError, ObjectNotFoundError):  # objects go just after their rows
             there = await _there(ids)
             if there.issuperset(ids):
                 raise
