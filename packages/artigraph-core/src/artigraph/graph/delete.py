@@ -75,6 +75,8 @@ class Deletion:
     """Objects that others refer to, and that stay."""
     left: list[StoredAt] = field(default_factory=list["StoredAt"])
     """Those of the objects that are still to be removed, by garbage collection."""
+    changed: bool = False
+    """Whether others deleted some of it while it was looked at."""
 
 
 class StoredAt(NamedTuple):
@@ -120,7 +122,7 @@ async def delete_nodes(choose: Choose, *, dry_run: bool, cascade: bool, keep_ali
         if made.named:
             rows = await _delete(connection, made, deletion, database.dialect)
             if apart:
-                if rows != sum(node.rows for node in deletion.nodes):
+                if deletion.changed or rows != sum(node.rows for node in deletion.nodes):
                     raise _Taken
                 await _delete_blobs(connection, [item.blob_id for item in deletion.objects])
         return deletion
@@ -170,14 +172,18 @@ async def _measure(connection: AsyncConnection, plan: Going) -> Deletion:
     for named in plan.trees.values():
         artifacts[named] += 1
     root = node_table.c.tree_root_id
+    measured = 0
     for ids in chunks(list(plan.trees)):
         sizes = select(root, func.count(), func.coalesce(func.sum(func.length(node_table.c.value)), 0))
         for tree, count, size in await connection.execute(sizes.where(root.in_(ids)).group_by(root)):
+            measured += 1
             rows[plan.trees[tree]] += count
             value_bytes[plan.trees[tree]] += int(size)
         for blob_id, count in await connection.execute(_references().where(root.in_(ids))):
             here[blob_id] = here.get(blob_id, 0) + count
-    deletion = Deletion(missing=[node_id for node_id in plan.reasons if node_id not in plan.named])
+    deletion = Deletion(
+        missing=[node_id for node_id in plan.reasons if node_id not in plan.named], changed=measured < len(plan.trees)
+    )
     deletion.nodes = [
         DeletedNode(
             node_id=node_id,
