@@ -14,6 +14,7 @@ from collections.abc import AsyncGenerator, Callable, Generator, Iterator
 from contextvars import copy_context
 from dataclasses import dataclass, field
 from enum import Enum
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Concatenate, ParamSpec, TypeVar
 from unittest import mock
@@ -25,12 +26,17 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph import (
+    ArtifactMapping,
     ArtifactModel,
+    ArtifactSequence,
+    File,
+    Lazy,
     Run,
     RunManager,
     TrackedValue,
     TrackingWarning,
     ancestors,
+    artifact_field,
     delete,
     descendants,
     load_many,
@@ -42,11 +48,15 @@ from artigraph import select as select_runs
 from artigraph.db import read
 from artigraph.errors import ArtifactInUseError, InvalidLabel, ModelVersionError, TrackingError
 from artigraph.orm import link_table, node_table
+from artigraph.serializer import Serializer
+from artigraph.storage import MemoryStorage
 from artigraph.sync import RunManager as SyncRunManager
 from artigraph.sync import run_manager as sync_run_manager
 from artigraph.sync import select as select_here
 from artigraph.sync.db import engine_context
 from tests.graph.test_statements import counted
+
+pa: Any = import_module("pyarrow")
 
 pytestmark = pytest.mark.usefixtures("engine")
 
@@ -722,6 +732,180 @@ async def test_what_would_be_used_up_is_left_alone() -> None:
 
     with pytest.warns(TrackingWarning, match="gone once it was read"):
         assert total(iter([1, 2])) == 3
+
+
+storage = MemoryStorage("tracked")
+
+
+@dataclass
+class Export(ArtifactModel, name="tracked.Export"):
+    rows: Any = artifact_field(storage=storage)
+    more: Any = None
+    note: str = ""
+
+
+@dataclass
+class Chunks:
+    numbers: Iterator[int]
+
+
+class ChunksSerializer(Serializer[Chunks]):
+    """Reads what is in a dataclass, and what it is compared with."""
+
+    name = "tracked-chunks"
+    types = (Chunks,)
+
+    def serialize(self, value: Chunks) -> bytes:
+        return bytes(value.numbers)
+
+    def deserialize(self, data: bytes) -> Chunks:
+        return Chunks(iter(data))
+
+    def equal(self, one: Chunks, other: Chunks) -> bool:
+        return self.serialize(one) == self.serialize(other)
+
+
+@dataclass
+class Chunked(ArtifactModel, name="tracked.Chunked"):
+    chunks: Chunks = artifact_field(serializer=ChunksSerializer().register())
+
+
+@dataclass
+class LaterExport(ArtifactModel, name="tracked.LaterExport"):
+    rows: Lazy[Any] = artifact_field(storage=storage)
+
+
+def rows() -> Any:
+    """Return a stream of 15 rows."""
+    batches = [pa.record_batch({"number": [number] * 5}) for number in range(3)]
+    return pa.RecordBatchReader.from_batches(batches[0].schema, iter(batches))
+
+
+def total(reader: Any) -> int:
+    return sum(batch.num_rows for batch in reader)
+
+
+def nested(depth: int, value: object) -> list[Any]:
+    around: list[Any] = [value]
+    for _ in range(depth):
+        around = [around]
+    return around
+
+
+def innermost(depth: int, value: Any) -> Any:
+    for _ in range(depth + 1):
+        (value,) = value
+    return value
+
+
+def shared(depth: int) -> list[object]:
+    around: list[object] = [1.0]
+    for _ in range(depth):
+        around = [around, around]
+    return around
+
+
+HOLDERS: dict[str, tuple[Callable[[], Any], Callable[[Any], int]]] = {
+    "bare": (rows, total),
+    "model": (lambda: Export(rows()), lambda it: total(it.rows)),
+    "model in model": (lambda: Export(None, Export(rows())), lambda it: total(it.more.rows)),
+    "list": (lambda: [1, rows()], lambda it: total(it[1])),
+    "tuple": (lambda: (rows(), 1), lambda it: total(it[0])),
+    "dict": (lambda: {"a": {"b": rows()}}, lambda it: total(it["a"]["b"])),
+    "mapping": (lambda: ArtifactMapping(a=Export(rows())), lambda it: total(it["a"].rows)),
+    "sequence": (lambda: ArtifactSequence([rows()]), lambda it: total(it[0])),
+    "list in model": (lambda: Export(None, [Score(1.0), rows()]), lambda it: total(it.more[1])),
+    "lazy": (lambda: LaterExport(Lazy(rows())), lambda it: total(it.rows._value)),
+    "dataclass": (lambda: Chunked(Chunks(iter([5, 10]))), lambda it: sum(it.chunks.numbers)),
+    "deep": (lambda: nested(5_000, rows()), lambda it: total(innermost(5_000, it))),
+    "beside what is shared": (lambda: [shared(200), rows()], lambda it: total(it[1])),
+}
+
+
+@pytest.mark.parametrize("holder", HOLDERS)
+async def test_streams_are_left_to_who_reads_them_at_any_depth(holder: str) -> None:
+    make, count = HOLDERS[holder]
+
+    @tracked
+    async def use(value: object) -> int:
+        return count(value)
+
+    @tracked
+    def give() -> object:
+        return make()
+
+    @tracked(unsupported="refuse")
+    def strict(value: object) -> None:
+        raise AssertionError
+
+    with pytest.warns(TrackingWarning, match=r"Argument 'value' .* gone once it was read.*exclude=") as caught:
+        assert await use(make()) == 15
+    with pytest.warns(TrackingWarning, match=r"What it returned .* gone once it was read") as more:
+        assert count(give()) == 15
+    assert len(caught) == len(more) == 1
+    refused = make()
+    with pytest.raises(TrackingError, match="gone once it was read"):
+        strict(refused)
+    assert count(refused) == 15
+    assert [list(await artifacts(run)) for run in await runs()] == [["return"], [], []]
+
+
+async def test_a_loaded_stream_is_that_artifact_and_is_not_read() -> None:
+    @tracked(unsupported="refuse")
+    def use(value: Any) -> None:
+        return None
+
+    first_id, second_id = await save_many([("first", Export(rows(), [1.0] * 2_000)), ("second", Export(rows()))])
+    first, second = await load_many(Export, [first_id, second_id])
+    part = await Export.load(first_id, fields=["rows"])
+    for value in (first, [first, second], {"a": second}, first.rows, (second.rows,), part):
+        use(value)
+    assert (total(first.rows), total(second.rows), total(part.rows)) == (15, 15, 15)
+    use(second)  # what was read of it is still of it
+    used = [{source for source, target, _ in await edges() if target == run.node_id} for run in await runs()]
+    both, one, two = {first_id, second_id}, {first_id}, {second_id}
+    assert used == [one, both, two, one, two, one, two]
+    assert [await artifacts(run) for run in await runs()] == [{}] * len(used)
+
+
+async def test_a_stream_that_was_put_into_a_loaded_model_is_not_that_artifact() -> None:
+    @tracked
+    def use(value: Any) -> int:
+        return total(value.rows)
+
+    export = await Export.load(await Export(rows()).save("export"))
+    export.rows = rows()
+    with pytest.warns(TrackingWarning, match="gone once it was read"):
+        assert use(export) == 15
+    altered = await Export.load(await Export(rows()).save("export"))
+    altered.note = "altered"
+    with pytest.warns(TrackingWarning, match="gone once it was read"):
+        assert use(altered) == 15
+    assert {kind for _, _, kind in await edges()} == set()
+
+
+async def test_a_comparison_does_not_read_what_is_in_a_dataclass() -> None:
+    @tracked
+    def use(value: Chunked) -> int:
+        return sum(value.chunks.numbers)
+
+    chunked = await Chunked.load(await Chunked(Chunks(iter([5, 10]))).save("chunked"))
+    with pytest.warns(TrackingWarning, match="gone once it was read"):
+        assert use(chunked) == 15
+
+
+async def test_files_are_kept_because_they_can_be_read_again(tmp_path: Path) -> None:
+    @tracked(unsupported="refuse")
+    async def copied(export: Export) -> Export:
+        return Export(export.rows)
+
+    (tmp_path / "file").write_bytes(b"content")
+    first = await copied(Export(File(tmp_path / "file")))
+    second = await copied(await Export.load(await first.save("export")))
+    assert (await first.rows.read(), await second.rows.read()) == (b"content", b"content")
+    for run in await runs():
+        kept = await Export.load((await artifacts(run))["return"])
+        assert await kept.rows.read() == b"content"
 
 
 async def test_a_label_that_the_body_took() -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib import import_module
 from typing import Any
 
 import numpy as np
 import pytest
 
+from artigraph import ArtifactModel, artifact_field, select
 from artigraph.errors import CorruptObjectError, SerializationError
 from artigraph.serializer.pyarrow import record_batch_reader_serializer as serializer
+from artigraph.storage import MemoryStorage
 from artigraph.testing.serializer import RecordingFile
 
 pa: Any = import_module("pyarrow")
@@ -65,6 +68,43 @@ def test_a_reader_is_stored_once() -> None:
     serializer.serialize(reader)
     with pytest.raises(SerializationError, match="stored before"):
         serializer.serialize(reader)
+
+
+@pytest.mark.parametrize("batches", [1, 3])
+def test_one_that_was_loaded_is_not_stored_once_it_was_read(batches: int) -> None:
+    data = serializer.serialize(numbers(3, 5))
+    for back in (serializer.deserialize(data), serializer.deserialize_file(RecordingFile(data))):
+        for _ in range(batches):
+            back.read_next_batch()
+        with pytest.raises(SerializationError, match="load it again"):
+            serializer.serialize(back)
+        assert sum(batch.num_rows for batch in back) == (3 - batches) * 5
+
+
+def test_one_that_was_loaded_is_stored_as_long_as_it_was_not_read() -> None:
+    back = serializer.deserialize(serializer.serialize(numbers(3, 5)))
+    assert back.schema.names == ["number"]
+    again = serializer.deserialize(serializer.serialize(back))
+    with pytest.raises(SerializationError, match="stored before"):
+        serializer.serialize(back)
+    assert again.read_all().equals(numbers(3, 5).read_all())
+
+
+@dataclass
+class Export(ArtifactModel, name="streams.Export"):
+    rows: Any = artifact_field(storage=MemoryStorage("streams"))
+
+
+@pytest.mark.usefixtures("engine")
+async def test_a_model_that_was_loaded_is_not_saved_once_its_stream_was_read() -> None:
+    node_id = await Export(numbers(3, 5)).save("export")
+    export = await Export.load(node_id)
+    export.rows.read_next_batch()
+    with pytest.raises(SerializationError, match="load it again"):
+        await export.save("copy")
+    copy_id = await (await Export.load(node_id)).save("copy")
+    assert (await Export.load(copy_id)).rows.read_all().equals(numbers(3, 5).read_all())
+    assert len(await select(Export).ids()) == 2
 
 
 def test_one_that_something_else_consumed_is_an_empty_one() -> None:

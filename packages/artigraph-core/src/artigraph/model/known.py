@@ -6,15 +6,15 @@ Tracked functions ask. Nothing is remembered until one is defined, and an object
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from artigraph.errors import SerializationError
-from artigraph.model.collections import ArtifactMapping, ArtifactSequence
 from artigraph.model.compare import equal
-from artigraph.model.definition import define, is_model
+from artigraph.model.parts import Step, find_stream, is_stream, parts_of
+from artigraph.model.steps import run_here
 from artigraph.serializer.codec import encode
 
 __all__ = [
@@ -31,9 +31,6 @@ __all__ = [
 
 _DEEPEST, _MOST = 3, 1_000
 """How deep in an artifact, and how many of its parts, objects are looked for."""
-
-Step = tuple[str, Any]
-"""The name of a field, or the key or index of an item."""
 
 
 class Known(NamedTuple):
@@ -102,36 +99,46 @@ def part_of(model: object, known: Known) -> object:
     return item
 
 
-def is_same(one: object, other: object) -> bool:
-    """Say whether two values would be stored alike: plain values by their bytes, models by their stored fields."""
-    pending: list[tuple[object, object]] = [(one, other)]
+def is_same(one: object, other: object, known: Known) -> bool:
+    """Say whether a value would be stored as another one, that which is stored where it is known to be.
+
+    Plain values are compared by their bytes, models by their stored fields. A stream is never read: it is the same if
+    it is the object that was loaded from, or saved in, its place there.
+    """
+    pending = [(one, other, known.path)]
     while pending:
-        left, right = pending.pop()
+        left, right, path = pending.pop()
         if left is right:
             continue
         if type(left) is not type(right):
             return False
+        if is_stream(left):
+            if known_as(left) != (known.node_id, path):
+                return False
+            continue
         try:
             if encode(left) != encode(right):
                 return False
         except SerializationError:
-            mine, theirs = dict(_parts(left)), dict(_parts(right))
-            if mine.keys() != theirs.keys() or (not mine and not equal(left, right)):
+            mine, theirs = dict(parts_of(left)), dict(parts_of(right))
+            if mine.keys() != theirs.keys() or (not mine and not _is_equal(left, right)):
                 return False
-            pending += [(part, theirs[step]) for step, part in mine.items()]
+            pending += [(part, theirs[step], (*path, step)) for step, part in mine.items()]
     return True
 
 
+def _is_equal(left: object, right: object) -> bool:
+    """Compare what has no parts of its own, unless a stream is held in it that this would read."""
+    return run_here(find_stream(left)) is None and equal(left, right)
+
+
 def _inside(model: object) -> Iterator[tuple[object, tuple[Step, ...]]]:
-    """Yield a model and its parts, as far as they are looked for, each with the way to it."""
+    """Yield a model and its parts, as far as they are looked for, the nearest first, each with the way to it."""
     pending: list[tuple[object, tuple[Step, ...]]] = [(model, ())]
-    for _ in range(_MOST):
-        if not pending:
-            return
-        item, path = pending.pop()
+    for item, path in islice(pending, _MOST):  # it grows meanwhile
         yield item, path
         if len(path) < _DEEPEST:
-            pending += [(part, (*path, step)) for step, part in islice(_parts(item), _MOST)]
+            pending += [(part, (*path, step)) for step, part in islice(parts_of(item), _MOST)]
 
 
 def _note(item: object, known: Known) -> None:
@@ -141,22 +148,6 @@ def _note(item: object, known: Known) -> None:
     except TypeError:  # slots=True without weakref_slot=True, or a built-in type
         return
     _known[key] = (reference, known)
-
-
-def _parts(item: object) -> Iterator[tuple[Step, object]]:
-    if is_model(type(item)):
-        for name in define(type(item)).fields:
-            yield ("field", name), getattr(item, name)
-    elif _is_container(item) and isinstance(item, Mapping):
-        for key, part in cast("Mapping[Any, object]", item).items():
-            yield ("item", key), part
-    elif _is_container(item) and isinstance(item, Sequence):
-        for index, part in enumerate(cast("Sequence[object]", item)):
-            yield ("item", index), part
-
-
-def _is_container(item: object) -> bool:
-    return type(item) in (dict, list, tuple, ArtifactMapping, ArtifactSequence)
 
 
 def _forgetting(key: int) -> Callable[[weakref.ref[object]], None]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import traceback
 import warnings
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
 from enum import Enum
 from types import TracebackType
 from typing import Any, Self, cast
@@ -32,6 +32,8 @@ from artigraph.model import ArtifactModel
 from artigraph.model.known import Known, is_same, known_as, known_parts, part_of, remember_parts
 from artigraph.model.load import load_models
 from artigraph.model.partial import is_partial
+from artigraph.model.parts import find_stream
+from artigraph.model.steps import run_in_slices
 from artigraph.run import Run, RunManager
 from artigraph.run.metadata import value_rows
 from artigraph.tracking.signature import RETURN, Arguments, Signature
@@ -113,7 +115,7 @@ class TrackedCall:
         labels = {name: self._signature.label if name == RETURN else name for name in values}
         try:
             earlier = [part for value in values.values() for part in known_parts(TrackedValue(value))]
-            artifacts = {labels[name]: _as_model(value) for name, value in values.items()}
+            artifacts = {labels[name]: await run_in_slices(_as_model(value)) for name, value in values.items()}
             async with session_context():
                 node_ids = await self._manager.save_artifacts(artifacts)
                 if RETURN not in values:
@@ -170,15 +172,16 @@ def _parameters(arguments: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
             yield name, plain
 
 
-def _as_model(value: object) -> ArtifactModel:
-    """Return what is saved for a value.
+def _as_model(value: object) -> Generator[None, None, ArtifactModel]:
+    """Return what is saved for a value, which is looked through step by step.
 
     Raises:
-        SerializationError: it would be used up by that.
+        SerializationError: it, or something in it, would be used up by that.
     """
-    cls: type[Any] = type(value)
-    if issubclass(cls, Iterator):
-        msg = f"a {cls.__qualname__} is gone once it was read, so nobody else could read it; use a list or table"
+    stream = yield from find_stream(value)
+    if stream is not None:
+        what = f"a {type(stream).__qualname__}" if stream is value else f"the {type(stream).__qualname__} in it"
+        msg = f"{what} is gone once it was read, so nobody else could read it; use a list or table"
         raise SerializationError(msg)
     return value if isinstance(value, ArtifactModel) else TrackedValue(value)
 
@@ -257,6 +260,6 @@ def _is_still(item: object, where: Known, stored: Mapping[UUID, object]) -> bool
     if is_partial(type(item)):  # it cannot be saved, so it is nothing else
         return True
     try:
-        return is_same(item, part_of(stored[where.node_id], where))
+        return is_same(item, part_of(stored[where.node_id], where), where)
     except Exception:  # noqa: BLE001 (its place is there no more, in a class of today, or it refuses to be looked at)
         return False

@@ -14,7 +14,7 @@ from artigraph.serializer._support.compare import same_table
 from artigraph.serializer._support.ipc import read_ipc, read_ipc_columns, write_ipc
 from artigraph.serializer.base import Serializer
 from artigraph.serializer.pyarrow._parquet import columns_from_parquet, table_from_parquet, table_to_parquet
-from artigraph.serializer.pyarrow._streams import reader_of_file, reader_to_parts
+from artigraph.serializer.pyarrow._streams import is_begun, reader_of_file, reader_to_parts
 
 __all__ = [
     "FeatherSerializer",
@@ -150,9 +150,10 @@ class RecordBatchReaderSerializer(Serializer[Any]):
 
     A reader is read once: what is left in it is stored as it comes, and what is loaded reads each batch from the stored
     file when it is asked for, and validates it. Its class is `pyarrow.RecordBatchReader`, whichever reader it was. A
-    reader that was stored is consumed; to store it again is refused. One that something else consumed cannot be told
-    from one that never had a batch, and is stored as such. Where a batch ends is no part of the value: those of more
-    than 2 MiB are cut. Of extension types holds what is said of `FeatherSerializer`.
+    reader that was stored is consumed; to store it again is refused, and so is one that was loaded and has been asked
+    for a batch. Any other one that something else consumed cannot be told from one that never had a batch, and is
+    stored as such. Where a batch ends is no part of the value: those of more than 2 MiB are cut. Of extension types
+    holds what is said of `FeatherSerializer`.
     """
 
     name = "arrow-record-batch-stream"
@@ -169,6 +170,9 @@ class RecordBatchReaderSerializer(Serializer[Any]):
             raise SerializationError(msg)
         if value in _CONSUMED:
             msg = "This pyarrow.RecordBatchReader was stored before, which consumed it; make another one."
+            raise SerializationError(msg)
+        if is_begun(value):
+            msg = "This pyarrow.RecordBatchReader was loaded, and read since, which consumed it; load it again."
             raise SerializationError(msg)
         _CONSUMED.add(value)
         with serializing(self.name, value):

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import inspect
+from collections.abc import Generator, Iterator
 from typing import Any, BinaryIO
+from weakref import WeakKeyDictionary
 
 from artigraph.serializer._support import deserializing
 from artigraph.serializer._support.arrow import pa
 from artigraph.serializer._support.ipc import schema_with_note, split_note, write_options
 from artigraph.serializer._support.sink import PART, PartsSink
 
-__all__ = ["reader_of_file", "reader_to_parts"]
+__all__ = ["is_begun", "reader_of_file", "reader_to_parts"]
+
+_batches_of: WeakKeyDictionary[Any, Generator[Any]] = WeakKeyDictionary()
+"""Where the readers that were made here have their batches from."""
 
 
 def reader_to_parts(reader: Any) -> Iterator[bytes]:
@@ -44,7 +49,7 @@ def reader_of_file(file: BinaryIO | Any, name: str) -> Any:
     stream = pa.ipc.open_stream(file)
     schema, _ = split_note(stream.schema)
 
-    def batches() -> Iterator[Any]:
+    def batches() -> Generator[Any]:
         while True:
             with deserializing(name):
                 try:
@@ -54,4 +59,13 @@ def reader_of_file(file: BinaryIO | Any, name: str) -> Any:
                 batch.validate(full=True)
             yield batch
 
-    return pa.RecordBatchReader.from_batches(schema, batches())
+    source = batches()
+    reader = pa.RecordBatchReader.from_batches(schema, source)
+    _batches_of[reader] = source
+    return reader
+
+
+def is_begun(reader: Any) -> bool:
+    """Say whether a reader that was made here was asked for a batch; of any other one that is not known."""
+    source = _batches_of.get(reader)
+    return source is not None and inspect.getgeneratorstate(source) != inspect.GEN_CREATED
