@@ -22,6 +22,7 @@ from artigraph.db import engine_context, read, set_engine
 from artigraph.errors import (
     ConfigurationError,
     CorruptObjectError,
+    ObjectNotFoundError,
     SerializationError,
     StorageError,
     ValueTooLargeError,
@@ -203,6 +204,18 @@ async def test_objects_of_another_length_are_corrupt(stored: StoredObject, size:
     chunks = b"".join(hashlib.sha256(piece).digest() for piece in pieces)
     with pytest.raises(CorruptObjectError):
         await read_object(stored._replace(size=size, chunk_sha256=chunks))
+
+
+async def test_objects_that_are_lost_are_told_with_what_they_are_the_value_of(stored: StoredObject) -> None:
+    async def open_and_read() -> None:
+        file = await open_object(stored)
+        await asyncio.to_thread(file.read, 1)
+
+    await stored.storage.delete(stored.location)
+    for lost in (read_object(stored), open_and_read()):
+        with pytest.raises(ObjectNotFoundError, match=r"^The value of a test is not there: ") as caught:
+            await lost
+        assert caught.value.__cause__ is not None
 
 
 async def test_an_open_object_is_a_file(stored: StoredObject) -> None:

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import RowMapping, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph import ArtifactMapping, ArtifactModel, ArtifactSequence, artifact_field
+from artigraph import ArtifactMapping, ArtifactModel, ArtifactSequence, artifact_field, load_many
 from artigraph.db import current_database, read
 from artigraph.errors import (
     CorruptObjectError,
@@ -25,6 +25,7 @@ from artigraph.errors import (
 )
 from artigraph.orm import CHUNK_SIZE, blob_table, node_table
 from artigraph.storage import MemoryStorage, Storage, get_storage_by_name
+from tests.maintenance.store import tamper
 
 
 async def rows(table: Any) -> Sequence[RowMapping]:
@@ -208,8 +209,17 @@ async def test_what_was_altered_or_lost_is_told_before_it_is_deserialized() -> N
         with pytest.raises(CorruptObjectError, match="stored"):
             await Leaf.load(node_id)
     del memory()._objects[location]
-    with pytest.raises(ObjectNotFoundError):
+    with pytest.raises(ObjectNotFoundError, match=r"The value of field 'value' of model 'Leaf' is not there: .*graph"):
         await Leaf.load(node_id)
+
+
+async def test_a_row_of_an_object_that_is_missing_is_told() -> None:
+    lost, whole = await Leaf("lost").save("x"), await Leaf("whole").save("y")
+    blob_id = next(row["blob_id"] for row in await rows(node_table) if row["tree_root_id"] == lost and row["blob_id"])
+    await tamper(blob_table.delete().where(blob_table.c.blob_id == blob_id))
+    with pytest.raises(NodeNotFoundError, match=rf"{lost} was deleted while .* is missing.*maintenance\.fsck"):
+        await load_many(Leaf, [whole, lost])
+    assert await Leaf.load(whole) == Leaf("whole")
 
 
 async def test_a_value_too_large_for_the_database_is_refused_by_name() -> None:
@@ -254,7 +264,7 @@ async def test_errors_of_a_foreign_storage_are_wrapped() -> None:
         text: str = artifact_field(storage=Foreign())
 
     node_id = await OnForeign("x").save("x")
-    with pytest.raises(ObjectNotFoundError) as caught:
+    with pytest.raises(ObjectNotFoundError, match="'text' of model 'OnForeign' is not there") as caught:
         await OnForeign.load(node_id)
     assert isinstance(caught.value.__cause__, FileNotFoundError)
 

@@ -242,14 +242,14 @@ async def test_what_is_not_there_is_an_error(engine: AsyncEngine) -> None:
     for ask in (ancestors, descendants):
         with pytest.raises(NodeNotFoundError, match="no node"):
             await ask(uuid4())
-        with pytest.raises(NodeNotFoundError, match=r"an id is a uuid\.UUID"):
+        with pytest.raises(NodeNotFoundError, match=r"an id is a uuid\.UUID.*uuid\.UUID\(text\)"):
             await ask(wrong)
         with pytest.raises(QueryError, match="'made'"):
             await ask(one, kinds=["used", "made"])  # type: ignore[list-item]
         for depth in (-1, True, 1.5):
             with pytest.raises(QueryError, match="number of edges"):
                 await ask(one, depth=depth)  # type: ignore[arg-type]
-        with pytest.raises(QueryError, match="no edges of kind"):
+        with pytest.raises(QueryError, match=r"kinds=\('used',\)"):
             await ask(one, kinds="used")  # type: ignore[arg-type]
     for pair in ((one, uuid4()), (uuid4(), one)):
         with pytest.raises(NodeNotFoundError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, cast
 from uuid import UUID
@@ -29,6 +30,7 @@ from artigraph.errors import (
     ModelDefinitionError,
     ModelVersionError,
     NodeNotFoundError,
+    ObjectNotFoundError,
     SerializationError,
     StorageError,
     WrongModelTypeError,
@@ -215,6 +217,23 @@ async def test_an_array_is_mapped_where_it_is_a_file(tmp_path: Path) -> None:
         await loaded.text.load(memory_map=True)
     with pytest.raises(ValueError, match="one or the other"):
         await loaded.here.load(columns=["x"], memory_map=True)
+
+
+async def test_a_lazy_value_whose_object_is_lost_is_told_by_model_and_field(tmp_path: Path) -> None:
+    files = FileSystem(tmp_path / "objects", name="lost-files")
+
+    @dataclass
+    class Lost(ArtifactModel):
+        frame: Lazy[pd.DataFrame] = artifact_field(storage=files)
+
+    node_id = await Lost(Lazy(pd.DataFrame({"a": [1]}))).save("x")
+    frame = (await Lost.load(node_id)).frame
+    (path,) = (path for path in files.directory.rglob("*") if path.is_file())
+    path.unlink()
+    asked = (frame.load, frame.open, partial(frame.load, columns=["a"]), partial(frame.load, memory_map=True))
+    for ask in asked:
+        with pytest.raises(ObjectNotFoundError, match=r"field 'frame' of model 'Lost' is not there: .*lost-files"):
+            await ask()
 
 
 async def test_a_lazy_value_opens_as_a_file() -> None:

@@ -20,6 +20,7 @@ from artigraph.db import write
 from artigraph.errors import (
     ArtigraphError,
     DeserializationError,
+    FieldNotLoadedError,
     ModelVersionError,
     NodeNotFoundError,
     UnknownModelError,
@@ -83,6 +84,30 @@ async def test_older_data_goes_through_migrate_once_with_its_version_and_fields(
     new_id = await Paint("wall", []).save("new")
     assert await Paint.load(new_id) == Paint("wall", [])
     assert len(Paint.calls) == 1
+
+
+async def test_fields_to_be_loaded_are_named_as_the_class_of_today_names_them() -> None:
+    node_id = await old_paint()
+
+    @dataclass
+    class Paint(ArtifactModel, version=2):
+        title: str
+        colour: Colour
+
+        @classmethod
+        def migrate(cls, version: int, data: dict[str, Any]) -> dict[str, Any]:
+            return {"title": data["name"], "colour": data["colour"]}
+
+    new_id = await Paint("wall", Colour.BLUE).save("new")
+    for cls in (Paint, ArtifactModel):
+        for paint_id, title in ((node_id, "door"), (new_id, "wall")):
+            part = await cls.load(paint_id, fields=["title"])
+            assert isinstance(part, Paint)
+            assert part.title == title
+            with pytest.raises(FieldNotLoadedError, match=r"no field 'name'; it stores .*'colour' \(as version 2 of"):
+                await cls.load(paint_id, fields=["name"])
+            with pytest.raises(FieldNotLoadedError, match="no field 'save'"):
+                await cls.load(paint_id, fields=["save"])
 
 
 async def test_nested_models_are_migrated_before_those_around_them() -> None:

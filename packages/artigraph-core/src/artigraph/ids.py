@@ -28,6 +28,8 @@ def check_id(value: object) -> UUID:
     """
     if not isinstance(value, UUID):
         msg = f"There is no node {value!r:.100}: an id is a uuid.UUID, not {type(value).__name__}"
+        if isinstance(value, str):  # where a collection of ids is taken, this is the first character of a text
+            msg += "; uuid.UUID(text) makes one of a text"
         raise NodeNotFoundError(msg)
     return value
 

@@ -40,8 +40,8 @@ class Group:
         """Raise if no call can be done in this session, here and now."""
         if self._loop is not _running_loop():
             msg = (
-                "This session belongs to another event loop or thread. Open one of its own there: "
-                "`async with session_context(): ...`"
+                "This session belongs to another event loop or thread. Await the async function where it was opened "
+                "(sync calls are done on a loop of their own), or make this call outside of its block."
             )
             raise WrongEventLoopError(msg)
         if self._ended:

@@ -158,7 +158,7 @@ async def fetch(wanted: Sequence[Fetch]) -> None:
         # What is made of fresh memory may be a view of it: of two, each would see what is written to the other.
         whole = len(group) > 1 or group[0].whole
         async with flight.room(source.size if isinstance(source, StoredObject) else 0):
-            data: Buffer = await _owned(source, whole=whole) if isinstance(source, StoredObject) else source
+            data: Buffer = await read_object(source, whole=whole) if isinstance(source, StoredObject) else source
             for item in group:
                 if len(data) <= LIGHT:
                     item.use(data)
@@ -166,14 +166,6 @@ async def fetch(wanted: Sequence[Fetch]) -> None:
                     await asyncio.to_thread(item.use, data)
 
     await gather(by_source.values(), get)
-
-
-async def _owned(stored: StoredObject, *, whole: bool) -> Buffer:
-    try:
-        return await read_object(stored, whole=whole)
-    except ArtigraphError as error:
-        error.add_note(f"It holds the value of {stored.owner}.")
-        raise
 
 
 class _Flight:

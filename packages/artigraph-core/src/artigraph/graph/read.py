@@ -223,7 +223,7 @@ _SLICE = 10_000
 """Rows after which others have a turn."""
 
 
-async def _select_blobs(connection: AsyncConnection, rows: Iterable[Row]) -> dict[UUID, _Blob]:
+async def _select_blobs(connection: AsyncConnection, rows: Collection[Row]) -> dict[UUID, _Blob]:
     ids = sorted({id_of(row[_BLOB_ID]) for row in rows if row[_BLOB_ID] is not None})
     found: dict[UUID, _Blob] = {}
     for some in chunks(ids):
@@ -232,7 +232,12 @@ async def _select_blobs(connection: AsyncConnection, rows: Iterable[Row]) -> dic
             chunk_sha256 = None if row.chunk_sha256 is None else bytes(row.chunk_sha256)
             found[row.blob_id] = _Blob(row.storage, row.location, row.size, bytes(row.sha256), chunk_sha256)
     if len(found) < len(ids):
-        msg = "An artifact was deleted while it was read"
+        blob_ids = ((row[_BLOB_ID], row[_WIDTH]) for row in rows if row[_BLOB_ID] is not None)
+        root_id = next(id_of(root_id) for blob_id, root_id in blob_ids if id_of(blob_id) not in found)
+        msg = (
+            f"Node {root_id} was deleted while it was read. If it is still there, the row of one of its objects is "
+            "missing: artigraph.maintenance.fsck tells"
+        )
         raise NodeNotFoundError(msg)
     return found
 

@@ -61,6 +61,21 @@ class StoredObject(NamedTuple):
             raise CorruptObjectError(msg)
 
 
+@contextmanager
+def _reading(stored: StoredObject) -> Generator[None]:
+    """Say whose value it is that cannot be read."""
+    try:
+        yield
+    except CorruptObjectError:  # says it already
+        raise
+    except ObjectNotFoundError as error:
+        msg = f"The value of {stored.owner} is not there: {error}"
+        raise ObjectNotFoundError(msg) from error.__cause__ or error
+    except ArtigraphError as error:
+        error.add_note(f"It holds the value of {stored.owner}.")
+        raise
+
+
 async def call(storage: Storage, work: Coroutine[Any, Any, R]) -> R:
     """Await a storage's call; what it raises is of our family."""
     try:
@@ -96,10 +111,12 @@ async def read_object(stored: StoredObject, *, whole: bool = False) -> Buffer:
                 for _ in range(min(_AT_ONCE, stored.chunks)):
                     tasks.create_task(_read_chunks(stored, data, indexes))
         return data
-    found = cast("object", await call(storage, storage.read(stored.location)))
-    if not isinstance(found, bytes):
-        msg = f"{storage!r} returned {type(found).__name__} for the object at {stored.location!r}; read returns bytes"
-        raise StorageError(msg)
+    with _reading(stored):
+        found = cast("object", await call(storage, storage.read(stored.location)))
+        if not isinstance(found, bytes):
+            name = type(found).__name__
+            msg = f"{storage!r} returned {name} for the object at {stored.location!r}; read returns bytes"
+            raise StorageError(msg)
     if len(found) <= LIGHT:
         stored.check(found)
     else:
@@ -124,13 +141,14 @@ def _read_from_file(stored: StoredObject, view: memoryview, indexes: Iterator[in
 
 def read_chunk(stored: StoredObject, file: BinaryIO, index: int, into: memoryview) -> None:
     """Read a chunk of an open file into memory, and check it."""
-    try:
-        file.seek(index * CHUNK_SIZE)
-        done = 0
-        while done < len(into) and (count := cast("io.RawIOBase", file).readinto(into[done:])):
-            done += count
-    except OSError as error:
-        raise _typed(stored.storage, error) from error
+    with _reading(stored):
+        try:
+            file.seek(index * CHUNK_SIZE)
+            done = 0
+            while done < len(into) and (count := cast("io.RawIOBase", file).readinto(into[done:])):
+                done += count
+        except OSError as error:
+            raise _typed(stored.storage, error) from error
     stored.check(into[:done], index)
 
 
@@ -141,13 +159,14 @@ def open_file(stored: StoredObject) -> BinaryIO:
         ObjectNotFoundError, StorageError: it cannot be opened.
         CorruptObjectError: it is longer or shorter than what was stored.
     """
-    try:
-        file = cast("SupportsFiles", stored.storage).open(stored.location)
-        size = os.fstat(file.fileno()).st_size
-    except ArtigraphError:
-        raise
-    except Exception as error:
-        raise _typed(stored.storage, error) from error
+    with _reading(stored):
+        try:
+            file = cast("SupportsFiles", stored.storage).open(stored.location)
+            size = os.fstat(file.fileno()).st_size
+        except ArtigraphError:
+            raise
+        except Exception as error:
+            raise _typed(stored.storage, error) from error
     if size != stored.size:
         file.close()
         msg = f"{stored} has {size} bytes; {stored.size} were stored"
@@ -160,7 +179,8 @@ async def fetch_chunk(stored: StoredObject, index: int) -> bytes:
     # One byte more would come if the object were longer than it was.
     length = min(CHUNK_SIZE, stored.size - index * CHUNK_SIZE + 1)
     storage = cast("SupportsRanges", stored.storage)
-    piece = await call(stored.storage, storage.read_range(stored.location, index * CHUNK_SIZE, length))
+    with _reading(stored):
+        piece = await call(stored.storage, storage.read_range(stored.location, index * CHUNK_SIZE, length))
     await asyncio.to_thread(stored.check, piece, index)
     return piece
 

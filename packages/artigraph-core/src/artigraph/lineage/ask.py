@@ -117,6 +117,9 @@ def _lineage(found: Reached) -> Lineage:
 
 
 def _checked_kinds(kinds: Iterable[EdgeKind]) -> Collection[EdgeKind]:
+    if isinstance(kinds, str):
+        msg = f"kinds is a collection of kinds of edges, not the text {kinds!r:.100}: kinds=({kinds!r:.100},)"
+        raise QueryError(msg)
     known = get_args(EdgeKind)
     checked = frozenset(kinds)
     if unknown := sorted(map(repr, checked.difference(known))):

@@ -83,6 +83,14 @@ class ModelDefinition:
     classes: Mapping[str, type[Any]]
     """All classes that annotations of its fields supply: for fields that are stored but are no more."""
 
+    @property
+    def stored(self) -> str:
+        """The names of the fields, in messages."""
+        names = ", ".join(map(repr, self.fields))
+        if self.version == 1:
+            return names
+        return f"{names} (as version {self.version} of the class names them, whichever version was stored)"
+
 
 _traits: WeakKeyDictionary[type[Any], ModelTraits] = WeakKeyDictionary()
 _DEFINITION = "_artigraph_definition"

@@ -41,6 +41,8 @@ async def load_models(expected: type[M], node_ids: Sequence[UUID], *, fields: Co
     trees = await read_trees(node_ids, fields=fields, announce=announce)
     if fields is not None and any(_is_older(tree, expected) for tree in trees.values()):
         whole = await load_models(expected, node_ids)
+        for cls in {type(model) for model in whole}:  # `expected` may be a base, which has none
+            _checked_fields(cls, fields)
         return [build_part(type(model), {name: getattr(model, name) for name in fields}) for model in whole]
     models = await _build([trees[node_id] for node_id in node_ids], expected, fields)
     await note_uses(trees)
@@ -125,12 +127,13 @@ def _checked_fields(expected: type[Any], fields: Collection[str] | None) -> list
         msg = f"fields is a collection of names, not the text {fields!r}: fields=[{fields!r}]"
         raise TypeError(msg)
     names = list(dict.fromkeys(fields))
-    known = define(expected).fields if is_model(expected) else None
-    unknown = [] if known is None else [name for name in names if name not in known]
-    if unknown:
+    if not is_model(expected):
+        return names
+    definition = define(expected)
+    if unknown := [name for name in names if name not in definition.fields]:
         msg = (
             f"Model {expected.__qualname__} stores no field {', '.join(map(repr, unknown))}; it stores "
-            f"{', '.join(map(repr, known or ()))}"
+            f"{definition.stored}"
         )
         raise FieldNotLoadedError(msg)
     return names

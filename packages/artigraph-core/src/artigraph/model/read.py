@@ -339,9 +339,7 @@ class Builder(Generic[M]):
     def _build_part(self, frame: _ModelFrame, fields: Collection[str]) -> M:
         for name in fields:
             if name not in frame.parts:
-                msg = (
-                    f"{frame.path} stores no field {name!r}; it stores {', '.join(map(repr, frame.definition.fields))}"
-                )
+                msg = f"{frame.path} stores no field {name!r}; it stores {frame.definition.stored}"
                 raise FieldNotLoadedError(msg)
         return cast("M", build_part(frame.cls, frame.parts))
 

@@ -184,7 +184,8 @@ def _unknown(cls: type[Any]) -> str:
     if is_stored_class(cls):
         return (
             f"is of type {name}, which the field's annotation does not mention: only classes that the annotation "
-            f"names are looked up when it is loaded. Add {cls.__name__} to it, as in `Annotated[..., {cls.__name__}]`."
+            f"names are looked up when it is loaded. Add {cls.__name__} to it, as in `Annotated[..., {cls.__name__}]`, "
+            "or convert the value: to a model or a dict, say."
         )
     plain = next((base for base in cls.__mro__ if base in SCALAR_WRITERS or base in _CONTAINERS), None)
     if plain is not None:
@@ -194,7 +195,7 @@ def _unknown(cls: type[Any]) -> str:
         )
     return (
         f"is of type {name}, which is none of the plain types that are stored as they are. Name a serializer "
-        "for the field, or convert the value (to a dataclass, say, that the field's annotation names)."
+        "for the field, or convert the value: to a model, a dict, or a dataclass that the field's annotation names."
     )
 
 

@@ -57,13 +57,14 @@ class Signature:
         """Return the arguments of a call that are recorded.
 
         Raises:
-            TypeError: the function cannot be called so; as the call itself would say.
+            TypeError: the function cannot be called so; as the call itself would say, with the function's name.
         """
         try:
             return Arguments(self._recorded(self.parameters.bind(*args, **kwargs)))
         except TypeError as error:
             if not self.wrapped:
-                raise
+                msg = f"{self.shown}: {error}"
+                raise TypeError(msg) from None
             return self._arguments_known(args, kwargs, error)
 
     def _arguments_known(self, args: tuple[Any, ...], kwargs: dict[str, Any], error: Exception) -> Arguments:
