@@ -182,6 +182,12 @@ async def test_what_is_no_id_is_refused(engine: AsyncEngine, wrong: Any) -> None
         await delete(wrong)
 
 
+async def test_a_text_is_not_taken_for_its_characters(engine: AsyncEngine) -> None:
+    text: Any = str(new_id())
+    with pytest.raises(NodeNotFoundError, match=text):
+        await delete(text)
+
+
 async def test_what_a_run_has_used_is_refused_unless_the_run_goes_too(engine: AsyncEngine) -> None:
     async with RunManager(Run()) as maker:
         made = await maker.save_artifact("made", Branch(ArtifactSequence([Leaf(1)])))
@@ -473,9 +479,10 @@ async def test_a_failed_run_stays_with_what_below_it_has_used(engine: AsyncEngin
     async def failed(manager: RunManager, *used: UUID) -> UUID:
         with pytest.raises(LookupError):
             await fail(manager, *used)
-        return next(
+        found: UUID = next(
             row["node_id"] for row in await rows(node_table) if row["parent_id"] == manager.run.node_id and row["label"]
         )
+        return found
 
     first, second, third = (RunManager(Run()) for _ in range(3))
     made = await failed(first)

@@ -121,7 +121,7 @@ async def delete(ids: UUID | Iterable[UUID], *, dry_run: bool = False, cascade: 
         RetryableError: others kept saving under what was to go, for all attempts; in a session, at the first.
         DatabaseError: the database failed; nothing was deleted.
     """
-    wanted = [ids] if isinstance(ids, UUID) else list(ids)
+    wanted = [ids] if isinstance(ids, (UUID, str)) else list(ids)  # a text is no id, and not its characters either
     reasons = {check_id(node_id): "named" for node_id in wanted}
 
     async def choose(_: AsyncConnection) -> Mapping[UUID, str]:
