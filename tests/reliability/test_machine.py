@@ -582,7 +582,7 @@ def check(machine: Any, *, examples: int, derandomize: bool) -> None:
     )
 
 
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("examples", sizes((20, 6), (1000, 200)))
 @pytest.mark.parametrize("kind", ["memory", "files"])
 def test_whatever_is_done_what_is_stored_is_what_a_dict_says(
