@@ -203,7 +203,7 @@ def _read_flag(content: object, classes: Classes) -> Enum:
     if not issubclass(cls, Flag):
         raise _wrong_kind(cls, "flag")
     member: object = cls(expect(int, value))
-    if not isinstance(member, cls):
+    if not isinstance(member, cls) or member.value != value:  # early releases of Python 3.11 leave out what it has not
         msg = f"{type_name(cls)} has no flags for {value} now"
         raise DeserializationError(msg)
     return member
