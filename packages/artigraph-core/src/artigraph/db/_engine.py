@@ -44,10 +44,6 @@ _CUT_OFF = {"asyncpg": "terminate", "asyncmy": "close", "aiomysql": "close"}
 """By driver: what breaks a connection off at once, and whoever waits for its answer with it."""
 
 
-_UNPREPARED = {"statement_cache_size": 0, "prepared_statement_name_func": lambda: ""}
-"""Arguments for asyncpg: each statement is prepared without a name, and again together with its execution."""
-
-
 def make_engine(url: URL, *, synchronous: Synchronous) -> AsyncEngine:
     """Return an engine for one event loop.
 
@@ -62,7 +58,9 @@ def make_engine(url: URL, *, synchronous: Synchronous) -> AsyncEngine:
     # hide_parameters: values are the user's, and belong neither into logs nor into errors.
     options: dict[str, Any] = {}
     if url.get_driver_name() == "asyncpg" and url.query.get("prepared_statement_cache_size") == "0":
-        options["connect_args"] = _UNPREPARED  # PgBouncer keeps a connection for the length of a transaction only
+        # Behind PgBouncer, which keeps a connection for a transaction only, a statement has no name, and is prepared
+        # again together with its execution. (From 0.31 on, asyncpg leaves the name out by itself.)
+        options["connect_args"] = {"statement_cache_size": 0, "prepared_statement_name_func": lambda: ""}
     engine = create_async_engine(url, isolation_level="READ COMMITTED", hide_parameters=True, **options)
     if database in ("mysql", "mariadb"):
         event.listen(engine.sync_engine, "connect", _tune_mysql)

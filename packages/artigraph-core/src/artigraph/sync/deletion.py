@@ -50,7 +50,7 @@ def prune(
 ) -> DeletionReport:
     """Delete what a rule of retention names, as `delete` does, in the transaction in which it is found.
 
-        prune(older_than=timedelta(days=90), keep_used=True)  # everything that is older
+        prune(older_than=timedelta(days=90), keep_used=True)  # what is older, not the history of what stays
         prune(keep_newest={"checkpoint": 3})  # all but the newest three of this label
         prune(failed_runs=True, older_than=timedelta(days=7))
 
@@ -65,7 +65,7 @@ def prune(
         keep_newest: how many artifacts of a label stay, by label, the newest first, whichever runs they belong to.
         failed_runs: runs that ended with an exception; those that were lost, as their process died, are no such runs.
         keep_used: what runs that stay have used stays too, with the runs that it belongs to and what these have used:
-            the history of what is kept is kept. Otherwise such a use is an error.
+            the history of what is kept is kept. Without it, and without `cascade`, such a use is an error.
         dry_run: report what would go, and delete nothing.
         cascade: delete, too, the runs that have used what goes. An artifact that an alias points to is an error also
             where it would go with such a run.
