@@ -220,25 +220,31 @@ async def test_with_cascade_the_runs_that_used_it_go_too(engine: AsyncEngine) ->
     assert await ids() == set()
 
 
-@pytest.mark.parametrize("seed", range(5))
-async def test_with_cascade_all_that_depends_on_it_goes_and_nothing_else(engine: AsyncEngine, seed: int) -> None:
-    chance = random.Random(seed)
-    runs: list[UUID] = []
+async def history(
+    chance: random.Random,
+) -> tuple[dict[UUID, UUID | None], dict[UUID, UUID | None], set[tuple[UUID, UUID]]]:
+    """Make runs in runs that use what those before saved: each run's parent, each artifact's run, and the uses."""
     parents: dict[UUID, UUID | None] = {}
-    made: dict[UUID, UUID | None] = {await Leaf(-1).save("loose"): None}
+    made: dict[UUID, UUID | None] = {await Leaf(-1).save("made"): None}
     uses: set[tuple[UUID, UUID]] = set()
-    for number in range(14):
-        parent = chance.choice([None, None, *runs])
-        async with RunManager(Run(parent or NO_PARENT, new_id())) as manager:
+    for number in range(16):
+        parent = chance.choice([None, None, *parents])
+        async with RunManager(Run(parent or NO_PARENT)) as manager:
             run = manager.run.node_id
-            runs.append(run)
             parents[run] = parent
             for _ in range(chance.randrange(3)):
                 used = chance.choice([*made])
                 await manager.use(used)
                 uses.add((used, run))
-            if chance.random() < 0.8:
-                made[await manager.save_artifact("made", Leaf(number))] = run
+            for _ in range(chance.randrange(3)):
+                made[await manager.save_artifact(str(new_id()), Leaf(number))] = run
+    return parents, made, uses
+
+
+@pytest.mark.parametrize("seed", range(5))
+async def test_with_cascade_all_that_depends_on_it_goes_and_nothing_else(engine: AsyncEngine, seed: int) -> None:
+    parents, made, uses = await history(random.Random(seed))
+    runs = [*parents]
     first, gone_runs = UUID(int=0), set[UUID]()
     for first in made:
         gone_runs = set[UUID]()
@@ -501,20 +507,7 @@ async def test_a_failed_run_stays_with_what_below_it_has_used(engine: AsyncEngin
 @pytest.mark.parametrize("seed", range(5))
 async def test_what_is_kept_is_no_more_than_what_stays_has_used(engine: AsyncEngine, seed: int) -> None:
     chance = random.Random(seed)
-    parents: dict[UUID, UUID | None] = {}
-    made: dict[UUID, UUID | None] = {await Leaf(-1).save("made"): None}
-    uses: set[tuple[UUID, UUID]] = set()
-    for number in range(16):
-        parent = chance.choice([None, None, *parents])
-        async with RunManager(Run(parent or NO_PARENT, new_id())) as manager:
-            run = manager.run.node_id
-            parents[run] = parent
-            for _ in range(chance.randrange(3)):
-                used = chance.choice([*made])
-                await manager.use(used)
-                uses.add((used, run))
-            for _ in range(chance.randrange(3)):
-                made[await manager.save_artifact(str(new_id()), Leaf(number))] = run
+    parents, made, uses = await history(chance)
     fixed = chance.choice([*made])
     await series(Leaf, next(row["label"] for row in await rows(node_table) if row["node_id"] == fixed)).set_alias(
         "fixed", fixed

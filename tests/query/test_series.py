@@ -25,10 +25,12 @@ from artigraph import (
     series,
 )
 from artigraph.db import read, session_context
-from artigraph.errors import InvalidLabel, NodeNotFoundError, QueryError, VersionNotFoundError
+from artigraph.errors import InvalidLabel, NodeNotFoundError, ObjectNotFoundError, QueryError, VersionNotFoundError
 from artigraph.graph.aliases import point_alias
 from artigraph.ids import moment_of, new_id
+from artigraph.model.load import load_models
 from artigraph.orm import alias_table, node_table
+from artigraph.query import narrow
 
 
 @dataclass
@@ -241,6 +243,25 @@ async def test_an_alias_for_the_newest_version_points_to_the_next_one_if_that_is
     with pytest.raises(VersionNotFoundError, match="was deleted; alias 'production' was not moved"):
         await weights.set_alias("production", ids[3])
     assert await weights.aliases() == {"production": ids[0]}
+
+
+async def test_what_goes_between_its_rows_and_its_objects_is_left_out(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids = await save_many([("weights", Weights(number)) for number in range(3)])
+    gone: list[UUID] = [ids[1]]
+
+    async def too_late(cls: type[Weights], node_ids: list[UUID]) -> list[Weights]:
+        if gone:
+            await delete(gone.pop())
+            raise ObjectNotFoundError("gone")
+        return await load_models(cls, node_ids)
+
+    monkeypatch.setattr(narrow, "load_models", too_late)
+    assert await weights.all() == [Weights(0), Weights(2)]
+    gone.append(new_id())  # nothing that is asked for
+    with pytest.raises(ObjectNotFoundError):
+        await weights.all()
 
 
 async def test_of_many_who_move_an_alias_all_succeed_and_one_is_the_last(engine: AsyncEngine) -> None:
