@@ -1,14 +1,15 @@
 """Run a verb of the justfile in an environment that has all it needs: `python dev.py test`.
 
-Needs Python 3.11 or newer with pip, and nothing else. The first call makes the virtual environment `.venv` beside this
-file, installs uv into it (the version and hashes that constraints.txt names) and has uv install the workspace; later
-calls bring it up to date, which takes no time where nothing changed. Without a verb the verbs are listed.
+It needs only Python 3.11 or newer with pip. The first call makes the virtual environment `.venv` beside this file,
+installs uv into it in the version and with the hashes of constraints.txt, and lets uv install the workspace. Later
+calls bring the environment up to date, which takes no time if nothing changed. Without a verb, it lists the verbs.
 
-`UV_PROJECT_ENVIRONMENT` names another folder for the environment, as for a second Python.
+`UV_PROJECT_ENVIRONMENT` names another folder for the environment, for example for a second Python.
 """
 
 import os
 import re
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -21,18 +22,29 @@ BIN = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
 
 
 def main(*verb: str) -> int:
-    """Make the environment ready, then run the verb in it; return its exit code."""
-    # Other tools of the environment are found by name, and uv must not take a surrounding environment for ours.
+    """Make the environment ready, run the verb in it, and return its exit code."""
+    # The environment's other tools are found by name. uv must not mistake a surrounding environment for this one.
     env = os.environ | {
         "PATH": f"{BIN}{os.pathsep}{os.environ.get('PATH', '')}",
         "UV_PROJECT_ENVIRONMENT": str(ENVIRONMENT),
         "VIRTUAL_ENV": str(ENVIRONMENT),
     }
+    if has_system_certificates():
+        # Behind a proxy with its own certificate authority, uv must trust what pip trusted when it installed uv.
+        env.setdefault("UV_SYSTEM_CERTS", "true")
     provide_uv()
     synced = subprocess.run([str(BIN / "uv"), "sync", "--quiet"], cwd=ROOT, env=env, check=False)
     if synced.returncode:
         return synced.returncode
     return subprocess.run([str(BIN / "just"), *verb], cwd=ROOT, env=env, check=False).returncode
+
+
+def has_system_certificates() -> bool:
+    """Return whether this machine has certificates of authorities; a minimal container may have none."""
+    if sys.platform in ("win32", "darwin"):
+        return True
+    paths = ssl.get_default_verify_paths()
+    return bool(paths.cafile or (paths.capath and any(Path(paths.capath).iterdir())))
 
 
 def provide_uv() -> None:
@@ -41,7 +53,8 @@ def provide_uv() -> None:
     if pin is None:
         sys.exit("constraints.txt does not pin uv; restore the file")
     if not (BIN / ("python.exe" if os.name == "nt" else "python")).exists():
-        # Without pip, for Debian's Python cannot give it one: the pip that runs here installs into the environment.
+        # Without pip, because Debian's Python cannot provide it. The pip that runs this file installs into the
+        # environment.
         venv.create(ENVIRONMENT, symlinks=os.name != "nt")
     if list(ENVIRONMENT.glob(f"**/site-packages/uv-{pin[1]}.dist-info")):
         return
@@ -53,6 +66,6 @@ def provide_uv() -> None:
 
 
 if __name__ == "__main__":
-    if sys.version_info < (3, 11):  # noqa: UP036 (this is where an older Python is told so)
+    if sys.version_info < (3, 11):  # noqa: UP036 (an older Python gets this message)
         sys.exit(f"Artigraph needs Python 3.11 or newer; this is {sys.version.split()[0]}")
     sys.exit(main(*sys.argv[1:]))

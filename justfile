@@ -9,7 +9,7 @@ export PATH := environment / (if os_family() == "windows" { "Scripts" } else { "
 default:
     @just --list --unsorted
 
-# Run the main job: a small training pipeline whose every value is kept, loaded back and compared
+# Run the main job: a small training pipeline that saves every value, loads it back and compares it
 quickstart *args:
     python examples/quickstart.py {{ args }}
 
@@ -17,14 +17,18 @@ quickstart *args:
 test *args:
     pytest -n auto -m "not slow and not long" {{ args }}
 
-# Run everything that CI runs, and say what failed and how long each step took
+# Run all steps of CI, and print which failed and how long each took
 check *steps:
     python scripts/check.py {{ steps }}
 
-# Rewrite what can be rewritten: formatting, import order, simple lint
+# Fix what tools can fix: formatting, import order, simple lint
 fix:
     ruff check --fix .
     ruff format .
+
+# Print which functions a save, a load and a query enter, and check docs/design/walks.md
+walks:
+    python -m scripts.walks
 
 # Write the sync twin anew from the async API (docs/design/sync.md)
 sync:
@@ -46,11 +50,11 @@ pyright *args:
 mypy *args:
     mypy {{ args }}
 
-# Check that the public interface is completely typed, as an installed package shows it
+# Check that the public interface of the installed package is completely typed
 verifytypes:
     python scripts/installed.py verifytypes
 
-# Check that imports go down the floors only
+# Check that every import goes to a lower layer
 layers:
     python scripts/installed.py layers
 
@@ -58,7 +62,7 @@ layers:
 dependencies:
     pytest -q tests/packaging/test_dependencies.py
 
-# Check that constraints.txt is what uv resolves
+# Check that constraints.txt matches what uv resolves
 constraints:
     python scripts/constraints.py --check
 
@@ -66,14 +70,15 @@ constraints:
 pin:
     python scripts/constraints.py
 
-# Python 3.11 may loop for ever when it is traced while threads that used greenlets end, where no timeout of a test gets
-# through; so a process that hangs ends, and its test fails.
-# Run the fast tests and ask for 95% of the branches
+# Run the fast tests and require 95% of the branches (measured on Python 3.12 or newer)
 unit *args:
-    pytest -n auto -m "not slow and not long" --cov --cov-report=term \
-      -o faulthandler_timeout=600 -o faulthandler_exit_on_timeout=true {{ args }}
+    python scripts/unit.py {{ args }}
 
-# Run the tests that need servers (integration/README.md says which, and how to name them)
+# Run the tests of the core, the databases and the serializers on another set of versions: lowest, sqlalchemy-2.0
+versions set *args:
+    python scripts/versions.py {{ set }} {{ args }}
+
+# Run the tests that need servers (integration/README.md lists them and their variables)
 integration *args:
     pytest -n auto -m "not long" integration {{ args }}
 
@@ -81,20 +86,20 @@ integration *args:
 examples:
     pytest tests/docs -m slow
 
-# Build wheels and sdists, try them in environments of their own, and run what else is slow
+# Build wheels and sdists, test them in separate environments, and run the other slow tests
 packaging *args:
     pytest tests --ignore tests/docs -m slow {{ args }}
 
-# Run the tests that take minutes or gigabytes, which `just check` leaves out, and keep their figures
+# Run the tests that take minutes or gigabytes, which `just check` leaves out, and record their figures
 long *args:
-    ARTIGRAPH_RELIABILITY_FIGURES=${ARTIGRAPH_RELIABILITY_FIGURES:-$PWD/docs/reliability/figures.jsonl} \
+    ARTIGRAPH_RELIABILITY_FIGURES=${ARTIGRAPH_RELIABILITY_FIGURES:-$PWD/docs/appendix/reliability/figures.jsonl} \
       pytest -m long {{ if args == "" { "tests integration" } else { args } }}
 
-# Write docs/reliability.md anew with the figures of the long run
+# Write docs/appendix/reliability.md anew with the figures of the long run
 reliability-report:
     python scripts/reliability.py
 
-# Measure every job beside its floor, on SQLite and the servers that are there (benchmarks/README.md); --quick takes seconds
+# Compare every job with its floor, on SQLite and the available servers (benchmarks/README.md); --quick takes seconds
 bench *args:
     python -m benchmarks run {{ args }}
 
@@ -102,11 +107,25 @@ bench *args:
 bench-long *args:
     python -m benchmarks run --long {{ args }}
 
-# Write docs/performance.md and its plots from what was measured
+# Write docs/appendix/performance.md and its plots from the measured results
 bench-report *args:
-    uv run --quiet --no-project benchmarks/plots.py docs/performance/results.json docs/performance
+    uv run --quiet --no-project benchmarks/plots.py docs/appendix/performance/results.json docs/appendix/performance
     python -m benchmarks report {{ args }}
 
-# Compare with other libraries that keep results, each in an environment of its own (some ten minutes)
+# Compare with other libraries that store results, each in its own environment (some ten minutes)
 bench-peers *args:
     python -m benchmarks.peers {{ args }}
+
+# Check that the checkout is ready to be released as a tag (docs/design/release.md)
+release-check tag:
+    python scripts/release.py {{ tag }}
+
+# Build the wheel and the sdist of every distribution into dist/
+build:
+    rm -rf dist
+    uv build --quiet --all-packages --out-dir dist
+
+# Make small changes to the code and list those that no test notices (about an hour)
+mutation report="build/mutation.md" *args:
+    mkdir -p {{ parent_directory(report) }}
+    MUTATION_PYTHON={{ environment / "bin" / "python" }} uv run --quiet --no-project scripts/mutation.py {{ report }} {{ args }}

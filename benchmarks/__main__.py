@@ -1,4 +1,4 @@
-"""`python -m benchmarks`: run the benchmarks, or write the page that shows what they found."""
+"""`python -m benchmarks`: run the benchmarks, or write the page with their results."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from benchmarks.report import page, tables
 from benchmarks.results import Curve, Results, Row
 
 ROOT = Path(__file__).resolve().parent.parent
-RESULTS = ROOT / "docs" / "performance" / "results.json"
-PAGE = ROOT / "docs" / "performance.md"
+RESULTS = ROOT / "docs" / "appendix" / "performance" / "results.json"
+PAGE = ROOT / "docs" / "appendix" / "performance.md"
 PEERS = ROOT / "benchmarks" / "peers" / "results" / "peers.md"
 DATABASES = ("sqlite", "postgresql", "mysql", "mariadb")
 QUICK = Effort(rounds=5, heavy_rounds=5, divisor=20)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line says; return its exit code."""
+    """Run the command line, and return its exit code."""
     parser = argparse.ArgumentParser(prog="benchmarks", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="measure, and merge what was found into the results")
@@ -33,7 +33,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run.add_argument("--long", action="store_true", help="the jobs that take much time or memory alone")
     run.add_argument("--quick", action="store_true", help="small sizes, SQLite alone, under a minute; proves no target")
     run.add_argument("--output", type=Path, help=f"the file of results (otherwise {RESULTS.relative_to(ROOT)})")
-    report = commands.add_parser("report", help="write docs/performance.md from the results")
+    report = commands.add_parser("report", help="write docs/appendix/performance.md from the results")
     report.add_argument("--results", type=Path, default=RESULTS)
     given = parser.parse_args(arguments)
     if given.command == "report":
@@ -51,7 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 async def _run(jobs: Sequence[Job], databases: Sequence[str], effort: Effort, output: Path | None) -> int:
     results = Results() if output is None else Results.read(output)
-    results.about = await about(databases if output is None else DATABASES)
+    results.about = await about(databases, results.about.get("Databases", ""))
     found: list[Row] = []
     failed: list[str] = []
     for database in databases:

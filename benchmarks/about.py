@@ -1,4 +1,4 @@
-"""What the figures were measured with: versions, and the machine in words."""
+"""What the figures were measured with: versions, and a description of the machine."""
 
 from __future__ import annotations
 
@@ -14,19 +14,23 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from benchmarks.bench import is_there
-from integration.databases import server_url
+from integration.support.databases import server_url
 
 __all__ = ["about"]
 
 _LIBRARIES = ("sqlalchemy", "aiosqlite", "asyncpg", "asyncmy", "numpy", "pandas", "pyarrow", "aiobotocore")
 
 
-async def about(databases: Sequence[str]) -> dict[str, str]:
-    """Return what to print below the table; no names of hosts."""
-    servers = [f"{name} {await _version(name)}" for name in databases if is_there(name)]
+async def about(databases: Sequence[str], before: str = "") -> dict[str, str]:
+    """Return the lines to print below the table, without host names.
+
+    Only the named databases are asked for their versions. The versions of the others are taken from `before`.
+    """
+    servers = dict(part.split(" ", 1) for part in before.split(", ") if " " in part)
+    servers |= {name: await _version(name) for name in databases if is_there(name)}
     return {
         "Machine": os.environ.get("ARTIGRAPH_BENCH_MACHINE") or _machine(),
-        "Databases": ", ".join(servers),
+        "Databases": ", ".join(f"{name} {found}" for name, found in servers.items()),
         "Python": f"{platform.python_version()} on {platform.system()}",
         "Libraries": ", ".join(f"{name} {version(name)}" for name in _LIBRARIES),
         "Date": f"{datetime.now(UTC):%Y-%m-%d}",

@@ -1,4 +1,4 @@
-"""What a job is given: a database with our tables, the floors on it, and how much to do."""
+"""The arguments of a job: a database with our tables, the floors on it, and the amount of work."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from artigraph.db import create_tables, engine_context
 from benchmarks.floors.core import CoreFloor
 from benchmarks.floors.raw import RawFloor, open_raw
 from benchmarks.results import Curve, Row
-from integration.databases import fresh_database, server_url
+from integration.support.databases import fresh_database, server_url
 
 __all__ = ["Bench", "Effort", "Job", "is_there", "opened"]
 
 
 @dataclass(frozen=True)
 class Effort:
-    """How much is done."""
+    """The amount of work of a run."""
 
     rounds: int = 7
-    """Rounds of a job that takes little."""
+    """Rounds of a job that takes little time."""
     heavy_rounds: int = 5
     """Rounds of a job that takes seconds."""
     divisor: int = 1
-    """What the sizes are divided by in a quick run, which shows that all works and proves no target."""
+    """The divisor of sizes in a quick run, which shows that everything works but proves no target."""
 
     def of(self, size: int) -> int:
-        """Return a size for this run."""
+        """Return a size, divided for this run."""
         return max(1, size // self.divisor)
 
 
 @dataclass(frozen=True)
 class Bench:
-    """A database that nobody else uses, in force for Artigraph, with the floors open on it."""
+    """A database for one job alone, set as Artigraph's current one, with the floors open on it."""
 
     database: str
     url: str
@@ -43,7 +43,7 @@ class Bench:
     raw: RawFloor
     effort: Effort
     folder: Path
-    """A folder that goes with the job."""
+    """A folder that is deleted after the job."""
 
 
 @dataclass(frozen=True)
@@ -53,21 +53,21 @@ class Job:
     name: str
     measure: Callable[[Bench], Awaitable[Sequence[Row | Curve]]]
     databases: Sequence[str] = ("sqlite", "postgresql", "mysql", "mariadb")
-    """What it is measured on, where it is there."""
+    """The databases to measure it on, as far as they are available."""
     long: bool = False
-    """Whether it takes much time or memory."""
+    """Whether the job takes much time or memory."""
     quick: bool = True
-    """Whether a quick run does it too, in a second or two."""
+    """Whether a quick run includes the job, in a second or two."""
 
 
 def is_there(database: str) -> bool:
-    """Say whether a database can be measured here."""
+    """Return whether a database can be measured here."""
     return database == "sqlite" or server_url(database) is not None
 
 
 @asynccontextmanager
 async def opened(database: str, effort: Effort) -> AsyncGenerator[Bench]:
-    """Make a database with our tables for one job, and drop it afterwards."""
+    """Make a database with our tables for one job, and drop it after the job."""
     with tempfile.TemporaryDirectory(prefix="artigraph-") as folder, fresh_database(database, Path(folder)) as url:
         async with engine_context(url, create_tables=True):
             await create_tables()

@@ -1,6 +1,8 @@
-"""Peak memory of one call, in a process of its own: `python -m benchmarks.child KIND save|load SIZE|ID URL FOLDER`.
+"""Measure the peak memory of one call in a new process, and print it as JSON.
 
-Prints JSON; sizes are bytes. What the process holds before the call does not count, what it holds at its highest does.
+    python -m benchmarks.child KIND save|load SIZE|ID URL FOLDER
+
+Sizes are bytes. The peak is the highest memory of the process during the call, less its memory before the call.
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ __all__ = ["main", "peak"]
 
 
 async def array(action: str, given: str, folder: Path) -> dict[str, int | str]:
-    """An array of floats: save one of so many bytes, or load the one of an id."""
+    """An array of floats: save one of this many bytes, or load the one with this id."""
 
     def make(size: int) -> Any:
         return np.random.default_rng().standard_normal(size // 8)
@@ -41,12 +43,12 @@ async def array(action: str, given: str, folder: Path) -> dict[str, int | str]:
 
 
 async def frame(action: str, given: str, folder: Path) -> dict[str, int | str]:
-    """A frame, kept as parquet."""
+    """A frame, stored as Parquet."""
     return await _value(action, given, frame_of, dataframe_serializer, folder)
 
 
 async def nodes(action: str, given: str, folder: Path) -> dict[str, int | str]:
-    """A tree of so many nodes."""
+    """A tree of this many nodes."""
     if action == "load":
         return {"peak": (await peak(lambda: ArtifactModel.load(UUID(given))))[0]}
     model = group_of_nodes(int(given))
@@ -55,11 +57,11 @@ async def nodes(action: str, given: str, folder: Path) -> dict[str, int | str]:
 
 
 async def batches(action: str, given: str, folder: Path) -> dict[str, int | str]:
-    """Record batches that come one after the other, and are never in memory together."""
+    """Record batches that are made one after the other, and are never all in memory."""
     pyarrow: Any = import_module("pyarrow")
 
     def make(size: int) -> Any:
-        values = np.random.default_rng().standard_normal(min(size, 4 * 10**6) // 8)  # they do not compress
+        values = np.random.default_rng().standard_normal(min(size, 4 * 10**6) // 8)  # random values do not compress
         batch = pyarrow.record_batch({"value": values})
         count = max(1, size // batch.nbytes)
         return pyarrow.RecordBatchReader.from_batches(batch.schema, (batch for _ in range(count)))
@@ -134,10 +136,10 @@ def _largest(folder: Path) -> int:
 
 
 async def peak(call: Callable[[], Awaitable[Any]]) -> tuple[int, Any]:
-    """Return by how much the process's memory was higher during a call than before it, and what the call returned."""
+    """Return the result of a call, and by how many bytes the process's memory was higher during it than before."""
     gc.collect()
     with suppress(OSError, AttributeError):
-        ctypes.CDLL("libc.so.6").malloc_trim(0)  # what was freed before would serve the call without being seen
+        ctypes.CDLL("libc.so.6").malloc_trim(0)  # otherwise memory freed earlier would serve the call unnoticed
     _reset_peak()
     before = _kilobytes("VmRSS")
     result = await call()
@@ -158,7 +160,7 @@ KINDS: dict[str, Kind] = {"array": array, "frame": frame, "nodes": nodes, "batch
 
 
 async def main(kind: str, action: str, given: str, url: str, folder: str) -> None:
-    """Save a value of so many bytes, or a tree of so many nodes, or load what an id names."""
+    """Save a value of this many bytes, or a tree of this many nodes, or load the one with this id."""
     async with engine_context(url):
         await ArtifactModel.load(await group(3).save("warm-up"))
         print(json.dumps(await KINDS[kind](action, given, Path(folder))))

@@ -1,7 +1,7 @@
-"""Measuring ways to do one job beside each other.
+"""Measuring several ways to do one job.
 
-The machine's speed drifts, by a factor of two within minutes on a shared one. So nothing here is compared with what
-another run measured: the ways take turns, round by round, and their ratio is taken within each round.
+The speed of a shared machine drifts by a factor of two within minutes. So nothing here is compared with a measurement
+of another run: the ways take turns, round by round, and their ratio is computed within each round.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ __all__ = ["Figure", "Way", "figure", "interleave", "ratio"]
 
 @dataclass(frozen=True)
 class Figure:
-    """What was measured several times."""
+    """The median and quartiles of several measurements."""
 
     median: float
     low: float
@@ -33,16 +33,16 @@ class Way:
     """One way to do a job."""
 
     run: Callable[[Any], Awaitable[object]]
-    """What is timed; takes what `prepare` returned."""
+    """The timed function. It takes the result of `prepare`."""
     prepare: Callable[[], Awaitable[Any]]
-    """Makes what a round needs, outside the timed part, fresh each time."""
+    """Makes the input of a round, new for each round and outside the timed part."""
 
 
 async def interleave(ways: Mapping[str, Way], *, rounds: int, warm_up: int = 1) -> dict[str, list[float]]:
-    """Run all ways in turns and return the seconds that each took, one figure a round.
+    """Run all ways in turns, and return the seconds of each way in each round.
 
-    Each round begins with another way, so that none always follows the same one. The first `warm_up` rounds, in which
-    caches are filled and connections made, do not count.
+    Each round begins with another way, so that none always follows the same one. The first `warm_up` rounds fill caches
+    and make connections, and do not count.
     """
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     names = list(ways)
@@ -50,7 +50,7 @@ async def interleave(ways: Mapping[str, Way], *, rounds: int, warm_up: int = 1) 
         first = number % len(names)
         for name in names[first:] + names[:first]:
             prepared = await ways[name].prepare()
-            gc.collect()  # what one way left behind is not the next one's to clean up
+            gc.collect()  # one way's garbage must not be collected in another way's time
             start = time.perf_counter()
             await ways[name].run(prepared)
             taken = time.perf_counter() - start
@@ -60,7 +60,7 @@ async def interleave(ways: Mapping[str, Way], *, rounds: int, warm_up: int = 1) 
 
 
 def figure(values: Sequence[float], scale: float = 1.0) -> Figure:
-    """Return the median and the quartiles of what was measured, in another unit."""
+    """Return the median and the quartiles of measurements, scaled to another unit."""
     scaled = [value * scale for value in values]
     if len(scaled) == 1:
         return Figure(scaled[0], scaled[0], scaled[0], 1)
@@ -69,5 +69,5 @@ def figure(values: Sequence[float], scale: float = 1.0) -> Figure:
 
 
 def ratio(ours: Sequence[float], floor: Sequence[float]) -> Figure:
-    """Return how many times the floor's time ours was, taken round by round."""
+    """Return our time as a multiple of the floor's, computed round by round."""
     return figure([one / other for one, other in zip(ours, floor, strict=True)])

@@ -1,4 +1,4 @@
-"""The models that are measured, and how many nodes they are."""
+"""The models that are measured, with their numbers of nodes."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Empty(ArtifactModel, name="BenchmarkEmpty"):
 
 
 def record(number: int) -> Record:
-    """Return a record whose values take some 40 bytes where they are text."""
+    """Return a record whose texts take some 40 bytes each."""
     return Record(
         name=f"record {number:08} of a benchmark, forty bytes",
         description=f"what is said of {number:08}, in forty bytes",
@@ -62,5 +62,5 @@ def group(count: int) -> Group:
 
 
 def group_of_nodes(nodes: int) -> Group | Empty:
-    """Return a model of about this many nodes, never more."""
+    """Return a model of about this many nodes, and never more."""
     return Empty() if nodes == 1 else group(max(1, (nodes - 2) // RECORD_NODES))

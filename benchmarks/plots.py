@@ -2,9 +2,9 @@
 # requires-python = ">=3.11"
 # dependencies = ["matplotlib==3.10.*"]
 # ///
-"""Plots of cost against size, from a file of results: `plots.py RESULTS FOLDER`.
+"""Plot cost against size, from a file of results: `plots.py RESULTS FOLDER`.
 
-A script by itself, run by `uv run` in an environment of its own, so that tests need no plotting library.
+It is a separate script, which `uv run` runs in its own environment, so that tests need no plotting library.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def main(results: str, folder: str) -> None:
     """Write one SVG file for each kind of cost, with a panel for each database."""
     matplotlib: Any = import_module("matplotlib")
     matplotlib.use("svg")
-    # The same figures make the same file.
+    # With a fixed salt, the same figures give the same file.
     matplotlib.rcParams.update({"svg.hashsalt": "artigraph", "svg.fonttype": "none", "font.size": 9})
     Path(folder).mkdir(parents=True, exist_ok=True)
     curves: list[dict[str, Any]] = json.loads(Path(results).read_text("utf-8"))["curves"]
@@ -37,7 +37,7 @@ def main(results: str, folder: str) -> None:
 
 
 def draw(curves: list[dict[str, Any]], plot: str, path: Path) -> None:
-    """Draw the curves of one plot; bands are the quartiles."""
+    """Draw the curves of one plot. Bands show the quartiles."""
     pyplot: Any = import_module("matplotlib.pyplot")
     databases = [name for name in NAMES if any(curve["database"] == name for curve in curves)]
     drawing, panels = pyplot.subplots(

@@ -1,4 +1,4 @@
-"""The table, as Markdown, and the page of the documentation that shows it."""
+"""The results as Markdown tables, and the page of the documentation that shows them."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ __all__ = ["counts", "page", "table", "tables"]
 
 _HEAD = ("job", "on", "ours", "raw", "Core", "x raw", "x Core", "target", "met")
 COUNTS = "statements"
-"""What the names of rows begin with that count statements."""
+"""The prefix of the names of rows that count statements."""
 _ORDER = ("sqlite", "postgresql", "mysql", "mariadb")
 _NAMES = {"sqlite": "SQLite", "postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB"}
 _INTRODUCTION = """\
 How fast Artigraph is beside what it is built on, on each database. Made by `just bench`, `just bench-long` and
-`just bench-report`; [benchmarks/README.md](../benchmarks/README.md) says how to measure it again.
+`just bench-report`; [benchmarks/README.md](../../benchmarks/README.md) says how to measure it again.
 """
 _HOW_TO_READ = """\
 Raw is the bare driver or library, Core is SQLAlchemy Core, both on the same tables with the same values, transactions
@@ -31,12 +31,12 @@ chunk of some thousands.
 
 _WHY = """\
 The profile of each, what was tried and what is in the way:
-[what misses a target](design/speed.md#what-misses-a-target).
+[what misses a target](../design/speed.md#what-misses-a-target).
 """
 
 
 def table(rows: Iterable[Row]) -> str:
-    """Return the rows as a Markdown table, in the order in which jobs were measured, databases side by side."""
+    """Return the rows as a Markdown table, in the order of the jobs' measurement, with databases side by side."""
     rows = list(rows)
     jobs = list(dict.fromkeys(row.job for row in rows))
     ordered = sorted(rows, key=lambda row: (jobs.index(row.job), _place(row.database)))
@@ -46,7 +46,7 @@ def table(rows: Iterable[Row]) -> str:
 
 
 def counts(rows: Iterable[Row]) -> str:
-    """Return the rows that count statements as a Markdown table: little and much, by call and database."""
+    """Return the rows that count statements as a Markdown table: few and many, by call and database."""
     rows = list(rows)
     databases = sorted({row.database for row in rows}, key=_place)
     lines = [_line(["call", *(_NAMES[name] for name in databases)]), _line(["---"] * (1 + len(databases)))]
@@ -58,7 +58,7 @@ def counts(rows: Iterable[Row]) -> str:
 
 
 def tables(rows: Iterable[Row]) -> str:
-    """Return both tables, that of the costs and that of the statements."""
+    """Return both tables: the costs and the statements."""
     rows = list(rows)
     counted = [row for row in rows if row.job.startswith(COUNTS)]
     costs = [row for row in rows if row not in counted]
@@ -66,7 +66,10 @@ def tables(rows: Iterable[Row]) -> str:
 
 
 def page(results: Results, *, plots: Sequence[str], peers: str = "") -> str:
-    """Return the page of the documentation; `plots` are paths relative to it, `peers` what `just bench-peers` wrote."""
+    """Return the page of the documentation.
+
+    `plots` are paths relative to the page. `peers` is the text that `just bench-peers` wrote.
+    """
     counted = [row for row in results.rows if row.job.startswith(COUNTS)]
     measured = [row for row in results.rows if row.met is not None]
     missed = [row for row in measured if not row.met]

@@ -1,4 +1,4 @@
-"""What was measured, as rows of one table and as curves, and the file that keeps them."""
+"""Results as rows of a table and as curves, and the file that stores them."""
 
 from __future__ import annotations
 
@@ -20,21 +20,21 @@ class Row:
     job: str
     title: str
     database: str
-    """The database, or what else the job ran on."""
+    """The database, or the other system that the job ran on."""
     unit: str
     ours: Figure
     floors: Mapping[str, Figure] = field(default_factory=dict[str, Figure])
-    """What the floors took: `raw` (the bare driver or library) and `core` (SQLAlchemy Core)."""
+    """The time of each floor: `raw` (the bare driver or library) and `core` (SQLAlchemy Core)."""
     ratios: Mapping[str, Figure] = field(default_factory=dict[str, Figure])
-    """Ours divided by each floor, round by round."""
+    """Our time as a multiple of each floor's, round by round."""
     against: str | None = None
-    """What the target is a multiple of: a floor, or `ours` where the figure itself has a limit."""
+    """The base of the target: a floor, or `ours` if the target limits the figure itself."""
     limit: float | None = None
     note: str = ""
 
     @property
     def met(self) -> bool | None:
-        """Whether the target is met; None where there is none."""
+        """Whether the target is met, or None if there is no target."""
         if self.limit is None or self.against is None:
             return None
         return (self.ours if self.against == "ours" else self.ratios[self.against]).median <= self.limit
@@ -64,7 +64,7 @@ def compared(
     each: int = 1,
     note: str = "",
 ) -> Row:
-    """Make a row of what `interleave` returned for `ours` and the floors; `each` is how often a round did the job."""
+    """Make a row from the result of `interleave` for `ours` and the floors. `each` is the number of jobs in a round."""
     scale = {"ms": 1000.0, "s": 1.0}[unit] / each
     return Row(
         job,
@@ -82,14 +82,14 @@ def compared(
 
 @dataclass
 class Results:
-    """All rows and curves, and what they were measured with."""
+    """All rows and curves, and a description of what they were measured with."""
 
     rows: list[Row] = field(default_factory=list[Row])
     curves: list[Curve] = field(default_factory=list[Curve])
     about: dict[str, str] = field(default_factory=dict[str, str])
 
     def add(self, found: Iterable[Row | Curve]) -> None:
-        """Add rows and curves; each replaces the one of the same job and database, so that parts can be run again."""
+        """Add rows and curves. Each replaces that of the same job and database, so parts of a run can be repeated."""
         for item in found:
             if isinstance(item, Row):
                 self.rows = [row for row in self.rows if (row.job, row.database) != (item.job, item.database)]
@@ -100,7 +100,7 @@ class Results:
                 self.curves.append(item)
 
     def write(self, path: Path) -> None:
-        """Write the file, whole or not at all."""
+        """Write the file atomically."""
         path.parent.mkdir(parents=True, exist_ok=True)
         text = json.dumps(_rounded(asdict(self)), indent=1) + "\n"
         partial = path.with_suffix(".partial")
@@ -109,7 +109,7 @@ class Results:
 
     @classmethod
     def read(cls, path: Path) -> Results:
-        """Read a file; where there is none, there are no results."""
+        """Read a file, or return no results if it does not exist."""
         if not path.exists():
             return cls()
         data: dict[str, Any] = json.loads(path.read_text("utf-8"))

@@ -1,4 +1,4 @@
-"""The rows that the floors insert: what Artigraph wrote, with fresh ids."""
+"""The rows that the floors insert: copies of Artigraph's rows with new ids."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from uuid import UUID
 
 from sqlalchemy import bindparam, insert, select
 
-from artigraph.ids import new_ids
+from artigraph.identifiers import new_ids
 from artigraph.orm import node_table
 
 __all__ = ["COLUMNS", "Rows", "insert_nodes", "load_columns", "load_tree", "renewed", "whole_tree"]
@@ -16,7 +16,7 @@ __all__ = ["COLUMNS", "Rows", "insert_nodes", "load_columns", "load_tree", "rene
 Rows = list[dict[str, Any]]
 
 COLUMNS = tuple(column.name for column in node_table.c if not column.name.startswith("run_"))
-"""What a node of a saved tree can have; the others are of runs."""
+"""The columns of a node in a saved tree. The others are those of runs."""
 
 insert_nodes = insert(node_table)
 whole_tree = (
@@ -24,7 +24,7 @@ whole_tree = (
     .where(node_table.c.tree_root_id == bindparam("root"))
     .order_by(node_table.c.position)
 )
-"""All that a tree's rows hold."""
+"""The columns of the rows of a tree."""
 
 load_columns = tuple(
     node_table.c[name]
@@ -40,12 +40,12 @@ load_columns = tuple(
         "blob_id",
     )
 )
-"""What a model is built from."""
+"""The columns that a model is built from."""
 load_tree = select(*load_columns).where(node_table.c.tree_root_id == bindparam("root")).order_by(node_table.c.position)
 
 
 def renewed(rows: Sequence[dict[str, Any]]) -> Rows:
-    """Return the rows of one or more trees with fresh ids, as trees that belong to no run."""
+    """Return the rows of one or more trees with new ids, as trees that belong to no run."""
     ids: dict[UUID, UUID] = dict(zip((row["node_id"] for row in rows), new_ids(len(rows)), strict=True))
     return [
         row

@@ -1,10 +1,10 @@
-"""Dagster assets that are kept in one Artigraph run.
+"""Dagster assets that are saved in one Artigraph run.
 
     pip install artigraph dagster
     python examples/dagster_pipeline.py
 
-A resource tells the assets of the run, by its token: in another process or on another machine it works as well, where
-`ARTIGRAPH_URL` names the database. Dagster is told of the node of each artifact, in the metadata of the asset.
+A resource passes the run's token to the assets. This also works in another process or on another machine, if
+`ARTIGRAPH_URL` names the database there. The metadata of each asset tells Dagster the node id of its artifact.
 """
 
 import asyncio
@@ -18,27 +18,27 @@ from artigraph import ArtifactModel, Run, RunManager
 
 @dataclass
 class Orders(ArtifactModel):
-    """What was ordered, and for how much each."""
+    """The orders of a day, each with its amount."""
 
     amounts: dict[str, float]
 
 
 @dataclass
 class Report(ArtifactModel):
-    """What came of it."""
+    """A summary of the orders."""
 
     count: int
     total: float
 
 
 class ArtigraphRun(dg.ConfigurableResource[None]):
-    """The run that assets are kept in."""
+    """The run in which assets are saved."""
 
     token: str
 
 
 async def keep(token: str, label: str, model: ArtifactModel) -> dg.MaterializeResult[Any]:
-    """Save what an asset is, and tell Dagster where."""
+    """Save an asset's model, and return its node id to Dagster."""
     async with RunManager.resume(token) as manager:
         node_id = await manager.save_artifact(label, model)
     return dg.MaterializeResult(metadata={"artigraph_node_id": str(node_id)})
@@ -46,13 +46,13 @@ async def keep(token: str, label: str, model: ArtifactModel) -> dg.MaterializeRe
 
 @dg.asset
 async def orders(artigraph_run: ArtigraphRun) -> dg.MaterializeResult[Any]:
-    """Keep today's orders."""
+    """Save today's orders."""
     return await keep(artigraph_run.token, "orders", Orders({"apples": 3.5, "pears": 2.25, "plums": 4.0}))
 
 
 @dg.asset(deps=[orders])
 async def report(artigraph_run: ArtigraphRun) -> dg.MaterializeResult[Any]:
-    """Sum up the orders, as they were kept."""
+    """Load the saved orders, and sum them up."""
     async with RunManager.resume(artigraph_run.token) as manager:
         amounts = (await manager.load_artifact("orders", Orders)).amounts
     return await keep(artigraph_run.token, "report", Report(len(amounts), sum(amounts.values())))

@@ -3,8 +3,8 @@
     pip install artigraph distributed
     python examples/dask_pipeline.py
 
-The workers are told of the run by its token, and of the database as this process is: by `ARTIGRAPH_URL`, or by the
-`.artigraph` folder of the working directory. On other machines, set `ARTIGRAPH_URL`.
+The workers get the run's token as an argument. They find the database as this process does: by `ARTIGRAPH_URL`, or in
+the `.artigraph` folder of the working directory. On other machines, set `ARTIGRAPH_URL`.
 """
 
 import asyncio
@@ -18,14 +18,14 @@ from artigraph import ArtifactModel, Run, RunManager
 
 @dataclass
 class Estimate(ArtifactModel):
-    """What a trial found."""
+    """The result of a trial."""
 
     seed: int
     pi: float
 
 
 async def estimate(seed: int, points: int, token: str) -> float:
-    """Estimate pi, and save what came of it in the run of the token."""
+    """Estimate pi, and save the result in the token's run."""
     numbers = random.Random(seed)  # noqa: S311 (no secret)
     inside = sum(numbers.random() ** 2 + numbers.random() ** 2 < 1 for _ in range(points))
     found = Estimate(seed, 4 * inside / points)
@@ -35,7 +35,7 @@ async def estimate(seed: int, points: int, token: str) -> float:
 
 
 def trial(seed: int, points: int, token: str) -> float:
-    """Do what a worker's thread is to do, on an event loop of its own."""
+    """Run a trial in a worker's thread, on an event loop of its own."""
     return asyncio.run(estimate(seed, points, token))
 
 
@@ -46,7 +46,7 @@ def search(seeds: range, points: int, token: str) -> None:
 
 
 async def main() -> None:
-    """Start a run, have the cluster fill it, and load what is in it."""
+    """Start a run, let the cluster fill it, and load its artifacts."""
     points = 20_000
     run = Run(name="estimate pi", parameters={"points": points}, tags={"on": "dask"})
     async with RunManager(run) as manager:

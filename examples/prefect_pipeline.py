@@ -3,8 +3,8 @@
     pip install artigraph prefect
     python examples/prefect_pipeline.py
 
-The tasks are told of the run by its token, so they may run in other threads, processes or machines, where
-`ARTIGRAPH_URL` names the database.
+The tasks get the run's token as an argument. So they may run in other threads, in other processes, or on other machines
+where `ARTIGRAPH_URL` names the database.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ READINGS = {"Oslo": [3.5, 4.0, 2.5], "Rome": [14.0, 16.5, 15.0], "Cairo": [22.0,
 
 @dataclass
 class Climate(ArtifactModel):
-    """What is known of a city."""
+    """Climate figures of a city."""
 
     city: str
     degrees: list[float]
@@ -29,7 +29,7 @@ class Climate(ArtifactModel):
 
 @task
 async def measure(city: str, token: str) -> None:
-    """Work one city out, and save it in the run of the token."""
+    """Compute the figures of a city, and save them in the token's run."""
     degrees = READINGS[city]
     async with RunManager.resume(token) as manager:
         await manager.save_artifact(city, Climate(city, degrees, fmean(degrees)))
@@ -37,7 +37,7 @@ async def measure(city: str, token: str) -> None:
 
 @task
 async def warmest(token: str) -> str:
-    """Load what the other tasks have saved, and tag the run with what they found."""
+    """Load the artifacts of the other tasks, find the warmest city, and tag the run with it."""
     async with RunManager.resume(token) as manager:
         climates = [it for it in (await manager.load_artifacts()).values() if isinstance(it, Climate)]
         city = max(climates, key=lambda climate: climate.mean).city
@@ -47,7 +47,7 @@ async def warmest(token: str) -> str:
 
 @flow
 async def survey(cities: list[str]) -> str:
-    """Have each city measured beside the others, in a run with the name of the flow."""
+    """Measure all cities concurrently, in a run with the name of the flow."""
     run = Run(name="survey", parameters={"cities": cities})
     async with RunManager(run, capture_environment=True) as manager:
         token = manager.token()

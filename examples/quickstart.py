@@ -1,6 +1,6 @@
-"""Train a classifier on real data, and keep everything: the data, the model's coefficients, the scores, the lineage.
+"""Train a classifier on real data, and save everything: the data, the model's coefficients, the scores, the lineage.
 
-Runs as it is, with nothing set up: it keeps its database and its objects in the folder `.artigraph`.
+It runs without any setup: its database and its objects are in the folder `.artigraph`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ objects = FileSystem(".artigraph/quickstart", name="quickstart")
 
 @dataclass
 class Dataset(ArtifactModel, version=1, config=ArtifactModelConfig(default_field_storage=objects)):
-    """Labelled samples; every field goes into object storage."""
+    """Labeled samples; every field is saved in object storage."""
 
     features: pd.DataFrame
     labels: npt.NDArray[np.int64]
@@ -44,7 +44,7 @@ class Dataset(ArtifactModel, version=1, config=ArtifactModelConfig(default_field
 
 @dataclass
 class Score(ArtifactModel):
-    """How well one classifier did."""
+    """The score of a classifier."""
 
     accuracy: float
     confusion: npt.NDArray[np.int64]
@@ -62,7 +62,7 @@ class Classifier(ArtifactModel, version=1):
 
 @dataclass
 class Comparison(ArtifactModel):
-    """All classifiers by name, and the best of them."""
+    """All classifiers by name, and the best one."""
 
     best: str
     candidates: ArtifactMapping[str, Classifier] = field(default_factory=ArtifactMapping)
@@ -84,7 +84,7 @@ def train(data: Dataset, classes: tuple[str, ...], regularization: float) -> Cla
 
 
 async def train_in_a_run(data: Dataset, classes: tuple[str, ...], regularization: float) -> Classifier:
-    """Train in a run of its own: it belongs to the run that is active."""
+    """Train in a new run, which becomes a child of the active run."""
     async with RunManager(Run()):
         classifier = await asyncio.to_thread(train, data, classes, regularization)
         await run_manager().save_artifact("classifier", classifier)

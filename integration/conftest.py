@@ -6,6 +6,7 @@ each. With `engine` it is also the one in force in the test, with tables.
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 
@@ -13,10 +14,18 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from artigraph.db import current_database, engine_context
-from integration.databases import DATABASES, SERVERS, fresh_database
-from tests.isolation import alone
+from integration.support.databases import DATABASES, SERVERS, fresh_database
+from tests.support.isolation import alone
 
 __all__ = ["alone", "database", "database_url", "engine", "server_url"]
+
+# Here, since a test of another folder may import it first.
+pytest.register_assert_rewrite("artigraph.testing.storage")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return the number of workers for `-n auto`: two for each core, because most of the tests wait for servers."""
+    return 2 * (os.cpu_count() or 1)
 
 
 @pytest.fixture(params=DATABASES)

@@ -10,15 +10,15 @@ import pytest
 
 from artigraph.storage.file import FileSystem
 from artigraph.testing.storage import HOSTILE_LOCATIONS
-from tests.reliability.corruption import Write, missing_and_exchanged, one_or_all, spoil
-from tests.reliability.hostile import (
+from tests.support.corruption import Write, missing_and_exchanged, one_or_all, spoil
+from tests.support.hostile import (
     deletions_lead_nowhere,
     hostile_texts,
     names_lead_nowhere,
     round_trip,
     rows_lead_nowhere,
 )
-from tests.reliability.sizes import note, sizes
+from tests.support.sizes import note, sizes
 
 pytestmark = pytest.mark.usefixtures("engine")
 

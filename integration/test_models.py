@@ -22,8 +22,8 @@ from artigraph.outline import outline_of
 from artigraph.storage.file import FileSystem
 from artigraph.testing.equality import assert_identical
 from artigraph.testing.strategies import instances, plain_values, scalars
-from tests.model.identical import assert_identical as assert_same_models
-from tests.model.test_round_trip import Known, frame
+from tests.support.identical import assert_identical as assert_same_models
+from tests.support.values import Known, frame
 
 pytestmark = pytest.mark.usefixtures("engine")
 

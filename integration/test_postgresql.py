@@ -11,8 +11,8 @@ from sqlalchemy import make_url
 
 from artigraph import Node, Run, RunManager, delete, load_many, save_many, select
 from artigraph.db import session_context
-from integration.databases import fresh_database
-from integration.pgbouncer import pgbouncer
+from integration.support.databases import fresh_database
+from integration.support.pgbouncer import pgbouncer
 from integration.test_models import (
     Link,
     files,
@@ -24,8 +24,8 @@ from integration.test_models import (
     test_two_sessions_do_not_see_each_other_before_they_commit,
     test_values_of_any_size_come_back_inline,
 )
-from tests.reliability.racing import Task, race
-from tests.reliability.racing import files as files_in
+from tests.support.racing import Task, race
+from tests.support.racing import files as files_in
 
 __all__ = [
     "files",

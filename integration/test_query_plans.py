@@ -6,33 +6,24 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ClauseElement, Executable, text
+import pytest
+from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from sqlalchemy.ext.compiler import compiles
 
 from artigraph import ArtifactModel, Node, Run, RunManager, columns, save_many, select
-from artigraph.db import current_database, fetch_rows, insert_rows, read, write
-from artigraph.db._dialect import dialect_name
-from artigraph.graph.read import _SELECTS
-from artigraph.graph.series import SeriesKey, _versions
+from artigraph.db import current_database, insert_rows, write
+from artigraph.graph._read import _SELECTS
 from artigraph.orm import node_table, run_value_table
-from artigraph.query import Select
-from artigraph.query.sql import ask_all
-from artigraph.run.state import row_at_start
+from artigraph.run._state import row_at_start
+from artigraph.versions._sql import SeriesKey, _versions
+from tests.support.plans import SORTED, explained, plan
 
 INDEX = "ix_artigraph_node_search"
-EXPLAIN = {
-    "sqlite": "EXPLAIN QUERY PLAN",
-    "postgresql": "EXPLAIN",
-    "mysql": "EXPLAIN FORMAT=JSON",
-    "mariadb": "EXPLAIN FORMAT=JSON",
-}
 _NODES = "(artifact|child|part|labeled)"
 THROUGH_THE_TABLE = re.compile(
     rf'SCAN {_NODES}\b|Seq Scan|Table scan on {_NODES}\b|"table_name": "{_NODES}",\s*"access_type": "ALL"'
 )
 """How each of the databases says that it would read all nodes."""
-SORTED = re.compile(r"TEMP B-TREE|Sort|filesort\": true|\"filesort\"", re.IGNORECASE)
 ANALYZE = {
     "sqlite": "ANALYZE",
     "postgresql": "ANALYZE artigraph_node",
@@ -50,33 +41,6 @@ class Measure(ArtifactModel, name="PlanMeasure"):
 @dataclass
 class Measures(ArtifactModel, name="PlanMeasures"):
     measures: list[Measure]
-
-
-class Explain(Executable, ClauseElement):
-    """EXPLAIN before a statement."""
-
-    inherit_cache = False
-
-    def __init__(self, statement: Any) -> None:
-        self.statement = statement
-
-
-@compiles(Explain)
-def _explain(element: Explain, compiler: Any, **kw: Any) -> str:
-    return f"{EXPLAIN[dialect_name(compiler.dialect)]} {compiler.process(element.statement, **kw)}"
-
-
-async def plan(asked: Select[Any]) -> str:
-    """Return what the database says of how it would do it."""
-    return await explained(asked._statement(*ask_all(asked._conditions), paged=True), {})
-
-
-async def explained(statement: Any, parameters: dict[str, Any]) -> str:
-    async def work(connection: AsyncConnection) -> str:
-        found = await fetch_rows(connection, Explain(statement), parameters)
-        return "\n".join(" ".join(str(cell) for cell in row) for row in found)
-
-    return await read(work)
 
 
 async def analyze() -> None:
@@ -134,6 +98,34 @@ async def test_runs_are_found_by_their_names_tags_and_parameters(engine: AsyncEn
     for condition in (c.name == "name 00017", c.name.startswith("name 0001")):
         assert INDEX in await plan(select(Run).where(condition))
         assert INDEX in await plan(select(Run).where(condition | (c.name == "name 00042")))
+
+
+@pytest.mark.parametrize("analyzed", [True, False])
+async def test_the_newest_are_found_without_sorting(engine: AsyncEngine, *, analyzed: bool) -> None:
+    """A walk backward along the primary key ends after `limit` matches, with statistics and without."""
+    rows = [row_at_start(Run()) for _ in range(12_000)]
+    await write(
+        lambda connection: insert_rows(
+            connection,
+            node_table,
+            [{"node_id": row.node_id.bytes, "node_type": "run", "run_status": "completed"} for row in rows],
+        )
+    )
+    await save_many([(f"label {number}", Measure(number, "x")) for number in range(2000)])
+    if analyzed:
+        await analyze()
+    runs, nodes = columns(Run).node_id, columns(Node).node_id
+    for asked in (
+        select(Run).order_by(runs.desc()).limit(2),
+        select(Run).order_by(runs).limit(2),
+        select(Run).order_by(runs.desc(), columns(Run).started_at).limit(2),
+        select(Run).limit(2),
+        select(Node).artifacts().order_by(nodes.desc()).limit(2),
+    ):
+        found = await plan(asked)
+        assert not SORTED.search(found), found
+    newest = [row.node_id for row in rows[:-3:-1]]
+    assert await select(Run).order_by(runs.desc()).limit(2).ids() == newest
 
 
 async def test_a_tree_that_is_all_of_its_table_is_read_by_its_index(engine: AsyncEngine) -> None:

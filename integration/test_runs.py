@@ -21,6 +21,11 @@ from tests.run.test_metadata import (
     test_what_is_known_of_a_run_comes_back,
     test_what_is_stored_can_be_searched_by_any_session,
 )
+from tests.run.test_settled import (
+    test_a_field_of_a_run_that_was_entered_is_settled,
+    test_parameters_are_added_as_tags_are,
+    test_the_parameters_of_a_run_have_a_limit_over_several_calls,
+)
 from tests.run.test_token import (
     test_a_run_that_ended_takes_artifacts_and_stays_ended,
     test_a_run_that_was_joined_goes_on_when_it_is_left,
@@ -28,6 +33,7 @@ from tests.run.test_token import (
 )
 
 __all__ = [
+    "test_a_field_of_a_run_that_was_entered_is_settled",
     "test_a_lease_begins_and_ends_with_its_run",
     "test_a_lost_run_is_as_old_as_the_last_moment_of_its_lease",
     "test_a_run_of_an_older_store_stays_as_it_is",
@@ -42,9 +48,11 @@ __all__ = [
     "test_marking_is_a_function_too",
     "test_more_values_that_cannot_be_kept",
     "test_no_lost_run_ended_before_it_began",
+    "test_parameters_are_added_as_tags_are",
     "test_tags_are_added_to_runs_that_are_there",
     "test_the_longest_of_several_leases_counts",
     "test_the_next_start_marks_what_was_lost",
+    "test_the_parameters_of_a_run_have_a_limit_over_several_calls",
     "test_the_tags_of_a_run_have_a_limit_however_they_are_added",
     "test_what_is_known_of_a_run_comes_back",
     "test_what_is_stored_can_be_searched_by_any_session",

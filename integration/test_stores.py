@@ -12,9 +12,9 @@ from artigraph.db import current_database, engine_context, read
 from artigraph.migrations import _run, current, downgrade, upgrade
 from artigraph.orm import SCHEMA_VERSION, Base
 from artigraph.testing.database import describe_schema
-from integration.databases import fresh_database
-from tests.stores.dumps import rows_of
-from tests.stores.opening import VERSIONS, check_places, restored
+from integration.support.databases import fresh_database
+from tests.support.dumps import rows_of
+from tests.support.opening import VERSIONS, check_places, restored
 
 REVISIONS = [str(script.revision) for script in ScriptDirectory.from_config(vars(_run)["_config"]()).walk_revisions()][
     ::-1

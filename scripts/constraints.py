@@ -1,7 +1,7 @@
-"""Write constraints.txt (names, versions, hashes and markers of all that is installed here), or check it.
+"""Write or check constraints.txt: the names, versions, hashes and markers of everything that is installed here.
 
-The resolution starts from nothing, in a folder of its own: what an older `uv.lock` remembers does not count, so
-everyone gets the same file. It holds no address of a package index.
+The resolution starts from nothing, in a separate folder. An older `uv.lock` has no influence, so everyone gets the same
+file. The file holds no address of a package index.
 """
 
 import difflib

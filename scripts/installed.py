@@ -1,8 +1,8 @@
 """Check the workspace as users get it: installed, not editable, in the environment build/installed.
 
-`verifytypes` asks pyright whether every public name of every public root is typed completely; `layers` asks
-import-linter whether imports go down the floors only. Both follow one `artigraph` folder, as an installation has it;
-in an editable checkout it is five.
+`verifytypes` asks pyright whether every public name of every public root is completely typed. `layers` asks
+import-linter whether every import goes to a lower layer. Both tools read a single `artigraph` folder, as in an
+installation; in an editable checkout there are five.
 """
 
 import os
@@ -33,7 +33,7 @@ def main(check: str) -> int:
 
 
 def install() -> None:
-    """Bring the environment up to date; our own distributions are built anew, for uv looks at their manifests only."""
+    """Bring the environment up to date. Our distributions are always rebuilt, as uv looks only at their manifests."""
     ours = [f"--reinstall-package={path.parent.name}" for path in ROOT.glob("packages/*/pyproject.toml")]
     env = os.environ | {"UV_PROJECT_ENVIRONMENT": str(ENVIRONMENT)}
     subprocess.run(["uv", "sync", "--quiet", "--frozen", "--no-editable", *ours], cwd=ROOT, env=env, check=True)
@@ -42,8 +42,8 @@ def install() -> None:
 def verifytypes() -> int:
     """Return 1 if a public name is not typed completely, or a public root has none."""
     failed = False
-    env = os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}  # it asks the `python` that it finds there
-    with tempfile.TemporaryDirectory() as elsewhere:  # where pyright finds neither our settings nor our sources
+    env = os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}  # pyright runs this `python`
+    with tempfile.TemporaryDirectory() as elsewhere:  # pyright finds no settings or sources of ours here
         for name in PUBLIC_ROOTS:
             command = [str(BIN / "pyright"), "--ignoreexternal", "--verifytypes", name]
             result = subprocess.run(command, cwd=elsewhere, env=env, check=False, capture_output=True, text=True)
@@ -56,7 +56,7 @@ def verifytypes() -> int:
 
 
 def layers() -> int:
-    """Return 1 if an import goes up."""
+    """Return 1 if an import goes to a higher layer."""
     command = [str(BIN / "lint-imports"), "--no-cache", "--no-logo", "--config", str(ROOT / "pyproject.toml")]
     return subprocess.run(command, cwd=ENVIRONMENT, check=False).returncode
 

@@ -1,11 +1,11 @@
-"""Write down what a store of this release looks like, so that every later release can be seen to open it.
+"""Record what a store of this release looks like, so that tests can check that every later release opens it.
 
     python -m scripts.make_store_fixture sqlite                        # a database in a temporary folder
-    python -m scripts.make_store_fixture postgresql postgresql://...   # an empty database, which is left as it is then
+    python -m scripts.make_store_fixture postgresql postgresql://...   # an empty database, which keeps the rows
 
-It fills the database with what tests/stores/release_VERSION.py says, and writes its statements, its objects and an
-index of its ids to tests/data/stores/VERSION/NAME. What is there already is never written again: it is what a release
-left. For a new schema version, first copy the newest of those modules.
+It fills the database as tests/stores/release_VERSION.py says. It writes the database's statements, its objects and an
+index of its ids to tests/data/stores/VERSION/NAME. An existing fixture is never overwritten, since it is what a release
+left behind. For a new schema version, first copy the newest of those modules.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ from sqlalchemy import event
 from artigraph.db import current_database, engine_context, get_engine, read
 from artigraph.orm import SCHEMA_VERSION, Base
 from artigraph.storage.file import FileSystem
-from tests.stores.dumps import STORES, keep, statements
+from tests.support.dumps import STORES, keep, statements
 
 
 async def make(name: str, url: str | None, folder: Path) -> Path:
-    """Fill a database, write it down and return where."""
+    """Fill a database, record it, and return the folder of the fixture."""
     target = STORES / SCHEMA_VERSION / name
     if target.exists():
         msg = f"{target} is there already: it is what a release left, and stays as it is"
@@ -57,7 +57,7 @@ async def make(name: str, url: str | None, folder: Path) -> Path:
 
 
 def main(name: str, url: str | None = None) -> None:
-    """Make the fixture of one database, and say how large it is."""
+    """Make the fixture of one database, and print its size."""
     with tempfile.TemporaryDirectory() as folder:
         target = asyncio.run(make(name, url, Path(folder)))
     size = sum(path.stat().st_size for path in target.rglob("*") if path.is_file())

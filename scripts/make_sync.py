@@ -1,8 +1,8 @@
 """Write `artigraph.sync`, the sync twin, from the async API: `just sync`.
 
-For each public name that is async, or that takes or returns what is, a twin is written: the same name, signature and
-docstring, without `await`. The other names are the same objects. A test sees that what is checked in is what this
-writes; docs/design/sync.md says which twin is made of what.
+A twin is written for each public name that is async, or that takes or returns async objects. It has the same name,
+signature and docstring, without `await`. The other names are the same objects. A test checks that the checked-in files
+are those that this script writes. docs/design/sync.md says which kind of twin each name gets.
 """
 
 from __future__ import annotations
@@ -40,7 +40,10 @@ from scripts.sync_names import (
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "packages/artigraph-core/src/artigraph/sync"
-SYNC = {"__aenter__": "__enter__", "__aexit__": "__exit__", "__aiter__": "__iter__"}
+SYNC = {"__aenter__": "__enter__", "__aexit__": "__exit__", "__aiter__": "__iter__"} | {
+    "__artigraph_node_id__": "__artigraph_node_id__"
+}
+BLOCKS = {"__aenter__": "enter", "__aexit__": "leave"}
 IGNORE = "  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]"
 
 
@@ -49,13 +52,8 @@ def main() -> None:
     write(TARGET)
 
 
-def _exit_of(call: str) -> str:
-    """Return the method that takes back what `call`, of `__aenter__`, does."""
-    return call.removesuffix("()").replace("__aenter__", "__aexit__")
-
-
 def write(target: Path) -> None:
-    """Write the package into a folder; what begins with an underscore there is not written here."""
+    """Write the package into a folder, except for files that begin with an underscore."""
     names = Names()
     texts = {module: Writer(names, module).text() for module in names.modules} | {"__init__": package_text(names)}
     for path in target.glob("[!_]*.py"):
@@ -68,8 +66,8 @@ def write(target: Path) -> None:
 
 
 def package_text(names: Names) -> str:
-    """Return the package's own module: the names of `artigraph`, and `wait_for`."""
-    imports = {"from artigraph.background import wait_for"}
+    """Return the text of the package's own module: the names of `artigraph`, and `wait_for`."""
+    imports = {"from artigraph.portal import wait_for"}
     root = import_module("artigraph")
     for name in names.public["artigraph"]:
         home = names.twins.get(name)
@@ -100,9 +98,9 @@ class Writer:
         self._names = names
         self._module = module
         self._async = f"async_{module}"
-        """What the async module is imported as."""
+        """The name under which the async module is imported."""
         self._imports: dict[str, str] = {"": f"import artigraph.{module} as {self._async}"}
-        """Statements, by the name that they import."""
+        """Import statements, by the name that they import."""
         self._variables: dict[str, str] = {}
         self._lines: list[str] = []
 
@@ -126,7 +124,7 @@ class Writer:
         return "\n\n".join(parts) + "\n"
 
     def _order(self, name: str) -> tuple[bool, int, str, int]:
-        """Put classes first, after those that they derive from, and all else as it is defined."""
+        """Order classes first, after their bases, and everything else as it is defined."""
         value = self._names.values[name]
         module, bases = module_of(value), len(getattr(value, "__mro__", ()))
         return not bases, bases, module.__name__, definitions(module, name)[0].lineno
@@ -154,7 +152,7 @@ class Writer:
         else:
             init, returned = node, node.returns.slice  # of AsyncGenerator
         self._import("AbstractContextManager", "contextlib")
-        self._import("entered", "artigraph.background")
+        self._import("entered", "artigraph.portal")
         self._add(
             f"def {node.name}({self._parameters(init, module)}) -> "
             f"AbstractContextManager[{self._expression(returned, module)}]:",
@@ -179,18 +177,21 @@ class Writer:
             self._add(head + end, self._docstring(function), *self._body(function, call, returned), indent=indent)
 
     def _body(self, function: Function, call: str, returned: str) -> list[str]:
-        """Return the lines that call the async function and return the twin of what it returns."""
+        """Return the lines that call the async function and return the twin of its result."""
         if is_generator(function):
             if self._names.mentioned(function.returns):
                 raise SystemExit(_unknown(returned))
-            self._import("iterate", "artigraph.background")
+            self._import("iterate", "artigraph.portal")
             return [f"    return iterate({call.removesuffix('.__aiter__()')})"]
-        if isinstance(function, ast.AsyncFunctionDef):
-            self._import("wait_for", "artigraph.background")
-            undo = f", undo={_exit_of(call)}" if function.name == "__aenter__" else ""
-            call = f"wait_for({call}{undo})"
+        if function.name in BLOCKS:
+            manager, _, arguments = call.removesuffix(")").partition(f".{function.name}(")
+            self._import(BLOCKS[function.name], "artigraph.portal")
+            call = f"{BLOCKS[function.name]}({', '.join(part for part in (manager, arguments) if part)})"
+        elif isinstance(function, ast.AsyncFunctionDef):
+            self._import("wait_for", "artigraph.portal")
+            call = f"wait_for({call})"
         elif function.name in ON_THE_LOOP:
-            self._import("wait_for", "artigraph.background")
+            self._import("wait_for", "artigraph.portal")
             self._import("on_the_loop", "artigraph.sync._twin")
             call = f"wait_for(on_the_loop({call.removesuffix('()')}))"
         if returned == "None":
@@ -213,7 +214,7 @@ class Writer:
         return f'cast("{returned}", twin({call}))'
 
     def _parameters(self, function: Function, module: ModuleType) -> str:
-        """Return the parameters as they are written, but for the classes that they are annotated with."""
+        """Return the parameters as they are written, with the annotated classes replaced by their twins."""
         copied: Any = ast.parse(ast.unparse(function)).body[0]
         for argument in parameters(copied):
             if argument.annotation is not None:
@@ -227,7 +228,7 @@ class Writer:
         return ast.unparse(found)
 
     def _arguments(self, function: Function) -> str:
-        """Return what is handed on to the async function."""
+        """Return the arguments that are passed on to the async function."""
         found = function.args
         positional = [*found.posonlyargs, *found.args]
         parts = [self._handed_on(argument) for argument in positional if argument.arg not in ("self", "cls")]
@@ -271,7 +272,7 @@ class Writer:
                 self._function(part, module, f"super().{part.name}", "    ", IGNORE)
 
     def _wrapping_class(self, node: ast.ClassDef, module: ModuleType) -> None:
-        """Write a class whose instances hold an async one, and hand on what they are asked."""
+        """Write a class whose instances hold an async instance, and forward calls to it."""
         generic = [base for base in node.bases if isinstance(base, ast.Subscript)]
         bases = [self._expression(base, module) for base in generic]
         variables = [name for base in generic for name in names_in(base.slice) if is_variable(name, module)]
@@ -326,9 +327,10 @@ class Writer:
         return self._expression(annotation, module)
 
     def _expression(self, tree: ast.AST, module: ModuleType) -> str:
-        """Return an expression of an async module as it is here, and import what it names.
+        """Return an expression of an async module as it reads in the sync twin, and import its names.
 
-        A class that is wrapped is its twin here, one that a twin is derived from itself: the twin will do as well.
+        A wrapped class is replaced by its twin. A class that a twin derives from stays, since the twin is a subclass of
+        it.
         """
         copied = ast.parse(ast.unparse(tree), mode="eval")
         for node in ast.walk(copied):

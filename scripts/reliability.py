@@ -1,6 +1,6 @@
-"""Write the figures of the last long run into docs/reliability.md, and keep of each case the newest figures alone.
+"""Write the figures of the last long run into docs/appendix/reliability.md, the newest figures of each case.
 
-The tests note them (`tests/reliability/sizes.py`) while `just long` runs.
+The tests record them (`tests/support/sizes.py`) while `just long` runs.
 """
 
 import json
@@ -9,17 +9,17 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
-FIGURES = ROOT / "docs" / "reliability" / "figures.jsonl"
-PAGE = ROOT / "docs" / "reliability.md"
+FIGURES = ROOT / "docs" / "appendix" / "reliability" / "figures.jsonl"
+PAGE = ROOT / "docs" / "appendix" / "reliability.md"
 BEGIN, END = "<!-- figures: made by `just reliability-report` -->\n", "<!-- end of figures -->\n"
 
 
 def main() -> int:
     """Rewrite both files."""
-    newest: dict[tuple[int, str, tuple[str, ...]], dict[str, Any]] = {}
+    newest: dict[tuple[Any, ...], dict[str, Any]] = {}
     for line in FIGURES.read_text("utf-8").splitlines():
         noted = json.loads(line)
-        newest[noted["case"], noted["where"], tuple(sorted(noted))] = noted
+        newest[noted["case"], noted["where"], noted.get("how"), tuple(sorted(noted))] = noted
     rows = sorted(newest.values(), key=lambda noted: (noted["case"], noted["where"]))
     FIGURES.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
     page = PAGE.read_text("utf-8")
@@ -31,7 +31,7 @@ def main() -> int:
 
 def table(rows: list[dict[str, Any]]) -> str:
     """Return the figures as a Markdown table."""
-    lines = ["", "| case | on | what was tried, and what came of it |", "| ---: | --- | --- |"]
+    lines = ["", "| case | on | what was tried, and the result |", "| ---: | --- | --- |"]
     for row in rows:
         figures = ", ".join(f"{_words(name)}: {_shown(row[name])}" for name in row if name not in ("case", "where"))
         lines.append(f"| {row['case'] or 'all'} | {row['where']} | {figures} |")

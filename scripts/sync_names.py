@@ -1,4 +1,4 @@
-"""Which public names have a sync twin, and of what kind; for scripts/make_sync.py."""
+"""The public names that have a sync twin, and the kind of each twin, for scripts/make_sync.py."""
 
 from __future__ import annotations
 
@@ -12,33 +12,37 @@ from typing import Any, TypeVar
 
 MIRRORED = (
     "artigraph.db",
+    "artigraph.deletion",
     "artigraph.lineage",
     "artigraph.maintenance",
     "artigraph.migrations",
     "artigraph.outline",
     "artigraph.query",
+    "artigraph.versions",
 )
-"""Public modules beside the root; `artigraph.sync` has one of the same name for each."""
+"""Public modules beside the root. `artigraph.sync` has one of the same name for each."""
 CHOSEN = {
     "artigraph.db": (
+        "Timeouts",
         "create_tables",
         "current_session",
         "dispose_engines",
         "engine_context",
         "get_engine",
         "session_context",
+        "set_bytes_in_flight",
         "set_engine",
     )
 }
-"""The names of a module that are for users, where not all of its `__all__` are."""
+"""The names of a module that are for users, if they are not all of its `__all__`."""
 DERIVED = ("ArtifactModel", "Lazy")
-"""Classes that users derive from, or that stand in fields: their twins are derived from them."""
+"""Classes that users derive from, or that are used as field types. Their twins are derived from them."""
 BASES = ("ArtifactModel",)
-"""Those that are a base of models, and no model themselves."""
+"""Classes that are bases of models, and no models themselves."""
 SAME = ("File", "TrackedValue")
-"""Classes that are as good in sync code, although some of their methods are async: sync functions take them."""
+"""Classes that sync code uses unchanged, although some of their methods are async: sync functions accept them."""
 CONTEXTS = ("engine_context", "session_context")
-"""What is entered by `async with`, and is used for nothing else."""
+"""Context managers that are used only in `async with`."""
 ON_THE_LOOP = ("get_engine",)
 """Sync functions that ask which event loop is running."""
 DOCSTRINGS = {
@@ -73,9 +77,9 @@ Raises:
     WrongEventLoopError: the session belongs to another event loop or thread.
     ConfigurationError: the session that was handed in cannot hold a transaction as Artigraph needs it.
     RetryableError: the transaction gave way to another one; do all of it again.
-    DatabaseUnavailable: the connection broke; during COMMIT, it is not known whether it took effect.""",
+    DatabaseUnavailableError: the connection broke; during COMMIT, it is not known whether it took effect.""",
 }
-"""Docstrings of what is about event loops."""
+"""Docstrings that replace those about event loops."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 _SPECIAL = ("__aenter__", "__aexit__", "__aiter__")
@@ -89,11 +93,11 @@ class Names:
         self.public: dict[str, list[str]] = {
             name: list(CHOSEN.get(name) or import_module(name).__all__) for name in ("artigraph", *MIRRORED)
         }
-        """By module."""
+        """Names by module."""
         self.twins: dict[str, str] = {}
-        """By name of what has a twin: the module of `artigraph.sync` that the twin is in."""
+        """The modules of `artigraph.sync`, by the name of the twin in them."""
         self.wrapped: set[str] = set()
-        """Classes whose twins hold an instance of theirs."""
+        """Classes whose twins hold an instance of them."""
         self.values: dict[str, Any] = {}
         for module, names in self.public.items():
             for name in names:
@@ -108,7 +112,7 @@ class Names:
         return sorted({*self.twins.values(), *(name.removeprefix("artigraph.") for name in MIRRORED)})
 
     def mentioned(self, annotation: ast.AST | None) -> bool:
-        """Say whether an annotation names a class that is wrapped."""
+        """Return whether an annotation names a class that is wrapped."""
         return annotation is not None and not self.wrapped.isdisjoint(names_in(annotation))
 
     def _add(self, name: str, value: Any) -> None:
@@ -138,7 +142,7 @@ def _home(value: Any) -> str:
 
 
 def _members(cls: type[Any]) -> Iterator[object]:
-    """Yield what users call of a class, and what makes `async with` and `async for` work."""
+    """Yield the members of a class that users call, and those that implement `async with` and `async for`."""
     for base in cls.__mro__:
         for name, member in vars(base).items():
             if not name.startswith("_") or name in _SPECIAL:
@@ -146,12 +150,12 @@ def _members(cls: type[Any]) -> Iterator[object]:
 
 
 def is_async(value: object) -> bool:
-    """Say whether a function is async."""
+    """Return whether a function is async."""
     return inspect.iscoroutinefunction(value) or inspect.isasyncgenfunction(value)
 
 
 def module_of(value: Any) -> ModuleType:
-    """Return the module in which something is defined."""
+    """Return the module that defines a value."""
     return sys.modules[inspect.unwrap(value).__module__]
 
 
@@ -163,7 +167,7 @@ def tree_of(module: ModuleType) -> ast.Module:
 
 
 def import_of(name: str, module: ModuleType) -> str:
-    """Return the statement that imports a name as a module does, be it for type checkers, or else from that module."""
+    """Return the statement by which a module imports a name, or else one that imports the name from the module."""
     body = tree_of(module).body
     for node in [part for top in body for part in (top.body if isinstance(top, ast.If) else [top])]:
         if isinstance(node, ast.ImportFrom) and any((alias.asname or alias.name) == name for alias in node.names):
@@ -172,7 +176,7 @@ def import_of(name: str, module: ModuleType) -> str:
 
 
 def assigned_to(name: str, module: ModuleType) -> ast.expr:
-    """Return what a module assigns to a name."""
+    """Return the expression that a module assigns to a name."""
     return next(
         node.value
         for node in tree_of(module).body
@@ -209,19 +213,19 @@ def decorators(function: Function) -> set[str]:
 
 
 def is_generator(function: Function) -> bool:
-    """Say whether a function is an async generator."""
+    """Return whether a function is an async generator."""
     return isinstance(function, ast.AsyncFunctionDef) and any(
         isinstance(node, ast.Yield) for node in ast.walk(function)
     )
 
 
 def is_variable(name: str, module: ModuleType) -> bool:
-    """Say whether a name of a module is that of a type variable."""
+    """Return whether a name of a module is that of a type variable."""
     return isinstance(vars(module).get(name), TypeVar)
 
 
 def attributes(node: ast.ClassDef) -> Iterable[tuple[str, ast.expr]]:
-    """Yield the public attributes of a class with their annotations: fields, and what its constructor is given."""
+    """Yield the public attributes of a class with their annotations: fields, and the parameters of its constructor."""
     for part in node.body:
         if isinstance(part, ast.AnnAssign) and isinstance(part.target, ast.Name) and part.target.id[0] != "_":
             yield part.target.id, part.annotation
@@ -242,7 +246,7 @@ def attributes(node: ast.ClassDef) -> Iterable[tuple[str, ast.expr]]:
 
 
 def without_await(text: str) -> str:
-    """Return a docstring as it is of sync code."""
+    """Return a docstring with its wording for sync code."""
     for word in ("await ", "async "):
         text = text.replace(word, "")
     return text

@@ -1,4 +1,4 @@
-"""Databases for the tests that are fast and offline: SQLite, a fresh one for each test."""
+"""Databases for the tests that are fast and offline: SQLite, a fresh one for each test; and no connection elsewhere."""
 
 from __future__ import annotations
 
@@ -6,12 +6,21 @@ from collections.abc import AsyncGenerator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from artigraph.db import engine_context
-from tests.isolation import alone
+from tests.support.isolation import alone
+from tests.support.offline import offline, offline_guard
 
-__all__ = ["alone", "database_url", "engine"]
+__all__ = ["alone", "database_url", "engine", "offline", "offline_guard"]
+
+# A busy machine generates slowly, which says nothing about a test.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
+
+# Here, since a test of another folder may import it first.
+pytest.register_assert_rewrite("artigraph.testing.storage")
 
 
 @pytest.fixture

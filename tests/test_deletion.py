@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -27,16 +28,18 @@ from artigraph import (
     series,
 )
 from artigraph.db import read, session_context, write
+from artigraph.deletion import _execute as graph_delete
 from artigraph.errors import (
     ArtifactInUseError,
     ConfigurationError,
-    InvalidLabel,
+    InvalidLabelError,
+    MalformedRowError,
     NestedNodeError,
     NodeNotFoundError,
     RetryableError,
 )
-from artigraph.graph import delete as graph_delete
-from artigraph.ids import new_id
+from artigraph.identifiers import new_id
+from artigraph.maintenance import fsck
 from artigraph.orm import blob_table, link_table, node_table
 from artigraph.storage import MemoryStorage, get_storage_by_name
 from artigraph.testing.faults import FlakyStorage
@@ -184,8 +187,9 @@ async def test_what_is_no_id_is_refused(engine: AsyncEngine, wrong: Any) -> None
 
 async def test_a_text_is_not_taken_for_its_characters(engine: AsyncEngine) -> None:
     text: Any = str(new_id())
-    with pytest.raises(NodeNotFoundError, match=text):
-        await delete(text)
+    assert [str(node_id) for node_id in (await delete(text)).not_found] == [text]
+    with pytest.raises(NodeNotFoundError, match="not the text of an id"):
+        await delete(text[:-1])
 
 
 async def test_what_a_run_has_used_is_refused_unless_the_run_goes_too(engine: AsyncEngine) -> None:
@@ -266,6 +270,61 @@ async def test_with_cascade_all_that_depends_on_it_goes_and_nothing_else(engine:
             assert reason in {f"used {used}, which goes" for used, user in uses if user == run and used in gone}
     await delete(first, cascade=True)
     assert {row["node_id"] for row in await rows(node_table) if row["node_type"] == "run"} == set(runs) - gone_runs
+
+
+@pytest.mark.parametrize("altered", ["a run in itself", "runs in a circle", "an artifact", "a part", "nothing"])
+async def test_users_that_were_altered_by_hand_end_a_cascade_with_an_error(engine: AsyncEngine, altered: str) -> None:
+    made, other = await Leaf(1).save("made"), await Leaf(2).save("other")
+    async with RunManager(Run()) as outer, RunManager(Run()) as inner:
+        pass
+    first, second = outer.run.node_id, inner.run.node_id
+    user = {"an artifact": other, "a part": await part_of(other, "number"), "nothing": new_id()}.get(altered, first)
+
+    async def alter(connection: AsyncConnection) -> None:
+        above = {"a run in itself": first, "runs in a circle": second}.get(altered)
+        await connection.execute(update(node_table).where(node_table.c.node_id == first).values(parent_id=above))
+        row = {"source_id": made, "target_id": user, "kind": "used", "created_at": datetime.now(UTC)}
+        if altered != "nothing":
+            await connection.execute(insert(link_table), row)
+
+    await write(alter)
+    if altered == "nothing":
+        with sqlite3.connect(str(engine.url.database)) as connection:  # where foreign keys are not checked
+            row = (made.bytes, user.bytes, "used", "2026-01-01 00:00:00.000000")
+            connection.execute("INSERT INTO artigraph_link VALUES (?, ?, ?, ?)", row)
+        connection.close()
+    before = await ids()
+    with pytest.raises(ArtifactInUseError, match=str(user)):
+        await delete(made)
+    for dry_run in (True, False):
+        async with asyncio.timeout(30):
+            with pytest.raises((MalformedRowError, NestedNodeError), match="Nothing was deleted") as caught:
+                await delete(made, cascade=True, dry_run=dry_run)
+        assert str(user) in str(caught.value)
+    assert await ids() == before
+
+
+async def test_an_object_stays_as_long_as_a_readable_row_refers_to_it(engine: AsyncEngine) -> None:
+    first, second, third = [await Leaf(number, "shared text").save("leaf") for number in range(3)]
+
+    def alter(root_id: UUID, column: str) -> None:
+        with sqlite3.connect(str(engine.url.database)) as connection:
+            connection.execute("PRAGMA foreign_keys=OFF")
+            connection.execute(
+                f"UPDATE artigraph_node SET {column} = 7 WHERE tree_root_id = ? AND label = 'text'", [root_id.bytes]
+            )
+        connection.close()
+
+    [location] = [row["location"] for row in await rows(blob_table)]
+    alter(second, "serializer")  # its reference can be read
+    alter(third, "blob_id")  # this one cannot
+    assert (await delete(first)).objects == 0
+    assert await memory().exists(location)
+    assert (await delete(second)).objects == 1  # docs/design/deleting.md says why
+    assert not await memory().exists(location)
+    with pytest.raises(MalformedRowError):
+        await Leaf.load(third)
+    assert "malformed" in (await fsck()).counts
 
 
 async def test_a_run_that_used_something_goes_without_it(engine: AsyncEngine) -> None:
@@ -426,6 +485,19 @@ async def test_all_but_the_newest_of_a_label_go(engine: AsyncEngine) -> None:
     assert not await ids() & {*leaves, *branches}
 
 
+async def test_of_a_label_only_those_that_are_also_older_go(engine: AsyncEngine) -> None:
+    older = [await Leaf(number).save("model") for number in range(3)]
+    await asyncio.sleep(0.01)
+    moment = datetime.now(UTC)
+    await asyncio.sleep(0.01)
+    newer = [await Leaf(number).save("model") for number in range(3)]
+    report = await prune(keep_newest={"model": 1}, older_than=moment)
+    assert {node.node_id for node in report.nodes} == set(older)
+    assert await ids() >= set(newer)
+    assert (await prune(keep_newest={"model": 1}, older_than=timedelta(0))).artifacts == 2
+    assert newer[2] in await ids()
+
+
 async def test_failed_runs_go(engine: AsyncEngine) -> None:
     async def fail(manager: RunManager) -> UUID:
         async with manager:
@@ -558,7 +630,7 @@ async def test_a_rule_that_cannot_be_meant_is_refused(engine: AsyncEngine, rule:
     await Leaf(1).save("x")
     with pytest.raises(ConfigurationError):
         await prune(**rule)
-    with pytest.raises(InvalidLabel):
+    with pytest.raises(InvalidLabelError):
         await prune(keep_newest={"\0": 1})
     assert len(await ids()) == 3
 
@@ -582,9 +654,9 @@ async def test_others_who_go_on_saving_are_told(engine: AsyncEngine, monkeypatch
     node_id = await Leaf(1, "x").save("x")
 
     async def taken(*_: object) -> None:
-        raise graph_delete._Taken
+        raise graph_delete._ConcurrentChangeError
 
-    monkeypatch.setattr(graph_delete, "_delete_blobs", taken)
+    monkeypatch.setattr(graph_delete, "delete_unused", taken)
     before = await ids()
     with pytest.raises(RetryableError, match="Try again"):
         await delete(node_id)

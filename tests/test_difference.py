@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -23,6 +24,7 @@ from artigraph.storage import MemoryStorage
 from artigraph.testing.strategies import plain_values
 
 _np: Any = np
+_pa: Any = pa
 
 
 class Point(NamedTuple):
@@ -295,6 +297,21 @@ def test_html_is_escaped() -> None:
     assert "<b>" not in html
     assert "&lt;script&gt;" in html
     assert diff(Model(1), Model(1))._repr_html_() == "<table><caption>Model: no changes</caption></table>"
+
+
+def test_names_in_the_types_of_columns_are_printable() -> None:
+    name = "x\x1b[2K\u202e"
+    before, after = (_pa.table({"a": _pa.array([], _pa.struct([(name, kind)]))}) for kind in (_pa.int8(), _pa.int64()))
+    found = diff(Model(before), Model(after))
+    assert found
+    frames: list[Any] = [
+        pd.DataFrame({"a": table["a"].to_pandas(types_mapper=pd.ArrowDtype)}) for table in (before, after)
+    ]
+    series = [frame["a"] for frame in frames]
+    for text in (found.render(), diff(Model(frames[0]), Model(frames[1])).render(), repr(Model(series[0]))):
+        assert "\\x1b" in text
+        assert "\x1b" not in text
+        assert "\u202e" not in text
 
 
 # What is not loaded -------------------------------------------------------------------------------------------------

@@ -42,7 +42,7 @@ from artigraph.db import (
 from artigraph.errors import (
     ArtigraphError,
     ConfigurationError,
-    InvalidLabel,
+    InvalidLabelError,
     LabelConflictError,
     MissingTablesError,
     NodeNotFoundError,
@@ -398,9 +398,9 @@ def failing_saves(manager: RunManager, files: FileSystem) -> dict[str, tuple[Cal
         "label taken": (lambda: manager.save_artifact("taken", new), LabelConflictError),
         "one of many taken": (lambda: manager.save_artifacts({"x": new, "taken": new}), LabelConflictError),
         "label taken by id": (lambda: new.save("taken", parent_id=run_id), LabelConflictError),
-        "invalid label": (lambda: manager.save_artifact("a\0", new), InvalidLabel),
-        "label too long": (lambda: new.save("x" * 256), InvalidLabel),
-        "no label": (lambda: new.save(None), InvalidLabel),  # type: ignore[arg-type]
+        "invalid label": (lambda: manager.save_artifact("a\0", new), InvalidLabelError),
+        "label too long": (lambda: new.save("x" * 256), InvalidLabelError),
+        "no label": (lambda: new.save(None), InvalidLabelError),  # type: ignore[arg-type]
         "unknown parent": (lambda: new.save("x", parent_id=uuid4()), NodeNotFoundError),
         "no storable value": (lambda: OnFiles("never", object()).save("x"), SerializationError),
         "refused by its serializer": (lambda: OnFiles("never", [Amount(1), Amount(0)]).save("x"), SerializationError),

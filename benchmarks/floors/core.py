@@ -1,4 +1,4 @@
-"""The floor of SQLAlchemy Core: plain engines, statements built once, a transaction for each save."""
+"""The SQLAlchemy Core floor: plain engines, statements built once, and a transaction for each save."""
 
 from __future__ import annotations
 
@@ -38,14 +38,14 @@ class CoreFloor:
             return rows
 
     async def analyze(self) -> None:
-        """Have the database gather the statistics that it plans by."""
+        """Update the statistics that the database plans by."""
         table = "TABLE " if self.writer.dialect.name == "mysql" else ""
         async with self.writer.begin() as connection:
             for name in ("artigraph_node", "artigraph_link"):
                 (await connection.execute(text(f"ANALYZE {table}{name}"))).close()
 
     async def tree(self, root_id: UUID) -> Rows:
-        """Return all that the rows of a tree hold, as parameters of an insert."""
+        """Return the rows of a tree as parameters of an insert."""
         found = await self.select(whole_tree, {"root": root_id})
         return [dict(row._mapping) for row in found]
 
@@ -56,7 +56,7 @@ class CoreFloor:
 
 
 def _sqlite(url: str, begin: str | None) -> AsyncEngine:
-    """Return an engine as durable as ours; the driver begins nothing by itself, so reads have no transaction."""
+    """Return an engine as durable as ours. The driver begins no transaction by itself, so reads have none."""
     engine = create_async_engine(url)
 
     def tune(connection: Any, _record: object) -> None:

@@ -1,4 +1,4 @@
-"""The floor of a save with objects: the statements of docs/design/saving.md by Core, and a bare put."""
+"""The floor of a save with objects: the statements of docs/design/saving.md by SQLAlchemy Core, and a bare put."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, select
 
 from artigraph.db import DialectName, insert_missing, share_lock, utc_now
-from artigraph.ids import new_id
+from artigraph.identifiers import new_id
 from artigraph.orm import blob_table
 from benchmarks.floors.core import CoreFloor
 from benchmarks.rows import Rows, insert_nodes
@@ -38,7 +38,10 @@ async def save_with_objects(
     rows: Rows,
     objects: Mapping[int, bytes],
 ) -> None:
-    """Save rows, some of which (by their number) have objects, as the protocol says: look, put, hold, insert."""
+    """Save rows by the protocol: look up blob rows, put objects, lock the blob rows, insert nodes.
+
+    Some rows, by their number, have objects.
+    """
     hashes = {number: hashlib.sha256(data).digest() for number, data in objects.items()}
     parameters = {"storage": storage, "hashes": sorted(hashes.values())}
     known = {row.sha256 for row in await core.select(_look, parameters)}
@@ -72,7 +75,7 @@ async def save_with_objects(
 
 
 def put_file(folder: Path, name: str, *parts: Any) -> None:
-    """Write a file such that a loss of power leaves it whole or not at all: the bytes, then the name."""
+    """Write a file atomically, even if the power fails: first the bytes, then the name."""
     partial = folder / f"{name}.partial"
     with partial.open("wb") as file:
         for part in parts:

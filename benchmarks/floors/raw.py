@@ -1,4 +1,4 @@
-"""The floor of the bare drivers: one open connection, the SQL that Core would send, values as the driver takes them."""
+"""The floor of the bare drivers: one open connection, the SQL of SQLAlchemy Core, and values in the driver's types."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ Values = list[tuple[Any, ...]]
 
 
 class Sql(NamedTuple):
-    """A statement as a driver takes it."""
+    """A statement in the driver's form."""
 
     text: str
     names: Sequence[str]
     """The parameters, in order."""
     constants: Mapping[str, Any]
-    """Parameters that the statement itself has values for."""
+    """Parameters whose values the statement itself has."""
 
 
 class RawFloor(ABC):
@@ -45,11 +45,11 @@ class RawFloor(ABC):
         return Sql(str(compiled), places, compiled.params)
 
     def values(self, rows: Rows) -> Values:
-        """Return rows as the driver takes them, in the order of the insert."""
+        """Return rows in the driver's form, in the order of the insert."""
         return [self.bound(self._insert, row) for row in rows]
 
     def bound(self, sql: Sql, parameters: Mapping[str, Any]) -> tuple[Any, ...]:
-        """Return the parameters of a statement as the driver takes them."""
+        """Return the parameters of a statement in the driver's form."""
         given = {**sql.constants, **parameters}
         return tuple(self._value(given[name]) for name in sql.names)
 
@@ -70,7 +70,7 @@ class RawFloor(ABC):
 
 
 class SqliteFloor(RawFloor):
-    """aiosqlite."""
+    """The floor of aiosqlite."""
 
     def __init__(self, dialect: Dialect, connection: Any) -> None:
         super().__init__(dialect)
@@ -98,7 +98,7 @@ class SqliteFloor(RawFloor):
 
 
 class PostgresqlFloor(RawFloor):
-    """asyncpg."""
+    """The floor of asyncpg."""
 
     def __init__(self, dialect: Dialect, connection: Any) -> None:
         super().__init__(dialect)
@@ -133,7 +133,7 @@ class PostgresqlFloor(RawFloor):
 
 
 class MysqlFloor(RawFloor):
-    """asyncmy, for MySQL and MariaDB."""
+    """The floor of asyncmy, for MySQL and MariaDB."""
 
     def __init__(self, dialect: Dialect, connection: Any) -> None:
         super().__init__(dialect)

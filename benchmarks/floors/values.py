@@ -1,7 +1,6 @@
-"""The floors of large values: the bare library, SHA-256 of what is written and of what is read, fsync.
+"""The floors of large values: the bare library, SHA-256 of the bytes written and read, and fsync.
 
-They are as fast as one can be in a straight line: an array is hashed where it lies in memory, and read back into the
-memory that it stays in.
+They are as fast as a sequential program can be. An array is hashed in place, and read back into its final memory.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ def read_array(path: Path, digest: bytes) -> object:
 
 
 def write_frame(path: Path, frame: Any) -> bytes:
-    """Write a parquet file as our serializer does, by pyarrow alone, and return its SHA-256."""
+    """Write a Parquet file as our serializer does, with pyarrow alone, and return its SHA-256."""
     table = pa.Table.from_pandas(frame)
     sink = pa.BufferOutputStream()
     pq.write_table(
@@ -62,7 +61,7 @@ def write_frame(path: Path, frame: Any) -> bytes:
 
 
 def read_frame(path: Path, digest: bytes) -> object:
-    """Read a parquet file, check its SHA-256 and its pages, and make the frame."""
+    """Read a Parquet file, check its SHA-256 and its pages, and make the frame."""
     data = path.read_bytes()
     assert hashlib.sha256(data).digest() == digest
     return pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True).read().to_pandas()

@@ -1,4 +1,4 @@
-"""The floors as ways that take turns with ours: inserting rows, selecting rows."""
+"""The floors as ways that take turns with ours: inserting rows, and selecting rows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["insert_ways", "nothing", "select_ways"]
 
 
 def insert_ways(bench: Bench, rows: Rows, *, times: int = 1) -> dict[str, Way]:
-    """Return the ways to insert rows, in a transaction each time, with fresh ids; with COPY where there is one."""
+    """Return the ways to insert rows with new ids, each time in a transaction; with COPY if the database has it."""
 
     async def fresh() -> list[Rows]:
         return [renewed(rows) for _ in range(times)]
@@ -38,7 +38,7 @@ def insert_ways(bench: Bench, rows: Rows, *, times: int = 1) -> dict[str, Way]:
 
 
 def select_ways(bench: Bench, statement: Executable, parameters: Sequence[dict[str, Any]]) -> dict[str, Way]:
-    """Return the ways to select rows, once for each of the parameters."""
+    """Return the ways to select rows, once for each set of parameters."""
     sql = bench.raw.compiled(statement)
     bound = [bench.raw.bound(sql, each) for each in parameters]
 

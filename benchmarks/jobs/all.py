@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from benchmarks.bench import Job
-from benchmarks.jobs import counts, files, imports, lineage, loads, memory, objects, queries, s3, saves, sizes
+from benchmarks.jobs import (
+    counts,
+    files,
+    imports,
+    lineage,
+    loads,
+    memory,
+    objects,
+    queries,
+    s3,
+    saves,
+    sizes,
+    unanalyzed,
+)
 
 __all__ = ["JOBS"]
 
@@ -14,6 +27,7 @@ JOBS: Sequence[Job] = (
     *loads.JOBS,
     *sizes.JOBS,
     *queries.JOBS,
+    *unanalyzed.JOBS,
     *lineage.JOBS,
     *counts.JOBS,
     *objects.JOBS,

@@ -1,4 +1,4 @@
-"""How many statements a call takes: as many for much as for little."""
+"""The number of statements of a call, which does not depend on the amount of data."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Call = Callable[[], Awaitable[Any]]
 
 
 async def statements(bench: Bench) -> Sequence[Row]:
-    """Count the statements of each call for little and for much."""
+    """Count the statements of each call for a small and a large amount of data."""
     return [await _row(bench, job, title, prepare) for job, title, prepare in _CALLS]
 
 
@@ -93,7 +93,7 @@ async def _delete_child_runs(count: int) -> Call:
 
 
 def _holder(count: int) -> ArtifactModel:
-    """Return a model with so many objects, none of which was stored before."""
+    """Return a model with this many objects, none of which was stored before."""
     storage = MemoryStorage(f"benchmark-{uuid.uuid4().hex}")
 
     @dataclass
@@ -142,7 +142,7 @@ async def _row(bench: Bench, job: str, title: str, prepare: Callable[[int], Awai
 
 @asynccontextmanager
 async def counted() -> AsyncGenerator[list[str]]:
-    """Collect the statements that are sent on the engine in force; BEGIN and COMMIT are none."""
+    """Collect the statements that the current engine sends, without BEGIN and COMMIT."""
     seen: list[str] = []
     engine = get_engine().sync_engine
 

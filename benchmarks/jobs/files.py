@@ -1,4 +1,4 @@
-"""Large values to the file system and back, rows included."""
+"""Saving large values to the file system and loading them, rows included."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def frame_file(bench: Bench) -> Sequence[Row]:
 
 
 def frame_of(size: int) -> pd.DataFrame:
-    """Return a frame of about this many bytes: floats, whole numbers, times, and text that repeats itself."""
+    """Return a frame of about this many bytes: floats, integers, times, and repetitive text."""
     count = max(10, size // 64)
     random = np.random.default_rng()
     columns: dict[str, Any] = {f"float_{number}": random.standard_normal(count) for number in range(4)}
@@ -89,7 +89,7 @@ async def _compare(
     title: str,
     limit: float,
 ) -> list[Row]:
-    """Compare a round trip, and the way out alone, with the bare library's; a value is new each time."""
+    """Compare a round trip, and the save alone, with the bare library. Each round has a new value."""
     plain = bench.folder / "floor"
     plain.mkdir()
     numbers = iter(range(10**9))
@@ -123,7 +123,7 @@ async def _compare(
 
 
 async def frame_stall(bench: Bench) -> Sequence[Row]:
-    """Look for the longest time for which the event loop is held up while a large frame is saved and loaded."""
+    """Find the longest time for which saving and loading a large frame blocks the event loop."""
     storage = FileSystem(bench.folder / "ours", name=f"benchmark-{uuid.uuid4().hex}")
 
     @dataclass
@@ -150,7 +150,7 @@ def stalled(stalls: Sequence[float], size: int, database: str) -> Row:
 
 
 async def _longest_gap() -> float:
-    """Return, when cancelled, the longest time in which the loop did not get to a task that wants to run."""
+    """When canceled, return the longest time for which the event loop did not run a task that was ready."""
     longest, last = 0.0, asyncio.get_running_loop().time()
     try:
         while True:
@@ -165,7 +165,7 @@ def _empty(folder: Path) -> None:
     for path in folder.rglob("*"):
         if path.is_file():
             path.unlink()
-    os.sync()  # what was written before is not the next one's to wait for
+    os.sync()  # earlier writes must not slow down the next way
 
 
 JOBS = (

@@ -1,4 +1,4 @@
-"""What it costs to import the library."""
+"""The cost of importing the library."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _MODULES = {"ours": "artigraph", "raw": "sqlalchemy.ext.asyncio"}
 
 
 async def imports(bench: Bench) -> Sequence[Row]:
-    """Import in fresh processes, in turns; the start of the interpreter does not count."""
+    """Import in new processes, in turns. The interpreter's start does not count."""
     seconds: dict[str, list[float]] = {name: [] for name in _MODULES}
-    # As users import: from compiled files, which the round that does not count writes.
+    # Import compiled files, as users do. The round that does not count writes them.
     env = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     env["PYTHONPYCACHEPREFIX"] = str(bench.folder / "compiled")
     for number in range(-1, 2 * bench.effort.rounds if bench.effort.divisor == 1 else 3):

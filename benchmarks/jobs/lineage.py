@@ -1,4 +1,4 @@
-"""What came of a node, in a large graph whose every artifact several runs used."""
+"""Descendants and ancestors of a node in a large graph, where several runs used each artifact."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph import ancestors, descendants
 from artigraph.db import write
-from artigraph.graph.lineage_sql import DATA, Direction, Start, select_reached
-from artigraph.ids import new_ids
+from artigraph.identifiers import new_ids
+from artigraph.lineage.sql import DATA, Direction, Start, select_reached
 from artigraph.orm import link_table, node_table
 from benchmarks.bench import Bench, Job
 from benchmarks.floors.ways import nothing, select_ways
@@ -26,14 +26,14 @@ __all__ = ["JOBS"]
 
 _NODES = 1_000_000
 _PRODUCTS, _INPUTS, _LAYERS = 4, 8, 50
-"""What each run produces, what it uses of the layer before, and how many layers there are."""
+"""How many artifacts a run produces, how many it uses of the previous layer, and the number of layers."""
 _BATCH = 10_000
 _ROWS = 1 + 2 * _PRODUCTS
-"""A run, its artifacts and their one value each."""
+"""A run, its artifacts and their single values."""
 
 
 async def lineage(bench: Bench) -> Sequence[Row]:
-    """Find what came of an artifact of the first layer, and what one of the last layer came from."""
+    """Find the descendants of an artifact of the first layer, and the ancestors of one of the last layer."""
     quick = bench.effort.divisor > 1
     first, last, nodes = await _fill(bench.effort.of(_NODES // 10 if quick else _NODES))
     await bench.core.analyze()
@@ -58,7 +58,7 @@ async def lineage(bench: Bench) -> Sequence[Row]:
 
 
 async def _fill(nodes: int) -> tuple[Start, Start, int]:
-    """Write a graph, and return an artifact of its first layer, one of its last, and how many rows of nodes it has."""
+    """Write a graph. Return an artifact of its first layer, one of its last layer, and its number of rows of nodes."""
     at = datetime.now(UTC)
     chance = random.Random(0)
     width = max(2, nodes // _ROWS // _LAYERS)

@@ -1,4 +1,4 @@
-"""Loading models whose values are kept in the database; always outside of a run."""
+"""Loading models whose values are in the database, always outside of a run."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _in_run = (
 
 
 def _below_run() -> Select[Any]:
-    """Return the select of all rows of the artifacts of all runs below one."""
+    """Return the select of all rows of the artifacts of all runs below a run."""
     below = select(_root.c.node_id).where(_root.c.parent_id == bindparam("run"), _root.c.node_type == "run").cte(
         "below", recursive=True
     )  # fmt: skip

@@ -1,4 +1,4 @@
-"""Peak memory, each figure from a process of its own (Linux tells it)."""
+"""Peak memory, with each figure from a new process. Linux reports it."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ _VALUE = 256 * 1000 * 1000
 _MB = 1e-6
 _STREAM = 2 * 2**30
 _STREAMS = (("file", "a file"), ("batches", "a stream of record batches"))
-"""Kinds of values that are never in memory as a whole."""
+"""Kinds of values that are never completely in memory."""
 
 
 async def large_value(bench: Bench) -> Sequence[Row]:
-    """Save and load one large value: the memory beyond the value itself."""
+    """Save and load one large value, and measure the memory beyond the value itself."""
     size = bench.effort.of(_VALUE)
     rows: list[Row] = []
     for article, kind in (("an", "array"), ("a", "frame")):
@@ -43,7 +43,7 @@ async def large_value(bench: Bench) -> Sequence[Row]:
 
 
 async def tree(bench: Bench) -> Sequence[Row]:
-    """Save and load a tree of 100,000 nodes: the memory a node takes, beside a tree of 10,000."""
+    """Save and load a tree of 100,000 nodes, and compare its memory per node with a tree of 10,000."""
     sizes = few, many = bench.effort.of(10_000), bench.effort.of(100_000)
     used: dict[tuple[str, int], list[float]] = {}
     for _ in range(bench.effort.heavy_rounds):
@@ -66,7 +66,7 @@ async def tree(bench: Bench) -> Sequence[Row]:
 
 
 async def streamed(bench: Bench) -> Sequence[Row]:
-    """Save and load 2 GiB that come in parts: the memory in all."""
+    """Save and load 2 GiB that are made in parts, and measure all memory."""
     size = bench.effort.of(_STREAM)
     rows: list[Row] = []
     for kind, title in _STREAMS:
@@ -104,7 +104,7 @@ def _row(
 
 
 async def _both(bench: Bench, kind: str, size: int) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Save in one process and load in another, so that the load finds no memory that the save left."""
+    """Save in one process and load in another, so that the load cannot reuse memory of the save."""
     with tempfile.TemporaryDirectory(dir=bench.folder) as folder:
         saved = await _child(kind, "save", str(size), bench.url, folder)
         return saved, await _child(kind, "load", saved["id"], bench.url, folder)

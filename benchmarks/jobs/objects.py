@@ -23,7 +23,7 @@ _SIZE = 4096
 
 
 async def save_objects(bench: Bench) -> Sequence[Row]:
-    """Save a model with one object that is new and one that is known."""
+    """Save a model with one new object, and one with an object that is stored already."""
     count = bench.effort.of(40)
     storage = FileSystem(bench.folder / "objects", name=f"benchmark-{uuid.uuid4().hex}")
     plain = bench.folder / "floor"

@@ -1,4 +1,4 @@
-"""Finding artifacts by a value, among many."""
+"""Finding artifacts by a value, among a million nodes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _BATCH = 10_000
 
 
 def _found(*conditions: Any) -> Select[Any]:
-    """Return the select of the artifacts that have such a value, by the index of keys."""
+    """Return the select of the artifacts that have such a value, by the index of search keys."""
     artifact = node_table.alias("artifact")
     return (
         select(artifact.c.node_id)
@@ -41,7 +41,7 @@ def _found(*conditions: Any) -> Select[Any]:
 
 
 async def filters(bench: Bench) -> Sequence[Row]:
-    """Find one, and a thousand, of 1,000,000 nodes by a value."""
+    """Find one node, and a thousand, among 1,000,000 nodes by a value."""
     nodes = bench.effort.of(_NODES)
     count = nodes // 2  # a model and its value
     for start in range(0, count, _BATCH):

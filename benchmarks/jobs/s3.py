@@ -1,4 +1,4 @@
-"""Many small objects to S3 and back, rows included."""
+"""Saving many small objects to S3 and loading them, rows included."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from artigraph.storage.aws import S3Storage
 from benchmarks.bench import Bench, Job
 from benchmarks.harness import Way, interleave
 from benchmarks.results import Row, compared
-from integration.s3.conftest import Server, named, seaweedfs
+from integration.support.s3 import Server, named, seaweedfs
 
 __all__ = ["JOBS"]
 
 _SIZE = 4096
 _AT_ONCE = 16
-"""Artigraph's own bound."""
+"""Artigraph's own bound on concurrent requests."""
 
 
 async def s3_objects(bench: Bench) -> Sequence[Row]:

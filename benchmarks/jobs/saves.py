@@ -1,4 +1,4 @@
-"""Saving models whose values are kept in the database."""
+"""Saving models whose values are stored in the database."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ __all__ = ["JOBS"]
 
 
 async def save_one(bench: Bench) -> Sequence[Row]:
-    """Save one model after another, each in a transaction of its own."""
+    """Save models one by one, each in its own transaction."""
     count = bench.effort.of(100)
     models = [record(number) for number in range(count)]
     rows = await bench.core.tree(await models[0].save("benchmark"))

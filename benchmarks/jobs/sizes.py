@@ -1,4 +1,4 @@
-"""Cost against size: what a node costs in trees of 1 to 100,000 nodes."""
+"""Cost against size: the cost of a node in trees of 1 to 100,000 nodes."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def curves(bench: Bench) -> Sequence[Row | Curve]:
 
 
 async def large(bench: Bench) -> Sequence[Row | Curve]:
-    """Compare what a node costs in a tree of 100,000 nodes with what it costs in one of 10,000."""
+    """Compare the cost of a node in a tree of 100,000 nodes with that in a tree of 10,000."""
     small, big = bench.effort.of(10_000), bench.effort.of(100_000)
     models = {size: group_of_nodes(size) for size in (small, big)}
     saved: dict[int, Any] = {}

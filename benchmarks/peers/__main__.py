@@ -1,4 +1,4 @@
-"""`python -m benchmarks.peers`: compare Artigraph with other libraries that keep results."""
+"""`python -m benchmarks.peers`: compare Artigraph with other libraries that store results."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from benchmarks.peers.environments import PEERS
 from benchmarks.peers.measure import Found, measure
 from benchmarks.peers.report import as_json, as_markdown
-from integration.databases import server_url
+from integration.support.databases import server_url
 
 DATABASES = ("sqlite", "postgresql")
 RESULTS = Path(__file__).with_name("results")
@@ -18,7 +18,7 @@ COUNTS = {"one by one": 100, "nested": 1000, "in bulk": 500}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do what the command line says; return 1 if a peer could not be measured."""
+    """Run the command line; return 1 if a peer could not be measured."""
     parser = argparse.ArgumentParser(prog="benchmarks.peers", description=__doc__)
     parser.add_argument("--peer", nargs="+", choices=PEERS, default=PEERS, help="these alone")
     parser.add_argument("--database", nargs="+", choices=DATABASES, default=DATABASES, help="these alone")

@@ -2,12 +2,13 @@
 # requires-python = ">=3.11"
 # dependencies = ["aiida-core==2.9.4"]
 # ///
-"""AiiDA with its profile on SQLite (`core.sqlite_dos`), the one that needs no services.
+"""AiiDA with its profile on SQLite (`core.sqlite_dos`), the only one that needs no services.
 
-One by one: a record is a `Dict` node, `store()`, then `load_node` and `get_dict()`. A record is one row with a JSON
-column here, five fields and their owner are six in Artigraph. In bulk: one `QueryBuilder` for all ids; AiiDA has no
-public call that stores many nodes. It has no nested models: data that belongs together is linked through processes.
-Floats are rounded to 14 digits, which changes none of these records.
+One by one: a record is a `Dict` node; `store()`, then `load_node` and `get_dict()`. AiiDA stores a record as one row
+with a JSON column. Artigraph stores six rows: five fields and their owner.
+
+In bulk: one `QueryBuilder` for all ids. AiiDA has no public call that stores many nodes. It has no nested models: data
+that belongs together is linked through processes. Floats are rounded to 14 digits, which changes none of these records.
 """
 
 from __future__ import annotations

@@ -2,10 +2,10 @@
 # requires-python = ">=3.11"
 # dependencies = ["artigraph==0.0.4", "sqlalchemy[asyncio]", "aiosqlite", "asyncpg"]
 # ///
-"""Artigraph 0.0.4, the first release that was published.
+"""Artigraph 0.0.4, the first published release.
 
-One by one: `save` and `load`. Nested: one model with an `ArtifactSequence` of the records, as with ours. It has no
-calls in bulk.
+One by one: `save` and `load`. Nested: one model with an `ArtifactSequence` of the records, as in the current version.
+It has no calls in bulk.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ async def save_nested(models: list[Record]) -> int:
 
 async def load_nested(node_id: int) -> list[Record]:
     records = (await Group.load(node_id)).records
-    return [records[index] for index in range(len(records))]  # iterating over it is a KeyError in this version
+    return [records[index] for index in range(len(records))]  # iteration raises a KeyError in this version
 
 
 Artigraph004.ways = {"one by one": Way(save, load), "nested": Way(save_nested, load_nested)}

@@ -4,8 +4,9 @@
 # ///
 """Artigraph 0.1.0, whose models are nodes with links to the nodes of their fields.
 
-One by one: `write_one`, `read_one` by id. Nested: one model with a list of the records, which it stores as a model of
-its own as ours does an `ArtifactSequence`. In bulk: `write_many`, and one `read` of all the ids.
+One by one: `write_one`, and `read_one` by id. Nested: one model with a list of the records. It stores the list as a
+model of its own, as the current version does with an `ArtifactSequence`. In bulk: `write_many`, and one `read` of all
+ids.
 """
 
 from __future__ import annotations

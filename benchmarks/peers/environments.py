@@ -1,8 +1,8 @@
-"""The environments of the peers: each library with its own dependencies, apart from the project's.
+"""The environments of the peers: each library has its own dependencies, separate from the project's.
 
-A peer's script says at its top what it needs (as PEP 723 has it), pinned; the `exclude-newer` of the project's
-pyproject.toml holds for the rest. Environments are kept in `build/peers`, and made anew when the script asks for
-something else.
+A peer's script declares pinned requirements at its top (PEP 723). For their dependencies, `exclude-newer` of the
+project's pyproject.toml applies. Environments are kept in `build/peers`, and made anew when a script's requirements
+change.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ FOLDER = ROOT / "build" / "peers"
 OURS = "ours"
 PEERS = ("artigraph_0_0_4", "artigraph_0_1_0", "aiida", "mlflow", "redun")
 _STAMP = "requirements"
-"""The file of an environment that holds what it was made for."""
+"""The file in an environment that records the requirements it was made for."""
 
 
 class PeerError(Exception):
@@ -28,7 +28,7 @@ class PeerError(Exception):
 
 
 def command(name: str) -> list[str]:
-    """Return the command that starts a peer's script, its environment being made if need be.
+    """Return the command that starts a peer's script, after making its environment if needed.
 
     Raises:
         PeerError: the environment cannot be made.
@@ -38,7 +38,7 @@ def command(name: str) -> list[str]:
 
 
 def environment_variables() -> dict[str, str]:
-    """Return the environment for a peer: nothing in it names another library's place or database."""
+    """Return the environment variables for a peer, without any that name another library's folder or database."""
     return {
         name: value
         for name, value in os.environ.items()
@@ -67,7 +67,7 @@ def _requirements(script: Path) -> str:
 
 
 def _uv(*arguments: str) -> None:
-    # In the folder of the project, whose exclude-newer holds.
+    # In the project's folder, so that its exclude-newer applies.
     done = subprocess.run(["uv", *arguments], cwd=ROOT, check=False, capture_output=True, text=True)
     if done.returncode:
         reason = [line.strip() for line in done.stderr.splitlines() if line.strip() and not line.startswith("Location")]

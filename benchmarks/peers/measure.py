@@ -1,7 +1,7 @@
-"""The rounds: every library does the same work in turn, and is compared with ours of the same round.
+"""The rounds: all libraries do the same work in turns, and each is compared with our time in the same round.
 
-The speed of a shared machine drifts by a factor of two within minutes, so a ratio is taken within each round and never
-between runs.
+The speed of a shared machine drifts by a factor of two within minutes. So ratios are computed within each round, and
+never between runs.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from pathlib import Path
 
 from benchmarks.peers.environments import OURS, PEERS, PeerError
 from benchmarks.peers.process import Process
-from integration.databases import fresh_database
+from integration.support.databases import fresh_database
 
 __all__ = ["WAYS", "Figure", "Found", "Result", "measure"]
 
 WAYS = ("one by one", "nested", "in bulk")
 ON_SERVERS = ("artigraph_0_0_4", "artigraph_0_1_0")
-"""The peers that are measured on a server too; the others keep to SQLite."""
+"""The peers that are also measured on a server. The others use only SQLite."""
 TARGETS = {"save one by one": 8.0, "save nested": 20.0, "load one by one": 8.0}
-"""How many times faster than 0.0.4 ours has to be."""
+"""How many times faster than 0.0.4 Artigraph must be."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """What was measured in several rounds: the median and the quartiles."""
+    """The median and quartiles of several rounds."""
 
     median: float
     low: float
@@ -37,29 +37,29 @@ class Figure:
 
 @dataclass(frozen=True)
 class Result:
-    """What one library did in one job on one database."""
+    """The result of one library in one job on one database."""
 
     job: str
     database: str
     library: str
     count: int
-    """Records a round."""
+    """Records in a round."""
     rounds: int
     per_second: Figure
-    """Records."""
+    """Records per second."""
     ours_faster: Figure | None
-    """How many times faster ours was, round by round; None for ours."""
+    """How many times faster Artigraph was, round by round; None for Artigraph itself."""
     target: float | None = None
     met: bool | None = None
 
 
 @dataclass
 class Found:
-    """What a run found."""
+    """The results of a run."""
 
     results: list[Result] = field(default_factory=list[Result])
     failures: dict[str, str] = field(default_factory=dict[str, str])
-    """What could not be measured (a library, or a library on a database), and why."""
+    """The libraries that could not be measured, perhaps on one database only, each with the reason."""
     libraries: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
     """The versions that each library ran with."""
 
@@ -67,9 +67,9 @@ class Found:
 def measure(
     database: str, peers: Sequence[str], counts: Mapping[str, int], rounds: int, settings: str, found: Found
 ) -> None:
-    """Measure the peers and ours on one database, each in a fresh one of its own that is dropped afterwards.
+    """Measure the peers and Artigraph on one database, each in a new database that is dropped at the end.
 
-    `counts` says in which ways, and how many records each time.
+    `counts` has the number of records for each way.
     """
     with ExitStack() as stack:
         running: list[Process] = []
@@ -95,16 +95,16 @@ def measure(
 def _interleave(
     processes: list[Process], way: str, count: int, rounds: int, database: str, found: Found
 ) -> dict[str, dict[str, list[float]]]:
-    """Return the seconds of each round by job and library; a first round, which fills caches, does not count."""
+    """Return the seconds of each round by job and library. A first round, which fills caches, does not count."""
     seconds: dict[str, dict[str, list[float]]] = {}
     taking_part = list(processes)
     for number in range(-1, rounds):
-        start = number % len(processes)  # another one begins each time, so none always follows the same one
+        start = number % len(processes)  # each round begins with another process, so none always follows the same one
         for process in processes[start:] + processes[:start]:
             if process not in taking_part:
                 continue
             try:
-                # Numbers that no other round of the run has.
+                # Numbers that no other round of the run uses.
                 taken = process.round(way, count, (WAYS.index(way) * 1000 + number + 1) * count)
             except PeerError as error:
                 _fail(found, f"{process.name} on {database}, {way}", error)

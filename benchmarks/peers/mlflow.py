@@ -2,12 +2,14 @@
 # requires-python = ">=3.11"
 # dependencies = ["mlflow==3.17.2"]
 # ///
-"""MLflow, its tracking store on SQLite, used in the process without a server.
+"""MLflow with its tracking store on SQLite, used in the process without a server.
 
-One by one: a record is a run with four params (MLflow keeps them as text, the dict as JSON) and a metric (the float):
-`create_run`, one `log_batch`, `set_terminated`, then `get_run`. `MlflowClient` is the leanest of its interfaces. In
-bulk: `search_runs` of an experiment, in pages of as many as it allows; it has no call that makes many runs. Nested runs
-are runs of their own with a tag, saved one by one, so it has no nested figure.
+One by one: a record is a run with four params and a metric (the float). MLflow stores params as text, the dict as JSON.
+The calls are `create_run`, one `log_batch` and `set_terminated`, then `get_run`. `MlflowClient` is the leanest of its
+interfaces.
+
+In bulk: `search_runs` of an experiment, in pages of the largest size. It has no call that makes many runs. Nested runs
+are separate runs with a tag, saved one by one, so MLflow has no nested figure.
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ class Mlflow(Peer):
         self.experiments = 0
 
     def open(self, url: str, folder: Path) -> None:
-        # The files of runs would go to a folder; there are none here.
+        # The files of runs would go to a folder, but these runs have none.
         uri = f"sqlite:///{folder}/mlflow.db"
         self.client = MlflowClient(tracking_uri=uri, registry_uri=uri)
         self.experiment = self.client.create_experiment("one by one", artifact_location=str(folder))

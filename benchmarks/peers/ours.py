@@ -1,7 +1,8 @@
-"""Artigraph of this checkout, in the environment of the project.
+"""Artigraph of this checkout, in the project's environment.
 
-One by one: `save` and `load`, outside any run and session. Nested: one model with an `ArtifactSequence` of the records.
-In bulk: `save_artifacts` of a run of its own (so its start and end are in the figure), `load_artifacts` after it ended.
+One by one: `save` and `load`, outside of any run and session. Nested: one model with an `ArtifactSequence` of the
+records. In bulk: `save_artifacts` in a new run, so that the run's start and end are in the figure, and `load_artifacts`
+after it ended.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ class Group(ArtifactModel):
 
 
 class Ours(Peer):
-    """Artigraph."""
+    """Artigraph of this checkout."""
 
     distribution = "artigraph-core"
 

@@ -1,4 +1,4 @@
-"""A peer's process, as the driver sees it."""
+"""The process of a peer, as the driver controls it."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from benchmarks.peers.environments import FOLDER, ROOT, PeerError, command, envi
 __all__ = ["Process"]
 
 _PATIENCE = 900.0
-"""Seconds for which an answer is waited for."""
+"""The most seconds to wait for an answer."""
 
 
 class Process:
-    """A library with a database of its own, that does rounds when it is told to."""
+    """A process of a library with its own database. It runs rounds on request."""
 
     def __init__(self, name: str, url: str, folder: Path, settings: str) -> None:
-        """Start it; `settings` are "equal" or "own".
+        """Start the process; `settings` are "equal" or "own".
 
         Raises:
             PeerError: its environment cannot be made, or it does not start.
@@ -49,10 +49,10 @@ class Process:
         self.libraries: dict[str, str] = started["libraries"]
 
     def round(self, way: str, count: int, first: int) -> dict[str, float]:
-        """Have it save and load records in one way; return the seconds that each job took.
+        """Save and load records in one way, and return the seconds of each job.
 
         Raises:
-            PeerError: it failed, or gave back other records than it was given.
+            PeerError: the process failed, or returned other records than it was given.
         """
         try:
             print("round", way, count, first, sep="\t", file=self._input, flush=True)
@@ -64,7 +64,7 @@ class Process:
         return seconds
 
     def close(self) -> None:
-        """End it."""
+        """End the process."""
         try:
             self._process.communicate(timeout=30)
         except (subprocess.TimeoutExpired, OSError, ValueError):

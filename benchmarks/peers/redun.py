@@ -2,11 +2,13 @@
 # requires-python = ">=3.11"
 # dependencies = ["redun==0.44.1"]
 # ///
-"""redun, which keeps values under the hash of their content, pickled, in the database behind its scheduler.
+"""redun, which stores pickled values under the hash of their content, in its scheduler's database.
 
-One by one: a record is one value (a dict), `record_value` and `get_value` of the backend. That is the least that redun
-does for a value: a task that returns it costs a job, a call node and the values of its arguments more. A record is one
-row here, five fields and their owner are six in Artigraph. It has no nested models and no calls in bulk.
+One by one: a record is one value (a dict), with `record_value` and `get_value` of the backend. That is the least work
+redun does for a value: a task that returns it would add a job, a call node and the values of its arguments.
+
+redun stores a record as one row. Artigraph stores six rows: five fields and their owner. redun has no nested models and
+no calls in bulk.
 """
 
 from __future__ import annotations

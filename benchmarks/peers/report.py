@@ -36,7 +36,7 @@ _SETTINGS = {
 
 
 def as_json(found: Found, settings: str) -> str:
-    """Return all that was found."""
+    """Return all results as JSON."""
     content = {
         "about": _about(found),
         "settings": settings,
@@ -47,7 +47,7 @@ def as_json(found: Found, settings: str) -> str:
 
 
 def as_markdown(found: Found, settings: str) -> str:
-    """Return two tables, of ratios and of rates, and what could not be measured."""
+    """Return two tables, of ratios and of rates, and a list of what could not be measured."""
     ordered = sorted(found.results, key=_place)
     parts = [
         f"{_INTRODUCTION} {_SETTINGS[settings]}\n",

@@ -1,9 +1,11 @@
-"""The side of a peer: a process in the peer's own environment that does what it is told, and times it.
+"""The peer's side: a process in the peer's own environment that runs rounds on request, and times them.
 
-The driver writes `round WAY COUNT FIRST` to standard input; the process saves COUNT records (numbered from FIRST) in
-that way and loads them back, and answers with one line of JSON for each half that is timed. Only calls of the library
-are timed: records are made before the clock starts, and what was loaded is compared with them after it stopped, so a
-library that gives back something else has no figure. Nothing but Python and SQLAlchemy is needed here.
+The driver writes `round WAY COUNT FIRST` to standard input. The process saves COUNT records, numbered from FIRST, in
+that way and loads them back. It answers with one line of JSON for each timed half.
+
+Only calls of the library are timed. Records are made before the clock starts, and the loaded ones are compared with
+them after it stopped. So a library that returns other records has no figure. The script needs only Python and
+SQLAlchemy.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ __all__ = ["Peer", "Values", "Way", "serve", "values"]
 
 
 class Values(NamedTuple):
-    """A record: five fields, the text and the dict of about 40 bytes."""
+    """A record of five fields. The text and the dict have about 40 bytes each."""
 
     number: int
     score: float
@@ -36,10 +38,10 @@ class Values(NamedTuple):
 
 
 def values(number: int) -> Values:
-    """Return the record of a number; no two are equal, for some libraries keep equal content once."""
+    """Return the record of a number. No two are equal, since some libraries store equal content only once."""
     return Values(
         number=number,
-        score=number / 8,  # exact in few digits: AiiDA rounds floats
+        score=number / 8,  # exact in few digits, since AiiDA rounds floats
         name=f"record {number:08} of a benchmark, forty bytes",
         accepted=number % 2 == 0,
         details={"kind": "tree", "depth": number % 17, "rate": 0.125},
@@ -47,42 +49,42 @@ def values(number: int) -> Values:
 
 
 class Way(NamedTuple):
-    """One way to save and to load records; a function may be a coroutine function."""
+    """One way to save and to load records. A function may be a coroutine function."""
 
     save: Callable[[Any], Any]
-    """Takes what `Peer.make` returned, returns what `load` takes."""
+    """Takes the result of `Peer.make`, and returns the argument of `load`."""
     load: Callable[[Any], Any]
-    """Returns what `Peer.read` takes."""
+    """Returns the argument of `Peer.read`."""
     make: Callable[[Any], Any] = lambda models: models
-    """Puts models together, before the clock starts."""
+    """Combines models before the clock starts."""
     only_load: bool = False
-    """Whether the library has no such way to save, so that its saves are not reported."""
+    """Whether the library cannot save in this way, so that its saves are not reported."""
 
 
 class Peer:
-    """A library; `ways` are those of the three that it has: "one by one", "nested", "in bulk"."""
+    """A library; `ways` are those that it has of "one by one", "nested" and "in bulk"."""
 
     distribution: str
-    """What it is installed as."""
+    """The name of its distribution."""
     ways: dict[str, Way]
 
     def open(self, url: str, folder: Path) -> Any:
-        """Make a new database at a URL, or in a folder that is empty, and use it from now on."""
+        """Make a new database at a URL, or in an empty folder, and use it from now on."""
         raise NotImplementedError
 
     def make(self, records: list[Values]) -> Any:
-        """Return what is saved: the records as instances of a class of the library, where it has such."""
+        """Return the objects to save: the records as instances of a class of the library, if it has one."""
         return records
 
     def read(self, loaded: Any) -> list[Values]:
-        """Return the records of what was loaded, in their order."""
+        """Return the records of the loaded objects, in their order."""
         return list(loaded)
 
 
 def serve(peer: Peer) -> None:
-    """Do what standard input says until it ends; arguments are the URL, a folder, and whose settings SQLite has."""
+    """Obey standard input until it ends. The arguments are the URL, a folder, and whose settings SQLite has."""
     url, folder, settings = sys.argv[1:]
-    # What libraries print goes to the log, not between the answers.
+    # Libraries may print; redirect that to the log, so that it does not mix with the answers.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     tuned = _tune_sqlite() if settings == "equal" and url.startswith("sqlite") else None
@@ -94,7 +96,7 @@ def serve(peer: Peer) -> None:
             order, way, count, first = line.rstrip("\n").split("\t")
             assert order == "round"
             _round(runner, peer, way, [values(int(first) + number) for number in range(int(count))], answers)
-            # Otherwise its SQLite was another one than that which is written beside its figures.
+            # Otherwise SQLite's settings were not those that the report states.
             assert tuned is None or tuned, "no connection of SQLAlchemy's was tuned"
 
 
@@ -102,7 +104,7 @@ def _round(runner: asyncio.Runner, peer: Peer, name: str, records: list[Values],
     way = peer.ways[name]
     models = way.make(peer.make(records))
     saved, save_seconds = _timed(runner, way.save, models)
-    del models  # loads must come from the database, not from what is alive
+    del models  # loads must read the database, not objects in memory
     loaded, load_seconds = _timed(runner, way.load, saved)
     assert peer.read(loaded) == records, f"{name}: what was loaded is not what was saved"
     for half, seconds in (("save", save_seconds), ("load", load_seconds)):
@@ -113,7 +115,7 @@ def _round(runner: asyncio.Runner, peer: Peer, name: str, records: list[Values],
 
 
 def _timed(runner: asyncio.Runner, work: Callable[[Any], Any], argument: Any) -> tuple[Any, float]:
-    gc.collect()  # what came before is not this one's to clean up
+    gc.collect()  # earlier garbage must not be collected in this call's time
     start = time.perf_counter()
     result = _done(runner, work(argument))
     return result, time.perf_counter() - start
@@ -128,7 +130,7 @@ def _answer(answers: TextIO, **values: Any) -> None:
 
 
 def _tune_sqlite() -> list[object]:
-    """Give every SQLite connection of SQLAlchemy's the settings of Artigraph's own; return a list of those tuned."""
+    """Give every SQLite connection of SQLAlchemy the settings of Artigraph's own; return a list of those changed."""
     tuned: list[object] = []
 
     def tune(connection: Any, _record: object) -> None:

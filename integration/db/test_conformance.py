@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from artigraph.testing.database import DatabaseConformance
-from integration.databases import fresh_database
+from integration.support.databases import fresh_database
 
 
 class TestDatabases(DatabaseConformance):

@@ -15,14 +15,15 @@ from artigraph.db import current_database, engine_context, get_engine, read, ses
 from artigraph.errors import (
     ArtigraphError,
     ConfigurationError,
-    DatabaseUnavailable,
+    DatabaseUnavailableError,
     RetryableError,
     WrongEventLoopError,
 )
-from artigraph.ids import new_id
-from artigraph.orm import Node
+from artigraph.identifiers import new_id
+from artigraph.orm import NodeRow
+from integration.support.killer import Killer, own_id
 
-_node: Any = Node.__table__
+_node: Any = NodeRow.__table__
 
 
 def saving(**values: Any) -> Any:
@@ -45,42 +46,6 @@ def touching(node_id: UUID, values: Any) -> Any:
         await connection.execute(update(_node).where(_node.c.node_id == node_id).values(position=values))
 
     return work
-
-
-async def own_id(connection: AsyncConnection) -> int:
-    name = "pg_backend_pid" if connection.dialect.name == "postgresql" else "connection_id"
-    return int((await connection.execute(text(f"SELECT {name}()"))).scalar_one())
-
-
-class Killer:
-    """Ends other connections, as a server that restarts or an administrator does."""
-
-    def __init__(self, url: str) -> None:
-        self.engine = create_async_engine(url, isolation_level="AUTOCOMMIT", pool_size=1)
-
-    async def kill_all(self) -> None:
-        async with self.engine.connect() as connection:
-            me = await own_id(connection)
-            if connection.dialect.name == "postgresql":
-                others = "SELECT pid FROM pg_stat_activity WHERE datname = current_database()"
-            elif getattr(connection.dialect, "is_mariadb", False):
-                others = "SELECT id FROM information_schema.processlist WHERE db = database()"
-            else:  # MySQL's process list fails to show statements that hold bytes
-                others = "SELECT processlist_id FROM performance_schema.threads WHERE processlist_db = database()"
-            for other in (await connection.execute(text(others))).scalars().all():
-                if other != me:
-                    await self.kill(other, connection)
-
-    async def kill(self, other: int, connection: AsyncConnection) -> None:
-        postgresql = connection.dialect.name == "postgresql"
-        try:
-            await connection.execute(text(f"SELECT pg_terminate_backend({other})" if postgresql else f"KILL {other}"))
-        except SQLAlchemyError:  # gone by itself meanwhile
-            await connection.rollback()
-
-    async def kill_one(self, other: int) -> None:
-        async with self.engine.connect() as connection:
-            await self.kill(other, connection)
 
 
 async def test_connections_that_were_dropped_are_never_noticed(server_url: str) -> None:
@@ -122,7 +87,7 @@ async def test_a_connection_that_breaks_inside_a_write(server_url: str) -> None:
 async def test_a_connection_that_breaks_inside_a_session(server_url: str) -> None:
     killer = Killer(server_url)
     async with engine_context(server_url, create_tables=True):
-        with pytest.raises(DatabaseUnavailable):  # noqa: PT012 (the block is the matter)
+        with pytest.raises(DatabaseUnavailableError):  # noqa: PT012 (the block is the matter)
             async with session_context():
                 await write(saving())
                 await killer.kill_one(await read(own_id))
@@ -170,7 +135,7 @@ async def test_a_server_that_is_not_there(server_url: str) -> None:
     nowhere = make_url(server_url).set(port=1)
     async with engine_context(nowhere):
         for call in (read(count), write(saving()), current_database()):
-            with pytest.raises(DatabaseUnavailable, match="host and port"):
+            with pytest.raises(DatabaseUnavailableError, match="host and port"):
                 await call
 
 

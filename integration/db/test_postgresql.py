@@ -8,7 +8,6 @@ from pathlib import Path
 import pytest
 from sqlalchemy import make_url
 
-from integration.databases import fresh_database
 from integration.db.test_connections import (
     test_a_callers_engine_keeps_its_isolation,
     test_a_callers_session,
@@ -21,6 +20,7 @@ from integration.db.test_connections import (
     test_a_wrong_password_is_not_told,
     test_connections_that_were_dropped_are_never_noticed,
 )
+from integration.support.databases import fresh_database
 
 __all__ = [
     "test_a_callers_engine_keeps_its_isolation",

@@ -1,4 +1,4 @@
-"""The rights that docs/security.md says are enough are enough, and no others are used."""
+"""The rights that docs/concepts/security.md says are enough are enough, and no others are used."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from artigraph import ArtifactModel, Run, RunManager
 from artigraph.db import current_database, engine_context
 from artigraph.errors import DatabaseError
 from artigraph.storage import MemoryStorage
-from integration.databases import fresh_database
+from integration.support.databases import fresh_database
 
 
 @dataclass

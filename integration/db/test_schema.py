@@ -17,8 +17,8 @@ from artigraph.errors import MissingTablesError, SchemaVersionError
 from artigraph.migrations import current, downgrade, upgrade
 from artigraph.orm import SCHEMA_VERSION, Store, version_table
 from artigraph.testing.database import describe_schema
-from integration.databases import fresh_database
-from tests.reliability.sizes import note
+from integration.support.databases import fresh_database
+from tests.support.sizes import note
 
 AT_ONCE = 8
 

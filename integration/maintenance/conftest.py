@@ -1,5 +1,5 @@
 from __future__ import annotations
 
-from tests.maintenance.conftest import alone
+from tests.support.maintenance import alone
 
 __all__ = ["alone"]

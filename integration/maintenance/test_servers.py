@@ -14,17 +14,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph import ArtifactModel, artifact_field
 from artigraph.db import session_context, write
-from artigraph.graph.blobs import Blobs
+from artigraph.graph._blobs import Blobs
 from artigraph.maintenance import Amount, fsck, gc
 from artigraph.orm import blob_table
 from artigraph.storage import MemoryStorage, Storage
 from artigraph.storage.file import FileSystem
 from artigraph.testing.faults import SlowStorage
-from tests.maintenance.broken import TAMPERINGS, make_store
-from tests.maintenance.churn import churn
-from tests.maintenance.store import NOW, delete_artifact, files, locations, orphan, tamper, tombstones
-from tests.maintenance.test_clocks import collected, faketime
-from tests.reliability.sizes import sizes
+from tests.support.broken_stores import TAMPERINGS, make_store
+from tests.support.churn import churn
+from tests.support.clocks import collected, faketime
+from tests.support.maintenance import NOW, delete_artifact, files, locations, orphan, tamper, tombstones
+from tests.support.sizes import sizes
 
 __all__ = ["faketime"]
 

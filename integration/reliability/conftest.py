@@ -13,11 +13,11 @@ from uuid import uuid4
 
 import pytest
 
-from integration.databases import DATABASES, fresh_database
-from integration.s3.conftest import Server, bucket, s3, server
-from tests.reliability.places import Bucket, Place
-from tests.reliability.racing import Objects, files
-from tests.reliability.system import strace
+from integration.support.databases import DATABASES, fresh_database
+from integration.support.s3 import Server, bucket, s3, server
+from tests.support.places import Bucket, Place
+from tests.support.racing import Objects, files
+from tests.support.system import strace
 
 __all__ = ["bucket", "database", "fresh", "objects", "s3", "server", "strace", "where"]
 

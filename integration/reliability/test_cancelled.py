@@ -1,4 +1,4 @@
-"""Case 18 of docs/reliability.md on servers."""
+"""Case 18 of docs/appendix/reliability.md on servers."""
 
 from tests.reliability.test_cancelled import (
     pytestmark,

@@ -1,4 +1,4 @@
-"""Case 3 of docs/reliability.md: the connection is lost while COMMIT is in flight."""
+"""Case 3 of docs/appendix/reliability.md: the connection is lost while COMMIT is in flight."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import pytest
 
 from artigraph import Run, RunManager
 from artigraph.db import session_context
-from artigraph.errors import DatabaseUnavailable
+from artigraph.errors import DatabaseUnavailableError
 from artigraph.testing.proxy import RequestFault
 from integration.reliability.through import is_commit, on_servers, through
-from tests.reliability.check import Checker
-from tests.reliability.places import Parcel, Place, parcel
-from tests.reliability.sizes import note, sizes
+from tests.support.check import Checker
+from tests.support.places import Parcel, Place, parcel
+from tests.support.sizes import note, sizes
 
 pytestmark = [pytest.mark.timeout(1800), on_servers]
 
@@ -65,7 +65,7 @@ async def test_a_session_whose_commit_was_not_answered_is_whole_or_not_there(pla
         await parcel(0).save("first")
         before = await checker.look()
         ids: set[UUID] = set()
-        with pytest.raises(DatabaseUnavailable) as caught:  # noqa: PT012 (the block is the matter)
+        with pytest.raises(DatabaseUnavailableError) as caught:  # noqa: PT012 (the block is the matter)
             async with session_context():
                 ids = {await parcel(1).save("a"), await parcel(2).save("b")}
                 proxy.clear()

@@ -1,4 +1,4 @@
-"""Case 10 of docs/reliability.md: connections that are killed, servers that start again, and idle connections."""
+"""Case 10 of docs/appendix/reliability.md: killed connections, restarted servers and idle connections."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from artigraph.db import _engine, session_context
-from artigraph.errors import DatabaseUnavailable
-from integration.db.test_connections import Killer
-from integration.reliability.servers import own_server
+from artigraph.errors import DatabaseUnavailableError
 from integration.reliability.through import on_servers, through
-from tests.reliability.check import Checker
-from tests.reliability.places import Parcel, Place, parcel
-from tests.reliability.sizes import note, sizes
-from tests.reliability.test_cancelled import left_behind, turns, turns_of
+from integration.support.killer import Killer
+from integration.support.servers import own_server
+from tests.support.cancelling import left_behind, turns, turns_of
+from tests.support.check import Checker
+from tests.support.places import Parcel, Place, parcel
+from tests.support.sizes import note, sizes
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -28,7 +28,7 @@ async def at_most_one_error(model: Parcel, saved: set[UUID]) -> int:
     """Save again until it works; return how many errors it took."""
     try:
         saved.add(await model.save("it"))
-    except DatabaseUnavailable:
+    except DatabaseUnavailableError:
         saved.add(await model.save("it"))
         return 1
     return 0
@@ -138,9 +138,9 @@ async def test_a_server_that_is_started_again(
                 await asyncio.to_thread(server.stop, server.endings[number % 2])
                 try:
                     saved.add(await saving)
-                except DatabaseUnavailable:
+                except DatabaseUnavailableError:
                     errors += 1
-                with pytest.raises(DatabaseUnavailable):
+                with pytest.raises(DatabaseUnavailableError):
                     await parcel(-number).save("nowhere")
                 await asyncio.to_thread(server.start)
                 await answering(server.url)

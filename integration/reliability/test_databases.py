@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from integration.databases import SERVERS
-from tests.reliability.racing import Objects, files
+from integration.support.databases import SERVERS
 from tests.reliability.test_depth import (
     test_a_large_artifact_is_saved_loaded_and_deleted,
     test_five_thousand_levels_are_saved_loaded_and_deleted,
@@ -24,6 +23,7 @@ from tests.reliability.test_runs import (
     test_a_run_that_many_processes_end_ends_once,
     test_a_run_that_many_tasks_end_ends_once,
 )
+from tests.support.racing import Objects, files
 
 __all__ = [
     "test_a_forked_child_saves_for_itself_and_its_parent_goes_on",

@@ -1,4 +1,4 @@
-"""Case 4 of docs/reliability.md on servers."""
+"""Case 4 of docs/appendix/reliability.md on servers."""
 
 from tests.reliability.test_half_deleted import (
     pytestmark,

@@ -1,4 +1,4 @@
-"""Case 1 of docs/reliability.md on servers."""
+"""Case 1 of docs/appendix/reliability.md on servers."""
 
 from tests.reliability.test_killed import (
     pytestmark,

@@ -7,9 +7,9 @@ from contextlib import AbstractContextManager
 
 import pytest
 
-from integration.databases import SERVERS
-from tests.reliability.sizes import note
-from tests.reliability.test_machine import Machine, check, in_memory
+from integration.support.databases import SERVERS
+from tests.support.machine import Machine, check, in_memory
+from tests.support.sizes import note
 
 EXAMPLES = {"postgresql": 200, "mysql": 60, "mariadb": 100}
 

@@ -1,4 +1,4 @@
-"""Case 13 of docs/reliability.md on servers."""
+"""Case 13 of docs/appendix/reliability.md on servers."""
 
 from integration.reliability.through import on_servers
 from tests.reliability import test_power_loss as its

@@ -1,4 +1,4 @@
-"""Case 2 of docs/reliability.md on servers."""
+"""Case 2 of docs/appendix/reliability.md on servers."""
 
 from tests.reliability.test_rolled_back import (
     pytestmark,

@@ -1,4 +1,4 @@
-"""Case 11 of docs/reliability.md: models whose objects go to an S3 server through a network that fails."""
+"""Case 11 of docs/appendix/reliability.md: models whose objects go to an S3 server through a network that fails."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from uuid import UUID
 
 import pytest
 
-from artigraph.errors import StorageUnavailable
+from artigraph.errors import StorageUnavailableError
 from artigraph.storage.aws import S3Storage
-from tests.reliability.check import Checker
-from tests.reliability.places import Bucket, Parcel, Place, parcel
-from tests.reliability.sizes import note, sizes
-from tests.storage.proxy import Proxy, proxied
+from tests.support.check import Checker
+from tests.support.places import Bucket, Parcel, Place, parcel
+from tests.support.proxy import Proxy, proxied
+from tests.support.sizes import note, sizes
 
 pytestmark = [
     pytest.mark.timeout(900),
@@ -76,7 +76,7 @@ async def test_a_server_that_stays_away_is_said_and_nothing_is_left(place: Place
         for fault in ("503", "reset"):
             proxy.always(fault)
             storage.deadline = 2
-            with pytest.raises(StorageUnavailable) as caught:
+            with pytest.raises(StorageUnavailableError) as caught:
                 await parcel(1).save("refused")
             assert caught.value.__cause__ is not None
         proxy.always("none")

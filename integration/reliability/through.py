@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import make_url
 
 from artigraph.testing.proxy import FaultProxy
-from integration.databases import SERVERS
-from tests.reliability.places import Place
+from integration.support.databases import SERVERS
+from tests.support.places import Place
 
 __all__ = ["is_commit", "on_servers", "through"]
 

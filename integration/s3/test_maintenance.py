@@ -14,12 +14,10 @@ from artigraph.db import current_database, engine_context
 from artigraph.errors import DanglingObjectsError
 from artigraph.maintenance import Amount, fsck, gc
 from artigraph.storage.aws import S3Storage
-from integration.s3.conftest import Server
-from integration.s3.test_models import keys
-from tests.maintenance.churn import churn
-from tests.maintenance.conftest import alone
-from tests.maintenance.store import NOW, delete_artifact, locations, orphan
-from tests.reliability.sizes import sizes
+from integration.support.s3 import Server, keys
+from tests.support.churn import churn
+from tests.support.maintenance import NOW, alone, delete_artifact, locations, orphan
+from tests.support.sizes import sizes
 
 __all__ = ["alone"]
 

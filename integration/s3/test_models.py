@@ -15,12 +15,12 @@ from artigraph import ArtifactModel, Run, RunManager
 from artigraph.db import current_database
 from artigraph.errors import CorruptObjectError, LabelConflictError, ObjectNotFoundError
 from artigraph.storage.aws import S3Storage
-from integration.s3.conftest import Server
-from tests.model.identical import assert_identical
-from tests.model.test_round_trip import frame
-from tests.reliability.corruption import missing_and_exchanged, one_or_all, spoil
-from tests.reliability.hostile import rows_lead_nowhere
-from tests.reliability.sizes import note
+from integration.support.s3 import Server, keys
+from tests.support.corruption import missing_and_exchanged, one_or_all, spoil
+from tests.support.hostile import rows_lead_nowhere
+from tests.support.identical import assert_identical
+from tests.support.sizes import note
+from tests.support.values import frame
 
 pytestmark = pytest.mark.usefixtures("engine")
 
@@ -37,10 +37,6 @@ def storage(server: Server, bucket: str) -> S3Storage:
         access_key_id=server.access_key_id,
         secret_access_key=server.secret_access_key,
     )
-
-
-def keys(s3: Any, bucket: str) -> list[str]:
-    return [item["Key"] for item in s3.list_objects_v2(Bucket=bucket).get("Contents", [])]
 
 
 async def test_models_come_back_from_s3(storage: S3Storage, s3: Any, bucket: str) -> None:

@@ -15,8 +15,8 @@ from artigraph.errors import StorageError
 from artigraph.storage import Storage, new_key
 from artigraph.storage.aws import S3Storage
 from artigraph.testing.storage import StorageConformance
-from integration.s3.conftest import Server
-from tests.storage.proxy import proxied
+from integration.support.s3 import Server
+from tests.support.proxy import proxied
 
 
 def made(bucket: str, server: Server, *, prefix: str = "some/data", url: str | None = None) -> S3Storage:

@@ -9,7 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -17,6 +17,7 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from artigraph.db import (
+    Timeouts,
     create_tables,
     current_database,
     dispose_engines,
@@ -26,12 +27,12 @@ from artigraph.db import (
     set_engine,
     write,
 )
-from artigraph.db._config import current_target
+from artigraph.db._target import current_target
 from artigraph.errors import ConfigurationError, MissingTablesError, SessionStateError, WrongEventLoopError
-from artigraph.ids import new_id
-from artigraph.orm import Node
+from artigraph.identifiers import new_id
+from artigraph.orm import NodeRow
 
-_node: Any = Node.__table__
+_node: Any = NodeRow.__table__
 
 
 @pytest.fixture(autouse=True)
@@ -212,6 +213,13 @@ async def test_engines_of_ours_are_tuned(tmp_path: Path) -> None:
         assert await pragma("busy_timeout") == 5000
     async with engine_context(url(tmp_path / "x.db"), sqlite_synchronous="FULL"):
         assert await pragma("synchronous") == 2
+    for lock, busy in [(0.25, 250), (30, 5000), (None, 5000)]:
+        async with engine_context(url(tmp_path / "x.db"), timeouts=Timeouts(lock=lock)):
+            assert await pragma("busy_timeout") == busy
+
+
+def test_the_documented_limits_are_those_in_force() -> None:
+    assert Timeouts() == Timeouts(connect=10, lock=10, command=300, cancel=5, retry=60)
 
 
 async def test_our_engine_serves_queries_of_ones_own(tmp_path: Path) -> None:
@@ -400,14 +408,3 @@ with engine_context(sys.argv[1], create_tables=True):
     loop.close()
 """
     subprocess.run([sys.executable, "-c", program, url(tmp_path / "x.db")], check=True, timeout=120)
-
-
-async def test_a_connection_that_is_given_up_speaks_to_no_loop(tmp_path: Path) -> None:
-    from artigraph.db._aiosqlite import connect
-
-    connection = await connect((), f"{tmp_path}/x.db")
-    thread = cast("threading.Thread", cast("Any", connection)._thread)
-    connection.stop()
-    thread.join(timeout=10)
-    assert not thread.is_alive()
-    assert cast("Any", connection)._connection is None

@@ -11,10 +11,20 @@ from sqlalchemy import Column, Integer, MetaData, Select, Table, literal, make_u
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.exc import DisconnectionError
 
-from artigraph.db import DialectName, insert_missing, recursive, share_lock, utc_now
-from artigraph.db._bound import own
+from artigraph.db import (
+    DialectName,
+    Timeouts,
+    insert_absent,
+    insert_missing,
+    lock_free,
+    recursive,
+    share_lock,
+    through_index,
+    utc_now,
+)
 from artigraph.db._dialect import dialect_name
-from artigraph.db._engine import _note_return, _ping_idle, _tune_mysql, make_engine
+from artigraph.db._engine import _note_return, _ping_idle, _tuning_mysql, make_engine
+from artigraph.db._loop_engine import own
 
 table = Table("t", MetaData(), Column("a", Integer, primary_key=True), Column("b", Integer))
 
@@ -52,6 +62,32 @@ def test_a_dialect_knows_its_database(name: DialectName) -> None:
 )
 def test_rows_that_are_there_are_left_alone(name: DialectName, words: str) -> None:
     assert sql(insert_missing(table, name), name).endswith(words)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("sqlite", "ON CONFLICT DO NOTHING"),
+        ("postgresql", "ON CONFLICT DO NOTHING"),
+        ("mysql", "VALUES (%s, %s)"),  # not ON DUPLICATE KEY UPDATE, which locks the row that is there exclusively
+        ("mariadb", "VALUES (%s, %s)"),
+    ],
+)
+def test_rows_that_are_there_are_not_locked_exclusively(name: DialectName, words: str) -> None:
+    assert sql(insert_absent(table, name), name).endswith(words)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("sqlite", "FROM t"),
+        ("postgresql", "FROM t FOR UPDATE SKIP LOCKED"),
+        ("mysql", "FROM t FORCE INDEX (ix) FOR UPDATE SKIP LOCKED"),
+        ("mariadb", "FROM t FORCE INDEX (ix) FOR UPDATE SKIP LOCKED"),
+    ],
+)
+def test_rows_that_others_hold_are_left_out(name: DialectName, words: str) -> None:
+    assert " ".join(sql(lock_free(through_index(select(table.c.a), table, "ix")), name).split()).endswith(words)
 
 
 @pytest.mark.parametrize(
@@ -119,9 +155,10 @@ class Cursor:
 )
 def test_engines_for_mysql_and_mariadb_are_tuned(version: str, limit: str) -> None:
     cursor = Cursor(version)
-    _tune_mysql(cursor, None)
+    _tuning_mysql(2.5)(cursor, None)
     assert f"SET SESSION {limit} = 1000000" in cursor.said[1]
     assert "STRICT_ALL_TABLES" in cursor.said[1]
+    assert "SESSION innodb_lock_wait_timeout = 3, SESSION lock_wait_timeout = 3" in cursor.said[1]
     assert cursor.said[-1] == "closed"
 
 
@@ -135,21 +172,21 @@ def test_engines_for_mysql_and_mariadb_are_tuned(version: str, limit: str) -> No
     ],
 )
 async def test_engines_for_servers(url: str, by_itself: bool) -> None:
-    engine = make_engine(make_url(url), synchronous="NORMAL")
+    engine = make_engine(make_url(url), synchronous="NORMAL", timeouts=Timeouts())
     assert "s3cret" not in repr(engine)
     assert engine.sync_engine.hide_parameters
     assert engine.dialect._on_connect_isolation_level == "READ COMMITTED"
-    bound = own(engine, create_tables=False, folder=None, memory=False)
-    options = bound.reader.sync_engine.get_execution_options()
+    loop_engine = own(engine, create_tables=False, folder=None, memory=False, timeouts=Timeouts())
+    options = loop_engine.reader.sync_engine.get_execution_options()
     assert options.get("isolation_level") == ("AUTOCOMMIT" if by_itself else None)
-    assert bound.writer is engine
+    assert loop_engine.writer is engine
     if not url.startswith("postgresql"):
         assert engine.url.query["charset"] == "utf8mb4"
     await engine.dispose()
 
 
 async def test_idle_connections_are_asked_whether_they_work() -> None:
-    engine = make_engine(make_url("postgresql+asyncpg://u@h/d"), synchronous="NORMAL")
+    engine = make_engine(make_url("postgresql+asyncpg://u@h/d"), synchronous="NORMAL", timeouts=Timeouts())
     asked: list[object] = []
 
     @dataclass(frozen=True)

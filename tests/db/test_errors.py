@@ -8,13 +8,13 @@ import pytest
 import sqlalchemy.exc
 from sqlalchemy.exc import DBAPIError
 
-from artigraph.db import ReferenceInUse, ReferenceVanished, UniqueViolation
-from artigraph.db._errors import ConnectionLost, translate
+from artigraph.db import ReferenceInUseError, ReferenceVanishedError, UniqueViolationError
+from artigraph.db._errors import ConnectionLostError, ServerFullError, translate
 from artigraph.errors import (
     ArtigraphError,
     ConfigurationError,
     DatabaseError,
-    DatabaseUnavailable,
+    DatabaseUnavailableError,
     LabelConflictError,
     MissingTablesError,
     RetryableError,
@@ -48,37 +48,40 @@ NO_CONNECTION = 'connection failed: connection to server at "host", port 5432 fa
         (PostgreSQLError("40P01", "deadlock detected"), RetryableError, {}),
         (PostgreSQLError("40001", "could not serialize"), RetryableError, {}),
         (PostgreSQLError("23505", "duplicate", LABEL), LabelConflictError, {}),
-        (PostgreSQLError("23505", "duplicate", "other"), UniqueViolation, {"constraint": "other"}),
+        (PostgreSQLError("23505", "duplicate", "other"), UniqueViolationError, {"constraint": "other"}),
         (
             PostgreSQLError("23503", "insert or update on table", "fk_artigraph_node_blob_id"),
-            ReferenceVanished,
+            ReferenceVanishedError,
             {"reference": "blob_id"},
         ),
         (
             PostgreSQLError("23503", "update or delete on table", "fk_artigraph_node_parent_id"),
-            ReferenceInUse,
+            ReferenceInUseError,
             {"reference": "parent_id"},
         ),
         (PostgreSQLError("42P01", "no relation"), MissingTablesError, {}),
         (PostgreSQLError("28P01", "password authentication failed"), ConfigurationError, {}),
         (PostgreSQLError("3D000", "no such database"), ConfigurationError, {}),
         (PostgreSQLError("53100", "disk full"), DatabaseError, {}),
-        (PostgreSQLError("53300", "too many clients"), DatabaseUnavailable, {}),
-        (PostgreSQLError("57P01", "terminating connection"), ConnectionLost, {}),
-        (PostgreSQLError("08006", "connection failure"), ConnectionLost, {}),
+        (PostgreSQLError("53300", "too many clients"), ServerFullError, {}),
+        (PostgreSQLError("53300", "remaining connection slots are reserved"), ServerFullError, {}),
+        (PostgreSQLError("08P01", "no more connections allowed (max_client_conn)"), ServerFullError, {}),
+        (PostgreSQLError("57P03", "the database system is starting up"), DatabaseUnavailableError, {}),
+        (PostgreSQLError("57P01", "terminating connection"), ConnectionLostError, {}),
+        (PostgreSQLError("08006", "connection failure"), ConnectionLostError, {}),
         (PostgreSQLError("08P01", "SASL authentication failed"), ConfigurationError, {}),
         (PostgreSQLError("08P01", "no such database: x"), ConfigurationError, {}),
-        (PostgreSQLError("08P01", "query_wait_timeout"), ConnectionLost, {}),
+        (PostgreSQLError("08P01", "query_wait_timeout"), ConnectionLostError, {}),
         (PostgreSQLError("25006", "read-only transaction"), DatabaseError, {}),
         (PostgreSQLError("22001", "value too long"), DatabaseError, {}),
         (PostgreSQLError(None, "another operation is in progress"), DatabaseError, {}),
-        (psycopg.OperationalError(f"{NO_CONNECTION} Connection refused"), DatabaseUnavailable, {}),
+        (psycopg.OperationalError(f"{NO_CONNECTION} Connection refused"), DatabaseUnavailableError, {}),
         (
             psycopg.OperationalError(f"{NO_CONNECTION} FATAL:  the database system is starting up"),
-            DatabaseUnavailable,
+            DatabaseUnavailableError,
             {},
         ),
-        (psycopg.OperationalError("failed to resolve host 'nowhere'"), DatabaseUnavailable, {}),
+        (psycopg.OperationalError("failed to resolve host 'nowhere'"), DatabaseUnavailableError, {}),
         (psycopg.OperationalError(f'{NO_CONNECTION} FATAL:  database "x" does not exist'), ConfigurationError, {}),
         (psycopg.OperationalError(f"{NO_CONNECTION} FATAL:  Peer authentication failed"), ConfigurationError, {}),
         (psycopg.OperationalError("connection failed: fe_sendauth: no password supplied"), ConfigurationError, {}),
@@ -89,19 +92,35 @@ NO_CONNECTION = 'connection failed: connection to server at "host", port 5432 fa
         (Exception(1020, "Record has changed"), RetryableError, {}),
         (Exception(1062, f"Duplicate entry 'for key ''x' for key 'artigraph_node.{LABEL}'"), LabelConflictError, {}),
         (Exception(1062, f"Duplicate entry 'a' for key '{LABEL}'"), LabelConflictError, {}),
-        (Exception(1062, f"Duplicate entry '{LABEL}' for key 'PRIMARY'"), UniqueViolation, {"constraint": "PRIMARY"}),
+        (
+            Exception(1062, f"Duplicate entry '{LABEL}' for key 'PRIMARY'"),
+            UniqueViolationError,
+            {"constraint": "PRIMARY"},
+        ),
         (
             Exception(
                 1452, "(`d`.`artigraph_node`, CONSTRAINT `fk_artigraph_node_blob_id` FOREIGN KEY (`blob_id`) ..."
             ),
-            ReferenceVanished,
+            ReferenceVanishedError,
             {"reference": "blob_id"},
         ),
-        (Exception(1451, "CONSTRAINT `other` FOREIGN KEY"), ReferenceInUse, {"reference": None}),
+        (Exception(1451, "CONSTRAINT `other` FOREIGN KEY"), ReferenceInUseError, {"reference": None}),
         (Exception(1146, "Table 'x' doesn't exist"), MissingTablesError, {}),
         (Exception(1045, "Access denied"), ConfigurationError, {}),
-        (Exception(2013, "Lost connection"), ConnectionLost, {}),
-        (Exception(2003, "Can't connect"), DatabaseUnavailable, {}),
+        (Exception(2013, "Lost connection"), ConnectionLostError, {}),
+        (Exception(1040, "Too many connections"), ServerFullError, {}),
+        (
+            Exception(1203, "User x already has more than 'max_user_connections' active connections"),
+            ServerFullError,
+            {},
+        ),
+        (
+            Exception(1226, "User 'x' has exceeded the 'max_user_connections' resource (current value: 3)"),
+            ServerFullError,
+            {},
+        ),
+        (Exception(1226, "User 'x' has exceeded the 'max_questions' resource (current value: 3)"), DatabaseError, {}),
+        (Exception(2003, "Can't connect"), DatabaseUnavailableError, {}),
         (Exception(1114, "The table is full"), DatabaseError, {}),
         (sqlite_error(5, "database is locked"), RetryableError, {}),
         (sqlite_error(517, "database is locked"), RetryableError, {}),
@@ -109,13 +128,17 @@ NO_CONNECTION = 'connection failed: connection to server at "host", port 5432 fa
         (sqlite_error(8, "attempt to write a readonly database"), DatabaseError, {}),
         (sqlite_error(1, "no such table: artigraph_node"), MissingTablesError, {}),
         (sqlite_error(1, "near x: syntax error"), DatabaseError, {}),
-        (sqlite_error(787, "FOREIGN KEY constraint failed"), ReferenceVanished, {"reference": None}),
+        (sqlite_error(787, "FOREIGN KEY constraint failed"), ReferenceVanishedError, {"reference": None}),
         (
             sqlite_error(2067, "UNIQUE constraint failed: artigraph_node.parent_id, artigraph_node.label"),
             LabelConflictError,
             {},
         ),
-        (sqlite_error(1555, "UNIQUE constraint failed: artigraph_node.node_id"), UniqueViolation, {"constraint": None}),
+        (
+            sqlite_error(1555, "UNIQUE constraint failed: artigraph_node.node_id"),
+            UniqueViolationError,
+            {"constraint": None},
+        ),
     ],
     ids=str,
 )
@@ -128,13 +151,13 @@ def test_drivers_errors(original: Exception, expected: type[ArtigraphError], att
 
 def test_a_delete_that_is_refused_on_sqlite() -> None:
     error = translate(DBAPIError("DELETE FROM x", {}, sqlite_error(787, "FOREIGN KEY constraint failed")))
-    assert type(error) is ReferenceInUse
+    assert type(error) is ReferenceInUseError
 
 
 def test_errors_that_come_without_sqlalchemy() -> None:
-    assert type(translate(ConnectionRefusedError(111, "refused"))) is DatabaseUnavailable
-    assert type(translate(TimeoutError())) is DatabaseUnavailable
-    assert type(translate(EOFError())) is DatabaseUnavailable
+    assert type(translate(ConnectionRefusedError(111, "refused"))) is DatabaseUnavailableError
+    assert type(translate(TimeoutError())) is DatabaseUnavailableError
+    assert type(translate(EOFError())) is DatabaseUnavailableError
     assert type(translate(sqlite_error(5, "database is locked"))) is RetryableError
     assert translate(KeyError()) is None
     own = LabelConflictError()
@@ -142,8 +165,8 @@ def test_errors_that_come_without_sqlalchemy() -> None:
 
 
 def test_errors_of_sqlalchemy_itself() -> None:
-    assert type(translate(sqlalchemy.exc.TimeoutError("pool"))) is DatabaseUnavailable
+    assert type(translate(sqlalchemy.exc.TimeoutError("pool"))) is DatabaseUnavailableError
     assert type(translate(sqlalchemy.exc.PendingRollbackError("x"))) is SessionStateError
     assert type(translate(sqlalchemy.exc.CompileError("x"))) is DatabaseError
     lost = DBAPIError("SELECT", {}, Exception("?"), connection_invalidated=True)
-    assert type(translate(lost)) is ConnectionLost
+    assert type(translate(lost)) is ConnectionLostError

@@ -7,12 +7,13 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection, event, insert, select
+from sqlalchemy import Connection, event, func, insert, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, create_async_engine
 from sqlalchemy.pool import StaticPool
 
 from artigraph.db import (
+    Timeouts,
     create_tables,
     current_database,
     current_session,
@@ -31,10 +32,10 @@ from artigraph.errors import (
     SessionStateError,
     WrongEventLoopError,
 )
-from artigraph.ids import new_id
-from artigraph.orm import Node, RunNode
+from artigraph.identifiers import new_id
+from artigraph.orm import NodeRow, RunNode
 
-_node: Any = Node.__table__
+_node: Any = NodeRow.__table__
 
 
 def saving(label: str | None = None) -> Any:
@@ -173,9 +174,9 @@ async def test_what_is_written_apart_without_a_session(engine: AsyncEngine) -> N
 async def test_a_session_waits_for_the_lock_of_others_and_gives_up(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("artigraph.db._engine.BUSY_TIMEOUT", 0.01)
     monkeypatch.setattr("artigraph.db._transaction.ATTEMPTS", 3)
-    async with engine_context(database_url, create_tables=True) as engine:
+    limits = Timeouts(lock=0.01)
+    async with engine_context(database_url, create_tables=True, timeouts=limits) as engine:
         await current_database()
         other = sqlite3.connect(str(engine.url.database), isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
@@ -198,7 +199,9 @@ def plain_engine(url: str, *, foreign_keys: bool = True, **options: Any) -> Asyn
     engine = create_async_engine(url.replace("sqlite://", "sqlite+aiosqlite://"), **options)
 
     def switch_on(connection: Any, record: object) -> None:
-        connection.execute("PRAGMA foreign_keys=ON").close()
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA foreign_keys=ON")
+        cursor.close()
 
     if foreign_keys:
         event.listen(engine.sync_engine, "connect", switch_on)
@@ -302,3 +305,18 @@ async def test_a_broken_session_of_ones_own_is_told(database_url: str) -> None:
                 await session.commit()
             await session.invalidate()
     await mine.dispose()
+
+
+async def test_the_current_session_may_be_entered_as_in_0_0_4(database_url: str) -> None:
+    """It closes nothing that the session of the block still needs."""
+    async with engine_context(database_url, create_tables=True):
+        with pytest.raises(SessionStateError, match="async with session_context"):
+            async with current_session():
+                pass
+        async with session_context():
+            await write(saving())
+            async with current_session() as session:
+                assert (await session.execute(select(func.count()).select_from(NodeRow))).scalar() == 1
+            await write(saving())
+        async with session_context() as session:
+            assert (await session.execute(select(func.count()).select_from(NodeRow))).scalar() == 2

@@ -9,32 +9,35 @@ import pytest
 
 from artigraph import errors
 from artigraph.serializer import get_serializer_by_name
-from tests.docs.snippets import ROOT, blocks
+from tests.docs.language import pages
+from tests.support.snippets import ROOT, blocks
 
 DOCS = ROOT / "docs"
-MODULES = sorted(set(re.findall(r"^## (artigraph[\w.]*)$", (DOCS / "api.md").read_text("utf-8"), re.MULTILINE)))
+API = (DOCS / "reference/api.md").read_text("utf-8")
+ERRORS = DOCS / "reference/errors.md"
+SERIALIZERS = (DOCS / "reference/serializers.md").read_text("utf-8")
+MODULES = sorted(set(re.findall(r"^## (artigraph[\w.]*)$", API, re.MULTILINE)))
 PARTLY = {"artigraph.db", "artigraph.errors", "artigraph.sync", "artigraph.testing"}
-"""Modules that docs/api.md does not list name by name: the rest serves the library itself, or has a page of its own."""
+"""Modules whose names docs/reference/api.md does not list one by one. The others are internal, or have a page."""
 
 
 @pytest.mark.parametrize("module", sorted(set(MODULES) - PARTLY))
 def test_every_name_of_a_module_is_in_its_section(module: str) -> None:
-    text = (DOCS / "api.md").read_text("utf-8")
-    section = re.split(r"^## ", text.partition(f"\n## {module}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
+    section = re.split(r"^## ", API.partition(f"\n## {module}\n")[2], maxsplit=1, flags=re.MULTILINE)[0]
     listed = set(re.findall(r"`(\w+)`", "\n".join(re.findall(r"^### .*$", section, re.MULTILINE))))
     assert listed == set(importlib.import_module(module).__all__)
 
 
 @pytest.mark.parametrize("name", errors.__all__)
 def test_every_error_has_its_cause_and_its_remedy(name: str) -> None:
-    text = (DOCS / "errors.md").read_text("utf-8")
+    text = ERRORS.read_text("utf-8")
     parent = any(issubclass(getattr(errors, other), getattr(errors, name)) for other in errors.__all__ if other != name)
     remedy = r"[^|]*" if parent else r" [^|]+ "  # an error that has kinds of its own may leave the remedy to them
     assert name == "ArtigraphError" or re.search(rf"^\| `{name}` \| [^|]+ \|{remedy}\|$", text, re.MULTILINE)
 
 
 def test_the_tree_of_errors_is_as_drawn() -> None:
-    tree = next(block.code for block in blocks(DOCS / "errors.md") if block.language == "text")
+    tree = next(block.code for block in blocks(ERRORS) if block.language == "text")
     drawn: dict[str, set[str]] = {}
     above: list[str] = []
     for line in tree.splitlines():
@@ -50,7 +53,7 @@ def test_the_tree_of_errors_is_as_drawn() -> None:
 
 
 def test_every_serializer_is_in_the_table() -> None:
-    rows = [line for line in (DOCS / "serializers.md").read_text("utf-8").splitlines() if line.startswith("| ")]
+    rows = [line for line in SERIALIZERS.splitlines() if line.startswith("| ")]
     modules = [module for module in MODULES if module.startswith("artigraph.serializer.")]
     for module in map(importlib.import_module, modules):
         names = {value.name for name, value in inspect.getmembers(module) if name.endswith("_serializer")}
@@ -59,7 +62,7 @@ def test_every_serializer_is_in_the_table() -> None:
             assert get_serializer_by_name(name).name == name
 
 
-@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+@pytest.mark.parametrize("page", pages(), ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_anchors_are_headings(page: Path) -> None:
     for target, anchor in re.findall(r"\]\(([^):#\s]*)#([^)\s]+)\)", page.read_text("utf-8")):
         text = (page.parent / target if target else page).read_text("utf-8")

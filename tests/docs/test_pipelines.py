@@ -14,8 +14,7 @@ from sqlalchemy import select as select_rows
 from artigraph import Run, select
 from artigraph.db import engine_context, read
 from artigraph.orm import node_table
-from tests.docs.snippets import ROOT
-from tests.docs.test_snippets import clean_environment
+from tests.support.snippets import ROOT, clean_environment
 
 pytestmark = pytest.mark.slow
 
@@ -33,6 +32,8 @@ async def test_a_pipeline_fills_one_run(name: str, tmp_path: Path) -> None:
         "DO_NOT_TRACK": "1",
         "PREFECT_HOME": str(tmp_path / "prefect"),
         "PREFECT_LOGGING_LEVEL": "WARNING",
+        # Its server starts in 20 s where nothing else runs.
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     }
     done = await asyncio.to_thread(

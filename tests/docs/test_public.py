@@ -3,12 +3,13 @@
 import importlib
 import inspect
 import re
+from importlib.metadata import version
 from types import ModuleType
 
 import pytest
 
 import artigraph
-from tests.docs.snippets import ROOT
+from tests.support.snippets import ROOT
 
 PROMISED = {
     "artigraph": [
@@ -21,6 +22,8 @@ PROMISED = {
         "DeletionReport",
         "File",
         "Lazy",
+        "LoadFailure",
+        "Loaded",
         "ModelDiff",
         "Node",
         "Run",
@@ -36,6 +39,7 @@ PROMISED = {
         "descendants",
         "diff",
         "load_many",
+        "origin_of",
         "paths",
         "prune",
         "run_manager",
@@ -66,8 +70,12 @@ def public(module: ModuleType) -> list[tuple[str, object]]:
 
 
 def test_the_root_has_these_names_and_no_other() -> None:
-    """A new name here is a promise: add it to PROMISED, and give it a section in docs/api.md."""
+    """A new name here is a promise: add it to PROMISED, and give it a section in docs/reference/api.md."""
     assert artigraph.__all__ == PROMISED["artigraph"]
+
+
+def test_the_version_is_that_of_the_distribution() -> None:
+    assert artigraph.__version__ == version("artigraph") == version("artigraph-core")
 
 
 @pytest.mark.parametrize("name", PROMISED)
@@ -92,7 +100,62 @@ def test_each_public_name_is_documented_in_the_code(name: str) -> None:
 
 @pytest.mark.parametrize("name", PROMISED)
 def test_each_public_name_has_a_place_in_the_documentation(name: str) -> None:
-    """A heading of docs/api.md names it."""
-    headings = re.findall(r"^#+ .*$", (ROOT / "docs/api.md").read_text("utf-8"), re.MULTILINE)
+    """A heading of docs/reference/api.md names it."""
+    headings = re.findall(r"^#+ .*$", (ROOT / "docs/reference/api.md").read_text("utf-8"), re.MULTILINE)
     missing = [item for item in PROMISED[name] if not any(re.search(rf"\b{item}\b", line) for line in headings)]
+    assert missing == []
+
+
+def sections() -> dict[str, str]:
+    """Return the text below each heading of docs/reference/api.md, by the names in the heading."""
+    text = (ROOT / "docs/reference/api.md").read_text("utf-8")
+    found: dict[str, str] = {}
+    for heading, body in re.findall(r"^### (.*)\n((?:(?!^##).*\n?)*)", text, re.MULTILINE):
+        for name in re.findall(r"`(\w+)`", heading):
+            found[name] = found.get(name, "") + body
+    return found
+
+
+DESCRIBED = (
+    "artigraph",
+    "artigraph.lineage",
+    "artigraph.maintenance",
+    "artigraph.migrations",
+    "artigraph.outline",
+)
+FORWARDED = {"artifact_field"}
+"""What hands its other parameters on to a function of Python's."""
+
+
+def parameters() -> list[tuple[str, str, str]]:
+    """Return each parameter of the public functions and methods: its section, its function, its name."""
+    found: list[tuple[str, str, object]] = []
+    for module in map(importlib.import_module, DESCRIBED):
+        for name, value in public(module):
+            if inspect.isroutine(value):
+                found.append((name, name, value))
+            elif inspect.isclass(value):
+                members = [(key, getattr(value, key)) for key in vars(value) if not key.startswith("_")]
+                found += [(name, key, it) for key, it in members if inspect.isroutine(it)]
+                found += [(name, name, value)] if name in ("Run", "RunManager") else []
+    for kind in (artigraph.Run, artigraph.Node, artigraph.ArtifactModel):
+        functions = inspect.getmembers(type(artigraph.select(kind)), inspect.isfunction)
+        found += [("select", key, it) for key, it in functions if not key.startswith("_")]
+    return [
+        (section, name, parameter)
+        for section, name, it in found
+        if str(getattr(it, "__module__", None)).startswith("artigraph") and callable(it) and name not in FORWARDED
+        for parameter in inspect.signature(it).parameters
+        if parameter not in ("self", "cls")
+    ]
+
+
+def test_each_parameter_is_named_in_its_section() -> None:
+    """A new parameter has its place in docs/reference/api.md, by its name."""
+    text = sections()
+    missing = [
+        f"{section}: {name}({parameter})"
+        for section, name, parameter in parameters()
+        if not re.search(rf"\b{parameter}\b", text[section])
+    ]
     assert missing == []

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from moto.server import ThreadedMotoServer
 
-from tests.docs import snippets
-from tests.docs.snippets import PAGES, ROOT, Block, blocks
+from tests.support import snippets
+from tests.support.snippets import PAGES, ROOT, Block, blocks, clean_environment
 
 VERBS = set(re.findall(r"^([a-z]\w*)(?: [*+]?\w+)*:(?!=)", (ROOT / "justfile").read_text("utf-8"), re.MULTILINE))
 EXAMPLES = sorted(set(ROOT.glob("examples/*.py")) - set(ROOT.glob("examples/*_pipeline.py")))
@@ -55,12 +55,6 @@ def s3() -> Iterator[dict[str, str]]:
     server.stop()
 
 
-def clean_environment() -> dict[str, str]:
-    """The surrounding environment without what would lead a snippet to someone's database or account."""
-    mine = ("ARTIGRAPH_", "AWS_", "COV_", "PYTEST_")
-    return {name: value for name, value in os.environ.items() if not name.startswith(mine)}
-
-
 @pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES, ids=ids)
 def test_the_python_snippets_run(page: Path, tmp_path: Path, s3: dict[str, str]) -> None:
@@ -68,6 +62,34 @@ def test_the_python_snippets_run(page: Path, tmp_path: Path, s3: dict[str, str])
     env = clean_environment() | s3
     result = subprocess.run(command, cwd=tmp_path, env=env, check=False, capture_output=True, text=True, timeout=120)
     assert result.returncode == 0, result.stdout + result.stderr
+
+
+@pytest.mark.slow
+def test_the_first_snippet_of_the_readme_is_a_script(tmp_path: Path) -> None:
+    first = next(block for block in blocks(ROOT / "README.md") if block.language == "python")
+    (tmp_path / "script.py").write_text(first.code, "utf-8")
+    command = [sys.executable, "-W", "error", "script.py"]
+    env = clean_environment()
+    result = subprocess.run(command, cwd=tmp_path, env=env, check=False, capture_output=True, text=True, timeout=120)
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert result.stdout.startswith("saved and loaded ")
+    assert (tmp_path / ".artigraph" / "artigraph.db").is_file()
+
+
+@pytest.mark.slow
+def test_the_tutorial_prints_what_it_shows(tmp_path: Path) -> None:
+    page = ROOT / "docs/tutorial.md"
+    shown = "\n".join(block.code for block in blocks(page) if block.language in ("text", "mermaid"))
+    command = [sys.executable, "-W", "error", snippets.__file__, str(page)]
+    env = clean_environment()
+    result = subprocess.run(command, cwd=tmp_path, env=env, check=False, capture_output=True, text=True, timeout=120)
+    assert without_chance(result.stdout) == without_chance(shown)
+
+
+def without_chance(output: str) -> str:
+    """Return the output without ids, durations, sizes and line breaks, which differ from run to run."""
+    output = re.sub(r"\b(?:[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|[0-9a-f]{8})\b", "ID", output)
+    return re.sub(r"\b[\d.,]+ (s|bytes)\b", r"N \1", " ".join(output.split()))
 
 
 @pytest.mark.slow

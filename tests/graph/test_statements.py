@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Generator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from artigraph import ArtifactModel, ArtifactSequence, Run, RunManager, artifact_field, delete, load_many, save_many
-from artigraph.db import current_database, get_engine
+from artigraph.db import current_database
 from artigraph.storage import MemoryStorage
+from tests.support.statements import counted
 
 Call = Callable[[], Awaitable[object]]
 
@@ -33,22 +31,6 @@ class Line(ArtifactModel, name="StatementLine"):
 class Sheet(ArtifactModel, name="StatementSheet"):
     pages: ArtifactSequence[bytes] = artifact_field(storage=MemoryStorage("statement-pages"))
     title: str = ""
-
-
-@contextmanager
-def counted() -> Generator[list[str]]:
-    """Note each statement that goes to a cursor, whether it was compiled or is the driver's own text."""
-    seen: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        seen.append(statement)
-
-    engine = get_engine().sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 async def saving(count: int) -> Call:
@@ -147,7 +129,7 @@ async def deleting_what_was_used(count: int) -> Call:
         (loading_artifacts, 1),
         (loading_below, 2),
         (deleting, 7),  # the node; who used it, its aliases, sizes, objects and links; the rows
-        (deleting_objects, 10),  # also who else has the objects, where they are, and their rows
+        (deleting_objects, 12),  # also who else has the objects, where they are, who has them by now, and their rows
         (deleting_what_was_used, 20),  # also all that depends on it, what is below and with that, and why it goes
         (deleting_runs, 12),  # also the runs below and their artifacts; runs' links; the runs, in two steps
     ],

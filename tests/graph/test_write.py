@@ -25,7 +25,7 @@ from artigraph.errors import (
 )
 from artigraph.orm import CHUNK_SIZE, blob_table, node_table
 from artigraph.storage import MemoryStorage, Storage, get_storage_by_name
-from tests.maintenance.store import tamper
+from tests.support.maintenance import tamper
 
 
 async def rows(table: Any) -> Sequence[RowMapping]:
@@ -71,12 +71,12 @@ MemoryStorage("graph").register()
 
 
 @dataclass
-class Leaf(ArtifactModel):
+class Leaf(ArtifactModel, name="WriteLeaf"):
     value: str = artifact_field(storage=get_storage_by_name("graph"))
 
 
 @dataclass
-class Tree(ArtifactModel, version=4):
+class Tree(ArtifactModel, name="WriteTree", version=4):
     number: int
     nested: Tree | None = None
     by_name: ArtifactMapping[str, Leaf] = field(default_factory=ArtifactMapping)
@@ -121,7 +121,7 @@ async def test_a_tree_is_rows_in_preorder() -> None:
         (19, 1, "value", "value", 18, "json"),
     ]
     assert {row["tree_root_id"] for row in found} == {root_id}
-    trees = [row for row in found if row["model_name"] == "Tree" and row["node_type"] == "model"]
+    trees = [row for row in found if row["model_name"] == "WriteTree" and row["node_type"] == "model"]
     assert [row["model_version"] for row in trees] == [4, 4]
     assert await Tree.load(root_id) == model
     nested_id = next(row["node_id"] for row in found if row["label"] == "nested" and row["node_type"] == "model")
@@ -209,7 +209,9 @@ async def test_what_was_altered_or_lost_is_told_before_it_is_deserialized() -> N
         with pytest.raises(CorruptObjectError, match="stored"):
             await Leaf.load(node_id)
     del memory()._objects[location]
-    with pytest.raises(ObjectNotFoundError, match=r"The value of field 'value' of model 'Leaf' is not there: .*graph"):
+    with pytest.raises(
+        ObjectNotFoundError, match=r"The value of field 'value' of model 'WriteLeaf' is not there: .*graph"
+    ):
         await Leaf.load(node_id)
 
 
@@ -233,7 +235,7 @@ async def test_a_value_too_large_for_the_database_is_refused_by_name() -> None:
 
 
 async def test_what_is_not_there_is_not_found() -> None:
-    from artigraph.ids import new_id
+    from artigraph.identifiers import new_id
 
     with pytest.raises(NodeNotFoundError):
         await Leaf.load(new_id())

@@ -13,7 +13,7 @@ from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import write
-from artigraph.ids import new_ids
+from artigraph.identifiers import new_ids
 from artigraph.lineage import Edge
 from artigraph.orm import link_table, node_table
 

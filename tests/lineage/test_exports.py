@@ -22,9 +22,10 @@ from openlineage.client.facet_v2 import DatasetFacet, parent_run
 from openlineage.client.serde import Serde
 
 from artigraph.errors import MissingDependencyError
-from artigraph.ids import new_ids
+from artigraph.identifiers import new_ids
 from artigraph.lineage import Edge, EdgeKind, Lineage, Node
-from artigraph.lineage.draw import MOST_DRAWN
+from artigraph.lineage.export.html import MOST_DRAWN
+from artigraph.printable import printable
 from tests.lineage.openlineage_schema import violations
 
 START = datetime(2026, 1, 2, 3, 4, 5, 678900, tzinfo=UTC)
@@ -147,6 +148,15 @@ def test_notebooks_draw_it_whatever_labels_say() -> None:
     root = ET.fromstring(drawn)  # well-formed, whatever was in it
     titles = [each.text or "" for each in root.iter("{http://www.w3.org/2000/svg}title")]
     assert any('"]; click n0' in title for title in titles)
+
+
+def test_a_drawing_shows_text_as_every_other_line_does() -> None:
+    label = "\u6771\u3000\u4eac \xa0\U0001f469\u200d\U0001f4bb \u202e\x1b"  # an ideographic space, a joined emoji
+    drawn = small(label)._repr_html_()
+    assert printable(label) in drawn
+    assert "\N{REPLACEMENT CHARACTER}" not in drawn
+    cut = ET.fromstring(small("x" + 27 * "\U0001f469\u200d")._repr_html_())  # between the parts of an emoji
+    assert not [each.text for each in cut.iter() if (each.text or "").endswith("\u200d\u2026")]
 
 
 def test_a_drawing_goes_from_left_to_right() -> None:

@@ -9,8 +9,7 @@ from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
-from sqlalchemy import select as sql_select
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from artigraph import (
     NO_PARENT,
@@ -26,21 +25,15 @@ from artigraph import (
     save_many,
     select,
 )
-from artigraph.db import engine_context, read, session_context
+from artigraph.db import engine_context, session_context
 from artigraph.errors import ArtifactInUseError, LabelConflictError, NodeNotFoundError, RunStateError
-from artigraph.graph import uses
-from artigraph.orm import link_table, node_table
+from artigraph.graph import _usage as uses
 from artigraph.run import run_of_row
 from artigraph.storage import MemoryStorage, register_storage
-from tests.graph.test_statements import counted
+from tests.support.statements import counted
+from tests.support.uses import Item, made, part_of, used
 
 memory = register_storage(MemoryStorage("test-uses"))
-
-
-@dataclass
-class Item(ArtifactModel, name="UsesItem"):
-    x: int
-    note: str = ""
 
 
 @dataclass
@@ -51,31 +44,6 @@ class Box(ArtifactModel, name="UsesBox"):
 @dataclass
 class Heavy(ArtifactModel, name="UsesHeavy"):
     data: Lazy[bytes] = artifact_field(storage=memory)
-
-
-async def used() -> set[tuple[UUID, UUID]]:
-    """Return all links, each an artifact and the run that used it."""
-
-    async def work(connection: AsyncConnection) -> set[tuple[UUID, UUID]]:
-        rows = (await connection.execute(sql_select(link_table))).all()
-        assert {row.kind for row in rows} <= {"used"}
-        assert all(row.created_at.utcoffset() is not None for row in rows)
-        return {(row.source_id, row.target_id) for row in rows}
-
-    return await read(work)
-
-
-async def part_of(root_id: UUID, label: str) -> UUID:
-    async def work(connection: AsyncConnection) -> UUID:
-        where = (node_table.c.tree_root_id == root_id) & (node_table.c.label == label)
-        found: UUID = (await connection.execute(sql_select(node_table.c.node_id).where(where))).scalars().one()
-        return found
-
-    return await read(work)
-
-
-async def made(count: int = 1) -> list[UUID]:
-    return await save_many([("made", Item(number)) for number in range(count)])
 
 
 async def test_what_is_loaded_inside_a_run_is_used_by_it(engine: AsyncEngine) -> None:
@@ -218,10 +186,10 @@ async def test_use_takes_artifacts_and_parts_and_nothing_else(engine: AsyncEngin
         for wrong, words in (
             (uuid4(), "no node"),
             (manager.run.node_id, "is a run"),
-            ("text", "an id is a uuid.UUID"),
+            ("text", "is not the text of an id"),
         ):
             with pytest.raises(NodeNotFoundError, match=words):
-                await manager.use(one, wrong)  # type: ignore[arg-type]
+                await manager.use(one, wrong)
         await manager.save_artifact("none-was-used", Item(1))
         assert await used() == set()
         await manager.use(one, await part_of(box, "0"), box, one)

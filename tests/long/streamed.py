@@ -38,6 +38,10 @@ class StreamedBatches(ArtifactModel):
 
 def peak() -> int:
     """The most memory of this process so far, in bytes."""
+    # On Linux ru_maxrss begins with what the parent had when it started this one, which would hide growth below that.
+    status = Path("/proc/self/status")
+    if status.exists():
+        return int(status.read_text().partition("VmHWM:")[2].split()[0]) * 1024
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 
 

@@ -5,19 +5,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
 import pytest_asyncio
 
 from artigraph.db import engine_context
-from artigraph.registry import Registry
-from artigraph.storage import Storage, base
+from tests.support.maintenance import alone
 
-
-@pytest.fixture(autouse=True)
-def alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """gc looks at every storage that is registered: here at those of the test."""
-    registry: Registry[Storage] = base._storages
-    monkeypatch.setattr(registry, "_items", {})
+__all__ = ["alone", "database"]
 
 
 @pytest_asyncio.fixture(autouse=True)

@@ -8,8 +8,8 @@ import pytest
 
 from artigraph.storage.file import FileSystem
 from artigraph.testing.faults import SlowStorage
-from tests.maintenance.churn import churn
-from tests.reliability.sizes import sizes
+from tests.support.churn import churn
+from tests.support.sizes import sizes
 
 
 @pytest.mark.parametrize("seconds", sizes(10, 60))

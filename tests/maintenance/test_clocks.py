@@ -2,49 +2,27 @@
 
 from __future__ import annotations
 
-import json
-import os
-import shutil
-import subprocess
 import sys
 import time
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from artigraph import ArtifactModel, artifact_field
 from artigraph.storage.file import FileSystem
-from tests.maintenance import under_another_clock
-from tests.maintenance.store import delete_artifact, files, locations, make_older, orphan
-from tests.reliability.sizes import note
+from tests.support.clocks import collected, faketime, run
+from tests.support.maintenance import delete_artifact, files, locations, make_older, orphan
+from tests.support.sizes import note
+
+__all__ = ["faketime"]
 
 DAY = 86_400
 PUT = (
     "import asyncio, sys; from artigraph.storage.file import FileSystem; "
     "asyncio.run(FileSystem(sys.argv[1]).create(b'value', key=sys.argv[2]))"
 )
-
-
-def run(*command: str) -> str:
-    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
-
-
-def collected(url: str, storage: FileSystem, *under: str) -> Any:
-    return json.loads(run(*under, sys.executable, under_another_clock.__file__, url, str(storage.directory)))
-
-
-@pytest.fixture
-def faketime() -> str:
-    program = shutil.which("faketime")
-    if program is None:
-        reason = "no faketime here: install libfaketime (Debian's package faketime)"
-        if os.environ.get("ARTIGRAPH_TEST_REQUIRE_SERVERS", "") not in ("", "0"):
-            pytest.fail(reason)
-        pytest.skip(reason)
-    return program
 
 
 @pytest.mark.parametrize(("offset", "days"), [("-3d", -3), ("+1y", 365)])

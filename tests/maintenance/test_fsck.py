@@ -12,15 +12,15 @@ from sqlalchemy import update
 
 from artigraph import ArtifactModel, artifact_field
 from artigraph.db import session_context
-from artigraph.errors import ConfigurationError, SessionStateError, StorageError, StorageUnavailable
+from artigraph.errors import ConfigurationError, SessionStateError, StorageError, StorageUnavailableError
 from artigraph.maintenance import Amount, FsckReport, Progress, fsck
 from artigraph.orm import CHUNK_SIZE, blob_table, node_table
 from artigraph.storage import MemoryStorage, Storage, SupportsFiles, SupportsRanges, register_storage
 from artigraph.storage.file import FileSystem
 from artigraph.testing.faults import Fault, FlakyStorage
-from tests.graph.test_statements import counted
-from tests.maintenance.broken import TAMPERINGS, Tampering, make_store
-from tests.maintenance.store import files, orphan, rows, tamper
+from tests.support.broken_stores import TAMPERINGS, Tampering, make_store
+from tests.support.maintenance import files, orphan, rows, tamper
+from tests.support.statements import counted
 
 
 @pytest.fixture
@@ -217,7 +217,7 @@ async def test_a_storage_that_does_not_answer_is_an_error_and_no_finding() -> No
     await model_on(flaky)("other").save("x")
     script: list[Fault] = ["none", "before"]  # the listing, the range
     flaky._script = iter(script)
-    with pytest.raises(StorageUnavailable):  # that says nothing of the object
+    with pytest.raises(StorageUnavailableError):  # that says nothing of the object
         await fsck(read_data_subset=1.0)
 
 
@@ -328,7 +328,7 @@ async def test_progress_is_told_and_its_errors_go_on(storage: FileSystem) -> Non
     told: list[Progress] = []
     await fsck(progress=told.append)
     stages = list(dict.fromkeys(progress.stage for progress in told))
-    assert stages == ["check nodes", "check serializers", "list objects", "check objects"]
+    assert stages == ["check columns", "check nodes", "check serializers", "list objects", "check objects"]
     nodes = [progress for progress in told if progress.stage == "check nodes"]
     assert nodes[-1].done == nodes[-1].total == len(nodes)
 

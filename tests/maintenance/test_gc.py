@@ -15,23 +15,24 @@ from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph import ArtifactModel, artifact_field
-from artigraph.db import _config, current_database, dispose_engines, engine_context, session_context, write
+from artigraph.db import _target, current_database, dispose_engines, engine_context, session_context, write
 from artigraph.errors import (
     ConfigurationError,
     DanglingObjectsError,
     SerializationError,
     SessionStateError,
     StorageError,
-    StorageUnavailable,
+    StorageUnavailableError,
 )
+from artigraph.graph import objects
 from artigraph.graph import tombstones as graves
-from artigraph.graph.collect import UnusedBlob, delete_blob
 from artigraph.maintenance import Amount, Progress, fsck, gc
+from artigraph.maintenance._unused import UnusedBlob, delete_blob
 from artigraph.orm import blob_table, node_table
 from artigraph.storage import MemoryStorage, Storage, StoredEntry, SupportsListing
 from artigraph.storage.file import FileSystem
 from artigraph.testing.faults import Fault, FlakyStorage
-from tests.maintenance.store import NOW, delete_artifact, files, locations, make_older, orphan, rows, tombstones
+from tests.support.maintenance import NOW, delete_artifact, files, locations, make_older, orphan, rows, tombstones
 
 _pa: Any = pa
 
@@ -129,7 +130,7 @@ async def test_nothing_is_deleted_anywhere_when_a_listing_fails_in_the_middle(st
     faults: list[Fault] = ["before", "after"]
     for fault in faults:
         flaky._script = iter((fault,))
-        with pytest.raises(StorageUnavailable, match="list"):
+        with pytest.raises(StorageUnavailableError, match="list"):
             await gc(dry_run=False, grace=NOW)
     assert flaky.faults == 2
     assert await rows(blob_table) == before
@@ -270,11 +271,11 @@ async def test_what_was_put_too_long_ago_is_put_again(monkeypatch: pytest.Monkey
     storage = MemoryStorage("slow").register()
     asked: list[timedelta] = []
 
-    def is_past(moment: graves.Moment, limit: timedelta) -> bool:
+    def is_past(moment: objects.Stopwatch, limit: timedelta) -> bool:
         asked.append(limit)
         return len(asked) == 1
 
-    monkeypatch.setattr(graves.Moment, "is_past", is_past)
+    monkeypatch.setattr(objects.Stopwatch, "is_past", is_past)
     created: list[str] = []
     create = storage.create
 
@@ -293,16 +294,16 @@ async def test_what_was_put_too_long_ago_is_put_again(monkeypatch: pytest.Monkey
 
 @pytest.mark.parametrize("clock", ["_time_awake_or_not", "time.time"])
 def test_moments_are_past_by_the_clock_that_says_the_most(monkeypatch: pytest.MonkeyPatch, clock: str) -> None:
-    moment = graves.Moment()
+    moment = objects.Stopwatch()
     assert not moment.is_past(timedelta(hours=1))
-    monkeypatch.setattr(f"artigraph.graph.tombstones.{clock}", lambda: 1e12)
+    monkeypatch.setattr(f"artigraph.graph.objects.{clock}", lambda: 1e12)
     assert moment.is_past(timedelta(hours=1))
 
 
 async def test_a_row_that_is_referred_to_is_not_deleted(storage: FileSystem) -> None:
     await model_on(storage)("value").save("x")
     [row] = await rows(blob_table)
-    blob = UnusedBlob(row["blob_id"], row["location"], row["size"], row["created_at"])
+    blob = UnusedBlob(*(row[name] for name in UnusedBlob._fields))
     assert not await delete_blob(blob)
     assert [*await rows(blob_table)] == [row]
 
@@ -311,8 +312,8 @@ async def test_a_location_that_was_registered_meanwhile_is_not_buried(storage: F
     await model_on(storage)("value").save("x")
     [location] = await locations()
     database = await current_database()
-    assert await graves.bury(database, "objects", [location, "free"], ["objects"]) == {"free"}
-    assert await graves.bury(database, "under-another-name", [location], ["objects"]) == set()
+    assert await graves.create_tombstones(database, "objects", [location, "free"], ["objects"]) == {"free"}
+    assert await graves.create_tombstones(database, "under-another-name", [location], ["objects"]) == set()
     assert await locations() == {location}
 
 
@@ -497,7 +498,7 @@ async def test_an_object_that_cannot_be_deleted_is_told_and_found_again() -> Non
 async def test_the_folder_of_an_embedded_database_is_collected(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("ARTIGRAPH_URL", raising=False)
-    _config._block.set(None)
+    _target.engine_block.set(None)
     folder = FileSystem(tmp_path / ".artigraph" / "objects")
     await orphan(folder)
     assert (await gc(dry_run=False, grace=NOW)).unregistered == Amount(1, 11)
@@ -566,6 +567,6 @@ async def test_the_report_is_text_with_a_bounded_number_of_examples(storage: Fil
     assert len(report.unregistered_examples) == 10
     text = report.render()
     assert text.startswith("gc (dry run: nothing was deleted), grace 0:00:00\n")
-    assert "would be deleted, as no row stands for them: 25 objects, 275 B" in text
+    assert "would be deleted, because no blob row names them: 25 objects, 275 B" in text
     assert "and 15 more" in text
     assert "grace 3 days\n" in (await gc()).render()

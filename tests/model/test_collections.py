@@ -6,7 +6,7 @@ from typing import cast
 import pytest
 
 from artigraph import ArtifactMapping, ArtifactSequence
-from artigraph.errors import InvalidLabel
+from artigraph.errors import InvalidLabelError
 
 NAN = float("nan")
 
@@ -49,7 +49,7 @@ def test_mappings_subscript_with_and_without_the_type_of_the_key() -> None:
 
 @pytest.mark.parametrize("key", [1, None, "a\0b", "\ud800", "x" * 256])
 def test_a_mapping_refuses_keys_that_are_no_labels(key: object) -> None:
-    with pytest.raises(InvalidLabel, match="key"):
+    with pytest.raises(InvalidLabelError, match="key"):
         ArtifactMapping({cast("str", key): 1})
 
 

@@ -256,6 +256,28 @@ async def test_a_class_that_was_defined_again_is_meant_by_models_that_hold_it(mo
     assert type(loaded.held) is notebook.Held
 
 
+async def test_of_local_classes_of_one_name_an_annotation_means_the_newest() -> None:
+    def make() -> type[Any]:
+        @dataclass
+        class MadeTwice(ArtifactModel):
+            number: int
+
+        return MadeTwice
+
+    def make_again() -> type[Any]:
+        @dataclass
+        class MadeTwice(ArtifactModel):
+            number: int
+
+        return MadeTwice
+
+    older, newest = make(), make_again()
+    namespace: dict[str, Any] = {"dataclass": dataclass, "ArtifactModel": ArtifactModel}
+    exec("@dataclass\nclass HoldsMadeTwice(ArtifactModel):\n    inner: 'MadeTwice'\n", namespace)
+    loaded = await round_trip(namespace["HoldsMadeTwice"](newest(1)))
+    assert type(loaded.inner) is newest is not older
+
+
 async def test_a_class_of_a_loop_means_itself_by_its_name() -> None:
     for version in (1, 2):
 
@@ -356,7 +378,7 @@ def test_reprs_are_short() -> None:
 
 
 def test_saved_ids_are_uuids_in_order() -> None:
-    from artigraph.ids import new_ids
+    from artigraph.identifiers import new_ids
 
     ids = new_ids(1000)
     assert ids == sorted(set(ids))

@@ -26,7 +26,7 @@ from artigraph import (
 from artigraph.errors import (
     DeserializationError,
     FieldNotLoadedError,
-    InvalidLabel,
+    InvalidLabelError,
     ModelDefinitionError,
     ModelVersionError,
     NodeNotFoundError,
@@ -368,7 +368,7 @@ async def test_one_of_many_that_cannot_be_loaded_or_saved_ends_it() -> None:
         await load_many(LazyParts, ids)
     with pytest.raises(SerializationError, match="'c' is of type dict"):
         await save_many([("a", whole()), ("c", {})])  # type: ignore[list-item]
-    with pytest.raises(InvalidLabel):
+    with pytest.raises(InvalidLabelError):
         await save_many([("a", whole()), ("\0", whole())])
     with pytest.raises(NodeNotFoundError, match="no node"):
         await save_many({"a": whole()}, parent_id=unknown)

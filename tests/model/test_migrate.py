@@ -21,6 +21,7 @@ from artigraph.errors import (
     ArtigraphError,
     DeserializationError,
     FieldNotLoadedError,
+    InvalidNodeIdError,
     ModelVersionError,
     NodeNotFoundError,
     UnknownModelError,
@@ -481,14 +482,38 @@ async def test_whatever_a_serializer_raises_is_wrapped(when: str, error: Callabl
     assert type(caught.value.__cause__) is type(error())
 
 
-@pytest.mark.parametrize("bad", ["x", 5, None, b"x", "01a2082d-81be-7fbf-94e5-2c2266eda89d"])
-async def test_what_is_no_id_is_not_found(bad: Any) -> None:
-    with pytest.raises(NodeNotFoundError, match=r"uuid\.UUID"):
+NO_ID = r"is not the text of an id.*use select\(.*\) to find a node by it"
+NO_NODE = r"stands for no node\. Pass its id \(a uuid\.UUID, or the text of one\)"
+
+
+@pytest.mark.parametrize(
+    ("bad", "as_id", "as_run"),
+    [
+        ("x", rf"^'x' {NO_ID}", r"^The first argument of Run is its parent.*write Run\(name='x'\)"),
+        (5, rf"^5 of type int {NO_NODE}", NO_NODE),
+        (b"x", rf"^b'x' of type bytes {NO_NODE}.*one at a time", NO_NODE),
+    ],
+)
+async def test_what_is_no_id_is_refused_and_told_what_to_pass(bad: Any, as_id: str, as_run: str) -> None:
+    with pytest.raises(InvalidNodeIdError, match=as_id):
         await Base.load(bad)
-    if bad is not None:
-        with pytest.raises(NodeNotFoundError, match=r"uuid\.UUID"):
-            await Base(1).save("x", parent_id=bad)
-        run = Run(bad)
-        with pytest.raises(NodeNotFoundError, match=r"uuid\.UUID"):
-            await RunManager(run).__aenter__()
-        assert (run.node_parent_id, run.status) == (bad, "new")
+    with pytest.raises(InvalidNodeIdError, match=as_id):
+        await Base(1).save("x", parent_id=bad)
+    with pytest.raises(InvalidNodeIdError, match=as_run):
+        Run(bad)
+
+
+async def test_none_is_no_id() -> None:
+    nothing: Any = None
+    with pytest.raises(InvalidNodeIdError, match=NO_NODE):
+        await Base.load(nothing)
+
+
+async def test_an_id_of_no_node_is_not_found() -> None:
+    missing = "01a2082d-81be-7fbf-94e5-2c2266eda89d"
+    with pytest.raises(NodeNotFoundError, match=f"no node {missing}"):
+        await Base.load(missing)
+    with pytest.raises(NodeNotFoundError, match=f"no node {missing} to save under"):
+        await Base(1).save("x", parent_id=missing)
+    with pytest.raises(NodeNotFoundError, match=f"no run {missing} to belong to"):
+        await RunManager(Run(missing)).__aenter__()

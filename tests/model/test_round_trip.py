@@ -11,8 +11,6 @@ from typing import Annotated, Any, Generic, Literal, NamedTuple, NewType, TypeVa
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import numpy as np
-import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pytest
@@ -22,8 +20,8 @@ from sqlalchemy import func, select
 
 from artigraph import ArtifactMapping, ArtifactModel, ArtifactModelConfig, ArtifactSequence, artifact_field
 from artigraph.db import read
-from artigraph.errors import CycleError, InvalidLabel, SerializationError
-from artigraph.model.place import Place
+from artigraph.errors import CycleError, InvalidLabelError, SerializationError, WrongModelTypeError
+from artigraph.model._encode import FieldContext
 from artigraph.orm import node_table
 from artigraph.serializer.pandas import dataframe_serializer
 from artigraph.serializer.pyarrow import feather_serializer, parquet_serializer
@@ -40,10 +38,9 @@ from artigraph.testing.strategies import (
     plain_values,
     scalars,
 )
-from tests.model.identical import assert_identical
+from tests.support.identical import assert_identical
+from tests.support.values import Known, _np, _pd, frame
 
-_pd: Any = pd
-_np: Any = np
 _pa: Any = pa
 
 memory = MemoryStorage("round-trip")
@@ -59,7 +56,6 @@ several = settings(
     ],
 )
 
-Known = Access | Box | Colour | Level | Point | Unit
 M = TypeVar("M", bound=ArtifactModel)
 T = TypeVar("T")
 
@@ -238,21 +234,6 @@ async def test_what_would_not_come_back_is_refused_by_model_and_field(
     with pytest.raises(SerializationError, match=r"Node\.by_name\['k'\]\[0\]\.bad"):
         await Node(None, ArtifactMapping(k=[Refusing(1, make())]), stored="never").save("x")
     assert (await count_nodes(), memory._objects) == (0, {})
-
-
-def frame() -> Any:
-    index = _pd.MultiIndex.from_tuples([("a", 1), ("b", 2), ("c", 3)], names=["letter", None])
-    return _pd.DataFrame(
-        {
-            "number": [1.5, float("nan"), -0.0],
-            "small": _np.array([1, 2, 3], "i1"),
-            "category": _pd.Categorical(["x", None, "y"], categories=["y", "x", "z"], ordered=True),
-            "when": _pd.to_datetime(["2020-01-01", None, "2021-01-01"]).tz_localize("Europe/Berlin"),
-            "nullable": _pd.array([1, None, 3], dtype="Int64"),
-            5: ["a", None, "é"],
-        },
-        index=index,
-    )
 
 
 VALUES: dict[str, Callable[[], Any]] = {
@@ -467,7 +448,7 @@ async def test_depth_is_no_limit(name: str) -> None:
 
 async def test_the_path_of_a_value_is_made_for_an_error_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is as long as the value is deep, so to make it for each value would take the square of that."""
-    monkeypatch.setattr(Place, "path", property(lambda _: pytest.fail("a path was made")))
+    monkeypatch.setattr(FieldContext, "path", property(lambda _: pytest.fail("a path was made")))
     await round_trip(Node({"k": Leaf(1)}, ArtifactMapping(k=Leaf(2)), ArtifactSequence([[Leaf(3)]])))
 
 
@@ -491,10 +472,20 @@ async def test_ten_thousand_nodes_come_back() -> None:
 async def test_keys_of_items_that_are_nodes_obey_the_rule_for_labels() -> None:
     await round_trip(Node({1: "plain", None: 2, (1, 2): 3.5}))
     for key in ("a\0", "x" * 256, "\ud800"):
-        with pytest.raises(InvalidLabel, match=r"Node\.value"):
+        with pytest.raises(InvalidLabelError, match=r"Node\.value"):
             await Node({key: Leaf(1)}).save("x")
 
 
 async def test_values_of_any_size_are_kept_in_the_database() -> None:
     for size in (65_535, 65_536, 1024 * 1024):
         await round_trip(Leaf("x" * size, b"\xff" * size))
+
+
+async def test_a_part_of_an_artifact_is_no_model() -> None:
+    await Node([Leaf(1)], ArtifactMapping(a=(Leaf(2), {3})), ArtifactSequence([{"k": Leaf(4)}])).save("whole")
+    statement = select(node_table.c.node_id, node_table.c.node_type).where(node_table.c.node_type != "model")
+    parts = {kind: UUID(str(node_id)) for node_id, kind in await read(lambda connection: connection.execute(statement))}
+    assert parts.keys() == {"container", "value"}
+    for kind, node_id in parts.items():
+        with pytest.raises(WrongModelTypeError, match=f"is not a model but a {kind}, a part of one"):
+            await ArtifactModel.load(node_id)

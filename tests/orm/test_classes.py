@@ -7,12 +7,12 @@ from typing import Any, get_args, get_origin, get_type_hints
 from uuid import UUID
 
 import pytest
-from sqlalchemy import BigInteger, Column, Integer, SmallInteger
+from sqlalchemy import Column, SmallInteger
 from sqlalchemy.orm import Mapped
 
 from artigraph.orm import Base, version_table
 from artigraph.orm.metadata import metadata
-from artigraph.orm.types import Bytes, Id, ShortBytes, Text, UtcDateTime
+from artigraph.orm.types import Bytes, Id, ShortBytes, Text, UtcDateTime, Whole
 
 PYTHON: dict[type[Any], type[Any]] = {
     Id: UUID,
@@ -20,8 +20,7 @@ PYTHON: dict[type[Any], type[Any]] = {
     Bytes: bytes,
     ShortBytes: bytes,
     UtcDateTime: datetime,
-    BigInteger: int,
-    Integer: int,
+    Whole: int,
     SmallInteger: int,
 }
 MAPPED: list[type[Any]] = Base.__subclasses__()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.conftest import PACKAGES, ROOT
+from tests.support.distributions import PACKAGES, ROOT
 
 WITH_CODE = [package for package in PACKAGES if (package / "src").exists()]
 NOT_IMPORTED = {"aiosqlite", "asyncmy", "asyncpg", "tzdata"}
@@ -78,7 +78,7 @@ def test_a_distribution_names_those_of_ours_that_it_imports(package: Path) -> No
 
 
 SAFE = {"asyncmy": "0.2.12", "pyarrow": "23.0.1"}
-"""The first releases without a hole that stored or passed data could use (docs/security.md)."""
+"""The first releases without a hole that stored or passed data could use (docs/concepts/security.md)."""
 
 
 @pytest.mark.parametrize(("name", "floor"), SAFE.items())

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.packaging.conftest import PACKAGES, ROOT, run
+from tests.support.distributions import PACKAGES, ROOT, run
 
 pytestmark = pytest.mark.slow
 

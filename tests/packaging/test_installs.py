@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.conftest import PACKAGES, ROOT, Environment
+from tests.support.distributions import PACKAGES, ROOT, Environment
 
 pytestmark = pytest.mark.slow
 

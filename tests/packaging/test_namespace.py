@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.packaging.conftest import PACKAGES, ROOT
+from tests.support.distributions import PACKAGES, ROOT
 
 WORDS = ["import pkgutil", "__path__ = pkgutil.extend_path(__path__, __name__)"]
 

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from artigraph import Run, RunManager, columns, select
 from artigraph.errors import QueryError
-from tests.query.test_select import LONG, NAN, OPERATORS, VALUES, Outer, in_python, in_sql
+from tests.support.comparisons import LONG, NAN, OPERATORS, VALUES, Outer, in_python, in_sql
 
 r: Any = columns(Run)
 PLAIN = [value for value in VALUES if not isinstance(value, Enum)]

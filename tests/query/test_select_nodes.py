@@ -16,9 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from artigraph import ArtifactMapping, ArtifactModel, ArtifactSequence, Node, Run, RunManager, columns, select
 from artigraph.db import read
-from artigraph.errors import InvalidLabel, MultipleNodesFoundError, NodeNotFoundError, QueryError
+from artigraph.errors import InvalidLabelError, MultipleNodesFoundError, NodeNotFoundError, QueryError
 from artigraph.graph.nodes import NODE_COLUMNS
-from artigraph.ids import moment_of, new_id
+from artigraph.identifiers import moment_of, new_id
 from artigraph.query import Condition, NodeSelect
 
 n: Any = columns(Node)
@@ -196,7 +196,7 @@ async def test_a_node_says_what_it_is(engine: AsyncEngine) -> None:
     assert [found async for found in select(Node).labeled("x")] == [await select(Node).labeled("x").first()]
     with pytest.raises(MultipleNodesFoundError):
         await select(Node).one()
-    with pytest.raises(NodeNotFoundError, match="no Node"):
+    with pytest.raises(NodeNotFoundError, match="one Node, found none"):
         await select(Node).labeled("nothing").one()
 
 
@@ -219,8 +219,8 @@ async def test_a_class_that_is_not_defined_is_named(engine: AsyncEngine) -> None
         (lambda: select(Node).of_type("artifact"), QueryError, "one of 'run', 'model'"),  # type: ignore[arg-type]
         (lambda: select(Node).of_model(int), QueryError, "of_model takes"),  # type: ignore[arg-type]
         (lambda: select(Node).of_model(5), QueryError, "of_model takes"),  # type: ignore[arg-type]
-        (lambda: select(Node).of_model("a\0b"), InvalidLabel, "NUL"),
-        (lambda: select(Node).labeled(5), InvalidLabel, "text"),  # type: ignore[arg-type]
+        (lambda: select(Node).of_model("a\0b"), InvalidLabelError, "NUL"),
+        (lambda: select(Node).labeled(5), InvalidLabelError, "text"),  # type: ignore[arg-type]
         (lambda: select(Node).saved(since=datetime(2020, 1, 1)), QueryError, "aware"),
         (lambda: select(Node).where(columns(Leaf).x == 1), QueryError, r"columns\(Node\)"),
         (lambda: n.label < "a", QueryError, "no order"),

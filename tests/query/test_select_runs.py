@@ -52,7 +52,7 @@ async def test_runs_are_found_by_status_times_and_parents(engine: AsyncEngine) -
     assert await select(Run).where(r.error_type == "LookupError").first() == failed.run
     assert await select(Run).where(~(r.error_type == "LookupError")).count() == 3
     assert await select(Run).where(r.status.in_(["failed", "lost"]) | (r.node_id == outer.run.node_id)).count() == 2
-    with pytest.raises(NodeNotFoundError, match="no Run"):
+    with pytest.raises(NodeNotFoundError, match="one Run, found none"):
         await select(Run).where(r.status == "cancelled").one()
 
 

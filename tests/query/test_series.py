@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import random
+import sqlite3
 import sys
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -25,12 +27,12 @@ from artigraph import (
     series,
 )
 from artigraph.db import read, session_context
-from artigraph.errors import InvalidLabel, NodeNotFoundError, ObjectNotFoundError, QueryError, VersionNotFoundError
-from artigraph.graph.aliases import point_alias
-from artigraph.ids import moment_of, new_id
-from artigraph.model.load import load_models
+from artigraph.errors import InvalidLabelError, NodeNotFoundError, ObjectNotFoundError, QueryError, VersionNotFoundError
+from artigraph.identifiers import moment_of, new_id
+from artigraph.maintenance import fsck
+from artigraph.model import load
 from artigraph.orm import alias_table, node_table
-from artigraph.query import narrow
+from artigraph.versions.aliases import point_alias
 
 
 @dataclass
@@ -218,7 +220,7 @@ async def test_an_alias_points_to_a_version_of_its_series_alone(engine: AsyncEng
             await weights.set_alias("x", node_id)
     assert await weights.aliases() == {"x": saved}
     for name in ("x" * 101, "a\0b", "\ud800", 5):
-        with pytest.raises(InvalidLabel, match="An alias"):
+        with pytest.raises(InvalidLabelError, match="An alias"):
             await weights.set_alias(name, saved)  # type: ignore[arg-type]
     for name in ("", "x" * 100, "é🍣", "a ", "a"):
         await weights.set_alias(name, saved)
@@ -250,14 +252,15 @@ async def test_what_goes_between_its_rows_and_its_objects_is_left_out(
 ) -> None:
     ids = await save_many([("weights", Weights(number)) for number in range(3)])
     gone: list[UUID] = [ids[1]]
+    load_each = load.load_each
 
-    async def too_late(cls: type[Weights], node_ids: list[UUID]) -> list[Weights]:
+    async def too_late(cls: type[Weights], node_ids: list[UUID]) -> list[tuple[UUID, Weights]]:
         if gone:
             await delete(gone.pop())
             raise ObjectNotFoundError("gone")
-        return await load_models(cls, node_ids)
+        return await load_each(cls, node_ids)
 
-    monkeypatch.setattr(narrow, "load_models", too_late)
+    monkeypatch.setattr(load, "load_each", too_late)
     assert await weights.all() == [Weights(0), Weights(2)]
     gone.append(new_id())  # nothing that is asked for
     with pytest.raises(ObjectNotFoundError):
@@ -310,8 +313,8 @@ async def test_two_versions_are_compared(engine: AsyncEngine) -> None:
         (lambda: series(ArtifactModel, "x"), QueryError),
         (lambda: series(int, "x"), QueryError),  # type: ignore[type-var]
         (lambda: series("Weights", "x"), QueryError),  # type: ignore[arg-type]
-        (lambda: series(Weights, "x" * 256), InvalidLabel),
-        (lambda: Series(Weights, None), InvalidLabel),  # type: ignore[arg-type]
+        (lambda: series(Weights, "x" * 256), InvalidLabelError),
+        (lambda: Series(Weights, None), InvalidLabelError),  # type: ignore[arg-type]
     ],
 )
 def test_what_is_no_series(build: Any, error: type[Exception]) -> None:
@@ -333,3 +336,36 @@ def test_a_series_is_a_value() -> None:
     assert series(Weights, "weights") != series(Weights, "other")
     assert {weights, series(Weights, "weights")} == {weights}
     assert "Weights" in repr(weights)
+
+
+async def test_an_alias_that_points_to_nothing(engine: AsyncEngine) -> None:
+    weights = series(Weights, "dangling")
+    await Weights(1).save("dangling")
+    gone = await Weights(2).save("dangling")
+    await weights.set_alias("best", gone)
+    with closing(sqlite3.connect(str(engine.url.database), isolation_level=None)) as other:  # keeps no references whole
+        other.execute("DELETE FROM artigraph_node WHERE tree_root_id = ?", (gone.bytes,))
+    async with asyncio.timeout(20):
+        with pytest.raises(VersionNotFoundError, match=f"node {gone}, which does not exist"):
+            await weights.alias("best")
+        with pytest.raises(VersionNotFoundError, match=str(gone)):
+            await weights.diff("best", 0)
+        with pytest.raises(VersionNotFoundError, match=str(gone)):
+            await weights.set_alias("other", "best")
+    assert str(gone) in str(await fsck())
+    await weights.set_alias("best", 0)
+    assert await weights.alias("best") == Weights(1)
+
+
+async def test_versions_that_are_always_deleted_before_they_are_loaded(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def another(_self: object, _number: object) -> UUID:
+        return new_id()
+
+    monkeypatch.setattr(Series, "_nth_id", another)
+    async with asyncio.timeout(20):
+        with pytest.raises(VersionNotFoundError, match="deleted before it was loaded"):
+            await series(Weights, "fleeting").latest()
+        with pytest.raises(VersionNotFoundError, match="was not moved"):
+            await series(Weights, "fleeting").set_alias("best", -1)

@@ -9,9 +9,9 @@ from uuid import uuid4
 
 import pytest
 
-from tests.reliability.places import Place
-from tests.reliability.racing import Objects, files
-from tests.reliability.system import small_disk, strace, unprivileged
+from tests.support.places import Place
+from tests.support.racing import Objects, files
+from tests.support.system import small_disk, strace, unprivileged
 
 __all__ = ["small_disk", "strace", "unprivileged"]
 

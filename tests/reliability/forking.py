@@ -14,7 +14,7 @@ from uuid import UUID
 from artigraph import Run, RunManager
 from artigraph.db import engine_context, session_context
 from artigraph.errors import ArtigraphError
-from tests.reliability.racing import INLINE_LIMIT, open_storage, remembered
+from tests.support.racing import INLINE_LIMIT, open_storage, remembered
 
 
 async def save(run_id: UUID, number: int) -> dict[str, list[Any]]:

@@ -27,7 +27,7 @@ import pyarrow.parquet as pq
 
 from artigraph.errors import DeserializationError
 from artigraph.serializer import Serializer, get_serializer_by_name
-from tests.serializer.golden import golden
+from tests.support.golden import golden
 
 __all__ = ["hostile_bytes"]
 

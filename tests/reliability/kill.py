@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from tests.reliability.places import Place
-from tests.reliability.system import missing
+from tests.support.places import Place
+from tests.support.system import missing
 
 __all__ = ["CALLS", "Ended", "Victims", "points", "victims"]
 

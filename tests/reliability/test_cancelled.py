@@ -1,21 +1,20 @@
-"""Case 18 of docs/reliability.md: a save that is cancelled, or whose sibling fails, at any point."""
+"""Case 18 of docs/appendix/reliability.md: a save that is cancelled, or whose sibling fails, at any point."""
 
 from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Coroutine
-from typing import Any, Literal
+from typing import Literal
 from uuid import UUID
 
 import pytest
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from artigraph import Run, RunManager
 from artigraph.db import session_context
-from tests.reliability.check import Checker
-from tests.reliability.places import Parcel, Place, parcel
-from tests.reliability.sizes import note, sizes
+from tests.support.cancelling import left_behind, turns, turns_of
+from tests.support.check import Checker
+from tests.support.places import Parcel, Place, parcel
+from tests.support.sizes import note, sizes
 
 pytestmark = pytest.mark.timeout(1800)
 
@@ -25,22 +24,6 @@ WAYS: tuple[How, ...] = ("cancelled", "sibling", "in a session", "cancelled twic
 
 class SiblingError(Exception):
     pass
-
-
-async def turns(count: float) -> None:
-    """Let the event loop go round so many times."""
-    for _ in range(int(count)):
-        await asyncio.sleep(0)
-
-
-async def turns_of(work: Coroutine[Any, Any, object]) -> int:
-    """Return how many times the loop goes round while something is done."""
-    task, count = asyncio.ensure_future(work), 0
-    while not task.done():
-        await asyncio.sleep(0)
-        count += 1
-    await task
-    return count
 
 
 async def in_a_session(model: Parcel) -> UUID:
@@ -87,22 +70,6 @@ async def cut_off(how: How, model: Parcel, after: float) -> tuple[UUID | None, i
     await asyncio.wait([saving])
     assert saving.cancelled() or saving.exception() is None, saving
     return None if saving.cancelled() else saving.result(), took
-
-
-async def left_behind(engine: AsyncEngine, checker: Checker) -> list[str]:
-    """Say what a save has not given back, after the moment that closing a connection may take."""
-    found: list[str] = []
-    for _ in range(100):
-        found = [f"task {task}" for task in asyncio.all_tasks() - {asyncio.current_task()}]
-        pool: Any = engine.sync_engine.pool
-        if pool.checkedout():
-            found.append(f"{pool.checkedout()} connections")
-        if await checker.busy():
-            found.append("a transaction")
-        if not found:
-            break
-        await asyncio.sleep(0.05)
-    return found
 
 
 @pytest.mark.parametrize("count", sizes(20, 150))

@@ -18,8 +18,8 @@ from artigraph.errors import CorruptObjectError
 from artigraph.orm import CHUNK_SIZE
 from artigraph.storage import MemoryStorage, Storage
 from artigraph.storage.file import FileSystem
-from tests.reliability.corruption import SERIALIZERS, Write, location_of, missing_and_exchanged, one_or_all, spoil
-from tests.reliability.sizes import note, sizes
+from tests.support.corruption import SERIALIZERS, Write, location_of, missing_and_exchanged, one_or_all, spoil
+from tests.support.sizes import note, sizes
 
 pytestmark = pytest.mark.usefixtures("engine")
 

@@ -13,10 +13,10 @@ from sqlalchemy import insert
 from artigraph import ArtifactMapping, ArtifactModel, ArtifactSequence, Run, RunManager, delete
 from artigraph.db import engine_context, write
 from artigraph.errors import CycleError
-from artigraph.ids import new_ids
+from artigraph.identifiers import new_ids
 from artigraph.orm import node_table
-from tests.reliability.sizes import note, sizes
-from tests.reliability.sound import count
+from tests.support.sizes import note, sizes
+from tests.support.sound import count
 
 pytestmark = pytest.mark.timeout(1200)
 

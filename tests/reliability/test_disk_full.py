@@ -1,4 +1,4 @@
-"""Case 12 of docs/reliability.md: no space, a failing disk, read-only, no permission."""
+"""Case 12 of docs/appendix/reliability.md: no space, a failing disk, read-only, no permission."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from uuid import uuid4
 
 import pytest
 
-from artigraph.errors import ArtigraphError, ConfigurationError, DatabaseError, StorageError, StorageFull
-from tests.reliability.check import Checker
+from artigraph.errors import ArtigraphError, ConfigurationError, DatabaseError, StorageError, StorageFullError
 from tests.reliability.kill import CALLS, points, spread, victims
-from tests.reliability.places import Parcel, Place, parcel
-from tests.reliability.sizes import note, sizes
+from tests.support.check import Checker
+from tests.support.places import Parcel, Place, parcel
+from tests.support.sizes import note, sizes
 
 pytestmark = pytest.mark.timeout(1800)
 
 FAILS = ("write", "pwrite64", "fsync", "fdatasync", "linkat", "ftruncate")
 """What a disk that is full, or broken, refuses."""
-ERRORS = {"StorageFull", "StorageError", "DatabaseError", "CommitFailed"}
+ERRORS = {"StorageFullError", "StorageError", "DatabaseError", "CommitFailedError"}
 
 
 def place_at(database: Path, objects: Path) -> Place:
@@ -79,7 +79,7 @@ async def test_no_space_for_objects(small_disk: Path, tmp_path: Path) -> None:
         await parcel(0).save("first")
         for number, left in enumerate((0, 4096, 20_000, 40_000), start=1):
             with filled(small_disk, but=left):
-                await refused(place, checker, StorageFull, number)
+                await refused(place, checker, StorageFullError, number)
             assert await Parcel.load(await parcel(number, 6).save("there is space")) == parcel(number, 6)
         assert (await checker.look()).sound
 
@@ -166,7 +166,7 @@ async def test_a_disk_that_fails_once_at_any_system_call(place: Place, count: in
             assert ended.status == 0, point
             assert len(ended.failed) <= 1, point
             assert all(
-                told.split()[0] in ("StorageFull", "StorageError", "DatabaseError", "CommitFailed")
+                told.split()[0] in ("StorageFullError", "StorageError", "DatabaseError", "CommitFailedError")
                 for told in ended.failed
             )
             failed += len(ended.failed)
@@ -190,7 +190,7 @@ async def test_a_commit_that_failed_and_comes_back_after_a_crash_is_whole(place:
     checker = Checker(place)
     with victims(place) as forks:
         ended = forks.save(1, synchronous="FULL", attempts=1, inject=f"fdatasync:error={refusal}:when=1")
-    assert [told.split()[0] for told in ended.failed] == ["CommitFailed"]
+    assert [told.split()[0] for told in ended.failed] == ["CommitFailedError"]
     assert ended.status == 1
     found = await checker.look()
     assert found.sound

@@ -18,10 +18,10 @@ from artigraph import Run, RunManager, load_many
 from artigraph.db import engine_context, session_context
 from artigraph.errors import LabelConflictError, WrongEventLoopError
 from artigraph.orm import node_table
-from tests.docs.snippets import ROOT
-from tests.reliability.racing import INLINE_LIMIT, NODES, Kept, Objects, kept, remembered
-from tests.reliability.sizes import note, sizes
-from tests.reliability.sound import Found, assert_sound, count, look
+from tests.support.racing import INLINE_LIMIT, NODES, Kept, Objects, kept, remembered
+from tests.support.sizes import note, sizes
+from tests.support.snippets import ROOT
+from tests.support.sound import Found, assert_sound, count, look
 
 pytestmark = pytest.mark.timeout(600)
 

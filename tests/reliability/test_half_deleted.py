@@ -1,4 +1,4 @@
-"""Case 4 of docs/reliability.md: a deletion that is killed at each of its steps."""
+"""Case 4 of docs/appendix/reliability.md: a deletion that is killed at each of its steps."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 
 from artigraph import delete
 from artigraph.maintenance import fsck, gc
-from tests.reliability.check import Checker
 from tests.reliability.kill import CALLS, points, spread, victims
-from tests.reliability.places import Parcel, Place, parcel
-from tests.reliability.sizes import note, sizes
+from tests.support.check import Checker
+from tests.support.places import Parcel, Place, parcel
+from tests.support.sizes import note, sizes
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="strace is of Linux"),

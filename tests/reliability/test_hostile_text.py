@@ -10,7 +10,7 @@ import pytest
 
 from artigraph.storage import MemoryStorage
 from artigraph.storage.file import FileSystem
-from tests.reliability.hostile import (
+from tests.support.hostile import (
     CORPUS,
     deletions_lead_nowhere,
     hostile_texts,
@@ -18,7 +18,7 @@ from tests.reliability.hostile import (
     round_trip,
     rows_lead_nowhere,
 )
-from tests.reliability.sizes import note, sizes
+from tests.support.sizes import note, sizes
 
 pytestmark = pytest.mark.usefixtures("engine")
 

@@ -1,4 +1,4 @@
-"""Case 1 of docs/reliability.md: killed between the put of an object and the commit, and everywhere else in a save."""
+"""Case 1 of docs/appendix/reliability.md: killed between the put of an object and the commit, or anywhere in a save."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from tests.reliability.check import Checker
 from tests.reliability.kill import CALLS, points, spread, victims
-from tests.reliability.places import Parcel, Place, parcel
-from tests.reliability.sizes import note, sizes
+from tests.support.check import Checker
+from tests.support.places import Parcel, Place, parcel
+from tests.support.sizes import note, sizes
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="strace is of Linux"),

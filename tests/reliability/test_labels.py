@@ -18,13 +18,13 @@ from sqlalchemy import event, select
 
 from artigraph import ArtifactMapping, ArtifactModel, Run, RunManager, prune, save_many
 from artigraph.db import dispose_engines, engine_context, get_engine, read
-from artigraph.errors import InvalidLabel, LabelConflictError
+from artigraph.errors import InvalidLabelError, LabelConflictError
 from artigraph.orm import node_table
 from artigraph.storage import MemoryStorage
 from artigraph.testing.database import DISTINCT_LABELS
 from artigraph.testing.strategies import labels, texts
-from tests.reliability.racing import INLINE_LIMIT, content
-from tests.reliability.sizes import note, sizes
+from tests.support.racing import INLINE_LIMIT, content
+from tests.support.sizes import note, sizes
 
 
 @dataclass
@@ -104,7 +104,7 @@ async def refused(label: str, storage: Watched) -> None:
     """Assert that a label is refused wherever it can stand, before a word was said to the database or the storage."""
     model = Labelled(content(f"new {storage.puts}"))
     async with RunManager(Run()) as manager:
-        with pytest.raises(InvalidLabel):
+        with pytest.raises(InvalidLabelError):
             ArtifactMapping({label: 1})
         puts = storage.puts
         calls: list[Any] = [
@@ -124,7 +124,7 @@ async def refused(label: str, storage: Watched) -> None:
         event.listen(engine, "before_cursor_execute", listen)
         try:
             for call in calls:
-                with pytest.raises(InvalidLabel):
+                with pytest.raises(InvalidLabelError):
                     await call
         finally:
             event.remove(engine, "before_cursor_execute", listen)

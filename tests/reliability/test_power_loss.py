@@ -1,4 +1,4 @@
-"""Case 13 of docs/reliability.md: everything is on the device before COMMIT."""
+"""Case 13 of docs/appendix/reliability.md: everything is on the device before COMMIT."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from tests.reliability.check import Checker
 from tests.reliability.kill import CALLS, victims
-from tests.reliability.places import PARTIAL, Place
-from tests.reliability.sizes import note, sizes
+from tests.support.check import Checker
+from tests.support.places import PARTIAL, Place
+from tests.support.sizes import note, sizes
 
 pytestmark = [
     pytest.mark.skipif(sys.platform != "linux", reason="strace is of Linux"),

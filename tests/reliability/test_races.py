@@ -12,9 +12,9 @@ from artigraph import Run, RunManager, delete, load_many, series
 from artigraph.db import engine_context
 from artigraph.maintenance import gc
 from artigraph.orm import node_table
-from tests.reliability.racing import ALIASED, INLINE_LIMIT, NODES, Kept, Objects, Task, race, remembered
-from tests.reliability.sizes import note, sizes
-from tests.reliability.sound import assert_sound, count
+from tests.support.racing import ALIASED, INLINE_LIMIT, NODES, Kept, Objects, Task, race, remembered
+from tests.support.sizes import note, sizes
+from tests.support.sound import assert_sound, count
 
 pytestmark = pytest.mark.timeout(1200)
 

@@ -1,4 +1,4 @@
-"""Case 2 of docs/reliability.md: objects are there already when the database refuses their rows, or the commit."""
+"""Case 2 of docs/appendix/reliability.md: the database refuses the rows or the commit after objects were put."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from artigraph.db import session_context, write
 from artigraph.errors import ArtigraphError, DatabaseError
-from tests.reliability.check import Checker
-from tests.reliability.places import Parcel, Place, parcel
-from tests.reliability.sizes import note, sizes
+from tests.support.check import Checker
+from tests.support.places import Parcel, Place, parcel
+from tests.support.sizes import note, sizes
 
 pytestmark = pytest.mark.timeout(1800)
 

@@ -14,8 +14,8 @@ from sqlalchemy import select
 from artigraph import Run, RunManager
 from artigraph.db import engine_context, read
 from artigraph.orm import node_table
-from tests.reliability.racing import Objects, Task, race
-from tests.reliability.sizes import note, sizes
+from tests.support.racing import Objects, Task, race
+from tests.support.sizes import note, sizes
 
 pytestmark = pytest.mark.timeout(600)
 

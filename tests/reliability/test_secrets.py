@@ -17,11 +17,11 @@ from sqlalchemy import URL, make_url
 
 from artigraph import ArtifactModel, Run, RunManager, artifact_field
 from artigraph.db import current_database, engine_context, get_engine
-from artigraph.db._config import current_target
+from artigraph.db._target import current_target
 from artigraph.errors import (
     ArtigraphError,
     ConfigurationError,
-    DatabaseUnavailable,
+    DatabaseUnavailableError,
     LabelConflictError,
     RegistrationError,
     StorageError,
@@ -70,10 +70,10 @@ async def test_the_password_of_a_database_is_shown_nowhere(url: str) -> None:
     async with engine_context(url) as engine:
         for shown in (engine, engine.url, get_engine(), current_target(), vars(current_target())):
             assert_kept_secret(f"{shown} {shown!r}")
-        with pytest.raises(DatabaseUnavailable) as caught:
+        with pytest.raises(DatabaseUnavailableError) as caught:
             await current_database()
     assert_kept_secret(everything_of(caught.value))
-    with pytest.raises(DatabaseUnavailable) as caught:
+    with pytest.raises(DatabaseUnavailableError) as caught:
         await upgrade(url)
     assert_kept_secret(everything_of(caught.value))
 

@@ -24,12 +24,12 @@ from artigraph.errors import (
     MissingDependencyError,
     UnknownSerializerError,
 )
-from artigraph.ids import new_id
+from artigraph.identifiers import new_id
 from artigraph.model.values import StoredValue
 from artigraph.serializer import Serializer, base, get_serializer_by_name
 from artigraph.storage import get_storage_by_name
 from artigraph.storage.file import FileSystem
-from tests.reliability.corruption import location_of
+from tests.support.corruption import location_of
 
 pytestmark = pytest.mark.usefixtures("engine")
 

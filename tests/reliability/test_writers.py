@@ -1,4 +1,4 @@
-"""Case 9 of docs/reliability.md: writers that stand in each other's way, and none of whom hears of it."""
+"""Case 9 of docs/appendix/reliability.md: writers that stand in each other's way, and none of whom hears of it."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import read, write
-from artigraph.ids import new_id
+from artigraph.identifiers import new_id
 from artigraph.orm import node_table
-from tests.reliability.check import Checker
-from tests.reliability.places import Parcel, Part, Place
-from tests.reliability.sizes import note, sizes
+from tests.support.check import Checker
+from tests.support.places import Parcel, Part, Place
+from tests.support.sizes import note, sizes
 
 pytestmark = pytest.mark.timeout(900)
 
@@ -87,7 +87,7 @@ async def test_writers_in_opposite_order(place: Place, seconds: float) -> None:
 WRITER = """
 import asyncio, json, sys
 from artigraph import Run, RunManager
-from tests.reliability.places import Place, parcel
+from tests.support.places import Place, parcel
 
 async def main(place, me, count):
     outcomes = []

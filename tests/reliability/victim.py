@@ -17,7 +17,7 @@ from typing import Any
 
 from artigraph import Run, RunManager, delete
 from artigraph.errors import ArtigraphError
-from tests.reliability.places import Place, parcel
+from tests.support.places import Place, parcel
 
 
 def line() -> str:

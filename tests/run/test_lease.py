@@ -8,7 +8,7 @@ import os
 import threading
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -23,37 +23,20 @@ from artigraph.db import current_address, current_database, engine_context, read
 from artigraph.errors import ConfigurationError, SessionStateError
 from artigraph.graph import renew_leases
 from artigraph.graph.nodes import read_nodes
-from artigraph.graph.outline import read_outline
-from artigraph.ids import new_id
+from artigraph.identifiers import new_id
 from artigraph.maintenance import mark_lost
 from artigraph.orm import lease_table, node_table
-from artigraph.run import lease as leases
+from artigraph.outline import _read_summaries as read_outline
+from artigraph.run import _lease as leases
+from tests.support.leases import LAST, START, expire, stored
 
 LENGTH = timedelta(minutes=7)
-START, LAST = datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 c: Any = artigraph.columns(Run)
-
-
-async def expire(run: Run, *, started: datetime = START) -> None:
-    """Have the lease of a run run out long ago."""
-
-    async def work(connection: AsyncConnection) -> None:
-        node = update(node_table).where(node_table.c.node_id == run.node_id)
-        await connection.execute(node.values(run_started_at=started))
-        await connection.execute(update(lease_table).where(lease_table.c.run_id == run.node_id).values(expires_at=LAST))
-
-    await write(work)
 
 
 async def renew(run: Run) -> None:
     """Do what this process does for a run that it holds."""
     await current_address().write(lambda connection: renew_leases(connection, {run.node_id: LENGTH}))
-
-
-async def stored(run: Run) -> tuple[str, datetime | None]:
-    columns = select(node_table.c.run_status, node_table.c.run_ended_at).where(node_table.c.node_id == run.node_id)
-    row = (await read(lambda connection: connection.execute(columns))).one()
-    return row[0], row[1]
 
 
 async def left() -> dict[UUID, timedelta]:
@@ -270,9 +253,9 @@ async def test_a_session_that_was_handed_in_tells_where_to_renew(engine: AsyncEn
     async with engine_context(own, create_tables=True):
         await current_database()
     async with AsyncSession(own) as session, session_context(session):
-        bound = current_address().bound
-        assert bound is not None
-        assert bound.engine.sync_engine is own.sync_engine
+        loop_engine = current_address().loop_engine
+        assert loop_engine is not None
+        assert loop_engine.engine.sync_engine is own.sync_engine
         async with RunManager(Run()) as manager:
             pass
         await session.commit()
@@ -280,7 +263,7 @@ async def test_a_session_that_was_handed_in_tells_where_to_renew(engine: AsyncEn
     async with engine_context(own):
         assert await artigraph.select(Run).ids() == [manager.run.node_id]
     async with session_context():
-        assert current_address().bound is None
+        assert current_address().loop_engine is None
     await own.dispose()
 
 

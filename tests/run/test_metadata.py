@@ -20,14 +20,14 @@ from artigraph import Run, RunManager, delete
 from artigraph.db import read
 from artigraph.errors import (
     CycleError,
-    InvalidLabel,
+    InvalidLabelError,
     NodeNotFoundError,
     RunStateError,
     SerializationError,
     ValueTooLargeError,
 )
 from artigraph.orm import Base, RunNode, node_table, run_value_table
-from artigraph.run.environment import capture_environment, masked
+from artigraph.run._environment import capture_environment
 from artigraph.serializer.search_key import search_key
 
 PARAMETERS = {
@@ -85,16 +85,16 @@ async def test_what_is_stored_can_be_searched_by_any_session(engine: AsyncEngine
 
 
 HOSTILE: list[tuple[dict[str, Any], type[Exception], str]] = [
-    ({"name": 5}, InvalidLabel, "name of a run is text"),
-    ({"name": "x" * 256}, InvalidLabel, "255"),
-    ({"name": "\0"}, InvalidLabel, "NUL"),
-    ({"tags": {"\ud800": "a"}}, InvalidLabel, "name of a run's tag"),
-    ({"tags": {"a": 5}}, InvalidLabel, "tag 'a' of a run is text"),
-    ({"tags": {"a": "x" * 256}}, InvalidLabel, "255"),
+    ({"name": 5}, InvalidLabelError, "name of a run is text"),
+    ({"name": "x" * 256}, InvalidLabelError, "255"),
+    ({"name": "\0"}, InvalidLabelError, "NUL"),
+    ({"tags": {"\ud800": "a"}}, InvalidLabelError, "name of a run's tag"),
+    ({"tags": {"a": 5}}, InvalidLabelError, "tag 'a' of a run is text"),
+    ({"tags": {"a": "x" * 256}}, InvalidLabelError, "255"),
     ({"tags": [("a", "b")]}, TypeError, "mapping"),
     ({"tags": None}, TypeError, "mapping"),
     ({"tags": {str(number): "" for number in range(1001)}}, ValueTooLargeError, "1,000 tags"),
-    ({"parameters": {5: 1}}, InvalidLabel, "name of a run's parameter"),
+    ({"parameters": {5: 1}}, InvalidLabelError, "name of a run's parameter"),
     ({"parameters": {"a": object()}}, SerializationError, "parameter 'a' of a run"),
     ({"parameters": {"a": {"b": [Kind.ONE]}}}, SerializationError, r"value\['b'\]\[0\]"),
     ({"parameters": {"a": "x" * 300_000}}, ValueTooLargeError, "artifact"),
@@ -119,10 +119,9 @@ async def test_more_values_that_cannot_be_kept(engine: AsyncEngine) -> None:
     with pytest.raises(CycleError, match="'a'"):
         await RunManager(Run(parameters={"a": cycle})).__aenter__()
     async with RunManager(Run(tags=UserDict({"a": "b"}))) as manager:
-        with pytest.raises(InvalidLabel):
+        with pytest.raises(InvalidLabelError):
             await manager.add_tags({"fine": "x", "bad": "\0"})
         assert manager.run.tags == {"a": "b"}
-        manager.run.parameters = {"changed": object()}  # afterwards nobody looks at it
     assert (await loaded(manager.run)).tags == {"a": "b"}
     assert await rows(run_value_table) == 1
 
@@ -218,29 +217,6 @@ def test_the_state_of_the_code_is_that_of_the_program(tmp_path: Path, monkeypatc
     assert found["command_line"] == ["python", str(program), "--password", "***", "--rate=0.1"]
     assert found["working_directory"] == str(code)
     assert state() == {}
-
-
-@pytest.mark.parametrize(
-    ("arguments", "shown"),
-    [
-        (["--password", "x", "y"], ["--password", "***", "y"]),
-        (["--password=x"], ["--password=***"]),
-        (["--db-password", "--verbose"], ["--db-password", "--verbose"]),
-        (["-token", "x"], ["-token", "***"]),
-        (["--api_key=x", "--API-KEY", "x"], ["--api_key=***", "--API-KEY", "***"]),
-        (["model.secret=x", "AWS_SECRET_ACCESS_KEY=a=b"], ["model.secret=***", "AWS_SECRET_ACCESS_KEY=***"]),
-        (["--author=me", "--authors", "you"], ["--author=me", "--authors", "you"]),
-        (["--auth=me", "--basic-auth", "you"], ["--auth=***", "--basic-auth", "***"]),
-        (["postgresql://me:x@host/db"], ["postgresql://***@host/db"]),
-        (["--url=mysql://me:x@host/db?token=x&a=b"], ["--url=mysql://***@host/db?token=***&a=b"]),
-        (["--secret-url=https://host/x"], ["--secret-url=***"]),
-        (["https://host/a?b=1"], ["https://host/a?b=1"]),
-        (["python", "-c", "connect('x')", "a"], ["python", "-c", "<code>", "a"]),
-        (["x" * 5000, "\udcff"], ["<5000 characters>", "?"]),
-    ],
-)
-def test_secrets_of_a_command_line_are_masked(arguments: list[str], shown: list[str]) -> None:
-    assert masked(arguments) == shown
 
 
 def test_capturing_does_without_what_is_not_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,10 +23,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from artigraph import Run, RunManager, columns, select
 from artigraph.db import current_database
 from artigraph.maintenance import mark_lost
-from artigraph.run.token import RunToken
-from tests.docs.snippets import ROOT
+from artigraph.run._token import RunToken
 from tests.run.elsewhere import Part, save_by_token
-from tests.run.test_lease import stored
+from tests.support.leases import stored
+from tests.support.snippets import ROOT
 
 pytestmark = pytest.mark.slow
 forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")

@@ -17,13 +17,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 import artigraph
 from artigraph import NO_PARENT, ArtifactModel, Run, RunManager, delete, run_manager, save_many
 from artigraph.db import current_database, engine_context, read, session_context
-from artigraph.errors import InvalidToken, LabelConflictError, NoActiveRunError, NodeNotFoundError, RunStateError
+from artigraph.errors import InvalidTokenError, LabelConflictError, NoActiveRunError, NodeNotFoundError, RunStateError
 from artigraph.maintenance import mark_lost
 from artigraph.orm import lease_table, node_table
-from artigraph.run import active as active_runs
-from artigraph.run.token import RunToken, parse_token
-from tests.lineage.test_uses import used
-from tests.run.test_lease import expire, stored
+from artigraph.run import _active as active_runs
+from artigraph.run._token import RunToken, parse_token
+from tests.support.leases import expire, stored
+from tests.support.uses import used
 
 
 @dataclass
@@ -129,7 +129,7 @@ TOKEN = str(RunToken(Run().node_id, Run().node_id))
 def test_a_token_that_was_altered_is_none(place: int, letter: str) -> None:
     altered = TOKEN[:place] + letter + TOKEN[place + 1 :]
     if altered != TOKEN:
-        with pytest.raises(InvalidToken):
+        with pytest.raises(InvalidTokenError):
             parse_token(altered)
 
 
@@ -139,7 +139,7 @@ def test_a_token_that_was_altered_is_none(place: int, letter: str) -> None:
     ids=["empty", "its beginning", "cut", "longer", "a space", "bytes", "none", "a run", "a number"],
 )
 def test_what_is_no_token_is_refused(text: Any) -> None:
-    with pytest.raises(InvalidToken, match=r"RunManager\.token\(\)"):
+    with pytest.raises(InvalidTokenError, match=r"RunManager\.token\(\)"):
         RunManager.resume(text)
 
 
@@ -235,9 +235,9 @@ async def test_the_environment_is_told_of_where_it_is_wrong(
     with pytest.raises(NoActiveRunError):
         run_manager()
     monkeypatch.setenv("ARTIGRAPH_RUN", "nonsense")
-    with pytest.raises(InvalidToken, match="variable ARTIGRAPH_RUN is no token"):
+    with pytest.raises(InvalidTokenError, match="variable ARTIGRAPH_RUN is no token"):
         run_manager(allow_none=True)
-    with pytest.raises(InvalidToken, match="ARTIGRAPH_RUN"):
+    with pytest.raises(InvalidTokenError, match="ARTIGRAPH_RUN"):
         await RunManager(Run()).__aenter__()
     async with RunManager(Run(NO_PARENT)) as manager:
         token = manager.token()

@@ -281,6 +281,11 @@ def test_a_newer_kind_of_value_is_a_clear_error() -> None:
         decode(b'{"$matrix":[]}')
 
 
+def test_an_unreadable_value_is_named_by_its_kind() -> None:
+    with pytest.raises(DeserializationError, match=r"^A stored decimal cannot be read: "):
+        decode(b'{"$decimal":"one"}')
+
+
 def test_nothing_is_looked_up_by_name() -> None:
     for name in ("os", "os.system", "builtins.object", "artigraph.testing.strategies.Colour", "Colour"):
         for tag in ("$enum", "$dataclass", "$namedtuple", "$flag"):

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from artigraph.serializer import get_serializer_by_type
-from tests.serializer.pandas.frames import COLUMNS, INDEXES
+from tests.support.frames import COLUMNS, INDEXES
 
 _np: Any = np
 _pa: Any = pa
@@ -108,6 +108,43 @@ def test_nested_values_and_nulls_are_counted() -> None:
     words = [_pa.table({"d": _pa.array(each).dictionary_encode()}) for each in (["a", "b"], ["b", "b"])]
     assert describe(*words) == "cells differ: 'd' (1 of 2)"
     assert describe(pl.Series("a", [1, 2]), pl.Series("a", [1, 4])) == "cells differ: 'a' (1 of 2, by at most 2)"
+
+
+def union(texts: list[str], *, dense: bool) -> Any:
+    """Return an Arrow array of a number and texts."""
+    kinds = _pa.array([0, *([1] * len(texts))], _pa.int8())
+    if dense:
+        places = _pa.array([0, *range(len(texts))], _pa.int32())
+        return _pa.UnionArray.from_dense(kinds, places, [_pa.array([7]), _pa.array(texts)])
+    return _pa.UnionArray.from_sparse(kinds, [_pa.array([7] * (len(texts) + 1)), _pa.array(["", *texts])])
+
+
+PARTS: dict[str, tuple[Any, Any]] = {
+    "dense union": (union(["a", "b"], dense=True), union(["a", "c"], dense=True)),
+    "sparse union": (union(["a", "b"], dense=False), union(["a", "c"], dense=False)),
+    "struct": (_pa.array([{"x": 1}, {"x": 2}, {"x": 3}]), _pa.array([{"x": 1}, {"x": 2}, {"x": 4}])),
+    "list": (_pa.array([[1], [2], [3]]), _pa.array([[1], [2], [4]])),
+    "dictionary": (_pa.array([*"abc"]).dictionary_encode(), _pa.array([*"abd"]).dictionary_encode()),
+}
+
+
+@pytest.mark.parametrize("within", ["itself", "list", "struct"])
+@pytest.mark.parametrize("kind", PARTS)
+def test_dictionaries_of_values_that_have_parts_are_compared(kind: str, within: str) -> None:
+    """Arrow neither unifies nor casts them."""
+    indices = _pa.array([0, 2, 1, 2], _pa.int8())
+    one, other = (_pa.DictionaryArray.from_arrays(indices, values) for values in PARTS[kind])
+    if within == "list":
+        one, other = (_pa.ListArray.from_arrays(_pa.array([0, 2, 4], _pa.int32()), each) for each in (one, other))
+    elif within == "struct":
+        one, other = (_pa.StructArray.from_arrays([each], ["x"]) for each in (one, other))
+    whole, cut, empty = [one, one], [one.slice(0, 1), one.slice(1), one.slice(0, 0), one], one.slice(0, 0)
+    tables = [_pa.table({"c": _pa.chunked_array(chunks)}) for chunks in (whole, cut, [empty, one, other], [one, one])]
+    serializer: Any = get_serializer_by_type(_pa.Table)
+    assert serializer.equal(tables[0], tables[1])
+    assert serializer.equal(tables[1], tables[3])
+    assert not serializer.equal(tables[1], tables[2])
+    assert describe(tables[1], tables[2]) == f"cells differ: 'c' (2 of {2 * len(one)})"
 
 
 def test_what_pandas_has_beside_cells() -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from artigraph.errors import SerializationError
 from artigraph.serializer import Serializer, SupportsStreams, get_serializer_by_name, get_serializer_by_type
-from artigraph.serializer._file import PART
+from artigraph.serializer.file import _PART as PART
 from artigraph.serializer.file import File, file_serializer
 from artigraph.testing.serializer import SerializerConformance
 

@@ -10,8 +10,8 @@ import pytest
 
 from artigraph import File
 from artigraph.serializer import Serializer, get_serializer_by_name
-from tests.model.identical import assert_identical
-from tests.serializer.golden import ALWAYS_THE_SAME, FOLDER, golden
+from tests.support.golden import ALWAYS_THE_SAME, FOLDER, golden
+from tests.support.identical import assert_identical
 
 GOLDEN = golden()
 CASES = [(name, case) for name, values in GOLDEN.items() for case in values]
@@ -40,7 +40,7 @@ def test_there_are_bytes_of_every_serializer_that_is_shipped() -> None:
     shipped = {"json", "datetime", "timedelta", "bytes", "file"} | offered
     assert shipped == GOLDEN.keys() == {path.name for path in FOLDER.iterdir()}
     kept = {(path.parent.name, path.name) for path in FOLDER.glob("*/*")}
-    assert kept == set(CASES), "run python -m tests.serializer.golden; what is there is never removed"
+    assert kept == set(CASES), "run python -m tests.support.golden; what is there is never removed"
 
 
 @pytest.mark.parametrize(("name", "case"), CASES)

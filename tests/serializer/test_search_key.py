@@ -11,12 +11,13 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from artigraph import orm
-from artigraph.serializer.search_key import SEARCH_KEY_LENGTH, is_cut, search_key
+from artigraph.serializer.search_key import SEARCH_KEY_LENGTH, is_cut, search_key, uncut_key
 from artigraph.testing.strategies import Access, Colour, Level, Unit, instances, numbers, plain_values, scalars, texts
 
 
@@ -47,6 +48,7 @@ def test_tables_have_room_for_a_key() -> None:
 
 # Numbers ----------------------------------------------------------------------------------------------------------
 
+DIGITS = st.text("0123456789", min_size=1, max_size=3)
 NUMBERS = numbers().filter(lambda value: not is_nan(value))
 
 MAX = sys.float_info.max
@@ -127,6 +129,18 @@ def test_numbers_of_any_size_have_keys() -> None:
         assert len(key(value)) <= SEARCH_KEY_LENGTH
 
 
+@pytest.mark.parametrize("power", [309, 20_000, 50_000, 70_000])
+def test_huge_integers_around_a_power_of_ten_have_the_keys_of_equal_decimals(power: int) -> None:
+    for value, equal in [
+        (10**power - 1, "9" * power),
+        (10**power, f"1e{power}"),
+        (10**power + 1, f"1{'0' * (power - 1)}1"),
+    ]:
+        assert key(value) == key(Decimal(equal))
+        assert key(-value) == key(Decimal(f"-{equal}"))
+    assert key(10 ** (power - 1)) < key(10**power) < key(10 ** (power + 1))
+
+
 def test_a_context_changes_no_key() -> None:
     values = [Decimal("19.99"), Decimal("-1e-400"), Decimal("1e400"), *map(Decimal, [0.1])]
     keys = [key(value) for value in values]
@@ -154,6 +168,56 @@ def test_text_is_in_the_order_of_code_points(one: str, other: str) -> None:
 def test_long_text_is_cut(stem: str, one: str, other: str) -> None:
     check_order(stem + one, stem + other)
     assert is_cut(key(stem + "x" * 255))
+
+
+def check_uncut(one: Any, other: Any) -> None:
+    keys = uncut(one), uncut(other)
+    assert (one < other, one == other) == (keys[0] < keys[1], keys[0] == keys[1])
+
+
+def uncut(value: object) -> bytes:
+    found = uncut_key(value)
+    assert found is not None
+    return found
+
+
+def repeated(end: str, sign: int) -> tuple[int, Decimal]:
+    digits = "123456789" * 60 + end
+    return sign * int(digits), sign * Decimal(f"0.{digits}")
+
+
+@settings(deadline=None)
+@given(one=NUMBERS, power=st.integers(0, 5_000), ends=st.tuples(DIGITS, DIGITS), sign=st.sampled_from([1, -1]))
+def test_uncut_keys_tell_all_numbers_apart(one: Any, power: int, ends: tuple[str, str], sign: int) -> None:
+    check_uncut(one, sign * 10**power)
+    check_uncut(sign * 10**power, sign * (10**power + 1))
+    check_uncut(sign * 10**power, Decimal(sign).scaleb(power))
+    for first in repeated(ends[0], sign):
+        for second in repeated(ends[1], sign):
+            check_uncut(first, second)
+
+
+@settings(deadline=None)
+@given(stem=st.text(min_size=240, max_size=260), one=texts(), other=texts())
+def test_uncut_keys_tell_all_texts_apart(stem: str, one: str, other: str) -> None:
+    check_uncut(stem + one, stem + other)
+    check_uncut(*((stem + text).encode("utf-8", "surrogatepass") for text in (one, other)))
+    assert uncut(stem + one)[:SEARCH_KEY_LENGTH] == key(stem + one)
+
+
+@pytest.mark.parametrize("cls", [PurePosixPath, PureWindowsPath])
+def test_uncut_keys_tell_all_paths_apart(cls: Any) -> None:
+    paths = sorted([cls("x" * 300, part) for part in ("b", "a-b", "a/b", "a", "")], key=lambda path: path.parts)
+    keys = [uncut(path) for path in paths]
+    assert keys == sorted(set(keys))
+
+
+def test_uncut_keys_tell_long_members_apart() -> None:
+    names = ["N" * 300 + end for end in "ab"]
+    long: Any = Enum("Long", names)  # type: ignore[misc]
+    assert uncut(long[names[0]]) < uncut(long[names[1]])
+    assert uncut_key(object()) is None
+    assert uncut_key(1.5) == search_key(1.5)
 
 
 @settings(deadline=None)
@@ -201,10 +265,59 @@ def test_times_are_in_their_order(one: time, other: time, zone: tzinfo, other_zo
     assert key(one) == key(one.replace(tzinfo=ZoneInfo("Europe/Berlin")))  # Python finds it naive, too
 
 
+@pytest.mark.parametrize("zone", [None, UTC, timezone(timedelta(hours=5, minutes=45))])
+def test_the_times_around_each_minute_are_in_their_order(zone: tzinfo | None) -> None:
+    minutes = [divmod(minute, 60) for minute in range(24 * 60)]
+    ends = [time(*minute, *end, tzinfo=zone) for minute in minutes for end in [(0, 0), (0, 1), (59, 999_999)]]
+    keys = [key(moment) for moment in ends]
+    assert keys == sorted(set(keys))
+
+
 @settings(deadline=None)
 @given(one=st.dates(), other=st.dates())
 def test_dates_are_in_their_order(one: date, other: date) -> None:
     check_order(one, other)
+
+
+ATTOSECONDS = {"W": 604_800 * 10**18, "D": 86_400 * 10**18, "h": 3_600 * 10**18, "m": 60 * 10**18, "s": 10**18} | {
+    unit: 10 ** (15 - 3 * place) for place, unit in enumerate(("ms", "us", "ns", "ps", "fs", "as"))
+}
+duration: Any = np.timedelta64  # whose stubs take units as literals only
+COUNTS = st.one_of(st.integers(-(2**63) + 1, 2**63 - 1), st.integers(-5000, 5000))
+
+
+@st.composite
+def durations(draw: st.DrawFn) -> tuple[Any, int]:
+    """Draw a duration of NumPy or Python, and its attoseconds."""
+    unit = draw(st.sampled_from([*ATTOSECONDS, "timedelta"]))
+    if unit == "timedelta":
+        span = draw(st.timedeltas())
+        return span, (span.days * 86_400 + span.seconds) * 10**18 + span.microseconds * 10**12
+    count, times = draw(COUNTS), draw(st.sampled_from((1, 7, 25)))
+    return duration(count, f"{times}{unit}"), count * times * ATTOSECONDS[unit]
+
+
+@settings(deadline=None)
+@given(one=durations(), other=durations())
+def test_durations_of_every_unit_are_in_one_order(one: tuple[Any, int], other: tuple[Any, int]) -> None:
+    keys = key(one[0]), key(other[0])
+    assert (keys[0] < keys[1], keys[0] == keys[1]) == (one[1] < other[1], one[1] == other[1])
+
+
+@pytest.mark.parametrize("unit", ATTOSECONDS)
+def test_equal_durations_of_numpy_have_equal_keys(unit: str) -> None:
+    span = np.timedelta64(7 * 604_800 * 10**6, "us") if ATTOSECONDS[unit] >= 10**12 else np.timedelta64(7, "us")
+    same = span.astype(f"m8[{unit}]")
+    assert same == span
+    assert key(same) == key(span) == key(span.item())
+
+
+def test_a_duration_is_no_number() -> None:
+    for unit in (*ATTOSECONDS, "Y", "M"):
+        assert key(duration(5, unit)) != key(5)
+    assert key(np.timedelta64(1, "Y")) == key(np.timedelta64(12, "M"))
+    assert key(np.timedelta64(-1, "Y")) < key(np.timedelta64(11, "M"))
+    assert search_key(np.timedelta64(5)) is None  # equal to 5 of every unit
 
 
 @settings(deadline=None)
@@ -365,7 +478,12 @@ FORMAT: list[tuple[object, str]] = [
     (date(1, 1, 1), "38 00000001"),
     (time(0, tzinfo=timezone(timedelta(seconds=1))), "40 7ffffffffff0bdc0"),
     (time(0, 0, 1), "41 80000000000f4240"),
+    (time(23, 59, 58, 7), "41 800000141db8db87"),
     (timedelta(days=-1, microseconds=1), "48 7fffffff 00000000 00000001"),
+    (np.timedelta64(-1, "ns"), "48 7fffffff 0001517f 000f423f e8990a4600"),
+    (np.timedelta64(2**62, "W"), "48 ffffffff 80000000000000 01c000000000000000 00000000 00000000"),
+    (np.timedelta64(-2, "Y"), "49 7fffffffffffffffffffffffffffffe8"),
+    (np.timedelta64("NaT", "D"), "10"),
     (UUID(int=1), "50 00000000000000000000000000000001"),
     (PurePosixPath("/a/b"), "58 00 61 00 62"),
     (PureWindowsPath("C:\\A"), "59 633a 00 61"),

@@ -10,8 +10,6 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
-pytest.register_assert_rewrite("artigraph.testing.storage")
-
 
 @pytest.fixture(scope="session")
 def endpoint() -> Iterator[str]:

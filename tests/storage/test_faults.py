@@ -9,7 +9,7 @@ from typing import Any, get_args
 
 import pytest
 
-from artigraph.errors import ObjectNotFoundError, StorageUnavailable
+from artigraph.errors import ObjectNotFoundError, StorageUnavailableError
 from artigraph.storage import MemoryStorage, Storage, SupportsFiles, SupportsListing, SupportsRanges, SupportsStreams
 from artigraph.storage.file import FileSystem
 from artigraph.testing.faults import CorruptingStorage, Corruption, Fault, FlakyStorage, SlowStorage
@@ -20,7 +20,7 @@ async def outcomes(storage: FlakyStorage, count: int) -> list[bool]:
     for number in range(count):
         try:
             await storage.create(b"value", key=f"a/{number}")
-        except StorageUnavailable:
+        except StorageUnavailableError:
             results.append(False)
         else:
             results.append(True)
@@ -38,10 +38,10 @@ async def test_flaky_is_the_same_for_a_seed() -> None:
 async def test_flaky_by_a_script_fails_before_or_after_the_effect() -> None:
     inner = MemoryStorage()
     storage = FlakyStorage(inner, rate=0, script=["before", "after", "none"])
-    with pytest.raises(StorageUnavailable, match="before create"):
+    with pytest.raises(StorageUnavailableError, match="before create"):
         await storage.create(b"value", key="a")
     assert not await inner.exists("a")
-    with pytest.raises(StorageUnavailable, match="reply is lost"):
+    with pytest.raises(StorageUnavailableError, match="reply is lost"):
         await storage.create(b"value", key="a")
     assert await inner.read("a") == b"value"
     assert await storage.create(b"value", key="a") == "a"
@@ -56,7 +56,7 @@ async def test_every_call_of_a_flaky_storage_can_fail(fault: Fault) -> None:
     script: list[Fault] = [fault, fault, fault]
     storage = FlakyStorage(inner, rate=0, script=script, name="flaky")
     for work in (storage.read("a"), storage.exists("a"), storage.delete("a")):
-        with pytest.raises(StorageUnavailable):
+        with pytest.raises(StorageUnavailableError):
             await work
     assert await inner.exists("a") is (fault == "before")
     assert await storage.exists("a") is (fault == "before")
@@ -155,13 +155,13 @@ async def test_abilities_of_a_flaky_storage_fail(tmp_path: Path, fault: Fault) -
     inner = FileSystem(tmp_path, durable=False)
     storage = FlakyStorage(inner, rate=0, script=[fault, fault, fault])
     able: Any = storage
-    with pytest.raises(StorageUnavailable, match=f"{fault} create_stream"):
+    with pytest.raises(StorageUnavailableError, match=f"{fault} create_stream"):
         await able.create_stream(in_parts(b"val", b"ue"), key="a")
     assert await inner.exists("a") is (fault == "after")
     await inner.create(b"value", key="a")
-    with pytest.raises(StorageUnavailable, match=f"{fault} read_range"):
+    with pytest.raises(StorageUnavailableError, match=f"{fault} read_range"):
         await able.read_range("a", 0, 1)
-    with pytest.raises(StorageUnavailable, match=f"{fault} open"):
+    with pytest.raises(StorageUnavailableError, match=f"{fault} open"):
         able.open("a")
     assert storage.faults == 3
     assert await able.create_stream(in_parts(b"val", b"ue"), key="a") == "a"
@@ -208,15 +208,15 @@ async def test_a_flaky_listing_fails_before_or_behind_its_first_object() -> None
     for number in range(3):
         await inner.create(b"value", key=f"store/{number}")
     seen: list[str] = []
-    with pytest.raises(StorageUnavailable, match="before list"):
+    with pytest.raises(StorageUnavailableError, match="before list"):
         await locations(storage, seen)
     assert seen == []
-    with pytest.raises(StorageUnavailable, match="after list"):
+    with pytest.raises(StorageUnavailableError, match="after list"):
         await locations(storage, seen)
     assert seen == ["store/0"]
     assert await locations(storage, []) == ["store/0", "store/1", "store/2"]
     inner._objects.clear()
-    with pytest.raises(StorageUnavailable, match="after list"):
+    with pytest.raises(StorageUnavailableError, match="after list"):
         await locations(storage, [])
     assert storage.faults == 3
 

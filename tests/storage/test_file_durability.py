@@ -19,10 +19,10 @@ from typing import Any
 
 import pytest
 
-from artigraph.errors import ObjectNotFoundError, StorageError, StorageFull
+from artigraph.errors import ObjectNotFoundError, StorageError, StorageFullError
 from artigraph.storage.file import FileSystem, _folder, _write
 from artigraph.storage.file._write import PARTIAL
-from tests.reliability.system import small_disk, strace, unprivileged
+from tests.support.system import small_disk, strace, unprivileged
 
 __all__ = ["small_disk", "strace", "unprivileged"]
 
@@ -203,8 +203,8 @@ def refusing(number: int) -> Callable[..., Any]:
 @pytest.mark.parametrize(
     ("number", "error"),
     [
-        (errno.ENOSPC, StorageFull),
-        (errno.EDQUOT, StorageFull),
+        (errno.ENOSPC, StorageFullError),
+        (errno.EDQUOT, StorageFullError),
         (errno.EIO, StorageError),
         (errno.EACCES, StorageError),
         (errno.EROFS, StorageError),
@@ -248,7 +248,7 @@ async def test_half_written_when_the_disk_is_full(storage: FileSystem, monkeypat
         return real(descriptor, data[:1000])
 
     monkeypatch.setattr(os, "write", write)
-    with pytest.raises(StorageFull):
+    with pytest.raises(StorageFullError):
         await storage.create(bytes(100_000), key="a")
     assert (files(storage), leftovers(storage)) == ([], [])
 
@@ -276,7 +276,7 @@ async def test_a_refusal_in_a_stream_leaves_nothing(
 ) -> None:
     with monkeypatch.context() as patch:
         patch.setattr(os if call == "write" else _write, call, refusing(errno.ENOSPC))
-        with pytest.raises(StorageFull, match="Make space"):
+        with pytest.raises(StorageFullError, match="Make space"):
             await storage.create_stream(in_parts(bytes(3 << 20), b"value"), key="a/b")
     assert (files(storage), leftovers(storage), open_below(storage)) == ([], [], [])
     assert await storage.create_stream(in_parts(b"val", b"ue"), key="a/b") == "a/b"
@@ -308,7 +308,7 @@ def open_below(storage: FileSystem) -> list[str]:
 async def test_a_full_disk_works_again_once_there_is_space(small_disk: Path) -> None:
     storage = FileSystem(small_disk / "objects", name="small")
     location = await storage.create(bytes(3 << 20))
-    with pytest.raises(StorageFull, match="Make space"):
+    with pytest.raises(StorageFullError, match="Make space"):
         await storage.create(os.urandom(2 << 20), key="a/b")
     assert leftovers(storage) == []
     assert files(storage) == [location]

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from artigraph.errors import InvalidLocation, StorageError
+from artigraph.errors import InvalidLocationError, StorageError
 from artigraph.storage import StoredEntry, SupportsListing
 from artigraph.storage.file import FileSystem, temp_file_storage
 from artigraph.storage.file._listing import list_folder
-from artigraph.storage.file._write import Cancelled
+from artigraph.storage.file._write import CanceledWriteError
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="Windows has other links and no descriptors of folders")
 HOUR = timedelta(hours=1)
@@ -105,7 +105,7 @@ async def test_links_are_not_followed(storage: FileSystem, tmp_path: Path) -> No
     os.mkfifo(storage.directory / "store" / "pipe")
     assert (await listed(storage)).keys() == {"store/a"}
     (storage.directory / "other").symlink_to(outside)
-    with pytest.raises(InvalidLocation, match="link"):
+    with pytest.raises(InvalidLocationError, match="link"):
         await listed(storage, "other/")
 
 
@@ -153,7 +153,7 @@ async def test_a_cancelled_listing_ends_between_entries(storage: FileSystem, mon
         stop.wait(10)
         try:
             return list_folder(tree, parts, now, stop)
-        except Cancelled:
+        except CanceledWriteError:
             stopped.set()
             raise
 

@@ -11,7 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from artigraph.errors import ConfigurationError, InvalidLocation, ObjectNotFoundError, RegistrationError, StorageError
+from artigraph.errors import (
+    ConfigurationError,
+    InvalidLocationError,
+    ObjectNotFoundError,
+    RegistrationError,
+    StorageError,
+)
 from artigraph.storage import get_storage_by_name
 from artigraph.storage.file import FileSystem, FileSystemStorage, temp_file_storage
 from artigraph.testing.storage import HOSTILE_LOCATIONS
@@ -189,9 +195,9 @@ async def test_links_lead_nowhere(storage: FileSystem, tmp_path: Path) -> None:
             storage.exists(location),
             storage.delete(location),
         ):
-            with pytest.raises(InvalidLocation):
+            with pytest.raises(InvalidLocationError):
                 await work
-        with pytest.raises(InvalidLocation):
+        with pytest.raises(InvalidLocationError):
             storage.open(location)
         for create in (storage.create(b"hostile", key=location), storage.create_stream(hostile(), key=location)):
             with pytest.raises(StorageError):
@@ -207,7 +213,7 @@ async def test_the_folder_of_unfinished_files_may_be_no_link(storage: FileSystem
     outside.mkdir()
     storage.directory.mkdir()
     (storage.directory / ".artigraph-partial").symlink_to(outside)
-    with pytest.raises(InvalidLocation):
+    with pytest.raises(InvalidLocationError):
         await storage.create(b"value")
     assert list(outside.iterdir()) == []
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artigraph.errors import InvalidLocation
+from artigraph.errors import InvalidLocationError
 from artigraph.storage import MemoryStorage, check_key, new_key
 from artigraph.testing.storage import HOSTILE_LOCATIONS
 
@@ -33,14 +33,14 @@ def test_anything_else_is_refused(text: str) -> None:
     if well_formed:
         assert check_key(text) == text
     else:
-        with pytest.raises(InvalidLocation) as caught:
+        with pytest.raises(InvalidLocationError) as caught:
             check_key(text)
         assert len(str(caught.value)) < 400
 
 
 @pytest.mark.parametrize("location", HOSTILE_LOCATIONS, ids=ascii)
 def test_hostile(location: str) -> None:
-    with pytest.raises(InvalidLocation):
+    with pytest.raises(InvalidLocationError):
         check_key(location)
 
 
@@ -52,5 +52,5 @@ def test_fresh_keys() -> None:
 
 async def test_what_is_handed_in_is_no_text() -> None:
     for location in (None, 1, b"a", "\ud800"):
-        with pytest.raises(InvalidLocation):
+        with pytest.raises(InvalidLocationError):
             await MemoryStorage().read(location)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -16,13 +16,13 @@ from artigraph.errors import (
     CorruptObjectError,
     ObjectNotFoundError,
     StorageError,
-    StorageFull,
-    StorageUnavailable,
+    StorageFullError,
+    StorageUnavailableError,
 )
 from artigraph.storage import new_key
 from artigraph.storage.aws import S3Storage
-from tests.reliability.sizes import note, sizes
-from tests.storage.proxy import Fault, Proxy, proxied
+from tests.support.proxy import Fault, Proxy, proxied
+from tests.support.sizes import note, sizes
 
 
 @pytest.fixture
@@ -97,7 +97,7 @@ async def test_a_value_that_stays_spoilt_is_never_returned(bucket: str, proxy: P
     async with made(bucket, proxy) as storage:
         location = await storage.create(b"value" * 1000)
         proxy.always(fault)
-        with pytest.raises(StorageUnavailable if fault == "truncate" else CorruptObjectError) as caught:
+        with pytest.raises(StorageUnavailableError if fault == "truncate" else CorruptObjectError) as caught:
             await storage.read(location)
         assert caught.value.__cause__ is not None
         assert proxy.done[fault] == 8
@@ -109,7 +109,7 @@ async def test_a_lost_reply_and_a_repeated_create(s3: Any, bucket: str, proxy: P
     async with made(bucket, proxy) as storage:
         # Once something was put, no reply at all comes through: not that of a HEAD, which would show that all is well.
         proxy.choose = lambda method: "lost" if method == "PUT" or proxy.seen["PUT"] else "none"
-        with pytest.raises(StorageUnavailable):
+        with pytest.raises(StorageUnavailableError):
             await storage.create(value, key=key)
         proxy.always("none")
         assert raw(s3, bucket, key) == value
@@ -156,7 +156,7 @@ async def test_down_for_good_is_said_within_the_deadline(bucket: str, proxy: Pro
             "exists": lambda: storage.exists(location),
         }
         began = time.monotonic()
-        with pytest.raises(StorageUnavailable) as caught:
+        with pytest.raises(StorageUnavailableError) as caught:
             await work[call]()
         assert time.monotonic() - began < 60  # the deadline, not the 8 tries' pauses or the proxy's silence
         assert bucket in str(caught.value)
@@ -166,7 +166,7 @@ async def test_down_for_good_is_said_within_the_deadline(bucket: str, proxy: Pro
 async def test_nobody_listens(unused_tcp_port: int) -> None:
     url = f"http://127.0.0.1:{unused_tcp_port}"
     async with S3Storage("bucket", endpoint_url=url, access_key_id="k", secret_access_key="s", deadline=0.5) as storage:
-        with pytest.raises(StorageUnavailable, match=r"deadline of 0\.5 s"):
+        with pytest.raises(StorageUnavailableError, match=r"deadline of 0\.5 s"):
             await storage.create(b"value")
 
 
@@ -174,14 +174,14 @@ async def test_nobody_listens(unused_tcp_port: int) -> None:
 async def test_nobody_listens_to_any_try(unused_tcp_port: int) -> None:
     url = f"http://127.0.0.1:{unused_tcp_port}"
     async with S3Storage("bucket", endpoint_url=url, access_key_id="k", secret_access_key="s") as storage:
-        with pytest.raises(StorageUnavailable, match="check the endpoint and the network"):
+        with pytest.raises(StorageUnavailableError, match="check the endpoint and the network"):
             await storage.read("a")
 
 
 async def test_full(bucket: str, proxy: Proxy) -> None:
     async with made(bucket, proxy) as storage:
         proxy.always("full")
-        with pytest.raises(StorageFull, match="Make space"):
+        with pytest.raises(StorageFullError, match="Make space"):
             await storage.create(b"value")
 
 
@@ -191,7 +191,7 @@ async def test_not_allowed(bucket: str, proxy: Proxy) -> None:
         for work in (storage.create(b"value"), storage.read("a"), storage.delete("a"), storage.exists("a")):
             with pytest.raises(StorageError, match="s3:ListBucket") as caught:
                 await work
-            assert not isinstance(caught.value, ObjectNotFoundError | StorageUnavailable)
+            assert not isinstance(caught.value, ObjectNotFoundError | StorageUnavailableError)
 
 
 async def test_not_understood(bucket: str, proxy: Proxy) -> None:

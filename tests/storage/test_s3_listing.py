@@ -12,7 +12,7 @@ import pytest
 from artigraph.errors import StorageError
 from artigraph.storage import StoredEntry
 from artigraph.storage.aws import S3Storage
-from tests.storage.proxy import Fault, proxied
+from tests.support.proxy import Fault, proxied
 
 NOW = datetime(2026, 1, 2, 12, 0, 0, tzinfo=UTC)
 DATE = "Fri, 02 Jan 2026 12:00:00 GMT"
@@ -97,6 +97,21 @@ async def test_a_listing_that_does_not_end_as_it_should_is_an_error(
     await answering(storage, monkeypatch, answer)
     with pytest.raises(StorageError, match=r"list"):
         await listed(storage)
+
+
+@pytest.mark.parametrize("length", [1, 2, 3, 7])
+@pytest.mark.parametrize("before", [0, 1, 5])
+async def test_pages_that_lead_in_a_circle_are_an_error(
+    storage: S3Storage, monkeypatch: pytest.MonkeyPatch, length: int, before: int
+) -> None:
+    pages = [
+        page(f"store/{number}", IsTruncated=True, NextContinuationToken=f"page {number}") for number in range(before)
+    ]
+    circle = [page("store/x", IsTruncated=True, NextContinuationToken=f"circle {number}") for number in range(length)]
+    asked = await answering(storage, monkeypatch, *pages, *(circle * 20))
+    with pytest.raises(StorageError, match="in a circle"):
+        await listed(storage)
+    assert len(asked) <= 3 * (before + length) + 1
 
 
 @pytest.fixture

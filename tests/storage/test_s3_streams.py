@@ -11,11 +11,11 @@ from typing import Any
 import botocore.retries.standard
 import pytest
 
-from artigraph.errors import StorageError, StorageUnavailable
+from artigraph.errors import StorageError, StorageUnavailableError
 from artigraph.storage import new_key
 from artigraph.storage.aws import S3Storage, _storage
 from artigraph.storage.aws._pieces import PIECE, size_of_piece
-from tests.storage.proxy import Fault, Proxy, proxied
+from tests.support.proxy import Fault, Proxy, proxied
 
 MIB = 1 << 20
 LARGE = os.urandom(17 * MIB + 1)
@@ -118,21 +118,23 @@ async def test_each_request_is_tried_again_by_itself(
     assert raw(s3, bucket, location) == LARGE
     assert sum(proxy.done.values()) - proxy.done["none"] == len(faults) - faults.count("none")
     if method == "PUT":
-        assert proxy.seen["PUT"] == 3 + 5
+        # The upload was begun and ended once. Some versions of aiohttp send a request again by themselves.
+        assert proxy.seen["POST"] == 2
+        assert proxy.seen["PUT"] >= 3 + 5
 
 
 async def test_a_server_that_is_gone_leaves_nothing(s3: Any, bucket: str, proxy: Proxy) -> None:
     key = new_key()
     async with made(bucket, proxy) as storage:
         proxy.choose = lambda method: "503" if method == "PUT" else "none"
-        with pytest.raises(StorageUnavailable) as caught:
+        with pytest.raises(StorageUnavailableError) as caught:
             await storage.create_stream(cut(LARGE), key=key)
         assert caught.value.__cause__ is not None
         assert_no_parts(s3, bucket)
         proxy.always("none")
         assert not await storage.exists(key)
         proxy.choose = lambda method: "reset" if method in {"POST", "DELETE"} else "none"
-        with pytest.raises(StorageUnavailable):
+        with pytest.raises(StorageUnavailableError):
             await storage.create_stream(cut(LARGE), key=key)
 
 
@@ -220,5 +222,5 @@ async def test_a_range_that_stays_spoilt_is_never_returned(bucket: str, proxy: P
     async with made(bucket, proxy) as storage:
         location = await storage.create(b"value" * 1000)
         proxy.always(fault)
-        with pytest.raises(StorageUnavailable):
+        with pytest.raises(StorageUnavailableError):
             await storage.read_range(location, 10, 20)

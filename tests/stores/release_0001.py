@@ -39,7 +39,7 @@ from artigraph import (
 from artigraph.db import current_database, read, write
 from artigraph.orm import CHUNK_SIZE, blob_table, link_table, node_table
 from artigraph.serializer.pyarrow import parquet_serializer
-from tests.model.identical import assert_identical
+from tests.support.identical import assert_identical
 
 __all__ = ["INLINE_LIMIT", "STORAGE", "check", "fill"]
 
@@ -229,18 +229,22 @@ def tree() -> Tree:
 
 
 def tables() -> Tables:
-    """Return tables of every library."""
+    """Return tables of every library. Those of pandas have the types that pandas 3 chooses, on pandas 2.3 too."""
+    text = _pd.StringDtype(na_value=float("nan"))
     frame = _pd.DataFrame(
         {
             "int": _pd.array([1, None, -3], dtype="Int64"),
             "float": [0.5, float("nan"), -0.0],
-            "text": ["a", None, "é🍣"],
-            "category": _pd.Categorical(["x", "y", "x"], categories=["y", "x", "z"], ordered=True),
-            "zoned": _pd.date_range("2024-10-27", periods=3, freq="h", tz="Europe/Berlin"),
-            "span": _pd.to_timedelta([1, 2, None], unit="ms"),
+            "text": _pd.array(["a", None, "é🍣"], dtype=text),
+            "category": _pd.Categorical(
+                ["x", "y", "x"], categories=_pd.Index(["y", "x", "z"], dtype=text), ordered=True
+            ),
+            "zoned": _pd.date_range("2024-10-27", periods=3, freq="h", tz=ZoneInfo("Europe/Berlin")).as_unit("us"),
+            "span": _pd.to_timedelta([1, 2, None], unit="ms").as_unit("us"),
         },
-        index=_pd.MultiIndex.from_tuples([("a", 1), ("a", 2), ("b", 1)], names=["key", None]),
+        index=_pd.MultiIndex.from_arrays([_pd.Index(["a", "a", "b"], dtype=text), [1, 2, 1]], names=["key", None]),
     )
+    frame.columns = frame.columns.astype(text)
     arrow = _pa.table(
         {
             "list": _pa.array([[1, None], [], None], _pa.list_(_pa.int16())),
@@ -253,7 +257,7 @@ def tables() -> Tables:
     return Tables(
         pandas=frame,
         series=_pd.Series([1.5, None], name=("a", 1), dtype="float32"),
-        index=_pd.Index(["b", "a"], name="names"),
+        index=_pd.Index(["b", "a"], dtype=text, name="names"),
         moment=_pd.Timestamp("2024-03-31T02:30:00.123456789+01:00"),
         polars=pl.DataFrame({"n": [1, None], "s": ["a", "é"], "l": [[1.5], []], "d": [date(2024, 1, 1), None]}),
         polars_series=pl.Series("days", [timedelta(days=1), None]),

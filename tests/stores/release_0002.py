@@ -29,8 +29,8 @@ from artigraph import (
     tracked,
 )
 from artigraph.db import current_database
-from tests.model.identical import assert_identical
 from tests.stores.release_0001 import INLINE_LIMIT, Leaf, Tree, Values, tree, values
+from tests.support.identical import assert_identical
 
 __all__ = ["INLINE_LIMIT", "STORAGE", "check", "fill"]
 

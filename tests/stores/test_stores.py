@@ -14,9 +14,9 @@ from artigraph.db import current_database, engine_context, get_engine, read, wri
 from artigraph.errors import SchemaVersionError
 from artigraph.migrations import current, upgrade
 from artigraph.orm import SCHEMA_VERSION, Base, version_table
-from tests.stores.dumps import STORES, rows_of
-from tests.stores.opening import VERSIONS, check_places, restored
 from tests.stores.release_0001 import Leaf
+from tests.support.dumps import STORES, rows_of
+from tests.support.opening import VERSIONS, check_places, restored
 
 HOST = re.compile(r"127\.0\.0\.1|localhost|/tmp/")
 

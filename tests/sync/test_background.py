@@ -23,8 +23,8 @@ import pytest
 
 import artigraph.db as async_db
 from artigraph import tracked
-from artigraph.background import entered, iterate, wait_for
 from artigraph.errors import SyncCallError
+from artigraph.portal import entered, iterate, wait_for
 from artigraph.serializer import Serializer
 from artigraph.sync import ArtifactModel, Run, RunManager, artifact_field, run_manager, select
 from artigraph.sync.db import engine_context, session_context
@@ -390,6 +390,37 @@ def test_a_sync_call_where_the_loop_is_writing_is_refused_at_once(database_url: 
             assert select(Number).all() == [Number(2)]
 
     asyncio.run(main())
+
+
+def test_a_generator_that_is_collected_in_the_thread_of_the_loop_leaves_its_blocks(tmp_path: Path) -> None:
+    async def collect() -> None:
+        gc.collect()
+
+    async def settle() -> None:
+        if others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(others)
+
+    def steps() -> Iterator[int]:
+        with RunManager(Run(name="left")), session_context():
+            Number(1).save("inside")
+            yield 1
+
+    with engine_context(f"sqlite:///{tmp_path}/data.db", create_tables=True):
+        with engine_context(f"sqlite:///{tmp_path}/other.db", create_tables=True):
+            kept: list[Any] = [steps()]
+            next(kept[0])
+            kept.append(kept)  # so that the garbage collector closes it
+            del kept
+        wait_for(collect())
+        wait_for(settle())
+        assert run_manager(allow_none=True) is None
+        assert select(Run).ids() == []
+        with engine_context(f"sqlite:///{tmp_path}/other.db"):
+            assert [(run.name, run.status) for run in select(Run).all()] == [("left", "cancelled")]
+            assert select(Number).ids() == []
+            with RunManager(Run(name="later")) as manager:
+                manager.save_artifact("later", Number(2))
+                assert manager.run.node_parent_id is None
 
 
 def python(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -21,6 +21,7 @@ from sqlalchemy import select as sql_select
 import artigraph
 import artigraph.sync.query
 from artigraph import Run
+from artigraph.db import current_session
 from artigraph.db import dispose_engines as async_dispose_engines
 from artigraph.db import engine_context as async_engine_context
 from artigraph.db import session_context as async_session_context
@@ -35,8 +36,8 @@ from artigraph.errors import (
     WrongEventLoopError,
     WrongModelTypeError,
 )
-from artigraph.ids import new_id
-from artigraph.orm import Node, link_table
+from artigraph.identifiers import new_id
+from artigraph.orm import NodeRow, link_table
 from artigraph.storage import MemoryStorage
 from artigraph.sync import (
     NO_PARENT,
@@ -55,14 +56,7 @@ from artigraph.sync import (
     series,
     wait_for,
 )
-from artigraph.sync.db import (
-    create_tables,
-    current_session,
-    dispose_engines,
-    engine_context,
-    get_engine,
-    session_context,
-)
+from artigraph.sync.db import create_tables, dispose_engines, engine_context, get_engine, session_context
 from artigraph.sync.maintenance import fsck, gc
 from artigraph.sync.outline import outline_of
 
@@ -229,7 +223,7 @@ def test_a_session_is_one_transaction(database_url: str) -> None:
             Point(1.0).save("lost")
             with RunManager(Run()):
                 Point(2.0).save("lost")
-            models = sql_select(func.count()).where(Node.node_type == "model").select_from(Node)
+            models = sql_select(func.count()).where(NodeRow.node_type == "model").select_from(NodeRow)
             assert wait_for(session.scalar(models)) == 2
             raise ZeroDivisionError
 

@@ -18,7 +18,7 @@ from artigraph import sync
 from artigraph.errors import ModelDefinitionError
 from scripts.make_sync import TARGET, write
 from scripts.sync_names import CHOSEN, CONTEXTS, DOCSTRINGS, MIRRORED, SAME
-from tests.docs.snippets import ROOT
+from tests.support.snippets import ROOT
 
 SPECIAL = {"__aenter__": "__enter__", "__aexit__": "__exit__", "__aiter__": "__iter__"}
 MODULES = {"artigraph": "artigraph.sync", **{name: name.replace("artigraph.", "artigraph.sync.") for name in MIRRORED}}
@@ -73,12 +73,12 @@ def test_the_names_are_the_same(module: str) -> None:
 def test_no_module_is_forgotten() -> None:
     """What is implemented by users, or holds values only, needs no twin."""
     others = re.compile(r"artigraph\.(errors|orm|serializer|storage|sync|testing)(\..*)?")
-    listed = re.findall(r"^## (artigraph[\w.]*)$", (ROOT / "docs/api.md").read_text("utf-8"), re.MULTILINE)
+    listed = re.findall(r"^## (artigraph[\w.]*)$", (ROOT / "docs/reference/api.md").read_text("utf-8"), re.MULTILINE)
     assert {module for module in listed if not others.fullmatch(module)} <= set(MODULES)
 
 
 def test_the_names_of_the_database_are_those_for_users() -> None:
-    section = (ROOT / "docs/api.md").read_text("utf-8").split("\n## artigraph.db\n")[1].split("\n## ")[0]
+    section = (ROOT / "docs/reference/api.md").read_text("utf-8").split("\n## artigraph.db\n")[1].split("\n## ")[0]
     assert sorted(re.findall(r"^### `(\w+)`$", section, re.MULTILINE)) == sorted(CHOSEN["artigraph.db"])
 
 

@@ -8,7 +8,7 @@ from hypothesis import find, given, settings
 from hypothesis import strategies as st
 
 from artigraph.errors import MissingDependencyError
-from artigraph.labels import check_label
+from artigraph.identifiers import check_label
 from artigraph.serializer.codec import collect_classes
 from artigraph.testing import strategies
 

@@ -46,7 +46,7 @@ from artigraph import (
 )
 from artigraph import select as select_runs
 from artigraph.db import read
-from artigraph.errors import ArtifactInUseError, InvalidLabel, ModelVersionError, TrackingError
+from artigraph.errors import ArtifactInUseError, InvalidLabelError, ModelVersionError, TrackingError
 from artigraph.orm import link_table, node_table
 from artigraph.serializer import Serializer
 from artigraph.storage import MemoryStorage
@@ -54,7 +54,7 @@ from artigraph.sync import RunManager as SyncRunManager
 from artigraph.sync import run_manager as sync_run_manager
 from artigraph.sync import select as select_here
 from artigraph.sync.db import engine_context
-from tests.graph.test_statements import counted
+from tests.support.statements import counted
 
 pa: Any = import_module("pyarrow")
 
@@ -572,9 +572,9 @@ def test_what_is_wrong_is_told_when_it_is_decorated() -> None:
         tracked(label="a")(plain)
     with pytest.raises(TrackingError, match="unsupported"):
         tracked(unsupported="ignore")(plain)  # type: ignore[call-overload]  # pyright: ignore[reportArgumentType, reportCallIssue]
-    with pytest.raises(InvalidLabel):
+    with pytest.raises(InvalidLabelError):
         tracked(name="a\0")(plain)
-    with pytest.raises(InvalidLabel, match="tag 'a'"):
+    with pytest.raises(InvalidLabelError, match="tag 'a'"):
         tracked(tags={"a": 1})(plain)  # type: ignore[dict-item]  # pyright: ignore[reportArgumentType]
 
 

@@ -25,11 +25,11 @@ async def mistakes(node_id: UUID, sequence: ArtifactSequence[Leaf]) -> None:
     Leaf(1, 2)  # type: ignore[call-arg]
     print(Leaf(1).missing)  # type: ignore[attr-defined]
     Frozen(1).number = 2  # type: ignore[misc]
-    await Leaf.load("x")  # type: ignore[arg-type]
+    await Leaf.load(5)  # type: ignore[arg-type]
     await Leaf(1).save(5)  # type: ignore[arg-type]
     sequence[0] = Leaf(2)  # type: ignore[index]
     artifact_field(storage="s3")  # type: ignore[arg-type]
-    Run("x")  # type: ignore[arg-type]
+    Run(5)  # type: ignore[arg-type]
     async with RunManager(Run()) as manager:
         await manager.save_artifact("x", 5)  # type: ignore[arg-type]
         await manager.load_artifact("x", int)  # type: ignore[type-var]

@@ -30,7 +30,7 @@ from artigraph import (
     series,
 )
 from artigraph.db import current_session, engine_context, get_engine, session_context, set_engine
-from artigraph.query import ArtifactSelect, Column, Condition, NodeSelect, RunProperty, RunSelect
+from artigraph.query import ArtifactSelect, Column, Condition, NodeSelect, Property, RunSelect
 from artigraph.serializer.json import json_serializer
 from artigraph.storage import MemoryStorage, Storage, get_storage_by_name, register_storage
 
@@ -139,7 +139,7 @@ async def querying(run: Run) -> None:
     async for leaf in asked:
         assert_type(leaf, Leaf)
     r = columns(Run)
-    assert_type(r.status, RunProperty)
+    assert_type(r.status, Property)
     runs = select(Run).where(r.status == "failed", r.ended_at.is_not(None)).order_by(r.started_at.desc()).in_run(run)
     assert_type(runs, RunSelect)
     assert_type(await runs.all(), list[Run])

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 import artigraph
 from artigraph import DeletionReport
+from artigraph.db import current_session, set_engine
 from artigraph.maintenance import FsckReport, GcReport
 from artigraph.outline import Outline
 from artigraph.sync import (
@@ -30,7 +31,7 @@ from artigraph.sync import (
     select,
     wait_for,
 )
-from artigraph.sync.db import current_session, engine_context, get_engine, session_context, set_engine
+from artigraph.sync.db import engine_context, get_engine, session_context
 from artigraph.sync.maintenance import fsck, gc
 from artigraph.sync.migrations import current
 from artigraph.sync.outline import outline_of

@@ -27,7 +27,7 @@ def assert_exact(array: Array, back: Array) -> None:
     assert describe(back.dtype) == describe(array.dtype)
     assert back.shape == array.shape
     assert array_serializer.serialize(back)[-array.nbytes :] == array_serializer.serialize(array)[-array.nbytes :]
-    if array.dtype.char not in "gG":  # the bytes beyond its 80 bits mean nothing
+    if array.dtype.char not in "gG" and array.dtype.names is None:  # test_every_loss.py knows of padding
         assert back.tobytes() == array.tobytes()
     assert back.flags.f_contiguous == array.flags.f_contiguous or not array.flags.forc or not array.nbytes
     assert back.flags.writeable
@@ -43,7 +43,7 @@ def round_trip(array: Array) -> Array:
     return back
 
 
-SIMPLE = [*"?bBhHiIlLqQefdgFDG", *(">i8", ">f4", ">c16", "S5", "U3", ">U3", "V7", "c")]
+SIMPLE = [*"?bBhHiIlLqQefdgFDG", *(">i8", ">g", ">G", ">f4", ">c16", "S5", "U3", ">U3", "V7", "c")]
 TIMES = [
     f"{order}{kind}8{unit}"
     for order in "<>"
@@ -81,8 +81,6 @@ def test_every_dtype_in_every_shape(dtype: str, shape: tuple[int, ...]) -> None:
             struct.pack("<I" if kind.str[0] == "<" else ">I", 0x10FFFF - index) for index in range(size // 4)
         )
     array = np.ndarray(shape, kind, bytearray(pattern[:size] or b"\0"))
-    if kind.str[1:] == "f16" or kind.char == "G":
-        array = np.ones(shape, kind)
     round_trip(array)
 
 
@@ -104,7 +102,12 @@ STRUCTURED = [
 @pytest.mark.parametrize("dtype", STRUCTURED, ids=str)
 @pytest.mark.parametrize("shape", [(), (0,), (4,), (2, 2)])
 def test_structured_dtypes(dtype: np.dtype[Any], shape: tuple[int, ...]) -> None:
-    round_trip(np.zeros(shape, dtype))
+    array = np.zeros(shape, dtype)
+    for name in dtype.names or ():
+        column = array[name]
+        if column.dtype.kind in "iuf":
+            column[...] = (np.arange(column.size).reshape(column.shape) + 7) / column.dtype.type(3)
+    round_trip(array)
 
 
 def test_many_fields_need_a_long_header() -> None:

@@ -11,7 +11,7 @@ import pytest
 from artigraph.errors import DeserializationError
 from artigraph.serializer.pandas import dataframe_serializer as serializer
 from artigraph.testing.serializer import RecordingFile
-from tests.serializer.pandas.frames import COLUMNS, INDEXES, assert_same_frame
+from tests.support.frames import COLUMNS, INDEXES, assert_same_frame
 
 _pd: Any = pd
 
@@ -85,6 +85,7 @@ def test_what_is_not_there(columns: list[Any]) -> None:
 def test_parts_are_the_bytes_of_frames_of_any_layout() -> None:
     numbers = np.random.default_rng(0).random((1_100_000, 3))
     by_block, by_column = _pd.DataFrame(numbers), _pd.DataFrame({place: numbers[:, place].copy() for place in range(3)})
+    by_column.columns = by_block.columns  # pandas 2.3 makes no range of the keys
     parts = list(serializer.serialize_parts(by_block))
     assert max(map(len, parts)) <= 9 * 2**20
     assert b"".join(parts) == serializer.serialize(by_column)

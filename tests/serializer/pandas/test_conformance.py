@@ -12,7 +12,7 @@ import pytest
 from artigraph.serializer import Serializer
 from artigraph.serializer.pandas import dataframe_serializer, index_serializer, scalar_serializer, series_serializer
 from artigraph.testing.serializer import SerializerConformance
-from tests.serializer.pandas.frames import COLUMNS, INDEXES, assert_same_frame, assert_same_index, assert_same_values
+from tests.support.frames import COLUMNS, INDEXES, assert_same_frame, assert_same_index, assert_same_values
 
 _pd: Any = pd
 

@@ -11,7 +11,7 @@ import pytest
 
 from artigraph.serializer.base import get_serializer_by_name, get_serializer_by_type
 from artigraph.serializer.pandas import dataframe_serializer, pandas_serializer
-from tests.serializer.pandas.frames import COLUMNS, INDEXES, assert_same_frame
+from tests.support.frames import COLUMNS, INDEXES, assert_same_frame
 
 
 def round_trip(frame: pd.DataFrame) -> pd.DataFrame:
@@ -48,6 +48,13 @@ def test_every_index_of_columns(name: str) -> None:
     index: Any = INDEXES[name]
     round_trip(pd.DataFrame([np.arange(len(index))] * 2, columns=index))
     round_trip(pd.DataFrame(columns=index))
+
+
+@pytest.mark.timeout(60)
+def test_columns_that_are_called_as_a_repeated_one_is_numbered() -> None:
+    for first in range(4):
+        labels = ["a", *(f"a.{number}" for number in range(first, 8)), "a", "a", "a.2"]
+        round_trip(pd.DataFrame([range(len(labels))] * 2, columns=labels))
 
 
 def test_it_is_a_parquet_file_that_others_read() -> None:

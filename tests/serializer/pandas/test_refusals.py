@@ -13,7 +13,7 @@ import pytest
 
 from artigraph.errors import DeserializationError, SerializationError
 from artigraph.serializer.pandas import dataframe_serializer, index_serializer, scalar_serializer, series_serializer
-from tests.serializer.pandas.frames import objects
+from tests.support.frames import objects
 
 _pd: Any = pd
 _pa: Any = pa

@@ -10,7 +10,7 @@ import pytest
 
 from artigraph.errors import SerializationError
 from artigraph.serializer.pandas import dataframe_serializer
-from tests.serializer.pandas.frames import assert_same_frame
+from tests.support.frames import assert_same_frame
 
 
 def round_trip(zone: Any) -> None:

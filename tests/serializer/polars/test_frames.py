@@ -63,7 +63,9 @@ def test_any_frame(frame: pl.DataFrame) -> None:
     try:
         data = dataframe_serializer.serialize(frame)
     except SerializationError as error:
-        assert "128" in str(frame.dtypes) or "shape=(0" in str(frame.dtypes), error  # noqa: PT017
+        # Before 1.34 polars has decimals without a precision, which Arrow has not.
+        refused = ("128", "shape=(0", "precision=None")
+        assert any(word in str(frame.dtypes) for word in refused), error  # noqa: PT017
         return
     back = dataframe_serializer.deserialize(data)
     assert back.schema == frame.schema

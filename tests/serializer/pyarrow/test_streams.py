@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from artigraph import ArtifactModel, artifact_field, select
-from artigraph.errors import CorruptObjectError, SerializationError
+from artigraph.errors import CorruptObjectError, DeserializationError, SerializationError
 from artigraph.serializer.pyarrow import record_batch_reader_serializer as serializer
 from artigraph.storage import MemoryStorage
 from artigraph.testing.serializer import RecordingFile
@@ -61,6 +61,28 @@ def test_memory_is_bounded() -> None:
     for part in serializer.serialize_stream(numbers(100)):
         largest = max(largest, pa.total_allocated_bytes() - before + len(part))
     assert largest < 40 * 2**20 < 100 * ROWS * 8
+
+
+class Ending(RecordingFile):
+    """A file that has nothing more from some place on, and gives a few bytes at a time before."""
+
+    def __init__(self, data: bytes, end: int) -> None:
+        super().__init__(data[:end])
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(min(7, size) if size is not None and size > 0 else size)
+
+
+def test_a_stream_that_ends_too_early_is_an_error_or_the_end() -> None:
+    data = serializer.serialize(numbers(3, 5))
+    for end in range(0, len(data), 3):
+        for file in (RecordingFile(data[:end]), Ending(data, end)):
+            try:
+                rows = sum(batch.num_rows for batch in serializer.deserialize_file(file))
+            except DeserializationError:
+                rows = 0
+            assert rows <= 15
+            assert len(file.ranges) <= len(data)  # each read brings bytes, or is one of the last
 
 
 def test_a_reader_is_stored_once() -> None:

@@ -4,17 +4,21 @@ import pkgutil
 
 __path__ = pkgutil.extend_path(__path__, __name__)
 
+import logging
 from typing import TYPE_CHECKING
 
-from artigraph.deferred import deferred
+from artigraph.lazy_import import deferred
 from artigraph.model import (
     ArtifactMapping,
     ArtifactModel,
     ArtifactModelConfig,
     ArtifactSequence,
     Lazy,
+    Loaded,
+    LoadFailure,
     artifact_field,
     load_many,
+    origin_of,
     save_many,
 )
 from artigraph.run import NO_PARENT, Run, RunManager, run_manager
@@ -24,8 +28,10 @@ if TYPE_CHECKING:
     from artigraph.deletion import DeletionReport, delete, prune
     from artigraph.difference import Change, ModelDiff, diff
     from artigraph.lineage import Node, ancestors, descendants, paths
-    from artigraph.query import Series, Version, columns, select, series
+    from artigraph.query import columns, select
+    from artigraph.release import __version__ as __version__
     from artigraph.tracking import TrackedValue, TrackingWarning, tracked
+    from artigraph.versions import Series, Version, series
 else:
     __getattr__, __dir__ = deferred(
         __name__,
@@ -33,10 +39,15 @@ else:
             "deletion": ("DeletionReport", "delete", "prune"),
             "difference": ("Change", "ModelDiff", "diff"),
             "lineage": ("Node", "ancestors", "descendants", "paths"),
-            "query": ("Series", "Version", "columns", "select", "series"),
+            "query": ("columns", "select"),
+            "release": ("__version__",),
             "tracking": ("TrackedValue", "TrackingWarning", "tracked"),
+            "versions": ("Series", "Version", "series"),
         },
     )
+
+# What the library logs goes where the application sends it, and nowhere if that is not set up.
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __all__ = [
     "NO_PARENT",
@@ -48,6 +59,8 @@ __all__ = [
     "DeletionReport",
     "File",
     "Lazy",
+    "LoadFailure",
+    "Loaded",
     "ModelDiff",
     "Node",
     "Run",
@@ -63,6 +76,7 @@ __all__ = [
     "descendants",
     "diff",
     "load_many",
+    "origin_of",
     "paths",
     "prune",
     "run_manager",

@@ -1,13 +1,19 @@
-"""Every error that Artigraph raises on purpose.
+"""The errors that Artigraph raises.
 
-One family, rooted at `ArtigraphError`. Each error is also a subclass of the built-in error that it resembles, so code
-that knows nothing of Artigraph still catches what it means to catch. An error that wraps one of a database, a storage
-or a serializer carries it as `__cause__`.
+All derive from `ArtigraphError`. Each error also derives from the built-in error that it resembles, so code that does
+not use Artigraph's errors still catches it. An error that wraps one of a database, a storage or a serializer has that
+one as `__cause__`.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from uuid import UUID
+
 __all__ = [
+    "ArgumentError",
     "ArtifactInUseError",
     "ArtigraphError",
     "ConfigurationError",
@@ -15,13 +21,15 @@ __all__ = [
     "CycleError",
     "DanglingObjectsError",
     "DatabaseError",
-    "DatabaseUnavailable",
+    "DatabaseUnavailableError",
     "DeserializationError",
     "FieldNotLoadedError",
-    "InvalidLabel",
-    "InvalidLocation",
-    "InvalidToken",
+    "InvalidLabelError",
+    "InvalidLocationError",
+    "InvalidNodeIdError",
+    "InvalidTokenError",
     "LabelConflictError",
+    "MalformedRowError",
     "MissingDependencyError",
     "MissingTablesError",
     "ModelDefinitionError",
@@ -42,8 +50,8 @@ __all__ = [
     "SerializationError",
     "SessionStateError",
     "StorageError",
-    "StorageFull",
-    "StorageUnavailable",
+    "StorageFullError",
+    "StorageUnavailableError",
     "SyncCallError",
     "TrackingError",
     "UnknownModelError",
@@ -57,84 +65,108 @@ __all__ = [
 
 
 class ArtigraphError(Exception):
-    """Base of every error that Artigraph raises on purpose."""
+    """Base of all errors that Artigraph raises on purpose."""
+
+    node_id: UUID | None = None
+    """The node that the error is about, if it is known. When a load fails, this is the node to be loaded."""
+    label: str | None = None
+    """The label of that node, if it is known."""
+
+    def __str__(self) -> str:
+        text = super().__str__()
+        if self.node_id is None or str(self.node_id) in text:
+            return text
+        return f"{text} (node {self.node_id}{'' if self.label is None else f', label {self.label!r}'})"
+
+
+class ArgumentError(ArtigraphError, TypeError):
+    """An argument is of a type that the call does not take, or two are swapped. The message says what to pass."""
 
 
 # Set-up -----------------------------------------------------------------------------------------------------------
 
 
 class ConfigurationError(ArtigraphError, ValueError):
-    """A URL, an engine or a setting cannot be used as it was given."""
+    """A URL, an engine or a setting cannot be used."""
 
 
 class MissingDependencyError(ArtigraphError, ImportError):
-    """A library that is needed here is not installed; the message names the pip command."""
+    """A required library is not installed. The message has the pip command."""
 
 
 class RegistrationError(ArtigraphError, ValueError):
-    """A storage or serializer cannot be registered: its name is malformed, or another one has it."""
+    """A storage or serializer cannot be registered: its name is malformed, or another one has that name."""
 
 
 class WrongEventLoopError(ArtigraphError, RuntimeError):
-    """An engine or session was used on another event loop, or from another thread, than the one it belongs to."""
+    """An engine or session was used on another event loop, or from another thread, than the one to which it belongs."""
 
 
 class SessionStateError(ArtigraphError, RuntimeError):
-    """A session was used where there is none, or after it ended."""
+    """A session was used after it ended, or outside of `session_context`."""
 
 
 class SyncCallError(ArtigraphError, RuntimeError):
-    """A sync call was made from what another one is doing, on the loop that it would wait for."""
+    """A sync call was made from inside another sync call, on the event loop for which it would wait."""
 
 
 # Databases --------------------------------------------------------------------------------------------------------
 
 
 class DatabaseError(ArtigraphError, RuntimeError):
-    """The database refused or failed; the driver's error is the `__cause__`."""
+    """The database refused or failed. The driver's error is the `__cause__`."""
 
 
 class RetryableError(DatabaseError):
-    """The database gave way to another transaction; the same transaction, tried again as a whole, can succeed.
+    """The database aborted the transaction in favor of another one. The whole transaction can succeed if you retry it.
 
-    Raised only where Artigraph may not retry by itself: inside a transaction that the caller owns, or after the
-    attempts it makes by itself were used up.
+    Artigraph retries by itself. It raises this error only inside a transaction that the caller owns, or when its own
+    attempts are used up.
     """
 
 
-class DatabaseUnavailable(DatabaseError, ConnectionError):  # noqa: N818
-    """The database cannot be reached, or the connection broke."""
+class DatabaseUnavailableError(DatabaseError, ConnectionError):
+    """The database cannot be reached, the connection broke, or the database did not answer in time."""
+
+    def __init__(self, message: str, *, may_have_committed: bool = False) -> None:
+        super().__init__(message)
+        self.may_have_committed: bool = may_have_committed
+        """Whether the transaction may have been committed: COMMIT was sent, and no answer came."""
 
 
 class SchemaError(ArtigraphError, RuntimeError):
-    """The database does not hold the tables that this release works with."""
+    """The database does not have the tables that this release needs."""
 
 
 class MissingTablesError(SchemaError):
-    """The database has no Artigraph tables; the message says how to make them."""
+    """The database has no Artigraph tables. The message says how to create them."""
 
 
 class SchemaVersionError(SchemaError):
-    """The database's tables were made by an older or a newer release; the message says which, and what to do."""
+    """An older or newer release made the database's tables. The message says which, and what to do."""
 
 
 # Labels and nodes -------------------------------------------------------------------------------------------------
 
 
-class InvalidLabel(ArtigraphError, ValueError):  # noqa: N818
-    """A label, a key of a mapping or an alias is too long, or holds NUL or surrogates."""
+class InvalidLabelError(ArtigraphError, ValueError):
+    """A label, a key of a mapping or an alias is too long, or contains NUL or surrogates."""
 
 
 class LabelConflictError(ArtigraphError, ValueError):
-    """Another node under the same parent has this label already; nothing of the refused save remains."""
+    """The parent already has a node with this label. The refused save wrote nothing."""
 
 
 class NotFoundError(ArtigraphError, LookupError):
-    """What was asked for by name or id does not exist."""
+    """No item of the requested kind has this name or id."""
 
 
 class NodeNotFoundError(NotFoundError):
     """No node has this id or label."""
+
+
+class InvalidNodeIdError(NodeNotFoundError, ValueError):
+    """An argument does not denote a node: it is not an id, the text of an id, a run, or a saved model."""
 
 
 class VersionNotFoundError(NodeNotFoundError, IndexError):
@@ -142,26 +174,26 @@ class VersionNotFoundError(NodeNotFoundError, IndexError):
 
 
 class NestedNodeError(ArtigraphError, ValueError):
-    """A node is a part of an artifact, which never changes; the message names the artifact."""
+    """A node is a part of an artifact, which never changes. The message names the artifact."""
 
 
 class ArtifactInUseError(ArtigraphError, RuntimeError):
-    """An artifact cannot be deleted because a run that stays has used it, or an alias points to it."""
+    """An artifact cannot be deleted because a remaining run used it, or an alias points to it."""
 
 
 class MultipleNodesFoundError(ArtigraphError, LookupError):
-    """One was asked for, and there are several."""
+    """One result was expected, and there are several."""
 
 
 class QueryError(ArtigraphError, ValueError):
-    """A query cannot be meant as it is built: a field that is not there, or cannot be compared so."""
+    """A query is invalid: for example, it uses a field that does not exist or cannot be compared in this way."""
 
 
 # Models -----------------------------------------------------------------------------------------------------------
 
 
 class ModelDefinitionError(ArtigraphError, TypeError):
-    """A model class cannot be stored as it is written; the message names the class, the field and the remedy."""
+    """A model class cannot be stored as it is defined. The message has the class, the field and what to do."""
 
 
 class ModelNameConflictError(ModelDefinitionError):
@@ -169,22 +201,22 @@ class ModelNameConflictError(ModelDefinitionError):
 
 
 class UnknownModelError(NotFoundError):
-    """What is stored names a model class that this process has not defined or imported."""
+    """A stored model's class is not defined or imported in this process."""
 
 
 class WrongModelTypeError(ArtigraphError, TypeError):
-    """The node holds another type than the class that `load` was called on."""
+    """The node's model is not of the class on which `load` was called."""
 
 
 class ModelVersionError(ArtigraphError, ValueError):
-    """The stored data is of a newer version than the model class, or could not be migrated to its version."""
+    """The stored data is of a newer version than the model class, or could not be migrated to the class's version."""
 
 
 # Values -----------------------------------------------------------------------------------------------------------
 
 
 class SerializationError(ArtigraphError, ValueError):
-    """A value cannot be stored such that it loads back exactly; nothing was written."""
+    """A value cannot be stored in a way that loads back exactly. Nothing was written."""
 
 
 class CycleError(SerializationError):
@@ -192,15 +224,41 @@ class CycleError(SerializationError):
 
 
 class ValueTooLargeError(SerializationError):
-    """A value is too large to be kept in the database and there is no storage to put it into."""
+    """A value is too large for a row of the database, and no storage is set for it."""
 
 
 class FieldNotLoadedError(ArtigraphError, LookupError):
-    """A field was touched that `load(..., fields=[...])` did not read, or a value that is not loaded is needed."""
+    """A field was read that `load(..., fields=[...])` did not load, or a value is needed that is not loaded."""
 
 
 class DeserializationError(ArtigraphError, ValueError):
-    """Stored bytes cannot be turned back into a value."""
+    """Stored bytes cannot be decoded to a value."""
+
+
+class MalformedRowError(DeserializationError):
+    """A row has a value that its column cannot hold: it was changed by hand, or the database's file is damaged.
+
+    The message names the row, the column and the value. `artigraph.maintenance.fsck` lists every such row.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        table: str | None = None,
+        column: str | None = None,
+        node_id: UUID | None = None,
+        label: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.table = table
+        """The table of the row, if it is known."""
+        self.column = column
+        """The column that holds the value, if it is known."""
+        self.node_id = node_id
+        """The node of the row, or the node to which the row belongs, if it is known."""
+        self.label = label
+        """The label of that node, if it is known."""
 
 
 class UnknownSerializerError(NotFoundError):
@@ -215,47 +273,59 @@ class UnknownStorageError(NotFoundError):
 
 
 class StorageError(ArtigraphError, OSError):
-    """A storage refused or failed; its own error is the `__cause__`."""
+    """A storage refused or failed. Its own error is the `__cause__`."""
 
 
-class StorageUnavailable(StorageError, ConnectionError):  # noqa: N818
+class StorageUnavailableError(StorageError, ConnectionError):
     """A storage could not be reached, or did not answer in time, after all attempts."""
 
 
-class StorageFull(StorageError):  # noqa: N818
-    """A storage has no space left; what was being written has been removed."""
+class StorageFullError(StorageError):
+    """A storage has no space left. The incomplete object has been removed."""
 
 
 class ObjectNotFoundError(NotFoundError, StorageError):
     """A storage has no object at this location."""
 
 
-class InvalidLocation(StorageError, ValueError):  # noqa: N818
+class InvalidLocationError(StorageError, ValueError):
     """A location is not one that this storage could have returned."""
 
 
 class CorruptObjectError(StorageError, ValueError):
-    """A stored object's size or SHA-256 is not the recorded one; it was not deserialized."""
+    """A stored object's size or SHA-256 differs from the recorded one. It was not deserialized."""
 
 
 class DanglingObjectsError(ArtigraphError, RuntimeError):
-    """Rows refer to objects that their storage does not have, so nothing is collected before that is understood."""
+    """Blob rows refer to objects that their storage does not have. Nothing is deleted until you have found out why."""
 
 
 # Runs -------------------------------------------------------------------------------------------------------------
 
 
 class NoActiveRunError(NotFoundError):
-    """There is no active run here."""
+    """No run is active."""
 
 
 class RunStateError(ArtigraphError, RuntimeError):
-    """A run was entered twice, or used before it was entered."""
+    """A run was entered twice, used before it was entered, or changed after it was entered."""
 
 
-class InvalidToken(ArtigraphError, ValueError):  # noqa: N818
-    """A text is no token of a run: it was cut or altered, or comes from somewhere else."""
+class InvalidTokenError(ArtigraphError, ValueError):
+    """A text is not the token of a run: it was cut or changed, or comes from another source."""
 
 
 class TrackingError(ArtigraphError, TypeError):
-    """A function cannot be tracked, or a value that is to be recorded of its call cannot be stored."""
+    """A function cannot be tracked, or a value of its call that must be recorded cannot be stored."""
+
+
+class RefusedValueError(MalformedRowError):
+    """A value that its column cannot hold, read from a row that is not identified yet.
+
+    Users never see it: `artigraph.db` finds the row, and raises a `MalformedRowError` instead.
+    """
+
+    def __init__(self, message: str, value: object) -> None:
+        super().__init__(message)
+        self.value: object = value
+        """The value that the driver returned."""

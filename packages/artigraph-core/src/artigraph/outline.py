@@ -1,33 +1,144 @@
-"""A picture of what is stored: the tree of a run or an artifact, without the values."""
+"""Draw a run or an artifact as a tree of text, for people."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from artigraph.errors import DeserializationError
-from artigraph.graph.outline import NodeSummary, read_outline
-from artigraph.model.show import short_repr
+from sqlalchemy import Select, bindparam, case, func, select, union_all
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from artigraph.db import among, current_database, read, recursive
+from artigraph.errors import DeserializationError, MalformedRowError, NodeNotFoundError
+from artigraph.graph.leases import end_of, status_of
+from artigraph.graph.runs import RunStatus, check_status, with_runs_below
+from artigraph.identifiers import NodeId, check_id
+from artigraph.model.repr import short_repr
+from artigraph.orm import blob_table, node_table
+from artigraph.printable import printable
 from artigraph.serializer.codec import decode
 
 __all__ = ["Outline", "outline_of"]
 
 
+PREVIEW = 120
+"""The most bytes of an inline value that are read as a preview."""
+
+_size = func.length(node_table.c.value)
+
+
+class _Summary(NamedTuple):
+    """A node, with the size and storage of its value, but without the value itself."""
+
+    node_id: UUID
+    parent_id: UUID | None
+    node_type: str
+    label: str | None
+    tree_root_id: UUID | None
+    position: int | None
+    model_name: str | None
+    model_version: int | None
+    serializer: str | None
+    preview: bytes | None
+    """The inline value if it is short enough to show."""
+    size: int | None
+    """The size of the value in bytes, whether in its row or in a storage."""
+    storage: str | None
+    run_name: str | None
+    run_status: RunStatus | None
+    run_started_at: datetime | None
+    run_ended_at: datetime | None
+    run_error_type: str | None
+    run_error_message: str | None
+
+
+_summary = select(
+    node_table.c.node_id,
+    node_table.c.parent_id,
+    node_table.c.node_type,
+    node_table.c.label,
+    node_table.c.tree_root_id,
+    node_table.c.position,
+    node_table.c.model_name,
+    node_table.c.model_version,
+    node_table.c.serializer,
+    case((_size <= PREVIEW, node_table.c.value)).label("preview"),
+    func.coalesce(blob_table.c.size, _size).label("size"),
+    blob_table.c.storage,
+    node_table.c.run_name,
+    status_of(node_table),
+    node_table.c.run_started_at,
+    end_of(node_table),
+    node_table.c.run_error_type,
+    node_table.c.run_error_message,
+).select_from(node_table.outerjoin(blob_table, node_table.c.blob_id == blob_table.c.blob_id))
+_place = select(node_table.c.node_type, node_table.c.tree_root_id, node_table.c.position, node_table.c.span).where(
+    node_table.c.node_id == bindparam("node_id")
+)
+
+
+async def _read_summaries(node_id: UUID) -> list[_Summary]:
+    """Read a run with everything below it, or an artifact or a part of one: parents before children, in order.
+
+    Raises:
+        NodeNotFoundError: the node does not exist.
+        MalformedRowError: the node has no place in its tree, or a run has an unknown status.
+    """
+    check_id(node_id)
+    database = await current_database()
+
+    async def work(connection: AsyncConnection) -> Sequence[Any]:
+        place = (await connection.execute(_place, {"node_id": node_id})).first()
+        if place is None:
+            msg = f"There is no node {node_id}"
+            raise NodeNotFoundError(msg)
+        if place.node_type == "run":
+            statement = recursive(_below_run(node_id), database.dialect)
+        elif place.tree_root_id is None or place.position is None or (place.span or 0) < 1:
+            msg = f"Node {node_id} has no place in its tree; its row was altered: fsck lists all such"
+            raise MalformedRowError(msg, table=node_table.name, node_id=node_id)
+        else:
+            statement = _summary.where(
+                node_table.c.tree_root_id == place.tree_root_id,
+                node_table.c.position >= place.position,
+                node_table.c.position < place.position + place.span,
+            )
+        return (await connection.execute(statement)).all()
+
+    found = [_Summary(*row) for row in await read(work)]
+    for node in found:
+        check_status(node.node_id, node.run_status)
+    return sorted(found, key=lambda node: (node.tree_root_id or node.node_id, node.position or 0))
+
+
+def _below_run(run_id: UUID) -> Select[*tuple[Any, ...]]:
+    root, part = node_table.alias("root"), node_table.alias("part")
+    runs = with_runs_below(run_id)
+    roots = select(root.c.node_id).where(among(root.c.parent_id, runs), root.c.node_type != "run")
+    parts = select(part.c.node_id).where(among(part.c.tree_root_id, roots))
+    return _summary.where(among(node_table.c.node_id, select(union_all(runs, parts).subquery())))
+
+
 @dataclass(frozen=True)
 class Outline:
-    """A node and what is below it; `str()` draws it."""
+    """A node and the nodes below it. `str()` draws the tree."""
 
     node_id: UUID
     text: str
-    """One line that says what the node is."""
-    children: list[Outline] = field(default_factory=list["Outline"], repr=False)  # a repr is short
+    """One line that describes the node."""
+    children: list[Outline] = field(default_factory=list["Outline"], repr=False)  # keeps the repr short
+
+    def __artigraph_node_id__(self) -> UUID:
+        return self.node_id
 
     def __str__(self) -> str:
         return "\n".join(self._lines())
 
     def _lines(self) -> Iterator[str]:
-        """Draw without recursion: a tree may be deeper than Python's stack."""
+        """Draw the lines without recursion, because a tree may be deeper than Python's stack."""
         pending: list[tuple[Outline, str, str]] = [(self, "", "")]
         while pending:
             node, first, rest = pending.pop()
@@ -38,18 +149,20 @@ class Outline:
                 pending.append((child, rest + branch, rest + stem))
 
 
-async def outline_of(node_id: UUID) -> Outline:
-    """Return the outline of a run with all below it, or of an artifact or a part of one.
+async def outline_of(node_id: NodeId) -> Outline:
+    """Return the outline of a run, an artifact or a part of one, with all nodes below it.
 
         print(await outline_of(manager.run.node_id))
 
-    It is read in one query, and no object is read from a storage.
+    It takes one query, and reads no object from a storage.
 
     Raises:
-        NodeNotFoundError: there is no such node.
+        InvalidNodeIdError: the argument has no node's id.
+        NodeNotFoundError: the node does not exist.
     """
-    nodes = await read_outline(node_id)
-    outlines = {node.node_id: Outline(node.node_id, _describe(node)) for node in nodes}
+    node_id = check_id(node_id)
+    nodes = await _read_summaries(node_id)
+    outlines = {node.node_id: Outline(node.node_id, printable(_describe(node))) for node in nodes}
     for node in nodes:
         parent = None if node.parent_id is None or node.node_id == node_id else outlines.get(node.parent_id)
         if parent is not None:
@@ -57,7 +170,7 @@ async def outline_of(node_id: UUID) -> Outline:
     return outlines[node_id]
 
 
-def _describe(node: NodeSummary) -> str:
+def _describe(node: _Summary) -> str:
     match node.node_type:
         case "run":
             return _describe_run(node)
@@ -69,7 +182,7 @@ def _describe(node: NodeSummary) -> str:
             return _describe_value(node)
 
 
-def _describe_run(node: NodeSummary) -> str:
+def _describe_run(node: _Summary) -> str:
     name = "" if node.run_name is None else f" {short_repr(node.run_name)}"
     text = f"run{name} {node.node_id} {node.run_status}"
     if node.run_started_at is not None and node.run_ended_at is not None:
@@ -79,7 +192,7 @@ def _describe_run(node: NodeSummary) -> str:
     return text
 
 
-def _describe_value(node: NodeSummary) -> str:
+def _describe_value(node: _Summary) -> str:
     if node.storage is not None:
         return f"{node.label}: {node.serializer}, {_bytes(node.size)} in {node.storage}"
     preview = None if node.preview is None else bytes(node.preview)

@@ -1,14 +1,12 @@
-"""A file that is read from somewhere: where one is in it."""
+"""The base of read-only files that read from elsewhere. It keeps the position."""
 
 from __future__ import annotations
 
 import io
 
-__all__ = ["RawFile"]
-
 
 class RawFile(io.RawIOBase):
-    """A file of a known size that can be read and sought; what is derived from it says what `readinto` reads."""
+    """A file of a fixed size that can be read and sought. Subclasses implement `readinto`."""
 
     def __init__(self, size: int) -> None:
         super().__init__()

@@ -1,27 +1,25 @@
-"""Permanent names for storages and serializers."""
+"""Registries of storages and serializers by permanent names."""
 
 from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Generic, Protocol, TypeVar, cast
 
 from artigraph.errors import MissingDependencyError, NotFoundError, RegistrationError
 
-__all__ = ["Named", "Registry"]
-
 _NAME = re.compile(r"[!-~]{1,100}")
-"""Printable ASCII without spaces: a name is a key in the database and is compared as bytes."""
+"""Printable ASCII without spaces, because a name is a key in the database and is compared as bytes."""
 
 
 class Named(Protocol):
-    """What a registry holds: something with a permanent name."""
+    """An entry of a registry: an object with a permanent name."""
 
     @property
     def name(self) -> str:
-        """The name that is stored with the data, for ever."""
+        """The name, which is stored with the data permanently."""
         ...
 
 
@@ -29,9 +27,9 @@ T = TypeVar("T", bound=Named)
 
 
 class Registry(Generic[T]):
-    """Instances by name: those that were registered, and those that installed distributions offer.
+    """Instances by name: registered ones, and ones that installed distributions offer.
 
-    An entry point of the registry's group names an instance; it is imported when its name is first asked for, so data
+    An entry point of the registry's group names an instance. It is imported when its name is first requested. So data
     loads in a process that never imported the serializer that wrote it.
     """
 
@@ -41,22 +39,39 @@ class Registry(Generic[T]):
         self._unknown = unknown
         self._advice = hint
         self._items: dict[str, T] = {}
+        self._sources: list[Callable[[], None]] = []
         self._lock = threading.RLock()
-        """Held while items are compared and put in; never during an import, in which modules register."""
+        """Held while items are compared and added, but never during an import, because modules register then."""
 
     def __iter__(self) -> Iterator[T]:
         return iter(tuple(self._items.values()))
 
-    def register(self, item: T) -> T:
-        """Make an instance known by its name, and return the one that is registered from now on.
+    def add_source(self, register_more: Callable[[], None]) -> None:
+        """Call a function before a name is reported as unknown, and before all instances are listed.
 
-        Registering an equal instance again (the same class, name and configuration) changes nothing. An instance of a
-        class that was defined again under the same module and qualified name, as by a notebook cell that runs twice,
+        It registers instances that other objects of the process hold, such as the storages in model classes.
+        """
+        self._sources.append(register_more)
+
+    def all(self) -> tuple[T, ...]:
+        """Return every instance that is registered, or that a source registers now."""
+        self._ask_sources()
+        return tuple(self)
+
+    def _ask_sources(self) -> None:
+        for register_more in self._sources:
+            register_more()
+
+    def register(self, item: T) -> T:
+        """Register an instance under its name, and return the one that is registered from now on.
+
+        Registering an equal instance again (the same class, name and configuration) changes nothing. If a class was
+        defined again under the same module and qualified name, as by a notebook cell that runs twice, its instance
         replaces the former one.
 
         Raises:
-            RegistrationError: the name is not 1-100 printable ASCII characters without spaces, or another instance
-                has it.
+            RegistrationError: the name is not 1-100 printable ASCII characters without spaces, or another instance has
+                it.
         """
         name: Any = getattr(item, "name", None)
         if not isinstance(name, str) or not _NAME.fullmatch(name):
@@ -84,17 +99,21 @@ class Registry(Generic[T]):
         return self._items[name]
 
     def get(self, name: str) -> T:
-        """Return the instance of this name, importing the distribution that offers it if need be.
+        """Return the instance with this name. Imports the distribution that offers it, if needed.
 
         Raises:
-            NotFoundError: (the registry's own subclass) nothing of this name is registered or installed.
-            MissingDependencyError: a distribution offers it but a library that it needs is not installed.
-            RegistrationError: a distribution offers something else by this name, or two offer it.
+            NotFoundError: (the registry's own subclass) no instance with this name is registered or installed.
+            MissingDependencyError: a distribution offers it, but a library that it needs is not installed.
+            RegistrationError: the distribution's module fails, its instance has another name, or two distributions
+                offer it.
         """
         item = self._items.get(name)
         if item is None:
             for entry_point in entry_points(group=self._group, name=name):
                 item = self.register(self._load(entry_point))
+        if item is None:
+            self._ask_sources()
+            item = self._items.get(name)
         if item is None:
             msg = f"There is no {self._kind} named {name!r} here. {self._hint()}"
             raise self._unknown(msg)
@@ -141,7 +160,7 @@ def _same_configuration(one: object, other: object) -> bool:
 
 
 def _same(one: object, other: object) -> bool:
-    """Compare as `==` does, arrays and frames as a whole; what cannot be compared is not the same."""
+    """Say whether two values are equal, also arrays and frames. Values that cannot be compared are not equal."""
     if one is other:
         return True
     try:
@@ -150,7 +169,7 @@ def _same(one: object, other: object) -> bool:
             return answer
         if type(one) is not type(other) or getattr(one, "shape", None) != getattr(other, "shape", None):
             return False
-        for _ in range(2):  # a frame's answer is a frame, whose is a column
+        for _ in range(2):  # comparing frames gives a frame, whose `all` gives a column
             answer = answer.all() if hasattr(answer, "all") else answer
         return bool(answer)
     except Exception:  # noqa: BLE001 (an `__eq__` of anybody's)
@@ -158,7 +177,7 @@ def _same(one: object, other: object) -> bool:
 
 
 def _state(item: object) -> dict[str, object]:
-    """Return the public attributes of an instance: its configuration, without caches and connections."""
+    """Return the public attributes of an instance, which are its configuration, without caches and connections."""
     names: set[str] = set(getattr(item, "__dict__", ()))
     for cls in type(item).__mro__:
         slots: str | Iterable[str] = vars(cls).get("__slots__", ())

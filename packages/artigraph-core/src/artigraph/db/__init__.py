@@ -1,65 +1,120 @@
-"""Where data goes: engines, sessions, and the tables in them.
+"""Databases: engines, sessions and tables.
 
-For users: `set_engine`, `engine_context`, `get_engine`, `dispose_engines`, `session_context`, `current_session` and
-`create_tables`. The other names are how the library's own floors read and write; they may change with any release.
+The public names are `set_engine`, `engine_context`, `Timeouts`, `set_bytes_in_flight`, `get_engine`, `dispose_engines`,
+`session_context`, `current_session` and `create_tables`. The library's lower layers read and write with the other
+names, which may change with any release.
 """
 
-from artigraph.db._address import Address, current_address
-from artigraph.db._bound import Database
-from artigraph.db._bulk import insert_rows
+from artigraph.db._api import (
+    Address,
+    Row,
+    cancel_timeout,
+    chunks,
+    create_tables,
+    current_address,
+    current_database,
+    current_placement,
+    fetch_rows,
+    in_session,
+    insert_rows,
+    note_inserted,
+    read,
+    write,
+    write_apart,
+)
 from artigraph.db._config import engine_context, get_engine, set_engine
 from artigraph.db._dialect import (
     DialectName,
     dialect_name,
     distinct_values,
+    insert_absent,
     insert_missing,
+    lock_free,
     parts_first,
     recursive,
     share_lock,
+    through_index,
     upsert,
     utc_in,
     utc_now,
 )
-from artigraph.db._errors import CommitFailed, ForeignKeyViolation, ReferenceInUse, ReferenceVanished, UniqueViolation
-from artigraph.db._rows import Row, chunks, fetch_rows, id_of
-from artigraph.db._session_context import current_session, session_context
-from artigraph.db._shield import shielded
-from artigraph.db._target import dispose_engines
-from artigraph.db._work import create_tables, current_database, current_placement, in_session, read, write, write_apart
+from artigraph.db._errors import (
+    CommitFailedError,
+    ForeignKeyViolationError,
+    ReferenceInUseError,
+    ReferenceVanishedError,
+    UniqueViolationError,
+)
+from artigraph.db._flight import Room, bytes_in_flight, room, set_bytes_in_flight
+from artigraph.db._loop_engine import Database
+from artigraph.db._malformed import TABLES, Malformed, error_of, find_malformed
+from artigraph.db._planner import among, checked, common, costly, gathered, instead, looked_up, rare, tried, unindexed
+from artigraph.db._session import current_session, session_context
+from artigraph.db._target import Owner, dispose_engines
+from artigraph.db._transaction import declare_nodes
+from artigraph.db._watch import Timeouts, deadline, shielded
+from artigraph.identifiers import id_of
 
 __all__ = [
+    "TABLES",
     "Address",
-    "CommitFailed",
+    "CommitFailedError",
     "Database",
     "DialectName",
-    "ForeignKeyViolation",
-    "ReferenceInUse",
-    "ReferenceVanished",
+    "ForeignKeyViolationError",
+    "Malformed",
+    "Owner",
+    "ReferenceInUseError",
+    "ReferenceVanishedError",
+    "Room",
     "Row",
-    "UniqueViolation",
+    "Timeouts",
+    "UniqueViolationError",
+    "among",
+    "bytes_in_flight",
+    "cancel_timeout",
+    "checked",
     "chunks",
+    "common",
+    "costly",
     "create_tables",
     "current_address",
     "current_database",
     "current_placement",
     "current_session",
+    "deadline",
+    "declare_nodes",
     "dialect_name",
     "dispose_engines",
     "distinct_values",
     "engine_context",
+    "error_of",
     "fetch_rows",
+    "find_malformed",
+    "gathered",
     "get_engine",
     "id_of",
     "in_session",
+    "insert_absent",
     "insert_missing",
     "insert_rows",
+    "instead",
+    "lock_free",
+    "looked_up",
+    "note_inserted",
     "parts_first",
+    "rare",
     "read",
     "recursive",
+    "room",
     "session_context",
+    "set_bytes_in_flight",
     "set_engine",
     "share_lock",
     "shielded",
+    "through_index",
+    "tried",
+    "unindexed",
     "upsert",
     "utc_in",
     "utc_now",

@@ -1,59 +1,52 @@
-"""Where data goes: what was set for this block, for this process, by the environment, or the embedded default."""
+"""The current database: set for a block, for the process or by the environment; else the embedded default."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from contextvars import ContextVar, Token
-from pathlib import Path
+from os import PathLike
 from types import TracebackType
 
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from artigraph.db import _default
 from artigraph.db._engine import Synchronous
-from artigraph.db._target import Target
+from artigraph.db._target import EngineBlock, Target, current_target, engine_block, process_targets
+from artigraph.db._watch import Timeouts
 from artigraph.errors import SessionStateError
 from artigraph.storage import Storage
 
-__all__ = ["ENVIRONMENT", "current_target", "engine_context", "get_engine", "set_engine"]
-
-ENVIRONMENT = "ARTIGRAPH_URL"
-"""The environment variable that holds a URL for processes that set no engine."""
-
-_block: ContextVar[Target | None] = ContextVar("artigraph_engine", default=None)
-_process: list[Target] = []
-"""What was set for the process and not put back; the last one is in force."""
-_fallbacks: dict[str | Path, Target] = {}
-"""By URL from the environment, or by the folder of the embedded default."""
-
 
 def set_engine(
-    url_or_async_engine: str | URL | AsyncEngine,
+    url_or_async_engine: str | URL | PathLike[str] | AsyncEngine,
     create_tables: bool = False,  # noqa: FBT001, FBT002 (published so)
     *,
     sqlite_synchronous: Synchronous = "NORMAL",
     large_value_storage: Storage | None = None,
     inline_limit: int | None = None,
+    timeouts: Timeouts | None = None,
 ) -> Callable[[], None]:
-    """Set the database for the whole process, and return a function that puts back what was.
+    """Set the database for the whole process, and return a function that restores the previous one.
 
-    From a URL Artigraph makes engines of its own: tuned, one for each event loop, disposed by `dispose_engines`. An
-    engine that is handed over is never altered, and belongs to the event loop that it is first used on. With
-    `create_tables` the tables are made on the first use that is awaited. `sqlite_synchronous="FULL"` makes SQLite wait
-    for the disk at each commit; with NORMAL, which is faster, the last commits before a loss of power may be
-    missing afterwards, though never torn.
+    From a URL, Artigraph makes its own tuned engines, one for each event loop, which `dispose_engines` disposes. An
+    engine that you pass is never changed, and belongs to the event loop on which it is first used. A path means a
+    SQLite file. The path of a folder means the store in it: the folder is a `.artigraph`, or contains one.
 
-    A value whose field names no storage stands in its row up to `inline_limit` bytes; a larger one goes into the
-    `large_value_storage` of its model, or else into this one. The limit is 64 KiB on SQLite and PostgreSQL and 16 KiB
-    on MySQL and MariaDB, beyond which a row is the dearer place, and 7 MiB where there is no storage to go to.
+    With `create_tables`, the first awaited use creates the tables, and SQLite's file. Without it, a missing SQLite file
+    raises `MissingTablesError` on first use, and is not created. `sqlite_synchronous="FULL"` makes SQLite wait for the
+    disk at each commit. NORMAL is faster, but a loss of power may lose the last commits, though it never damages the
+    file.
 
-    The returned function may be called in any order with others, and more than once.
+    A value whose field names no storage is in its row up to `inline_limit` bytes. A larger one goes into the
+    `large_value_storage` of its model, or else into this one. The default limit is 64 KiB on SQLite and PostgreSQL and
+    16 KiB on MySQL and MariaDB, beyond which a row costs more than an object. Without any storage it is 7 MiB.
+
+    `timeouts` sets how long calls wait for the database: `Timeouts(command=30)`.
+
+    You may call the returned functions in any order, and more than once.
 
     Raises:
-        ConfigurationError: the URL is malformed, names a database or driver that cannot be used, or the engine is not
-            an asynchronous one; or the limit is not one.
+        ConfigurationError: the URL is malformed, or names a database, driver or argument that cannot be used, or a
+            folder without a store. Or the engine is not asynchronous, or a setting is invalid.
         MissingDependencyError: the URL's driver is not installed.
     """
     target = Target(
@@ -62,30 +55,32 @@ def set_engine(
         sqlite_synchronous=sqlite_synchronous,
         large_value_storage=large_value_storage,
         inline_limit=inline_limit,
+        timeouts=timeouts,
     )
-    _process.append(target)
+    process_targets.append(target)
 
     def put_back() -> None:
-        _process[:] = [other for other in _process if other is not target]
+        process_targets[:] = [other for other in process_targets if other is not target]
 
     return put_back
 
 
 class engine_context:  # noqa: N801 (used like a function)
-    """Set the database for a block, `with` or `async with`, in this task and those started inside it.
+    """Set the database for a block, by `with` or `async with`, in this task and the tasks started inside.
 
-    Takes the arguments of `set_engine`. `async with` returns the engine, and at its end disposes it if it was made from
-    a URL; after `with` that is left to `dispose_engines` or the end of the event loop.
+    It takes the arguments of `set_engine`. `async with` returns the engine, and disposes it at the end if it was made
+    from a URL. After `with`, `dispose_engines` or the end of the event loop disposes it.
     """
 
     def __init__(
         self,
-        url_or_async_engine: str | URL | AsyncEngine,
+        url_or_async_engine: str | URL | PathLike[str] | AsyncEngine,
         create_tables: bool = False,  # noqa: FBT001, FBT002
         *,
         sqlite_synchronous: Synchronous = "NORMAL",
         large_value_storage: Storage | None = None,
         inline_limit: int | None = None,
+        timeouts: Timeouts | None = None,
     ) -> None:
         self._target = Target(
             url_or_async_engine,
@@ -93,25 +88,26 @@ class engine_context:  # noqa: N801 (used like a function)
             sqlite_synchronous=sqlite_synchronous,
             large_value_storage=large_value_storage,
             inline_limit=inline_limit,
+            timeouts=timeouts,
         )
-        self._token: Token[Target | None] | None = None
+        self._block: EngineBlock | None = None
 
     def __enter__(self) -> None:
-        if self._token is not None:
+        if self._block is not None:
             msg = "This engine_context has been entered already; make one for each block"
             raise SessionStateError(msg)
-        self._token = _block.set(self._target)
+        self._block = EngineBlock(self._target, engine_block.get())
+        engine_block.set(self._block)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        token, self._token = self._token, None
-        if token is None:
+        block, self._block = self._block, None
+        if block is None:
             return
-        try:
-            _block.reset(token)
-        except ValueError:  # left in another context than it was entered in, as a fixture may be
-            _block.set(None if token.old_value is Token.MISSING else token.old_value)
+        block.owner.leave(error)
+        if engine_block.get() is block:  # else this is another context, or generators end in another order
+            engine_block.set(block.outer)
 
     async def __aenter__(self) -> AsyncEngine:
         engine = self._target.engine()
@@ -126,30 +122,11 @@ class engine_context:  # noqa: N801 (used like a function)
         await self._target.dispose()
 
 
-def current_target() -> Target:
-    """Return what is in force here, settling the embedded default if nothing was set."""
-    target = _block.get()
-    if target is not None:
-        return target
-    if _process:
-        return _process[-1]
-    url = os.environ.get(ENVIRONMENT)
-    key: str | Path = url or _default.find_folder()
-    target = _fallbacks.get(key)
-    if target is None:
-        if isinstance(key, str):
-            target = Target(key, create_tables=False)
-        else:
-            target = Target(URL.create("sqlite", database=str(key / _default.FILE)), create_tables=True, folder=key)
-        _fallbacks[key] = target
-    return target
-
-
 def get_engine() -> AsyncEngine:
-    """Return the engine that is in force here, for queries of one's own: on the running event loop, if it is ours.
+    """Return the current engine, for your own queries. One that Artigraph makes is that of the running event loop.
 
     Raises:
         ConfigurationError: the environment's URL cannot be used, or the default's folder cannot be made.
-        WrongEventLoopError: no event loop is running, and the engine is one that Artigraph makes.
+        WrongEventLoopError: no event loop is running, and Artigraph makes the engine.
     """
     return current_target().engine()

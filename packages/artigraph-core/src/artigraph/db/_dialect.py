@@ -1,4 +1,4 @@
-"""What the four databases spell differently, in the statements that the library builds."""
+"""The SQL that differs between the four databases, in the statements that the library builds."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from sqlalchemy import (
     SQLColumnExpression,
     Table,
     func,
+    insert,
     literal,
     select,
     union,
@@ -27,31 +28,17 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from artigraph.orm.types import UtcDateTime
 
-__all__ = [
-    "RECURSION_LIMIT",
-    "DialectName",
-    "dialect_name",
-    "distinct_values",
-    "insert_missing",
-    "parts_first",
-    "recursive",
-    "share_lock",
-    "upsert",
-    "utc_in",
-    "utc_now",
-]
-
 DialectName = Literal["sqlite", "postgresql", "mysql", "mariadb"]
-"""A database, whatever its driver is and whatever its URL calls it."""
+"""The kind of a database, independent of its driver and of the name in its URL."""
 
 RECURSION_LIMIT = 1_000_000
-"""Levels of a recursive query where MySQL and MariaDB would end at 1,000; deeper than any graph that a store holds."""
+"""The most levels of a recursive query, where MySQL and MariaDB stop at 1,000. No stored graph is as deep."""
 
 SelectT = TypeVar("SelectT", bound=Select[*tuple[Any, ...]])
 
 
 def dialect_name(dialect: Dialect) -> DialectName:
-    """Say which database a dialect talks to; it knows MariaDB behind a mysql URL once it has connected."""
+    """Return the kind of a dialect's database. After the first connection, it recognizes MariaDB behind a mysql URL."""
     if dialect.name in ("mysql", "mariadb"):
         return "mariadb" if getattr(dialect, "is_mariadb", False) else "mysql"
     return cast("DialectName", dialect.name)
@@ -59,7 +46,7 @@ def dialect_name(dialect: Dialect) -> DialectName:
 
 @cache
 def insert_missing(table: Table, dialect: DialectName) -> Insert:
-    """Return an INSERT that leaves alone, and does not fail for, rows that are there already under any unique key."""
+    """Return an INSERT that skips rows that already exist under any unique key, without an error."""
     if dialect == "postgresql":
         from sqlalchemy.dialects import postgresql
 
@@ -70,14 +57,25 @@ def insert_missing(table: Table, dialect: DialectName) -> Insert:
         return sqlite.insert(table).on_conflict_do_nothing()
     from sqlalchemy.dialects import mysql
 
-    # INSERT IGNORE would hide other errors too, and logs a warning for each row.
+    # INSERT IGNORE would also hide other errors, and logs a warning for each row.
     key = next(iter(table.primary_key))
     return mysql.insert(table).on_duplicate_key_update({key.name: key})
 
 
 @cache
+def insert_absent(table: Table, dialect: DialectName) -> Insert:
+    """Return an INSERT of rows that others may insert, too, which never locks an existing row exclusively.
+
+    On PostgreSQL and SQLite it skips an existing row. On MySQL and MariaDB it fails with a unique violation, and the
+    whole transaction must be retried: ON DUPLICATE KEY UPDATE would lock the row exclusively. That would wait for
+    every session that holds the row shared, which may itself wait for the connection that inserts.
+    """
+    return insert(table) if dialect in ("mysql", "mariadb") else insert_missing(table, dialect)
+
+
+@cache
 def upsert(table: Table, dialect: DialectName) -> Insert:
-    """Return an INSERT that, where there is a row of this primary key, gives that row its other values."""
+    """Return an upsert: an INSERT that updates all other columns if the primary key exists."""
     others = [column.name for column in table.columns if not column.primary_key]
     if dialect in ("postgresql", "sqlite"):
         if dialect == "postgresql":
@@ -95,13 +93,32 @@ def upsert(table: Table, dialect: DialectName) -> Insert:
 
 
 def share_lock(statement: SelectT, dialect: DialectName) -> SelectT:
-    """Make a SELECT see what is committed now and keep its rows from being deleted until the transaction ends.
+    """Make a SELECT read the latest committed rows and prevent their deletion until the transaction ends.
 
-    SQLite needs nothing: a write transaction is alone there.
+    SQLite needs no lock: a write transaction is the only one there.
     """
     if dialect == "sqlite":
         return statement
     return statement.with_for_update(read=True, key_share=dialect == "postgresql")
+
+
+def lock_free(statement: SelectT) -> SelectT:
+    """Make a SELECT lock its rows exclusively and skip rows that others have locked. It never waits.
+
+    SQLite needs no lock: a write transaction is the only one there.
+    """
+    return statement.with_for_update(skip_locked=True)
+
+
+def through_index(statement: SelectT, table: Table, index: str) -> SelectT:
+    """Make a locking SELECT use one index on MySQL and MariaDB.
+
+    InnoDB locks the index entry first and its row second. Statements that lock the same rows through different indexes
+    lock in different orders, which leads to deadlocks. The other databases lock only rows.
+    """
+    for dialect in ("mysql", "mariadb"):
+        statement = statement.with_hint(table, f"FORCE INDEX ({index})", dialect)
+    return statement
 
 
 class _UtcNow(FunctionElement[datetime]):
@@ -110,13 +127,13 @@ class _UtcNow(FunctionElement[datetime]):
 
 
 def utc_now() -> SQLColumnExpression[datetime]:
-    """Return the time by the database's clock, as a value of `UtcDateTime`; SQLite's clock ticks in milliseconds."""
+    """Return the database's current time, as a value of `UtcDateTime`. SQLite's clock has milliseconds."""
     return _UtcNow()
 
 
 @compiles(_UtcNow, "postgresql")
 def _postgresql_now(_element: _UtcNow, _compiler: SQLCompiler, **_kw: Any) -> str:
-    # now() would be the start of the transaction.
+    # now() is the start of the transaction.
     return "clock_timestamp()"
 
 
@@ -128,7 +145,7 @@ def _mysql_now(_element: _UtcNow, _compiler: SQLCompiler, **_kw: Any) -> str:
 
 @compiles(_UtcNow, "sqlite")
 def _sqlite_now(_element: _UtcNow, _compiler: SQLCompiler, **_kw: Any) -> str:
-    # The form in which SQLAlchemy keeps times in SQLite: text with six digits after the second.
+    # SQLAlchemy's format for times in SQLite: text with six digits after the second.
     return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
 
 
@@ -138,7 +155,7 @@ class _UtcIn(FunctionElement[datetime]):
 
 
 def utc_in(span: timedelta) -> SQLColumnExpression[datetime]:
-    """Return the time by the database's clock when so much time will have passed, to its milliseconds at least."""
+    """Return the database's current time plus `span`, to the millisecond or better."""
     return _UtcIn(literal(span // timedelta(microseconds=1), BigInteger))
 
 
@@ -160,7 +177,7 @@ def _sqlite_in(element: _UtcIn, compiler: SQLCompiler, **kw: Any) -> str:
 
 
 class _DeepSelect(Select[Any]):
-    """A SELECT whose recursion MariaDB does not cut short."""
+    """A SELECT whose recursion MariaDB does not cut off."""
 
     inherit_cache = True
 
@@ -173,15 +190,15 @@ def _deep_select(element: _DeepSelect, compiler: SQLCompiler, **kw: Any) -> str:
 
 
 def recursive(statement: SelectT, dialect: DialectName) -> SelectT:
-    """Lift the limit of 1,000 levels from a SELECT with a recursive CTE, for this statement alone.
+    """Lift the limit of 1,000 levels from a SELECT with a recursive CTE, for this statement only.
 
-    MySQL stops there with an error; MariaDB returns what it has until then, as if it were all. Engines that Artigraph
-    makes have the limit lifted on connect; this holds on anybody's.
+    At the limit MySQL raises an error, and MariaDB silently returns an incomplete result. Engines that Artigraph makes
+    lift the limit on connect. This function works on any engine.
     """
     if dialect == "mysql":
         return statement.prefix_with(f"/*+ SET_VAR(cte_max_recursion_depth={RECURSION_LIMIT}) */", dialect="mysql")
     if dialect == "mariadb":
-        # What MariaDB wants stands before WITH, where SQLAlchemy has no place for words of one's own.
+        # MariaDB needs the prefix before WITH, where SQLAlchemy offers no place for one.
         deep: Any = statement.execution_options()
         deep.__class__ = _DeepSelect
         return cast("SelectT", deep)
@@ -191,10 +208,11 @@ def recursive(statement: SelectT, dialect: DialectName) -> SelectT:
 def distinct_values(
     column: Column[Any], behind: Column[Any], firsts: Sequence[str], dialect: DialectName
 ) -> Select[*tuple[Any, ...]]:
-    """Return a select of the values of a column that an index has behind another one, of which all values are given.
+    """Return a select of the distinct values of a column that follows column `behind` in an index.
 
-    It takes one step through the index for each value, not for each row. MySQL and MariaDB do so for DISTINCT by
-    themselves, if no condition is in their way; the others are led from each value to the next one.
+    `firsts` are all values of `behind`. The select takes one step through the index for each distinct value, not for
+    each row. MySQL and MariaDB do so for DISTINCT by themselves, if there is no condition. On the others a recursion
+    steps from each value to the next.
     """
     if dialect in ("mysql", "mariadb"):
         pairs = select(behind, column).distinct().subquery()
@@ -214,7 +232,7 @@ def _steps(column: Column[Any], behind: Column[Any], first: str) -> Select[*tupl
 
 
 class _OrderedDelete(Delete):
-    """A DELETE that takes rows in descending order of a column."""
+    """A DELETE of rows in descending order of a column."""
 
     inherit_cache = False
     order: Column[Any]
@@ -223,13 +241,15 @@ class _OrderedDelete(Delete):
 @compiles(_OrderedDelete)
 def _ordered_delete(element: _OrderedDelete, compiler: SQLCompiler, **kw: Any) -> str:
     statement = str(cast("Any", compiler).visit_delete(element, **kw))
-    return f"{statement} ORDER BY {compiler.preparer.quote(element.order.name)} DESC"
+    # Ordered by the bare column, InnoDB would read the index backwards. It would then also lock the row before the
+    # tree, which another session may not have committed yet.
+    return f"{statement} ORDER BY {compiler.preparer.quote(element.order.name)} + 0 DESC"
 
 
 def parts_first(statement: Delete, position: Column[Any], dialect: DialectName) -> Delete:
-    """Make a DELETE of whole trees take parts before what they are a part of, where a database looks row by row.
+    """Make a DELETE of whole trees delete children before parents, on databases that check row by row.
 
-    MySQL and MariaDB check a reference as soon as a row is gone, the others when the statement has ended.
+    MySQL and MariaDB check a reference as soon as a row is deleted, the others at the end of the statement.
     """
     if dialect not in ("mysql", "mariadb"):
         return statement

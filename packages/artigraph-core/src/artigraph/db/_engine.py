@@ -1,146 +1,231 @@
-"""Engines made from a URL: ours, so tuned as Artigraph wants its databases."""
+"""Make engines from a URL, tuned for Artigraph."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import math
+import re
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from operator import methodcaller
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from sqlalchemy import URL, event
-from sqlalchemy.engine import Connection
+from sqlalchemy import __version__ as sqlalchemy_version
+from sqlalchemy.engine import Connection, Dialect
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
+from sqlalchemy.util import await_only, greenlet_spawn
 
 from artigraph.db._dialect import RECURSION_LIMIT
-from artigraph.db._files import make_private
-from artigraph.db._url import is_memory
+from artigraph.db._files import is_memory, make_private
+from artigraph.db._url import numbers_of
+from artigraph.db._watch import CUT_OFF, Timeouts
 from artigraph.errors import ConfigurationError
+from artigraph.printable import quoted
 
 if TYPE_CHECKING:
-    from artigraph.db._aiosqlite import FastConnection
+    from artigraph.db._sqlite import FastConnection
 
-__all__ = ["BEGIN", "BUSY_TIMEOUT", "Synchronous", "make_engine"]
+
+_log = logging.getLogger("artigraph.db")
 
 Synchronous = Literal["NORMAL", "FULL"]
-"""What SQLite does at a commit: NORMAL leaves it to the next checkpoint to wait for the disk, FULL waits each time."""
+"""How SQLite commits: FULL waits for the disk at each commit, NORMAL only at the next checkpoint."""
 
 BEGIN = "artigraph_begin"
-"""Execution option of our SQLite engines: `immediate`, `none`, or (anybody who asks for the engine) a plain BEGIN."""
+"""An execution option of Artigraph's SQLite engines: `immediate`, `none`, or unset for a plain BEGIN."""
 _FAST_DRIVER = "aiosqlite"
-_BEGIN: dict[str | None, str | None] = {"immediate": "BEGIN IMMEDIATE", "none": None, None: "BEGIN"}
-BUSY_TIMEOUT = 5.0
-"""Seconds for which SQLite waits for another process's lock, each time."""
-_LOCK_TIMEOUT = 10
-"""Seconds for which MySQL and MariaDB wait for another transaction's lock, each time."""
+_FAST_LINES = ("2.0", "2.1")
+"""The versions of SQLAlchemy that are tested with our connection to SQLite (docs/design/databases.md)."""
+_BUSY = 5.0
+"""The most seconds for one wait of SQLite for another process's lock. The connection's thread is blocked meanwhile."""
+_MOST_SECONDS = 31_536_000
+"""The most seconds that MySQL and MariaDB accept as the limit for a lock."""
+_BAD_VALUE = re.compile(r"invalid \w+ value: |bad value for \w+|invalid value for parameter|-c \S+ requires a value")
+"""Messages of libpq, psycopg and PostgreSQL about an invalid value of an argument."""
 _IDLE = 30.0
-"""Seconds after which a connection of the pool is asked whether it still works, before it is used."""
+"""Seconds without use after which a pooled connection is pinged before it is used."""
 _ANSWER = 5.0
-"""Seconds that it has to answer in. Where a firewall has forgotten it without a word, it never will."""
-_CUT_OFF = {"asyncpg": "terminate", "asyncmy": "close", "aiomysql": "close"}
-"""By driver: what breaks a connection off at once, and whoever waits for its answer with it."""
+"""Seconds for the answer to the ping. After a firewall silently dropped the connection, none ever comes."""
+LONGEST_PING = _ANSWER + 3.0
+"""The most seconds until an idle connection is known to be dead: psycopg closes it after some cancellations."""
 
 
-def make_engine(url: URL, *, synchronous: Synchronous) -> AsyncEngine:
+def make_engine(url: URL, *, synchronous: Synchronous, timeouts: Timeouts) -> AsyncEngine:
     """Return an engine for one event loop.
 
     Raises:
-        ConfigurationError: the folder of an SQLite file is not there.
+        ConfigurationError: the folder of a SQLite file does not exist.
     """
     database = url.get_backend_name()
     if database == "sqlite":
-        return _sqlite(url, synchronous)
+        return _sqlite(url, synchronous, timeouts)
     if database in ("mysql", "mariadb") and "charset" not in url.query:
         url = url.update_query_dict({"charset": "utf8mb4"})
-    # hide_parameters: values are the user's, and belong neither into logs nor into errors.
-    options: dict[str, Any] = {}
-    if url.get_driver_name() == "asyncpg" and url.query.get("prepared_statement_cache_size") == "0":
-        # Behind PgBouncer, which keeps a connection for a transaction only, a statement has no name, and is prepared
-        # again together with its execution. (From 0.31 on, asyncpg leaves the name out by itself.)
-        options["connect_args"] = {"statement_cache_size": 0, "prepared_statement_name_func": lambda: ""}
-    engine = create_async_engine(url, isolation_level="READ COMMITTED", hide_parameters=True, **options)
+    # hide_parameters: values are the user's data, and must appear neither in logs nor in errors.
+    arguments: dict[str, Any] = {**numbers_of(url)}
+    pooled = url.get_driver_name() == "asyncpg" and arguments.get("prepared_statement_cache_size") == 0
+    if pooled:
+        # PgBouncer assigns a connection to one transaction only, so statements are unnamed, and are prepared with each
+        # execution. (From 0.31 on, asyncpg leaves out the name by itself.)
+        arguments |= {"statement_cache_size": 0, "prepared_statement_name_func": lambda: ""}
+    engine = create_async_engine(url, isolation_level="READ COMMITTED", hide_parameters=True, connect_args=arguments)
+    event.listen(engine.sync_engine, "do_connect", _connecting(timeouts.connect))
     if database in ("mysql", "mariadb"):
-        event.listen(engine.sync_engine, "connect", _tune_mysql)
+        event.listen(engine.sync_engine, "connect", _tuning_mysql(timeouts.lock))
+    elif not pooled:
+        event.listen(engine.sync_engine, "connect", _tuning_postgresql(engine.driver, timeouts.lock))
     event.listen(engine.sync_engine, "checkin", _note_return)
     event.listen(engine.sync_engine, "checkout", _ping_idle(engine))
     return engine
 
 
-def _sqlite(url: URL, synchronous: Synchronous) -> AsyncEngine:
+def _connect(dialect: Any, arguments: Any, options: dict[str, Any]) -> Any:
+    """Connect, and report as a ConfigurationError what the driver cannot use of the URL, such as an invalid value."""
+    try:
+        return dialect.connect(*arguments, **options)
+    except Exception as error:
+        # asyncpg raises a subclass of ValueError, which SQLAlchemy wraps. psycopg only says so in the message. asyncmy
+        # does not wrap the error of a missing certificate file.
+        reason: BaseException | None = next(
+            (one for one in (error, error.__cause__) if isinstance(one, (TypeError, ValueError))), None
+        )
+        no_file = dialect.driver == "asyncmy" and isinstance(error, FileNotFoundError)
+        if reason is None and (no_file or _BAD_VALUE.search(str(error))):
+            reason = error
+        if reason is None:
+            raise
+        secret = options.get("password")
+        hidden = bool(secret) and str(secret) in str(reason)
+        said = "its words hold the password" if hidden else reason
+        msg = f"The driver {dialect.driver!r} cannot connect with what the database URL says: {said}. Correct the URL."
+        raise ConfigurationError(msg) from (None if hidden else error)
+
+
+def _sqlite(url: URL, synchronous: Synchronous, timeouts: Timeouts) -> AsyncEngine:
+    busy = _BUSY if timeouts.lock is None else min(_BUSY, timeouts.lock)
     path = "" if is_memory(url) else url.database or ""
     if path and not path.startswith("file:") and not Path(path).parent.is_dir():
         msg = f"The folder of the SQLite file {path!r} does not exist. Make it, or correct the path."
         raise ConfigurationError(msg)
     pragmas = ("foreign_keys=ON", "journal_mode=WAL", f"synchronous={synchronous}")
-    if url.get_driver_name() != _FAST_DRIVER:
+    if url.get_driver_name() != _FAST_DRIVER or not sqlalchemy_version.startswith(tuple(f"{x}." for x in _FAST_LINES)):
         engine = create_async_engine(url, hide_parameters=True, poolclass=AsyncAdaptedQueuePool, **_sizes(url))
-        event.listen(engine.sync_engine, "connect", _tuning(pragmas))
+        event.listen(engine.sync_engine, "connect", _tuning(busy, pragmas))
         event.listen(engine.sync_engine, "begin", _begin)
         return engine
-    from artigraph.db._aiosqlite import connect  # not before: other databases have drivers of their own
+    from artigraph.db._sqlite import begin_later, connect  # imported here, because other databases do not need it
 
-    async def creator() -> FastConnection:
+    def creator() -> FastConnection:
         if path and not path.startswith("file:"):
-            with suppress(OSError):  # SQLite says what is wrong with it
+            with suppress(OSError):  # SQLite raises a better error
                 make_private(Path(path))
         arguments, options = dialect.create_connect_args(url)
-        return await connect(pragmas, *arguments, **{"timeout": BUSY_TIMEOUT, **options})
+        return connect(pragmas, *arguments, **{"timeout": busy, **options})
 
     engine = create_async_engine(
-        url, async_creator=creator, hide_parameters=True, poolclass=AsyncAdaptedQueuePool, **_sizes(url)
+        url, creator=creator, hide_parameters=True, poolclass=AsyncAdaptedQueuePool, **_sizes(url)
     )
     dialect = engine.dialect
-    event.listen(engine.sync_engine, "begin", _begin_later)
+    dialect.has_terminate = True  # our connections can terminate, with any aiosqlite
+    event.listen(engine.sync_engine, "begin", begin_later)
+    event.listen(engine.sync_engine, "invalidate", _give_up)
     return engine
 
 
 def _sizes(url: URL) -> dict[str, Any]:
-    # In memory the connection is the database: there is one, it is never given up, and who wants it waits for it.
+    # In memory, the connection is the database: there is only one, it is never closed, and users wait for it.
     return {"pool_size": 1, "max_overflow": 0} if is_memory(url) else {}
 
 
-def _begin_later(connection: Connection) -> None:
-    driver: Any = connection.connection.dbapi_connection
-    driver.driver_connection.pending = _statement(connection)
+def _give_up(connection: Any, _record: object, _error: BaseException | None) -> None:
+    # Older releases of SQLAlchemy close it instead, and would wait for a thread that may hang.
+    connection.terminate()
 
 
 def _begin(connection: Connection) -> None:
-    statement = _statement(connection)
+    from artigraph.db._sqlite import begin_statement
+
+    statement = begin_statement(connection)
     if statement is not None:
         connection.exec_driver_sql(statement)
 
 
-def _statement(connection: Connection) -> str | None:
-    options = connection.get_execution_options()
-    return None if options.get("isolation_level") == "AUTOCOMMIT" else _BEGIN[options.get(BEGIN)]
-
-
-def _tuning(pragmas: Iterable[str]) -> Callable[[Any, object], None]:
+def _tuning(busy: float, pragmas: Iterable[str]) -> Callable[[Any, object], None]:
     def tune(connection: Any, _record: object) -> None:
-        connection.isolation_level = None  # the driver begins nothing by itself
+        connection.isolation_level = None  # the driver begins no transaction by itself
         cursor = connection.cursor()
-        for pragma in (f"busy_timeout={int(BUSY_TIMEOUT * 1000)}", *pragmas):
+        for pragma in (f"busy_timeout={int(busy * 1000)}", *pragmas):
             cursor.execute(f"PRAGMA {pragma}")
         cursor.close()
 
     return tune
 
 
-def _tune_mysql(connection: Any, _record: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute("SELECT VERSION()")
-    mariadb = "mariadb" in str(cursor.fetchone()[0]).lower()
-    limit = "max_recursive_iterations" if mariadb else "cte_max_recursion_depth"
-    # Without a strict mode what does not fit a column is cut to fit. A transaction that waits for a lock is tried
-    # again, so it need not wait for the 50 seconds that are the default.
-    cursor.execute(
-        f"SET SESSION {limit} = {RECURSION_LIMIT}, SESSION innodb_lock_wait_timeout = {_LOCK_TIMEOUT}, "
-        "SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')"
-    )
-    cursor.close()
+def _connecting(limit: float | None) -> Callable[..., Any]:
+    """Return a listener that connects, login included, within a time limit."""
+
+    def connect(dialect: Dialect, _record: object, arguments: list[Any], options: dict[str, Any]) -> Any:
+        async def connecting() -> Any:
+            try:
+                async with asyncio.timeout(limit):
+                    return await greenlet_spawn(_connect, dialect, arguments, options)
+            except TimeoutError as error:
+                msg = f"no connection was made within {limit:g} s (Timeouts(connect=...))" if limit else str(error)
+                raise TimeoutError(msg) from error
+
+        return await_only(connecting())
+
+    return connect
+
+
+def whole_seconds(limit: float | None) -> int:
+    """Return a limit in whole seconds, as MySQL and MariaDB need it."""
+    return _MOST_SECONDS if limit is None else max(1, min(_MOST_SECONDS, math.ceil(limit)))
+
+
+def _tuning_mysql(lock: float | None) -> Callable[[Any, object], None]:
+    seconds = whole_seconds(lock)
+
+    def tune(connection: Any, _record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute("SELECT VERSION()")
+        mariadb = "mariadb" in str(cursor.fetchone()[0]).lower()
+        limit = "max_recursive_iterations" if mariadb else "cte_max_recursion_depth"
+        # Without a strict mode, MySQL cuts values that do not fit their column. A transaction that waits for a lock is
+        # retried, so the default limits (50 seconds for a row, a day or a year for a table) are too long.
+        cursor.execute(
+            f"SET SESSION {limit} = {RECURSION_LIMIT}, SESSION innodb_lock_wait_timeout = {seconds}, "
+            f"SESSION lock_wait_timeout = {seconds}, SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')"
+        )
+        cursor.close()
+
+    return tune
+
+
+def _tuning_postgresql(driver: str, lock: float | None) -> Callable[[Any, object], None]:
+    """Return a listener that limits waits for locks. The server's default is no limit.
+
+    It does not use a startup parameter, because PgBouncer refuses unknown ones. In PgBouncer's transaction mode the
+    setting would stay on other clients' connections, so there each transaction sets its own.
+    """
+    setting = f"SET lock_timeout = {0 if lock is None else max(1, round(lock * 1000))}"
+
+    def tune(connection: Any, _record: object) -> None:
+        if driver == "asyncpg":  # a cursor of its adapter would begin a transaction
+            connection.run_async(methodcaller("execute", setting))
+            return
+        cursor = connection.cursor()
+        cursor.execute(setting)
+        cursor.close()
+        connection.commit()
+
+    return tune
 
 
 def _note_return(_connection: Any, record: Any) -> None:
@@ -148,23 +233,45 @@ def _note_return(_connection: Any, record: Any) -> None:
 
 
 def _ping_idle(engine: AsyncEngine) -> Any:
-    """Return a listener that replaces a connection which a server or a firewall dropped while nobody used it."""
+    """Return a listener that replaces an idle connection if a server or firewall has dropped it."""
     dialect = engine.dialect
 
     def ping(connection: Any, record: Any, _proxy: object) -> None:
         returned = record.info.get("artigraph_returned")
         if returned is None or time.monotonic() - returned < _IDLE:
             return
-        timer = None
-        if dialect.driver in _CUT_OFF:
-            cut_off = getattr(connection.driver_connection, _CUT_OFF[dialect.driver])
-            timer = asyncio.get_running_loop().call_later(_ANSWER, cut_off)
         try:
-            dialect.do_ping(connection)
+            if dialect.driver in CUT_OFF:
+                _ping_or_cut_off(dialect, connection)
+            else:
+                await_only(_ping_or_cancel(dialect, connection))
         except Exception as error:
+            _log.warning("A connection that was idle no longer answers and is replaced: %s", quoted(str(error)))
             raise DisconnectionError(str(error)) from error
-        finally:
-            if timer is not None:
-                timer.cancel()
 
     return ping
+
+
+def _ping_or_cut_off(dialect: Dialect, connection: Any) -> None:
+    cut_off = getattr(connection.driver_connection, CUT_OFF[dialect.driver])
+    timer = asyncio.get_running_loop().call_later(_ANSWER, cut_off)
+    try:
+        dialect.do_ping(connection)
+    finally:
+        timer.cancel()
+
+
+async def _ping_or_cancel(dialect: Dialect, connection: Any) -> None:
+    """Ping with a driver that cannot break off a connection: repeated cancellations make it close the connection."""
+    task = asyncio.ensure_future(greenlet_spawn(dialect.do_ping, connection))
+    wait = _ANSWER
+    try:
+        while not (await asyncio.wait([task], timeout=wait))[0]:
+            task.cancel()
+            wait = 1.0
+    finally:
+        task.cancel()
+    if task.cancelled():
+        msg = f"no answer within {_ANSWER:g} s"
+        raise TimeoutError(msg)
+    task.result()

@@ -1,8 +1,9 @@
-"""What the databases' errors mean: the one place that knows their codes and their words."""
+"""Translate errors of drivers. Only this module knows their codes and messages."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from typing import Literal, NamedTuple, cast
 
 import sqlalchemy.exc
@@ -11,23 +12,12 @@ from artigraph.errors import (
     ArtigraphError,
     ConfigurationError,
     DatabaseError,
-    DatabaseUnavailable,
+    DatabaseUnavailableError,
     LabelConflictError,
     MissingTablesError,
     RetryableError,
     SessionStateError,
 )
-
-__all__ = [
-    "MISSING_TABLES_HINT",
-    "CommitFailed",
-    "ConnectionLost",
-    "ForeignKeyViolation",
-    "ReferenceInUse",
-    "ReferenceVanished",
-    "UniqueViolation",
-    "translate",
-]
 
 MISSING_TABLES_HINT = (
     "Make them with create_tables=True (set_engine(..., create_tables=True)), with "
@@ -36,19 +26,19 @@ MISSING_TABLES_HINT = (
 )
 
 
-class UniqueViolation(DatabaseError):  # noqa: N818
-    """A row of the same key is there already; `constraint` names the key where the database does."""
+class UniqueViolationError(DatabaseError):
+    """A row with the same key exists. `constraint` is the name of the key, if the database reports it."""
 
     def __init__(self, message: str, constraint: str | None) -> None:
         super().__init__(message)
         self.constraint = constraint
 
 
-class ForeignKeyViolation(DatabaseError):  # noqa: N818
-    """A reference between rows would not hold.
+class ForeignKeyViolationError(DatabaseError):
+    """A reference between rows would be broken.
 
-    `reference` is the column that refers (`parent_id`, `blob_id`, `source_id`, `target_id`), or None on SQLite, which
-    does not say.
+    `reference` is the referring column (`parent_id`, `blob_id`, `source_id` or `target_id`), or None on SQLite, which
+    does not report it.
     """
 
     def __init__(self, message: str, reference: str | None) -> None:
@@ -56,22 +46,32 @@ class ForeignKeyViolation(DatabaseError):  # noqa: N818
         self.reference = reference
 
 
-class ReferenceVanished(ForeignKeyViolation):
-    """A row that another one was to refer to is not there, or not any more."""
+class ReferenceVanishedError(ForeignKeyViolationError):
+    """A new row refers to a row that does not exist, or no longer exists."""
 
 
-class ReferenceInUse(ForeignKeyViolation):
-    """A row that was to be deleted is referred to."""
+class ReferenceInUseError(ForeignKeyViolationError):
+    """A row cannot be deleted because another row refers to it."""
 
 
-class ConnectionLost(DatabaseUnavailable):
-    """The connection broke after it had been made; a transaction that was not being committed can be tried again."""
+class ConnectionLostError(DatabaseUnavailableError):
+    """An established connection broke. A transaction that was not in COMMIT can be retried.
+
+    This error never leaves the package: `raise_typed` raises a `DatabaseUnavailableError` instead.
+    """
 
 
-class CommitFailed(DatabaseError):  # noqa: N818
-    """The database failed at COMMIT, and did not refuse.
+class ServerFullError(DatabaseUnavailableError):
+    """The server has no free connection, so none was made. One may become free.
 
-    Nothing of the transaction is seen now. But where the disk failed after the last write, SQLite finds the whole of it
+    This error never leaves the package, like `ConnectionLostError`.
+    """
+
+
+class CommitFailedError(DatabaseError):
+    """The database failed at COMMIT, and did not just refuse it.
+
+    The transaction is not visible now. But if the disk failed after the last write, SQLite finds the whole transaction
     in its log when the file is next opened after a crash.
     """
 
@@ -79,7 +79,9 @@ class CommitFailed(DatabaseError):  # noqa: N818
 Kind = Literal[
     "retry",
     "lost",
-    "busy",
+    "locked",
+    "full-server",
+    "starting",
     "unreachable",
     "unique",
     "missing-row",
@@ -94,7 +96,7 @@ Kind = Literal[
 _POSTGRESQL: dict[str, Kind] = {
     "40001": "retry",  # serialization failure, at COMMIT too
     "40P01": "retry",  # deadlock
-    "55P03": "retry",  # lock not available
+    "55P03": "locked",  # lock not available within lock_timeout
     "23505": "unique",
     "42P01": "no-table",
     "28000": "login",
@@ -102,15 +104,17 @@ _POSTGRESQL: dict[str, Kind] = {
     "3D000": "login",  # no such database
     "53100": "full",
     "25006": "read-only",
-    "53300": "busy",  # too many connections
-    "57P03": "busy",  # starting up, or shutting down
+    "53300": "full-server",  # limit of the server, the database or the role reached
+    "57P03": "starting",  # or shutting down
     "57P01": "lost",
     "57P02": "lost",
     "57P05": "lost",
 }
+_USER_LIMIT = 1226
+"""A limit of the user is reached: simultaneous connections, or operations in an hour."""
 _MYSQL: dict[int, Kind] = {
     1213: "retry",  # deadlock
-    1205: "retry",  # lock wait timeout
+    1205: "locked",  # lock wait timeout
     1020: "retry",  # record has changed since last read
     1412: "retry",  # table definition has changed
     1684: "retry",  # table definition is being changed
@@ -129,8 +133,8 @@ _MYSQL: dict[int, Kind] = {
     1290: "read-only",
     1792: "read-only",
     1836: "read-only",
-    1040: "busy",  # too many connections
-    1203: "busy",
+    1040: "full-server",  # too many connections
+    1203: "full-server",  # of this user, by the server's setting
     1053: "lost",  # shutting down
     1077: "lost",
     1079: "lost",
@@ -145,8 +149,8 @@ _MYSQL: dict[int, Kind] = {
     2003: "unreachable",
 }
 _SQLITE: dict[int, Kind] = {
-    5: "retry",  # busy
-    6: "retry",  # locked
+    5: "locked",  # busy
+    6: "locked",
     8: "read-only",
     13: "full",
     14: "no-file",  # cannot be opened
@@ -161,9 +165,11 @@ _REFERENCES = ("parent_id", "blob_id", "source_id", "target_id")
 
 _KEY_OF_DUPLICATE = re.compile(r"for key '(?:[^']*\.)?([^'.]+)'\s*$")
 _NO_CONNECTION = re.compile(r"connection (failed|is bad|timeout)|failed to resolve host")
+_FULL = re.compile(r"too many (clients|connections)|connection slots are reserved|no more connections allowed")
 _REFUSED = re.compile(
     r"(password|role|database|no such (user|database)|\w+ authentication|no pg_hba|permission denied)\b"
 )
+_TABLE = re.compile(r"\bartigraph_[a-z]+\b")
 _FOREIGN_KEY = re.compile(r"CONSTRAINT `([^`]+)` FOREIGN KEY")
 
 
@@ -171,13 +177,17 @@ class _Facts(NamedTuple):
     kind: Kind | None
     message: str
     constraint: str | None = None
+    tables: Sequence[str] = ()
+    """For a lock: the tables that the statement names."""
+    writes: bool = False
+    """Whether the statement changes rows, and so also locks the rows to which they refer."""
 
 
 def translate(error: BaseException) -> ArtigraphError | None:
-    """Return the error of ours for one that a database call raised, or None if a database did not raise it.
+    """Return Artigraph's error for an error of a database call; None if the error is not a database's.
 
-    The caller raises it from the original. Of the original it takes the database's own words alone, never the
-    statement or its parameters.
+    The caller raises it from the original. Its message contains the database's message, but never the statement or its
+    parameters.
     """
     if isinstance(error, ArtigraphError):
         return error
@@ -186,18 +196,22 @@ def translate(error: BaseException) -> ArtigraphError | None:
         if error.connection_invalidated and facts.kind is None:
             facts = facts._replace(kind="lost")
         if facts.kind == "missing-row" and (error.statement or "").startswith("DELETE"):
-            facts = facts._replace(kind="in-use")  # SQLite has one error for both
+            facts = facts._replace(kind="in-use")  # SQLite has the same error for both
+        if facts.kind == "locked":
+            statement = error.statement or ""
+            writes = statement.startswith(("INSERT", "UPDATE", "DELETE"))
+            facts = facts._replace(tables=sorted(set(_TABLE.findall(statement))), writes=writes)
         return _typed(facts)
     if isinstance(error, sqlalchemy.exc.SQLAlchemyError):
         return _of_sqlalchemy(error)
-    if isinstance(error, (OSError, EOFError)):  # drivers let these through, mostly while they connect
+    if isinstance(error, (OSError, EOFError)):  # drivers do not wrap these, mostly while they connect
         return _typed(_Facts("unreachable", str(error) or type(error).__name__))
     return _typed(_facts(error)) if _is_driver_error(error) else None
 
 
 def _of_sqlalchemy(error: sqlalchemy.exc.SQLAlchemyError) -> ArtigraphError:
     if isinstance(error, sqlalchemy.exc.TimeoutError):
-        return DatabaseUnavailable(
+        return DatabaseUnavailableError(
             "No connection became free in time: all of the pool are in use. Close sessions sooner, or give the engine "
             "a larger pool."
         )
@@ -215,7 +229,7 @@ def _root(error: BaseException | None) -> str:
 
 
 def _facts(error: BaseException | None) -> _Facts:
-    """Read a driver's error; which of the databases it is from shows in the codes it has."""
+    """Extract the facts of a driver's error. Its codes show which database it is from."""
     code: object = error.args[0] if error is not None and error.args else None
     if isinstance(code, int) and not isinstance(error, OSError):
         return _mysql_facts(code, str(cast("object", error.args[-1])) if error is not None else "")
@@ -231,6 +245,8 @@ def _facts(error: BaseException | None) -> _Facts:
 
 def _mysql_facts(code: int, message: str) -> _Facts:
     kind = _MYSQL.get(code)
+    if code == _USER_LIMIT and "max_user_connections" in message:
+        kind = "full-server"
     found = _KEY_OF_DUPLICATE.search(message) if kind == "unique" else _FOREIGN_KEY.search(message)
     return _Facts(kind, message, found.group(1) if found else None)
 
@@ -243,38 +259,49 @@ def _sqlite_facts(code: int, message: str) -> _Facts:
 
 
 def _postgresql_facts(sqlstate: str, error: BaseException | None) -> _Facts:
-    # SQLAlchemy's stand-in for asyncpg's errors has asyncpg's own as its cause; psycopg's have `diag`.
+    # SQLAlchemy's wrapper of asyncpg's errors has the original as its cause; psycopg's errors have `diag`.
     message = _words(str(error))
     source = getattr(error, "diag", None) or getattr(error, "__cause__", None)
     kind = _POSTGRESQL.get(sqlstate)
     if sqlstate in ("23503", "23001"):
         kind = "in-use" if "update or delete on table" in message else "missing-row"
     elif kind is None and sqlstate.startswith("08"):
-        kind = "login" if _REFUSED.match(message) else "lost"  # PgBouncer has one code for whatever it refuses
+        # PgBouncer uses one code for all refusals.
+        kind = "login" if _REFUSED.match(message) else "full-server" if _FULL.search(message) else "lost"
     return _Facts(kind, message, getattr(source, "constraint_name", None))
 
 
 def _of_words(message: str) -> Kind | None:
-    """Return what psycopg means that could not connect: it passes on what libpq wrote, and no code."""
+    """Return the kind of an error of psycopg that could not connect: it has libpq's message, and no code."""
     if not _NO_CONNECTION.match(message):
         return None
     _, fatal, said = message.partition(" FATAL:  ")
     if not fatal:
         return "login" if "no password supplied" in message else "unreachable"
-    return "login" if _REFUSED.match(said) else "busy"
+    if _REFUSED.match(said):
+        return "login"
+    return "full-server" if _FULL.search(said) else "starting"
 
 
 def _words(message: str) -> str:
-    """Leave out the class that SQLAlchemy puts before asyncpg's words, and the details, which hold values, after."""
+    """Remove the class name that SQLAlchemy puts before asyncpg's message, and the details after it with values."""
     return re.sub(r"^<class '[^']*'>: ", "", message).partition("\n")[0]
 
 
 _ANSWERS: dict[Kind | None, tuple[type[ArtigraphError], str]] = {
     "retry": (RetryableError, "The database gave way to another transaction ({}). Try the whole transaction again."),
-    "lost": (ConnectionLost, "The connection to the database broke: {}"),
-    "busy": (DatabaseUnavailable, "The database takes no connection now: {}"),
+    "lost": (ConnectionLostError, "The connection to the database broke: {}"),
+    "full-server": (
+        ServerFullError,
+        (
+            "The database has no connection left ({}). Keep fewer sessions open at once, give engines smaller pools, "
+            "or raise the limit of connections (max_connections, or that of the user). Timeouts(retry=...) says how "
+            "long to wait."
+        ),
+    ),
+    "starting": (DatabaseUnavailableError, "The database takes no connection now: {}"),
     "unreachable": (
-        DatabaseUnavailable,
+        DatabaseUnavailableError,
         "The database cannot be reached: {}. Is its server running, and are host and port those of the URL?",
     ),
     "no-table": (MissingTablesError, f"The database lacks tables of Artigraph ({{}}). {MISSING_TABLES_HINT}"),
@@ -298,11 +325,20 @@ def _typed(facts: _Facts) -> ArtigraphError:
         if facts.constraint == _LABEL_KEY:
             msg = "Another node under the same parent has this label already. Choose another label, or another parent."
             return LabelConflictError(msg)
-        return UniqueViolation(f"A row of the same key exists already: {said}", facts.constraint)
+        return UniqueViolationError(f"A row of the same key exists already: {said}", facts.constraint)
     if facts.kind == "missing-row":
-        return ReferenceVanished(f"A row to refer to is not there: {said}", _reference(facts))
+        return ReferenceVanishedError(f"A row to refer to is not there: {said}", _reference(facts))
     if facts.kind == "in-use":
-        return ReferenceInUse(f"A row that is referred to cannot be deleted: {said}", _reference(facts))
+        return ReferenceInUseError(f"A row that is referred to cannot be deleted: {said}", _reference(facts))
+    if facts.kind == "locked":
+        tables = ", ".join(facts.tables)
+        where = f" on one of {tables}" if len(facts.tables) > 1 else f" on {tables}" if tables else ""
+        where += ", or on a table that it refers to," if where and facts.writes else ""
+        msg = (
+            f"Somebody else holds a lock{where} that this needs ({said}). Find and end the transaction that holds it, "
+            "then try the whole transaction again. Timeouts(lock=..., retry=...) says how long to wait."
+        )
+        return RetryableError(msg)
     kind, words = _ANSWERS[facts.kind]
     return kind(words.format(said))
 

@@ -1,7 +1,9 @@
-"""Making the tables, and telling databases without them, with older or with newer ones apart."""
+"""Create the tables, and recognize databases without tables, or with tables of an older or newer release."""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from uuid import UUID
@@ -9,51 +11,97 @@ from uuid import UUID
 from sqlalchemy import Connection, func, insert, inspect, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db._bound import Bound, Database
+from artigraph.db._caller_connection import check_commits
 from artigraph.db._dialect import dialect_name, utc_now
 from artigraph.db._errors import MISSING_TABLES_HINT
-from artigraph.db._lent import check_commits
+from artigraph.db._files import sqlite_file
+from artigraph.db._loop_engine import Database, LoopEngine
 from artigraph.db._transaction import read_on, write_on
-from artigraph.errors import MissingTablesError, RetryableError, SchemaVersionError
-from artigraph.ids import new_id
+from artigraph.errors import DatabaseUnavailableError, MissingTablesError, RetryableError, SchemaVersionError
+from artigraph.identifiers import new_id
 from artigraph.orm import SCHEMA_VERSION, node_table, store_table, version_table
 from artigraph.orm.metadata import metadata
+from artigraph.printable import quoted
 
-__all__ = ["create", "identify", "prepare", "schema_lock", "version_of"]
+_log = logging.getLogger("artigraph.db")
 
 _PATIENCE = 60
-"""Seconds for which MySQL and MariaDB wait while another process makes the tables."""
+"""Seconds that MySQL and MariaDB wait while another process creates the tables."""
 _LOCK = 0x61727469_67726170
-"""PostgreSQL's advisory locks are numbers: `artigrap`."""
+"""The key of PostgreSQL's advisory lock, a number: `artigrap` in ASCII."""
 
 
-async def prepare(bound: Bound) -> Database:
-    """Find out what database this is, making its tables if that was asked for; once for an engine.
+async def prepare(loop_engine: LoopEngine) -> Database:
+    """Identify the database, and create its tables if requested; once for an engine.
 
     Raises:
-        MissingTablesError: it has no tables of ours.
-        SchemaVersionError: its tables are those of an older or a newer release.
+        MissingTablesError: the database has no tables of Artigraph.
+        SchemaVersionError: its tables are of an older or newer release.
     """
-    known = bound.known
-    async with known.check:
-        if known.database is None:
-            if bound.sqlite and not bound.ours:
-                await read_on(bound, lambda connection: connection.run_sync(check_commits))
-            try:
-                store_id = await read_on(bound, identify)
-            except MissingTablesError:
-                if not bound.create_tables:
-                    raise
-                await create(bound)
-                store_id = await read_on(bound, identify)
-            except SchemaVersionError:
-                store_id = await read_on(bound, _identify_in_turn)
-            known.database = Database(dialect_name(bound.engine.dialect), store_id, bound.folder)
-    return known.database
+    state = loop_engine.state
+    asked = asyncio.get_running_loop().time()
+    async with state.check:
+        if state.database is None and state.failed is not None and state.failed[0] >= asked:
+            # Another task found this while this one waited. Else each would wait for the same server, one after the
+            # other.
+            raise DatabaseUnavailableError(state.failed[1])
+        try:
+            return await _find_out(loop_engine)
+        except DatabaseUnavailableError as error:
+            state.failed = asyncio.get_running_loop().time(), str(error)
+            raise
+
+
+async def _find_out(loop_engine: LoopEngine) -> Database:
+    state = loop_engine.state
+    if state.database is not None:
+        return state.database
+    if not loop_engine.create_tables:
+        check_file(loop_engine)
+    if loop_engine.sqlite and not loop_engine.ours:
+        await read_on(loop_engine, lambda connection: connection.run_sync(check_commits))
+    try:
+        store_id = await read_on(loop_engine, identify)
+    except MissingTablesError:
+        if not loop_engine.create_tables:
+            raise
+        await create(loop_engine)
+        store_id = await read_on(loop_engine, identify)
+    except SchemaVersionError:
+        store_id = await read_on(loop_engine, _identify_in_turn)
+    state.database = Database(dialect_name(loop_engine.engine.dialect), store_id, loop_engine.folder)
+    report_store(loop_engine)
+    return state.database
+
+
+def report_store(loop_engine: LoopEngine) -> None:
+    """Log the store of an engine once it is identified, without the password and arguments of the URL."""
+    url = loop_engine.engine.url
+    place = sqlite_file(url) or url.set(query={}).render_as_string(hide_password=True)
+    whose = "" if loop_engine.ours else " (an engine of the application)"
+    _log.info("The store in use is %s%s", quoted(str(place)), whose)
+
+
+def check_file(loop_engine: LoopEngine) -> None:
+    """Check that the SQLite file of an engine that Artigraph made exists, because SQLite would create an empty one.
+
+    A caller's own engine may create its file, and so may a URI with `mode=rwc`.
+
+    Raises:
+        MissingTablesError: the file does not exist.
+    """
+    url = loop_engine.engine.url
+    file = sqlite_file(url)
+    if loop_engine.ours and file is not None and url.query.get("mode") != "rwc" and not file.exists():
+        msg = (
+            f"There is no store at {str(file)!r}: there is no such file. Correct the path, or make a new store there "
+            "with set_engine(..., create_tables=True) or `await artigraph.migrations.upgrade(...)`."
+        )
+        raise MissingTablesError(msg)
 
 
 async def identify(connection: AsyncConnection) -> UUID:
-    """Return the database's identity, having checked that its tables are those of this release."""
+    """Check that the tables are of this release, and return the database's identity."""
     await connection.run_sync(_check_version)
     store_id: UUID | None = (await connection.execute(select(store_table.c.store_id))).scalar()
     if store_id is None:
@@ -63,7 +111,7 @@ async def identify(connection: AsyncConnection) -> UUID:
 
 
 async def _identify_in_turn(connection: AsyncConnection) -> UUID:
-    """Identify the database once nobody else is migrating it: where each change of a table commits, others see it."""
+    """Identify the database when no one is migrating it: where each DDL statement commits, others see half of it."""
     async with schema_lock(connection):
         return await identify(connection)
 
@@ -89,7 +137,7 @@ def _check_version(connection: Connection) -> None:
 
 
 def version_of(connection: Connection) -> str | None:
-    """Return the mark of the tables' version, or None where there is none."""
+    """Return the recorded version of the tables, or None if there is no record."""
     if not inspect(connection).has_table(version_table.name):
         return None
     return connection.execute(select(func.max(version_table.c.version_num))).scalar()
@@ -107,10 +155,10 @@ def _refuse_ancient_tables(connection: Connection) -> None:
             raise SchemaVersionError(msg)
 
 
-async def create(bound: Bound) -> None:
-    """Make the tables that are missing, mark their version and give the database its identity.
+async def create(loop_engine: LoopEngine) -> None:
+    """Create missing tables, record their version and give the database its identity.
 
-    Any number of processes may do so at once.
+    Any number of processes may call it at once.
     """
 
     async def work(connection: AsyncConnection) -> None:
@@ -118,9 +166,9 @@ async def create(bound: Bound) -> None:
             await connection.run_sync(_create)
 
     async def again(_connection: AsyncConnection) -> bool:
-        return False  # doing it twice does no harm
+        return False  # repeating it does no harm
 
-    await write_on(bound, work, committed=again)
+    await write_on(loop_engine, work, committed=again)
 
 
 def _create(connection: Connection) -> None:
@@ -130,21 +178,21 @@ def _create(connection: Connection) -> None:
         _make_store_row(connection)
         connection.execute(insert(version_table).values(version_num=SCHEMA_VERSION))
     if connection.dialect.name in ("mysql", "mariadb"):
-        connection.commit()  # before the lock goes, which ends by itself and not with the transaction
+        connection.commit()  # before the lock is released, which does not end with the transaction
 
 
 def _make_store_row(connection: Connection) -> None:
-    """Give the database its identity, if it has none."""
+    """Give the database an identity if it has none."""
     if connection.execute(select(store_table.c.id)).first() is None:
         connection.execute(insert(store_table).values(id=1, store_id=new_id(), created_at=utc_now()))
 
 
 @asynccontextmanager
 async def schema_lock(connection: AsyncConnection) -> AsyncGenerator[None]:
-    """Keep others from making or migrating the tables of this database until the transaction ends.
+    """Prevent others from creating or migrating the tables of this database until the transaction ends.
 
-    On MySQL and MariaDB, where each change of a table commits, it is until the end of the block. A write transaction on
-    SQLite is alone anyway.
+    On MySQL and MariaDB, where each DDL statement commits, the lock lasts until the end of the block. On SQLite a write
+    transaction is the only one anyway.
     """
     if connection.dialect.name == "postgresql":
         await connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))

@@ -1,60 +1,73 @@
-"""What engines come from: a URL, from which one is made for each event loop, or an engine that somebody else made."""
+"""Targets: the sources of engines. A URL gives one engine for each event loop; or a caller made the engine."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import weakref
 from collections.abc import AsyncGenerator
 from contextlib import suppress
+from contextvars import ContextVar
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, cast
 
 from sqlalchemy import URL, Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from artigraph.background import background_loop, finish
-from artigraph.db import _default
-from artigraph.db._bound import Bound, adopt, own
+from artigraph.db import _files as files
 from artigraph.db._engine import Synchronous, make_engine
-from artigraph.db._placement import Placement, make_placement
-from artigraph.db._url import is_memory, parse_url
+from artigraph.db._files import Placement, embedded_folder, is_memory, make_placement, sqlite_file
+from artigraph.db._loop_engine import LoopEngine, adopt, own
+from artigraph.db._url import parse_url
+from artigraph.db._watch import Timeouts
 from artigraph.errors import ConfigurationError, WrongEventLoopError
+from artigraph.portal import background_loop, finish
+from artigraph.printable import quoted
 from artigraph.storage import Storage
 
-__all__ = ["Target", "dispose_engines"]
+if TYPE_CHECKING:
+    from artigraph.db._session import Group
 
 
 class _Entry(NamedTuple):
     pid: int
-    """The process that it belongs to: a forked child makes engines of its own."""
-    bound: Bound
+    """The process of the engine: a forked child makes its own engines."""
+    loop_engine: LoopEngine
     closer: AsyncGenerator[None, None] | None
-    """Disposes an engine of ours when it is closed, which its event loop does as it ends."""
+    """Disposes an engine that Artigraph made when it is closed. Its event loop closes it when the loop ends."""
 
 
 class Target:
-    """Where data goes; it becomes engines as event loops ask for them."""
+    """A database, from which engines are made as event loops need them."""
 
     def __init__(
         self,
-        source: str | URL | AsyncEngine,
+        source: str | URL | os.PathLike[str] | AsyncEngine,
         *,
         create_tables: bool,
         sqlite_synchronous: Synchronous = "NORMAL",
         folder: Path | None = None,
         large_value_storage: Storage | None = None,
         inline_limit: int | None = None,
+        timeouts: Timeouts | None = None,
     ) -> None:
+        if timeouts is not None and not isinstance(timeouts, Timeouts):  # pyright: ignore[reportUnnecessaryIsInstance]
+            msg = f"timeouts is a Timeouts(...), not {timeouts!r:.100}"
+            raise ConfigurationError(msg)
+        self.timeouts: Timeouts = timeouts or Timeouts()
         self.placement: Placement = make_placement(large_value_storage, inline_limit)
         self._create_tables = create_tables
         self._synchronous: Synchronous = sqlite_synchronous
-        self._folder = folder
         self._entries: dict[asyncio.AbstractEventLoop, _Entry] = {}
         self._in_memory = False
-        """Whether a database in memory has been made, which ends with its event loop."""
+        """Whether a database in memory was made. It ends with its event loop."""
         self._engine = source if isinstance(source, AsyncEngine) else None
         self._url = _url_of(source)
+        self._file = None if self._url is None else sqlite_file(self._url)
+        self._folder = folder or embedded_folder(self._file)
+        self._is_default = folder is not None
         if sqlite_synchronous not in ("NORMAL", "FULL"):
             msg = f"sqlite_synchronous is 'NORMAL' or 'FULL', not {sqlite_synchronous!r}"
             raise ConfigurationError(msg)
@@ -64,36 +77,40 @@ class Target:
         _targets.add(self)
 
     def engine(self) -> AsyncEngine:
-        """Return the engine that is used on the running event loop; a caller's own even where none runs."""
-        return self._engine or self.bound().engine
+        """Return the engine for the running event loop; a caller's own engine even if no loop is running."""
+        return self._engine or self.loop_engine().engine
 
-    def bound(self) -> Bound:
-        """Return the engine for the running event loop.
+    def loop_engine(self) -> LoopEngine:
+        """Return the engine bound to the running event loop.
 
         Raises:
-            WrongEventLoopError: no loop is running here, or the engine belongs to another one.
+            WrongEventLoopError: no loop is running, or the engine belongs to another one.
         """
         loop = _running_loop()
         entry = self._entries.get(loop)
-        if entry is not None and entry.pid == os.getpid() and entry.bound.pool is entry.bound.engine.sync_engine.pool:
-            return entry.bound
+        if (
+            entry is not None
+            and entry.pid == os.getpid()
+            and entry.loop_engine.pool is entry.loop_engine.engine.sync_engine.pool
+        ):
+            return entry.loop_engine
         for target in tuple(_targets):
             target.forget_closed_loops()
         entry = self._adopted() if self._engine is not None else self._made()
         self._entries[loop] = entry
-        return entry.bound
+        return entry.loop_engine
 
-    def bound_of(self, engine: Engine) -> Bound | None:
-        """Return the engine for the running event loop if it is this one, or shares its connections."""
+    def loop_engine_of(self, engine: Engine) -> LoopEngine | None:
+        """Return the engine bound to the running event loop if it is `engine` or shares its connections, else None."""
         loop = _running_loop()
         ours = self._engine.sync_engine if self._engine is not None else None
         entry = self._entries.get(loop)
         if ours is None and entry is not None:
-            ours = entry.bound.engine.sync_engine
-        return self.bound() if ours is not None and ours.pool is engine.pool else None
+            ours = entry.loop_engine.engine.sync_engine
+        return self.loop_engine() if ours is not None and ours.pool is engine.pool else None
 
     async def dispose(self) -> None:
-        """Close the connections that engines of ours have on the running loop; they are made again when needed."""
+        """Close the connections of Artigraph's engine on the running loop. They are made again when needed."""
         self.forget_closed_loops()
         entry = self._entries.pop(_running_loop(), None)
         self._in_memory = False
@@ -101,9 +118,9 @@ class Target:
             await entry.closer.aclose()
 
     def dispose_in_background(self) -> None:
-        """Have the loop of sync calls, if this is another one, close the connections that an engine of ours has on it.
+        """Close the connections of Artigraph's engine on the background loop of sync calls, if that is another loop.
 
-        Other loops end, and close theirs as they do.
+        Other loops close their connections when they end.
         """
         loop = background_loop()
         entry = None if loop is None or loop is _running_loop() else self._entries.pop(loop, None)
@@ -112,16 +129,21 @@ class Target:
         finish(entry.closer.aclose())
 
     def forget_closed_loops(self) -> None:
-        """Let go of engines whose event loop is gone."""
-        for loop in tuple(self._entries):  # other threads have loops, and entries, of their own
+        """Forget engines whose event loop is closed."""
+        for loop in tuple(self._entries):  # other threads change entries of their own loops
             entry = self._entries.pop(loop, None) if loop.is_closed() else None
             if entry is not None and entry.closer is not None:
-                # Most were disposed by their loop as it ended; of the others no connection can be closed any more.
-                entry.bound.engine.sync_engine.dispose(close=False)
+                # Most loops disposed their engine when they ended. The connections of the others can no longer be
+                # closed.
+                entry.loop_engine.engine.sync_engine.dispose(close=False)
 
     def _adopted(self) -> _Entry:
         assert self._engine is not None  # noqa: S101 (for type checkers; the caller asked)
-        return _Entry(os.getpid(), adopt(self._engine, create_tables=self._create_tables), None)
+        return _Entry(os.getpid(), adopt(self._engine, self.timeouts, create_tables=self._create_tables), None)
+
+    def _make_folder(self, folder: Path, file: Path) -> None:
+        if self._is_default or not file.exists():  # an existing file that the caller named may be read-only
+            files.make_folder(folder, file.name)
 
     def _made(self) -> _Entry:
         assert self._url is not None  # noqa: S101
@@ -134,14 +156,20 @@ class Target:
                 )
                 raise WrongEventLoopError(msg)
             self._in_memory = True
-        if self._folder is not None:
-            _default.make_folder(self._folder)
-        engine = make_engine(self._url, synchronous=self._synchronous)
+        if self._folder is not None and self._file is not None and self._create_tables:
+            self._make_folder(self._folder, self._file)
+        engine = make_engine(self._url, synchronous=self._synchronous, timeouts=self.timeouts)
         closer = _closer(engine)
         with suppress(StopIteration):
-            closer.asend(None).send(None)  # up to its yield: from here on the loop knows of it
-        bound = own(engine, create_tables=self._create_tables, folder=self._folder, memory=memory)
-        return _Entry(os.getpid(), bound, closer)
+            closer.asend(None).send(None)  # runs to its yield, which registers it with the loop
+        loop_engine = own(
+            engine,
+            create_tables=self._create_tables,
+            folder=self._folder,
+            memory=memory,
+            timeouts=self.timeouts,
+        )
+        return _Entry(os.getpid(), loop_engine, closer)
 
 
 _targets: weakref.WeakSet[Target] = weakref.WeakSet()
@@ -150,16 +178,15 @@ _targets: weakref.WeakSet[Target] = weakref.WeakSet()
 async def dispose_engines() -> None:
     """Close the connections of all engines that Artigraph made on the running event loop.
 
-    They are made again when they are needed; a database in memory is gone. At the end of `asyncio.run` this happens by
-    itself.
+    They are made again when needed. A database in memory is lost. `asyncio.run` does this at its end.
     """
     for target in tuple(_targets):
         await target.dispose()
 
 
 async def _closer(engine: AsyncEngine) -> AsyncGenerator[None, None]:
-    # An event loop closes the asynchronous generators that were begun on it before it closes itself. In a forked child
-    # the connections are its parent's, and the threads that would close them are not there.
+    # An event loop closes its async generators before it closes itself. In a forked child, the connections belong to
+    # the parent, and the threads that would close them do not exist.
     process = os.getpid()
     try:
         yield
@@ -171,15 +198,15 @@ async def _closer(engine: AsyncEngine) -> AsyncGenerator[None, None]:
 def _url_of(source: object) -> URL | None:
     if isinstance(source, AsyncEngine):
         return None
-    if isinstance(source, (str, URL)):
-        return parse_url(source)
+    if isinstance(source, (str, URL, os.PathLike)):
+        return parse_url(cast("str | URL | os.PathLike[str]", source))
     if isinstance(source, Engine):
         msg = (
             "Artigraph needs an asynchronous engine: hand over one of sqlalchemy.ext.asyncio.create_async_engine, or "
             "the URL alone"
         )
         raise ConfigurationError(msg)
-    msg = f"An engine is set by a URL or an AsyncEngine, not by {type(source).__name__}"
+    msg = f"An engine is set by a URL, the path of a SQLite file, or an AsyncEngine, not by {type(source).__name__}"
     raise ConfigurationError(msg)
 
 
@@ -189,3 +216,126 @@ def _running_loop() -> asyncio.AbstractEventLoop:
     except RuntimeError as error:
         msg = "Engines are one for each event loop, and none is running here: call this from async code"
         raise WrongEventLoopError(msg) from error
+
+
+# Which target and session are current -------------------------------------------------------------------------------
+
+ENVIRONMENT = "ARTIGRAPH_URL"
+"""The environment variable with the URL for processes that set no engine."""
+
+_log = logging.getLogger("artigraph.db")
+
+
+class Owner:
+    """The task that entered a block, and whether the block has ended, even if its context variable is still set.
+
+    An async generator runs in the context of its consumer, and sets the consumer's context variables. If it is left
+    early, it is closed in another context, where it cannot reset them.
+    """
+
+    def __init__(self) -> None:
+        task = _task()
+        self._task = None if task is None else weakref.ref(task)
+        self._left = False
+        self._abandoned = False
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether a generator was closed inside the block."""
+        return self._abandoned
+
+    def leave(self, error: BaseException | None) -> None:
+        """Record that the block ends, with or without an error. Call it before anything is awaited."""
+        self._left = True
+        self._abandoned = self._abandoned or isinstance(error, GeneratorExit)
+
+    def is_over(self) -> bool:
+        """Return whether the block no longer applies where its variable is still set.
+
+        If a generator was closed inside the block, it applies nowhere. Otherwise it no longer applies in the task that
+        entered it. In a task started inside that outlives the block it still does, so that its next call raises an
+        error.
+        """
+        if self._abandoned or not self._left:
+            return self._abandoned
+        task = _task()
+        return task is not None and self._task is not None and self._task() is task
+
+
+def _task() -> asyncio.Task[object] | None:
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None
+
+
+@dataclass(eq=False, slots=True)
+class EngineBlock:
+    """A block for which an engine is set."""
+
+    target: Target
+    outer: EngineBlock | None
+    owner: Owner = field(default_factory=Owner)
+
+
+engine_block: ContextVar[EngineBlock | None] = ContextVar("artigraph_engine", default=None)
+process_targets: list[Target] = []
+"""The targets set for the process and not yet reset. The last one is current."""
+_fallbacks: dict[str | Path, Target] = {}
+"""Targets by the URL from the environment, or by the folder of the embedded default."""
+
+
+_open: ContextVar[Group | None] = ContextVar("artigraph_session", default=None)
+
+
+def current_target() -> Target:
+    """Return the current target, creating the target of the embedded default if nothing was set."""
+    found = block = engine_block.get()
+    while block is not None and block.owner.is_over():
+        block = block.outer
+    if block is not found:
+        engine_block.set(block)
+    if block is not None:
+        return block.target
+    if process_targets:
+        return process_targets[-1]
+    url = os.environ.get(ENVIRONMENT)
+    key: str | Path = url or files.find_folder()
+    target = _fallbacks.get(key)
+    if target is None:
+        target = _target_of_environment(key) if isinstance(key, str) else _embedded_target(key)
+        _fallbacks[key] = target
+    return target
+
+
+def _embedded_target(folder: Path) -> Target:
+    if folder.parent != Path.cwd():
+        _log.info(
+            "The store of a folder above is used: %s (the working folder is %s)",
+            quoted(str(folder)),
+            quoted(str(Path.cwd())),
+        )
+    return Target(URL.create("sqlite", database=str(folder / files.FILE)), create_tables=True, folder=folder)
+
+
+def _target_of_environment(url: str) -> Target:
+    try:
+        return Target(url, create_tables=False)
+    except ConfigurationError as error:
+        msg = f"The environment variable {ENVIRONMENT} cannot be used. {error}"
+        raise ConfigurationError(msg) from error
+
+
+def open_group() -> ContextVar[Group | None]:
+    """Return the context variable with the innermost session of this task."""
+    return _open
+
+
+def current_group() -> Group | None:
+    """Return the session in which calls run here, or None."""
+    found = group = _open.get()
+    while group is not None and group.owner.is_over():
+        group = group.outer
+    if group is not found:
+        _open.set(group)
+    return group if group is not None and group.target is current_target() else None

@@ -1,48 +1,50 @@
-"""Rows with their bytes: the one place that writes and reads both, in the order that keeps them whole.
+"""The nodes with their bytes: the only code that writes and reads both, in the order that keeps them consistent.
 
-What every save, load and run needs is here. Deletion, lineage, series, lists of nodes and maintenance are imported from
-their modules, by those who need them.
+This package exports what every save, load and run needs. Modules that need deletion, lineage, series, lists of nodes or
+maintenance import these from the modules here.
 """
 
-from artigraph.graph.content import LIGHT, Buffer, Part, join
-from artigraph.graph.leases import end_of, mark_lost, mark_lost_runs, renew_leases, status_of
-from artigraph.graph.objects import Fetch, fetch, gather
-from artigraph.graph.opened import map_object, open_object
-from artigraph.graph.read import NodeRow, StoredNode, StoredTree, read_artifacts, read_trees
-from artigraph.graph.run_values import RunValueKind, RunValueRow, replace_values
+from artigraph.graph._object_file import map_object, open_object
+from artigraph.graph._read import StoredNode, StoredTree, read_artifacts, read_trees
+from artigraph.graph._tree import Deferred, PendingValue, Streamed, Tree
+from artigraph.graph._usage import (
+    Uses,
+    current_uses,
+    inherit_uses,
+    note_uses,
+    read_roots,
+    record_inputs,
+    set_uses,
+    without_recording,
+)
+from artigraph.graph._write import write_trees
+from artigraph.graph.hashing import THREAD_THRESHOLD, Buffer, Part, join
+from artigraph.graph.leases import end_of, mark_lost, mark_lost_runs, renew_leases, report_lost_runs, status_of
+from artigraph.graph.objects import Fetch, fetch, report_leftovers, run_concurrently
 from artigraph.graph.runs import (
     RunRow,
     RunStatus,
+    RunValueKind,
+    RunValueRow,
     insert_run,
     join_run,
     read_run_ids_below,
     read_runs,
     read_runs_below,
+    replace_values,
     runs_below,
     update_run,
+    with_runs_below,
 )
-from artigraph.graph.stored import StoredObject, call, read_object
-from artigraph.graph.tombstones import TOMBSTONES_LAST, bury, forget_tombstones
-from artigraph.graph.tree import Deferred, PendingValue, Streamed, Tree
-from artigraph.graph.uses import (
-    Uses,
-    current_uses,
-    inherit_uses,
-    keep_inputs,
-    note_uses,
-    read_roots,
-    set_uses,
-    unrecorded,
-)
-from artigraph.graph.write import write_trees
+from artigraph.graph.stored_object import StoredObject, call_storage, read_object
+from artigraph.graph.tombstones import TOMBSTONES_LAST, create_tombstones, forget_tombstones
 
 __all__ = [
-    "LIGHT",
+    "THREAD_THRESHOLD",
     "TOMBSTONES_LAST",
     "Buffer",
     "Deferred",
     "Fetch",
-    "NodeRow",
     "Part",
     "PendingValue",
     "RunRow",
@@ -55,18 +57,16 @@ __all__ = [
     "Streamed",
     "Tree",
     "Uses",
-    "bury",
-    "call",
+    "call_storage",
+    "create_tombstones",
     "current_uses",
     "end_of",
     "fetch",
     "forget_tombstones",
-    "gather",
     "inherit_uses",
     "insert_run",
     "join",
     "join_run",
-    "keep_inputs",
     "map_object",
     "mark_lost",
     "mark_lost_runs",
@@ -79,12 +79,17 @@ __all__ = [
     "read_runs",
     "read_runs_below",
     "read_trees",
+    "record_inputs",
     "renew_leases",
     "replace_values",
+    "report_leftovers",
+    "report_lost_runs",
+    "run_concurrently",
     "runs_below",
     "set_uses",
     "status_of",
-    "unrecorded",
     "update_run",
+    "with_runs_below",
+    "without_recording",
     "write_trees",
 ]

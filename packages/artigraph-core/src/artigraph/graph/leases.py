@@ -1,12 +1,15 @@
-"""Leases: until when a running run is known to be alive, by the clock of the database.
+"""Leases: until when a running run counts as alive, by the clock of the database.
 
-A run has a row from its start to its end, in the same transactions. Whoever holds the run moves the row's time on; a
-run whose time has passed is lost wherever it is read, and marked so by whoever comes by. Rows of leases are locked
-before those of their runs, except where a lost run is taken up again.
+A run has a lease row from its start to its end. The transactions that record the start and the end also insert and
+delete the lease. Each process that holds the run renews the expiry time. A run whose lease has expired is read as lost,
+and the next process that looks marks it so.
+
+Rows of leases are locked before those of their runs, except when a lost run becomes running again.
 """
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -19,59 +22,54 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from artigraph.db import chunks, dialect_name, insert_missing, utc_in, utc_now, write
 from artigraph.orm import lease_table, node_table
 
-__all__ = [
-    "delete_lease",
-    "end_of",
-    "insert_lease",
-    "mark_lost",
-    "mark_lost_runs",
-    "renew_leases",
-    "status_of",
-]
+_SHOWN = 20
+"""How many runs a line of the log names."""
+_log = logging.getLogger("artigraph.run")
 
 _run_id, _expires_at = lease_table.c.run_id, lease_table.c.expires_at
 _insert = insert(lease_table)
 _delete = delete(lease_table).where(_run_id == bindparam("id"))
-# Leases that others have in their hands are left to these: one may be a session that is open for hours.
+# Leases that others have locked are skipped: one of them may be a session that is open for hours.
 _expired = select(_run_id).where(_expires_at <= utc_now()).order_by(_run_id).with_for_update(skip_locked=True)
 
 
 def status_of(run: FromClause) -> ColumnElement[str]:
-    """Return the status of a run, which is lost from the moment its lease ran out, marked or not."""
+    """Return the status of a run as an SQL expression. It is lost from the moment its lease expires, marked or not."""
     return case(((run.c.run_status == "running") & _lapse(run).is_not(None), "lost"), else_=run.c.run_status)
 
 
 def end_of(run: FromClause) -> ColumnElement[datetime]:
-    """Return when a run ended: of a lost one, the last moment of its lease."""
+    """Return the end of a run as an SQL expression. A lost run ended when its lease expired."""
     return case((run.c.run_status == "running", _since_start(run, _lapse(run))), else_=run.c.run_ended_at)
 
 
 def _lapse(run: FromClause) -> Any:
-    """Return when the lease of a run ran out; NULL where it holds still, or there is none."""
+    """Return when the lease of a run expired, or NULL if it has not, or does not exist."""
     lease = lease_table.alias()
     expired = (lease.c.run_id == run.c.node_id) & (lease.c.expires_at <= utc_now())
     return select(lease.c.expires_at).where(expired).correlate(run).scalar_subquery()
 
 
 def _since_start(run: FromClause, moment: Any) -> ColumnElement[datetime]:
-    """Return a moment, but none before the run started: that was by another clock."""
+    """Return a time, but not before the run's start, which another clock recorded."""
     return case((moment < run.c.run_started_at, run.c.run_started_at), else_=moment)
 
 
 async def insert_lease(connection: AsyncConnection, run_id: UUID, length: timedelta) -> None:
-    """Give a run its lease; its row is there already."""
+    """Insert the lease of a run whose row exists."""
     await connection.execute(_insert.values(run_id=run_id, expires_at=utc_in(length)))
 
 
 async def delete_lease(connection: AsyncConnection, run_id: UUID) -> None:
-    """Take the lease of a run away, as it ends in this transaction."""
+    """Delete the lease of a run that ends in this transaction."""
     await connection.execute(_delete, {"id": run_id})
 
 
 async def renew_leases(connection: AsyncConnection, lengths: Mapping[UUID, timedelta]) -> None:
-    """Have the leases of runs last for so long from now on, or longer where another process wants that.
+    """Extend the leases of runs to a length from now on, unless they already last longer for another process.
 
-    A run that was marked as lost meanwhile is running again. One that has ended, or is not there (yet), is left alone.
+    A run that was marked as lost meanwhile becomes running again. A run that has ended, or does not exist (yet), is
+    left unchanged.
     """
     for ids in chunks(sorted(lengths)):
         held = select(_run_id).where(_run_id.in_(ids)).order_by(_run_id).with_for_update()
@@ -87,7 +85,7 @@ async def renew_leases(connection: AsyncConnection, lengths: Mapping[UUID, timed
 
 
 async def _take_up(connection: AsyncConnection, ids: Sequence[UUID], lengths: Mapping[UUID, timedelta]) -> None:
-    """Set runs that have no lease going again, those of them that have not ended."""
+    """Make runs without a lease running again, unless they have ended."""
     open_runs = (
         select(node_table.c.node_id)
         .where(
@@ -104,12 +102,13 @@ async def _take_up(connection: AsyncConnection, ids: Sequence[UUID], lengths: Ma
             .where(node_table.c.node_id == run_id, node_table.c.run_status == "lost")
             .values(run_status="running", run_ended_at=None)
         )
+        _log.warning("The lease of run %s ran out before it was renewed. The run goes on.", run_id)
         missing = insert_missing(lease_table, dialect_name(connection.dialect))
         await connection.execute(missing.values(run_id=run_id, expires_at=utc_in(lengths[run_id])))
 
 
 async def mark_lost(connection: AsyncConnection) -> list[UUID]:
-    """Mark the runs whose lease ran out, as one of those who may do so at the same time; return their ids."""
+    """Mark the runs whose lease has expired, and return their ids. Several callers may do so concurrently."""
     lost = list((await connection.execute(_expired)).scalars())
     expiry = select(_expires_at).where(_run_id == node_table.c.node_id).scalar_subquery()
     for ids in chunks(lost):
@@ -123,5 +122,14 @@ async def mark_lost(connection: AsyncConnection) -> list[UUID]:
 
 
 async def mark_lost_runs() -> list[UUID]:
-    """Mark the runs whose lease ran out, in a transaction of their own; return their ids."""
-    return await write(mark_lost)
+    """Mark the runs whose lease has expired in a separate transaction, and return their ids."""
+    lost = await write(mark_lost)
+    report_lost_runs(lost)
+    return lost
+
+
+def report_lost_runs(run_ids: Sequence[UUID]) -> None:
+    """Log which runs were marked as lost."""
+    if run_ids:
+        shown = ", ".join(map(str, run_ids[:_SHOWN])) + (", ..." if len(run_ids) > _SHOWN else "")
+        _log.warning("%d runs are marked as lost, their leases ran out: %s", len(run_ids), shown)

@@ -1,59 +1,71 @@
-"""What is known of a node without loading anything."""
+"""Nodes without their values."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import chunks, current_database, read
+from artigraph.errors import MalformedRowError
 from artigraph.graph.leases import end_of, status_of
-from artigraph.graph.runs import RunStatus
-from artigraph.ids import moment_of
+from artigraph.graph.runs import RunStatus, check_status
+from artigraph.identifiers import moment_of
 from artigraph.orm import node_table
 
-__all__ = ["NODE_COLUMNS", "Node", "NodeType", "read_nodes"]
-
 NodeType = Literal["run", "model", "container", "value"]
-"""A run; a model, which is an artifact where it is the root of its tree; a mapping or sequence in it; a value in it."""
+"""A run; a model, which is an artifact if it is the root of its tree; a mapping or sequence; a value."""
+_NODE_TYPES: tuple[str, ...] = get_args(NodeType)
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A node of the graph as it is stored: a run, an artifact, or a part of one; loaded is nothing of it."""
+    """A node of the graph as it is stored: a run, an artifact, or a part of one. Its value is not loaded."""
 
     node_id: UUID
     node_type: NodeType
     parent_id: UUID | None
-    """The run that an artifact or a run belongs to, or what a part is a part of."""
+    """The run of an artifact or a run; the node that directly contains a part."""
     label: str | None
-    """The label of an artifact, the name of a field, the key or index of an item; a run has none."""
+    """The label of an artifact, the name of a field, or the key or index of an item. A run has none."""
     tree_root_id: UUID | None
-    """The artifact that the node is, or is a part of; a run has none."""
+    """The artifact that the node is or belongs to. A run has none."""
     model_name: str | None
-    """The stored name of a model's class; of a field's value, of the class that has the field."""
+    """The stored name of a model's class. For a field's value, the name of the class that has the field."""
     model_version: int | None
     """The version of the class that wrote a model."""
     serializer: str | None
-    """What wrote a value; of a container, the type that its items make up."""
+    """The serializer that wrote a value. For a container, the type that its items make up."""
     run_name: str | None
     run_status: RunStatus | None
     run_started_at: datetime | None
     run_ended_at: datetime | None
 
+    def __artigraph_node_id__(self) -> UUID:
+        return self.node_id
+
+    def __post_init__(self) -> None:
+        check_status(self.node_id, self.run_status)
+        if self.node_type not in _NODE_TYPES:
+            msg = (
+                f"Node {self.node_id} is of the node_type {self.node_type!r:.100}, which this release does not know: a "
+                "newer one wrote it, or its row was altered. artigraph.maintenance.fsck lists all such"
+            )
+            raise MalformedRowError(msg, table=node_table.name, column="node_type", node_id=self.node_id)
+
     @property
     def is_artifact(self) -> bool:
-        """Whether it is what was saved under a label, not a part of that and not a run."""
+        """Whether it is an artifact: no run, and no part of another artifact."""
         return self.tree_root_id == self.node_id
 
     @property
     def created_at(self) -> datetime:
-        """When it was saved, or when the run was made: in UTC, to the millisecond, by that machine's clock."""
+        """When it was saved, or when the run was made: in UTC, to the millisecond, by the clock of that machine."""
         return moment_of(self.node_id)
 
 
@@ -62,11 +74,11 @@ NODE_COLUMNS = tuple(
     _of_runs[field.name].label(field.name) if field.name in _of_runs else node_table.c[field.name]
     for field in fields(Node)
 )
-"""What makes up a `Node`, in the order of its fields."""
+"""The columns of a `Node`, in the order of its fields."""
 
 
 async def read_nodes(node_ids: Iterable[UUID]) -> dict[UUID, Node]:
-    """Read those of some nodes that are there, in the order in which they were asked for."""
+    """Return those of the nodes that exist, in the order of `node_ids`."""
     await current_database()
     wanted = list(dict.fromkeys(node_ids))
 

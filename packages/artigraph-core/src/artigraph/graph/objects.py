@@ -1,44 +1,56 @@
-"""Objects in storages: put, fetched and removed, several at once, with a bound on the bytes in flight."""
+"""Concurrent puts, fetches and removals of objects in storages, with a bound on the bytes fetched at once."""
 
 from __future__ import annotations
 
 import asyncio
+import logging
+import time
 from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import aclosing, asynccontextmanager, suppress
+from contextlib import aclosing
 from contextvars import copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
+from artigraph.db import room
 from artigraph.errors import ArtigraphError, StorageError
-from artigraph.graph.content import LIGHT, Buffer, Content, Digests, Hasher, Part, checked_chunks, checked_whole, join
-from artigraph.graph.stored import StoredObject, call, first_error, read_object
-from artigraph.graph.tombstones import Moment
-from artigraph.ids import new_id
+from artigraph.graph.hashing import (
+    THREAD_THRESHOLD,
+    Buffer,
+    Content,
+    Digests,
+    Hasher,
+    Part,
+    checked_chunks,
+    checked_whole,
+    join,
+)
+from artigraph.graph.stored_object import StoredObject, call_storage, raise_first_error, read_object
+from artigraph.identifiers import new_id
 from artigraph.orm import CHUNK_SIZE
+from artigraph.printable import quoted
 from artigraph.storage import Storage, SupportsStreams
 
-__all__ = ["BYTES_IN_FLIGHT", "Fetch", "fetch", "gather", "put_all", "put_stream", "remove_quietly"]
-
 T = TypeVar("T")
+_log = logging.getLogger("artigraph.storage")
 
 CONCURRENCY = 16
-"""How many objects are put or got at once."""
-BYTES_IN_FLIGHT = 128 * 1024 * 1024
-"""How many bytes of objects are on their way at once; a larger object goes by itself."""
+"""How many objects are put or fetched at once."""
 _LONGEST_LOCATION = 512
-"""Code points that the column of locations takes."""
+"""The most code points that the column of locations can hold."""
 
 
 async def put_all(
     objects: Mapping[Content, tuple[Storage, Sequence[Part], Digests]], store_id: UUID
 ) -> dict[Content, str]:
-    """Put objects, several at once, and return their locations.
+    """Put objects concurrently, and return their locations.
 
-    What is put is what was hashed, or a `SerializationError` where a value changed meanwhile. If one fails, no more are
-    begun, those under way come to their end (of one that is cancelled nobody knows whether it is there), all are
-    removed again, as far as that is possible, and the first error is raised.
+    The stored bytes are those that were hashed; if a value changed meanwhile, it raises a `SerializationError`.
+
+    If one object fails, no more are started, and those in flight run to their end. Then all are removed as far as
+    possible, and the first error is raised. A canceled put may or may not have left an object.
     """
     locations: dict[Content, str] = {}
     errors: list[Exception] = []
@@ -48,21 +60,21 @@ async def put_all(
             return
         try:
             locations[content] = await put_one(*objects[content])
-        except Exception as error:  # noqa: BLE001 (it is raised when nothing is under way any more)
+        except Exception as error:  # noqa: BLE001 (it is raised when no put is in flight)
             errors.append(error)
 
     async def put_one(storage: Storage, parts: Sequence[Part], digests: Digests) -> str:
         key = _new_key(store_id)
         if digests.size > CHUNK_SIZE and isinstance(storage, SupportsStreams):
             async with aclosing(checked_chunks(parts, digests)) as chunks:
-                location = await call(storage, storage.create_stream(chunks, key=key))
+                location = await call_storage(storage, storage.create_stream(chunks, key=key))
         else:
             data = await checked_whole(parts, digests)
-            location = await call(storage, storage.create(data, key=key))
+            location = await call_storage(storage, storage.create(data, key=key))
         return _checked(storage, location)
 
     try:
-        await gather(objects, put)
+        await run_concurrently(objects, put)
     finally:
         if len(locations) < len(objects):
             await remove_quietly((objects[content][0], location) for content, location in locations.items())
@@ -71,16 +83,16 @@ async def put_all(
     return locations
 
 
-async def put_stream(storage: Storage, parts: Iterator[Part], store_id: UUID) -> tuple[Digests, str, Moment]:
-    """Put an object while it is being made; return its hashes, its location, and a moment when it was not there yet.
+async def put_stream(storage: Storage, parts: Iterator[Part], store_id: UUID) -> tuple[Digests, str, Stopwatch]:
+    """Put an object while it is being encoded; return its hashes, its location, and a moment when it did not exist yet.
 
-    Parts are made in one thread of their own, for they may belong to it, each when the one before it was taken. A
-    storage that takes no streams gets the object as a whole.
+    One thread makes all parts, since they may belong to it; each is made when the one before it was consumed. A storage
+    that takes no streams gets the whole object at once.
     """
     hasher = Hasher()
     thread = ThreadPoolExecutor(1, "artigraph-stream")
     context = copy_context()
-    since = Moment()
+    since = Stopwatch()
 
     def make() -> Part | None:
         return context.run(lambda: next(parts, None))
@@ -90,9 +102,9 @@ async def put_stream(storage: Storage, parts: Iterator[Part], store_id: UUID) ->
         try:
             while (part := await asyncio.get_running_loop().run_in_executor(thread, make)) is not None:
                 await hasher.update(part)
-                since = Moment()
+                since = Stopwatch()
                 yield part
-                del part  # before the next one is made
+                del part  # frees its memory before the next one is made
         finally:
             thread.shutdown(wait=False)
 
@@ -102,7 +114,7 @@ async def put_stream(storage: Storage, parts: Iterator[Part], store_id: UUID) ->
             work = storage.create_stream(stream, key=key)
         else:
             work = storage.create(join([part async for part in stream]), key=key)
-        location = _checked(storage, await call(storage, work))
+        location = _checked(storage, await call_storage(storage, work))
     return hasher.digests(), location, since
 
 
@@ -119,80 +131,95 @@ def _checked(storage: Storage, location: object) -> str:
 
 
 async def remove_quietly(objects: Iterable[tuple[Storage, str]]) -> None:
-    """Remove objects that no row refers to; what cannot be removed now is left to garbage collection."""
+    """Remove objects that no row refers to. Those that cannot be removed now are left to garbage collection."""
 
     async def remove(item: tuple[Storage, str]) -> None:
         storage, location = item
-        with suppress(ArtigraphError):
-            await call(storage, storage.delete(location))
+        try:
+            await call_storage(storage, storage.delete(location))
+        except ArtigraphError as error:
+            left.append((storage.name, error))
 
-    await gather(list(objects), remove)
+    left: list[tuple[str, ArtigraphError]] = []
+    await run_concurrently(list(objects), remove)
+    report_leftovers(left)
+
+
+def report_leftovers(left: Sequence[tuple[str, Exception]]) -> None:
+    """Log how many objects without a row could not be removed, with the first error."""
+    if left:
+        storage, error = left[0]
+        _log.warning(
+            "%d objects that nothing refers to could not be removed and are left to gc. Storage %s: %s",
+            len(left),
+            quoted(storage),
+            quoted(str(error)),
+        )
+
+
+def _raise(error: ArtigraphError) -> None:
+    raise error
 
 
 @dataclass(frozen=True, slots=True)
 class Fetch:
-    """An object that is wanted, or bytes that are here already, and what is to be done with them."""
+    """An object to fetch, or bytes that are in memory already, and the functions that receive them."""
 
     source: StoredObject | bytes
     use: Callable[[Buffer], None]
-    """Takes the bytes; called in a thread if there are many."""
-    whole: bool = False
-    """Whether it takes nothing but `bytes`."""
+    """Receives the bytes. If there are many, it is called in a thread."""
+    needs_bytes: bool = False
+    """Whether `use` accepts only `bytes`."""
+    fail: Callable[[ArtigraphError], None] = _raise
+    """Receives the error if the object cannot be read or used. It may raise it to stop all fetches."""
 
 
 async def fetch(wanted: Sequence[Fetch]) -> None:
-    """Get objects, several at once and each only once, check them and hand their bytes over.
+    """Fetch objects concurrently, each only once, check them, and pass on their bytes.
 
     Raises:
         ObjectNotFoundError, StorageError: an object cannot be read.
-        CorruptObjectError: an object is not what was stored.
+        CorruptObjectError: an object's bytes differ from the stored ones.
     """
     by_source: dict[tuple[str, str] | int, list[Fetch]] = {}
     for item in wanted:
         place = (item.source.storage.name, item.source.location) if isinstance(item.source, tuple) else id(item)
         by_source.setdefault(place, []).append(item)
-    flight = _Flight()
 
     async def get(group: list[Fetch]) -> None:
         source = group[0].source
-        # What is made of fresh memory may be a view of it: of two, each would see what is written to the other.
-        whole = len(group) > 1 or group[0].whole
-        async with flight.room(source.size if isinstance(source, StoredObject) else 0):
-            data: Buffer = await read_object(source, whole=whole) if isinstance(source, StoredObject) else source
-            for item in group:
-                if len(data) <= LIGHT:
+        if not isinstance(source, StoredObject):
+            await use(group, source)
+            return
+        # A value may be a view of fresh memory. If two values shared it, a write to one would change the other.
+        as_bytes = len(group) > 1 or group[0].needs_bytes
+        async with room(source.size):
+            try:
+                data = await read_object(source, as_bytes=as_bytes)
+            except ArtigraphError as error:
+                for item in group:
+                    item.fail(error)
+                return
+            await use(group, data)
+            del data  # frees its memory before other fetches get the room
+
+    async def use(group: list[Fetch], data: Buffer) -> None:
+        for item in group:
+            try:
+                if len(data) <= THREAD_THRESHOLD:
                     item.use(data)
                 else:
                     await asyncio.to_thread(item.use, data)
+            except ArtigraphError as error:
+                item.fail(error)
 
-    await gather(by_source.values(), get)
-
-
-class _Flight:
-    """Lets objects pass as long as there is room for their bytes; one that is too large for it passes alone."""
-
-    def __init__(self) -> None:
-        self._free = BYTES_IN_FLIGHT
-        self._changed = asyncio.Condition()
-
-    @asynccontextmanager
-    async def room(self, size: int) -> AsyncGenerator[None]:
-        size = min(size, BYTES_IN_FLIGHT)
-        async with self._changed:
-            await self._changed.wait_for(lambda: self._free >= size)
-            self._free -= size
-        try:
-            yield
-        finally:
-            self._free += size
-            async with self._changed:
-                self._changed.notify_all()
+    await run_concurrently(by_source.values(), get)
 
 
-async def gather(
+async def run_concurrently(
     items: Iterable[T], work: Callable[[T], Coroutine[Any, Any, None]], *, at_once: int = CONCURRENCY
 ) -> None:
-    """Work on all items, a bounded number at once; the first error cancels the rest and is raised as it is."""
+    """Call `work` for all items, `at_once` at a time. The first error cancels the rest and is raised unchanged."""
     pending = list(items)
     if len(pending) == 1:
         await work(pending[0])
@@ -203,7 +230,25 @@ async def gather(
         for item in queue:
             await work(item)
 
-    with first_error():
+    with raise_first_error():
         async with asyncio.TaskGroup() as tasks:
             for _ in range(min(at_once, len(pending))):
                 tasks.create_task(worker())
+
+
+def _time_awake_or_not() -> float:
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.monotonic() if clock is None else time.clock_gettime(clock)
+
+
+@dataclass(frozen=True, slots=True)
+class Stopwatch:
+    """A moment in this process. The time since then is never underestimated, even after a suspend or a clock change."""
+
+    _boot: float = field(default_factory=_time_awake_or_not)
+    _wall: float = field(default_factory=time.time)
+
+    def is_past(self, limit: timedelta) -> bool:
+        """Return whether more time than `limit` has passed, by the clock that shows the most."""
+        elapsed = max(_time_awake_or_not() - self._boot, time.time() - self._wall)
+        return elapsed > limit.total_seconds()

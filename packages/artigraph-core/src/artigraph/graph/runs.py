@@ -1,33 +1,120 @@
-"""Rows of runs: their start, their end, and what is below them."""
+"""Rows of runs: their start, their end, and the runs below them."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, insert, select, update
+from sqlalchemy import Select, bindparam, delete, func, insert, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import chunks, current_database, in_session, read, recursive, share_lock, shielded, write
-from artigraph.errors import NodeNotFoundError
-from artigraph.graph.leases import delete_lease, end_of, insert_lease, mark_lost, renew_leases, status_of
-from artigraph.graph.run_values import RunValueRow, insert_values, read_values
-from artigraph.graph.uses import DueUses, Uses
-from artigraph.orm import node_table
+from artigraph.db import (
+    cancel_timeout,
+    checked,
+    chunks,
+    current_database,
+    in_session,
+    insert_rows,
+    read,
+    recursive,
+    share_lock,
+    shielded,
+    unindexed,
+    write,
+)
+from artigraph.errors import MalformedRowError, NodeNotFoundError, ValueTooLargeError
+from artigraph.graph._usage import DueUses, Uses
+from artigraph.graph.leases import (
+    delete_lease,
+    end_of,
+    insert_lease,
+    mark_lost,
+    renew_leases,
+    report_lost_runs,
+    status_of,
+)
+from artigraph.orm import node_table, run_value_table
 
-__all__ = [
-    "RunRow",
-    "RunStatus",
-    "insert_run",
-    "join_run",
-    "read_run_ids_below",
-    "read_runs",
-    "read_runs_below",
-    "runs_below",
-    "update_run",
-]
+RunValueKind = Literal["tag", "parameter", "environment"]
+"""The kinds of values of a run."""
+_KINDS: tuple[str, ...] = get_args(RunValueKind)
+
+_columns = (run_value_table.c.run_id, run_value_table.c.kind, run_value_table.c.name, run_value_table.c.value)
+
+
+class RunValueRow(NamedTuple):
+    """A tag, a parameter or an environment value, as it is stored."""
+
+    kind: RunValueKind
+    name: str
+    value: bytes
+    search_key: bytes | None = None
+    """Not read from the database, since it follows from the value."""
+
+
+async def insert_values(connection: AsyncConnection, run_id: UUID, values: Sequence[RunValueRow]) -> None:
+    """Insert values of an existing run in one statement."""
+    if values:
+        await insert_rows(connection, run_value_table, [{"run_id": run_id.bytes, **row._asdict()} for row in values])
+
+
+async def read_values(connection: AsyncConnection, run_ids: Sequence[UUID]) -> Mapping[UUID, list[RunValueRow]]:
+    """Return the values of runs, in the order of their names.
+
+    Raises:
+        MalformedRowError: a value's kind is not in `RunValueKind`.
+    """
+    found: defaultdict[UUID, list[RunValueRow]] = defaultdict(list)
+    for ids in chunks(run_ids):
+        statement = select(*_columns).where(run_value_table.c.run_id.in_(ids)).order_by(run_value_table.c.name)
+        for run_id, kind, name, value in await connection.execute(statement):
+            if kind not in _KINDS:
+                msg = (
+                    f"Run {run_id} has the value {name!r:.100} of kind {kind!r:.100} in {run_value_table.name}, where "
+                    f"one of {', '.join(_KINDS)} belongs. The row was altered by hand, or the database is damaged: "
+                    "artigraph.maintenance.fsck lists all such"
+                )
+                raise MalformedRowError(msg, table=run_value_table.name, column="kind", node_id=run_id)
+            found[run_id].append(RunValueRow(kind, name, bytes(value)))
+    return found
+
+
+async def replace_values(run_id: UUID, values: Sequence[RunValueRow], *, most: int) -> None:
+    """Insert values of a run in one transaction, and replace those of the same kind and name.
+
+    Raises:
+        NodeNotFoundError: the run no longer exists.
+        ValueTooLargeError: the run would have more than `most` values of a kind.
+    """
+    await current_database()
+    run = select(node_table.c.node_id).where(node_table.c.node_id == run_id).with_for_update(key_share=True)
+
+    async def work(connection: AsyncConnection) -> None:
+        if (await connection.execute(run)).first() is None:  # locked, so that concurrent calls take turns
+            msg = f"There is no run {run_id} any more; it was deleted"
+            raise NodeNotFoundError(msg)
+        for kind in sorted({row.kind for row in values}):
+            of_kind = (run_value_table.c.run_id == run_id, run_value_table.c.kind == kind)
+            new = [row.name for row in values if row.kind == kind]
+            for names in chunks(new):
+                await connection.execute(delete(run_value_table).where(*of_kind, run_value_table.c.name.in_(names)))
+            others = await connection.scalar(select(func.count()).select_from(run_value_table).where(*of_kind)) or 0
+            if others + len(new) > most:
+                msg = (
+                    f"A run has at most {most:,} {kind}s, and run {run_id} would have {others + len(new):,}. Save an "
+                    "artifact in it instead."
+                )
+                raise ValueTooLargeError(msg)
+        await insert_values(connection, run_id, values)
+
+    async def again(_connection: AsyncConnection) -> bool:
+        return False  # the write is idempotent
+
+    await write(work, committed=again)
+
 
 _type_of = select(node_table.c.node_type).where(node_table.c.node_id == bindparam("id"))
 _insert_run = insert(node_table)
@@ -49,7 +136,10 @@ _run_columns = (
 
 
 RunStatus = Literal["new", "running", "completed", "failed", "cancelled", "lost"]
-"""What became of a run: `new` before it is entered, `lost` if its process died without a word."""
+"""The status of a run: `new` before it is entered, `lost` if its process died without recording an end."""
+
+
+_STATUSES: tuple[str, ...] = get_args(RunStatus)
 
 
 class RunRow(NamedTuple):
@@ -64,24 +154,47 @@ class RunRow(NamedTuple):
     error_message: str | None
     name: str | None = None
     name_key: bytes | None = None
-    """The search key of the name; not read again."""
+    """The search key of the name. It is not read from the database."""
     values: Sequence[RunValueRow] = ()
 
 
-async def insert_run(run: RunRow, lease: timedelta) -> None:
-    """Insert a run that has just started, with what is known of it, and with its lease.
+def check_status(node_id: UUID, status: str | None) -> None:
+    """Check the status of a run. None, the status of artifacts, is valid too.
 
-    Runs whose lease ran out are marked as lost by the way; not in a session, which would hold their rows until it ends.
+    Raises:
+        MalformedRowError: the status is not in `RunStatus`.
+    """
+    if status is not None and status not in _STATUSES:
+        msg = (
+            f"Node {node_id} holds {status!r:.100} in column run_status of {node_table.name}, where one of "
+            f"{', '.join(_STATUSES)} belongs. The row was altered by hand, or the database is damaged: "
+            "artigraph.maintenance.fsck lists all such"
+        )
+        raise MalformedRowError(msg, table=node_table.name, column="run_status", node_id=node_id)
+
+
+def _run(row: Sequence[Any]) -> RunRow:
+    run = RunRow(*row)
+    check_status(run.node_id, run.status)
+    return run
+
+
+async def insert_run(run: RunRow, lease: timedelta) -> None:
+    """Insert a run that has just started, with its values and its lease.
+
+    It also marks other runs as lost whose lease has expired. It does not do so in a session, which would keep their
+    rows locked until it ends.
 
     Raises:
         NodeNotFoundError: its parent does not exist, or is no run.
     """
     database = await current_database()
     marks = not in_session()
+    lost: list[UUID] = []
 
     async def work(connection: AsyncConnection) -> None:
         if run.parent_id is not None:
-            # Held until the commit, because MySQL does not check the reference of a row whose label is NULL.
+            # Lock the parent until the commit, because MySQL does not check the reference of a row whose label is NULL.
             held = share_lock(_type_of, database.dialect)
             node_type = (await connection.execute(held, {"id": run.parent_id})).scalar()
             if node_type is None:
@@ -108,19 +221,20 @@ async def insert_run(run: RunRow, lease: timedelta) -> None:
         await insert_lease(connection, run.node_id, lease)
         await insert_values(connection, run.node_id, run.values)
         if marks:
-            await mark_lost(connection)
+            lost[:] = await mark_lost(connection)
 
     async def committed(connection: AsyncConnection) -> bool:
         return (await connection.execute(_type_of, {"id": run.node_id})).first() is not None
 
     await write(work, committed=committed)
+    report_lost_runs(lost)
 
 
 async def update_run(run: RunRow, uses: Uses | None = None) -> bool:
-    """Record the end of a run, once, and what it has used: say whether it had not ended before, as far as was known.
+    """Record the end of a run and what it used. Return whether this call ended it, as far as the database can tell.
 
-    A run that was taken for lost meanwhile has ended now. It is recorded whoever cancels meanwhile: nobody would come
-    back to it.
+    A run that was marked as lost meanwhile has now ended. A cancellation does not interrupt the write, since nothing
+    would repeat it.
     """
     used = DueUses.of(uses)
     dialect = (await current_database()).dialect
@@ -143,15 +257,15 @@ async def update_run(run: RunRow, uses: Uses | None = None) -> bool:
         statement = select(node_table.c.run_status).where(node_table.c.node_id == bindparam("id"))
         return (await connection.execute(statement, {"id": run.node_id})).scalar() == run.status
 
-    ended = await shielded(write(work, committed=committed))
+    ended = await shielded(write(work, committed=committed), cancel_timeout())
     used.settle()
     return ended
 
 
 async def join_run(run_id: UUID, lease: timedelta) -> RunRow | None:
-    """Hold a run that another process has started, from now on, and return it; None if there is no such run.
+    """Take a lease on a run that another process has started, and return the run, or None if it does not exist.
 
-    A lost run is running again; one that has ended stays as it is.
+    A lost run becomes running again. A run that has ended stays as it is.
     """
     await current_database()
 
@@ -159,42 +273,52 @@ async def join_run(run_id: UUID, lease: timedelta) -> RunRow | None:
         await renew_leases(connection, {run_id: lease})
 
     async def again(_connection: AsyncConnection) -> bool:
-        return False  # doing it twice does no harm
+        return False  # the write is idempotent
 
     await write(work, committed=again)
     return (await read_runs([run_id])).get(run_id)
 
 
 def runs_below(*run_ids: UUID) -> Select[*tuple[Any, ...]]:
-    """Return a select of the ids of all runs below runs, themselves not among them; it cannot loop."""
+    """Return a select of the ids of all runs below these, without themselves. It ends even if runs form a circle."""
     below = (
         select(node_table.c.node_id)
-        .where(node_table.c.parent_id.in_(run_ids), node_table.c.node_type == "run")
+        .where(node_table.c.parent_id.in_(run_ids), unindexed(node_table.c.node_type) == "run")
         .cte("runs_below", recursive=True)
     )
     child = node_table.alias("child")
     below = below.union(
-        select(child.c.node_id).join(below, child.c.parent_id == below.c.node_id).where(child.c.node_type == "run")
+        select(child.c.node_id)
+        .join(below, child.c.parent_id == below.c.node_id)
+        .where(unindexed(child.c.node_type) == "run")
     )
     return select(below.c.node_id)
 
 
+def with_runs_below(run_id: UUID) -> Select[*tuple[Any, ...]]:
+    """Return a select of the ids of a run and of all runs below it."""
+    itself = select(node_table.c.node_id).where(node_table.c.node_id == run_id)
+    return select(union_all(itself, runs_below(run_id)).subquery("above"))
+
+
 async def read_runs(run_ids: Sequence[UUID]) -> dict[UUID, RunRow]:
-    """Read those of some runs that are there."""
+    """Return those of these runs that exist."""
     await current_database()
 
     async def work(connection: AsyncConnection) -> dict[UUID, RunRow]:
         found: dict[UUID, RunRow] = {}
         for ids in chunks(run_ids):
-            statement = select(*_run_columns).where(node_table.c.node_id.in_(ids), node_table.c.node_type == "run")
-            found |= {row.node_id: RunRow(*row) for row in await connection.execute(statement)}
+            statement = select(*_run_columns).where(
+                node_table.c.node_id.in_(ids), checked(node_table.c.node_type == "run")
+            )
+            found |= {row.node_id: _run(row) for row in await connection.execute(statement)}
         return await _with_values(connection, found)
 
     return await read(work)
 
 
 async def read_run_ids_below(run_id: UUID) -> list[UUID]:
-    """Read the ids of all runs below a run, itself not among them, in the order in which they were made."""
+    """Return the ids of all runs below a run, without itself, in the order in which they were made."""
     database = await current_database()
     statement = select(node_table.c.node_id).where(node_table.c.node_id.in_(runs_below(run_id)))
 
@@ -206,13 +330,13 @@ async def read_run_ids_below(run_id: UUID) -> list[UUID]:
 
 
 async def read_runs_below(run_id: UUID) -> list[RunRow]:
-    """Read all runs below a run, itself not among them, in the order in which they were made."""
+    """Return all runs below a run, without itself, in the order in which they were made."""
     database = await current_database()
     statement = select(*_run_columns).where(node_table.c.node_id.in_(runs_below(run_id))).order_by(node_table.c.node_id)
 
     async def work(connection: AsyncConnection) -> list[RunRow]:
         rows = await connection.execute(recursive(statement, database.dialect))
-        return list((await _with_values(connection, {row.node_id: RunRow(*row) for row in rows})).values())
+        return list((await _with_values(connection, {row.node_id: _run(row) for row in rows})).values())
 
     return await read(work)
 

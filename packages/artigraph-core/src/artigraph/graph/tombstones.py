@@ -1,14 +1,12 @@
-"""Tombstones: rows that keep a location from ever being registered, so that its object can go whoever is saving.
+"""Tombstones: rows that prevent a location from being registered, so that its object can be deleted during any save.
 
-Why they are needed, and why they may go after a week, is in docs/design/maintenance.md.
+docs/design/maintenance.md says why they are needed, and why they may be deleted after a week.
 """
 
 from __future__ import annotations
 
 import hashlib
-import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
@@ -16,54 +14,40 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import Database, chunks, insert_missing, read, share_lock, utc_now, write
-from artigraph.ids import new_ids
+from artigraph.db import Database, UniqueViolationError, chunks, insert_absent, read, share_lock, utc_now, write
+from artigraph.errors import RetryableError
+from artigraph.identifiers import new_ids
 from artigraph.orm import TOMBSTONE_SIZE, blob_table
 
-__all__ = ["REGISTERED_WITHIN", "TOMBSTONES_LAST", "Moment", "bury", "forget_tombstones", "is_object", "registered_at"]
-
 REGISTERED_WITHIN = timedelta(hours=24)
-"""How long after it was put an object may still be registered."""
+"""How long an object may still be registered after it was put."""
 TOMBSTONES_LAST = timedelta(days=7)
-"""How long tombstones stay: much longer than `REGISTERED_WITHIN`, since that is measured by another clock."""
+"""How long tombstones are kept: much longer than `REGISTERED_WITHIN`, since another clock measures that."""
+
+_ATTEMPTS = 10
+"""How often creating tombstones is tried if others insert rows for the same locations meanwhile."""
 
 is_object: ColumnElement[bool] = blob_table.c.size != TOMBSTONE_SIZE
-"""What is true of the rows that stand for objects."""
-
-
-def _time_awake_or_not() -> float:
-    clock = getattr(time, "CLOCK_BOOTTIME", None)
-    return time.monotonic() if clock is None else time.clock_gettime(clock)
-
-
-@dataclass(frozen=True, slots=True)
-class Moment:
-    """A moment of this process. How long ago it was is never told too short, whatever is suspended or set back."""
-
-    _boot: float = field(default_factory=_time_awake_or_not)
-    _wall: float = field(default_factory=time.time)
-
-    def is_past(self, limit: timedelta) -> bool:
-        """Say whether more time than this has gone by, by the clock that says the most."""
-        elapsed = max(_time_awake_or_not() - self._boot, time.time() - self._wall)
-        return elapsed > limit.total_seconds()
+"""Whether a row describes an object, and is no tombstone."""
 
 
 async def registered_at(
     connection: AsyncConnection, database: Database, storage: str, locations: Collection[str]
 ) -> set[str]:
-    """Return those of the locations that have a row by now, of an object or a tombstone."""
+    """Return the locations that now have a row, of an object or a tombstone."""
     statement = select(blob_table.c.location).where(
         blob_table.c.storage == storage, blob_table.c.location.in_(sorted(locations))
     )
     return {row.location for row in await connection.execute(share_lock(statement, database.dialect))}
 
 
-async def bury(database: Database, storage: str, locations: Sequence[str], everywhere: Collection[str]) -> set[str]:
-    """Make tombstones for locations that have no row, and return those that nobody can register from now on.
+async def create_tombstones(
+    database: Database, storage: str, locations: Sequence[str], everywhere: Collection[str]
+) -> set[str]:
+    """Create tombstones for locations without a row, and return the locations that no save can register from now on.
 
-    A saver whose object is at one of them finds its own row refused, whichever of the two comes first, and puts its
-    object again elsewhere. `everywhere` are the names of all storages: what has a row under another one is in use.
+    A save whose object is at such a location finds its own row refused, whichever row comes first, and puts its object
+    again elsewhere. `everywhere` holds the names of all storages: a location with a row of any of them is in use.
     """
     buried: set[str] = set()
     for some in chunks(locations):
@@ -73,29 +57,41 @@ async def bury(database: Database, storage: str, locations: Sequence[str], every
 
 async def _bury(database: Database, storage: str, locations: Sequence[str], everywhere: Collection[str]) -> set[str]:
     hashed = sorted((hashlib.sha256(location.encode()).digest(), location) for location in locations)
-    rows = [  # in the order in which savers insert, too
+    rows = [  # in the order in which saves insert, too
         {"blob_id": blob_id, "storage": storage, "location": location, "size": TOMBSTONE_SIZE, "sha256": sha256}
         for blob_id, (sha256, location) in zip(new_ids(len(hashed)), hashed, strict=True)
     ]
-    insert = insert_missing(blob_table, database.dialect).values(created_at=utc_now())
+    insert = insert_absent(blob_table, database.dialect).values(created_at=utc_now())
     statement = select(blob_table.c.storage, blob_table.c.location, is_object.label("is_object")).where(
         blob_table.c.storage.in_(sorted({storage, *everywhere})), blob_table.c.location.in_(list(locations))
     )
+    statement = share_lock(statement, database.dialect)
 
     async def work(connection: AsyncConnection) -> set[str]:
-        await connection.execute(insert, rows)
-        found = (await connection.execute(share_lock(statement, database.dialect))).all()
+        there = {row.location for row in await connection.execute(statement) if row.storage == storage}
+        missing = [row for row in rows if row["location"] not in there]
+        if missing:
+            await connection.execute(insert, missing)
+        found = (await connection.execute(statement)).all()
         buried = {row.location for row in found if row.storage == storage and not row.is_object}
         return buried.difference(row.location for row in found if row.is_object)
 
     async def committed(_: AsyncConnection) -> bool:
-        return False  # to make the same tombstones again does no harm
+        return False  # creating the same tombstones again is harmless
 
-    return await write(work, committed=committed)
+    attempts = _ATTEMPTS
+    while True:
+        try:
+            return await write(work, committed=committed)
+        except UniqueViolationError as error:  # on MySQL and MariaDB; the next select sees whose row it is
+            attempts -= 1
+            if not attempts:
+                msg = "Others registered objects again and again while garbage was collected. Collect it again."
+                raise RetryableError(msg) from error
 
 
 async def forget_tombstones(storage: str, before: datetime, keep: Collection[str]) -> None:
-    """Remove the tombstones made before a time, but for those at locations to keep."""
+    """Delete the tombstones that were created before a time, except those at the locations to keep."""
     old = select(blob_table.c.blob_id, blob_table.c.location).where(
         blob_table.c.storage == storage, ~is_object, blob_table.c.created_at < before
     )

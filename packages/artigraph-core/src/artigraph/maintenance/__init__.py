@@ -1,16 +1,16 @@
-"""Keeping a store in order: `gc` removes what nothing refers to, `fsck` says what is broken, `mark_lost` who died."""
+"""Maintenance of a store: `gc` removes unused objects, `fsck` finds damage, and `mark_lost` marks runs that died."""
 
-from artigraph.maintenance.fsck import fsck
-from artigraph.maintenance.gc import gc
-from artigraph.maintenance.lost import mark_lost
-from artigraph.maintenance.progress import Progress
-from artigraph.maintenance.report import (
+from artigraph.maintenance._fsck import fsck
+from artigraph.maintenance._gc import gc
+from artigraph.maintenance._lost import mark_lost
+from artigraph.maintenance._report import (
     Amount,
     Example,
     FsckReport,
     GcReport,
     Problem,
     ProblemKind,
+    Progress,
     SkippedStorage,
 )
 

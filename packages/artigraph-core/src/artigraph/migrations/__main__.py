@@ -11,7 +11,7 @@ from artigraph.migrations import current, downgrade, upgrade
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run a command and return the exit code of the process."""
+    """Run the command and return the exit code of the process."""
     parser = argparse.ArgumentParser("python -m artigraph.migrations", description="Migrate Artigraph's tables.")
     parser.add_argument("command", choices=("upgrade", "downgrade", "current"))
     parser.add_argument("url", nargs="?", help="the database; without it ARTIGRAPH_URL, or the embedded default")

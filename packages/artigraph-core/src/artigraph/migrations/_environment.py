@@ -1,14 +1,15 @@
-"""How Alembic runs the migrations: on which connection, with which version table."""
+"""Set up Alembic's environment: the connection and the version table."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from alembic import context
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db._config import current_target
 from artigraph.db._schema import schema_lock
-from artigraph.db._target import Target
+from artigraph.db._target import Target, current_target
 from artigraph.db._transaction import write_on
 from artigraph.orm import version_table
 from artigraph.orm.metadata import metadata
@@ -17,8 +18,8 @@ __all__ = ["run", "run_alone"]
 
 
 def run(connection: Connection) -> None:
-    """Run what Alembic was told to, on a connection in a transaction."""
-    # Alembic would make a table of its own making: on MySQL and MariaDB in the server's default character set.
+    """Run Alembic's migrations on a connection that is in a transaction."""
+    # Alembic would create the table itself, on MySQL and MariaDB in the server's default character set.
     version_table.create(connection, checkfirst=True)
     context.configure(connection=connection, target_metadata=metadata, version_table=version_table.name)
     with context.begin_transaction():
@@ -26,12 +27,13 @@ def run(connection: Connection) -> None:
 
 
 async def run_alone(url: str | None) -> None:
-    """Run it on the database of a URL, or the one that is in force here."""
+    """Run the migrations on the database of a URL, or on the current database."""
     target = Target(url, create_tables=False) if url else current_target()
 
     async def work(connection: AsyncConnection) -> None:
         async with schema_lock(connection):
             await connection.run_sync(run)
 
-    await write_on(target.bound(), work)
+    loop_engine = target.loop_engine()
+    await write_on(loop_engine, work, timeouts=replace(loop_engine.timeouts, command=None))
     await target.dispose()

@@ -1,21 +1,22 @@
-"""Alembic's commands, on a connection of ours."""
+"""Run Alembic's commands on a connection of Artigraph's."""
 
 from __future__ import annotations
 
 import asyncio
 import io
 import threading
+from dataclasses import replace
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sqlalchemy import URL, Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from artigraph.db._config import current_target
-from artigraph.db._schema import schema_lock, version_of
-from artigraph.db._target import Target
+from artigraph.db._schema import check_file, schema_lock, version_of
+from artigraph.db._target import Target, current_target
 from artigraph.db._transaction import read_on, write_on
-from artigraph.errors import ConfigurationError, MissingDependencyError
+from artigraph.errors import ConfigurationError, MissingDependencyError, MissingTablesError
 
 if TYPE_CHECKING:
     from alembic.config import Config
@@ -26,41 +27,48 @@ _PAUSE = 0.01
 _running = threading.Lock()
 
 
-async def upgrade(url_or_engine: str | URL | AsyncEngine | None = None, revision: str = "head") -> None:
-    """Bring the tables to a revision, making them if there are none; without an engine, of the database in force here.
+async def upgrade(url_or_engine: str | URL | PathLike[str] | AsyncEngine | None = None, revision: str = "head") -> None:
+    """Upgrade the tables to a revision, and create them if they do not exist.
 
-    On PostgreSQL and SQLite it is one transaction. Several processes may do so at once.
+    Without a URL or engine it upgrades the current database. On PostgreSQL and SQLite it is one transaction. Several
+    processes may call it at once.
 
     Raises:
         MissingDependencyError: Alembic is not installed.
-        ConfigurationError: the engine cannot be used, or there is no such revision.
+        ConfigurationError: the engine cannot be used, or the revision does not exist.
         DatabaseError: the database refused.
     """
     await _run(url_or_engine, "upgrade", revision)
 
 
-async def downgrade(url_or_engine: str | URL | AsyncEngine | None = None, revision: str = "base") -> None:
-    """Bring the tables back to an older revision; `base` drops them, with all that is in them.
+async def downgrade(
+    url_or_engine: str | URL | PathLike[str] | AsyncEngine | None = None, revision: str = "base"
+) -> None:
+    """Downgrade the tables to an older revision. `base` drops them with all their content.
 
     Raises:
         MissingDependencyError: Alembic is not installed.
-        ConfigurationError: the engine cannot be used, or there is no such revision.
+        ConfigurationError: the engine cannot be used, or the revision does not exist.
         DatabaseError: the database refused.
     """
     await _run(url_or_engine, "downgrade", revision)
 
 
-async def current(url_or_engine: str | URL | AsyncEngine | None = None) -> str | None:
-    """Return the revision of the tables, or None if there are none; this needs no Alembic."""
+async def current(url_or_engine: str | URL | PathLike[str] | AsyncEngine | None = None) -> str | None:
+    """Return the revision of the tables, or None if they do not exist. This does not need Alembic."""
     target, ours = _target(url_or_engine)
     try:
-        return await read_on(target.bound(), lambda connection: connection.run_sync(version_of))
+        loop_engine = target.loop_engine()
+        check_file(loop_engine)
+        return await read_on(loop_engine, lambda connection: connection.run_sync(version_of))
+    except MissingTablesError:
+        return None
     finally:
         if ours:
             await target.dispose()
 
 
-async def _run(url_or_engine: str | URL | AsyncEngine | None, command: str, revision: str) -> None:
+async def _run(url_or_engine: str | URL | PathLike[str] | AsyncEngine | None, command: str, revision: str) -> None:
     config = _config()
     target, ours = _target(url_or_engine)
 
@@ -69,15 +77,17 @@ async def _run(url_or_engine: str | URL | AsyncEngine | None, command: str, revi
             await connection.run_sync(_run_alembic, config, command, revision)
 
     async def again(_connection: AsyncConnection) -> bool:
-        return False  # what is done already is not done again
+        return False  # a retry finds completed migrations and repeats none
 
-    # Alembic knows one run at a time in a process: its `op` and `context` are the same for all threads and tasks.
-    while not _running.acquire(blocking=False):  # noqa: ASYNC110 (an event belongs to one loop, this to all threads)
+    # Alembic can run once at a time in a process: all threads and tasks share its `op` and `context`.
+    while not _running.acquire(blocking=False):  # noqa: ASYNC110 (an event belongs to one loop, this lock to all threads)
         await asyncio.sleep(_PAUSE)
     try:
-        bound = target.bound()
-        await write_on(bound, work, committed=again)
-        bound.known.database = None  # its tables are others now
+        loop_engine = target.loop_engine()
+        if command != "upgrade":
+            check_file(loop_engine)
+        await write_on(loop_engine, work, committed=again, timeouts=replace(loop_engine.timeouts, command=None))
+        loop_engine.state.database = None  # its tables have changed
     finally:
         _running.release()
         if ours:
@@ -98,7 +108,7 @@ def _run_alembic(connection: Connection, config: Config, command: str, revision:
         msg = f"Alembic refused to {command} to {revision!r}: {error}"
         raise ConfigurationError(msg) from error
     if connection.dialect.name in ("mysql", "mariadb"):
-        connection.commit()  # before the lock goes
+        connection.commit()  # before the lock is released
 
 
 def _config() -> Config:
@@ -112,7 +122,7 @@ def _config() -> Config:
     return config
 
 
-def _target(url_or_engine: str | URL | AsyncEngine | None) -> tuple[Target, bool]:
+def _target(url_or_engine: str | URL | PathLike[str] | AsyncEngine | None) -> tuple[Target, bool]:
     if url_or_engine is None:
         return current_target(), False
     return Target(url_or_engine, create_tables=False), True

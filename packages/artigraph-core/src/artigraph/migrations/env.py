@@ -1,4 +1,4 @@
-"""What Alembic executes around the migrations; see `artigraph.migrations`."""
+"""The script that Alembic executes to run migrations; see `artigraph.migrations`."""
 
 from __future__ import annotations
 

@@ -1,10 +1,11 @@
-"""What a user writes: typed artifacts, and how they become rows and models again."""
+"""Models: the typed artifacts that users define, and their conversion to rows and back."""
 
-from artigraph.model.base import ArtifactModel
-from artigraph.model.collections import ArtifactMapping, ArtifactSequence
-from artigraph.model.fields import ArtifactModelConfig, artifact_field
+from artigraph.model._base import ArtifactModel
+from artigraph.model._collections import ArtifactMapping, ArtifactSequence
+from artigraph.model._fields import ArtifactModelConfig, artifact_field
+from artigraph.model.failures import Loaded, LoadFailure
+from artigraph.model.functions import load_many, origin_of, save_many
 from artigraph.model.lazy import Lazy
-from artigraph.model.many import load_many, save_many
 
 __all__ = [
     "ArtifactMapping",
@@ -12,7 +13,10 @@ __all__ = [
     "ArtifactModelConfig",
     "ArtifactSequence",
     "Lazy",
+    "LoadFailure",
+    "Loaded",
     "artifact_field",
     "load_many",
+    "origin_of",
     "save_many",
 ]

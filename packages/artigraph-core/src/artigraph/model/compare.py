@@ -12,26 +12,25 @@ from typing import Any, ClassVar, cast
 from zoneinfo import ZoneInfo
 
 from artigraph.serializer.base import claimed_by, shipped_with_core
-
-__all__ = ["Parts", "Structured", "canonical", "equal", "is_generated", "parts_of_both", "plainly_equal"]
+from artigraph.serializer.codec.classes import is_generated
 
 Parts = Mapping[Any, object] | list[object] | tuple[object, ...]
 
 
 class Structured:
-    """What consists of parts that are compared one by one: models, mappings and sequences."""
+    """Base of classes whose instances are compared part by part: models, mappings and sequences."""
 
     __slots__ = ()
 
     _artigraph_like: ClassVar[tuple[type[Any], ...]] = ()
-    """Other types, with parts of the same kind, that one of this class may be equal to."""
+    """Other types with the same kind of parts, whose instances may equal an instance of this class."""
 
     def _artigraph_parts(self) -> Mapping[str, object] | list[object] | None:
-        """Return the parts that make two of one class equal, or nothing where only the same object is equal."""
+        """Return the parts by which instances are compared; None if an instance equals only itself."""
         raise NotImplementedError
 
     def _artigraph_aligned(self, other: Structured) -> tuple[Parts | None, Parts | None]:
-        """Return the parts of this one and of another one of its class, such that they can be compared one by one."""
+        """Return the parts of this instance and of another one of its class, so that they compare one by one."""
         return _parts(self), _parts(other)
 
     def __eq__(self, other: object) -> bool:
@@ -49,13 +48,13 @@ _TUPLE_EQUAL: object = getattr(tuple, "__eq__")  # noqa: B009 (typed as tuple[Un
 
 
 def equal(one: object, other: object) -> bool:
-    """Say whether two values are equal: NaN to NaN, arrays and frames by content and dtype, everything else by `==`.
+    """Return whether two values are equal: by `==`, but NaN equals NaN, and arrays and frames by content and dtype.
 
-    It goes through models, mappings, sequences, tuples, lists, dicts and plain dataclasses without recursion, so depth
-    is no limit, and it ends on values that contain themselves. A class's own `__eq__` wins.
+    It walks through models, mappings, sequences, tuples, lists, dicts and plain dataclasses without recursion. So depth
+    is unlimited, and values that contain themselves are no problem. A class's own `__eq__` wins.
     """
     pending: list[tuple[object, object]] = [(one, other)]
-    seen: dict[tuple[int, int], tuple[object, object]] = {}  # which keeps them alive, or another could have the id
+    seen: dict[tuple[int, int], tuple[object, object]] = {}  # keeps the objects alive, so that no other gets their ids
     while pending:
         left, right = pending.pop()
         if left is right:
@@ -77,7 +76,7 @@ def equal(one: object, other: object) -> bool:
 
 
 def parts_of_both(left: object, right: object) -> tuple[Parts | None, Parts | None]:
-    """Return what two values consist of, if they are to be compared part by part."""
+    """Return the parts of two values if they are compared part by part, else None for both."""
     if type(left) is type(right):
         if isinstance(left, Structured) and isinstance(right, Structured):
             return left._artigraph_aligned(right)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
@@ -96,7 +95,7 @@ def _parts_alike(value: object) -> Parts | None:
 
 
 def _parts(value: object) -> Parts | None:
-    """Return what a value consists of, if it is compared part by part."""
+    """Return the parts of a value if it is compared part by part, else None."""
     cls = type(value)
     if cls is list or cls is tuple or cls is dict:
         return cast("list[object] | tuple[object, ...] | dict[Any, object]", value)
@@ -110,14 +109,8 @@ def _parts(value: object) -> Parts | None:
     return None
 
 
-def is_generated(method: object) -> bool:
-    """Say whether `@dataclass` made a method; one of a user's in `python -c` is in a file "<string>" too."""
-    code = getattr(getattr(method, "__wrapped__", method), "__code__", None)
-    return code is not None and code.co_filename == "<string>" and code.co_qualname.startswith("__create_fn__.")
-
-
 def _dataclass_parts(value: object) -> Mapping[str, object] | None:
-    """Return the fields of a plain dataclass whose `__eq__` the decorator made."""
+    """Return the fields of a plain dataclass if the decorator made its `__eq__`, else None."""
     if not is_generated(type(value).__eq__):
         return None
     fields = dataclasses.fields(cast("Any", value))
@@ -125,7 +118,7 @@ def _dataclass_parts(value: object) -> Mapping[str, object] | None:
 
 
 def _match(one: Parts, other: Parts) -> list[tuple[object, object]] | None:
-    """Return the pairs of parts that are to be equal, or None where the parts do not correspond."""
+    """Return the pairs of parts that must be equal, or None if the parts do not correspond."""
     if len(one) != len(other):
         return None
     if isinstance(one, Mapping) and isinstance(other, Mapping):
@@ -138,7 +131,7 @@ def _match(one: Parts, other: Parts) -> list[tuple[object, object]] | None:
 
 
 def _by_canonical_key(mapping: Mapping[Any, object]) -> Mapping[Any, object]:
-    """Return the parts by keys in which NaN equals NaN; there may be several of such a key, in order."""
+    """Return lists of parts by keys in which NaN equals NaN. A mapping may have several such keys, in order."""
     parts: dict[object, list[object]] = {}
     for key, part in mapping.items():
         parts.setdefault(canonical(key), []).append(part)
@@ -155,12 +148,12 @@ _TUPLES: tuple[type[Any], ...] = (tuple,)
 
 
 def canonical(value: Any) -> object:
-    """Return something hashable that equals that of another hashable value where the values do, NaN equal to NaN.
+    """Return a hashable value that is equal for equal hashable values, where NaN equals NaN.
 
-    It recurses: what can be hashed at all is not too deep for that.
+    It recurses: a value that can be hashed is not too deep for that.
     """
     cls = cast("Any", type(value))
-    if issubclass(cls, _NUMBERS) and value != value:  # noqa: PLR0124 (that is how NaN is told)
+    if issubclass(cls, _NUMBERS) and value != value:  # noqa: PLR0124 (only NaN differs from itself)
         return cls, _Marker.NAN
     if issubclass(cls, _SETS):
         return frozenset, frozenset(Counter(map(canonical, value)).items())
@@ -173,7 +166,7 @@ def canonical(value: Any) -> object:
 
 
 def plainly_equal(left: object, right: object) -> bool:
-    """Compare what has no parts: by `==`, where that gives an answer and NaN is not in the way."""
+    """Return whether two values without parts are equal: by `==` if that answers, and with NaN equal to NaN."""
     if isinstance(left, Decimal) and isinstance(right, Decimal) and (left.is_snan() or right.is_snan()):
         return left.is_snan() and right.is_snan()
     try:
@@ -186,11 +179,11 @@ def plainly_equal(left: object, right: object) -> bool:
 
 
 def _equal_alike(left: object, right: object, answer: object) -> bool:
-    """Compare two values of one type of which `==` did not say that they are equal."""
+    """Compare two values of one type that `==` did not find equal."""
     if type(left) in (set, frozenset):
         return canonical(left) == canonical(right)
     if isinstance(left, float | complex | Decimal):
-        # The answer of a scalar of NumPy is no bool.
+        # `==` of NumPy's scalars returns no bool.
         return (answer is not NotImplemented and bool(answer)) or bool(left != left and right != right)  # noqa: PLR0124
     if isinstance(left, datetime | time) and isinstance(right, datetime | time):
         return _same_moment(left, right)
@@ -201,7 +194,7 @@ def _equal_alike(left: object, right: object, answer: object) -> bool:
 
 
 def _same_moment(left: datetime | time, right: datetime | time) -> bool:
-    """Compare times in one zone, of which there may be two objects: then `==` is False where an hour comes twice."""
+    """Compare times in one zone that has two objects: then `==` is False for an hour that the clock repeats."""
     zones = left.tzinfo, right.tzinfo
     if not (isinstance(zones[0], ZoneInfo) and isinstance(zones[1], ZoneInfo)) or zones[0].key != zones[1].key:
         return False

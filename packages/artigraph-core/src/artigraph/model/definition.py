@@ -1,55 +1,56 @@
-"""What a model class is, as far as storing is concerned: worked out when the class is first used."""
+"""How a model class is stored, determined when the class is first used."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+import inspect
+import logging
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import MISSING, InitVar, dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 from weakref import WeakKeyDictionary
 
-from artigraph.errors import ModelDefinitionError
-from artigraph.labels import check_label
-from artigraph.model.annotations import classes_in, declared_annotations, resolve
-from artigraph.model.classes import check_name, last_defined
-from artigraph.model.collections import ArtifactMapping, ArtifactSequence
+from artigraph.errors import ModelDefinitionError, RegistrationError
+from artigraph.identifiers import check_label
+from artigraph.model._classes import (
+    check_name,
+    classes_in,
+    declared_annotations,
+    last_defined,
+    live_classes,
+    resolve,
+    reused_names,
+)
+from artigraph.model._collections import ArtifactMapping, ArtifactSequence
+from artigraph.model._fields import FIELD_OPTIONS, ArtifactModelConfig, FieldOptions
 from artigraph.model.compare import Structured
-from artigraph.model.fields import FIELD_OPTIONS, ArtifactModelConfig, FieldOptions
 from artigraph.model.lazy import Lazy, is_lazy
 from artigraph.serializer import Serializer
-from artigraph.serializer.base import know_serializer
+from artigraph.serializer.base import add_serializer_source, know_serializer
 from artigraph.serializer.codec import collect_classes
+from artigraph.serializer.codec.classes import is_pydantic, runs_own_code
 from artigraph.storage import Storage, register_storage
+from artigraph.storage.base import add_storage_source
 
-__all__ = [
-    "RESERVED",
-    "FieldDefinition",
-    "ModelDefinition",
-    "ModelTraits",
-    "annotation_of",
-    "define",
-    "is_model",
-    "set_traits",
-    "traits_of",
-]
+_log = logging.getLogger("artigraph")
 
 RESERVED = frozenset({"load", "migrate", "save"})
-"""The public methods of every model; no field can have their names."""
+"""The public methods of every model. No field can have such a name."""
 
 
 @dataclass(slots=True)
 class ModelTraits:
-    """What the class line of a model says, and where the class was made."""
+    """The arguments in the class line of a model, and the names visible where the class was defined."""
 
     name: str
-    """The name that the model is stored under."""
+    """The name under which the model is stored."""
     version: int
     config: ArtifactModelConfig
     local: dict[str, Any]
-    """What the names in its annotations mean in the function that it was made in."""
+    """The values of names in its annotations, as seen in the function that defines the class."""
     expected: dict[str, bool]
-    """What the class line says to type checkers of the arguments of `@dataclass`."""
+    """The arguments of `@dataclass` that the class line repeats for type checkers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,29 +60,31 @@ class FieldDefinition:
     name: str
     required: bool
     lazy: type[Lazy[Any]] | None
-    """What its values, or the items of its collection, are if they are lazy: `Lazy` or a class derived from it."""
+    """The class of its values, or of its collection's items, if they are lazy: `Lazy` or a class derived from it."""
     serializer: Serializer[Any] | None
     """The serializer that the field names."""
     storage: Storage | None
-    """The storage that the field names, or its model's config."""
+    """The storage that the field, or its model's config, names."""
     classes: Mapping[str, type[Any]]
-    """Enums, named tuples and dataclasses of the annotation, by name."""
+    """Enums, named tuples and dataclasses in the annotation, by name."""
     models: Mapping[str, type[Any]]
-    """Model classes of the annotation, by stored name."""
+    """Model classes in the annotation, by stored name."""
 
 
 @dataclass(frozen=True, slots=True)
 class ModelDefinition:
-    """A model class, ready to be stored and loaded."""
+    """The definition of a model class: all that saving and loading need."""
 
     name: str
     version: int
     default_serializer: Serializer[Any] | None
     overflow: Storage | None
-    """The storage of values that are too large for a row, of fields that have no storage."""
+    """The storage of values that are too large for a row and whose fields name no storage."""
     fields: Mapping[str, FieldDefinition]
     classes: Mapping[str, type[Any]]
-    """All classes that annotations of its fields supply: for fields that are stored but are no more."""
+    """All classes in the annotations of its fields, for stored fields that the class no longer has."""
+    own_code: bool = False
+    """Whether the class's own code runs when a model is made, which may change its fields."""
 
     @property
     def stored(self) -> str:
@@ -94,37 +97,38 @@ class ModelDefinition:
 
 _traits: WeakKeyDictionary[type[Any], ModelTraits] = WeakKeyDictionary()
 _DEFINITION = "_artigraph_definition"
-"""Where a class keeps its definition: kept elsewhere, one that names its own class would keep it alive for ever."""
+"""The attribute of a class that holds its definition. Kept elsewhere, it would keep its own class alive for ever."""
 
 
 def traits_of(cls: type[Any]) -> ModelTraits:
-    """Return what the class line of a model says."""
+    """Return the traits of a model class."""
     return _traits[cls]
 
 
 def set_traits(cls: type[Any], traits: ModelTraits) -> None:
-    """Record what the class line of a model says."""
+    """Set the traits of a model class."""
     _traits[cls] = traits
 
 
 def is_model(cls: type[Any]) -> bool:
-    """Say whether a class is a model."""
+    """Return whether a class is a model."""
     return cls in _traits
 
 
 def define(cls: type[Any]) -> ModelDefinition:
-    """Return the definition of a model class, worked out once.
+    """Return the definition of a model class, determined once.
 
-    The storages and serializers that its fields name are registered, so that what is saved here also loads here.
+    The storages and serializers that its fields name are registered, so that artifacts saved here also load here.
 
     Raises:
-        ModelDefinitionError: the class cannot be stored as it is written.
+        ModelDefinitionError: the class cannot be stored as it is defined.
         ModelNameConflictError: another live class is stored under its name.
-        RegistrationError: a field's storage or serializer has the name of another one.
+        RegistrationError: a field's storage or serializer has the same name as another one.
     """
     known = cls.__dict__.get(_DEFINITION)
     if isinstance(known, ModelDefinition):
-        check_name(cls, known.name)
+        if known.name in reused_names:
+            check_name(cls, known.name)
         return known
     traits = _traits[cls]
     check_name(cls, traits.name)
@@ -133,9 +137,35 @@ def define(cls: type[Any]) -> ModelDefinition:
     return known
 
 
+def _define_all() -> None:
+    """Define each model class that was never used, which registers the storages and serializers that its fields name.
+
+    A process that only imported a model class has not registered them yet. A class that cannot be defined is left out
+    here. It raises its error when it is used.
+    """
+    for cls in live_classes():
+        if _DEFINITION not in cls.__dict__:
+            try:
+                define(cls)
+            except RegistrationError as error:
+                _log.warning("A storage or serializer of model %s is not registered: %s", cls.__qualname__, error)
+            except Exception as error:  # noqa: BLE001 (code of a user's class runs here)
+                _log.debug("Model %s cannot be defined: %s", cls.__qualname__, error)
+
+
+add_storage_source(_define_all)
+add_serializer_source(_define_all)
+
+
 def _define(cls: type[Any], traits: ModelTraits) -> ModelDefinition:
     if "__dataclass_fields__" not in cls.__dict__:
         msg = f"Model {cls.__qualname__} is not a dataclass: put @dataclass above its class line"
+        raise ModelDefinitionError(msg)
+    if is_pydantic(cls):
+        msg = (
+            f"Model {cls.__qualname__} is a pydantic dataclass: its validators would run again at each load, and may "
+            "change values. Use dataclasses.dataclass, and validate before the model is made."
+        )
         raise ModelDefinitionError(msg)
     params: Any = cls.__dataclass_params__
     for argument, said in traits.expected.items():
@@ -153,6 +183,7 @@ def _define(cls: type[Any], traits: ModelTraits) -> ModelDefinition:
             )
             raise ModelDefinitionError(msg)
     fields = {field.name: _define_field(cls, traits, field) for field in dataclasses.fields(cls) if field.init}
+    _check_constructor(cls, fields)
     serializer = traits.config.default_field_serializer
     if serializer is not None:
         know_serializer(serializer)
@@ -160,11 +191,37 @@ def _define(cls: type[Any], traits: ModelTraits) -> ModelDefinition:
     if overflow is not None:
         overflow = register_storage(overflow)
     classes = {name: found for field in fields.values() for name, found in field.classes.items()}
-    return ModelDefinition(traits.name, traits.version, serializer, overflow, fields, classes)
+    return ModelDefinition(traits.name, traits.version, serializer, overflow, fields, classes, runs_own_code(cls))
+
+
+def _check_constructor(cls: type[Any], fields: Collection[str]) -> None:
+    """Check that loading can make a model by its constructor, from its fields given by name.
+
+    Raises:
+        ModelDefinitionError: the class has a constructor of its own that takes other arguments.
+    """
+    try:
+        parameters = inspect.signature(cls).parameters.values()
+    except (TypeError, ValueError):  # the constructor has no signature
+        return
+    named = [one for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
+    unnamed = [one for one in parameters if one.kind is one.POSITIONAL_ONLY]
+    needed = [one.name for one in (*named, *unnamed) if one.default is one.empty]
+    strange = [name for name in needed if name not in fields or name in {one.name for one in unnamed}]
+    takes_all = any(one.kind is one.VAR_KEYWORD for one in parameters)
+    lacking = [] if takes_all else sorted(set(fields) - {one.name for one in named})
+    if strange or lacking:
+        what = f"needs {strange[0]!r} besides" if strange else f"does not take {lacking[0]!r}"
+        msg = (
+            f"The constructor of model {cls.__qualname__} {what}. A model is loaded by its constructor, from its "
+            "fields by name: let @dataclass make __init__, derive fields in __post_init__, and make models from other "
+            "arguments in a class method."
+        )
+        raise ModelDefinitionError(msg)
 
 
 def _declared_fields(cls: type[Any]) -> dict[str, object]:
-    """Return every field and pseudo-field of a dataclass, an InitVar marked as such."""
+    """Return every field and pseudo-field of a dataclass. An InitVar is marked as such."""
     declared: dict[str, dataclasses.Field[Any]] = cls.__dataclass_fields__
     return {
         name: InitVar
@@ -180,7 +237,7 @@ def _define_field(cls: type[Any], traits: ModelTraits, field: dataclasses.Field[
     options = _options(cls, field, annotation)
     storage = options.storage or traits.config.default_field_storage
     if storage is not None:
-        storage = register_storage(storage)  # an equal one may be known: what is put must be found by name
+        storage = register_storage(storage)  # may return an equal storage registered before, which loads use
     if options.serializer is not None:
         know_serializer(options.serializer)
     models = {traits_of(found).name: found for found in classes_in(annotation) if found in _traits}
@@ -196,20 +253,20 @@ def _define_field(cls: type[Any], traits: ModelTraits, field: dataclasses.Field[
 
 
 def annotation_of(cls: type[Any], name: str) -> Any:
-    """Return the annotation of a field of a model class, resolved where it was written.
+    """Return the annotation of a field of a model class, resolved in the namespace where it was written.
 
     Raises:
-        ModelDefinitionError: it cannot be resolved.
+        ModelDefinitionError: the annotation cannot be resolved.
     """
     owner = next(base for base in cls.__mro__ if name in declared_annotations(base))
     return resolve(owner, name, _traits[owner].local if owner in _traits else {}, last_defined)
 
 
 def _lazy_class(cls: type[Any], name: str, annotation: object) -> type[Lazy[Any]] | None:
-    """Return what the values of a field are if it is `Lazy[T]`, or a collection of such, and None beside it.
+    """Return the lazy class of a field that is `Lazy[T]`, or a collection of such, possibly with None; else None.
 
     Raises:
-        ModelDefinitionError: some would be lazy and others not, which nothing that is stored tells apart.
+        ModelDefinitionError: some values would be lazy and others not; the stored rows could not tell which.
     """
     leaves = list(dict.fromkeys(_leaves(annotation)))
     lazy = [leaf for leaf in leaves if is_lazy(leaf)]
@@ -223,7 +280,7 @@ def _lazy_class(cls: type[Any], name: str, annotation: object) -> type[Lazy[Any]
 
 
 def _leaves(annotation: object) -> Iterator[object]:
-    """Yield the types of the values in a field, looking into collections but not into `Lazy`."""
+    """Yield the types of the values in a field. It looks into collections, but not into `Lazy`."""
     origin, args = get_origin(annotation), get_args(annotation)
     if is_lazy(annotation) or is_lazy(origin):
         yield origin or annotation
@@ -247,9 +304,9 @@ def _plain_classes(cls: type[Any], name: str, annotation: object) -> Mapping[str
 
 
 def _extras(annotation: object) -> tuple[list[object], list[object]]:
-    """Return the serializers and storages that `Annotated` names for a field, and those it names for a part of one.
+    """Return the serializers and storages that `Annotated` names for a whole field, and those for a part of its value.
 
-    A member of a union is no part: `Annotated[X, storage] | None`.
+    A member of a union counts as the whole field: `Annotated[X, storage] | None`.
     """
     whole: list[object] = []
     part: list[object] = []
@@ -272,7 +329,7 @@ def _is_backend(extra: object) -> bool:
 
 
 def _options(cls: type[Any], field: dataclasses.Field[Any], annotation: object) -> FieldOptions:
-    """Return what `artifact_field`, or else `Annotated`, says of a field."""
+    """Return the options of a field from `artifact_field`, or else from `Annotated`."""
     options: FieldOptions = field.metadata.get(FIELD_OPTIONS, FieldOptions())
     extras, misplaced = _extras(annotation)
     if misplaced:

@@ -1,4 +1,4 @@
-"""Values that are loaded when they are asked for."""
+"""Lazy values, which are loaded on request."""
 
 from __future__ import annotations
 
@@ -13,16 +13,14 @@ from typing_extensions import TypeIs
 from artigraph.errors import FieldNotLoadedError
 from artigraph.graph import Fetch, StoredObject, fetch, map_object, note_uses, open_object
 from artigraph.model.compare import Parts, Structured
-from artigraph.model.show import show_parts, top_level
+from artigraph.model.repr import show_parts, top_level
 from artigraph.model.values import StoredValue
-
-__all__ = ["Lazy"]
 
 T = TypeVar("T")
 
 
 class Lazy(Structured, Generic[T]):
-    """A large value that stays where it is until it is asked for.
+    """A handle to a large value that is loaded only when you ask for it.
 
         @dataclass
         class Training(ArtifactModel):
@@ -34,10 +32,11 @@ class Lazy(Structured, Generic[T]):
         part = await training.samples.load(columns=["price"])   # no more than these columns
         file = await training.samples.open()                    # a file, read and checked as far as it is used
 
-    A field is annotated `Lazy[T]`, `Lazy[T] | None`, or as a list, tuple, dict, `ArtifactMapping` or `ArtifactSequence`
-    of such; it holds one value, not a model (whose own fields can be lazy). What is loaded is not kept: each call of
-    `load` reads anew, and checks what it reads. Two are equal if their values are; where one of them is not loaded, if
-    its bytes are those that the other's value is stored as.
+    Annotate a field as `Lazy[T]` or `Lazy[T] | None`, or as a list, tuple, dict, `ArtifactMapping` or
+    `ArtifactSequence` of such. A handle holds one value, not a model (whose own fields can be lazy).
+
+    A loaded value is not kept: each call of `load` reads and checks the bytes again. Two handles are equal if their
+    values are. If one is not loaded, its bytes are compared with the bytes as which the other's value would be stored.
     """
 
     __slots__ = ("_stored", "_value")
@@ -54,24 +53,24 @@ class Lazy(Structured, Generic[T]):
 
     @property
     def size(self) -> int | None:
-        """The bytes of the value as it is stored; None for one that was not."""
+        """The size of the stored value in bytes; None for a value that was not stored."""
         return None if self._stored is None else self._stored.size
 
     async def load(self, *, columns: Sequence[Any] | None = None, memory_map: bool = False) -> T:
-        """Return the value, or only some columns of a table, or one that lives in a memory map.
+        """Load the value, or only some columns of a table, or map it into memory.
 
         Args:
-            columns: the labels of the columns that are wanted, in this order. Of a parquet file no others are read.
-            memory_map: leave the value in the file that it is stored in, where its storage keeps files of this machine
-                and its format can be used in place, as that of arrays can: it is read-only, and takes no memory of its
-                own. The file is checked first.
+            columns: the labels of the wanted columns, in this order. Of a Parquet file only these are read.
+            memory_map: leave the value in its file and map it read-only, which takes no memory of its own. This needs a
+                storage that keeps files on this machine, and a format that can be used in place, such as that of
+                arrays. The file is checked first.
 
         Raises:
-            DeserializationError: the bytes cannot be turned back, a column is not there, or the value's serializer
-                reads no columns or cannot be mapped.
+            DeserializationError: the bytes cannot be decoded, a column does not exist, or the value's serializer cannot
+                read columns or be mapped.
             StorageError: the object cannot be read or mapped.
-            CorruptObjectError: it is not what was stored.
-            ValueError: columns or a map are asked of a value that was not stored.
+            CorruptObjectError: the object does not match its checksum.
+            ValueError: columns or a map are requested of a value that was not stored, or both are requested.
         """
         stored = self._stored
         if columns is not None and memory_map:
@@ -93,19 +92,19 @@ class Lazy(Structured, Generic[T]):
         if stored.streamed:
             return cast("T", await asyncio.to_thread(stored.decode_file, await _open(stored)))
         loaded: list[Any] = []
-        await fetch([Fetch(stored.source, lambda data: loaded.append(stored.decode(data)), stored.whole)])
+        await fetch([Fetch(stored.source, lambda data: loaded.append(stored.decode(data)), stored.needs_bytes)])
         return cast("T", loaded[0])
 
     async def open(self) -> BinaryIO:
-        """Open what is stored as a file that can be read and sought; each chunk is checked before a byte of it is seen.
+        """Open the stored value as a seekable file. Each chunk is checked before you can read a byte of it.
 
-        An object of a storage that is reached over the network is fetched in chunks of 8 MiB as it is read. The event
-        loop on which it was opened does that, so such a file is read in another thread than that one's: async code
-        takes `asyncio.to_thread(read, file)`.
+        An object in a storage that is reached over the network is fetched in chunks of 8 MiB as you read. The event
+        loop on which the file was opened fetches them. So read such a file in another thread than that loop's: in
+        async code, `asyncio.to_thread(read, file)`.
 
         Raises:
             FieldNotLoadedError: the value was not stored.
-            StorageError, CorruptObjectError: the object cannot be read, or is not what was stored.
+            StorageError, CorruptObjectError: the object cannot be read, or does not match its checksum.
         """
         if self._stored is None:
             msg = "This Lazy holds a value that was not stored yet; there is nothing to be opened"
@@ -141,18 +140,18 @@ async def _open(stored: StoredValue) -> BinaryIO:
 
 
 def is_lazy(annotation: object) -> TypeIs[type[Lazy[Any]]]:
-    """Say whether an annotation, or its origin, is `Lazy` or a class derived from it."""
+    """Return whether an annotation, or its origin, is `Lazy` or a class derived from it."""
     return isinstance(annotation, type) and get_origin(annotation) is None and issubclass(annotation, Lazy)
 
 
 def unloaded(stored: StoredValue, kind: type[Lazy[Any]]) -> Lazy[Any]:
-    """Return a handle, of `Lazy` or a class derived from it, of a value that is stored."""
+    """Return a handle, of `Lazy` or a class derived from it, to a stored value."""
     lazy = cast("Any", object.__new__(kind))
     lazy._value, lazy._stored = None, stored  # noqa: SLF001
     return cast("Lazy[Any]", lazy)
 
 
 def held(lazy: object) -> tuple[object, StoredValue | None]:
-    """Return what a handle holds: its value, or what is stored."""
+    """Return the two things that a handle may hold: a value, or a stored value."""
     private = cast("Any", lazy)
     return private._value, private._stored  # noqa: SLF001

@@ -1,16 +1,25 @@
-"""Loading models: the classes that are in what is read are made ready before their objects are fetched."""
+"""Load models. The classes of the rows are defined before the objects are fetched, since that registers storages."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Generator, Iterable, Sequence
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Select
+from sqlalchemy import Select, select
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.errors import FieldNotLoadedError
+from artigraph.db import chunks, current_database, read
+from artigraph.errors import (
+    ArgumentError,
+    ArtigraphError,
+    CorruptObjectError,
+    FieldNotLoadedError,
+    NodeNotFoundError,
+    ObjectNotFoundError,
+)
 from artigraph.graph import (
     Buffer,
     Fetch,
@@ -22,32 +31,60 @@ from artigraph.graph import (
     read_artifacts,
     read_trees,
 )
-from artigraph.model.classes import last_defined
-from artigraph.model.definition import define, is_model, traits_of
-from artigraph.model.known import remember
+from artigraph.model._read import Builder, Waiting, root_class
+from artigraph.model.cooperative import SLICE, Work, run_in_slices
+from artigraph.model.definition import define, is_model
+from artigraph.model.failures import LoadFailure, is_skipped, located
+from artigraph.model.identity_map import remember
 from artigraph.model.partial import build_part
-from artigraph.model.read import Builder, Waiting, root_class
-from artigraph.model.steps import SLICE, Work, run_in_slices
-
-__all__ = ["load_artifacts", "load_models"]
+from artigraph.model.values import StoredValue, told
+from artigraph.orm import node_table
 
 M = TypeVar("M")
 
 
 async def load_models(expected: type[M], node_ids: Sequence[UUID], *, fields: Collection[str] | None = None) -> list[M]:
-    """Load the models of nodes, in their order; see `ArtifactModel.load`. An active run has used them."""
+    """Load the models of nodes, in their order; see `ArtifactModel.load`. The active run records them as used."""
+    return [model for _, model in await load_each(expected, node_ids, fields=fields)]
+
+
+async def load_each(
+    expected: type[M],
+    node_ids: Sequence[UUID],
+    *,
+    fields: Collection[str] | None = None,
+    failures: list[LoadFailure] | None = None,
+) -> list[tuple[UUID, M]]:
+    """Load the models of nodes, each with its id, in their order. The active run records them as used.
+
+    With `failures`, models that cannot be loaded are skipped and added to that list. The number of statements is the
+    same.
+    """
+    _check_type(expected)
     fields = _checked_fields(expected, fields)
-    announce = partial(_make_ready, expected)
-    trees = await read_trees(node_ids, fields=fields, announce=announce)
+    refused: dict[UUID, ArtigraphError] | None = None if failures is None else {}
+    trees = await read_trees(node_ids, fields=fields, refused=refused)
     if fields is not None and any(_is_older(tree, expected) for tree in trees.values()):
-        whole = await load_models(expected, node_ids)
-        for cls in {type(model) for model in whole}:  # `expected` may be a base, which has none
+        whole = await load_each(expected, node_ids, failures=failures)
+        for cls in {type(model) for _, model in whole}:  # `expected` may be a base class without these fields
             _checked_fields(cls, fields)
-        return [build_part(type(model), {name: getattr(model, name) for name in fields}) for model in whole]
-    models = await _build([trees[node_id] for node_id in node_ids], expected, fields)
-    await note_uses(trees)
-    remember(models, node_ids)
-    return models
+        parts = [(key, build_part(type(one), {name: getattr(one, name) for name in fields})) for key, one in whole]
+        remember([part for _, part in parts], [node_id for node_id, _ in parts])
+        return parts
+    ids = [node_id for node_id in node_ids if node_id in trees]
+    items = await _build([trees[node_id] for node_id in ids], expected, fields, skip=failures is not None)
+    if failures is not None:
+        made = iter(items)
+        for node_id in node_ids:
+            item = next(made) if node_id in trees else None
+            error = (refused or {}).get(node_id) if item is None else item.error
+            if error is not None:
+                label: object = error.label if item is None else item.tree.root.label
+                failures.append(LoadFailure(node_id, label if isinstance(label, str) else None, error))
+    loaded = [(item.tree.root_id, item.builder.model) for item in items if item.error is None]
+    await note_uses({node_id for node_id, _ in loaded})
+    remember([model for _, model in loaded], [node_id for node_id, _ in loaded])
+    return loaded
 
 
 async def load_artifacts(
@@ -56,14 +93,16 @@ async def load_artifacts(
     *,
     label: str | None = None,
     runs: Select[*tuple[Any, ...]] | None = None,
+    model_names: Collection[str] | None = None,
 ) -> list[tuple[UUID, str, M]]:
-    """Load the models of a run, or of several, or the one with a label: the id of the run, the label, the model.
+    """Load the models of one run or several, or the one with a label, each with its run's id and its label.
 
-    An active run has used them, unless they are its own.
+    With `model_names`, only models stored under one of these names are loaded. The active run records the models as
+    used, unless they are its own.
     """
-    announce = partial(_make_ready, expected)
-    found = await read_artifacts(run_id, label=label, parents=runs, announce=announce)
-    models = await _build([tree for _, tree in found], expected, None)
+    _check_type(expected)
+    found = await read_artifacts(run_id, label=label, parents=runs, model_names=model_names)
+    models = [item.builder.model for item in await _build([tree for _, tree in found], expected, None)]
     active = current_uses()
     if active is not None:
         await note_uses(tree.root_id for parent_id, tree in found if parent_id != active.run_id)
@@ -71,53 +110,109 @@ async def load_artifacts(
     return [(parent_id, tree.root.label, model) for (parent_id, tree), model in zip(found, models, strict=True)]
 
 
-async def _build(trees: Iterable[StoredTree], expected: type[M], fields: Collection[str] | None) -> list[M]:
-    builders = [Builder(tree, root_class(tree, expected), fields=fields) for tree in trees]
-    await run_in_slices(_take(builders))
-    waiting = [item for builder in builders for item in builder.waiting]
-    if waiting:
-        await _supply(waiting)
-    await run_in_slices(_finish(builders))
-    return [builder.model for builder in builders]
+class _Item(Generic[M]):
+    """A tree that is built into a model, or the error that says why it cannot be."""
+
+    def __init__(self, tree: StoredTree, *, skip: bool) -> None:
+        self.tree = tree
+        self._skip = skip
+        self.error: ArtigraphError | None = None
+        self.builder: Builder[M]
+
+    def fail(self, error: Exception) -> None:
+        """Record the error, or raise it if failures are not skipped; either way the error names the node.
+
+        If a row holds a value that its column cannot hold, the error is replaced by the one that names the row.
+        """
+        malformed = self.tree.malformed()
+        if malformed is not None:
+            malformed.__cause__ = error
+            error = malformed
+        if not isinstance(error, ArtigraphError):
+            raise error
+        error = located(error, self.tree.root_id, self.tree.root.label)
+        if not self._skip or not is_skipped(error):
+            raise error
+        self.error = self.error or error
+
+    def fail_at(self, stored: StoredValue, error: Exception) -> None:
+        """Record or raise the error of a value, with the value's path in the message."""
+        path = stored.path()
+        if isinstance(error, (CorruptObjectError, ObjectNotFoundError)) and path not in str(error):
+            cause = error.__cause__ or error
+            error = told(error, stored.serializer, path)
+            error.__cause__ = cause
+        self.fail(error)
 
 
-def _take(builders: Iterable[Builder[Any]]) -> Generator[Work | None, Any, None]:
-    """Have builders take all their nodes."""
+async def _build(
+    trees: Iterable[StoredTree], expected: type[M], fields: Collection[str] | None, *, skip: bool = False
+) -> list[_Item[M]]:
+    items = [_Item[M](tree, skip=skip) for tree in trees]
+    for item in items:
+        try:
+            item.builder = Builder(item.tree, root_class(item.tree, expected), fields=fields)
+        except Exception as error:  # noqa: BLE001 (raised again, or recorded)
+            item.fail(error)
+    await run_in_slices(_take(items))
+    await _supply([(item, value) for item in items if item.error is None for value in item.builder.waiting])
+    await run_in_slices(_finish(items))
+    return items
+
+
+def _take(items: Iterable[_Item[Any]]) -> Generator[Work | None, Any, None]:
+    """Let the builders take all their nodes, in slices."""
     taken = 0
-    for builder in builders:
-        while count := builder.take(SLICE):
-            taken += count
-            if taken >= SLICE:
-                taken = 0
-                yield None
+    for item in items:
+        try:
+            while item.error is None and (count := item.builder.take(SLICE)):
+                taken += count
+                if taken >= SLICE:
+                    taken = 0
+                    yield None
+        except Exception as error:  # noqa: BLE001 (raised again, or recorded)
+            item.fail(error)
 
 
-def _finish(builders: Iterable[Builder[Any]]) -> Generator[Work | None, Any, None]:
-    """Have builders make their models."""
+def _finish(items: Iterable[_Item[Any]]) -> Generator[Work | None, Any, None]:
+    """Let the builders make their models, in slices."""
     made = 0
-    for builder in builders:
-        while count := builder.build(SLICE):
-            made += count
-            if made >= SLICE:
-                made = 0
-                yield None
+    for item in items:
+        try:
+            while item.error is None and (count := item.builder.build(SLICE)):
+                made += count
+                if made >= SLICE:
+                    made = 0
+                    yield None
+        except Exception as error:  # noqa: BLE001 (raised again, or recorded)
+            item.fail(error)
 
 
-async def _supply(waiting: Sequence[Waiting]) -> None:
-    """Fetch and decode the values that builders wait for."""
+async def _supply(waiting: Sequence[tuple[_Item[Any], Waiting]]) -> None:
+    """Fetch and decode the values for which the builders wait."""
     wanted: list[Fetch] = []
-    for item in waiting:
-        source = item.stored.source
-        if not isinstance(source, bytes) and item.stored.streamed:
+    for item, value in waiting:
+        source, fail = value.stored.source, partial(item.fail_at, value.stored)
+        if isinstance(source, bytes) or not value.stored.streamed:
+            wanted.append(Fetch(source, partial(_place, value), value.stored.needs_bytes, fail))
+            continue
+        try:
             file = await open_object(source)
-            item.parts[item.label] = await asyncio.to_thread(item.stored.decode_file, file)
-        else:
-            wanted.append(Fetch(source, partial(_place, item), item.stored.whole))
-    await fetch(wanted)
+            value.parts[value.label] = await asyncio.to_thread(value.stored.decode_file, file)
+        except Exception as error:  # noqa: BLE001 (raised again, or recorded)
+            fail(error)
+    if wanted:
+        await fetch(wanted)
 
 
 def _place(item: Waiting, data: Buffer) -> None:
     item.parts[item.label] = item.stored.decode(data)
+
+
+def _check_type(expected: object) -> None:
+    if not isinstance(expected, type):
+        msg = f"A model class says what is loaded, load_artifact(label, Report) say, not {expected!r:.100}"
+        raise ArgumentError(msg)
 
 
 def _checked_fields(expected: type[Any], fields: Collection[str] | None) -> list[str] | None:
@@ -125,7 +220,7 @@ def _checked_fields(expected: type[Any], fields: Collection[str] | None) -> list
         return None
     if isinstance(fields, str):
         msg = f"fields is a collection of names, not the text {fields!r}: fields=[{fields!r}]"
-        raise TypeError(msg)
+        raise ArgumentError(msg)
     names = list(dict.fromkeys(fields))
     if not is_model(expected):
         return names
@@ -140,22 +235,46 @@ def _checked_fields(expected: type[Any], fields: Collection[str] | None) -> list
 
 
 def _is_older(tree: StoredTree, expected: type[Any]) -> bool:
-    """Say whether a model was stored by an older version of its class, so that all of it is to be migrated."""
-    return tree.root.model_version != define(root_class(tree, expected)).version
+    """Return whether a model was stored by an older version of its class, so that all of it must be migrated."""
+    try:
+        return tree.root.model_version != define(root_class(tree, expected)).version
+    except Exception:  # noqa: BLE001 (building it fails again, and reports the error)
+        return False
 
 
-def _make_ready(expected: type[Any], names: Collection[str]) -> None:
-    """Work out the classes of models that are about to be loaded, which makes their storages known by name.
+async def load_existing(
+    model_type: type[M], ids: Sequence[UUID], failures: list[LoadFailure] | None = None
+) -> list[tuple[UUID, M]]:
+    """Load the artifacts that still exist, with their ids, in the order of `ids`.
 
-    A process that only imported a model class has not told the storages of its fields yet.
+    With `failures`, artifacts that cannot be loaded are left out and added to that list.
     """
-    pending = [cls for name in names if (cls := last_defined(name)) is not None]
-    if is_model(expected) and traits_of(expected).name in names:
-        pending.append(expected)
-    ready: set[type[Any]] = set()
-    while pending:
-        cls = pending.pop()
-        if cls not in ready:
-            ready.add(cls)
-            fields = define(cls).fields.values()
-            pending += [model for field in fields for name, model in field.models.items() if name in names]
+    if failures is not None:
+        failed: list[LoadFailure] = []
+        loaded = await load_each(model_type, ids, failures=failed)
+        unsure = [each.node_id for each in failed if isinstance(each.error, (NodeNotFoundError, ObjectNotFoundError))]
+        gone = set(unsure) - await existing_ids(unsure) if unsure else set[UUID]()
+        failures += [each for each in failed if each.node_id not in gone]
+        return loaded
+    while True:
+        try:
+            return await load_each(model_type, ids)
+        except (NodeNotFoundError, ObjectNotFoundError):  # objects are deleted just after their rows
+            remaining = await existing_ids(ids)
+            if remaining.issuperset(ids):
+                raise
+            ids = [node_id for node_id in ids if node_id in remaining]
+
+
+async def existing_ids(ids: Sequence[UUID]) -> set[UUID]:
+    """Return the ids of the nodes that exist."""
+    await current_database()
+
+    async def work(connection: AsyncConnection) -> set[UUID]:
+        found: set[UUID] = set()
+        for some in chunks(ids):
+            statement = select(node_table.c.node_id).where(node_table.c.node_id.in_(some))
+            found.update((await connection.execute(statement)).scalars())
+        return found
+
+    return await read(work)

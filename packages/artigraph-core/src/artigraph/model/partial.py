@@ -1,4 +1,4 @@
-"""Models of which only some fields were loaded."""
+"""Partial models: models of which only some fields were loaded."""
 
 from __future__ import annotations
 
@@ -8,30 +8,28 @@ from typing import Any, NoReturn, cast
 
 from artigraph.errors import FieldNotLoadedError, ModelDefinitionError
 
-__all__ = ["PARTIAL", "build_part", "is_partial", "loaded_fields"]
-
 PARTIAL = "_artigraph_partial"
-"""Marks the classes that are made here: they are no models of their own."""
+"""Marks the classes that are made here. They are not models themselves."""
 
 _PART = "_artigraph_part"
-"""Where a class keeps the class of its parts, so that both go together."""
+"""The attribute of a class that holds the class of its partial models, so that both have the same lifetime."""
 
 
 def is_partial(cls: type[Any]) -> bool:
-    """Say whether a class is that of models of which only some fields were loaded."""
+    """Return whether a class is that of partial models."""
     return PARTIAL in cls.__dict__
 
 
 def loaded_fields(model: object) -> Mapping[str, object]:
-    """Return the fields of a model of which only some were loaded."""
+    """Return the loaded fields of a partial model."""
     loaded: Mapping[str, object] = cast("Any", model)._artigraph_loaded  # noqa: SLF001
     return loaded
 
 
 def build_part(cls: type[Any], fields: Mapping[str, object]) -> Any:
-    """Return a model of a class that has some of its fields, and raises where another one is touched.
+    """Return a model that has only some fields of its class, and raises if you read another one.
 
-    It is made without the class's constructor, which would ask for all of them.
+    It is made without the class's constructor, which would need all fields.
     """
     part = cls.__dict__.get(_PART)
     if part is None:
@@ -43,7 +41,7 @@ def build_part(cls: type[Any], fields: Mapping[str, object]) -> Any:
 
 
 class _Field:
-    """Stands in for a field, whatever default the class has for it."""
+    """Replaces a field of the class, including its default."""
 
     def __init__(self, name: str, cls: type[Any]) -> None:
         self._name = name

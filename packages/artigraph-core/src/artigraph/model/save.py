@@ -1,4 +1,4 @@
-"""Saving any number of models at once."""
+"""Save any number of models at once."""
 
 from __future__ import annotations
 
@@ -7,25 +7,25 @@ from typing import Any
 from uuid import UUID
 
 from artigraph.graph import Tree, note_uses, write_trees
-from artigraph.model.known import remember, sources_of
-from artigraph.model.steps import SLICE, Work, run_in_slices
-from artigraph.model.write import tree_steps
-
-__all__ = ["save_models"]
+from artigraph.identifiers import NodeId, check_id
+from artigraph.model._write import tree_steps
+from artigraph.model.cooperative import SLICE, Work, run_in_slices
+from artigraph.model.identity_map import remember, sources_of
 
 
 async def save_models(
-    models: Iterable[tuple[str, object]], parent_id: UUID | None, *, check_parent: bool
+    models: Iterable[tuple[str, object]], parent_id: NodeId | None, *, check_parent: bool
 ) -> list[UUID]:
-    """Save models under their labels, which are valid, all of them or none, and return their ids in order.
+    """Save models under their labels, which are already checked, all or none, and return their ids in order.
 
     Args:
-        models: labels and models.
-        parent_id: the run that they belong to, or None.
-        check_parent: whether it is still to be seen that the parent is a run.
+        models: pairs of a label and a model.
+        parent_id: the run to which the models belong, or None.
+        check_parent: whether to check that the parent is a run.
     """
     pairs = list(models)
-    if parent_id is not None:  # what is saved in a run may be of what another one made
+    parent_id = None if parent_id is None else check_id(parent_id)
+    if parent_id is not None:  # a saved model may contain parts of other artifacts
         await note_uses({node_id for _, model in pairs for node_id in sources_of(model)})
     trees = await run_in_slices(_convert(pairs, parent_id))
     await write_trees(trees, parent_id=parent_id if check_parent else None)

@@ -1,4 +1,4 @@
-"""Values of fields between their bytes and Python: decoded by the serializer that wrote them."""
+"""Decode and encode the values of fields. The serializer that wrote a value decodes it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from typing import Any, BinaryIO, cast
 from uuid import UUID
 
 from artigraph.errors import ArtigraphError, DeserializationError, FieldNotLoadedError
-from artigraph.graph import Buffer, Part, StoredObject
+from artigraph.graph import Buffer, StoredObject
+from artigraph.graph.hashing import encode_parts
 from artigraph.serializer import (
     Serializer,
     SupportsColumns,
@@ -23,64 +24,62 @@ from artigraph.serializer import (
 from artigraph.serializer.codec import decode
 from artigraph.serializer.json import json_serializer
 
-__all__ = ["FATAL", "StoredValue", "decode_value", "encode_parts", "told"]
-
 _JSON = json_serializer.name
 FATAL = (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError)
-"""What asks the process or the task to stop; whatever else a serializer raises is a failure of the value."""
+"""Exceptions that stop the process or the task. Any other exception of a serializer is a failure of the value."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredValue:
-    """A value of a field as it is stored: the serializer that wrote it, and its bytes or the object that holds them."""
+    """A stored value of a field: the serializer that wrote it, and its bytes or the object that holds them."""
 
     serializer: str
     source: bytes | StoredObject
     classes: Mapping[str, type[Any]]
     path: Callable[[], str]
-    """Says where the value is, for an error."""
+    """Returns the path of the value, for an error."""
     node_id: UUID
-    """The artifact, or the part of one, that was loaded with it."""
+    """The id that was loaded: of the artifact, or of the part of one, that has the value."""
 
     @property
     def size(self) -> int:
-        """The bytes of the value as it is stored."""
+        """The size of the stored value in bytes."""
         return self.source.size if isinstance(self.source, StoredObject) else len(self.source)
 
     @property
     def digest(self) -> bytes:
-        """The SHA-256 of the value as it is stored."""
+        """The SHA-256 of the stored bytes."""
         return self.source.sha256 if isinstance(self.source, StoredObject) else hashlib.sha256(self.source).digest()
 
     @property
-    def whole(self) -> bool:
-        """Whether it is decoded from nothing but `bytes`."""
+    def needs_bytes(self) -> bool:
+        """Whether its serializer takes only a single `bytes`."""
         return self.serializer == _JSON or not isinstance(self._find(), SupportsParts)
 
     @property
     def streamed(self) -> bool:
-        """Whether the value reads its object by itself, as it needs it."""
+        """Whether the value itself reads its object, as it needs the bytes."""
         return isinstance(self.source, StoredObject) and isinstance(self._find(), SupportsStreams)
 
     def decode(self, data: Buffer) -> Any:
-        """Return the value of its bytes.
+        """Decode the value from its bytes.
 
         Raises:
-            DeserializationError, UnknownSerializerError: the bytes cannot be turned back; the message says where.
+            DeserializationError, UnknownSerializerError: the bytes cannot be decoded. The message has the value's path.
         """
         return self._try(lambda: decode_value(self.serializer, data, self.classes))
 
     def decode_file(self, file: BinaryIO) -> Any:
-        """Return a value that reads its object by itself."""
+        """Decode a value that reads its object from a file as it needs the bytes."""
         serializer = self._find()
         assert isinstance(serializer, SupportsStreams)  # noqa: S101 (for type checkers; `streamed` said so)
         return self._try(partial(cast("SupportsStreams[Any]", serializer).deserialize_file, file))
 
     def decode_columns(self, file: BinaryIO, columns: Sequence[Any]) -> Any:
-        """Return some columns of the value, of which alone the bytes are read.
+        """Decode some columns of the value, reading only their bytes.
 
         Raises:
-            DeserializationError: a column is not there, or the serializer reads whole values only.
+            DeserializationError: a column does not exist, or the serializer reads whole values only.
         """
         serializer = self._find()
         if not isinstance(serializer, SupportsColumns):
@@ -89,7 +88,7 @@ class StoredValue:
         return self._try(partial(cast("SupportsColumns[Any]", serializer).deserialize_columns, file, columns))
 
     def decode_mapped(self, buffer: memoryview) -> Any:
-        """Return a value that lives in a memory map.
+        """Decode a value in place, in a memory map.
 
         Raises:
             DeserializationError: the serializer's format cannot be used in place.
@@ -101,10 +100,10 @@ class StoredValue:
         return self._try(partial(cast("SupportsMapping[Any]", serializer).deserialize_mapped, buffer))
 
     def encodes(self, value: object) -> bool:
-        """Say whether a value has the very bytes that are stored.
+        """Return whether a value would be encoded as exactly the stored bytes.
 
         Raises:
-            FieldNotLoadedError: that cannot be told without loading what is stored.
+            FieldNotLoadedError: the answer needs the stored value to be loaded.
         """
         serializer = self._find()
         if isinstance(serializer, SupportsStreams):
@@ -130,23 +129,16 @@ class StoredValue:
 
 
 def decode_value(name: str, data: Buffer, classes: Mapping[str, type[Any]]) -> Any:
-    """Return the value that a serializer wrote; what it raises is as it is."""
+    """Decode a value by the serializer of a name. Exceptions of the serializer propagate unchanged."""
     if name == _JSON:
         return decode(data if isinstance(data, bytes) else bytes(data), classes)
     serializer = get_serializer_by_name(name)
-    # One that writes parts takes any buffer, and may let the value live in it: fresh memory was made for it alone.
+    # A serializer that writes parts takes any buffer, and may let the value use its memory, which is fresh.
     return serializer.deserialize(cast("bytes", data) if isinstance(serializer, SupportsParts) else bytes(data))
 
 
-def encode_parts(serializer: Serializer[Any], value: object) -> Sequence[Part]:
-    """Return the bytes of a value, in parts where its serializer writes such."""
-    if isinstance(serializer, SupportsParts):
-        return list(cast("SupportsParts[Any]", serializer).serialize_parts(value))
-    return [serializer.serialize(value)]
-
-
 def told(error: BaseException, serializer: str, path: str) -> ArtigraphError:
-    """Return the error that says which value could not be loaded, and why."""
+    """Return an error that says which value could not be loaded, and why."""
     if not isinstance(error, ArtigraphError):
         return DeserializationError(
             f"{path} cannot be loaded by serializer {serializer!r}: {type(error).__name__}: {error}"
@@ -154,5 +146,5 @@ def told(error: BaseException, serializer: str, path: str) -> ArtigraphError:
     msg = f"{path} cannot be loaded: {error}"
     try:
         return type(error)(msg)
-    except Exception:  # noqa: BLE001 (a serializer's own subclass may take other arguments)
+    except Exception:  # noqa: BLE001 (a subclass that a serializer defines may take other arguments)
         return DeserializationError(msg)

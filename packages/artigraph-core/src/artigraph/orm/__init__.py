@@ -1,8 +1,8 @@
-"""Artigraph's tables, for queries with a session of one's own."""
+"""Artigraph's tables and mapped classes, for your own queries with your own session."""
 
 from typing import TYPE_CHECKING
 
-from artigraph.deferred import deferred
+from artigraph.lazy_import import deferred
 from artigraph.orm.tables import (
     ALIAS_LENGTH,
     CHUNK_SIZE,
@@ -23,7 +23,7 @@ from artigraph.orm.tables import (
 )
 
 if TYPE_CHECKING:
-    from artigraph.orm.classes import (
+    from artigraph.orm._classes import (
         Alias,
         Base,
         Blob,
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
         Lease,
         Link,
         ModelNode,
-        Node,
+        NodeRow,
         RunNode,
         RunValue,
         Store,
@@ -41,7 +41,7 @@ else:
     __getattr__, __dir__ = deferred(
         __name__,
         {
-            "classes": (
+            "_classes": (
                 "Alias",
                 "Base",
                 "Blob",
@@ -49,7 +49,7 @@ else:
                 "Lease",
                 "Link",
                 "ModelNode",
-                "Node",
+                "NodeRow",
                 "RunNode",
                 "RunValue",
                 "Store",
@@ -74,7 +74,7 @@ __all__ = [
     "Lease",
     "Link",
     "ModelNode",
-    "Node",
+    "NodeRow",
     "RunNode",
     "RunValue",
     "Store",

@@ -1,15 +1,13 @@
-"""The metadata of Artigraph's tables, and what is peculiar to a database when they are made in it."""
+"""The metadata of Artigraph's tables, with the options that a database needs when they are created."""
 
 from __future__ import annotations
 
 from sqlalchemy import Connection, MetaData, event, text
 
-__all__ = ["metadata"]
-
 _MYSQL_OPTIONS = {"engine": "InnoDB", "charset": "utf8mb4"}
-"""Options of tables that MySQL and MariaDB need because a server's defaults may be others."""
+"""Table options for MySQL and MariaDB, where a server's defaults may differ."""
 
-# Primary keys have no name: MySQL and MariaDB would ignore it, and MariaDB logs that it does.
+# Primary keys have no name: MySQL and MariaDB ignore it, and MariaDB logs a warning.
 metadata: MetaData = MetaData(
     naming_convention={
         "ix": "ix_%(table_name)s_%(column_0_N_name)s",
@@ -17,14 +15,14 @@ metadata: MetaData = MetaData(
         "fk": "fk_%(table_name)s_%(column_0_N_name)s",
     }
 )
-"""Artigraph's own, so that its tables never mix with an application's."""
+"""Artigraph's own metadata, so that its tables never mix with an application's."""
 
 
 @event.listens_for(metadata, "before_create")
 def _set_options(metadata: MetaData, connection: Connection, **_: object) -> None:
-    """Say what is peculiar to a database when tables are made in it.
+    """Set the options that a database needs when the tables are created in it.
 
-    Said where a table is declared, it would have SQLAlchemy import each of these dialects together with this module.
+    Set in the declaration of a table, they would make SQLAlchemy import each of these dialects with this module.
     """
     dialect = connection.dialect.name
     for table in metadata.tables.values():

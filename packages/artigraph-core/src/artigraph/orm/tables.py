@@ -1,6 +1,6 @@
-"""The tables as SQLAlchemy Core sees them: what the library's own statements are built on.
+"""The tables in SQLAlchemy Core, which the library's own statements use.
 
-What each column means is said in `artigraph.orm.classes`, which maps these tables for queries of one's own.
+`artigraph.orm` maps these tables for your own queries, and describes each column.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ from sqlalchemy import (
     Column,
     ForeignKey,
     Index,
-    Integer,
     SmallInteger,
     String,
     Table,
@@ -18,47 +17,30 @@ from sqlalchemy import (
 )
 
 from artigraph.orm.metadata import metadata
-from artigraph.orm.types import Bytes, Id, ShortBytes, Text, UtcDateTime
-
-__all__ = [
-    "ALIAS_LENGTH",
-    "CHUNK_SIZE",
-    "INLINE_LIMIT",
-    "LABEL_LENGTH",
-    "SCHEMA_VERSION",
-    "SEARCH_KEY_LENGTH",
-    "SMALLEST_INLINE_LIMIT",
-    "TOMBSTONE_SIZE",
-    "alias_table",
-    "blob_table",
-    "lease_table",
-    "link_table",
-    "node_table",
-    "run_value_table",
-    "store_table",
-    "version_table",
-]
+from artigraph.orm.types import Bytes, Id, ShortBytes, Text, UtcDateTime, Whole
 
 SCHEMA_VERSION = "0002"
-"""The migration that the tables of this release correspond to; versions count upwards."""
+"""The migration to which the tables of this release correspond. Versions count upwards."""
 LABEL_LENGTH = 255
 """The most code points of a label, and of the name of a model."""
 ALIAS_LENGTH = 100
-"""The most code points of an alias: with a label and the name of a model it is one key, which MySQL limits."""
+"""The most code points of an alias. Alias, label and model name are one key, whose size MySQL limits."""
 SEARCH_KEY_LENGTH = 255
-"""The most bytes of a search key; longer ones are cut, and what they find is checked again."""
+"""The most bytes of a search key. Longer ones are cut, and their matches are checked against the whole values."""
 INLINE_LIMIT = 7 * 1024 * 1024
-"""The most bytes of a value in a row: MariaDB drops a connection that sends a packet of 16 MiB, and its driver writes
-two bytes for each one that it escapes."""
+"""The most bytes of a value in a row.
+
+MariaDB drops a connection that sends a packet of 16 MiB, and its driver writes two bytes for each escaped byte.
+"""
 SMALLEST_INLINE_LIMIT = 1024
-"""The bytes of a value up to which it stands in its row whatever is set: most values are, and nobody need ask."""
+"""The least `inline_limit`. A value up to this size is in its row, unless its field names a storage. Most are."""
 CHUNK_SIZE = 8 * 1024 * 1024
-"""Bytes of a chunk that is hashed by itself, so that a ranged read can be checked."""
+"""The bytes of a chunk. Each chunk has a hash of its own, so that a ranged read can be checked."""
 TOMBSTONE_SIZE = -1
-"""The size in a row that stands for no object but keeps its location from being used: `gc` removed what was there."""
+"""The size in a tombstone: a row without an object, which prevents its location from being used again."""
 
 _GOES_WITH_ITS_RUN = "CASCADE"
-"""One level deep, which every database can do; a run's rows here never outlive it."""
+"""ON DELETE of rows that belong to a run. It cascades by one level, which every database can do."""
 
 node_table: Table = Table(
     "artigraph_node",
@@ -68,10 +50,10 @@ node_table: Table = Table(
     Column("parent_id", Id, ForeignKey("artigraph_node.node_id")),
     Column("label", Text(LABEL_LENGTH)),
     Column("tree_root_id", Id),
-    Column("position", Integer),
-    Column("span", Integer),
+    Column("position", Whole),
+    Column("span", Whole),
     Column("model_name", Text(LABEL_LENGTH)),
-    Column("model_version", Integer),
+    Column("model_version", Whole),
     Column("serializer", Text(100)),
     Column("value", Bytes),
     Column("blob_id", Id, ForeignKey("artigraph_blob.blob_id")),
@@ -88,7 +70,7 @@ node_table: Table = Table(
     Index(
         "ix_artigraph_node_blob_id",
         "blob_id",
-        info={"where": "blob_id IS NOT NULL"},  # where a database has partial indexes
+        info={"where": "blob_id IS NOT NULL"},  # used by databases with partial indexes
     ),
 )
 blob_table: Table = Table(
@@ -97,13 +79,15 @@ blob_table: Table = Table(
     Column("blob_id", Id, primary_key=True),
     Column("storage", Text(100), nullable=False),
     Column("location", Text(512), nullable=False),
-    Column("size", BigInteger, nullable=False),
+    Column("size", Whole(BigInteger), nullable=False),
     Column("sha256", ShortBytes(32), nullable=False),
     Column("chunk_sha256", Bytes),
     Column("created_at", UtcDateTime, nullable=False),
     UniqueConstraint("storage", "sha256", "size"),
     UniqueConstraint("storage", "location"),
 )
+BLOB_KEY = "uq_artigraph_blob_storage_sha256_size"
+"""The unique key of a content. Statements lock a blob's row through it."""
 link_table: Table = Table(
     "artigraph_link",
     metadata,
@@ -148,4 +132,4 @@ store_table: Table = Table(
     Column("created_at", UtcDateTime, nullable=False),
 )
 version_table: Table = Table("artigraph_version", metadata, Column("version_num", String(32), primary_key=True))
-"""Alembic's version table, under a name of its own (its default name is shared by every application on a database)."""
+"""Alembic's version table under a name of its own: every application on a database shares the default name."""

@@ -1,28 +1,72 @@
-"""Column types that mean the same on every database.
+"""Column types that behave the same on every database.
 
-What a database would do to a value otherwise is in docs/design/schema.md. The dialects are imported when a database of
-theirs is used, so that `import artigraph` does not wait for those of all.
+docs/design/schema.md says what a database would otherwise do to a value. A dialect is imported when a database of it
+is used, so that `import artigraph` does not import all dialects.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from sqlalchemy import BINARY, VARBINARY, DateTime, Dialect, LargeBinary, String
+from sqlalchemy import BINARY, VARBINARY, DateTime, Dialect, Integer, LargeBinary, String
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-__all__ = ["Bytes", "Id", "ShortBytes", "Text", "UtcDateTime"]
+from artigraph.identifiers import id_bytes, id_of, refuse_value
 
 MYSQL_FAMILY = ("mysql", "mariadb")
+T = TypeVar("T")
 
 
-class Id(TypeDecorator[UUID]):
+class Stored(TypeDecorator[T]):
+    """A type whose values are checked when they are read, because SQLite stores values of any type in any column."""
+
+    __abstract__ = True
+    cache_ok: bool | None = True
+    python_type_read: type[Any]
+    """The type that the driver returns for such a column."""
+    expected: str
+    """The kind of value that belongs in such a column, for an error."""
+
+    def result_processor(self, dialect: Dialect, coltype: Any) -> Any:
+        convert = super().result_processor(dialect, coltype)
+        if dialect.name != "sqlite":
+            return convert
+        right, expected = self.python_type_read, self.expected
+
+        def checked(value: Any) -> Any:
+            if value is not None and type(value) is not right:
+                refuse_value(value, expected)
+            return value if convert is None else convert(value)
+
+        return checked
+
+
+class Whole(Stored[int]):
+    """An integer, of 32 bits unless you pass another integer type of SQLAlchemy."""
+
+    impl: TypeEngine[Any] | type[TypeEngine[Any]] = Integer
+    cache_ok: bool | None = True
+    python_type_read = int
+    expected = "an integer"
+
+    def __init__(self, size: type[Integer] = Integer) -> None:
+        super().__init__()
+        self.size = size
+        self.impl = size()
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(self.size())
+
+
+class Id(Stored[UUID]):
     """A UUID in 16 bytes: native on PostgreSQL, BINARY(16) elsewhere (MariaDB's driver returns its UUID as str)."""
 
     impl: TypeEngine[Any] | type[TypeEngine[Any]] = LargeBinary
     cache_ok: bool | None = True
+    python_type_read = bytes
+    expected = "an id of 16 bytes"
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name == "postgresql":
@@ -31,18 +75,23 @@ class Id(TypeDecorator[UUID]):
             return dialect.type_descriptor(postgresql.UUID(as_uuid=True))
         return dialect.type_descriptor(BINARY(16) if dialect.name in MYSQL_FAMILY else LargeBinary(16))
 
-    def process_bind_param(self, value: UUID | None, dialect: Dialect) -> Any:
-        return value if value is None or dialect.name == "postgresql" else value.bytes
+    def bind_processor(self, dialect: Dialect) -> Any:
+        return None if dialect.name == "postgresql" else id_bytes
+
+    def process_bind_param(self, value: UUID | bytes | None, dialect: Dialect) -> Any:
+        return value if dialect.name == "postgresql" else id_bytes(value)
 
     def process_result_value(self, value: Any, dialect: Dialect) -> UUID | None:
-        return value if value is None or dialect.name == "postgresql" else UUID(bytes=bytes(value))
+        return value if value is None or dialect.name == "postgresql" else id_of(value)
 
 
-class Text(TypeDecorator[str]):
-    """Text that is compared and ordered by code point, on every database, trailing spaces included."""
+class Text(Stored[str]):
+    """Text that every database compares and orders by code point, including trailing spaces."""
 
     impl: TypeEngine[Any] | type[TypeEngine[Any]] = String
     cache_ok: bool | None = True
+    python_type_read = str
+    expected = "text"
 
     def __init__(self, length: int) -> None:
         super().__init__(length)
@@ -61,11 +110,13 @@ class Text(TypeDecorator[str]):
         return dialect.type_descriptor(String(self.length))
 
 
-class ShortBytes(TypeDecorator[bytes]):
-    """At most `length` bytes that can be indexed and are ordered byte by byte."""
+class ShortBytes(Stored[bytes]):
+    """At most `length` bytes, which can be indexed and are ordered byte by byte."""
 
     impl: TypeEngine[Any] | type[TypeEngine[Any]] = LargeBinary
     cache_ok: bool | None = True
+    python_type_read = bytes
+    expected = "bytes"
 
     def __init__(self, length: int) -> None:
         super().__init__(length)
@@ -77,18 +128,35 @@ class ShortBytes(TypeDecorator[bytes]):
         return dialect.type_descriptor(LargeBinary(self.length))
 
 
-class Bytes(TypeDecorator[bytes]):
-    """Bytes of any length; a plain LargeBinary ends at 64 KiB on MySQL and MariaDB."""
+class Bytes(Stored[bytes]):
+    """Bytes of any length. A plain LargeBinary holds at most 64 KiB on MySQL and MariaDB."""
 
     impl: TypeEngine[Any] | type[TypeEngine[Any]] = LargeBinary(2**32 - 1)
     cache_ok: bool | None = True
+    python_type_read = bytes
+    expected = "bytes"
 
 
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware datetime, in UTC and to the microsecond."""
+class UtcDateTime(Stored[datetime]):
+    """An aware datetime in UTC, to the microsecond."""
 
     impl: TypeEngine[Any] | type[TypeEngine[Any]] = DateTime
     cache_ok: bool | None = True
+    python_type_read = str
+    expected = "a point in time"
+
+    def result_processor(self, dialect: Dialect, coltype: Any) -> Any:
+        convert = super().result_processor(dialect, coltype)
+        if dialect.name != "sqlite" or convert is None:
+            return convert
+
+        def checked(value: Any) -> Any:
+            try:
+                return convert(value)
+            except (ValueError, OverflowError):  # the text is no time
+                refuse_value(value, self.expected)
+
+        return checked
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         if dialect.name in MYSQL_FAMILY:
@@ -106,7 +174,11 @@ class UtcDateTime(TypeDecorator[datetime]):
         value = value.astimezone(UTC)
         return value if dialect.name == "postgresql" else value.replace(tzinfo=None)
 
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_result_value(self, value: Any, dialect: Dialect) -> datetime | None:
         if value is None:
             return None
+        if not isinstance(value, datetime):  # MySQL's driver returns something else for an invalid day
+            refuse_value(value, self.expected)
+        if value.tzinfo is None and dialect.name == "postgresql":  # asyncpg returns this for `infinity`
+            refuse_value(value, self.expected)
         return value.astimezone(UTC) if value.tzinfo is not None else value.replace(tzinfo=UTC)

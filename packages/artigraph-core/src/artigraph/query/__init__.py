@@ -1,13 +1,12 @@
-"""Questions to what is stored, answered by the database: which artifacts have such values, which runs ended so."""
+"""Queries that the database answers: which artifacts have these values, which runs ended with this status."""
 
+from artigraph.query._base import ArtifactSelect, PropertySelect, Select
+from artigraph.query._conditions import Condition
+from artigraph.query._nodes import NodeSelect
+from artigraph.query._properties import NodeColumns, Property, RunColumns, RunValueColumn, RunValues
+from artigraph.query._runs import RunSelect
 from artigraph.query.columns import Column, Columns, columns
-from artigraph.query.conditions import Condition
-from artigraph.query.entry import select
-from artigraph.query.node_columns import NodeColumns, NodeProperty
-from artigraph.query.nodes import NodeSelect
-from artigraph.query.runs import RunColumns, RunProperty, RunValueColumn, RunValues
-from artigraph.query.select import ArtifactSelect, PropertySelect, RunSelect, Select
-from artigraph.query.series import Series, Version, series
+from artigraph.query.select import select
 
 __all__ = [
     "ArtifactSelect",
@@ -15,18 +14,14 @@ __all__ = [
     "Columns",
     "Condition",
     "NodeColumns",
-    "NodeProperty",
     "NodeSelect",
+    "Property",
     "PropertySelect",
     "RunColumns",
-    "RunProperty",
     "RunSelect",
     "RunValueColumn",
     "RunValues",
     "Select",
-    "Series",
-    "Version",
     "columns",
     "select",
-    "series",
 ]

@@ -1,11 +1,11 @@
-"""Columns: the fields of a model class, compared to make conditions, and checked while the query is built."""
+"""Columns: the fields of a model class. Comparing one makes a condition, which is checked while the query is built."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
@@ -20,27 +20,27 @@ from artigraph.graph.nodes import Node
 from artigraph.model import ArtifactModel
 from artigraph.model.definition import annotation_of, define, is_model
 from artigraph.model.lazy import is_lazy
-from artigraph.query.comparable import Comparable, check_compared
-from artigraph.query.conditions import Compare, Condition, Field, IsNone, OneOf, Operator, Path, Text
-from artigraph.query.node_columns import NodeColumns
-from artigraph.query.runs import RunColumns
+from artigraph.query._conditions import Compare, Condition, Field, IsNone, OneOf, Operator, Path, Text
+from artigraph.query._members import has_value_key
+from artigraph.query._operators import Comparable, check_compared
+from artigraph.query._properties import NodeColumns, RunColumns
 from artigraph.run import Run
-
-__all__ = ["Column", "Columns", "Order", "columns"]
 
 M = TypeVar("M", bound=ArtifactModel)
 
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order of results: by a field, upwards or downwards."""
+    """An order of results by one field, ascending or descending."""
 
     field: Field
     descending: bool = False
+    exact: bool = False
+    """Whether search keys alone decide the order, because no key of the field's types is ever cut."""
 
 
 class Columns(Generic[M]):
-    """The columns of a model class: an attribute, or an item, for each stored field."""
+    """The columns of a model class: one attribute, or item, for each stored field."""
 
     __slots__ = ("_model_type",)
 
@@ -69,14 +69,14 @@ def columns(kind: type[Node]) -> NodeColumns: ...
 @overload
 def columns(kind: type[M]) -> Columns[M]: ...
 def columns(kind: type[Any]) -> Any:
-    """Return the columns of a model class, of runs or of nodes, to build conditions and orders for `select`.
+    """Return the columns of a model class, of `Run` or of `Node`, from which you build conditions and orders.
 
         c = columns(Report)
         reports = await select(Report).where(c.accuracy > 0.9, c.data.name == "train").all()
 
     Raises:
-        QueryError: it is neither a model class nor `Run` nor `Node`.
-        ModelDefinitionError: the class cannot be stored as it is written.
+        QueryError: `kind` is neither a model class nor `Run` nor `Node`.
+        ModelDefinitionError: the class cannot be stored as it is defined.
     """
     if kind is Run:
         return RunColumns()
@@ -90,11 +90,11 @@ def columns(kind: type[Any]) -> Any:
 
 
 class Column(Comparable):
-    """A field of a model, or of a model in it; comparing it makes a condition.
+    """A field of a model, or of a model nested in it. Comparing it makes a condition.
 
-    Comparisons are as Python's. Where Python would not compare what is stored with what is given (a text with a number,
-    None or NaN with anything), a comparison is false, and its complement (`~`, `!=`) true. All numbers compare with
-    each other by their exact values.
+    Comparisons follow Python. Where Python cannot compare the stored value with the given one, a comparison is false
+    and its complement (`~`, `!=`) is true. Examples are a text with a number, and None or NaN with anything. All
+    numbers compare with each other by their exact values.
     """
 
     __slots__ = ("_field", "_models", "_text", "_types")
@@ -120,21 +120,21 @@ class Column(Comparable):
         return _column(self._field.model, self._field.path, self._models, name)
 
     def startswith(self, prefix: str | bytes) -> Condition:
-        """Be a text, or bytes, that begin so; case counts."""
+        """Match texts, or bytes, that begin with `prefix`. Case matters."""
         return self._text_condition("startswith", prefix)
 
     def contains(self, part: str | bytes) -> Condition:
-        """Be a text, or bytes, that contain this; case counts. No index helps: all of this field are looked at."""
+        """Match texts, or bytes, that contain `part`. Case matters. No index helps: all values of it are read."""
         return self._text_condition("contains", part)
 
     def asc(self) -> Order:
-        """Order by this field, the least first: what is not there, None, NaN, numbers, text, and so on."""
+        """Order by this field, smallest first: missing values, None, NaN, numbers, text, and then the other types."""
         self._check_searchable("ordered by")
-        return Order(self._field)
+        return Order(self._field, exact=self._types <= _NEVER_CUT)
 
     def desc(self) -> Order:
-        """Order by this field, the greatest first."""
-        return Order(self.asc().field, descending=True)
+        """Order by this field, greatest first."""
+        return replace(self.asc(), descending=True)
 
     def _is_none(self) -> Condition:
         return IsNone(self._field)
@@ -163,7 +163,7 @@ class Column(Comparable):
     def _check_kind(self, kind: str, value: object) -> None:
         kinds = {_kind(cls) for cls in self._types}
         if date in self._types:
-            kinds.add("datetime")  # which is a date, too
+            kinds.add("datetime")  # a datetime is a date, too
         if "any" not in kinds and kind not in kinds:
             names = ", ".join(sorted(cls.__qualname__ for cls in self._types))
             msg = f"{self._text} is {names}, which is never comparable to {value!r:.100}, a {type(value).__qualname__}"
@@ -179,10 +179,10 @@ class Column(Comparable):
 
 
 def _column(model: type[ArtifactModel], path: Path, owners: Iterable[type[ArtifactModel]], name: str) -> Column:
-    """Return the column of a field of one at least of some model classes.
+    """Return the column of a field that at least one of some model classes stores.
 
     Raises:
-        QueryError: none of them stores such a field.
+        QueryError: none of the classes stores such a field.
     """
     types: set[type[Any]] = set()
     models: dict[type[ArtifactModel], None] = {}
@@ -198,11 +198,12 @@ def _column(model: type[ArtifactModel], path: Path, owners: Iterable[type[Artifa
             if is_model(leaf):
                 models[leaf] = None
             types.add(leaf)
-    return Column(Field(model, (*path, name), tuple(found)), types, list(models))
+    enums = tuple(sorted(filter(has_value_key, types), key=lambda cls: cls.__name__))
+    return Column(Field(model, (*path, name), tuple(found), enums), types, list(models))
 
 
 def _leaves(annotation: object) -> Iterable[type[Any]]:
-    """Yield the classes that a value of an annotation is of, `object` for what may be anything; None is left out."""
+    """Yield the classes of the values that an annotation allows, and `object` if it allows any. None is left out."""
     origin, args = get_origin(annotation), get_args(annotation)
     if origin is Annotated or is_lazy(origin):
         yield from _leaves(args[0])
@@ -213,7 +214,7 @@ def _leaves(annotation: object) -> Iterable[type[Any]]:
         yield cast("type[Any]", origin)
     elif annotation in (None, NoneType):
         return
-    elif annotation is Any:  # which is a class since Python 3.11
+    elif annotation is Any:  # a class since Python 3.11
         yield object
     elif isinstance(annotation, type):
         yield cast("type[Any]", annotation)
@@ -227,6 +228,8 @@ def _is_literal(origin: object) -> bool:
     return re.fullmatch(r"typing\.Literal|typing_extensions\.Literal", str(origin)) is not None
 
 
+_NEVER_CUT = frozenset({bool, float, datetime, date, time, timedelta, UUID})
+"""Types whose search keys all have one length."""
 _KINDS: Mapping[type[Any], str] = {
     Integral: "number",
     float: "number",
@@ -243,9 +246,9 @@ _KINDS: Mapping[type[Any], str] = {
 
 
 def _kind(cls: type[Any]) -> str:
-    """Return what a class is compared with: those of one kind are compared with each other.
+    """Return the kind of a class. Only values of the same kind are compared with each other.
 
-    `any` is a class whose instances may be of several kinds, `none` one whose instances are not searched by.
+    `any` means that the instances of a class may be of several kinds. `none` means that queries cannot search for them.
     """
     for base, kind in _KINDS.items():
         if issubclass(cls, base):

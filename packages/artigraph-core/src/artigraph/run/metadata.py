@@ -1,37 +1,35 @@
-"""What is known of a run, tags, parameters and its environment, as rows and back."""
+"""Conversion of a run's tags, parameters and environment to rows and back."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any, cast
 
-from artigraph.errors import DeserializationError, SerializationError, ValueTooLargeError
+from artigraph.errors import ArgumentError, DeserializationError, SerializationError, ValueTooLargeError
 from artigraph.graph import RunRow, RunValueKind, RunValueRow
-from artigraph.labels import check_label
+from artigraph.identifiers import check_label
 from artigraph.serializer.codec import decode, encode
 from artigraph.serializer.search_key import search_key
-
-__all__ = ["MOST_VALUES", "VALUE_LIMIT", "value_rows", "values_of"]
 
 MOST_VALUES = 1000
 """The most tags of a run, and the most parameters."""
 VALUE_LIMIT = 256 * 1024
-"""The most bytes of a parameter; what is larger is an artifact."""
+"""The most bytes of a parameter. Save a larger value as an artifact."""
 
 _FIELDS: Mapping[RunValueKind, str] = {"tag": "tags", "parameter": "parameters", "environment": "environment"}
 
 
 def value_rows(kind: RunValueKind, values: object) -> list[RunValueRow]:
-    """Return the rows of one kind of a run's values, each checked.
+    """Return the rows of one kind of a run's values, after checking each name and value.
 
     Raises:
-        InvalidLabel: a name, or the text of a tag, breaks the rule for labels.
-        SerializationError: a value is no plain value (a ValueTooLargeError where it, or their number, is too large).
-        TypeError: it is no mapping.
+        InvalidLabelError: a name, or the text of a tag, breaks the rule for labels.
+        SerializationError: a value is no plain value (a ValueTooLargeError if a value or their number is too large).
+        ArgumentError: (a TypeError) `values` is no mapping.
     """
     if not isinstance(values, Mapping):
         msg = f"The {_FIELDS[kind]} of a run are a mapping of names to values, not {type(values).__name__}"
-        raise TypeError(msg)
+        raise ArgumentError(msg)
     items = list(cast("Mapping[object, object]", values).items())
     if len(items) > MOST_VALUES:
         msg = f"A run has at most {MOST_VALUES:,} {_FIELDS[kind]}, not {len(items):,}. Save an artifact in it instead."
@@ -46,8 +44,8 @@ def _row(kind: RunValueKind, name: str, value: object) -> RunValueRow:
         data = encode(value)
     except SerializationError as error:
         msg = (
-            f"The {kind} {name!r} of a run is to be made of plain values alone, and there is no annotation that could "
-            f"name other classes: {error}"
+            f"The {kind} {name!r} of a run must consist of plain values. A run has no annotation that could name "
+            f"other classes: {error}"
         )
         raise type(error)(msg) from error
     if len(data) > VALUE_LIMIT:
@@ -60,10 +58,10 @@ def _row(kind: RunValueKind, name: str, value: object) -> RunValueRow:
 
 
 def values_of(run: RunRow, kind: RunValueKind) -> dict[str, Any]:
-    """Return the values of a kind by their names.
+    """Return the values of a kind by name.
 
     Raises:
-        DeserializationError: one cannot be read.
+        DeserializationError: a value cannot be read.
     """
     return {row.name: _value(run, row) for row in run.values if row.kind == kind}
 

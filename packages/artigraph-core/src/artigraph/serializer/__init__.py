@@ -1,10 +1,10 @@
-"""What turns values into bytes and back."""
+"""Serializers, which turn values into bytes and back."""
 
 import pkgutil
 
 __path__ = pkgutil.extend_path(__path__, __name__)
 
-from artigraph.serializer.abilities import (
+from artigraph.serializer._abilities import (
     SupportsColumns,
     SupportsDiff,
     SupportsMapping,
@@ -30,4 +30,4 @@ __all__ = [
 ]
 
 _shipped = (_bytes, _datetime, _file, _json, _timedelta)
-"""Registered by being imported: values without parts can be stored and loaded from the start."""
+"""The serializers of core. Importing them registers them, so values without parts can be stored and loaded at once."""

@@ -1,8 +1,9 @@
-"""The contract of a serializer, and the serializers known by name and by type."""
+"""The contract of a serializer, and the registry of serializers by name and by type."""
 
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable
 from functools import cache
 from importlib import import_module
 from importlib.metadata import entry_points
@@ -12,30 +13,20 @@ from weakref import WeakKeyDictionary
 from artigraph.errors import MissingDependencyError, RegistrationError, SerializationError, UnknownSerializerError
 from artigraph.registry import Registry
 
-__all__ = [
-    "Serializer",
-    "claimed_apart",
-    "claimed_by",
-    "get_serializer_by_name",
-    "get_serializer_by_type",
-    "know_serializer",
-    "shipped_with_core",
-]
-
 T = TypeVar("T")
 
 
 class Serializer(abc.ABC, Generic[T]):
-    """Turns values of some types into bytes and back, exactly.
+    """Turn values of some types into bytes and back, exactly.
 
-    `deserialize(serialize(value))` equals `value`, with equal types all the way down. What cannot come back so is
-    refused by `serialize` with a `SerializationError` that says why; bytes that are not a value of this serializer are
-    a `DeserializationError`. Neither does I/O, keeps state or runs code that came with the data; both may be called in
-    any thread. Where the bytes are kept is the caller's business.
+    `deserialize(serialize(value))` equals `value`, with equal types at every depth. `serialize` refuses a value that
+    would not load exactly with a `SerializationError` that says why. `deserialize` raises `DeserializationError` for
+    bytes that this serializer did not write. Neither method does I/O, keeps state or runs code that came with the data.
+    Both may be called in any thread. The caller decides where the bytes are kept.
 
     A subclass sets `name`, a permanent string that is stored with every value: 1-100 printable ASCII characters without
-    spaces. The bytes written under a name stay readable for ever; a new format is a new name. `types` are the classes
-    whose instances, those of subclasses included, it takes.
+    spaces. The bytes written under a name stay readable forever; a new format needs a new name. `types` are the classes
+    whose instances it takes, including instances of subclasses.
     """
 
     name: str
@@ -46,7 +37,7 @@ class Serializer(abc.ABC, Generic[T]):
         """Return the bytes of a value.
 
         Raises:
-            SerializationError: the value would not come back exactly.
+            SerializationError: the value would not load exactly.
         """
 
     @abc.abstractmethod
@@ -54,47 +45,52 @@ class Serializer(abc.ABC, Generic[T]):
         """Return the value of bytes that `serialize` returned.
 
         Raises:
-            DeserializationError: the bytes are not of this serializer.
+            DeserializationError: this serializer did not write the bytes.
         """
 
     def size_hint(self, value: T) -> int | None:
-        """Return about how many bytes the value takes, found without work, or None where that is not known.
+        """Return the approximate number of bytes of a value, or None if it is unknown. It must be cheap to find.
 
-        It decides whether the value is serialized in a thread, which a small one is not worth. Here it is the value's
-        `nbytes`, as that of arrays.
+        The library uses it to decide whether to serialize the value in a thread, which is not worthwhile for a small
+        one. By default it is the value's `nbytes`, which arrays have. For Arrow's values it is
+        `get_total_buffer_size()`, because `nbytes` of some of its tables crashes the process.
         """
-        size: object = getattr(value, "nbytes", None)
+        measure: object = getattr(value, "get_total_buffer_size", None)
+        size: object = (
+            measure() if callable(measure) and not isinstance(value, type) else getattr(value, "nbytes", None)
+        )
         return size if isinstance(size, int) else None
 
     def equal(self, one: T, other: T) -> bool:
-        """Whether two values are of one type and equal by content, NaN equal to NaN where the values may hold it.
+        """Say whether two values are of one type and equal by content. NaN equals NaN where the values may hold it.
 
-        This is how models compare their fields. A subclass overrides it where `==` is no plain truth, as that of arrays
-        and frames is. Here values are equal if `==` says so, or else if their bytes are equal, as those of NaN are.
+        Models compare their fields with it. Override it if `==` does not return a plain bool, as for arrays and frames.
+        By default values are equal if `==` returns True, or if their bytes are equal, as those of NaN are.
         """
         if type(one) is not type(other):
             return False
         try:
             return cast("object", one == other) is True or self.serialize(one) == self.serialize(other)
-        except ArithmeticError:  # a signalling NaN of decimals
+        except ArithmeticError:  # a signaling NaN of decimals
             return self.serialize(one) == self.serialize(other)
         except SerializationError:
             return False
 
     def register(self) -> Self:
-        """Make this serializer known by its name, and as the one for its types; return it.
+        """Register this serializer under its name and for its types, and return it.
 
-        For a type that several serializers claim, the one registered last serves values whose field names none. Those
-        that Artigraph ships give way to any other, whichever comes first. Registering an equal one again (the same
-        class, name and configuration) changes nothing.
+        If several serializers claim a type, the one registered last serves values whose field names none. Serializers
+        that Artigraph ships yield to any other, whatever the order. Registering an equal one again (the same class,
+        name and configuration) changes nothing.
 
         Raises:
-            RegistrationError: the name is malformed, or belongs to another serializer; or `types` are no classes.
+            RegistrationError: the name is malformed or belongs to another serializer, or `types` is not a tuple of
+                classes.
         """
         global _apart, _resolved
         types: Any = getattr(self, "types", None)
         if not isinstance(types, tuple) or not all(isinstance(cls, type) for cls in cast("tuple[object, ...]", types)):
-            msg = f"The types of {self!r} are to be a tuple of the classes whose instances it takes, not {types!r}"
+            msg = f"The types of {self!r} must be a tuple of the classes whose instances it takes, not {types!r}"
             raise RegistrationError(msg)
         known = _serializers.register(self)
         claims = _shipped if type(self).__module__.startswith("artigraph.") else _by_type
@@ -119,13 +115,13 @@ _serializers: Registry[Serializer[Any]] = Registry(
 _by_type: dict[type[Any], Serializer[Any]] = {}
 _shipped: dict[type[Any], Serializer[Any]] = {}
 _resolved: WeakKeyDictionary[type[Any], Serializer[Any] | None] = WeakKeyDictionary()
-"""What `claimed_by` found; forgotten whenever a serializer is registered."""
+"""The results of `claimed_by`. Cleared whenever a serializer is registered."""
 _apart: dict[type[Any], Serializer[Any] | None] = {}
-"""What `claimed_apart` found for types that are claimed here, which live as long as this module does."""
+"""The results of `claimed_apart` for types that are claimed here. They live as long as this module."""
 
 
 def know_serializer(serializer: Serializer[Any]) -> None:
-    """Make a serializer known by its name alone; its types keep the serializers that they have.
+    """Register a serializer under its name only. Its types keep their serializers.
 
     Raises:
         RegistrationError: the name is malformed, or belongs to another serializer.
@@ -133,11 +129,16 @@ def know_serializer(serializer: Serializer[Any]) -> None:
     _serializers.register(serializer)
 
 
+def add_serializer_source(register_more: Callable[[], None]) -> None:
+    """Call a function before a serializer is reported as unknown."""
+    _serializers.add_source(register_more)
+
+
 def get_serializer_by_name(name: str) -> Serializer[Any]:
     """Return the serializer that is registered under a name, or that an installed distribution offers under it.
 
     Raises:
-        UnknownSerializerError: there is none.
+        UnknownSerializerError: no serializer has this name.
         MissingDependencyError: a distribution offers it, but a library that it needs is not installed.
     """
     return _serializers.get(name)
@@ -146,7 +147,7 @@ def get_serializer_by_name(name: str) -> Serializer[Any]:
 def get_serializer_by_type(cls: type[Any]) -> Serializer[Any]:
     """Return the serializer for instances of a class: the one that claims the nearest class in its MRO.
 
-    Installed distributions that offer a serializer for the class's library are imported if need be.
+    Imports installed distributions that offer a serializer for the class's library, if needed.
 
     Raises:
         UnknownSerializerError: no registered or installed serializer claims the class or one of its bases.
@@ -166,7 +167,7 @@ def get_serializer_by_type(cls: type[Any]) -> Serializer[Any]:
 
 
 def claimed_by(cls: type[Any]) -> Serializer[Any] | None:
-    """Return the serializer for instances of a class, or None where there is none; see `get_serializer_by_type`."""
+    """Return the serializer for instances of a class, or None if none claims it; see `get_serializer_by_type`."""
     resolved = _resolved
     try:
         return resolved[cls]
@@ -177,9 +178,9 @@ def claimed_by(cls: type[Any]) -> Serializer[Any] | None:
 
 
 def claimed_apart(cls: type[Any]) -> Serializer[Any] | None:
-    """Return what `claimed_by` does, but None for core's own, all of which write what the codec of plain values does.
+    """Return what `claimed_by` returns, but None for core's own, which all write what the codec of plain values writes.
 
-    It is asked for each value that is stored.
+    It is called for each value that is stored, so it must be fast.
     """
     apart = _apart
     if cls in apart:
@@ -193,7 +194,7 @@ def claimed_apart(cls: type[Any]) -> Serializer[Any] | None:
 
 
 def shipped_with_core(serializer: Serializer[Any]) -> bool:
-    """Say whether a serializer is one of core's own, all of which write what the codec of plain values writes."""
+    """Say whether a serializer is one of core's own, which all write what the codec of plain values writes."""
     return type(serializer).__module__.startswith(("artigraph.serializer.json", "artigraph.serializer.datetime"))
 
 
@@ -220,5 +221,5 @@ def _import(module: str, library: str) -> None:
 
 @cache
 def _modules_for(library: str) -> tuple[str, ...]:
-    """Return the modules that installed distributions offer for the types of a library."""
+    """Return the modules in which installed distributions offer serializers for the types of a library."""
     return tuple(entry.value for entry in entry_points(group="artigraph.serializer_types", name=library))

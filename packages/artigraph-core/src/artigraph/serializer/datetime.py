@@ -1,4 +1,4 @@
-"""The serializers of dates and times."""
+"""The serializers of dates, times and durations."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class _PlainSerializer(Serializer[T], Generic[T]):
-    """Writes some of the plain values, in the words of all."""
+    """A serializer of a few plain types, which writes them as the codec of plain values does."""
 
     def serialize(self, value: T) -> bytes:
         if not isinstance(value, self.types):
@@ -37,8 +37,8 @@ class _PlainSerializer(Serializer[T], Generic[T]):
 class DatetimeSerializer(_PlainSerializer[date | datetime | time]):
     """Writes dates and times: naive ones, and those whose zone is a `ZoneInfo` or a `timezone`; with their fold.
 
-    The wall time and the name of the zone are what is kept, so a value means what it meant also after its zone got new
-    rules. `pandas.Timestamp`, a subclass, is refused.
+    It stores the wall time and the name of the zone. So a value keeps its meaning after its zone's rules change.
+    `pandas.Timestamp`, a subclass, is refused.
     """
 
     name = "datetime"

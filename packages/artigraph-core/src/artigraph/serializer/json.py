@@ -15,9 +15,9 @@ __all__ = ["JsonSerializer", "json_serializer"]
 
 
 class JsonSerializer(Serializer[Any]):
-    """Writes plain values as JSON that says their exact types, as docs/design/encoding.md describes.
+    """Writes plain values as JSON that records their exact types, as docs/design/encoding.md describes.
 
-    Subclasses of its types (`numpy.float64`, `OrderedDict`, an enum) are refused, for they would come back as their
+    Subclasses of its types (`numpy.float64`, `OrderedDict`, an enum) are refused, because they would load as their
     base. Enums, named tuples and dataclasses are stored in fields whose annotation names them.
     """
 

@@ -11,7 +11,7 @@ __all__ = ["BytesSerializer", "bytes_serializer"]
 
 
 class BytesSerializer(Serializer[bytes]):
-    """Leaves bytes as they are. Within a list or another plain value they are base64, as JSON has no bytes."""
+    """Stores bytes unchanged. Within a list or another plain value they are base64, because JSON has no bytes."""
 
     name = "bytes"
     types: tuple[type[Any], ...] = (bytes,)

@@ -1,14 +1,19 @@
-"""Scalars as bytes whose order, byte by byte, is the order of the values.
+"""Search keys: scalars as bytes that sort, byte by byte, in the order of the values.
 
-A projection of what is stored, for indexes: the value itself is what its serializer wrote. The format, byte for byte,
-and what Python says otherwise, is in docs/design/search-key.md.
+A key is a projection of the stored value, for indexes. The value itself is what its serializer wrote.
+docs/design/search-key.md gives the format byte for byte, and the cases in which Python compares differently.
+
+This module is over 400 lines, because the keys of all types must sort into one order.
 """
 
 from __future__ import annotations
 
+import math
+import re
+import sys
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, timezone
-from decimal import Decimal
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from enum import Enum
 from numbers import Integral
 from pathlib import PosixPath, PurePath, PurePosixPath, PureWindowsPath, WindowsPath
@@ -18,9 +23,199 @@ from typing import Any, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from artigraph.serializer._search_numbers import SEARCH_KEY_LENGTH, decimal_key, float_key, int_key, is_beyond
+SEARCH_KEY_LENGTH = 255
+"""The most bytes of a key."""
 
-__all__ = ["SEARCH_KEY_LENGTH", "is_cut", "search_key"]
+NAN = b"\x10"
+NEGATIVE = 0x18
+POSITIVE = 0x19
+_INFINITE = bytes([POSITIVE]) + b"\xff" * 8
+_BEYOND = bytes([POSITIVE, 0xF0])
+"""The prefix of keys beyond the greatest float, in whose key 7F follows the tag."""
+_NEGATIVE_BEYOND = bytes([NEGATIVE, 0x0F])
+
+_TAGGED_FLOAT = Struct(">Bd")
+_INVERT = bytes(255 - byte for byte in range(256))
+_BIAS_16 = 1 << 15
+_BIAS_64 = 1 << 63
+_EXACT_INT = 1 << sys.float_info.mant_dig
+_MAX = sys.float_info.max
+_MAX_INT = int(_MAX)
+_MAX_DECIMAL = Decimal(_MAX_INT)
+_TINY_EXPONENT = -330
+"""A decimal whose first digit is at a lower power of ten is nearer to zero than any float."""
+_LOG_ERROR = 1e-9
+_DIGITS = 2 * SEARCH_KEY_LENGTH
+_decimal_of = Decimal.from_float
+"""Not the constructor: in a context that traps `FloatOperation` it takes no float."""
+_EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
+"""A context that never rounds a difference."""
+
+
+def float_key(value: float) -> bytes:
+    """Return the key of a float."""
+    if 0.0 <= value <= _MAX:
+        return _TAGGED_FLOAT.pack(POSITIVE, value + 0.0)  # makes -0.0 into 0.0
+    if -_MAX <= value < 0.0:
+        return _sign(_TAGGED_FLOAT.pack(POSITIVE, -value), negative=True)
+    if math.isnan(value):
+        return NAN
+    return _sign(_INFINITE, negative=value < 0)
+
+
+def int_key(value: int) -> bytes:
+    """Return the key of an integer."""
+    if 0 <= value <= _EXACT_INT:
+        return _TAGGED_FLOAT.pack(POSITIVE, value)
+    magnitude = abs(value)
+    if magnitude > _MAX_INT:
+        return _sign(_beyond(_int_exponent(magnitude)), negative=value < 0)
+    head = magnitude
+    rest = b""
+    if magnitude > _EXACT_INT:
+        shift = magnitude.bit_length() - sys.float_info.mant_dig
+        head = magnitude >> shift << shift
+        digits = str(magnitude - head)
+        rest = _rest(digits, len(digits)) if magnitude > head else b""
+    return _sign(_TAGGED_FLOAT.pack(POSITIVE, head) + rest, negative=value < 0)
+
+
+def decimal_key(value: Decimal) -> bytes:
+    """Return the key of a decimal."""
+    return _decimal_key(value, digits=_DIGITS, length=SEARCH_KEY_LENGTH)
+
+
+def _decimal_key(value: Decimal, *, digits: int | None, length: int | None) -> bytes:
+    """Return the key of a decimal, cut to at most `digits` digits and `length` bytes. None means no limit."""
+    if value.is_nan():
+        return NAN
+    negative = value.is_signed()
+    if value.is_infinite():
+        return _sign(_INFINITE, negative=negative)
+    if not value:
+        return float_key(0.0)
+    magnitude = value.copy_abs()
+    if magnitude > _MAX_DECIMAL:
+        key = _beyond(magnitude.adjusted())
+        if digits is None:
+            key += _rest(_mantissa(magnitude)[0], 0)
+        return _sign(key, negative=negative, length=length)
+    head = 0.0
+    rest = magnitude
+    if magnitude.adjusted() >= _TINY_EXPONENT:
+        head = float(magnitude)
+        if magnitude < _decimal_of(head):
+            head = math.nextafter(head, 0.0)
+        rest = _EXACT.subtract(magnitude, _decimal_of(head))
+    key = _TAGGED_FLOAT.pack(POSITIVE, head)
+    if rest:
+        mantissa, exponent = _mantissa(rest)
+        key += _rest(mantissa[:digits], exponent)
+    return _sign(key, negative=negative, length=length)
+
+
+def uncut_number_key(value: float | Decimal) -> bytes:
+    """Return the key of a number with all of its digits. Different numbers never have equal keys."""
+    if isinstance(value, float):
+        return float_key(value)
+    return _decimal_key(Decimal(value), digits=None, length=None)
+
+
+def is_beyond(key: bytes) -> bool:
+    """Say whether a key is beyond the greatest float, where all numbers with equally many digits share one key."""
+    return key[:2] in (_BEYOND, _NEGATIVE_BEYOND)
+
+
+def _sign(key: bytes, *, negative: bool, length: int | None = SEARCH_KEY_LENGTH) -> bytes:
+    """Return the key of a positive number, or of its negative, whose order is inverted. Cut to `length` bytes."""
+    if negative:
+        key = bytes([NEGATIVE]) + key[1:].translate(_INVERT) + b"\xff"
+    return key[:length]
+
+
+def _mantissa(value: Decimal) -> tuple[str, int]:
+    """Return the digits and the exponent of a positive decimal, whose value is 0.digits times ten to the exponent."""
+    mantissa, _, exponent = f"{value:E}".partition("E")
+    return mantissa.replace(".", ""), int(exponent) + 1
+
+
+def _rest(digits: str, exponent: int) -> bytes:
+    """Encode the remainder 0.digits times ten to the exponent: first the exponent, then two digits per byte."""
+    if exponent >= -_BIAS_16:
+        head = b"\x02" + (exponent + _BIAS_16).to_bytes(2)
+    else:
+        head = b"\x01" + (exponent + _BIAS_64).to_bytes(8)
+    digits = digits.rstrip("0")
+    if len(digits) % 2:
+        digits += "0"
+    return head + bytes([int(digits[index : index + 2]) + 1 for index in range(0, len(digits), 2)])
+
+
+def _beyond(exponent: int) -> bytes:
+    return _BEYOND + exponent.to_bytes(8)
+
+
+def _int_exponent(value: int) -> int:
+    """Return the power of ten of an integer's first digit, without computing all digits."""
+    estimate = math.log10(value)
+    nearest = round(estimate)
+    if abs(estimate - nearest) > _LOG_ERROR * estimate:
+        return math.floor(estimate)
+    return nearest if value >= 10**nearest else nearest - 1
+
+
+TIMEDELTA = 0x48
+MONTHS = 0x49
+
+_UNIT = re.compile(r"\[(\d*)(\w+)\]$")
+_SECOND = 10**18
+"""In attoseconds, the smallest unit of NumPy."""
+_MICROSECOND = 10**12
+_UNITS = {
+    "W": 604_800 * _SECOND,
+    "D": 86_400 * _SECOND,
+    "h": 3_600 * _SECOND,
+    "m": 60 * _SECOND,
+    "s": _SECOND,
+    "ms": 10**15,
+    "us": 10**12,
+    "ns": 10**9,
+    "ps": 10**6,
+    "fs": 10**3,
+    "as": 1,
+}
+_MONTHS = {"Y": 12, "M": 1}
+
+_HEAD = Struct(">BI")
+_REST = Struct(">II")
+_MOST_DAYS = 999_999_999
+"""The most days of a `timedelta`, in either direction."""
+_BIAS_32, _BIAS_128 = 1 << 31, 1 << 127
+
+
+def numpy_duration_key(value: Any) -> bytes | None:
+    """Return the key of a `numpy.timedelta64`, or None if it has no unit: then it equals any duration of its count.
+
+    Durations are exact in every unit: equal durations have equal keys. Years and months have no length in days, so
+    NumPy compares them only with one another. Their keys have a first byte of their own.
+    """
+    if value != value:  # noqa: PLR0124 (NaT, which equals nothing)
+        return NAN
+    found = _UNIT.search(value.dtype.str)
+    if found is None:
+        return None
+    count = int(value.astype("int64")) * int(found[1] or 1)
+    if found[2] in _MONTHS:
+        return bytes([MONTHS]) + (count * _MONTHS[found[2]] + _BIAS_128).to_bytes(16)
+    days, below_day = divmod(count * _UNITS[found[2]], 86_400 * _SECOND)
+    seconds, below_second = divmod(below_day, _SECOND)
+    microseconds, rest = divmod(below_second, _MICROSECOND)
+    if abs(days) <= _MOST_DAYS:
+        head = _HEAD.pack(TIMEDELTA, days + _BIAS_32)
+    else:  # outside the range of timedelta: sorts before or after all of its days
+        head = _HEAD.pack(TIMEDELTA, 0xFFFFFFFF if days > 0 else 0) + (days + _BIAS_128).to_bytes(16)
+    return head + _REST.pack(seconds, microseconds) + (rest.to_bytes(5) if rest else b"")
+
 
 NONE = b"\x08"
 STR = b"\x20"
@@ -30,7 +225,6 @@ NAIVE_DATETIME = 0x31
 DATE = 0x38
 AWARE_TIME = 0x40
 NAIVE_TIME = 0x41
-TIMEDELTA = 0x48
 UUID_ = b"\x50"
 POSIX_PATH = b"\x58"
 WINDOWS_PATH = b"\x59"
@@ -38,12 +232,12 @@ ENUM = b"\x60"
 
 
 def search_key(value: object) -> bytes | None:
-    """Return the key of a scalar, at most `SEARCH_KEY_LENGTH` bytes; None for a value that is not searched by.
+    """Return the key of a scalar, at most `SEARCH_KEY_LENGTH` bytes, or None if values of its type have no key.
 
-    Where Python compares two values, their keys compare alike: `a < b` gives `key(a) < key(b)` and `a == b` equal keys,
-    numbers of every kind in one order. Long keys are cut, and then `a < b` may also give equal keys: see `is_cut`.
-    Values that Python does not compare (a number and a string, naive and aware times) have keys that differ in their
-    first byte. NaN has a key apart from all numbers; a query that compares with it finds nothing and makes no key.
+    Keys compare as Python compares the values: `a < b` gives `key(a) < key(b)`, and `a == b` gives equal keys. Numbers
+    of every kind share one order. Long keys are cut, and then `a < b` may also give equal keys: see `is_cut`. Values
+    that Python does not compare (a number and a string, naive and aware times) have keys that differ in their first
+    byte. NaN has its own key, apart from all numbers. A query that compares with NaN finds nothing and makes no key.
     """
     make = _KEYS.get(type(value))
     if make is not None:
@@ -53,9 +247,35 @@ def search_key(value: object) -> bytes | None:
     return _numpy_key(value) if type(value).__module__ == "numpy" else None
 
 
+def equals_nothing(value: object) -> bool:
+    """Say whether a value equals nothing, not even itself: NaN of any kind of number, or NaT."""
+    return search_key(value) == NAN
+
+
 def is_cut(key: bytes) -> bool:
-    """Say whether other values may have this key too, so that a match must be checked on the values themselves."""
+    """Say whether other values may have this key, too, so that a match must be checked on the values themselves."""
     return len(key) >= SEARCH_KEY_LENGTH or is_beyond(key)
+
+
+def uncut_key(value: object) -> bytes | None:
+    """Return the key of a scalar in full length, in the same order. Different values never have equal keys."""
+    key = search_key(value)
+    if key is None or not is_cut(key):
+        return key
+    match value:
+        case int() | Decimal():
+            key = uncut_number_key(int.__index__(value) if isinstance(value, int) else value)
+        case str():
+            key = STR + str.__str__(value).encode("utf-8", "surrogatepass")
+        case bytes():
+            key = BYTES + bytes(value)
+        case PureWindowsPath():
+            key = WINDOWS_PATH + _path_bytes(str(value).lower(), "\\")
+        case PurePath():
+            key = POSIX_PATH + _path_bytes(str(value), "/")
+        case _:
+            key = ENUM + _enum_name(cast("Enum", value))
+    return key
 
 
 def _cut(tag: bytes, content: bytes) -> bytes:
@@ -130,20 +350,34 @@ def _windows_path_key(value: PurePath) -> bytes:
 
 
 def _path_key(tag: bytes, path: str, separator: str) -> bytes:
-    """Make separators the least of all bytes, so that paths are in the order of their components."""
-    text = path[:SEARCH_KEY_LENGTH].encode("utf-8", "surrogatepass")
-    return _cut(tag, text.replace(b"\0", b"\0\xff").replace(separator.encode(), b"\0"))
+    """Make separators sort before all other bytes, so that paths sort by their components."""
+    return _cut(tag, _path_bytes(path[:SEARCH_KEY_LENGTH], separator))
+
+
+def _path_bytes(path: str, separator: str) -> bytes:
+    text = path.encode("utf-8", "surrogatepass")
+    return text.replace(b"\0", b"\0\xff").replace(separator.encode(), b"\0")
 
 
 def _numpy_key(value: object) -> bytes | None:
-    """Key those of NumPy's numbers that it compares with Python's without rounding these: float64 and the integers."""
+    """Return the key of a value that NumPy compares exactly: float64, integers, bools, strings, durations; or None.
+
+    NumPy rounds values of other types before it compares them.
+    """
+    name = type(value).__name__
+    if name == "timedelta64":  # an integer to NumPy
+        return numpy_duration_key(value)
     if isinstance(value, float):
         return float_key(float(value))
-    return int_key(int(value)) if isinstance(value, Integral) else None
+    if isinstance(value, str):
+        return _str_key(str(value))
+    if isinstance(value, bytes):
+        return _bytes_key(bytes(value))
+    return int_key(int(cast("Any", value))) if isinstance(value, Integral) or name in ("bool", "bool_") else None
 
 
 def _enum_key(value: Enum) -> bytes | None:
-    """Key a member that is a number or text as Python compares it, another by the names of its class and itself."""
+    """Return the key of an enum member: of its value if that is a number or string, else of class and member name."""
     if isinstance(value, int):
         return int_key(int.__index__(value))
     if isinstance(value, str):
@@ -152,8 +386,24 @@ def _enum_key(value: Enum) -> bytes | None:
         return float_key(float.__float__(value))
     if type(value).__eq__ is not object.__eq__:
         return None
-    name = cast("str | None", value.name) or str(value.value)  # flags that are not members have no name
-    return _cut(ENUM, f"{type(value).__name__}\0{name}".encode("utf-8", "surrogatepass"))
+    return _cut(ENUM, _enum_name(value))
+
+
+def member_key(cls: type[Enum], name: str) -> bytes:
+    """Return the key of an enum member by its name. The class has neither numbers nor strings as members.
+
+    The class need not have that member now.
+    """
+    return _cut(ENUM, _member_name(cls, name))
+
+
+def _enum_name(value: Enum) -> bytes:
+    # Flags that are not members have no name.
+    return _member_name(type(value), cast("str | None", value.name) or str(value.value))
+
+
+def _member_name(cls: type[Enum], name: str) -> bytes:
+    return f"{cls.__name__}\0{name}".encode("utf-8", "surrogatepass")
 
 
 _KEYS: dict[type[Any], Callable[[Any], bytes | None]] = {

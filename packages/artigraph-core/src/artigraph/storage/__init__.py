@@ -1,10 +1,10 @@
-"""Places for the bytes of large values."""
+"""Storages, which keep the bytes of large values."""
 
 import pkgutil
 
 __path__ = pkgutil.extend_path(__path__, __name__)
 
-from artigraph.storage.abilities import (
+from artigraph.storage._abilities import (
     StoredEntry,
     SupportsFiles,
     SupportsListing,
@@ -12,9 +12,8 @@ from artigraph.storage.abilities import (
     SupportsStreams,
     SupportsTidying,
 )
-from artigraph.storage.base import Storage, get_storage_by_name, register_storage
-from artigraph.storage.keys import check_key, check_prefix, new_key
-from artigraph.storage.memory import MemoryStorage
+from artigraph.storage._memory import MemoryStorage
+from artigraph.storage.base import Storage, check_key, check_prefix, get_storage_by_name, new_key, register_storage
 
 __all__ = [
     "MemoryStorage",

@@ -1,73 +1,79 @@
-"""The contract of a storage, and the storages known by name."""
+"""The contract of a storage, and the registry of storages by name."""
 
 from __future__ import annotations
 
 import abc
+import re
+import uuid
+from collections.abc import Callable
 from typing import Self, TypeVar, cast
 
-from artigraph.errors import UnknownStorageError
+from artigraph.errors import InvalidLocationError, UnknownStorageError
 from artigraph.registry import Registry
-
-__all__ = ["Storage", "get_storage_by_name", "register_storage", "registered_storages"]
 
 
 class Storage(abc.ABC):
-    """A place for objects: bytes in, a location out, the same bytes back.
+    """Stores objects: it takes bytes, returns a location, and returns the same bytes for that location.
 
-    What the bytes mean, how they are encoded, who refers to them and when they may go is the caller's business; so is
-    their integrity (the caller records size and SHA-256 and checks them on the way back). A storage promises:
+    The caller decides what the bytes mean, how they are encoded, who refers to them and when they are deleted. The
+    caller also checks their integrity: it records size and SHA-256 when it stores an object, and compares them when it
+    reads one. A storage promises:
 
     - An object is durable when `create` returns: it survives a crash of this process and of its machine.
-    - An object is whole or not there; nobody ever reads a part of one.
-    - A location is used for one object and never again, and what it holds never changes.
+    - An object is complete or does not exist. No reader ever sees a part of one.
+    - A location is used for one object and never again, and its content never changes.
     - Any number of calls may run at once, on any event loop, in any thread.
 
-    It does not promise ordering, deduplication or transactions, nor a listing (see `SupportsListing`).
+    It does not promise ordering, deduplication, transactions or a listing (see `SupportsListing`).
 
-    Errors are those of `artigraph.errors`: `ObjectNotFoundError` where there is no object, `InvalidLocation` for a
-    location that this storage cannot have returned, `StorageFull`, `StorageUnavailable` after all attempts, otherwise
-    `StorageError`; the original error is the `__cause__`.
+    It raises only errors of `artigraph.errors`, with the original error as the `__cause__`:
 
-    A subclass sets `name`, a permanent string that is stored with every object put here: 1-100 printable ASCII
-    characters without spaces. Attributes without a leading underscore are its configuration: two instances of one class
-    whose configuration is equal are the same storage. No secret belongs into `repr`, nor into a public attribute.
+    - `ObjectNotFoundError` if the location has no object.
+    - `InvalidLocationError` for a location that this storage cannot have returned.
+    - `StorageFullError`, and `StorageUnavailableError` after all attempts.
+    - `StorageError` in all other cases.
+
+    A subclass sets `name`, a permanent string that is stored with every object it creates: 1-100 printable ASCII
+    characters without spaces. Attributes without a leading underscore are its configuration. Two instances of one class
+    with equal configuration are the same storage. Keep secrets out of `repr` and out of public attributes.
     """
 
     name: str
 
     @abc.abstractmethod
     async def create(self, data: bytes, *, key: str | None = None) -> str:
-        """Store an object and return its location: text of 1-512 code points that `read` understands.
+        """Store an object and return its location: a string of 1-512 code points that `read` understands.
 
-        A `key` is a path that the caller never uses for other bytes, well formed in the sense of `check_key` (anything
-        else is `InvalidLocation`). The location follows from it, so an object whose reply was lost can be found: to
-        create the same bytes under the same key again is success and returns the same location. Other bytes under a
-        key that is taken are a `StorageError`, and the first object stays. Without a key the storage makes a fresh one.
+        A `key` is a path that the caller never uses for other bytes. It must be well formed as `check_key` defines it;
+        otherwise this raises `InvalidLocationError`. The location follows from the key, so the caller can find an
+        object whose reply was lost. Creating the same bytes under the same key again succeeds and returns the same
+        location. If the key is taken by other bytes, this raises `StorageError` and the first object stays. Without a
+        key, the storage makes a new one.
 
-        Callers do not use two keys that differ in case alone, nor one that continues another after a `/`: a file
-        system may not be able to hold both, and says so with a `StorageError`.
+        Callers never use two keys that differ only in case, nor one that continues another after a `/`. A file system
+        may be unable to hold both, and then raises `StorageError`.
         """
 
     @abc.abstractmethod
     async def read(self, location: str) -> bytes:
-        """Return the object at a location."""
+        """Return the bytes of the object at a location."""
 
     @abc.abstractmethod
     async def delete(self, location: str) -> None:
-        """Remove the object at a location; where there is none, do nothing."""
+        """Remove the object at a location. Does nothing if no object exists there."""
 
     @abc.abstractmethod
     async def exists(self, location: str) -> bool:
-        """Say whether there is an object at a location."""
+        """Say whether an object exists at a location."""
 
     def renew(self, other: Storage) -> None:  # noqa: B027 (few storages have anything to take over)
-        """Take over from an equal storage what is not configuration, such as credentials; does nothing by default.
+        """Copy from an equal storage what is not configuration, such as credentials. Does nothing by default.
 
         Called when a storage that is equal to this one is registered after it.
         """
 
     def register(self) -> Self:
-        """Make this storage known by its name; see `register_storage`."""
+        """Register this storage under its name; see `register_storage`."""
         return register_storage(self)
 
     def __repr__(self) -> str:
@@ -80,11 +86,11 @@ _storages: Registry[Storage] = Registry("storage", group="artigraph.storage", un
 
 
 def register_storage(storage: StorageT) -> StorageT:
-    """Make a storage known by its name and return it.
+    """Register a storage under its name, and return the registered storage.
 
     Registering an equal one again (the same class, name and configuration) changes nothing and returns the one that is
-    known: what is saved through the result is found under the name. What may differ between equal ones, such as
-    renewed credentials, is taken over from the newer one.
+    already registered. So objects saved through the result are found under the name. The older one copies what may
+    differ between equal ones, such as renewed credentials, from the newer one.
 
     Raises:
         RegistrationError: the name is malformed, or belongs to another storage.
@@ -101,12 +107,68 @@ def get_storage_by_name(name: str) -> Storage:
     """Return the storage that is registered under a name, or that an installed distribution offers under it.
 
     Raises:
-        UnknownStorageError: there is none.
+        UnknownStorageError: no storage has this name.
         MissingDependencyError: a distribution offers it, but a library that it needs is not installed.
     """
     return _storages.get(name)
 
 
 def registered_storages() -> tuple[Storage, ...]:
-    """Return the storages that are registered here."""
-    return tuple(_storages)
+    """Return the storages that are registered in this process, or named by its model classes."""
+    return _storages.all()
+
+
+def add_storage_source(register_more: Callable[[], None]) -> None:
+    """Call a function before a storage is reported as unknown, and before all storages are listed."""
+    _storages.add_source(register_more)
+
+
+_KEY = re.compile(r"[A-Za-z0-9-]+(?:/[A-Za-z0-9-]+)*")
+_LONGEST = 200
+_DEVICE = re.compile(r"CON|PRN|AUX|NUL|(?:COM|LPT)[0-9]", re.IGNORECASE)
+"""Names that Windows reserves for devices. Keys are the same on every system, so no part may be such a name."""
+
+
+def new_key() -> str:
+    """Return a new random key: 32 hexadecimal digits, with a `/` after the first two."""
+    digits = uuid.uuid4().hex
+    return f"{digits[:2]}/{digits[2:]}"
+
+
+def check_key(key: str) -> str:
+    """Return a key, or a location that is one, if it is well formed.
+
+    A well-formed key has 1-200 ASCII letters, digits, `-` and `/`. No part is empty, and none is a name that Windows
+    reserves for a device. So it contains no `..`, no drive and no escape, and means the same on every system.
+
+    Raises:
+        InvalidLocationError: the key is not well formed.
+    """
+    text = cast("object", key)  # a tampered row, or a caller without a type checker, may pass anything
+    if (
+        isinstance(text, str)
+        and len(text) <= _LONGEST
+        and _KEY.fullmatch(text)
+        and not any(_DEVICE.fullmatch(part) for part in text.split("/"))
+    ):
+        return text
+    shown = f"{text!r:.120}" if isinstance(text, str) else f"A {type(text).__name__}"
+    msg = (
+        f"{shown} is neither a key nor a location: those are 1-{_LONGEST} ASCII letters, digits, '-' and '/', without "
+        "empty parts and without device names of Windows. Nothing was read or written."
+    )
+    raise InvalidLocationError(msg)
+
+
+def check_prefix(prefix: str) -> str:
+    """Return the prefix of a listing if it is a key followed by a `/`.
+
+    Raises:
+        InvalidLocationError: it is not.
+    """
+    text = cast("object", prefix)
+    if isinstance(text, str) and text.endswith("/"):
+        return f"{check_key(text[:-1])}/"
+    shown = f"{text!r:.120}" if isinstance(text, str) else f"A {type(text).__name__}"
+    msg = f"{shown} is no prefix of locations: that is a key and a '/' after it. Nothing was read."
+    raise InvalidLocationError(msg)

@@ -5,25 +5,27 @@
     with RunManager(Run()) as manager:
         manager.save_artifact("report", report)
 
-`artigraph.sync.db`, `.lineage`, `.maintenance`, `.migrations`, `.outline`, `.query` are the twins of the modules of
-these names.
+`artigraph.sync.db`, `.deletion`, `.lineage`, `.maintenance`, `.migrations`, `.outline`, `.query`, `.versions` are the
+twins of the modules of these names.
 All but `_twin` is written by scripts/make_sync.py.
 """
 
-from artigraph.background import wait_for
 from artigraph.deletion import DeletionReport
 from artigraph.difference import Change, ModelDiff, diff
 from artigraph.lineage import Node
-from artigraph.model import ArtifactMapping, ArtifactModelConfig, ArtifactSequence, artifact_field
-from artigraph.query import Version, columns
+from artigraph.model import ArtifactMapping, ArtifactModelConfig, ArtifactSequence, Loaded, LoadFailure, artifact_field
+from artigraph.portal import wait_for
+from artigraph.query import columns
 from artigraph.run import NO_PARENT, Run
 from artigraph.serializer.file import File
 from artigraph.sync.deletion import delete, prune
 from artigraph.sync.lineage import ancestors, descendants, paths
-from artigraph.sync.model import ArtifactModel, Lazy, load_many, save_many
-from artigraph.sync.query import Series, select, series
+from artigraph.sync.model import ArtifactModel, Lazy, load_many, origin_of, save_many
+from artigraph.sync.query import select
 from artigraph.sync.run import RunManager, run_manager
+from artigraph.sync.versions import Series, series
 from artigraph.tracking import TrackedValue, TrackingWarning, tracked
+from artigraph.versions import Version
 
 __all__ = [
     "NO_PARENT",
@@ -35,6 +37,8 @@ __all__ = [
     "DeletionReport",
     "File",
     "Lazy",
+    "LoadFailure",
+    "Loaded",
     "ModelDiff",
     "Node",
     "Run",
@@ -50,6 +54,7 @@ __all__ = [
     "descendants",
     "diff",
     "load_many",
+    "origin_of",
     "paths",
     "prune",
     "run_manager",

@@ -3,35 +3,39 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from os import PathLike
 
 from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 import artigraph.db as async_db
-from artigraph.background import entered, wait_for
-from artigraph.db import current_session, set_engine
+from artigraph.db import Timeouts, current_session, set_bytes_in_flight, set_engine
 from artigraph.db._engine import Synchronous
+from artigraph.portal import entered, wait_for
 from artigraph.storage import Storage
 from artigraph.sync._twin import on_the_loop
 
 __all__ = [
+    "Timeouts",
     "create_tables",
     "current_session",
     "dispose_engines",
     "engine_context",
     "get_engine",
     "session_context",
+    "set_bytes_in_flight",
     "set_engine",
 ]
 
 
 def engine_context(
-    url_or_async_engine: str | URL | AsyncEngine,
+    url_or_async_engine: str | URL | PathLike[str] | AsyncEngine,
     create_tables: bool = False,
     *,
     sqlite_synchronous: Synchronous = "NORMAL",
     large_value_storage: Storage | None = None,
     inline_limit: int | None = None,
+    timeouts: Timeouts | None = None,
 ) -> AbstractContextManager[AsyncEngine]:
     """Set the database for a block, in this thread.
 
@@ -45,8 +49,18 @@ def engine_context(
             sqlite_synchronous=sqlite_synchronous,
             large_value_storage=large_value_storage,
             inline_limit=inline_limit,
+            timeouts=timeouts,
         )
     )
+
+
+def create_tables() -> None:
+    """Create the tables in the current database if they do not exist. Any number of processes may call it at once.
+
+    Raises:
+        SchemaVersionError: the tables are of an older or newer release.
+    """
+    wait_for(async_db.create_tables())
 
 
 def get_engine() -> AsyncEngine:
@@ -74,7 +88,7 @@ def session_context(session: AsyncSession | None = None) -> AbstractContextManag
         WrongEventLoopError: the session belongs to another event loop or thread.
         ConfigurationError: the session that was handed in cannot hold a transaction as Artigraph needs it.
         RetryableError: the transaction gave way to another one; do all of it again.
-        DatabaseUnavailable: the connection broke; during COMMIT, it is not known whether it took effect.
+        DatabaseUnavailableError: the connection broke; during COMMIT, it is not known whether it took effect.
     """
     return entered(async_db.session_context(session))
 
@@ -86,12 +100,3 @@ def dispose_engines() -> None:
     itself.
     """
     wait_for(async_db.dispose_engines())
-
-
-def create_tables() -> None:
-    """Make the tables in the database that is in force here, if they are not there; any number of processes may.
-
-    Raises:
-        SchemaVersionError: there are tables, of an older or a newer release.
-    """
-    wait_for(async_db.create_tables())

@@ -4,36 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
-from uuid import UUID
 
 import artigraph.deletion as async_deletion
-from artigraph.background import wait_for
 from artigraph.deletion import DeletionReport
+from artigraph.identifiers import NodeId
+from artigraph.portal import wait_for
 
-__all__ = ["delete", "prune"]
+__all__ = ["DeletionReport", "delete", "prune"]
 
 
-def delete(ids: UUID | Iterable[UUID], *, dry_run: bool = False, cascade: bool = False) -> DeletionReport:
-    """Delete saved artifacts, and runs with all below them, in one transaction, or in the caller's if there is one.
+def delete(ids: NodeId | Iterable[NodeId], *, dry_run: bool = False, cascade: bool = False) -> DeletionReport:
+    """Delete saved artifacts, and runs with everything below them, in one transaction (the caller's if there is one).
 
         report = delete(run.node_id, dry_run=True)
         print(report.render())
 
-    An artifact goes as a whole: the id of a nested model is refused. An artifact that a run has used is refused too,
-    unless that run goes as well; with `cascade` it does, with all below it. So is one that an alias points to; with
-    `cascade` the alias goes. An id that is not there (any more) is no
-    error, and is reported. Objects in storages go after the commit, as far as nothing else refers to them; see
-    `DeletionReport.left_objects`. The number of statements does not grow with what goes.
+    An artifact is deleted with all its parts; the id of a nested model is refused. An id that does not exist, or no
+    longer does, is reported and is no error. The number of statements does not depend on how much is deleted.
+
+    An artifact that a run has used is refused, unless that run is deleted too. With `cascade` that run is deleted with
+    everything below it. An artifact that an alias points to is refused too; with `cascade` the alias is deleted.
+
+    After the commit, objects in storages that nothing else refers to are deleted; see `DeletionReport.left_objects`.
 
     Args:
-        ids: of artifacts and runs.
-        dry_run: report what would go, and delete nothing.
-        cascade: delete, too, the runs that have used what goes, and the aliases that point to it.
+        ids: one or several ids of artifacts and runs. A run, or a model that was saved or loaded, counts as its id.
+        dry_run: report what would be deleted, and delete nothing.
+        cascade: also delete the runs that have used a deleted artifact, and the aliases that point to one.
 
     Raises:
+        InvalidNodeIdError: an argument identifies no node.
         NestedNodeError: an id is that of a part of an artifact; the message names the artifact.
-        ArtifactInUseError: a run that stays has used an artifact, or an alias points to one, and `cascade` is false.
-        RetryableError: others kept saving under what was to go, for all attempts; in a session, at the first.
+        ArtifactInUseError: a remaining run has used an artifact, or an alias points to one, and `cascade` is false.
+        RetryableError: at every attempt, others saved below what is deleted. In a session there is one attempt.
         DatabaseError: the database failed; nothing was deleted.
     """
     return wait_for(async_deletion.delete(ids, dry_run=dry_run, cascade=cascade))
@@ -48,31 +51,34 @@ def prune(
     dry_run: bool = False,
     cascade: bool = False,
 ) -> DeletionReport:
-    """Delete what a rule of retention names, as `delete` does, in the transaction in which it is found.
+    """Delete the artifacts and runs that a retention rule selects, in the transaction that selects them; see `delete`.
 
-        prune(older_than=timedelta(days=90), keep_used=True)  # what is older, not the history of what stays
+        prune(older_than=timedelta(days=90), keep_used=True)  # old artifacts, but no history of kept ones
         prune(keep_newest={"checkpoint": 3})  # all but the newest three of this label
         prune(failed_runs=True, older_than=timedelta(days=7))
 
-    By itself `older_than` is about everything: artifacts, and runs that ended before then. With one of the others it
-    narrows what that names. A run goes with all below it; it stays if something below it is still running or, by the
-    age, too young. What an alias points to stays, and so does a run that it is below; it counts among the newest.
-    Artifacts of one label and different model names are counted apart.
+    Alone, `older_than` selects all artifacts that are older, and all runs that ended before then. With another rule, it
+    narrows what that rule selects.
+
+    A run is deleted with everything below it. It is kept if something below it is still running or, by the age, too
+    young. An artifact that an alias points to is kept, and so are the runs above it; it counts among the newest.
+    Artifacts of one label and different model names are counted separately.
 
     Args:
         older_than: an age by the database's clock, or a point in time (aware). An artifact's time is that of its save,
-            by the clock of the machine that saved it; that of a run is its end; of a lost run, the end of its lease.
-        keep_newest: how many artifacts of a label stay, by label, the newest first, whichever runs they belong to.
-        failed_runs: runs that ended with an exception; those that were lost, as their process died, are no such runs.
-        keep_used: what runs that stay have used stays too, with the runs that it belongs to and what these have used:
-            the history of what is kept is kept. Without it, and without `cascade`, such a use is an error.
-        dry_run: report what would go, and delete nothing.
-        cascade: delete, too, the runs that have used what goes. An artifact that an alias points to is an error also
-            where it would go with such a run.
+            by the clock of the machine that saved it. A run's time is its end; a lost run's time is the end of its
+            lease.
+        keep_newest: how many artifacts to keep, by label, newest first, across all runs.
+        failed_runs: select runs that ended with an exception. A lost run, whose process died, does not count as failed.
+        keep_used: also keep what remaining runs have used, the runs that it belongs to, and what these have used: the
+            history of what is kept. Without it, and without `cascade`, such a use is an error.
+        dry_run: report what would be deleted, and delete nothing.
+        cascade: also delete the runs that have used a deleted artifact. It remains an error if an alias points to an
+            artifact of such a run.
 
     Raises:
-        ConfigurationError: there is no rule, or it cannot be meant so.
-        InvalidLabel: a label is not valid.
+        ConfigurationError: no rule was given, or its values are invalid or contradictory.
+        InvalidLabelError: a label is not valid.
         ArtifactInUseError, RetryableError, DatabaseError: see `delete`.
     """
     return wait_for(

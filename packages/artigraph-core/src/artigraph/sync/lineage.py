@@ -3,64 +3,65 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from uuid import UUID
 
 import artigraph.lineage as async_lineage
-from artigraph.background import wait_for
+from artigraph.identifiers import NodeId
 from artigraph.lineage import Edge, EdgeKind, Lineage, Node
-from artigraph.run import Run
-from artigraph.sync._twin import plain
-from artigraph.sync.run import RunManager
+from artigraph.portal import wait_for
 
 __all__ = ["Edge", "EdgeKind", "Lineage", "Node", "ancestors", "descendants", "paths"]
 
 
-def ancestors(
-    x: UUID | Run | RunManager, depth: int | None = None, kinds: Iterable[EdgeKind] = ("used", "produced")
-) -> Lineage:
-    """Return what a node was made from: the run that produced it, what that used, and so on, itself among them.
+def ancestors(node: NodeId, depth: int | None = None, kinds: Iterable[EdgeKind] = ("used", "produced")) -> Lineage:
+    """Return the ancestors of a node: the run that produced it, the artifacts that run used, and so on.
 
         made_from = ancestors(report_id)
-        inputs = ancestors(report_id, depth=2)  # the run that made it, and what that used
+        inputs = ancestors(report_id, depth=2)  # the run that made it, and the artifacts that run used
 
-    One query, whatever the graph, and each node once: runs that used what later ones made are no trouble. Inputs that a
-    tracked function keeps with its run are used by it, and not produced.
+    The result contains the node itself.
+
+    It takes one query, however large the graph is. Each node appears once, so a cycle is no problem, as when runs use
+    what later runs made. The inputs that a tracked function saves with its run count as used by it, not as produced.
 
     Args:
-        x: a run, an artifact, or a part of one, which stands for its artifact.
-        depth: how many edges from it at most; None is as many as there are.
-        kinds: the edges to go along. With `child` what is known of a run is known of the runs in it, too.
+        node: a run or an artifact: its id, a `Run`, a `RunManager`, or a model that was saved or loaded. The id of a
+            part of an artifact means that artifact.
+        depth: the most edges between the node and an ancestor; None for no limit.
+        kinds: the kinds of edges to follow. With `child`, the ancestors of a run are also those of the runs in it.
 
     Raises:
-        NodeNotFoundError: there is no such node.
-        QueryError: a kind, or the depth, is none.
+        InvalidNodeIdError: `node` does not denote a node.
+        NodeNotFoundError: the node does not exist.
+        QueryError: a kind or the depth is invalid.
     """
-    return wait_for(async_lineage.ancestors(plain(x), depth, kinds))
+    return wait_for(async_lineage.ancestors(node, depth, kinds))
 
 
-def descendants(
-    x: UUID | Run | RunManager, depth: int | None = None, kinds: Iterable[EdgeKind] = ("used", "produced")
-) -> Lineage:
-    """Return what came of a node: the runs that used it, what they produced, and so on, itself among them.
+def descendants(node: NodeId, depth: int | None = None, kinds: Iterable[EdgeKind] = ("used", "produced")) -> Lineage:
+    """Return the descendants of a node: the runs that used it, the artifacts those produced, and so on.
 
         stale = descendants(wrong_input_id)
         for artifact in stale.artifacts: ...
 
-    See `ancestors`.
+    The result contains the node itself.
+
+    See `ancestors` for the arguments.
 
     Raises:
-        NodeNotFoundError: there is no such node.
-        QueryError: a kind, or the depth, is none.
+        InvalidNodeIdError: `node` does not denote a node.
+        NodeNotFoundError: the node does not exist.
+        QueryError: a kind or the depth is invalid.
     """
-    return wait_for(async_lineage.descendants(plain(x), depth, kinds))
+    return wait_for(async_lineage.descendants(node, depth, kinds))
 
 
-def paths(a: UUID | Run | RunManager, b: UUID | Run | RunManager) -> Lineage:
-    """Return all ways of the data from one node to another, as one graph: its nodes are on at least one of them.
+def paths(source: NodeId, target: NodeId) -> Lineage:
+    """Return all paths that data took from one node to another, as one graph of the nodes on these paths.
 
-    It is empty where nothing of the first went into the second.
+    The graph is empty if nothing of the first node went into the second.
 
     Raises:
-        NodeNotFoundError: one of the nodes is not there.
+        InvalidNodeIdError: an argument does not denote a node.
+        NodeNotFoundError: one of the nodes does not exist.
     """
-    return wait_for(async_lineage.paths(plain(a), plain(b)))
+    return wait_for(async_lineage.paths(source, target))

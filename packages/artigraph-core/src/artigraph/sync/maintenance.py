@@ -6,10 +6,10 @@ from datetime import timedelta
 from uuid import UUID
 
 import artigraph.maintenance as async_maintenance
-from artigraph.background import wait_for
 from artigraph.maintenance import Amount, Example, FsckReport, GcReport, Problem, ProblemKind, Progress, SkippedStorage
-from artigraph.maintenance.gc import GRACE
-from artigraph.maintenance.progress import Watcher
+from artigraph.maintenance._gc import GRACE
+from artigraph.maintenance._report import Watcher
+from artigraph.portal import wait_for
 
 __all__ = [
     "Amount",
@@ -27,48 +27,56 @@ __all__ = [
 
 
 def fsck(*, read_data_subset: str | float | None = None, progress: Watcher | None = None) -> FsckReport:
-    """Look at all rows of the database in force and at the objects that they refer to, and say what is wrong.
+    """Check all rows of the current database and the objects that they refer to, and report what is wrong.
 
-    Nothing is changed. Of each object it is seen whether it is there, and where its storage lists, whether its size is
-    the recorded one. With `read_data_subset`, `"5%"` or 0.05 for one, that part of the objects of each storage, chosen
-    at random, is read and compared by SHA-256.
+    It changes nothing. It checks that each object exists and, in storages that can list their objects, that its size is
+    the recorded one. With `read_data_subset`, for example `"5%"` or 0.05, it also reads that part of each storage's
+    objects, chosen at random, and compares their SHA-256.
 
-    Saves, deletions and collections may run at the same time.
+    Saves, deletions and garbage collections may run at the same time.
 
     Raises:
         ConfigurationError: the subset is neither a percentage nor a number from 0 to 1.
-        StorageError: a storage could not be listed or asked.
-        SessionStateError: a session is open here; what it has not committed would be taken for broken.
+        StorageError: a storage could not be listed, or did not answer.
+        SessionStateError: a session is open here. Its uncommitted rows would look broken.
     """
     return wait_for(async_maintenance.fsck(read_data_subset=read_data_subset, progress=progress))
 
 
 def gc(*, dry_run: bool = True, grace: timedelta = GRACE, progress: Watcher | None = None) -> GcReport:
-    """Remove objects that nothing refers to from the storages of the database in force; first say what would go.
+    """Remove the objects that nothing refers to from the storages of the current database; by default only report them.
 
-    Everything is looked at before anything is deleted. What goes is: rows that no artifact refers to, made longer ago
-    than `grace` by the database's clock, and their objects; and objects that no row stands for, older than `grace` by
-    the clock of their storage. Only objects whose location begins with this database's store id are deleted.
+    Everything is checked before anything is deleted. Two kinds of objects are deleted:
 
-    Saves, deletions and other collections may run at the same time. A save whose object is taken from it puts it again.
+    - objects whose rows no artifact refers to, with these rows, if the rows are older than `grace` by the database's
+      clock;
+    - objects without a row, if they are older than `grace` by the clock of their storage.
+
+    Only objects whose location begins with this database's store id are deleted.
+
+    Saves, deletions and other collections may run at the same time. If a save's object is collected, the save puts it
+    again.
 
     Raises:
-        DanglingObjectsError: a row's object is not there, and this is no dry run; nothing was deleted.
-        StorageError: a storage could not be listed or asked; nothing was deleted.
+        DanglingObjectsError: this is no dry run, and a row's object does not exist; or a value of an artifact has
+            neither an object nor bytes. Nothing was deleted.
+        MalformedRowError: an object's row, or a reference to one, was altered, so that the objects in use cannot be
+            determined. Nothing was deleted.
+        StorageError: a storage could not be listed, or did not answer; nothing was deleted.
         ConfigurationError: the grace is no timedelta, or negative.
-        SessionStateError: a session is open here; what is deleted here cannot wait for its end.
+        SessionStateError: a session is open here. The deletions cannot wait for its end.
     """
     return wait_for(async_maintenance.gc(dry_run=dry_run, grace=grace, progress=progress))
 
 
 def mark_lost() -> list[UUID]:
-    """Mark as lost the runs whose lease ran out, by the database's clock, and return their ids.
+    """Mark runs as lost whose lease has expired by the database's clock, and return their ids.
 
-    They are lost wherever they are read already, and the next start of a run marks them by the way: this is for
-    databases in which none starts, and for queries of your own over `run_status`. A process that comes back takes its
-    run up again.
+    Reading such a run reports it as lost already, and the next start of any run marks it. Call this for a database in
+    which no run starts, or before your own queries over `run_status`. A process that continues after a pause takes up
+    its run again.
 
     Raises:
-        SessionStateError: a session is open here, which would keep the rows from others until it ends.
+        SessionStateError: a session is open here. It would keep the rows locked until it ends.
     """
     return wait_for(async_maintenance.mark_lost())

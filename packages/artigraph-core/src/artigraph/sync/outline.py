@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 import artigraph.outline as async_outline
-from artigraph.background import wait_for
+from artigraph.identifiers import NodeId
 from artigraph.outline import Outline
+from artigraph.portal import wait_for
 
 __all__ = ["Outline", "outline_of"]
 
 
-def outline_of(node_id: UUID) -> Outline:
-    """Return the outline of a run with all below it, or of an artifact or a part of one.
+def outline_of(node_id: NodeId) -> Outline:
+    """Return the outline of a run, an artifact or a part of one, with all nodes below it.
 
         print(outline_of(manager.run.node_id))
 
-    It is read in one query, and no object is read from a storage.
+    It takes one query, and reads no object from a storage.
 
     Raises:
-        NodeNotFoundError: there is no such node.
+        InvalidNodeIdError: the argument has no node's id.
+        NodeNotFoundError: the node does not exist.
     """
     return wait_for(async_outline.outline_of(node_id))

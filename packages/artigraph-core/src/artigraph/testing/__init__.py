@@ -1,1 +1,1 @@
-"""What others need to test their storages, serializers and databases; needs pytest."""
+"""Test kits for the storages, serializers and databases of other projects. They need pytest."""

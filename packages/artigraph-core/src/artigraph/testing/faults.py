@@ -1,7 +1,7 @@
-"""Storages that fail on purpose, around one that does not: for tests of what uses a storage.
+"""Storages that wrap another one and fail on purpose, to test code that uses a storage.
 
-What they do follows from a seed and the order of the calls, so a test that fails fails again. They take streams, read
-ranges, open files and list where the storage in them does.
+Their faults follow from a seed and the order of the calls, so a failing test fails again. They have the abilities of
+the wrapped storage: streams, ranges, files and listings.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from functools import cache
 from typing import Any, BinaryIO, Literal, TypeVar, cast
 
-from artigraph.errors import ObjectNotFoundError, StorageUnavailable
+from artigraph.errors import ObjectNotFoundError, StorageUnavailableError
 from artigraph.storage import Storage, StoredEntry, SupportsFiles, SupportsListing, SupportsRanges, SupportsStreams
 
 __all__ = ["CorruptingStorage", "Corruption", "Fault", "FlakyStorage", "SlowStorage"]
@@ -22,20 +22,20 @@ __all__ = ["CorruptingStorage", "Corruption", "Fault", "FlakyStorage", "SlowStor
 T = TypeVar("T")
 
 Fault = Literal["none", "before", "after"]
-"""Whether a call fails, and whether before it had an effect or after (its reply is lost)."""
+"""Whether a call fails, and if so, before it has an effect or after (its reply is lost)."""
 
 Corruption = Literal["flip", "truncate", "extend", "missing"]
-"""What is read: with one bit flipped, cut short, with bytes added, or not found at all."""
+"""What a read returns: the bytes with one bit flipped, cut short, or with bytes added; or "not found"."""
 
 
 class _Wrapped(Storage):
-    """Passes every call on; what it wraps is not its configuration but its substance."""
+    """Passes every call on to a wrapped storage, which is not part of its configuration. Subclasses add faults."""
 
     def __init__(self, storage: Storage, name: str | None) -> None:
         self.name: str = storage.name if name is None else name
         self._storage = storage
         able: Any = _able(type(self), *(isinstance(storage, each) for each in _ABILITIES))
-        self.__class__ = able  # those that ask for an ability look at the class
+        self.__class__ = able  # `isinstance` checks of the abilities look at the class
 
     async def create(self, data: bytes, *, key: str | None = None) -> str:
         return await self._do("create", lambda: self._storage.create(data, key=key))
@@ -50,19 +50,19 @@ class _Wrapped(Storage):
         return await self._do("exists", lambda: self._storage.exists(location))
 
     async def _do(self, call: str, work: Callable[[], Awaitable[T]]) -> T:
-        """Do a call's work, and what goes wrong with it."""
+        """Run a call's work, with its faults."""
         return await work()
 
     def _open(self, location: str) -> BinaryIO:
-        """Do the same for a file."""
+        """Open a file, with the same faults."""
         return cast("SupportsFiles", self._storage).open(location)
 
     def _seen(self, location: str, data: bytes) -> bytes:
-        """Return what is seen of the bytes of an object."""
+        """Return the bytes that a reader of an object gets."""
         return data
 
     async def _listed(self, entries: AsyncIterator[StoredEntry]) -> AsyncIterator[StoredEntry]:
-        """Do the same for a listing."""
+        """Yield a listing, with the same faults."""
         async for entry in entries:
             yield entry
 
@@ -93,7 +93,7 @@ class _Lists(_Wrapped):
 _ABILITIES: tuple[Any, ...] = (SupportsStreams, SupportsRanges, SupportsFiles, SupportsListing)
 
 
-@cache  # one class for each, since a class is a part of what makes storages equal
+@cache  # one class for each combination, since equal storages have one class
 def _able(cls: type[_Wrapped], *able: bool) -> type[_Wrapped]:
     """Return the class with these abilities, under its own name."""
     bases = tuple(each for each, wanted in zip((_Streams, _Ranges, _Files, _Lists), able, strict=True) if wanted)
@@ -101,9 +101,9 @@ def _able(cls: type[_Wrapped], *able: bool) -> type[_Wrapped]:
 
 
 class FlakyStorage(_Wrapped):
-    """Fails with `StorageUnavailable`: by a script first, then at a rate, half of it before the effect, half after.
+    """Fails with `StorageUnavailableError`: by a script first, then at a rate. Half of the failures precede the effect.
 
-    A listing that fails after its effect fails behind its first object.
+    The other half follow it. A listing with a failure after its effect fails after its first object.
     """
 
     def __init__(
@@ -162,11 +162,11 @@ class FlakyStorage(_Wrapped):
 
     def _fail(self, message: str) -> None:
         self._faults += 1
-        raise StorageUnavailable(message)
+        raise StorageUnavailableError(message)
 
 
 class SlowStorage(_Wrapped):
-    """Pauses before and after every call, each time for up to twice the delay in seconds."""
+    """Pauses before and after every call, each time for a random time of up to twice the delay, in seconds."""
 
     def __init__(self, storage: Storage, *, delay: float = 0.01, seed: int = 0, name: str | None = None) -> None:
         super().__init__(storage, name)
@@ -196,9 +196,9 @@ class SlowStorage(_Wrapped):
 
 
 class CorruptingStorage(_Wrapped):
-    """Reads something else than what is stored, at a rate; what is stored stays as it is.
+    """Returns corrupted bytes when it reads, at a given rate. The stored objects stay unchanged.
 
-    An object without bytes has nothing to flip or cut: it is read with a byte added. A file is opened as a spoilt copy.
+    An empty object has nothing to flip or cut: it is read with a byte added. A file is opened as a corrupted copy.
     """
 
     def __init__(

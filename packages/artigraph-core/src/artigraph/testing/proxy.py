@@ -1,7 +1,7 @@
-"""A TCP proxy that goes wrong on purpose: for tests of what speaks to a server.
+"""A TCP proxy that injects network faults on purpose, to test code that connects to a server.
 
-It stands between a client and its server, sees every piece of bytes that goes by, and does to the one that a test waits
-for what networks do.
+It stands between a client and its server and sees every piece of bytes that passes. It applies a fault to the piece for
+which a test waits.
 """
 
 from __future__ import annotations
@@ -20,17 +20,19 @@ __all__ = ["FaultProxy", "ReplyFault", "RequestFault", "Trigger", "anything"]
 RequestFault = Literal["drop", "cut", "lose_reply", "late", "stall", "delay"]
 """What happens to a piece that a client sent.
 
-`drop`: it does not arrive, and both sides are hung up on. `cut`: half of it arrives before that. `lose_reply`: it
-arrives, and both sides are hung up on when the server answers. `late`: the client is hung up on at once, and the piece
-arrives after a while all the same. `stall`: nothing passes any more, in either direction, and nobody is told. `delay`:
-it arrives after a while.
+- `drop`: it is not delivered, and both connections are closed.
+- `cut`: half of it is delivered, and then both connections are closed.
+- `lose_reply`: it is delivered, and both connections are closed when the server replies.
+- `late`: the client's connection is closed at once, and the piece is delivered after a delay.
+- `stall`: no more bytes pass in either direction, and both connections stay open.
+- `delay`: it is delivered after a delay.
 """
 
 ReplyFault = Literal["drop", "cut", "stall", "delay"]
 """What happens to a piece that a server sent; see `RequestFault`."""
 
 Trigger = Callable[[bytes], bool]
-"""Says whether a piece of bytes, as it came from the network, is the one that is waited for."""
+"""A function that says whether a piece of bytes, as received from the network, is the one to fault."""
 
 _Streams: TypeAlias = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -38,23 +40,23 @@ _PIECE = 256 * 1024
 
 
 def anything(data: bytes) -> bool:  # noqa: ARG001
-    """Take the next piece, whatever it is."""
+    """Match every piece."""
     return True
 
 
 class FaultProxy:
-    """Passes connections on to a server, and goes wrong as often as it is told to.
+    """Forwards connections to a server, and injects the faults that a test asks for.
 
         async with FaultProxy("127.0.0.1", 5432) as proxy:
             proxy.on_request("lose_reply", lambda data: b"COMMIT" in data)
             ...  # connect to proxy.host and proxy.port
 
-    It belongs to the event loop that it is entered on. What is encrypted passes as it is: switch that off where a
-    trigger is to see what is meant.
+    It belongs to the event loop on which it is entered. Encrypted bytes pass unchanged. Switch encryption off if a
+    trigger must read the content.
     """
 
     host: str = "127.0.0.1"
-    """Where it listens."""
+    """The host on which it listens."""
 
     def __init__(self, host: str, port: int) -> None:
         self._upstream = (host, port)
@@ -64,7 +66,7 @@ class FaultProxy:
         self._connections = 0
         self._server: asyncio.Server | None = None
         self.port: int = 0
-        """Where it listens, once it is entered."""
+        """The port on which it listens, once it is entered."""
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, self.host, 0)
@@ -81,7 +83,7 @@ class FaultProxy:
 
     @property
     def faults(self) -> int:
-        """How often it has gone wrong so far."""
+        """How many faults it has injected so far."""
         return self._faults.count
 
     @property
@@ -92,22 +94,22 @@ class FaultProxy:
     def on_request(
         self, fault: RequestFault, trigger: Trigger = anything, *, times: int = 1, seconds: float = 0.05
     ) -> None:
-        """Do this to the next pieces of clients that the trigger takes; `late` and `delay` are so many seconds."""
+        """Apply a fault to the next `times` client pieces that match. `late` and `delay` wait `seconds` seconds."""
         self._faults.requests.append(_Rule(fault, trigger, times, seconds))
 
     def on_reply(
         self, fault: ReplyFault, trigger: Trigger = anything, *, times: int = 1, seconds: float = 0.05
     ) -> None:
-        """Do this to the next pieces of the server that the trigger takes; `delay` is so many seconds."""
+        """Apply a fault to the next `times` server pieces that match. `delay` waits `seconds` seconds."""
         self._faults.replies.append(_Rule(fault, trigger, times, seconds))
 
     def clear(self) -> None:
-        """Forget every fault that has not come up yet."""
+        """Drop every fault that has not been injected yet."""
         self._faults.requests.clear()
         self._faults.replies.clear()
 
     def hang_up(self) -> None:
-        """Break every connection, as a firewall does with idle ones, or a server that dies."""
+        """Break every connection, as a firewall does with idle ones, or a crashing server."""
         for link in self._links:
             link.break_off()
 
@@ -121,7 +123,7 @@ class FaultProxy:
             self._links.add(link)
             await link.run()
             self._links.discard(link)
-        except OSError:  # the server is not there
+        except OSError:  # the server does not answer
             _reset(writer)
         finally:
             self._running.discard(task)
@@ -137,7 +139,7 @@ class _Rule:
 
 @dataclass
 class _Faults:
-    """What is to go wrong."""
+    """The faults to inject."""
 
     requests: list[_Rule] = field(default_factory=list[_Rule])
     replies: list[_Rule] = field(default_factory=list[_Rule])
@@ -146,7 +148,7 @@ class _Faults:
     """Set when the proxy is left."""
 
     def take(self, data: bytes, *, reply: bool) -> _Rule | None:
-        """Return what is to be done to a piece, and count it."""
+        """Return the rule that applies to a piece and count the fault, or return None."""
         rules = self.replies if reply else self.requests
         rule = next((rule for rule in rules if rule.trigger(data)), None)
         if rule is not None:
@@ -162,7 +164,7 @@ class _Faults:
 
 
 class _Link:
-    """One connection of a client's, and ours to the server."""
+    """A connection of a client and the proxy's connection to the server."""
 
     def __init__(self, client: _Streams, server: _Streams, faults: _Faults) -> None:
         self._from_client, self._to_client = client
@@ -172,7 +174,7 @@ class _Link:
         self._loses_reply = False
 
     async def run(self) -> None:
-        """Pass on what comes, in both directions, until both sides have ended."""
+        """Forward bytes in both directions until both sides have ended."""
         await asyncio.gather(
             self._pass(self._from_client, self._to_server, reply=False),
             self._pass(self._from_server, self._to_client, reply=True),
@@ -181,7 +183,7 @@ class _Link:
             writer.close()
 
     def break_off(self) -> None:
-        """Hang up on both sides."""
+        """Break both connections."""
         self._passing = False
         _reset(self._to_client)
         _reset(self._to_server)
@@ -219,15 +221,15 @@ class _Link:
             case "cut":
                 self._passing = False
                 target.write(data[: len(data) // 2])
-                target.close()  # after what was written
+                target.close()  # sends the buffered bytes first
                 _reset(self._to_client if target is self._to_server else self._to_server)
             case "drop":
                 self.break_off()
 
 
 def _reset(writer: asyncio.StreamWriter) -> None:
-    """Close a connection so that the other side sees it broken, not ended."""
+    """Reset a connection, so that the other side sees it broken, not ended."""
     peer: socket.socket = writer.get_extra_info("socket")
-    with suppress(OSError):  # closed already
+    with suppress(OSError):  # the connection is closed already
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("hh" if os.name == "nt" else "ii", 1, 0))
     writer.transport.abort()

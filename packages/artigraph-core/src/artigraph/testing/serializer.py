@@ -1,6 +1,6 @@
-"""What a serializer promises, as tests: subclass `SerializerConformance` and run it with pytest.
+"""Tests of what a serializer promises: subclass `SerializerConformance` and run it with pytest.
 
-The contract is `artigraph.serializer.Serializer`. Hypothesis is needed only where values are given as a strategy.
+The contract is `artigraph.serializer.Serializer`. Hypothesis is needed only if values are given as a strategy.
 """
 
 from __future__ import annotations
@@ -52,13 +52,13 @@ _FOREIGN: tuple[bytes, ...] = (
     b"\x93NUMPY\x01\x00\xff\xff",
     b"\x80\x05K\x01.",
 )
-"""Bytes of nothing, or of other formats; the last would be 1 to pickle."""
+"""Bytes in no format, or in other formats. pickle would load the last as 1."""
 
 
 class SerializerConformance:
     """The promises of a serializer, one test each.
 
-    A subclass (its name begins with `Test`) gives the fixtures `serializer` and `values`:
+    A subclass (whose name begins with `Test`) defines the fixtures `serializer` and `values`:
 
     ```python
     class TestMySerializer(SerializerConformance):
@@ -73,50 +73,50 @@ class SerializerConformance:
             return [MyValue(), MyValue(1, "a")]
     ```
 
-    Values are a sequence, or a strategy of Hypothesis. What is registered during a test is forgotten after it.
+    Values are a sequence, or a strategy of Hypothesis. Registrations made during a test are undone after it.
     """
 
     refused: Sequence[Any] = ()
-    """Values that `serialize` refuses, for they would not come back exactly."""
+    """Values that `serialize` refuses, because they would not load exactly."""
 
     deterministic: bool = True
-    """Whether equal bytes are promised for one value. Equal content is stored once, so it is good to have."""
+    """Whether one value always gives equal bytes. That is useful, because equal content is stored once."""
 
     read_once: bool = False
-    """Whether values are consumed when they are stored, and compared by identity alone; override `fresh` then."""
+    """Whether storing a value consumes it, so that values compare by identity only. If so, override `fresh`."""
 
     @pytest.fixture
     def serializer(self) -> Serializer[Any]:
-        """Return the serializer to be tested."""
+        """Return the serializer to test."""
         msg = "The subclass has to give the fixture `serializer`"
         raise NotImplementedError(msg)
 
     @pytest.fixture
     def values(self) -> Any:
-        """Return values that come back: a sequence of examples, or a strategy of Hypothesis."""
+        """Return values that load exactly: a sequence of examples, or a strategy of Hypothesis."""
         msg = "The subclass has to give the fixture `values`"
         raise NotImplementedError(msg)
 
     def fresh(self, value: Any) -> Any:
-        """Return what is stored of a value of the fixture `values`: it, or one that is made of it each time."""
+        """Return what to store for a value of the fixture `values`: that value, or one made from it each time."""
         return value
 
     def columns(self, value: Any) -> Sequence[tuple[Sequence[Any], Any]]:
-        """Return choices of columns, each with the value that has them alone; for a serializer that reads columns."""
+        """Return choices of columns, each with the value that has only them. For a serializer that reads columns."""
         return ()
 
     def assert_identical(self, serializer: Serializer[Any], value: Any, back: Any) -> None:
-        """Assert that a value came back exactly: that nothing a user can see tells the two apart.
+        """Assert that a value loaded exactly: that a user can see no difference.
 
-        Override it with a comparison of your own, by other means than the serializer's, so that it is not tested with
-        itself; as it stands, it trusts `Serializer.equal`.
+        By default it trusts `Serializer.equal`. Override it with another comparison, so that the serializer is not
+        tested with its own code.
         """
         assert type(back) is type(value), f"{value!r} of {type(value)} came back as {back!r} of {type(back)}"
         assert serializer.equal(value, back), f"{value!r} came back as {back!r}"
 
     @pytest.fixture(autouse=True)
     def _registry(self) -> Iterator[None]:
-        """Put back what was registered before the test."""
+        """Restore the registrations after a test."""
         state = vars(base)
         tables: list[dict[Any, Any]] = [state["_by_type"], state["_shipped"], vars(state["_serializers"])["_items"]]
         before = [dict(table) for table in tables]
@@ -142,7 +142,7 @@ class SerializerConformance:
             assert hint is None or (type(hint) is int and hint >= 0), f"{hint!r} is no number of bytes"
 
         _for_each(values, check)
-        serializer.size_hint(object())  # asked before the value is refused, so it has to bear any
+        serializer.size_hint(object())  # called before the value is refused, so it must take any
 
     def test_a_value_that_came_back_can_be_stored_again(self, serializer: Serializer[Any], values: Any) -> None:
         def check(value: Any) -> None:
@@ -166,7 +166,7 @@ class SerializerConformance:
         def check(value: Any) -> None:
             data = serializer.serialize(self.fresh(value))
             one, other = serializer.deserialize(data), serializer.deserialize(data)
-            if one is other:  # only what cannot change may be shared
+            if one is other:  # only immutable values may be shared
                 assert copy.copy(one) is one, f"{one!r} is handed out twice"
             self.assert_identical(serializer, value, other)
 
@@ -191,7 +191,7 @@ class SerializerConformance:
         with ThreadPoolExecutor(_THREADS) as pool:
             list(pool.map(work, range(2 * _THREADS)))
 
-    # Abilities (artigraph.serializer.abilities), where the serializer has them ----------------------------------------
+    # Abilities (`Supports...`), where the serializer has them ---------------------------------------------------------
 
     def test_parts_are_the_bytes(self, serializer: Serializer[Any], values: Any) -> None:
         parts_of = _ability(serializer, SupportsParts, "serialize_parts")
@@ -265,7 +265,7 @@ class SerializerConformance:
             buffer = bytearray(data)
             try:
                 mapped = restore(memoryview(buffer).toreadonly())
-            except DeserializationError as error:  # of a value whose form in memory is another one
+            except DeserializationError as error:  # the value has another form in memory
                 assert str(error)  # noqa: PT017
                 continue
             self.assert_identical(serializer, value, mapped)
@@ -287,12 +287,12 @@ class SerializerConformance:
 
     def test_values_of_other_types_are_refused(self, serializer: Serializer[Any]) -> None:
         class Foreign:
-            """A type that no serializer knows."""
+            """A type that no serializer takes."""
 
         with pytest.raises(SerializationError):
             serializer.serialize(Foreign())
 
-    # Bytes that are not of the serializer -----------------------------------------------------------------------------
+    # Bytes that another serializer wrote, or none --------------------------------------------------------------------
 
     def test_flipped_bits_are_data_or_an_error(self, serializer: Serializer[Any], values: Any) -> None:
         for data in {serializer.serialize(self.fresh(value)) for value in _examples(values)}:
@@ -349,7 +349,7 @@ class SerializerConformance:
 
 
 class RecordingFile(io.BytesIO):
-    """A file in memory that keeps which ranges of it were read, as (start, length)."""
+    """A file in memory that records the ranges that were read, as (start, length)."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__(data)
@@ -368,12 +368,12 @@ class RecordingFile(io.BytesIO):
 
     @property
     def fetched(self) -> int:
-        """How many bytes were read, those that were read twice counted twice."""
+        """How many bytes were read. Bytes that were read twice count twice."""
         return sum(length for _, length in self.ranges)
 
 
 class _CorruptFile(RecordingFile):
-    """A file whose content is found to be damaged when it is read."""
+    """A file whose content turns out to be damaged when it is read."""
 
     def read(self, size: int | None = -1, /) -> bytes:
         msg = f"these {size} bytes are damaged"
@@ -382,7 +382,7 @@ class _CorruptFile(RecordingFile):
 
 def _ability(serializer: Serializer[Any], protocol: Any, method: str) -> Callable[..., Any]:
     if not isinstance(serializer, protocol):
-        pytest.skip(f"the serializer is none that {protocol.__name__}")
+        pytest.skip(f"the serializer does not have the ability {protocol.__name__}")
     found: Callable[..., Any] = getattr(serializer, method)
     return found
 
@@ -411,7 +411,7 @@ def _cut_off(data: bytes) -> Iterator[bytes]:
 
 
 def _load(load: Callable[[bytes], Any], data: bytes) -> None:
-    """Let a serializer load bytes that may be broken: it may return what it takes for a value, or say what it may."""
+    """Deserialize bytes that may be broken. It may return a value or raise `DeserializationError`, and nothing else."""
     __tracebackhide__ = True
     try:
         load(data)
@@ -436,7 +436,7 @@ def _for_each(values: Any, check: Callable[[Any], None]) -> None:
 
 
 def _examples(values: Any) -> list[Any]:
-    """Return the examples, or some that the strategy finds, always the same."""
+    """Return the examples, or some values of the strategy, which are the same each time."""
     found: list[Any] = []
     if _is_sequence(values):
         found.extend(values)

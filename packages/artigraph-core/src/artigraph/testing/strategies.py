@@ -1,4 +1,4 @@
-"""Hypothesis strategies for everything that can be stored: every plain value, labels, annotations' classes."""
+"""Hypothesis strategies for all that can be stored: plain values, labels, and instances of annotations' classes."""
 
 from __future__ import annotations
 
@@ -50,14 +50,14 @@ class Colour(Enum):
 
 
 class Level(IntEnum):
-    """An enum that is a number."""
+    """An enum whose members are numbers."""
 
     LOW = 1
     HIGH = 2
 
 
 class Unit(StrEnum):
-    """An enum that is text."""
+    """An enum whose members are strings."""
 
     METRE = "m"
     SECOND = "s"
@@ -80,7 +80,7 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A dataclass, with a field that is derived."""
+    """A dataclass with a derived field."""
 
     content: Any
     name: str = field(default="", kw_only=True)
@@ -91,11 +91,11 @@ class Box:
 
 
 CLASSES: Mapping[str, type[Any]] = {cls.__name__: cls for cls in (Access, Box, Colour, Level, Point, Unit)}
-"""What an annotation has to supply for `instances()`, as `collect_classes` returns it."""
+"""The classes that an annotation must supply for `instances()`, as `collect_classes` returns them."""
 
 
 def labels() -> st.SearchStrategy[str]:
-    """Make valid labels: 0-255 code points without NUL and surrogates, those that databases confuse among them."""
+    """Make valid labels: 0-255 code points without NUL and surrogates. Some are labels that databases confuse."""
     characters = st.characters(exclude_categories=["Cs"], exclude_characters="\0")
     confusing = st.sampled_from(
         ["", " ", "a", "A", "a ", " a", "é", "e\u0301", "ß", "ss", "İ", "i", "🍣", "🍺", "\u200b"]
@@ -108,7 +108,7 @@ def labels() -> st.SearchStrategy[str]:
 
 
 def texts() -> st.SearchStrategy[str]:
-    """Make any str: NUL, and surrogates alone and in pairs."""
+    """Make any str, also with NUL, and with surrogates, alone and in pairs."""
     return st.one_of(
         st.text(max_size=20),
         st.text(st.characters(), max_size=20),
@@ -117,7 +117,7 @@ def texts() -> st.SearchStrategy[str]:
 
 
 def numbers() -> st.SearchStrategy[Any]:
-    """Make bool, int of any size, float (with every NaN) and Decimal, often near where their ranges meet."""
+    """Make bool, int of any size, float (with every NaN) and Decimal. Many are near the limits of their types."""
     near = st.builds(
         _near,
         st.sampled_from([1, -1]),
@@ -164,7 +164,7 @@ def _to_float(value: int) -> float:
 
 
 def time_zones() -> st.SearchStrategy[tzinfo]:
-    """Make zones of the time zone database and offsets, with names and to the microsecond."""
+    """Make zones of the time zone database, and offsets to the microsecond, with and without names."""
     offsets = st.timedeltas(timedelta(hours=-24, microseconds=1), timedelta(hours=24, microseconds=-1))
     whole = st.integers(-23 * 60, 23 * 60).map(_minutes)
     return st.one_of(
@@ -214,7 +214,7 @@ def scalars() -> st.SearchStrategy[Any]:
 
 
 def hashable_scalars() -> st.SearchStrategy[Any]:
-    """Make scalars that can be keys and items of sets: all but signalling NaN."""
+    """Make scalars that can be keys and items of sets: all except signaling NaN."""
     return scalars().filter(_is_hashable)
 
 
@@ -229,9 +229,9 @@ def _members() -> st.SearchStrategy[Any]:
 
 
 def plain_values(leaves: st.SearchStrategy[Any] | None = None, *, max_leaves: int = 12) -> st.SearchStrategy[Any]:
-    """Make plain values of any shape, out of scalars or of the given leaves.
+    """Make plain values of any shape, from scalars or from the given leaves.
 
-    `plain_values(scalars() | instances())` makes those of annotations that supply classes as well.
+    `plain_values(scalars() | instances())` also makes values for annotations that supply classes.
     """
     leaves = scalars() if leaves is None else leaves
     hashable = st.recursive(leaves.filter(_is_hashable), _hashable_parts, max_leaves=5)

@@ -1,7 +1,6 @@
-"""Functions whose calls are runs: `@tracked`."""
+"""Tracked functions: each call of a function that is decorated with `@tracked` is recorded as a run."""
 
-from artigraph.tracking.call import TrackingWarning
-from artigraph.tracking.decorator import tracked
-from artigraph.tracking.value import TrackedValue
+from artigraph.tracking._call import TrackedValue, TrackingWarning
+from artigraph.tracking._decorator import tracked
 
 __all__ = ["TrackedValue", "TrackingWarning", "tracked"]

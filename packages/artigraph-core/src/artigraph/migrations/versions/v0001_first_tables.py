@@ -1,7 +1,7 @@
 """The first tables.
 
 What they are for is in docs/design/schema.md. The column types are those of `artigraph.orm.types`, which never change
-what they make; a column that is to be another gets another type.
+what they make; a column that must change gets a new type.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from alembic import op
 
 from artigraph.db import utc_now
-from artigraph.ids import new_id
+from artigraph.identifiers import new_id
 from artigraph.orm.types import Bytes, Id, ShortBytes, Text, UtcDateTime
 
 revision = "0001"

@@ -1,7 +1,7 @@
-"""What a storage promises, as tests: subclass `StorageConformance` and run it with pytest.
+"""Tests of what a storage promises: subclass `StorageConformance` and run it with pytest.
 
-The contract is `artigraph.storage.Storage`, and what a storage may be able to do beyond that. Nothing but pytest is
-needed; the tests run event loops of their own.
+They test the contract `artigraph.storage.Storage` and the optional abilities. They need only pytest, and run their own
+event loops.
 """
 
 from artigraph.testing.storage._conformance import StorageConformance

@@ -1,4 +1,4 @@
-"""All tests of a storage."""
+"""All tests of a storage in one class."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ __all__ = ["StorageConformance"]
 class StorageConformance(ObjectTests, StreamTests, RangeTests, FileTests, ListingTests):
     """The promises of a storage, one test each.
 
-    A subclass (its name begins with `Test`) gives the fixture `storage` and a side channel to the place behind it:
-    `get_raw` and `put_raw` reach the objects by other means than the storage, so that it is not tested with itself.
+    A subclass (whose name begins with `Test`) defines the fixture `storage`, and a side channel to the place behind it.
+    `get_raw` and `put_raw` access the objects without the storage, so that it is not tested with its own code.
 
     ```python
     class TestMyStorage(StorageConformance):
@@ -36,6 +36,6 @@ class StorageConformance(ObjectTests, StreamTests, RangeTests, FileTests, Listin
             return MyStorage(storage.directory, name=storage.name, password="the password")
     ```
 
-    The storage is new, or at least empty, for every test and has a name that no other test uses, since it is
+    The storage is new, or at least empty, for every test. It has a name that no other test uses, because it is
     registered. The methods of the side channel are called outside event loops and may block.
     """

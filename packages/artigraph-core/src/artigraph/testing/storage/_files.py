@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from artigraph.errors import InvalidLocation, ObjectNotFoundError
+from artigraph.errors import InvalidLocationError, ObjectNotFoundError
 from artigraph.storage import Storage, SupportsFiles
 from artigraph.testing.storage._kit import StorageKit
 from artigraph.testing.storage._locations import HOSTILE_LOCATIONS
@@ -18,11 +18,11 @@ __all__ = ["FileTests"]
 
 
 class FileTests(StorageKit):
-    """`SupportsFiles`, one test each."""
+    """Tests of `SupportsFiles`, one for each promise."""
 
     @pytest.fixture
     def files(self, storage: Storage) -> SupportsFiles:
-        """Return the storage, if its objects are files."""
+        """Return the storage. Skips the test if its objects are not files."""
         if not isinstance(storage, SupportsFiles):
             pytest.skip("the objects of this storage are no files")
         return storage
@@ -76,7 +76,7 @@ class FileTests(StorageKit):
         for location in HOSTILE_LOCATIONS:
             try:
                 files.open(location).close()
-            except InvalidLocation:
+            except InvalidLocationError:
                 continue
             let_in.append(location)
         assert let_in == []

@@ -1,4 +1,4 @@
-"""What the tests of a storage are given."""
+"""The fixtures and settings of the tests of a storage."""
 
 from __future__ import annotations
 
@@ -14,39 +14,39 @@ __all__ = ["StorageKit"]
 
 
 class StorageKit:
-    """The storage to be tested, and a side channel to the place behind it."""
+    """The storage to test, and a side channel to the place behind it."""
 
     secrets: Sequence[str] = ()
-    """Texts that the storage was made with and that nobody may see."""
+    """Secret strings with which the storage was made. They must not be visible."""
 
     creates_once: bool = True
-    """Whether of several that create other bytes under one key at the same moment exactly one succeeds.
+    """Whether exactly one call succeeds if several create different bytes under one key at the same moment.
 
-    Artigraph gives every object a key of its own, so it can do with a server that has no way to promise this; the
-    storage then says so in its documentation.
+    Artigraph gives every object its own key, so it also works with a server that cannot promise this. Such a storage
+    must say so in its documentation.
     """
 
     many: int = 1100
-    """Objects of a long listing: more than a page of the place behind it holds, if it has pages."""
+    """The number of objects of a long listing. It must exceed a page of the place behind it, if that has pages."""
 
     @pytest.fixture
     def storage(self) -> Storage:
-        """Return the storage to be tested."""
+        """Return the storage to test."""
         msg = "The subclass has to give the fixture `storage`"
         raise NotImplementedError(msg)
 
     def get_raw(self, storage: Storage, location: str) -> bytes | None:
-        """Return the bytes behind a location, or None if there are none, without using the storage."""
+        """Return the bytes of an object without using the storage, or None if the location has none."""
         raise NotImplementedError
 
     def put_raw(self, storage: Storage, location: str, data: bytes) -> None:
-        """Put other bytes behind the location of an object, without using the storage."""
+        """Replace the bytes of an object without using the storage."""
         raise NotImplementedError
 
     def again(self, storage: Storage) -> Storage | None:
-        """Return another instance of the same configuration, as another process would make it.
+        """Return another instance with the same configuration, as another process would make it.
 
-        None says that objects end with the instance, so there is nothing to be found again.
+        Return None if objects end with the instance, so that no other instance can find them.
         """
         raise NotImplementedError
 

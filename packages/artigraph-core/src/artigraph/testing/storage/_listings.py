@@ -1,4 +1,4 @@
-"""Tests of a storage that can say what is in it."""
+"""Tests of a storage that can list its objects."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from artigraph.errors import InvalidLocation
+from artigraph.errors import InvalidLocationError
 from artigraph.storage import Storage, StoredEntry, SupportsListing, SupportsStreams
 from artigraph.testing.storage._kit import StorageKit
 from artigraph.testing.storage._locations import HOSTILE_LOCATIONS
@@ -18,11 +18,11 @@ __all__ = ["ListingTests"]
 
 
 class ListingTests(StorageKit):
-    """`SupportsListing`, one test each."""
+    """Tests of `SupportsListing`, one for each promise."""
 
     @pytest.fixture
     def lists(self, storage: Storage) -> SupportsListing:
-        """Return the storage, if it lists."""
+        """Return the storage. Skips the test if it cannot list."""
         if not isinstance(storage, SupportsListing):
             pytest.skip("this storage cannot say what is in it")
         return storage
@@ -117,7 +117,7 @@ class ListingTests(StorageKit):
         for prefix in prefixes:
             try:
                 run(_all(lists, prefix))
-            except InvalidLocation:
+            except InvalidLocationError:
                 continue
             let_in.append(prefix)
         assert let_in == []

@@ -1,11 +1,11 @@
-"""Locations that lead nowhere."""
+"""Locations that no storage may accept."""
 
 from __future__ import annotations
 
 __all__ = ["HOSTILE_LOCATIONS"]
 
 HOSTILE_LOCATIONS: tuple[str, ...] = (
-    # Nothing, and parts of nothing.
+    # Empty, and with empty parts.
     "",
     " ",
     ".",
@@ -14,7 +14,7 @@ HOSTILE_LOCATIONS: tuple[str, ...] = (
     "a/./b",
     "a//b",
     "a/",
-    # Upwards.
+    # Paths that lead upward.
     "..",
     "../a",
     "../../../../../../etc/passwd",
@@ -27,7 +27,7 @@ HOSTILE_LOCATIONS: tuple[str, ...] = (
     "....//a",
     "..;/a",
     "a/..\0/b",
-    # Absolute.
+    # Absolute paths.
     "/",
     "//",
     "/a",
@@ -41,7 +41,7 @@ HOSTILE_LOCATIONS: tuple[str, ...] = (
     "$HOME/a",
     "${HOME}/a",
     "%HOME%/a",
-    # Of Windows.
+    # Paths of Windows.
     "..\\a",
     "a\\b",
     "a\\..\\..\\b",
@@ -63,7 +63,7 @@ HOSTILE_LOCATIONS: tuple[str, ...] = (
     "a/lpt9",
     "a.",
     "a ",
-    # Encoded.
+    # Encoded paths.
     "%2e%2e/a",
     "%2e%2e%2fa",
     "..%2fa",
@@ -78,7 +78,7 @@ HOSTILE_LOCATIONS: tuple[str, ...] = (
     "..\u2215a",
     "..\u2044a",
     "a\u202eb",
-    # Characters that end, split or hide something somewhere.
+    # Characters that end, split or hide text in some system.
     "\0",
     "a\0",
     "a\0.txt",

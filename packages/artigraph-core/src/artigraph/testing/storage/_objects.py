@@ -1,4 +1,4 @@
-"""Tests of the four methods."""
+"""Tests of the four methods that every storage has."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from artigraph.errors import InvalidLocation, ObjectNotFoundError, RegistrationError, StorageError
+from artigraph.errors import InvalidLocationError, ObjectNotFoundError, RegistrationError, StorageError
 from artigraph.storage import Storage, get_storage_by_name, new_key
 from artigraph.testing.storage._kit import StorageKit
 from artigraph.testing.storage._locations import HOSTILE_LOCATIONS
@@ -23,7 +23,7 @@ _LONGEST_LOCATION = 512
 
 
 class ObjectTests(StorageKit):
-    """What every storage promises, one test each."""
+    """The promises of every storage, one test each."""
 
     # Objects and locations --------------------------------------------------------------------------------------
 
@@ -43,7 +43,7 @@ class ObjectTests(StorageKit):
         try:
             read = run(storage.read(location))
         except StorageError:
-            return  # it noticed
+            return  # the storage noticed the change
         assert read == b"second, by other means"
 
     def test_location_is_text_that_a_database_takes(self, storage: Storage, run: Callable[..., Any]) -> None:
@@ -80,7 +80,7 @@ class ObjectTests(StorageKit):
             for name, call in calls.items():
                 try:
                     run(call(location))
-                except InvalidLocation:
+                except InvalidLocationError:
                     continue
                 let_in.append((name, location))
         assert let_in == []
@@ -181,7 +181,7 @@ class ObjectTests(StorageKit):
         assert run(watch()) <= {len(data)}
         assert self.get_raw(storage, location) == data
 
-    # What is not there ------------------------------------------------------------------------------------------
+    # Missing objects --------------------------------------------------------------------------------------------
 
     def test_missing_object(self, storage: Storage, run: Callable[..., Any]) -> None:
         location = run(storage.create(b"value"))
@@ -242,7 +242,7 @@ class ObjectTests(StorageKit):
         for pause in (0, 0.001, 0.005, 0.02, 0.08):
             key = new_key()
             run(cancelled_after(key, data, pause))
-            location = run(storage.create(data, key=key))  # whatever was left is no obstacle
+            location = run(storage.create(data, key=key))  # remains of the canceled call are no obstacle
             assert self.get_raw(storage, location) == data
 
     def test_cancelled_create_is_never_read_in_part(self, storage: Storage, run: Callable[..., Any]) -> None:
@@ -304,7 +304,7 @@ class ObjectTests(StorageKit):
 
 
 class _Other(Storage):
-    """A storage that only wants a name."""
+    """A storage that only has a name."""
 
     def __init__(self, name: str) -> None:
         self.name = name

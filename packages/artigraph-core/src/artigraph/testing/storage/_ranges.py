@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from artigraph.errors import InvalidLocation, ObjectNotFoundError
+from artigraph.errors import InvalidLocationError, ObjectNotFoundError
 from artigraph.storage import Storage, SupportsRanges
 from artigraph.testing.storage._kit import StorageKit
 from artigraph.testing.storage._locations import HOSTILE_LOCATIONS
@@ -20,11 +20,11 @@ _SIZE = 3 * 1024 * 1024 + 17
 
 
 class RangeTests(StorageKit):
-    """`SupportsRanges`, one test each."""
+    """Tests of `SupportsRanges`, one for each promise."""
 
     @pytest.fixture
     def ranges(self, storage: Storage) -> SupportsRanges:
-        """Return the storage, if it reads ranges."""
+        """Return the storage. Skips the test if it cannot read ranges."""
         if not isinstance(storage, SupportsRanges):
             pytest.skip("this storage does not read parts of objects")
         return storage
@@ -77,7 +77,7 @@ class RangeTests(StorageKit):
         for location in HOSTILE_LOCATIONS:
             try:
                 run(ranges.read_range(location, 0, 1))
-            except InvalidLocation:
+            except InvalidLocationError:
                 continue
             let_in.append(location)
         assert let_in == []

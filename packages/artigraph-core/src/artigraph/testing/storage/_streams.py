@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from artigraph.errors import InvalidLocation, ObjectNotFoundError, StorageError
+from artigraph.errors import InvalidLocationError, ObjectNotFoundError, StorageError
 from artigraph.storage import Storage, SupportsStreams, new_key
 from artigraph.testing.storage._kit import StorageKit
 from artigraph.testing.storage._locations import HOSTILE_LOCATIONS
@@ -19,15 +19,15 @@ __all__ = ["StreamTests"]
 
 _KIB, _MIB = 1024, 1024 * 1024
 _LARGE = 17 * _MIB + 1
-"""More than a storage would send at once."""
+"""More bytes than a storage would send at once."""
 
 
 class StreamTests(StorageKit):
-    """`SupportsStreams`, one test each."""
+    """Tests of `SupportsStreams`, one for each promise."""
 
     @pytest.fixture
     def streams(self, storage: Storage) -> SupportsStreams:
-        """Return the storage, if it takes streams."""
+        """Return the storage. Skips the test if it does not take streams."""
         if not isinstance(storage, SupportsStreams):
             pytest.skip("this storage does not take objects in parts")
         return storage
@@ -199,13 +199,13 @@ class StreamTests(StorageKit):
         for key in HOSTILE_LOCATIONS:
             try:
                 run(streams.create_stream(_parts([b"hostile"]), key=key))
-            except InvalidLocation:
+            except InvalidLocationError:
                 continue
             let_in.append(key)
         assert let_in == []
 
     def _location_of(self, storage: Storage, run: Callable[[Coroutine[Any, Any, Any]], Any], key: str) -> str:
-        """Return where an object of this key will be."""
+        """Return the location that an object with this key will get."""
         location: str = run(storage.create(b"", key=key))
         run(storage.delete(location))
         return location

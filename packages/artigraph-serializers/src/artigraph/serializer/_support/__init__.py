@@ -1,4 +1,4 @@
-"""What the serializers of this distribution share; not for use outside it."""
+"""Code that the serializers of this distribution share. Not for use outside it."""
 
 from artigraph.serializer._support.guard import class_name, deserializing, needs, serializing
 from artigraph.serializer._support.parts import joined

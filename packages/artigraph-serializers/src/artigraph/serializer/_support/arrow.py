@@ -1,4 +1,4 @@
-"""Arrow in common: parquet files with checksums, and small tables as text."""
+"""Helpers for Arrow: parquet files with checksums, and small tables as text."""
 
 from __future__ import annotations
 
@@ -8,28 +8,54 @@ from importlib import import_module
 from typing import Any
 
 from artigraph.errors import SerializationError
-from artigraph.serializer._support.sink import PartsSink
 
-__all__ = [
-    "ParquetFile",
-    "ipc_text",
-    "kept_type",
-    "open_parquet",
-    "pa",
-    "parquet_schema",
-    "pc",
-    "pq",
-    "read_ipc_text",
-    "read_parquet",
-    "read_parquet_columns",
-    "read_parquet_in_turn",
-    "schema_of_text",
-    "schema_text",
-    "write_parquet",
-]
-
-# pyarrow has no types of its own; what comes out of it is annotated where it is used.
 pa: Any = import_module("pyarrow")
+
+PART = 2 * 2**20
+"""The most bytes of a part."""
+
+
+class PartsSink:
+    """A file for Arrow's writers, from which finished parts can be taken.
+
+    Arrow buffers what it writes to `stream` in its own memory, without the GIL, and passes on about `PART` bytes at a
+    time.
+    """
+
+    def __init__(self) -> None:
+        self._parts: list[bytes] = []
+        self.closed = False
+        self.stream: Any = pa.BufferedOutputStream(pa.PythonFile(self, mode="w"), PART)
+
+    def write(self, data: Any) -> int:
+        """Keep a copy of the data, which may be a view of a value's memory."""
+        self._parts.append(bytes(data))
+        return len(self._parts[-1])
+
+    def flush(self) -> None:
+        """Do nothing, because each write is kept at once."""
+
+    def close(self) -> None:
+        """Accept no more data."""
+        self.closed = True
+
+    def take(self) -> Iterator[bytes]:
+        """Yield the parts that are ready, and drop them."""
+        parts, self._parts = self._parts[::-1], []
+        while parts:
+            part = parts.pop()
+            if len(part) <= PART:
+                yield part
+            else:
+                yield from (part[start : start + PART] for start in range(0, len(part), PART))
+
+    def finish(self) -> Iterator[bytes]:
+        """Close the stream and yield the remaining parts."""
+        self.stream.close()
+        yield from self.take()
+
+
+# pyarrow has no types of its own, so its values are annotated where they are used.
 pc: Any = import_module("pyarrow.compute")
 pq: Any = import_module("pyarrow.parquet")
 
@@ -42,19 +68,19 @@ _AT_ONCE = 64 * 2**20
 """Bytes of columns that are read at once, so that reading a frame takes little more memory than the frame."""
 
 _ROWS = 2**20
-"""Rows in a row group: a column of numbers in it is as long as the chunks in which objects are fetched and checked."""
+"""Rows of a row group. One number column of a row group is as long as a chunk of an object (8 MiB)."""
 
 
 def write_parquet(
     columns: Sequence[Any], schema: Any, *, dictionary: Iterable[str] | bool, metadata: Mapping[str, str]
 ) -> Iterator[bytes]:
-    """Yield a parquet file with a checksum for each page, a row group after the other, in parts of at most 8 MiB.
+    """Yield a parquet file with a checksum for each page, row group by row group, in parts of at most 8 MiB.
 
     Args:
-        columns: what to write: Arrow arrays, or what else has a length and a `slice` that is an Arrow array.
+        columns: the columns to write: Arrow arrays, or objects with a length and a `slice` that returns an Arrow array.
         schema: of the columns.
-        dictionary: the columns to encode by a dictionary where that is shorter, or all, or none. Not those of floats:
-            it costs half of the speed, and rarely makes them shorter.
+        dictionary: the names of the columns that get a dictionary where that is shorter, or True for all, or False for
+            none. Leave out columns of floats: a dictionary costs half of the speed, and rarely makes them shorter.
         metadata: of the file, beside the metadata of the schema.
     """
     rows = len(columns[0]) if columns else 0
@@ -65,7 +91,7 @@ def write_parquet(
         compression="zstd",
         use_dictionary=dictionary if isinstance(dictionary, bool) else list(dictionary),
         write_page_checksum=True,
-        # Otherwise it renames the fields within lists and maps.
+        # Otherwise the writer renames the fields within lists and maps.
         use_compliant_nested_type=False,
         store_schema=True,
         version="2.6",
@@ -80,7 +106,7 @@ def write_parquet(
 
 
 def read_parquet(data: bytes) -> ParquetFile:
-    """Return the table of a parquet file, its pages checked, and the metadata of the file."""
+    """Return the table of a parquet file and the file's metadata. Checks the checksums of all pages."""
     file = open_parquet(pa.BufferReader(data))
     table = file.read()
     table.validate(full=True)
@@ -88,10 +114,10 @@ def read_parquet(data: bytes) -> ParquetFile:
 
 
 def read_parquet_in_turn(file: Any) -> Iterator[Any]:
-    """Yield the columns of an open parquet file, whose names are unique, a few read at a time and then let go."""
+    """Yield the columns of an open parquet file, whose names are unique. Reads a few at a time, and keeps none."""
     names: list[str] = file.schema_arrow.names
-    # As many as there are threads to read them, up to four; more of them where they are short. What the file says of
-    # the size of each is not asked: of a damaged one that ends the process.
+    # As many columns as threads can read, up to four, or more if they are short. The sizes in the file's metadata are
+    # not used: reading them from a damaged file can crash the process.
     few = max(min(pa.cpu_count(), 4), _AT_ONCE // (8 * max(file.metadata.num_rows, 1)))
     for start in range(0, len(names), few):
         taken = names[start : start + few]
@@ -105,37 +131,37 @@ def _by_name(table: Any) -> dict[str, Any]:
 
 
 def read_parquet_columns(file: Any, names: Iterable[str]) -> Any:
-    """Return the table of some columns of an open parquet file, without reading the rest.
+    """Return a table of some columns of an open parquet file, without reading the rest.
 
-    Where several have one of the names, all of them come; in no order that is to be relied on.
+    If several columns have one of the names, the table has all of them. Do not rely on their order.
     """
     wanted = set(names)
     table = file.read(columns=sorted(wanted))
     table.validate(full=True)
-    # By name, for a field `b` of a column `a` has the path of a column `a.b`, and comes with it.
+    # Selected by name: a field `b` of a column `a` has the path of a column named `a.b`, and is read along with it.
     return table.select([place for place, name in enumerate(table.column_names) if name in wanted])
 
 
 def open_parquet(source: Any) -> Any:
-    """Return a parquet file of which the end was read: of Arrow's input streams, or of any file that can be sought."""
+    """Open a parquet file and read its footer. The source is an Arrow input stream, or any file that can be sought."""
     return pq.ParquetFile(
         source,
         page_checksum_verification=True,
-        # Bounded by the bytes themselves: a footer may hold the categories of a column.
+        # The file's length is limit enough: a footer may hold the categories of a column.
         thrift_string_size_limit=_LIMIT,
         thrift_container_size_limit=_LIMIT,
     )
 
 
 def parquet_schema(schema: Any) -> Any:
-    """Return the schema that a table of a schema has after it was in a parquet file."""
+    """Return the schema that a table of this schema has after it was written to parquet and read."""
     columns = schema.empty_table().columns
     data = b"".join(write_parquet(columns, schema, dictionary=False, metadata={}))
     return open_parquet(pa.BufferReader(data)).schema_arrow
 
 
 def kept_type(kind: Any) -> Any:
-    """Return the type that a column of this type has after it was in a parquet file.
+    """Return the type that a column of this type has after it was written to parquet and read.
 
     Raises:
         SerializationError: parquet has no such type.
@@ -149,12 +175,12 @@ def kept_type(kind: Any) -> Any:
 
 
 def schema_text(schema: Any) -> str:
-    """Return a schema as text."""
+    """Return a schema as text: its serialized form in base64."""
     return base64.b64encode(schema.serialize()).decode()
 
 
 def schema_of_text(text: str) -> Any:
-    """Return the schema of such a text."""
+    """Return the schema from the text that `schema_text` made."""
     return pa.ipc.read_schema(pa.py_buffer(base64.b64decode(text, validate=True)))
 
 
@@ -169,7 +195,7 @@ def ipc_text(arrays: list[Any]) -> str:
 
 
 def read_ipc_text(text: str) -> list[Any]:
-    """Return the arrays of such a text, as chunked arrays."""
+    """Return the arrays from the text that `ipc_text` made, as chunked arrays."""
     with pa.ipc.open_stream(pa.py_buffer(base64.b64decode(text, validate=True))) as reader:
         table = reader.read_all()
     table.validate(full=True)

@@ -1,4 +1,4 @@
-"""How two Arrow tables differ, in one line of text."""
+"""Describe how two Arrow tables differ, in one line of text."""
 
 from __future__ import annotations
 
@@ -8,14 +8,12 @@ from typing import Any, cast
 from artigraph.serializer._support.compare import same_chunked
 from artigraph.serializer._support.difference import Column, Differing, Table, describe_tables
 
-__all__ = ["describe_arrow_tables", "differing_arrow"]
-
 pa: Any = import_module("pyarrow")
 pc: Any = import_module("pyarrow.compute")
 
 
 def describe_arrow_tables(before: Any, after: Any) -> str:
-    """Say how two tables differ: shapes, columns, types, and how many values of which columns."""
+    """Return one line on how two tables differ: shapes, columns, types, and how many values of which columns."""
     return describe_tables(_table(before), _table(after), _differing)
 
 
@@ -30,17 +28,17 @@ def _differing(one: Column, other: Column, rows: int) -> Differing:
 
 
 def differing_arrow(one: Any, other: Any) -> Differing:
-    """Count what differs between two chunked arrays of one type and length; NaN equals NaN and null equals null."""
+    """Count the values that differ between two chunked arrays of one type and length. NaNs are equal, as are nulls."""
     if same_chunked(one, other):
         return Differing(0)
     kind = one.type
     if pa.types.is_dictionary(kind):
-        return differing_arrow(one.cast(kind.value_type), other.cast(kind.value_type))
+        return differing_arrow(_decoded(one), _decoded(other))
     if pa.types.is_float16(kind):
         return differing_arrow(one.cast(pa.float32()), other.cast(pa.float32()))
     try:
         unequal = pc.not_equal(one, other)
-    except pa.ArrowNotImplementedError:  # what has parts, or is of an extension type
+    except pa.ArrowNotImplementedError:  # nested or extension types have no comparison
         pairs = zip(one.to_pylist(), other.to_pylist(), strict=True)
         return Differing(sum(repr(mine) != repr(theirs) for mine, theirs in pairs))
     if pa.types.is_floating(kind):
@@ -48,6 +46,11 @@ def differing_arrow(one: Any, other: Any) -> Differing:
     by_null = pc.xor(pc.is_null(one), pc.is_null(other))
     count = pc.sum(pc.or_(pc.fill_null(unequal, fill_value=False), by_null)).as_py()
     return Differing(count, _most(one, other, kind))
+
+
+def _decoded(chunked: Any) -> Any:
+    """Return the values of a dictionary-encoded array, decoded. A cast would refuse nested values."""
+    return pa.chunked_array([chunk.dictionary_decode() for chunk in chunked.chunks], chunked.type.value_type)
 
 
 def _most(one: Any, other: Any, kind: Any) -> float | None:

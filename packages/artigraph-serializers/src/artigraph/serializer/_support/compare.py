@@ -2,38 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib import import_module
+from itertools import accumulate, pairwise
 from typing import Any
-
-__all__ = ["same_chunked", "same_table"]
 
 pa: Any = import_module("pyarrow")
 pc: Any = import_module("pyarrow.compute")
 
 
 def same_table(one: Any, other: Any) -> bool:
-    """Whether two tables have one schema, its metadata included, and equal columns, however they are chunked."""
+    """Say whether two tables have one schema, with its metadata, and equal columns. Chunk boundaries do not matter."""
     if one.num_rows != other.num_rows or not one.schema.equals(other.schema, check_metadata=True):
         return False
     return all(same_chunked(mine, theirs) for mine, theirs in zip(one.columns, other.columns, strict=True))
 
 
 def same_chunked(one: Any, other: Any) -> bool:
-    """Whether two chunked arrays are of one type and of equal elements."""
+    """Say whether two chunked arrays have one type and equal elements."""
     if one.type != other.type or len(one) != len(other):
         return False
     if one.equals(other):
         return True
-    return _may_differ_though_equal(one.type) and _same_array(_joined(one), _joined(other))
+    return _may_differ_though_equal(one.type) and all(_same_array(*pair) for pair in _aligned(one, other))
 
 
-def _joined(chunked: Any) -> Any:
-    unified = chunked.unify_dictionaries() if pa.types.is_dictionary(chunked.type) else chunked
-    return unified.combine_chunks()
+def _aligned(one: Any, other: Any) -> Iterator[tuple[Any, Any]]:
+    """Yield pairs of arrays that make up two chunked arrays of one length, cut wherever either begins another chunk.
+
+    Joining the chunks instead would have to unify their dictionaries, which Arrow supports for few types.
+    """
+    ends = sorted({end for chunked in (one, other) for end in accumulate(map(len, chunked.chunks))})
+    for start, end in pairwise([0, *ends]):
+        if start < end:
+            yield one.slice(start, end - start).chunk(0), other.slice(start, end - start).chunk(0)
 
 
 def _may_differ_though_equal(kind: Any) -> bool:
-    """Whether `equals` may say no of equal elements: NaN, and dictionaries in another order."""
+    """Say whether `equals` may return False for equal elements: NaN, or dictionaries in another order."""
     if isinstance(kind, pa.BaseExtensionType):
         return _may_differ_though_equal(kind.storage_type)
     if pa.types.is_dictionary(kind) or pa.types.is_run_end_encoded(kind) or pa.types.is_floating(kind):
@@ -81,5 +87,8 @@ def _lengths(lists: Any) -> Any:
 
 
 def _numbers(array: Any) -> Any:
-    """Return floats with null for NaN; that no null of theirs stands for one of the other's NaN, the caller knows."""
+    """Return floats with null for each NaN.
+
+    The caller makes sure that a null of one array never meets a NaN of the other.
+    """
     return pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array)

@@ -1,4 +1,4 @@
-"""How two tables differ, in one line of text."""
+"""Describe how two tables differ, in one line of text."""
 
 from __future__ import annotations
 
@@ -7,33 +7,31 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-__all__ = ["Column", "Differing", "Table", "describe_tables", "told"]
-
 _MOST = 6
-"""How many columns are named of each kind of change."""
+"""The most columns that are named for each kind of change."""
 
 
 class Differing(NamedTuple):
-    """How many cells of a column differ."""
+    """How many cells of a column differ, and by how much."""
 
     number: int
     most: float | None = None
-    """The greatest difference between two finite numbers, where there are such."""
+    """The greatest difference between two finite numbers, or None if no pair is finite."""
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """A column of a table."""
+    """A column of a table, for the comparison."""
 
     label: Hashable
     dtype: object
-    """What is compared; its text is shown."""
+    """The dtype. Dtypes are compared as they are and shown as text."""
     values: object
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What is compared of a table."""
+    """A table, as far as it is compared."""
 
     rows: int
     columns: Sequence[Column]
@@ -46,13 +44,13 @@ def describe_tables(
     *,
     others: Iterable[str] = (),
 ) -> str:
-    """Say how two tables differ: shapes, columns, dtypes, and how many cells of which columns.
+    """Return one line on how two tables differ: shapes, columns, dtypes, and how many cells of which columns.
 
     Args:
         before: the table before.
         after: the table after.
-        differing: says how many of the first so many cells of two columns of one dtype differ.
-        others: what else differs, in words.
+        differing: a function that compares the first cells of two columns of one dtype. It gets the number of cells.
+        others: words for other differences.
     """
     mine, theirs = _by_label(before.columns), _by_label(after.columns)
     rows = min(before.rows, after.rows)
@@ -77,7 +75,7 @@ def describe_tables(
 
 
 def told(cells: Differing, of: int) -> str:
-    """Return how many differ, of how many, and by how much at most."""
+    """Return the text for differing cells: how many of how many, and by how much at most."""
     by = "" if cells.most is None else f", by at most {cells.most:g}"
     return f"({cells.number:,} of {of:,}{by})"
 
@@ -95,7 +93,7 @@ def _retyped(one: Column, other: Column) -> str:
 
 
 def _by_label(columns: Iterable[Column]) -> dict[tuple[Hashable, int], Column]:
-    """Return columns by their label and, as labels may be there twice, by which of these it is."""
+    """Return columns by label and occurrence, because a table may have a label twice."""
     seen: Counter[Hashable] = Counter()
     found: dict[tuple[Hashable, int], Column] = {}
     for column in columns:

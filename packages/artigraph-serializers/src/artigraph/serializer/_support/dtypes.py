@@ -1,21 +1,21 @@
-"""Dtypes as JSON, such that they come back exactly."""
+"""Write NumPy's dtypes as JSON, from which exactly the same dtypes are made."""
 
 from __future__ import annotations
 
+import math
 from typing import Any, cast
 
 import numpy as np
+import numpy.typing as npt
 
 from artigraph.errors import SerializationError
 
-__all__ = ["FLAT_CHARS", "describe", "has_longdouble", "restore"]
-
 FLAT_CHARS = frozenset("?bBhHiIlLqQefdgFDGSUVMmc")
-"""The type characters of NumPy's own types whose elements are bytes in place."""
+"""The type characters of NumPy's own types that hold their elements in the array's memory."""
 
 
 def describe(dtype: np.dtype[Any]) -> object:
-    """Return a description that tells apart all that `==` tells apart, and alignment, C type and record class too.
+    """Return a description of a dtype that is as exact as `==`, and also keeps alignment, C type and record class.
 
     Raises:
         SerializationError: the dtype holds Python objects, carries metadata or comes from another library.
@@ -74,12 +74,12 @@ def _is_unicode(text: str) -> bool:
 
 
 def restore(description: Any) -> np.dtype[Any]:
-    """Return the dtype of a description. What is not one raises whatever NumPy raises."""
+    """Return the dtype of a description. An invalid description raises the errors of NumPy."""
     if isinstance(description, str):
         text, _, char = description.partition(":")
         dtype = np.dtype(text)
         if char:
-            # The C type, where it is as wide on this platform; else the type that has this width.
+            # The C type if it has the same width on this platform, otherwise the type of this width.
             ctype = np.dtype(text[0].strip("|") + char)
             dtype = ctype if ctype.str == text else dtype
         if dtype.char not in FLAT_CHARS:
@@ -100,9 +100,53 @@ def restore(description: Any) -> np.dtype[Any]:
 
 
 def has_longdouble(dtype: np.dtype[Any]) -> bool:
-    """Whether values of the dtype mean something else on a platform with another `long double`."""
+    """Say whether values of the dtype have another meaning on a platform with another `long double`."""
     if dtype.subdtype is not None:
         return has_longdouble(dtype.subdtype[0])
     if dtype.names is not None:
         return any(has_longdouble(dtype[name]) for name in dtype.names)
     return dtype.char in "gG" and np.finfo(np.longdouble).nmant != np.finfo(np.float64).nmant
+
+
+_X87_MANTISSA = 63
+_X87_BYTES = 10
+
+
+def memory_of(array: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
+    """Return the bytes of an array's elements in C order, with padding set to zero. A view where possible.
+
+    Padding may be uninitialized memory or old data of something else. So it must not be stored. Also, equal arrays must
+    have equal bytes.
+    """
+    if array.nbytes == 0:
+        return np.empty(0, np.uint8)
+    meaningful = _meaningful_bytes(array.dtype)
+    if meaningful.all():
+        return np.ascontiguousarray(array).reshape(-1).view(np.uint8)
+    # Copied as raw bytes: a copy by fields or numbers may leave out the padding between them.
+    elements = np.array(array.view(f"V{array.itemsize}"), order="C").reshape(-1)
+    copy = elements.view(np.uint8).reshape(-1, array.itemsize)
+    copy[:, ~meaningful] = 0
+    return copy.reshape(-1)
+
+
+def _meaningful_bytes(dtype: np.dtype[Any]) -> npt.NDArray[np.bool_]:
+    """Return a flag for each byte of an element: whether it belongs to the value or is padding.
+
+    Padding lies between, before and after the fields of a structured dtype. An x87 `long double` has padding, too: it
+    fills up 80 bits, after the number in little-endian order and before it in big-endian order.
+    """
+    if dtype.subdtype is not None:
+        base, shape = dtype.subdtype
+        return np.tile(_meaningful_bytes(base), math.prod(shape))
+    if dtype.names is not None:
+        found = np.zeros(dtype.itemsize, np.bool_)
+        for name in dtype.names:
+            kind, offset = cast("Any", dtype.fields)[name][:2]
+            found[offset : offset + kind.itemsize] |= _meaningful_bytes(kind)
+        return found
+    found = np.ones(dtype.itemsize, np.bool_)
+    if dtype.char in "gG" and np.finfo(np.longdouble).nmant == _X87_MANTISSA:
+        numbers = found.reshape(-1, np.dtype(np.longdouble).itemsize)
+        numbers[:, slice(None, -_X87_BYTES) if dtype.str[0] == ">" else slice(_X87_BYTES, None)] = False
+    return found

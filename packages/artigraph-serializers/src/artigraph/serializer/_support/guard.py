@@ -1,4 +1,4 @@
-"""The boundary to other people's libraries: what they raise becomes one of our errors."""
+"""Translate the errors of third-party libraries into Artigraph's."""
 
 from __future__ import annotations
 
@@ -8,25 +8,22 @@ from contextlib import contextmanager
 
 from artigraph.errors import ArtigraphError, DeserializationError, MissingDependencyError, SerializationError
 
-__all__ = ["class_name", "deserializing", "needs", "serializing"]
-
 _NOT_OURS = (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError)
-"""What asks the process or the task to stop; everything else is a failure of the value or of its bytes.
+"""Exceptions that ask the process or the task to stop. All others mean that the value or its bytes are bad.
 
-BaseException is caught and these are let through, rather than Exception caught, because a panic of polars (a
-`PanicException`) derives from BaseException alone.
+We catch BaseException and let these pass, because a panic of polars (`PanicException`) does not derive from Exception.
 """
 
 
 def class_name(value: object) -> str:
-    """Return the name by which messages speak of a value's class."""
+    """Return the name of a value's class as messages show it."""
     cls = type(value)
     return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
 
 
 @contextmanager
 def serializing(name: str, value: object) -> Generator[None]:
-    """Turn what a library raises in the block into a SerializationError."""
+    """Raise the errors of a library in this block as SerializationError."""
     try:
         yield
     except (*_NOT_OURS, SerializationError):
@@ -38,7 +35,7 @@ def serializing(name: str, value: object) -> Generator[None]:
 
 @contextmanager
 def deserializing(name: str) -> Generator[None]:
-    """Turn what a library raises in the block into a DeserializationError; what a stored file raises goes on."""
+    """Raise the errors of a library in this block as DeserializationError. Errors of a stored file pass unchanged."""
     try:
         yield
     except _NOT_OURS:
@@ -55,7 +52,7 @@ def deserializing(name: str) -> Generator[None]:
 
 @contextmanager
 def needs(extra: str) -> Generator[None]:
-    """Turn a failing import in the block into an error that names the pip command."""
+    """Raise a failing import in this block as an error that names the pip command."""
     try:
         yield
     except MissingDependencyError:

@@ -1,4 +1,4 @@
-"""Tables as Arrow IPC files (Feather), read back with everything in them validated."""
+"""Write tables as Arrow IPC files (Feather), and read and validate them."""
 
 from __future__ import annotations
 
@@ -8,20 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from artigraph.errors import DeserializationError, SerializationError
-from artigraph.serializer._support.sink import PartsSink
-
-__all__ = [
-    "check_extensions",
-    "check_key",
-    "extension_names",
-    "read_ipc",
-    "read_ipc_columns",
-    "schema_with_note",
-    "split_note",
-    "unique_place",
-    "write_ipc",
-    "write_options",
-]
+from artigraph.serializer._support.arrow import PartsSink
 
 pa: Any = import_module("pyarrow")
 
@@ -29,24 +16,25 @@ _KEY = b"artigraph"
 _VERSION = 1
 
 _BATCH = 64 * 2**20
-"""Bytes of a table in a batch, about, as they are in memory."""
+"""The approximate bytes of a batch in memory."""
 
 
 def write_ipc(table: Any, about: dict[str, Any] | None = None, *, whole: bool = False) -> Iterator[bytes]:
-    """Yield an Arrow IPC file, its buffers compressed by LZ4, batch after batch in parts of at most 8 MiB.
+    """Yield an Arrow IPC file, compressed by LZ4, batch by batch in parts of at most 8 MiB.
 
     Args:
-        table: what to write. Chunks of different dictionaries get one dictionary.
-        about: what to keep beside it, under the key `artigraph` of the schema's metadata.
-        whole: whether a chunk of the table has to stay one batch, however large it is.
+        table: the table to write. Chunks with different dictionaries get one common dictionary.
+        about: what to store beside the table, under the key `artigraph` of the schema's metadata.
+        whole: whether each chunk of the table stays one batch, however large it is.
 
     Raises:
-        SerializationError: the schema would not come back as it is.
+        SerializationError: the schema would not load unchanged.
     """
     schema = schema_with_note(table.schema, about)
-    rows = None if whole or table.nbytes <= _BATCH else max(_BATCH * table.num_rows // table.nbytes, 1)
+    size = buffer_size(table)
+    rows = None if whole or size <= _BATCH else max(_BATCH * table.num_rows // size, 1)
     sink = PartsSink()
-    unified = table.unify_dictionaries()
+    unified = _unified(table)
     with pa.ipc.new_file(sink.stream, schema, options=write_options()) as writer:
         for batch in unified.to_batches(max_chunksize=rows):
             writer.write_batch(batch)
@@ -54,16 +42,55 @@ def write_ipc(table: Any, about: dict[str, Any] | None = None, *, whole: bool = 
     yield from sink.finish()
 
 
+def buffer_size(data: Any) -> int:
+    """Return the approximate number of bytes of a table, batch or array.
+
+    That is `nbytes`, which counts only the part that a slice refers to. If a type contains a union, `nbytes` can crash
+    the process, because an empty union read from IPC has no buffers. Then its whole buffers are counted.
+    """
+    types = [data.type] if hasattr(data, "type") else data.schema.types
+    return int(data.get_total_buffer_size() if any(map(_has_union, types)) else data.nbytes)
+
+
+def _has_union(kind: Any) -> bool:
+    if isinstance(kind, pa.BaseExtensionType):
+        return _has_union(kind.storage_type)
+    if pa.types.is_dictionary(kind):
+        return _has_union(kind.value_type)
+    return pa.types.is_union(kind) or any(_has_union(kind.field(index).type) for index in range(kind.num_fields))
+
+
+def _unified(table: Any) -> Any:
+    try:
+        return table.unify_dictionaries()
+    except pa.ArrowException:
+        for name, column in zip(table.column_names, table.columns, strict=True):
+            _check_unified(name, column)
+        raise
+
+
+def _check_unified(name: str, column: Any) -> None:
+    try:
+        column.unify_dictionaries()
+    except pa.ArrowException as error:
+        remedy = "column.cast(column.type.value_type)" if pa.types.is_dictionary(column.type) else "cast its fields"
+        msg = (
+            f"the column {name!r} of type {column.type} has chunks with different dictionaries, of which no single one "
+            f"can be made ({error}); store the values without dictionaries: {remedy}"
+        )
+        raise SerializationError(msg) from error
+
+
 def write_options() -> Any:
-    """Return how IPC is written."""
+    """Return the options for writing IPC."""
     return pa.ipc.IpcWriteOptions(compression="lz4")
 
 
 def schema_with_note(schema: Any, about: dict[str, Any] | None = None) -> Any:
-    """Return the schema with what is kept beside the data, under the key `artigraph` of its metadata.
+    """Return the schema with a note: what is stored beside the data, under the key `artigraph` of its metadata.
 
     Raises:
-        SerializationError: the schema would not come back as it is.
+        SerializationError: the schema would not load unchanged.
     """
     check_key(schema)
     note = dict(about or {})
@@ -78,10 +105,10 @@ def schema_with_note(schema: Any, about: dict[str, Any] | None = None) -> Any:
 
 
 def split_note(schema: Any) -> tuple[Any, dict[str, Any]]:
-    """Return the schema as it was given, and what was kept beside the data.
+    """Return the original schema, and what was stored beside the data.
 
     Raises:
-        DeserializationError: an extension type is not registered here, or the note is of a newer release.
+        DeserializationError: an extension type is not registered here, or a newer release wrote the note.
     """
     metadata = dict(schema.metadata or {})
     text = metadata.pop(_KEY, None)
@@ -96,26 +123,26 @@ def split_note(schema: Any) -> tuple[Any, dict[str, Any]]:
 
 
 def read_ipc(data: bytes) -> tuple[Any, dict[str, Any]]:
-    """Return the table of an Arrow IPC file, and what was kept beside it.
+    """Return the table of an Arrow IPC file, and what was stored beside it.
 
     Raises:
-        DeserializationError: as `split_note`. Broken bytes raise what Arrow raises, too.
+        DeserializationError: as `split_note`. Broken bytes may raise Arrow's errors, too.
     """
     with pa.ipc.open_file(pa.py_buffer(data)) as reader:
         return _read_all(reader)
 
 
 def read_ipc_columns(file: Any, columns: Sequence[Any]) -> tuple[Any, dict[str, Any]]:
-    """Return the columns of these names, in their order, of a file that is open, and what was kept beside the table.
+    """Return the columns with these names, in their order, from an open file, and what was stored beside the table.
 
-    The buffers of other columns are not read; dictionaries are, all of them.
+    The buffers of other columns are not read, but all dictionaries are.
     """
     with pa.ipc.open_file(file) as reader:
         schema = reader.schema
-        split_note(schema)  # the whole of it has to be of this release, and its extension types known
+        split_note(schema)  # checks the release and the extension types of the whole file
         places = [unique_place(schema, name) for name in columns]
     file.seek(0)
-    # Arrow takes an empty list for all columns; one of them says how many rows there are.
+    # Arrow reads all columns if the list is empty. One column is enough to find the number of rows.
     included = sorted(set(places)) or list(range(len(schema.names)))[:1]
     options = pa.ipc.IpcReadOptions(included_fields=included)
     with pa.ipc.open_file(file, options=options) as reader:
@@ -124,10 +151,10 @@ def read_ipc_columns(file: Any, columns: Sequence[Any]) -> tuple[Any, dict[str, 
 
 
 def unique_place(schema: Any, name: object) -> int:
-    """Return the place of the one column of a name.
+    """Return the position of the only column with this name.
 
     Raises:
-        DeserializationError: there is none, or more than one.
+        DeserializationError: no column, or more than one, has the name.
     """
     places: list[int] = schema.get_all_field_indices(name) if isinstance(name, str) else []
     if len(places) != 1:
@@ -141,7 +168,7 @@ def _read_all(reader: Any) -> tuple[Any, dict[str, Any]]:
     table = reader.read_all()
     table.validate(full=True)
     schema, about = split_note(table.schema)
-    # Only where it has to be: a table without columns would lose its rows.
+    # Only if needed: a table without columns would lose its number of rows.
     return table if schema.metadata == table.schema.metadata else table.replace_schema_metadata(schema.metadata), about
 
 
@@ -151,10 +178,10 @@ def extension_names(schema: Any) -> list[str]:
 
 
 def check_extensions(schema: Any, about: Mapping[str, Any]) -> None:
-    """See that a table that was loaded has the extension types that it was stored with.
+    """Check that a loaded table has the extension types with which it was stored.
 
     Raises:
-        DeserializationError: one is not registered here, so that its values came as those of its storage type.
+        DeserializationError: an extension type is not registered here, so its values were read as the storage type.
     """
     missing = set(about.get("extensions", ())).difference(extension_names(schema))
     for name in sorted(missing):
@@ -163,10 +190,10 @@ def check_extensions(schema: Any, about: Mapping[str, Any]) -> None:
 
 
 def check_key(schema: Any) -> None:
-    """See that a table leaves us the key of the metadata in which we keep what is ours.
+    """Check that the metadata key in which Artigraph stores its note is free.
 
     Raises:
-        SerializationError: it does not.
+        SerializationError: it is taken.
     """
     if _KEY in (schema.metadata or {}):
         msg = "the key 'artigraph' of the schema's metadata is taken; drop it: table.replace_schema_metadata"

@@ -1,4 +1,4 @@
-"""Equality of Python objects where NaN equals NaN and types count."""
+"""Equality of Python objects, where NaN equals NaN and types must be equal."""
 
 from __future__ import annotations
 
@@ -6,13 +6,11 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any, cast
 
-__all__ = ["same_object"]
-
 
 def same_object(one: object, other: object, same_array: Callable[[Any, Any], bool]) -> bool:
-    """Whether two objects are of one type and equal, in lists, tuples and values of dicts too.
+    """Say whether two objects have one type and are equal, also within lists, tuples and values of dicts.
 
-    `same_array` compares those that have a dtype and dimensions, of which `==` is no plain truth.
+    `same_array` compares objects that have a dtype and dimensions, because their `==` returns no plain bool.
     """
     if one is other:
         return True
@@ -29,7 +27,7 @@ def same_object(one: object, other: object, same_array: Callable[[Any, Any], boo
 
 
 def _same_scalar(one: object, other: object) -> bool:
-    if isinstance(one, Decimal) and one.is_nan():  # a signalling one raises when it is compared
+    if isinstance(one, Decimal) and one.is_nan():  # comparing a signaling NaN raises an error
         return str(one) == str(other)
     return bool(one == other) or bool(one != one and other != other)  # noqa: PLR0124 (NaN)
 

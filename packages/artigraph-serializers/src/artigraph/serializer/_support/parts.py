@@ -1,15 +1,13 @@
-"""Parts of a file, one after the other."""
+"""Joining the parts of a file."""
 
 from __future__ import annotations
 
 import io
 from collections.abc import Iterable
 
-__all__ = ["joined"]
-
 
 def joined(parts: Iterable[bytes | memoryview]) -> bytes:
-    """Return the parts as one bytes, none of which is kept beside it, as `bytes.join` would keep them all."""
+    """Return the parts as one bytes object. It frees each part at once, whereas `bytes.join` would hold them all."""
     buffer = io.BytesIO()
     for part in parts:
         buffer.write(part)

@@ -1,4 +1,4 @@
-"""Arrays and scalars as the parts of an npy file, and back."""
+"""Write arrays and scalars as the parts of an npy file, and read them."""
 
 from __future__ import annotations
 
@@ -8,38 +8,26 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 from artigraph.errors import DeserializationError, SerializationError
-from artigraph.serializer._support.dtypes import describe
+from artigraph.serializer._support.dtypes import describe, memory_of
 from artigraph.serializer.numpy._npy import PART, Buffer, Parts, join, split
-
-__all__ = [
-    "Array",
-    "Buffer",
-    "array_from_buffer",
-    "array_over",
-    "array_to_parts",
-    "scalar_from_bytes",
-    "scalar_to_bytes",
-]
 
 Array = npt.NDArray[Any]
 
 _LARGEST_CODE_POINT = 0x10FFFF
-_X87_MANTISSA = 63
-_X87_BYTES = 10
 
 
 def array_to_parts(array: Array) -> Iterator[bytes | memoryview]:
-    """Yield the file of an array in parts, views of its memory among them; what it cannot hold is refused."""
+    """Yield the npy file of an array in parts, some of them views of its memory. Refuses dtypes that npy lacks."""
     fortran = array.flags.f_contiguous and not array.flags.c_contiguous
     ordered = array.T if fortran else array
     if array.dtype.char == "T":
         return _strings_to_parts(ordered, array.shape, fortran=fortran)
-    describe(array.dtype)  # refuses what is made of the elements would stumble over
+    describe(array.dtype)  # refuses dtypes that the code below could not handle
     return join(array.dtype, array.shape, map(_elements, _blocks(ordered)), fortran=fortran)
 
 
 def array_from_buffer(data: Buffer) -> Array:
-    """Return a writable array: a view of a buffer that can be written to, a copy of another one."""
+    """Return a writable array: a view of the buffer if that is writable, otherwise a copy."""
     parts = split(data)
     if "string" in parts.trailer:
         return _strings_from_parts(parts)
@@ -52,10 +40,10 @@ def array_from_buffer(data: Buffer) -> Array:
 
 
 def array_over(buffer: memoryview) -> Array:
-    """Return an array over a buffer, which it keeps alive; it cannot be written to.
+    """Return a read-only array over a buffer, which the array keeps alive.
 
     Raises:
-        DeserializationError: the strings of a StringDType are no memory that could be viewed.
+        DeserializationError: the array is of StringDType, whose strings cannot be viewed in place.
     """
     parts = split(buffer.toreadonly())
     if "string" in parts.trailer:
@@ -76,9 +64,9 @@ def _view_of(parts: Parts) -> Array:
 
 
 def _blocks(array: Array) -> Iterator[Array]:
-    """Yield sub-arrays that one after the other are the array in C order, few of more than `PART` bytes.
+    """Yield sub-arrays that in sequence make up the array in C order. Few have more than `PART` bytes.
 
-    So an array that is not contiguous is copied in such pieces, not as a whole.
+    So an array that is not contiguous is copied in pieces of this size, never in one piece.
     """
     if array.nbytes <= PART or not array.ndim:
         yield array
@@ -93,24 +81,12 @@ def _blocks(array: Array) -> Iterator[Array]:
 
 
 def _elements(array: Array) -> bytes | memoryview:
-    if array.nbytes == 0:
-        return b""
-    if array.dtype.names is not None and not array.flags.c_contiguous:
-        # Between the fields of a copy may be memory that was never written; it must not be stored.
-        padded = array
-        array = np.zeros(padded.shape, padded.dtype)
-        array[...] = padded
-    if array.dtype.char in "gG" and np.finfo(np.longdouble).nmant == _X87_MANTISSA:
-        # The 80 bits of a number are followed by bytes that mean nothing, and may be of other memory.
-        copy = np.array(array, order="C").reshape(-1)
-        copy.view(np.uint8).reshape(-1, np.dtype(np.longdouble).itemsize)[:, _X87_BYTES:] = 0
-        return copy.view(np.uint8).data
-    return np.ascontiguousarray(array).reshape(-1).view(np.uint8).data
+    return memory_of(array).data if array.nbytes else b""
 
 
 def _array_of(parts: Parts) -> Array:
     if parts.dtype.itemsize == 0:
-        # NumPy makes such an array only as a field of another one; by itself "S0" becomes "S1".
+        # NumPy makes such an array only as a field of another one. By itself "S0" becomes "S1".
         return np.zeros(parts.shape, np.dtype([("field", parts.dtype)]), "F" if parts.fortran else "C")["field"]
     array: Array = np.empty(parts.shape, parts.dtype, "F" if parts.fortran else "C")
     if array.dtype.str != parts.dtype.str:  # NumPy makes times without a unit in its own byte order only
@@ -123,7 +99,7 @@ def _array_of(parts: Parts) -> Array:
 
 
 def _check_elements(array: Array) -> None:
-    """Refuse elements that no value of the dtype has, and with which NumPy would misbehave later."""
+    """Refuse elements that no value of the dtype has, because NumPy would misbehave on them later."""
     if array.dtype.names is not None:
         for name in array.dtype.names:
             _check_elements(array[name])
@@ -192,9 +168,9 @@ def _missing_name(dtype: np.dtype[Any]) -> str:
 
 
 def scalar_to_bytes(value: np.generic) -> bytes:
-    """Return the file of a scalar as an array without dimensions."""
+    """Return the npy file of a scalar: an array without dimensions."""
     if type(value) is np.str_:
-        # An array would drop the NULs at its end, and make the empty text one long.
+        # An array would drop trailing NULs, and make an empty string one character long.
         text = value.encode("utf-32-le", "surrogatepass")
         return b"".join(join(np.dtype(f"<U{len(value)}"), (), (text,)))
     if type(value) is np.bytes_:
@@ -207,7 +183,7 @@ def scalar_to_bytes(value: np.generic) -> bytes:
 
 
 def scalar_from_bytes(data: bytes) -> np.generic:
-    """Return the scalar of a file."""
+    """Return the scalar of an npy file."""
     parts = split(data)
     if parts.shape:
         msg = "These bytes are a stored array, not a scalar."

@@ -1,4 +1,4 @@
-"""Equality by content and dtype, where NaN equals NaN."""
+"""Equality of arrays by content and dtype, where NaN equals NaN."""
 
 from __future__ import annotations
 
@@ -8,11 +8,9 @@ import numpy as np
 import numpy.typing as npt
 from artigraph.serializer._support.objects import same_object
 
-__all__ = ["same_array", "same_scalar"]
-
 
 def same_array(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
-    """Whether two arrays are of one type, dtype and shape, and of equal elements."""
+    """Say whether two arrays have one type, dtype and shape, and equal elements."""
     if type(one) is not type(other) or one.shape != other.shape or one.dtype != other.dtype:
         return False
     if one.dtype.names is not None:
@@ -38,7 +36,7 @@ def _same_numbers(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
 
 
 def same_scalar(one: np.generic, other: np.generic) -> bool:
-    """Whether two scalars are of one type and dtype, and equal."""
+    """Say whether two scalars have one type and dtype, and are equal."""
     if type(one) is not type(other):
         return False
     if isinstance(one, (np.str_, np.bytes_)):

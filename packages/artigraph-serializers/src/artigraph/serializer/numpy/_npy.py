@@ -1,11 +1,11 @@
-"""Arrays as npy files, with a trailer for what npy cannot say.
+"""Arrays as npy files, with a trailer for what npy cannot express.
 
     npy header      as numpy.save writes it, without pickle
     elements        C or Fortran order
     strings         UTF-8, for StringDType only: the elements are then their lengths in bytes
     trailer         JSON, its length (4 bytes, little-endian) and b"ARTI"; only where the npy header is not enough
 
-`numpy.load` reads every such file (as raw bytes where it cannot know better), so the data is not locked in.
+`numpy.load` reads every such file (as raw bytes if it lacks the dtype), so other programs can use the data.
 """
 
 from __future__ import annotations
@@ -15,45 +15,46 @@ import json
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from threading import Lock
 from typing import Any, NoReturn, cast
 
 import numpy as np
 from artigraph.errors import DeserializationError
 from artigraph.serializer._support.dtypes import describe, has_longdouble, restore
 
-__all__ = ["PART", "Buffer", "Parts", "join", "split"]
-
 Buffer = bytes | bytearray | memoryview
 
 PART = 8 * 2**20
-"""Bytes in a part of a file, at most."""
+"""The most bytes of a part of a file."""
 
 _MAGIC = b"\x93NUMPY"
 _UTF8_VERSION = 3
-"""The version of npy whose header is UTF-8; it is Latin-1 in the others."""
+"""The version of npy with a header in UTF-8. Other versions have it in Latin-1."""
 _SMALLEST = 12
 _TRAILER_MAGIC = b"ARTI"
 _TRAILER_VERSION = 1
 _LARGEST_HEADER = 2**18
-"""Bytes. Python's parser takes 500 times the memory of a text of literals, and a second for each 100,000 of them."""
+"""In bytes. Python's parser takes 500 times the memory of a literal's text, and a second for each 100,000 bytes."""
 _LARGEST_DESCR = _LARGEST_HEADER - 2**12
-"""Characters of a dtype in a header; a longer one, of some ten thousand fields, is said in the trailer alone."""
+"""The most characters of a dtype in a header. A longer one, with some ten thousand fields, is in the trailer only."""
+_parsing = Lock()
+"""Python 3.11 counts the parsing depth of all threads together, so parsing fails if another thread parses meanwhile."""
 _LONGDOUBLE = int(np.finfo(np.longdouble).nmant)
-"""Bits of the mantissa: platforms store other formats under the one name of `<f16`."""
+"""The bits of the mantissa. Platforms store different formats under the one name `<f16`."""
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """A file taken apart."""
+    """The parts of an npy file."""
 
     dtype: np.dtype[Any]
-    """The dtype of the array; that of the lengths where the elements are strings."""
+    """The dtype of the array. If the elements are strings, the dtype of their lengths."""
     shape: tuple[int, ...]
     fortran: bool
     """Whether the elements are in Fortran order."""
     elements: memoryview
     strings: memoryview
-    """UTF-8 of all strings, one after the other."""
+    """All strings in UTF-8, one after the other."""
     trailer: dict[str, Any]
 
 
@@ -66,7 +67,7 @@ def join(
     strings: bytes = b"",
     trailer: dict[str, Any] | None = None,
 ) -> Iterator[bytes | memoryview]:
-    """Yield the file of these parts, in parts of at most `PART` bytes; those of the elements are views.
+    """Yield the npy file of these parts, in pieces of at most `PART` bytes. Pieces of the elements are views.
 
     Raises:
         SerializationError: the dtype cannot be described.
@@ -94,7 +95,7 @@ def _cut(memory: bytes | memoryview) -> Iterator[memoryview]:
 
 
 def _npy_descr(dtype: np.dtype[Any], description: object) -> tuple[object, bool]:
-    """Return what the npy header says of the dtype, and whether that is all there is to say."""
+    """Return the dtype for the npy header, and whether the header describes it completely."""
     if dtype.names is None:
         return dtype.str, description == dtype.str
     raw = f"|V{dtype.itemsize}"
@@ -123,10 +124,10 @@ def _header(descr: object, shape: tuple[int, ...], fortran: bool) -> bytes:  # n
 
 
 def split(buffer: Buffer) -> Parts:
-    """Take a file apart, without copying its elements.
+    """Split a file into its parts, without copying its elements.
 
     Raises:
-        DeserializationError: it is not such a file. Bytes that are broken may raise what NumPy raises, too.
+        DeserializationError: it is not such a file. Broken bytes may raise NumPy's errors, too.
     """
     data = memoryview(buffer).cast("B")
     header, start = _read_header(data)
@@ -158,9 +159,9 @@ def _read_header(data: memoryview) -> tuple[dict[str, Any], int]:
     size = int.from_bytes(data[8:start], "little")
     if size > _LARGEST_HEADER or start + size > len(data):
         _refuse("its header is cut off, or longer than any that is written")
-    header: object = ast.literal_eval(
-        bytes(data[start : start + size]).decode("utf-8" if data[6] == _UTF8_VERSION else "latin1")
-    )
+    text = bytes(data[start : start + size]).decode("utf-8" if data[6] == _UTF8_VERSION else "latin1")
+    with _parsing:
+        header: object = ast.literal_eval(text)
     if not isinstance(header, dict) or set(cast("Any", header)) != {"descr", "fortran_order", "shape"}:
         _refuse("its header does not say what an npy header says")
     return cast("dict[str, Any]", header), start + size

@@ -11,25 +11,24 @@ from artigraph.serializer._support import class_name, deserializing, joined, ser
 from artigraph.serializer.base import Serializer
 from artigraph.serializer.numpy._arrays import (
     Array,
-    Buffer,
     array_from_buffer,
     array_over,
     array_to_parts,
     scalar_from_bytes,
     scalar_to_bytes,
 )
-from artigraph.serializer.numpy._difference import describe_arrays
 from artigraph.serializer.numpy._equal import same_array, same_scalar
-
-__all__ = ["ArraySerializer", "ScalarSerializer", "array_serializer", "numpy_serializer", "scalar_serializer"]
+from artigraph.serializer.numpy._npy import Buffer
+from artigraph.serializer.numpy.difference import describe_arrays
 
 
 class ArraySerializer(Serializer[Array]):
-    """Arrays of any shape, memory order and dtype but object, as npy files without pickle.
+    """Stores arrays of any shape, memory order and dtype except object, as npy files without pickle.
 
-    An array comes back with its dtype (byte order, alignment, field titles and C type included), its bits, and in
-    Fortran order if it was; one that is not contiguous comes back in C order. It is writable and shares its memory with
-    nobody: it is a copy, or the writable buffer that it was made of.
+    A loaded array has the same dtype (with byte order, alignment, field titles and C type) and the same bits. It is in
+    Fortran order if the stored one was. An array that was not contiguous loads in C order. The loaded array is writable
+    and shares its memory with no other object: it is a copy, or it uses the writable buffer that it was made from.
+
     Refused: dtypes that hold Python objects, carry metadata or come from another library, and subclasses of ndarray.
     """
 
@@ -43,23 +42,23 @@ class ArraySerializer(Serializer[Array]):
             return joined(array_to_parts(value))
 
     def serialize_parts(self, value: Array) -> Iterator[bytes | memoryview]:
-        """Yield an npy file in parts of at most 8 MiB, views of the array's memory where it is contiguous."""
+        """Yield an npy file in parts of at most 8 MiB. They are views of the array's memory if it is contiguous."""
         _check_class(value)
         with serializing(self.name, value):
             yield from array_to_parts(value)
 
     def deserialize(self, data: Buffer) -> Array:
-        """Return the array of an npy file. A buffer that can be written to becomes its memory; another is copied."""
+        """Return the array of an npy file. A writable buffer becomes its memory; any other buffer is copied."""
         with deserializing(self.name):
             return array_from_buffer(data)
 
     def deserialize_mapped(self, buffer: memoryview) -> Array:
-        """Return the array of an npy file over its buffer; it cannot be written to. Not for StringDType."""
+        """Return a read-only array over the buffer of an npy file. StringDType does not support this."""
         with deserializing(self.name):
             return array_over(buffer)
 
     def equal(self, one: Array, other: Array) -> bool:
-        """Whether two arrays are of one dtype and shape and of equal elements; NaN equals NaN."""
+        """Say whether two arrays have one dtype and shape, and equal elements. NaN equals NaN."""
         return same_array(one, other)
 
     def describe_change(self, before: Array, after: Array) -> str:
@@ -68,10 +67,10 @@ class ArraySerializer(Serializer[Array]):
 
 
 class ScalarSerializer(Serializer[np.generic]):
-    """NumPy's scalars, such as `numpy.float64(1)`, as npy files without dimensions, of exactly their type."""
+    """Stores NumPy's scalars, such as `numpy.float64(1)`, with their exact type, as npy files without dimensions."""
 
     name = "numpy-scalar"
-    # Each by itself: float64 derives from float, str_ from str, and the nearest class that is claimed wins.
+    # Each type by itself: float64 derives from float and str_ from str, and the nearest claimed class wins.
     types: tuple[type[Any], ...] = (*sorted(set(np.sctypeDict.values()), key=lambda cls: cls.__name__), np.generic)
 
     def serialize(self, value: np.generic) -> bytes:
@@ -87,7 +86,7 @@ class ScalarSerializer(Serializer[np.generic]):
             return scalar_from_bytes(data)
 
     def equal(self, one: np.generic, other: np.generic) -> bool:
-        """Whether two scalars are of one type and equal; NaN equals NaN."""
+        """Say whether two scalars have one type and are equal. NaN equals NaN."""
         return same_scalar(one, other)
 
 
@@ -112,4 +111,4 @@ numpy_serializer: ArraySerializer = array_serializer
 """The same object as `array_serializer`."""
 
 scalar_serializer: ScalarSerializer = ScalarSerializer().register()
-"""Serializes `numpy.generic`: the type of each of NumPy's scalars."""
+"""Serializes `numpy.generic`, the base of all of NumPy's scalar types."""

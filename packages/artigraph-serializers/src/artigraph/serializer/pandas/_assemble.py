@@ -1,4 +1,4 @@
-"""Frames from columns, with as few copies and blocks as pandas allows."""
+"""Build frames from columns, with as few copies and blocks as pandas allows."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 import pandas as pd
-from artigraph.serializer.pandas._numpy import one_array
-
-__all__ = ["Assembly"]
+from artigraph.serializer.pandas._values import one_array
 
 Array = npt.NDArray[Any]
 Pieces = tuple[np.dtype[Any], list[Array]]
@@ -18,25 +16,25 @@ Pieces = tuple[np.dtype[Any], list[Array]]
 _pd: Any = pd
 
 _MANY = 100
-"""Above so many blocks pandas warns, at the next column, that a frame is fragmented."""
+"""The number of blocks above which pandas warns, at the next column, that a frame is fragmented."""
 
 
 class Assembly:
-    """Takes the columns of a frame in their order, and copies those of NumPy at once, so that their memory can go."""
+    """Takes the columns of a frame in order. It copies NumPy columns at once, so that their memory can be freed."""
 
     def __init__(self, dtypes: list[Any]) -> None:
-        """Say the dtypes of the columns: NumPy's ones, or None of extension arrays."""
+        """Prepare for columns of these dtypes. Give None for a column that is an extension array."""
         self._from_blocks = getattr(getattr(pd.api, "internals", None), "create_dataframe_from_blocks", None)
         self._dtypes = dtypes
         self._groups: dict[tuple[str, str], list[int]] = {}
-        """The places of the columns of one dtype, which are one block."""
+        """The positions of the columns of one dtype, which form one block."""
         for place, dtype in enumerate(dtypes):
             if dtype is not None:
                 self._groups.setdefault((dtype.str, dtype.char), []).append(place)
         self._rows_of: dict[int, Array] = {}
         self._blocks: list[tuple[Any, Array]] = []
         self._columns: list[Any] = []
-        """The columns one by one, for pandas 2, which has no way from blocks."""
+        """The columns one by one, for pandas 2, which cannot make a frame from blocks."""
         self._lengths: set[int] = set()
         self._place = 0
 
@@ -62,7 +60,7 @@ class Assembly:
         return self._rows_of.pop(place)
 
     def frame(self, index: Any, labels: Any) -> Any:
-        """Return the frame of the columns that were taken."""
+        """Return the frame of the columns that were added."""
         for length in self._lengths:
             if length != len(index):
                 msg = f"a column has {length} rows, and the index {len(index)}"
@@ -87,7 +85,7 @@ def _fill(row: Array, value: Any) -> None:
 
 
 def _from_arrays(arrays: list[Any], index: Any, labels: Any) -> Any:
-    # A series by itself: of objects in a dict pandas would make texts or times.
+    # Each column becomes a series first: pandas would convert objects in a dict to strings or times.
     columns = {
         place: _pd.Series(array, index=index, dtype=array.dtype, copy=False) for place, array in enumerate(arrays)
     }

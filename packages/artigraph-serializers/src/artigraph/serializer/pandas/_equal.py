@@ -1,4 +1,4 @@
-"""Equality by content, dtype and labels, where NaN equals NaN and NA equals NA."""
+"""Equality of frames and series by content, dtype and labels, where NaN equals NaN and NA equals NA."""
 
 from __future__ import annotations
 
@@ -8,14 +8,16 @@ import numpy as np
 
 import pandas as pd
 from artigraph.serializer._support.arrow import pa
+from artigraph.serializer._support.arrow_difference import differing_arrow
 from artigraph.serializer._support.compare import same_chunked
+from artigraph.serializer._support.difference import Column, Differing, Table, describe_tables
 from artigraph.serializer.numpy import array_serializer
-
-__all__ = ["chunked_of", "same_frame", "same_index", "same_scalar", "same_series", "same_values"]
+from artigraph.serializer.numpy.difference import differing_array
+from artigraph.serializer.pandas._values import values_of
 
 
 def same_frame(one: Any, other: Any) -> bool:
-    """Whether two frames are of one type, equal in labels, dtypes and values."""
+    """Say whether two frames have one type and equal labels, dtypes and values."""
     if type(one) is not type(other) or one.shape != other.shape:
         return False
     if not (same_index(one.columns, other.columns) and same_index(one.index, other.index)):
@@ -26,14 +28,14 @@ def same_frame(one: Any, other: Any) -> bool:
 
 
 def same_series(one: Any, other: Any) -> bool:
-    """Whether two series are of one type, equal in name, labels, dtype and values."""
+    """Say whether two series have one type and equal name, labels, dtype and values."""
     if type(one) is not type(other) or not same_scalar(one.name, other.name):
         return False
     return same_index(one.index, other.index) and same_values(values_of(one), values_of(other))
 
 
 def same_index(one: Any, other: Any) -> bool:
-    """Whether two indexes are of one kind, equal in names, frequency and labels."""
+    """Say whether two indexes have one kind and equal names, frequency and labels."""
     if one is other:
         return True
     if type(one) is not type(other) or len(one) != len(other) or one.nlevels != other.nlevels:
@@ -55,7 +57,7 @@ def _same_labels(one: Any, other: Any) -> bool:
 
 
 def same_scalar(one: object, other: object) -> bool:
-    """Whether two names, or two scalars of pandas, are of one type and equal."""
+    """Say whether two names, or two scalars of pandas, have one type and are equal."""
     if one is other:
         return True
     if type(one) is not type(other):
@@ -67,13 +69,8 @@ def same_scalar(one: object, other: object) -> bool:
     return bool(one == other or (one != one and other != other)) and details[0] == details[1]  # noqa: PLR0124 (NaN)
 
 
-def values_of(value: Any) -> Any:
-    """Return the array of a series or index: NumPy's where it has one."""
-    return value.to_numpy() if isinstance(value.dtype, np.dtype) else value.array
-
-
 def same_values(one: Any, other: Any) -> bool:
-    """Whether two arrays are of one type and dtype and of equal elements."""
+    """Say whether two arrays have one type and dtype, and equal elements."""
     if type(one) is not type(other) or one.dtype != other.dtype or len(one) != len(other):
         return False
     if isinstance(one, np.ndarray):
@@ -99,12 +96,61 @@ def _same_extension(one: Any, other: Any) -> bool:
 
 
 def _same_masked(one: Any, other: Any) -> bool:
-    """Compare nullable arrays by mask and data: NaN beside NA is another value, and only the mask tells them apart."""
+    """Compare nullable arrays by mask and data. NaN and NA differ, and only the mask distinguishes them."""
     mine, theirs = one._mask, other._mask  # noqa: SLF001
     return bool(np.array_equal(mine, theirs)) and same_values(one._data[~mine], other._data[~theirs])  # noqa: SLF001
 
 
 def chunked_of(values: Any) -> Any:
-    """Return the Arrow data of an array; what it is made of is no public name."""
+    """Return the Arrow data of an array. pandas has no public attribute for it."""
     found = values.__arrow_array__()
     return pa.chunked_array([found]) if isinstance(found, pa.Array) else found
+
+
+def describe_frames(before: pd.DataFrame, after: pd.DataFrame) -> str:
+    """Return one line on how two frames differ: shapes, columns, dtypes, index, and how many cells of which columns."""
+    return describe_tables(_table(before), _table(after), _differing, others=_index(before, after))
+
+
+def describe_series(before: pd.Series[Any], after: pd.Series[Any]) -> str:
+    """Return one line on how two series differ: name, length, dtype, index, and how many cells."""
+    others = _index(before, after)
+    if not same_scalar(before.name, after.name):
+        others.insert(0, f"name: {before.name!r:.60} → {after.name!r:.60}")
+    tables = [Table(len(each), [Column("values", each.dtype, values_of(each))]) for each in (before, after)]
+    return describe_tables(tables[0], tables[1], _differing, others=others)
+
+
+def _table(frame: pd.DataFrame) -> Table:
+    columns = [
+        Column(label, frame.dtypes.iloc[place], values_of(frame.iloc[:, place]))
+        for place, label in enumerate(frame.columns)
+    ]
+    return Table(len(frame), columns)
+
+
+def _index(before: Any, after: Any) -> list[str]:
+    if same_index(before.index, after.index):
+        return []
+    start = min(len(before), len(after))
+    if len(before) != len(after) and same_index(before.index[:start], after.index[:start]):
+        return []
+    return ["another index"]
+
+
+def _differing(one: Column, other: Column, rows: int) -> Differing:
+    mine, theirs = cast("Any", one.values)[:rows], cast("Any", other.values)[:rows]
+    if isinstance(mine, np.ndarray):
+        return differing_array(cast("Any", mine), theirs)
+    if isinstance(mine, (pd.arrays.IntegerArray, pd.arrays.FloatingArray, pd.arrays.BooleanArray)):
+        return _differing_masked(mine, theirs)
+    if isinstance(mine, pd.arrays.ArrowExtensionArray):
+        return differing_arrow(chunked_of(mine), chunked_of(theirs))
+    pairs = zip(mine.astype(object), theirs.astype(object), strict=True)
+    return Differing(sum(not same_scalar(*pair) for pair in pairs))
+
+
+def _differing_masked(one: Any, other: Any) -> Differing:
+    missing = one._mask | other._mask  # noqa: SLF001
+    there = differing_array(one._data[~missing], other._data[~missing])  # noqa: SLF001
+    return there._replace(number=there.number + int(np.count_nonzero(one._mask != other._mask)))  # noqa: SLF001

@@ -1,8 +1,9 @@
 """Frames, series and indexes as parquet files.
 
-Each column of the file is one Arrow array that a value consists of. The key `artigraph` of the file's metadata holds
-JSON that says what to make of them, in the order of the columns; the labels of the frame's columns, the categories of
-a categorical and the levels of a MultiIndex, whose lengths are others than that of the file, are in there too.
+Each column of the file is one Arrow array; a value consists of one or more of them. The key `artigraph` of the file's
+metadata holds JSON that says how to make the values from the columns, in their order. The JSON also holds everything
+whose length differs from that of the file: the labels of the frame's columns, the categories of a categorical and the
+levels of a MultiIndex.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import numpy as np
 
 import pandas as pd
 from artigraph.errors import DeserializationError, SerializationError
+from artigraph.serializer._support import class_name
 from artigraph.serializer._support.arrow import (
     open_parquet,
     pa,
@@ -25,30 +27,118 @@ from artigraph.serializer._support.arrow import (
     write_parquet,
 )
 from artigraph.serializer.pandas._assemble import Assembly
-from artigraph.serializer.pandas._cells import cell_from_text, cell_to_text
-from artigraph.serializer.pandas._columns import ColumnReader, ColumnWriter
-from artigraph.serializer.pandas._equal import values_of
-from artigraph.serializer.pandas._indexes import describe_index, index_from_json, index_to_json, restore_index
+from artigraph.serializer.pandas._columns import ColumnReader, ColumnWriter, cell_from_text, cell_to_text
 from artigraph.serializer.pandas._values import (
     Description,
     count_arrays,
     describe_values,
     dtype_of,
     restore_values,
+    values_of,
     values_or_pieces,
 )
 
-__all__ = [
-    "frame_from_bytes",
-    "frame_from_columns",
-    "frame_to_parts",
-    "index_from_bytes",
-    "index_to_parts",
-    "series_from_bytes",
-    "series_to_parts",
-]
-
 _pd: Any = pd
+
+_CLASSES = (
+    pd.Index,
+    pd.RangeIndex,
+    pd.MultiIndex,
+    pd.DatetimeIndex,
+    pd.TimedeltaIndex,
+    pd.PeriodIndex,
+    pd.IntervalIndex,
+    pd.CategoricalIndex,
+)
+
+
+def describe_index(index: Any, columns: ColumnWriter, name: str) -> Description:
+    """Add the labels of an index to `columns`, and return the rest of its description.
+
+    Raises:
+        SerializationError: the labels, the name or the frequency would not load exactly.
+    """
+    if type(index) not in _CLASSES:
+        msg = f"an index of type {class_name(index)} is not stored; convert it to a pandas.Index"
+        raise SerializationError(msg)
+    if type(index) is pd.MultiIndex:
+        return _describe_multi(index, columns, name)
+    if type(index) is pd.RangeIndex:
+        span = [int(index.start), int(index.stop), int(index.step)]
+        return {"kind": "range", "range": span, "name": cell_to_text(index.name)}
+    values = index.to_numpy() if isinstance(index.dtype, np.dtype) else index.array
+    description: Description = {
+        "kind": "values",
+        "values": describe_values(values, columns, name),
+        "name": cell_to_text(index.name),
+    }
+    freq = getattr(index, "freq", None)
+    if freq is not None and type(index) in (pd.DatetimeIndex, pd.TimedeltaIndex):
+        description["freq"] = freq.freqstr
+        _check_freq(index, freq)
+    return description
+
+
+def _check_freq(index: Any, freq: Any) -> None:
+    try:
+        kept = _with_freq(index, freq.freqstr).freq == freq
+    except (TypeError, ValueError):
+        kept = False
+    if not kept:
+        msg = (
+            f"the index has the frequency {freq!r}, which cannot be made again from {freq.freqstr!r}; drop it "
+            "(index.freq = None)"
+        )
+        raise SerializationError(msg)
+
+
+def _with_freq(index: Any, freq: str) -> Any:
+    return type(index)(index.array, freq=freq, name=index.name)
+
+
+def _describe_multi(index: Any, columns: ColumnWriter, name: str) -> Description:
+    for level, codes in enumerate(index.codes):
+        columns.add(pa.array(np.asarray(codes)), f"{name}.{level}")
+    return {
+        "kind": "multi",
+        "levels": [index_to_json(level) for level in index.levels],
+        "names": [cell_to_text(each) for each in index.names],
+        "sortorder": index.sortorder,
+    }
+
+
+def restore_index(description: Description, columns: ColumnReader) -> Any:
+    """Return the index for a description that `describe_index` returned."""
+    kind = description["kind"]
+    if kind == "range":
+        return _pd.RangeIndex(*description["range"], name=cell_from_text(description["name"]))
+    if kind == "multi":
+        return _pd.MultiIndex(
+            levels=[index_from_json(level) for level in description["levels"]],
+            codes=[np.asarray(columns.next().to_numpy()) for _ in description["levels"]],
+            sortorder=description["sortorder"],
+            names=[cell_from_text(each) for each in description["names"]],
+        )
+    values = restore_values(description["values"], columns)
+    # With an explicit dtype: pandas would convert objects to strings or times.
+    index = _pd.Index(values, dtype=values.dtype, name=cell_from_text(description["name"]), copy=False)
+    return _with_freq(index, description["freq"]) if "freq" in description else index
+
+
+def index_to_json(index: Any) -> Description:
+    """Return an index as JSON."""
+    columns = ColumnWriter()
+    description = describe_index(index, columns, "index")
+    return {"index": description, "arrays": columns.text()} if columns.arrays else {"index": description}
+
+
+def index_from_json(description: Description) -> Any:
+    """Return the index of JSON that `index_to_json` returned."""
+    columns = ColumnReader.of_text(description["arrays"]) if "arrays" in description else ColumnReader(())
+    index = restore_index(description["index"], columns)
+    columns.finish()
+    return index
+
 
 _VERSION = 1
 _KEY = "artigraph"
@@ -83,10 +173,10 @@ def frame_from_bytes(data: bytes) -> Any:
 
 
 def frame_from_columns(file: BinaryIO, chosen: list[Any]) -> Any:
-    """Return the frame of some columns of a file, as `frame[chosen]` gives them; nothing else is read of it.
+    """Return a frame of some columns of a file, as `frame[chosen]` would. Reads no other columns.
 
     Raises:
-        DeserializationError: one of the labels is not there.
+        DeserializationError: the file has no column with one of the labels.
     """
     source = open_parquet(file)
     description = _description_of(source.metadata.metadata or {}, "frame")
@@ -104,7 +194,7 @@ def frame_from_columns(file: BinaryIO, chosen: list[Any]) -> Any:
 
 
 def _places_of(labels: Any, chosen: list[Any]) -> tuple[list[int], Any]:
-    """Return the places of the columns that have these labels, and the labels of the result, as pandas selects them."""
+    """Return the positions of the columns with these labels, and the labels of the result, as pandas selects them."""
     if any(isinstance(label, (bool, np.bool_)) for label in chosen):
         msg = "pandas takes truth values for a choice of rows; columns are not read by them."
         raise DeserializationError(msg)

@@ -1,4 +1,7 @@
-"""Object columns: Python values of exactly their types, and which of None, NaN, NA and NaT is missing where."""
+"""Write object columns: Python values with their exact types, and the kind of each missing value.
+
+A missing value is None, NaN, NA or NaT.
+"""
 
 from __future__ import annotations
 
@@ -12,9 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 from artigraph.errors import SerializationError
 from artigraph.serializer._support.arrow import pa
-from artigraph.serializer.pandas._cells import cell_from_bytes, cell_to_bytes
-
-__all__ = ["describe_objects", "in_steps", "restore_objects", "texts_of"]
+from artigraph.serializer.pandas._columns import cell_from_bytes, cell_to_bytes
 
 Array = npt.NDArray[Any]
 
@@ -24,7 +25,7 @@ _MISSING_OF: dict[type[Any], str] = {type(None): "None", float: "nan", type(pd.N
 _INT64 = 2**63
 
 _STEP = 2**14
-"""Objects that are converted at once: a few milliseconds, for so long the GIL is held."""
+"""Objects that are converted at once. That takes a few milliseconds, in which the GIL is held."""
 
 _ARROW: dict[type[Any], tuple[str, Any]] = {
     str: ("str", pa.large_string()),
@@ -33,20 +34,20 @@ _ARROW: dict[type[Any], tuple[str, Any]] = {
     int: ("int", pa.int64()),
     date: ("date", pa.date32()),
 }
-"""The types of which a whole column goes into Arrow as it is, beside one kind of missing value."""
+"""The types of which Arrow can hold a column, beside one kind of missing value."""
 
 
 def in_steps(length: int, kind: Any, make: Callable[[slice], Any]) -> Any:
-    """Return a chunked array that is made step by step, for a step holds the GIL: other threads get their turn."""
+    """Return a chunked array that is made step by step. Each step holds the GIL; in between, other threads can run."""
     steps = [make(slice(start, start + _STEP)) for start in range(0, length, _STEP)]
     return pa.chunked_array(steps, kind)
 
 
 def describe_objects(array: Array) -> tuple[dict[str, Any], Any]:
-    """Return what is to be known of an array of objects, and its elements as a chunked Arrow array.
+    """Return the description of an array of objects, and its elements as a chunked Arrow array.
 
     Raises:
-        SerializationError: one of them is not a value that comes back exactly; the message says which.
+        SerializationError: an element would not load exactly. The message names it.
     """
     types: set[type[Any]] = set()
     for start in range(0, len(array), _STEP):
@@ -65,7 +66,7 @@ def describe_objects(array: Array) -> tuple[dict[str, Any], Any]:
 
 
 def _describe_alike(array: Array, cls: type[Any], missing: type[Any] | None) -> tuple[dict[str, Any], Any] | None:
-    """Return the column if all values are of one class or the one missing value, and Arrow holds them."""
+    """Return the column if all values have one class or are the one missing value, and Arrow can hold them."""
     store, kind = _ARROW[cls]
 
     def make(part: slice) -> Any:
@@ -74,18 +75,18 @@ def _describe_alike(array: Array, cls: type[Any], missing: type[Any] | None) -> 
             raise _UnlikeError
         if cls is int and any(not -_INT64 <= value < _INT64 for value in values if type(value) is int):
             raise _UnlikeError
-        # Other missing values than None are nulls of pandas, which from_pandas looks for.
+        # pandas's nulls include all missing values but None. `from_pandas` converts them.
         return pa.array(values, kind, from_pandas=missing not in (None, type(None)))
 
     try:
         column = in_steps(len(array), kind, make)
-    except (pa.ArrowException, UnicodeEncodeError, _UnlikeError):  # a lone surrogate in a text
+    except (pa.ArrowException, UnicodeEncodeError, _UnlikeError):  # a string with a lone surrogate
         return None
     return {"kind": "object", "store": store, "missing": None if missing is None else _MISSING_OF[missing]}, column
 
 
 class _UnlikeError(Exception):
-    """Values of one type of which Arrow would not hold every one as it is."""
+    """Arrow cannot hold all of these values exactly, although they have one type."""
 
 
 def _all_plain_nan(values: list[object]) -> bool:
@@ -105,7 +106,7 @@ def _cells(values: list[object], first: int) -> list[bytes]:
 
 
 def restore_objects(description: dict[str, Any], chunked: Any) -> Array:
-    """Return the array of objects."""
+    """Return the array of objects for a description that `describe_objects` returned."""
     store, missing = description["store"], description.get("missing")
     if store != "cells" and missing is None and chunked.null_count:
         msg = "a value is missing where none was"
@@ -120,14 +121,14 @@ def restore_objects(description: dict[str, Any], chunked: Any) -> Array:
             values = [cell_from_bytes(cast("bytes", cell)) for cell in values]
         elif missing not in (None, "None"):
             values = [_MISSING[missing] if value is None else value for value in values]
-        # Not from the list: NumPy would take lists of one length for further dimensions.
+        # Not from the list: NumPy would make lists of one length into further dimensions.
         array[start : start + len(values)] = np.fromiter(values, object, len(values))
         start += len(values)
     return array
 
 
 def texts_of(chunked: Any) -> Array:
-    """Return texts or bytes as an array of objects, with None where one is missing."""
+    """Return strings or bytes as an array of objects, with None for missing ones."""
     array: Array = np.empty(len(chunked), object)
     start = 0
     for chunk in _steps(chunked):

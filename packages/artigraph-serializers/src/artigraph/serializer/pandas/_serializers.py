@@ -5,36 +5,76 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, cast
 
+import numpy as np
+
 import pandas as pd
 from artigraph.errors import SerializationError
 from artigraph.serializer._support import class_name, deserializing, joined, serializing
+from artigraph.serializer._support.ipc import buffer_size
 from artigraph.serializer.base import Serializer
 from artigraph.serializer.pandas import _frames
-from artigraph.serializer.pandas._cells import SCALAR_TYPES, cell_from_bytes, cell_to_bytes
-from artigraph.serializer.pandas._difference import describe_frames, describe_series
-from artigraph.serializer.pandas._equal import same_frame, same_index, same_scalar, same_series
-from artigraph.serializer.pandas._size import size_of
+from artigraph.serializer.pandas._columns import SCALAR_TYPES, cell_from_bytes, cell_to_bytes
+from artigraph.serializer.pandas._equal import (
+    describe_frames,
+    describe_series,
+    same_frame,
+    same_index,
+    same_scalar,
+    same_series,
+)
 
-__all__ = [
-    "DataFrameSerializer",
-    "IndexSerializer",
-    "ScalarSerializer",
-    "SeriesSerializer",
-    "dataframe_serializer",
-    "index_serializer",
-    "pandas_serializer",
-    "scalar_serializer",
-    "series_serializer",
-]
+_OBJECT = 64
+"""The approximate bytes of an object in a column of objects."""
+
+
+def size_of(value: object) -> int | None:
+    """Return the approximate number of bytes of a frame, a series or an index, or None for any other value."""
+    if isinstance(value, pd.DataFrame):
+        return _frame_size(value)
+    if isinstance(value, pd.Series):
+        return _values_size(value) + _values_size(value.index)
+    return _values_size(value) if isinstance(value, pd.Index) else None
+
+
+def _frame_size(frame: Any) -> int:
+    rows = len(frame)
+    size = _values_size(frame.index)
+    for place, dtype in enumerate(frame.dtypes):
+        # Taking a column out of a frame would take longer than all the rest.
+        plain = isinstance(dtype, np.dtype)
+        size += rows * _width(cast("Any", dtype)) if plain else _values_size(frame.iloc[:, place])
+    return size
+
+
+def _values_size(value: Any) -> int:
+    if isinstance(value, pd.MultiIndex):
+        return sum(int(codes.nbytes) for codes in cast("Any", value).codes) + sum(map(_values_size, value.levels))
+    if isinstance(value, pd.RangeIndex):
+        return 0
+    dtype: Any = value.dtype
+    if isinstance(dtype, np.dtype):
+        return len(value) * _width(cast("Any", dtype))
+    # The size of data in Arrow's memory comes from Arrow, because `nbytes` of some of these arrays crashes the process.
+    return buffer_size(value.array.__arrow_array__()) if isinstance(dtype, pd.ArrowDtype) else int(value.nbytes)
+
+
+def _width(dtype: Any) -> int:
+    return int(dtype.itemsize) + (_OBJECT if dtype.hasobject else 0)
 
 
 class DataFrameSerializer(Serializer[pd.DataFrame]):
-    """Frames as parquet files with page checksums, exactly.
+    """Stores frames as parquet files with page checksums, exactly.
 
-    Index and column labels of every kind with their names, dtypes, categories, frequencies and time zones, duplicate
-    labels, attrs and flags come back. Objects in object columns are those that models take as plain values, NumPy
-    arrays and scalars, and pandas's own scalars. Refused, by name: subclasses of DataFrame, extension types of other
-    libraries, Arrow types that parquet changes, zones and frequencies that cannot be made again from their names.
+    It keeps the labels of index and columns, of every kind, with their names and duplicates. It keeps dtypes,
+    categories, frequencies, time zones, attrs and flags. Object columns may hold the values that models take as plain
+    values, NumPy arrays and scalars, and pandas's own scalars.
+
+    Refused, with the name of the column:
+
+    - subclasses of DataFrame
+    - extension types of other libraries
+    - Arrow types that parquet changes
+    - zones and frequencies that cannot be made again from their names
     """
 
     name = "pandas-dataframe"
@@ -57,17 +97,17 @@ class DataFrameSerializer(Serializer[pd.DataFrame]):
             return frame
 
     def deserialize_columns(self, file: BinaryIO, columns: Sequence[Any]) -> pd.DataFrame:
-        """Return the frame with the columns of these labels alone, without reading the others."""
+        """Return the frame with only the columns that have these labels. Reads no other columns."""
         with deserializing(self.name):
             frame: pd.DataFrame = _frames.frame_from_columns(file, list(columns))
             return frame
 
     def size_hint(self, value: pd.DataFrame) -> int | None:
-        """Return about how many bytes the frame takes."""
+        """Return the approximate number of bytes of the frame."""
         return size_of(value)
 
     def equal(self, one: pd.DataFrame, other: pd.DataFrame) -> bool:
-        """Whether two frames are equal in labels, dtypes and values; NaN equals NaN."""
+        """Say whether two frames have equal labels, dtypes and values. NaN equals NaN."""
         return same_frame(one, other)
 
     def describe_change(self, before: pd.DataFrame, after: pd.DataFrame) -> str:
@@ -76,7 +116,7 @@ class DataFrameSerializer(Serializer[pd.DataFrame]):
 
 
 class SeriesSerializer(Serializer["pd.Series[Any]"]):
-    """Series as parquet files with page checksums; what is said of frames holds for them."""
+    """Stores series as parquet files with page checksums. It keeps and refuses what `DataFrameSerializer` does."""
 
     name = "pandas-series"
     types: tuple[type[Any], ...] = (pd.Series,)
@@ -98,11 +138,11 @@ class SeriesSerializer(Serializer["pd.Series[Any]"]):
             return series
 
     def size_hint(self, value: pd.Series[Any]) -> int | None:
-        """Return about how many bytes the series takes."""
+        """Return the approximate number of bytes of the series."""
         return size_of(value)
 
     def equal(self, one: pd.Series[Any], other: pd.Series[Any]) -> bool:
-        """Whether two series are equal in name, labels, dtype and values; NaN equals NaN."""
+        """Say whether two series have equal name, labels, dtype and values. NaN equals NaN."""
         return same_series(one, other)
 
     def describe_change(self, before: pd.Series[Any], after: pd.Series[Any]) -> str:
@@ -111,7 +151,7 @@ class SeriesSerializer(Serializer["pd.Series[Any]"]):
 
 
 class IndexSerializer(Serializer["pd.Index[Any]"]):
-    """Indexes of every kind as parquet files with page checksums."""
+    """Stores indexes of every kind as parquet files with page checksums."""
 
     name = "pandas-index"
     types: tuple[type[Any], ...] = (pd.Index,)
@@ -134,34 +174,34 @@ class IndexSerializer(Serializer["pd.Index[Any]"]):
             return index
 
     def size_hint(self, value: pd.Index[Any]) -> int | None:
-        """Return about how many bytes the index takes."""
+        """Return the approximate number of bytes of the index."""
         return size_of(value)
 
     def equal(self, one: pd.Index[Any], other: pd.Index[Any]) -> bool:
-        """Whether two indexes are of one kind, with equal names and labels."""
+        """Say whether two indexes have one kind, and equal names and labels."""
         return same_index(one, other)
 
 
 class ScalarSerializer(Serializer[Any]):
-    """Timestamps, timedeltas, periods, intervals, NaT and NA, with their units and zones."""
+    """Stores timestamps, timedeltas, periods, intervals, NaT and NA, with their units and zones."""
 
     name = "pandas-scalar"
     types: tuple[type[Any], ...] = SCALAR_TYPES
 
     def serialize(self, value: Any) -> bytes:
-        """Return text: what makes the scalar again, as JSON."""
+        """Return JSON text from which `deserialize` makes the scalar."""
         if type(value) not in self.types:
             raise SerializationError(_refusal(value, "name another serializer"))
         with serializing(self.name, value):
             return cell_to_bytes(value)
 
     def size_hint(self, value: Any) -> int | None:
-        """Return that it is next to nothing."""
+        """Return 0, because a scalar takes almost no bytes."""
         del value
         return 0
 
     def deserialize(self, data: bytes) -> Any:
-        """Return the scalar of such text."""
+        """Return the scalar of JSON text that `serialize` returned."""
         with deserializing(self.name):
             value = cell_from_bytes(data)
             if type(value) not in self.types:
@@ -170,7 +210,7 @@ class ScalarSerializer(Serializer[Any]):
             return value
 
     def equal(self, one: Any, other: Any) -> bool:
-        """Whether two scalars are of one type, unit and zone, and equal; NA equals NA."""
+        """Say whether two scalars have one type, unit and zone, and are equal. NA equals NA."""
         return same_scalar(one, other)
 
 

@@ -1,4 +1,4 @@
-"""The values of a column or an index: any array of pandas as Arrow arrays and a description, and back."""
+"""Write the values of a column or an index, any array of pandas, as Arrow arrays and a description, and read them."""
 
 from __future__ import annotations
 
@@ -12,16 +12,87 @@ import pandas as pd
 from artigraph.errors import SerializationError
 from artigraph.serializer._support import class_name
 from artigraph.serializer._support.arrow import kept_type, pa, schema_of_text, schema_text
-from artigraph.serializer._support.dtypes import restore
-from artigraph.serializer.pandas._cells import cell_from_text, cell_to_text
-from artigraph.serializer.pandas._columns import ColumnReader, ColumnWriter, Sliced
-from artigraph.serializer.pandas._numpy import describe_array, one_array, restore_pieces
+from artigraph.serializer._support.dtypes import describe, has_longdouble, memory_of, restore
+from artigraph.serializer.pandas._columns import ColumnReader, ColumnWriter, Sliced, cell_from_text, cell_to_text
 from artigraph.serializer.pandas._objects import describe_objects, in_steps, restore_objects, texts_of
 from artigraph.serializer.pandas._zones import describe_zone, restore_zone
 
-__all__ = ["Description", "Pieces", "count_arrays", "describe_values", "dtype_of", "restore_values", "values_or_pieces"]
-
 Array = npt.NDArray[Any]
+
+_NUMBERS = "biufc"
+_LONGDOUBLE = int(np.finfo(np.longdouble).nmant)
+
+
+def describe_array(array: Array) -> tuple[dict[str, Any], Any]:
+    """Return the description of an array, and its elements as a column. No element is copied yet.
+
+    Numbers, bools and times become Arrow's own types. All other elements become bytes of a fixed size.
+    """
+    dtype = array.dtype
+    description: dict[str, Any] = {"kind": "numpy", "dtype": describe(dtype)}
+    if has_longdouble(dtype):
+        description["longdouble"] = _LONGDOUBLE
+    if dtype.itemsize == 0:
+        msg = f"the dtype {dtype!r} has no size; convert it"
+        raise SerializationError(msg)
+    if dtype.kind in "biuf" and dtype.isnative and dtype.char not in "gG":
+        return description, _arrow_array(array, from_pandas=False)
+    if dtype.kind in "Mm" and dtype.isnative:
+        unit, count = np.datetime_data(dtype)
+        if (count == 1 and unit in ("ms", "us", "ns")) or (dtype.kind == "m" and unit == "s" and count == 1):
+            return description, _arrow_array(array, from_pandas=True)
+        # Parquet has no seconds: it would multiply them, and the years beyond 292 million would not fit.
+        return description, _arrow_array(array.view(np.int64), from_pandas=False)
+    return description, Sliced(len(array), lambda part: _arrow_bytes(array[part]))
+
+
+def _arrow_array(array: Array, *, from_pandas: bool) -> Any:
+    if array.flags.c_contiguous:
+        return pa.array(array, from_pandas=from_pandas)
+    return Sliced(len(array), lambda part: pa.array(array[part], from_pandas=from_pandas))
+
+
+def _arrow_bytes(array: Array) -> Any:
+    memory = pa.py_buffer(memory_of(array).data)
+    return pa.Array.from_buffers(pa.binary(array.dtype.itemsize), len(array), [None, memory])
+
+
+def restore_pieces(description: dict[str, Any], chunked: Any) -> tuple[np.dtype[Any], list[Array]]:
+    """Return the dtype, and the elements in pieces, which may be views of Arrow's memory."""
+    dtype = restore(description["dtype"])
+    if description.get("longdouble", _LONGDOUBLE) != _LONGDOUBLE:
+        msg = "it was written on a platform whose long double is another type"
+        raise ValueError(msg)
+    return dtype, [_piece(dtype, chunk) for chunk in chunked.chunks]
+
+
+def _piece(dtype: np.dtype[Any], chunk: Any) -> Array:
+    if pa.types.is_fixed_size_binary(chunk.type):
+        width: int = chunk.type.byte_width
+        if width != dtype.itemsize or chunk.null_count:
+            msg = f"{chunk.type} does not hold elements of {dtype}"
+            raise ValueError(msg)
+        memory = np.frombuffer(chunk.buffers()[1], np.uint8, len(chunk) * width, chunk.offset * width)
+        return memory.view(dtype)
+    array: Array = chunk.to_numpy(zero_copy_only=False)
+    if array.dtype == np.int64 and dtype.kind in "Mm":
+        array = array.view(dtype)
+    if array.dtype != dtype:
+        msg = f"{chunk.type} does not hold elements of {dtype}"
+        raise ValueError(msg)
+    return array.view(dtype) if array.dtype.char != dtype.char else array
+
+
+def one_array(dtype: np.dtype[Any], pieces: list[Array]) -> Array:
+    """Join the pieces into one array that is writable and owns its memory."""
+    array: Array = np.empty(sum(len(piece) for piece in pieces), dtype)
+    start = 0
+    for piece in pieces:
+        array[start : start + len(piece)] = piece
+        start += len(piece)
+    return array
+
+
 Description = dict[str, Any]
 Pieces = tuple[np.dtype[Any], list[Array]]
 
@@ -29,19 +100,19 @@ _pd: Any = pd
 
 
 def describe_values(values: Any, columns: ColumnWriter, name: str) -> Description:
-    """Hand the elements of a NumPy or extension array to `columns`, and return what else is to be known.
+    """Add the elements of a NumPy or extension array to `columns`, and return the rest of its description.
 
     Raises:
-        SerializationError: they would not come back exactly.
+        SerializationError: the elements would not load exactly.
     """
     if isinstance(values, np.ndarray):
         array: Array = cast("Array", values)
         description, column = describe_objects(array) if array.dtype == object else describe_array(array)
         columns.add(column, name)
         return description
-    for classes, describe, _ in _KINDS.values():
+    for classes, describe_kind, _ in _KINDS.values():
         if type(values) in classes:
-            return describe(values, columns, name)
+            return describe_kind(values, columns, name)
     if type(values.dtype) is pd.StringDtype:  # of pandas 2, some of whose classes have no public name
         return _describe_string(values, columns, name)
     msg = f"arrays of type {class_name(values)} (dtype {values.dtype}) are not stored; convert it"
@@ -49,7 +120,7 @@ def describe_values(values: Any, columns: ColumnWriter, name: str) -> Descriptio
 
 
 def values_or_pieces(description: Description, columns: ColumnReader) -> Any:
-    """Return an extension array or an array of objects; of numbers the pieces, for the caller to put together."""
+    """Return an extension array or an array of objects; for numbers of NumPy, pieces for the caller to join."""
     kind = description["kind"]
     if kind == "numpy":
         return restore_pieces(description, columns.next())
@@ -60,13 +131,13 @@ def values_or_pieces(description: Description, columns: ColumnReader) -> Any:
 
 
 def restore_values(description: Description, columns: ColumnReader) -> Any:
-    """Return the NumPy or extension array that was described; it is writable."""
+    """Return the NumPy or extension array for a description that `describe_values` returned. It is writable."""
     found = values_or_pieces(description, columns)
     return one_array(*cast("Pieces", found)) if isinstance(found, tuple) else found
 
 
 def count_arrays(description: Description) -> int:
-    """Return how many Arrow arrays the values consist of."""
+    """Return the number of Arrow arrays that the values consist of."""
     kind = description["kind"]
     if kind == "interval":
         return count_arrays(description["left"]) + count_arrays(description["right"])
@@ -74,13 +145,13 @@ def count_arrays(description: Description) -> int:
 
 
 def dtype_of(description: Description) -> Any:
-    """Return the dtype of values that NumPy holds, or None of an extension array."""
+    """Return the dtype of values in a NumPy array, or None for an extension array."""
     if description["kind"] == "numpy":
         return restore(description["dtype"])
     return np.dtype(object) if description["kind"] == "object" else None
 
 
-# Text -------------------------------------------------------------------------------------------------------------
+# Strings ----------------------------------------------------------------------------------------------------------
 
 
 def _describe_string(values: Any, columns: ColumnWriter, name: str) -> Description:
@@ -107,12 +178,12 @@ def _restore_string(description: Description, columns: ColumnReader) -> Any:
     column = columns.next()
     missing = np.nan if description["missing"] == "nan" else pd.NA
     dtype = _pd.StringDtype(description["storage"], na_value=missing)
-    if description["storage"] == "python":  # what pandas 2 makes of an Arrow array is of another class
+    if description["storage"] == "python":  # pandas 2 makes another class from an Arrow array
         return _pd.array(texts_of(column), dtype=dtype)
     return dtype.__from_arrow__(column)
 
 
-# Nullable ---------------------------------------------------------------------------------------------------------
+# Nullable arrays --------------------------------------------------------------------------------------------------
 
 
 def _describe_masked(values: Any, columns: ColumnWriter, name: str) -> Description:
@@ -121,7 +192,7 @@ def _describe_masked(values: Any, columns: ColumnWriter, name: str) -> Descripti
     zero = data.dtype.type(0)
 
     def make(part: slice) -> Any:
-        # What is under the mask means nothing, and would make equal columns differ in their bytes.
+        # The values under the mask are meaningless, and equal columns would differ in their bytes.
         return pa.array(np.where(mask[part], zero, data[part]), mask=mask[part], from_pandas=False)
 
     columns.add(Sliced(len(data), make), name)
@@ -146,11 +217,11 @@ _MASKED: dict[str, Any] = {
 } | {"boolean": pd.BooleanDtype()}
 
 
-# Time -------------------------------------------------------------------------------------------------------------
+# Times ------------------------------------------------------------------------------------------------------------
 
 
 def _describe_datetime(values: Any, columns: ColumnWriter, name: str) -> Description:
-    """Describe moments in a zone; those without one are NumPy's."""
+    """Describe times in a zone. Times without a zone are NumPy arrays."""
     zone = describe_zone(values.tz)
     description, column = describe_array(np.asarray(values.tz_convert("UTC").tz_localize(None)))
     columns.add(column, name)
@@ -176,7 +247,7 @@ def _restore_period(description: Description, columns: ColumnReader) -> Any:
     return _pd.arrays.PeriodArray(ordinals, dtype=_pd.PeriodDtype.construct_from_string(description["dtype"]))
 
 
-# Of other values --------------------------------------------------------------------------------------------------
+# Arrays of other values -------------------------------------------------------------------------------------------
 
 
 def _describe_interval(values: Any, columns: ColumnWriter, name: str) -> Description:
@@ -195,8 +266,8 @@ def _restore_interval(description: Description, columns: ColumnReader) -> Any:
 
 
 def _describe_categorical(values: Any, columns: ColumnWriter, name: str) -> Description:
-    # Imported here because an index holds values, which may be categories, which are an index.
-    from artigraph.serializer.pandas._indexes import index_to_json
+    # Imported here to break a cycle: an index holds values, values may be categorical, and categories are an index.
+    from artigraph.serializer.pandas._frames import index_to_json
 
     codes, column = describe_array(np.asarray(values.codes))
     columns.add(column, name)
@@ -209,7 +280,7 @@ def _describe_categorical(values: Any, columns: ColumnWriter, name: str) -> Desc
 
 
 def _restore_categorical(description: Description, columns: ColumnReader) -> Any:
-    from artigraph.serializer.pandas._indexes import index_from_json
+    from artigraph.serializer.pandas._frames import index_from_json
 
     codes = one_array(*restore_pieces(description["codes"], columns.next()))
     dtype = _pd.CategoricalDtype(index_from_json(description["categories"]), description["ordered"])
@@ -264,7 +335,7 @@ def _restore_arrow(description: Description, columns: ColumnReader) -> Any:
 
 
 def _classes(*names: str) -> tuple[type[Any], ...]:
-    """Return those of the array classes that this release of pandas has."""
+    """Return the array classes with these names that this release of pandas has."""
     return tuple(cls for name in names if (cls := getattr(pd.arrays, name, None)) is not None)
 
 
@@ -282,3 +353,8 @@ _KINDS: dict[str, tuple[tuple[type[Any], ...], _Describe, _Restore]] = {
     "sparse": (_classes("SparseArray"), _describe_sparse, _restore_sparse),
     "arrow": (_classes("ArrowExtensionArray"), _describe_arrow, _restore_arrow),
 }
+
+
+def values_of(value: Any) -> Any:
+    """Return the array of a series or index: a NumPy array if the dtype is NumPy's."""
+    return value.to_numpy() if isinstance(value.dtype, np.dtype) else value.array

@@ -1,4 +1,4 @@
-"""Time zones by name, of exactly the class that they had."""
+"""Write time zones by name, with their exact class, and read them."""
 
 from __future__ import annotations
 
@@ -10,14 +10,12 @@ from zoneinfo import ZoneInfo
 from artigraph.errors import SerializationError
 from artigraph.serializer._support import class_name
 
-__all__ = ["describe_zone", "restore_zone"]
-
 
 def describe_zone(zone: tzinfo) -> dict[str, Any]:
-    """Return what makes the zone again.
+    """Return a description from which `restore_zone` makes the zone.
 
     Raises:
-        SerializationError: it cannot be made again from a name.
+        SerializationError: the zone cannot be made again from a name.
     """
     library = type(zone).__module__.partition(".")[0]
     description: dict[str, Any] = {}
@@ -45,12 +43,12 @@ def _comes_back(zone: tzinfo, description: dict[str, Any]) -> bool:
         again = restore_zone(description)
     except (ImportError, LookupError, TypeError, ValueError):
         return False
-    # A zone of pytz that is bound to one of its offsets is another object of the same zone.
+    # A pytz zone that is bound to one of its offsets is another object of the same zone.
     return type(again) is type(zone) and (again == zone or str(again) == str(zone) != "")
 
 
 def restore_zone(description: dict[str, Any]) -> tzinfo:
-    """Return the zone of a description. What is not one raises."""
+    """Return the zone of a description. Raises an error for an invalid description."""
     if "offset" in description:
         days, seconds, microseconds = description["offset"]
         return timezone(timedelta(days, seconds, microseconds), *description["name"])

@@ -1,4 +1,4 @@
-"""How two Polars frames differ, in one line of text."""
+"""Describe how two Polars frames differ, in one line of text."""
 
 from __future__ import annotations
 
@@ -9,11 +9,9 @@ from artigraph.serializer._support.arrow import pa
 from artigraph.serializer._support.arrow_difference import differing_arrow
 from artigraph.serializer._support.difference import Column, Differing, Table, describe_tables
 
-__all__ = ["describe_frames"]
-
 
 def describe_frames(before: pl.DataFrame, after: pl.DataFrame) -> str:
-    """Say how two frames differ: shapes, columns, dtypes, and how many cells of which columns."""
+    """Return one line on how two frames differ: shapes, columns, dtypes, and how many cells of which columns."""
     return describe_tables(_table(before), _table(after), _differing)
 
 

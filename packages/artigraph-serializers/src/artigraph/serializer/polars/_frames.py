@@ -1,7 +1,7 @@
 """Frames as Arrow IPC files.
 
-Polars hands its columns to Arrow and takes them back without a copy, and says in the metadata of the fields what Arrow
-has no type for (categories, enums). Its own readers are not used: they abort the process on bytes that are damaged.
+Polars passes its columns to Arrow and back without a copy. It records in the metadata of the fields what Arrow has no
+type for (categories, enums). Polars's own readers are not used, because damaged bytes make them abort the process.
 """
 
 from __future__ import annotations
@@ -14,19 +14,17 @@ from artigraph.errors import SerializationError
 from artigraph.serializer._support import serializing
 from artigraph.serializer._support.ipc import read_ipc, read_ipc_columns, write_ipc
 
-__all__ = ["frame_from_bytes", "frame_from_columns", "frame_to_parts"]
-
 _pl: Any = pl
 
 _WIDE: dict[str, Any] = {name: getattr(pl, name) for name in ("Int128", "UInt128") if hasattr(pl, name)}
-"""The integers that Arrow does not have: they are stored as texts."""
+"""The integers that Arrow does not have. They are stored as strings."""
 
 
 def frame_to_parts(frame: pl.DataFrame, kind: str) -> Iterator[bytes]:
-    """Yield the file of a frame in parts; `kind` says what it stands for.
+    """Yield the file of a frame in parts. `kind` says whether it holds a frame or a series.
 
     Raises:
-        SerializationError: a dtype would not come back.
+        SerializationError: a dtype would not load exactly.
     """
     wide = {name: str(dtype) for name, dtype in frame.schema.items() if str(dtype) in _WIDE}
     narrow = frame.with_columns(pl.col(name).cast(pl.String) for name in wide) if wide else frame
@@ -39,16 +37,16 @@ def frame_to_parts(frame: pl.DataFrame, kind: str) -> Iterator[bytes]:
     try:
         parts = _write_nested(narrow, frame.select(nested), about)
     except SerializationError:
-        # Polars 1 hands out arrays and structs that were sliced as Arrow data that is not valid; a copy is not sliced.
+        # Polars 1 gives invalid Arrow data for arrays and structs that were sliced. A copy is not sliced.
         copied = narrow.with_columns(pl.col(nested).gather(pl.int_range(pl.len())))
         parts = _write_nested(copied, frame.select(nested), about)
     yield from parts
 
 
 def _write_nested(narrow: pl.DataFrame, nested: pl.DataFrame, about: dict[str, Any]) -> list[bytes]:
-    """Return the parts of the file, having seen that nested values come back.
+    """Return the parts of the file, after checking that nested values load exactly.
 
-    What Polars hands out is not always what it takes back: not arrays of no width beside a null, in 2.1.
+    Polars cannot always read its own Arrow data. In 2.1 that holds for arrays of no width beside a null.
     """
     with serializing("polars", nested):
         parts = list(write_ipc(_to_arrow(narrow), about))
@@ -63,17 +61,17 @@ def frame_from_bytes(data: bytes, kind: str) -> pl.DataFrame:
     """Return the frame of a file."""
     table, about = read_ipc(data)
     _check_kind(about, kind)
-    if not table.num_columns:  # Arrow tables without columns may lose their rows on the way
+    if not table.num_columns:  # an Arrow table without columns may lose its number of rows
         return pl.DataFrame(height=about["height"]) if about["height"] else pl.DataFrame()
     return _from_arrow(table, about["wide"])
 
 
 def frame_from_columns(file: BinaryIO, columns: Sequence[Any]) -> pl.DataFrame:
-    """Return the frame of some columns of a file, which alone are read, in their order."""
+    """Return a frame of some columns of a file, in their order. Reads no other columns."""
     table, about = read_ipc_columns(file, columns)
     _check_kind(about, "frame")
     if not table.num_columns:
-        return pl.DataFrame()  # as polars selects no columns
+        return pl.DataFrame()  # as Polars does if it selects no columns
     return _from_arrow(table, {name: dtype for name, dtype in about["wide"].items() if name in columns})
 
 
@@ -84,12 +82,12 @@ def _check_kind(about: dict[str, Any], kind: str) -> None:
 
 
 def _to_arrow(frame: pl.DataFrame) -> Any:
-    # A clone (of the handle, not of the data), for some releases borrow what they convert from other threads.
+    # A clone of the handle, not of the data: some releases borrow what they convert from other threads.
     return cast("Any", frame.clone()).to_arrow(compat_level=_pl.CompatLevel.newest())
 
 
 def _from_arrow(table: Any, wide: dict[str, str]) -> pl.DataFrame:
-    # By place, for polars would give a name of its own to a column that has an empty one.
+    # By position, because Polars would rename a column with an empty name.
     frame = cast(
         "pl.DataFrame",
         _pl.from_arrow(table.rename_columns([str(place) for place in range(table.num_columns)]), rechunk=False),
@@ -99,7 +97,7 @@ def _from_arrow(table: Any, wide: dict[str, str]) -> pl.DataFrame:
 
 
 def _check_dtypes(frame: pl.DataFrame) -> None:
-    """See that each dtype comes back, by frames without rows."""
+    """Check with frames without rows that each dtype loads exactly."""
     if not _is_kept(frame.schema):
         for name, dtype in frame.schema.items():
             if not _is_kept({name: dtype}):

@@ -12,21 +12,13 @@ from artigraph.serializer.base import Serializer
 from artigraph.serializer.polars._difference import describe_frames
 from artigraph.serializer.polars._frames import frame_from_bytes, frame_from_columns, frame_to_parts
 
-__all__ = [
-    "DataFrameSerializer",
-    "SeriesSerializer",
-    "dataframe_serializer",
-    "polars_serializer",
-    "series_serializer",
-]
-
 
 class DataFrameSerializer(Serializer[pl.DataFrame]):
-    """Frames as Arrow IPC files, compressed by LZ4, with every dtype but Object.
+    """Stores frames as Arrow IPC files, compressed by LZ4, with every dtype except Object.
 
-    Refused, by the column's name: dtypes that hold Python objects or that Arrow does not bring back, such as 128-bit
-    integers within lists. A LazyFrame is refused too: it is a query, and `collect()` gives its value. What Polars
-    remembers of a column (that it is sorted, how it is chunked) is no part of its value.
+    Refused, with the column's name: dtypes that hold Python objects or that do not survive Arrow, such as 128-bit
+    integers within lists. A LazyFrame is refused, too: it is a query, and `collect()` returns its value. What Polars
+    remembers about a column (that it is sorted, how it is chunked) is not part of its value.
     """
 
     name = "polars-dataframe"
@@ -49,16 +41,16 @@ class DataFrameSerializer(Serializer[pl.DataFrame]):
             return frame_from_bytes(data, "frame")
 
     def deserialize_columns(self, file: BinaryIO, columns: Sequence[Any]) -> pl.DataFrame:
-        """Return the frame with the columns of these names alone, without reading the others."""
+        """Return the frame with only the columns that have these names. Reads no other columns."""
         with deserializing(self.name):
             return frame_from_columns(file, columns)
 
     def size_hint(self, value: pl.DataFrame) -> int | None:
-        """Return about how many bytes the frame takes."""
+        """Return the approximate number of bytes of the frame."""
         return int(value.estimated_size()) if type(value) is pl.DataFrame else None
 
     def equal(self, one: pl.DataFrame, other: pl.DataFrame) -> bool:
-        """Whether two frames are equal in schema and values; NaN equals NaN and null equals null."""
+        """Say whether two frames have equal schema and values. NaN equals NaN and null equals null."""
         return type(one) is type(other) and one.schema == other.schema and one.equals(other, null_equal=True)
 
     def describe_change(self, before: pl.DataFrame, after: pl.DataFrame) -> str:
@@ -67,7 +59,7 @@ class DataFrameSerializer(Serializer[pl.DataFrame]):
 
 
 class SeriesSerializer(Serializer[pl.Series]):
-    """Series as Arrow IPC files of one column; what is said of frames holds for them."""
+    """Stores series as Arrow IPC files of one column. It keeps and refuses what `DataFrameSerializer` does."""
 
     name = "polars-series"
     types: tuple[type[Any], ...] = (pl.Series,)
@@ -89,11 +81,11 @@ class SeriesSerializer(Serializer[pl.Series]):
             return frame_from_bytes(data, "series").to_series()
 
     def size_hint(self, value: pl.Series) -> int | None:
-        """Return about how many bytes the series takes."""
+        """Return the approximate number of bytes of the series."""
         return int(value.estimated_size()) if type(value) is pl.Series else None
 
     def equal(self, one: pl.Series, other: pl.Series) -> bool:
-        """Whether two series are equal in name, dtype and values; NaN equals NaN and null equals null."""
+        """Say whether two series have equal name, dtype and values. NaN equals NaN and null equals null."""
         same = type(one) is type(other) and one.dtype == other.dtype
         return same and one.equals(other, check_dtypes=True, check_names=True, null_equal=True)
 

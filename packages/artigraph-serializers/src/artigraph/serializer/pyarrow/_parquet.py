@@ -1,4 +1,4 @@
-"""Arrow tables as parquet files, of exactly the schema that they had."""
+"""Write Arrow tables as parquet files that keep their exact schema, and read them."""
 
 from __future__ import annotations
 
@@ -21,8 +21,6 @@ from artigraph.serializer._support.arrow import (
 from artigraph.serializer._support.compare import same_chunked
 from artigraph.serializer._support.ipc import check_extensions, check_key, extension_names, unique_place
 
-__all__ = ["columns_from_parquet", "table_from_parquet", "table_to_parquet"]
-
 _KEY = "artigraph"
 _VERSION = 1
 
@@ -31,7 +29,7 @@ def table_to_parquet(table: Any) -> Iterator[bytes]:
     """Yield a parquet file in parts.
 
     Raises:
-        SerializationError: parquet would change a type, a field or a value; the message names the column.
+        SerializationError: parquet would change a type, a field or a value. The message names the column.
     """
     if not table.num_columns and table.num_rows:
         msg = f"parquet does not keep the {table.num_rows} rows of a table without columns; use feather_serializer"
@@ -52,7 +50,7 @@ def table_from_parquet(data: bytes) -> Any:
     """Return the table of a parquet file.
 
     Raises:
-        DeserializationError: it was written by a newer release. Broken bytes raise what Arrow raises, too.
+        DeserializationError: a newer release wrote the file. Broken bytes may raise Arrow's errors, too.
     """
     table, metadata = read_parquet(data)
     about = _note_of(metadata)
@@ -61,12 +59,12 @@ def table_from_parquet(data: bytes) -> Any:
 
 
 def columns_from_parquet(source: BinaryIO, columns: Sequence[Any]) -> Any:
-    """Return the table of the columns of these names, in their order, without reading the others."""
+    """Return a table of the columns with these names, in their order. Reads no other columns."""
     file = open_parquet(source)
     schema = file.schema_arrow
     about = _note_of(file.metadata.metadata or {})
     check_extensions(schema, about)
-    # At least one is read, for it says how many rows there are.
+    # At least one column is read, because it has the number of rows.
     places = [unique_place(schema, name) for name in columns] or list(range(len(schema.names)))[:1]
     names = [schema.names[place] for place in places]
     table = read_parquet_columns(file, names)
@@ -89,17 +87,17 @@ def _note_of(metadata: Mapping[bytes, bytes]) -> dict[str, Any]:
 def _with_schema(table: Any, about: dict[str, Any]) -> Any:
     if "schema" in about:
         return table.cast(schema_of_text(about["schema"]))
-    # What stands beside a table in its file comes as metadata of its schema, too.
+    # Arrow returns the metadata of the file as metadata of the schema, too.
     own: dict[bytes, bytes] = dict(table.schema.metadata or {})
     own.pop(_KEY.encode(), None)
     return table.replace_schema_metadata(own or None)
 
 
 def _note_of_schema(schema: Any) -> str | None:
-    """Return what must stand beside the table so that its schema comes back, if anything must.
+    """Return the note that must be stored beside the table to keep its schema, or None if none is needed.
 
     Raises:
-        SerializationError: parquet would change it.
+        SerializationError: parquet would change the schema.
     """
     about: dict[str, Any] = {}
     for field in schema:
@@ -109,7 +107,7 @@ def _note_of_schema(schema: Any) -> str | None:
         about["extensions"] = extensions
     kept = parquet_schema(schema)
     if not kept.equals(schema, check_metadata=True):
-        # Types that are equal but for the names of the fields in a map.
+        # Equal types may differ in the names of the fields in a map.
         about["schema"] = schema_text(schema)
     return json.dumps({"version": _VERSION, **about}) if about else None
 
@@ -143,7 +141,7 @@ def _check_values(table: Any, kept: Any) -> None:
 
 
 def _is_kept(kind: Any) -> bool:
-    """Whether parquet keeps every value of a type whose name it keeps; what is in doubt is read back and compared."""
+    """Say whether parquet is known to keep every value of a type. Other types are written, read and compared."""
     return any(getattr(pa.types, f"is_{name}")(kind) for name in _KEPT)
 
 

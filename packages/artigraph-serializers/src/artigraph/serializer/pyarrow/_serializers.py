@@ -11,30 +11,18 @@ from artigraph.serializer._support import class_name, deserializing, joined, ser
 from artigraph.serializer._support.arrow import pa
 from artigraph.serializer._support.arrow_difference import describe_arrow_tables
 from artigraph.serializer._support.compare import same_table
-from artigraph.serializer._support.ipc import read_ipc, read_ipc_columns, write_ipc
+from artigraph.serializer._support.ipc import buffer_size, read_ipc, read_ipc_columns, write_ipc
 from artigraph.serializer.base import Serializer
 from artigraph.serializer.pyarrow._parquet import columns_from_parquet, table_from_parquet, table_to_parquet
 from artigraph.serializer.pyarrow._streams import is_begun, reader_of_file, reader_to_parts
 
-__all__ = [
-    "FeatherSerializer",
-    "ParquetSerializer",
-    "RecordBatchReaderSerializer",
-    "RecordBatchSerializer",
-    "feather_serializer",
-    "parquet_serializer",
-    "pyarrow_serializer",
-    "record_batch_reader_serializer",
-    "record_batch_serializer",
-]
-
 
 class ParquetSerializer(Serializer[Any]):
-    """Arrow tables as parquet files with page checksums.
+    """Stores Arrow tables as parquet files with page checksums.
 
-    The schema comes back as it was: names (duplicates too), types, nullability, and the metadata of table and fields.
-    What parquet would change is refused by the column's name (timestamps in seconds, date64, dictionaries of numbers,
-    list views, unions); `feather_serializer` takes it. How a table is chunked is no part of its value.
+    The schema loads unchanged: names (duplicates too), types, nullability, and the metadata of table and fields.
+    Columns that parquet would change are refused by name: timestamps in seconds, date64, dictionaries of numbers, list
+    views, unions. `feather_serializer` takes them. How a table is chunked is not part of its value.
     """
 
     name = "arrow-parquet"
@@ -56,12 +44,16 @@ class ParquetSerializer(Serializer[Any]):
             return table_from_parquet(data)
 
     def deserialize_columns(self, file: BinaryIO, columns: Sequence[Any]) -> Any:
-        """Return the table with the columns of these names alone, without reading the others."""
+        """Return the table with only the columns that have these names. Reads no other columns."""
         with deserializing(self.name):
             return columns_from_parquet(file, columns)
 
+    def size_hint(self, value: Any) -> int | None:
+        """Return the approximate number of bytes of the value's buffers."""
+        return buffer_size(value) if isinstance(value, pa.Table) else None
+
     def equal(self, one: Any, other: Any) -> bool:
-        """Whether two tables are equal in schema and values, however they are chunked; NaN equals NaN."""
+        """Say whether two tables have equal schema and values. Chunks do not matter, and NaN equals NaN."""
         return type(one) is type(other) and same_table(one, other)
 
     def describe_change(self, before: Any, after: Any) -> str:
@@ -70,10 +62,13 @@ class ParquetSerializer(Serializer[Any]):
 
 
 class FeatherSerializer(Serializer[Any]):
-    """Arrow tables as Arrow IPC files (Feather), compressed by LZ4: every type of Arrow, as it is.
+    """Stores Arrow tables as Arrow IPC files (Feather), compressed by LZ4. It keeps every type of Arrow.
 
-    An extension type must be registered when it is stored and when it is loaded. How a table is chunked, and in which
-    order a dictionary holds its values, is no part of its value.
+    One case is refused, with the column's name: chunks with different dictionaries that Arrow cannot unify, such as
+    dictionaries that hold a null. Cast such a column to the type of its values.
+
+    An extension type must be registered both when you store it and when you load it. How a table is chunked, and the
+    order of a dictionary's values, are not part of its value.
     """
 
     name = "arrow-feather"
@@ -95,12 +90,16 @@ class FeatherSerializer(Serializer[Any]):
             return read_ipc(data)[0]
 
     def deserialize_columns(self, file: BinaryIO, columns: Sequence[Any]) -> Any:
-        """Return the table with the columns of these names alone, without reading the others."""
+        """Return the table with only the columns that have these names. Reads no other columns."""
         with deserializing(self.name):
             return read_ipc_columns(file, columns)[0]
 
+    def size_hint(self, value: Any) -> int | None:
+        """Return the approximate number of bytes of the value's buffers."""
+        return buffer_size(value) if isinstance(value, pa.Table) else None
+
     def equal(self, one: Any, other: Any) -> bool:
-        """Whether two tables are equal in schema and values, however they are chunked; NaN equals NaN."""
+        """Say whether two tables have equal schema and values. Chunks do not matter, and NaN equals NaN."""
         return type(one) is type(other) and same_table(one, other)
 
     def describe_change(self, before: Any, after: Any) -> str:
@@ -109,7 +108,7 @@ class FeatherSerializer(Serializer[Any]):
 
 
 class RecordBatchSerializer(Serializer[Any]):
-    """Arrow record batches as Arrow IPC files; what is said of `FeatherSerializer` holds for it."""
+    """Stores Arrow record batches as Arrow IPC files. It keeps and refuses what `FeatherSerializer` does."""
 
     name = "arrow-record-batch"
     types: tuple[type[Any], ...] = (pa.RecordBatch,)
@@ -132,10 +131,17 @@ class RecordBatchSerializer(Serializer[Any]):
             if len(batches) > 1:
                 msg = "there is more than one record batch"
                 raise ValueError(msg)
-            return batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)
+            if batches:
+                return batches[0]
+            # Not from a list of rows, from which Arrow makes no unions.
+            return pa.RecordBatch.from_arrays([pa.nulls(0, kind) for kind in table.schema.types], schema=table.schema)
+
+    def size_hint(self, value: Any) -> int | None:
+        """Return the approximate number of bytes of the value's buffers."""
+        return buffer_size(value) if isinstance(value, pa.RecordBatch) else None
 
     def equal(self, one: Any, other: Any) -> bool:
-        """Whether two record batches are equal in schema and values; NaN equals NaN."""
+        """Say whether two record batches have equal schema and values. NaN equals NaN."""
         if type(one) is not type(other):
             return False
         return same_table(pa.Table.from_batches([one]), pa.Table.from_batches([other]))
@@ -146,25 +152,28 @@ class RecordBatchSerializer(Serializer[Any]):
 
 
 class RecordBatchReaderSerializer(Serializer[Any]):
-    """Readers of Arrow record batches as Arrow IPC streams, compressed by LZ4, of any length in bounded memory.
+    """Stores readers of Arrow record batches, of any length in bounded memory, as Arrow IPC streams (LZ4).
 
-    A reader is read once: what is left in it is stored as it comes, and what is loaded reads each batch from the stored
-    file when it is asked for, and validates it. Its class is `pyarrow.RecordBatchReader`, whichever reader it was. A
-    reader that was stored is consumed; to store it again is refused, and so is one that was loaded and has been asked
-    for a batch. Any other one that something else consumed cannot be told from one that never had a batch, and is
-    stored as such. Where a batch ends is no part of the value: those of more than 2 MiB are cut. Of extension types
-    holds what is said of `FeatherSerializer`.
+    A reader can be read only once. Storing it consumes the batches that are left in it. A loaded reader reads each
+    batch from the stored file when you ask for it, and validates it. Its class is `pyarrow.RecordBatchReader`, whatever
+    class the stored reader had.
+
+    A reader that was already stored is refused. So is a loaded one from which a batch was read. If other code consumed
+    a reader, that cannot be detected: it is stored as a reader without batches.
+
+    Batch boundaries are not part of the value: batches of more than 2 MiB are cut. Extension types need what
+    `FeatherSerializer` says.
     """
 
     name = "arrow-record-batch-stream"
     types: tuple[type[Any], ...] = (pa.RecordBatchReader,)
 
     def serialize(self, value: Any) -> bytes:
-        """Return an Arrow IPC stream; the reader is consumed."""
+        """Return an Arrow IPC stream. This consumes the reader."""
         return joined(self.serialize_stream(value))
 
     def serialize_stream(self, value: Any) -> Iterator[bytes]:
-        """Yield an Arrow IPC stream in parts of at most 2 MiB; the reader is consumed."""
+        """Yield an Arrow IPC stream in parts of at most 2 MiB. This consumes the reader."""
         if not isinstance(value, pa.RecordBatchReader):
             msg = f"A {class_name(value)} is no pyarrow.RecordBatchReader; make one of it: table.to_reader()."
             raise SerializationError(msg)
@@ -184,21 +193,21 @@ class RecordBatchReaderSerializer(Serializer[Any]):
             return reader_of_file(pa.BufferReader(data), self.name)
 
     def deserialize_file(self, file: BinaryIO) -> Any:
-        """Return a reader that reads each batch from the file when it is asked for."""
+        """Return a reader that reads each batch from the file when you ask for it."""
         with deserializing(self.name):
             return reader_of_file(file, self.name)
 
     def size_hint(self, value: Any) -> int | None:
-        """Return None: how long a stream is shows when it ends."""
+        """Return None: the length of a stream is unknown until it ends."""
         return None
 
     def equal(self, one: Any, other: Any) -> bool:
-        """Whether two readers are one object: their content cannot be compared without being consumed."""
+        """Say whether two readers are the same object. Comparing their content would consume them."""
         return one is other
 
 
 _CONSUMED: WeakSet[Any] = WeakSet()
-"""The readers that were stored: to store one again would store nothing, without a word."""
+"""The readers that were stored. Storing one again would silently store an empty stream."""
 
 
 def _check_class(value: object, cls: Any) -> None:
@@ -208,9 +217,9 @@ def _check_class(value: object, cls: Any) -> None:
 
 
 parquet_serializer: ParquetSerializer = ParquetSerializer().register()
-"""Serializes `pyarrow.Table` where a field names it."""
+"""Serializes `pyarrow.Table` in fields that name this serializer."""
 
-# After the other, so that a table goes here where its field names none: this one takes every type.
+# Registered after the other, so it serves tables of fields that name no serializer: it takes every type.
 feather_serializer: FeatherSerializer = FeatherSerializer().register()
 """Serializes `pyarrow.Table`."""
 

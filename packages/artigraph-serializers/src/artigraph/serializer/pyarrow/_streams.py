@@ -1,4 +1,4 @@
-"""Record batches that come one after the other, as an Arrow IPC stream of any length."""
+"""Write record batches as an Arrow IPC stream of any length, and read them."""
 
 from __future__ import annotations
 
@@ -8,21 +8,18 @@ from typing import Any, BinaryIO
 from weakref import WeakKeyDictionary
 
 from artigraph.serializer._support import deserializing
-from artigraph.serializer._support.arrow import pa
-from artigraph.serializer._support.ipc import schema_with_note, split_note, write_options
-from artigraph.serializer._support.sink import PART, PartsSink
-
-__all__ = ["is_begun", "reader_of_file", "reader_to_parts"]
+from artigraph.serializer._support.arrow import PART, PartsSink, pa
+from artigraph.serializer._support.ipc import buffer_size, schema_with_note, split_note, write_options
 
 _batches_of: WeakKeyDictionary[Any, Generator[Any]] = WeakKeyDictionary()
-"""Where the readers that were made here have their batches from."""
+"""The generators that feed the readers made here."""
 
 
 def reader_to_parts(reader: Any) -> Iterator[bytes]:
-    """Yield the stream of the batches that are left in a reader; not more than one of them is held.
+    """Yield the Arrow IPC stream of the batches that are left in a reader. Holds only one batch at a time.
 
     Raises:
-        SerializationError: the schema would not come back as it is.
+        SerializationError: the schema would not load unchanged.
     """
     schema = schema_with_note(reader.schema)
     sink = PartsSink()
@@ -35,8 +32,11 @@ def reader_to_parts(reader: Any) -> Iterator[bytes]:
 
 
 def _pieces(batch: Any) -> Iterator[Any]:
-    """Cut a batch, for the writer compresses a whole one before it writes any of it."""
-    rows = batch.num_rows if batch.nbytes <= PART else max(PART * batch.num_rows // batch.nbytes, 1)
+    """Cut a batch into pieces, because the writer compresses a whole batch before it writes any of it."""
+    if not batch.num_rows:  # not part of the value; writing an empty union read from IPC crashes the process
+        return
+    size = buffer_size(batch)
+    rows = batch.num_rows if size <= PART else max(PART * batch.num_rows // size, 1)
     if rows == batch.num_rows:
         yield batch
         return
@@ -45,7 +45,7 @@ def _pieces(batch: Any) -> Iterator[Any]:
 
 
 def reader_of_file(file: BinaryIO | Any, name: str) -> Any:
-    """Return a reader of the batches of a stream, each of which is read from the file when it is asked for."""
+    """Return a reader of the batches of a stream. It reads each one from the file when it is needed."""
     stream = pa.ipc.open_stream(file)
     schema, _ = split_note(stream.schema)
 
@@ -66,6 +66,6 @@ def reader_of_file(file: BinaryIO | Any, name: str) -> Any:
 
 
 def is_begun(reader: Any) -> bool:
-    """Say whether a reader that was made here was asked for a batch; of any other one that is not known."""
+    """Say whether a batch was read from a reader that was made here. For any other reader returns False."""
     source = _batches_of.get(reader)
     return source is not None and inspect.getgeneratorstate(source) != inspect.GEN_CREATED

@@ -1,4 +1,4 @@
-"""Objects in Amazon S3, and in servers that speak its protocol."""
+"""A storage that keeps objects in Amazon S3, or in a server that speaks its protocol."""
 
 from artigraph.storage.aws._storage import S3Storage
 

@@ -1,4 +1,4 @@
-"""Open clients: one for each event loop that a storage is used on."""
+"""The pool of open clients: one for each event loop that a storage is used on."""
 
 from __future__ import annotations
 
@@ -9,18 +9,16 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-__all__ = ["Body", "Clients", "S3Client"]
-
 
 class Body(Protocol):
-    """What is read of a response."""
+    """The body of a response."""
 
     async def read(self, amount: int, /) -> bytes:
-        """Return the next bytes, at most that many; none at the end."""
+        """Return the next bytes, at most `amount`. Returns no bytes at the end."""
         ...
 
     def close(self) -> object:
-        """Give up what was not read, with its connection."""
+        """Discard unread bytes and close the connection."""
         ...
 
 
@@ -29,7 +27,7 @@ class S3Client(Protocol):
 
     @property
     def meta(self) -> Any:
-        """What the client was made with; its `endpoint_url` for one."""
+        """What the client was made with, such as its `endpoint_url`."""
         ...
 
     async def put_object(self, **parameters: object) -> dict[str, Any]:
@@ -37,11 +35,11 @@ class S3Client(Protocol):
         ...
 
     async def get_object(self, **parameters: object) -> dict[str, Any]:
-        """Get an object, its body still to be read."""
+        """Get an object, whose body is still unread."""
         ...
 
     async def head_object(self, **parameters: object) -> dict[str, Any]:
-        """Ask for what is known of an object."""
+        """Get the metadata of an object."""
         ...
 
     async def delete_object(self, **parameters: object) -> dict[str, Any]:
@@ -49,7 +47,7 @@ class S3Client(Protocol):
         ...
 
     async def list_objects_v2(self, **parameters: object) -> dict[str, Any]:
-        """Ask for a page of a listing."""
+        """Get one page of a listing."""
         ...
 
     async def create_multipart_upload(self, **parameters: object) -> dict[str, Any]:
@@ -61,15 +59,15 @@ class S3Client(Protocol):
         ...
 
     async def complete_multipart_upload(self, **parameters: object) -> dict[str, Any]:
-        """Make parts an object."""
+        """Join the parts into an object."""
         ...
 
     async def abort_multipart_upload(self, **parameters: object) -> dict[str, Any]:
-        """Remove parts that are no object yet."""
+        """Remove the parts of an upload that was not completed."""
         ...
 
     async def head_bucket(self, **parameters: object) -> dict[str, Any]:
-        """Ask whether there is a bucket."""
+        """Ask whether a bucket exists."""
         ...
 
 
@@ -81,10 +79,10 @@ class _Open:
 
 
 class Clients:
-    """Opens a client when a loop first needs one, and closes it with the loop.
+    """Open a client when an event loop first needs one, and close it when the loop ends.
 
-    A client belongs to the loop it was opened on, and opening one costs 100 ms. It is held by an asynchronous
-    generator, so `asyncio.run`, and whoever else ends a loop as it should be (`loop.shutdown_asyncgens`), closes it.
+    A client belongs to the loop on which it was opened, and opening one takes 100 ms. An asynchronous generator holds
+    it. So `asyncio.run`, and any other code that ends a loop properly (`loop.shutdown_asyncgens`), closes it.
     """
 
     def __init__(self, connect: Callable[[], AbstractAsyncContextManager[S3Client]]) -> None:
@@ -94,7 +92,7 @@ class Clients:
         self._retired: list[tuple[asyncio.AbstractEventLoop, _Open]] = []
 
     async def get(self) -> S3Client:
-        """Return the client of the running loop, opened if need be."""
+        """Return the client of the running loop. Opens one if none is open yet."""
         loop = asyncio.get_running_loop()
         with self._guard:
             entry = self._open.get(loop)
@@ -102,7 +100,7 @@ class Clients:
                 self._forget_closed_loops()
                 entry = self._open[loop] = _Open()
         if entry.client is None:
-            async with entry.lock:  # a task that is cancelled while it opens leaves it to the next one
+            async with entry.lock:  # if a task is canceled while it opens the client, the next one opens it
                 if entry.client is None:
                     holder = self._hold(loop, entry)
                     entry.client = await anext(holder)
@@ -110,7 +108,7 @@ class Clients:
         return entry.client
 
     async def close(self) -> None:
-        """Close the running loop's clients; the next call opens one again."""
+        """Close the running loop's clients. The next call opens a new one."""
         loop = asyncio.get_running_loop()
         with self._guard:
             entries = [entry for owner, entry in self._retired if owner is loop]
@@ -122,7 +120,7 @@ class Clients:
                 await entry.holder.aclose()
 
     def retire(self) -> None:
-        """Open new clients from now on; those that are open stay so for the calls under way, until their loop ends."""
+        """Open new clients from now on. Open ones stay open for the calls in flight, until their loop ends."""
         with self._guard:
             self._retired += self._open.items()
             self._open = {}
@@ -136,9 +134,9 @@ class Clients:
             with self._guard:
                 if self._open.get(loop) is entry:
                     del self._open[loop]
-            await asyncio.sleep(0)  # a connection that was given up just now needs the loop once more to be closed
+            await asyncio.sleep(0)  # a connection that was discarded just now needs one more step of the loop to close
 
     def _forget_closed_loops(self) -> None:
-        """Let go of the clients of loops that were closed without closing what they held; nothing else can be done."""
+        """Drop the clients of loops that were closed without closing their generators. Nothing can close them now."""
         self._open = {loop: entry for loop, entry in self._open.items() if not loop.is_closed()}
         self._retired = [(loop, entry) for loop, entry in self._retired if not loop.is_closed()]

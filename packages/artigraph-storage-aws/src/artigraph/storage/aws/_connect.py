@@ -9,15 +9,13 @@ from typing import Any, Literal, cast
 
 from artigraph.storage.aws._clients import S3Client
 
-__all__ = ["ATTEMPTS", "Credentials", "Settings", "connect"]
-
 ATTEMPTS = 8
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
 
 @dataclass(frozen=True)
 class Credentials:
-    """Who we are; what is None is looked for in the usual places. Never shown."""
+    """Credentials that the user gave. AWS's usual sources supply a value that is None. They are never shown."""
 
     access_key_id: str | None = field(default=None, repr=False)
     secret_access_key: str | None = field(default=None, repr=False)
@@ -26,7 +24,7 @@ class Credentials:
 
 @dataclass(frozen=True)
 class Settings:
-    """Where the server is and how it is spoken to; times in seconds."""
+    """Where the server is and how to connect to it. Times are in seconds."""
 
     region: str | None
     endpoint_url: str | None
@@ -39,13 +37,13 @@ class Settings:
 def connect(settings: Settings, credentials: Credentials) -> AbstractAsyncContextManager[S3Client]:
     """Return a client that is open within its context.
 
-    aioboto3 is imported here, since that takes longer than the rest of a program's start.
+    It imports aioboto3 only now, because that import takes longer than the rest of a program's start.
     """
     import aioboto3
     from aiobotocore.config import AioConfig
 
     style = settings.addressing_style
-    if style is None:  # servers of one's own seldom have a host name for each bucket
+    if style is None:  # self-hosted servers seldom have a host name for each bucket
         elsewhere = settings.endpoint_url or any(os.environ.get(name) for name in _ENDPOINTS)
         style = "path" if elsewhere else "auto"
     config: Any = AioConfig(
@@ -54,7 +52,7 @@ def connect(settings: Settings, credentials: Credentials) -> AbstractAsyncContex
         max_pool_connections=settings.max_connections,
         retries={"mode": "standard", "total_max_attempts": ATTEMPTS},
         s3={"addressing_style": style},
-        # Puts carry a SHA-256 of ours, and gets are checked as they are read: botocore need not add a CRC.
+        # Artigraph sends a SHA-256 with each put and checks what it gets, so botocore need not add a CRC.
         request_checksum_calculation="when_required",
         response_checksum_validation="when_required",
     )

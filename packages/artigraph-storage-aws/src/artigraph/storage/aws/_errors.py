@@ -1,4 +1,4 @@
-"""The errors of S3 and of its client in terms of Artigraph's."""
+"""Translation of the errors of S3 and its client into Artigraph's."""
 
 from __future__ import annotations
 
@@ -7,23 +7,27 @@ from typing import Any, cast
 import aiohttp
 from botocore import exceptions as boto
 
-from artigraph.errors import CorruptObjectError, ObjectNotFoundError, StorageError, StorageFull, StorageUnavailable
-
-__all__ = ["AGAIN", "Again", "code_of", "status_of", "translated", "worth_another_try"]
+from artigraph.errors import (
+    CorruptObjectError,
+    ObjectNotFoundError,
+    StorageError,
+    StorageFullError,
+    StorageUnavailableError,
+)
 
 BAD_REQUEST, FORBIDDEN, NOT_FOUND, CONFLICT, PRECONDITION_FAILED = 400, 403, 404, 409, 412
 OUT_OF_RANGE, TOO_MANY, SERVER_ERROR, NOT_IMPLEMENTED, NO_SPACE = 416, 429, 500, 501, 507
 
 AGAIN = {
-    "BadDigest",  # bytes changed on the way
-    "ConditionalRequestConflict",  # S3's answer to conditional puts that meet
+    "BadDigest",  # bytes changed in transit
+    "ConditionalRequestConflict",  # S3's answer to concurrent conditional puts
     "IncompleteBody",
     "OperationAborted",
     "RequestTimeout",
     "XAmzContentChecksumMismatch",
     "XAmzContentSHA256Mismatch",
 }
-"""Codes of errors that pass, beyond those that botocore tries again by itself."""
+"""Codes of transient errors, beyond those that botocore retries itself."""
 
 _FULL = {"InsufficientCapacity", "InsufficientStorage", "NotEnoughSpace", "QuotaExceeded", "XMinioStorageFull"}
 _CREDENTIALS = {
@@ -31,7 +35,7 @@ _CREDENTIALS = {
     "ExpiredTokenException",
     "InvalidAccessKeyId",
     "InvalidClientTokenId",
-    "InvalidToken",
+    "InvalidTokenError",
     "SignatureDoesNotMatch",
     "TokenRefreshRequired",
 }
@@ -54,28 +58,28 @@ _NO_CREDENTIALS = (
 )
 
 
-class Again(Exception):  # noqa: N818
-    """What was read is not what was sent; nobody sees this but the loop that tries again."""
+class DamagedTransferError(Exception):
+    """The received bytes are not the ones that were sent. Only the retry loop sees this error."""
 
 
 def code_of(error: BaseException) -> str:
-    """Return the code of an answer that is an error, or nothing."""
+    """Return the code of an error response, or an empty string."""
     return str(_answer(error).get("Error", {}).get("Code", ""))
 
 
 def status_of(error: BaseException) -> int:
-    """Return the HTTP status of an answer that is an error, or 0."""
+    """Return the HTTP status of an error response, or 0."""
     return int(_answer(error).get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
 
 
 def worth_another_try(error: BaseException) -> bool:
-    """Say whether the same call can succeed, where botocore does not find out by itself: bodies, and conflicts."""
+    """Say whether the same call can succeed on a retry that botocore does not make: broken bodies, and conflicts."""
     if isinstance(error, boto.ClientError):
         return code_of(error) in AGAIN
     return isinstance(
         error,
         (
-            Again,
+            DamagedTransferError,
             boto.FlexibleChecksumError,
             boto.IncompleteReadError,
             boto.ResponseStreamingError,
@@ -86,7 +90,7 @@ def worth_another_try(error: BaseException) -> bool:
 
 
 def translated(error: Exception, storage: object, action: str, where: str, bucket: str) -> StorageError:
-    """Return the error of Artigraph for one of the client: what was tried, why it failed, what to do."""
+    """Return Artigraph's error for an error of the client. It says what was tried, why it failed and what to do."""
     kind, why = _explained(error, bucket)
     return kind(f"{storage!r} cannot {action} {where}: {why}")
 
@@ -109,7 +113,7 @@ def _explained(error: Exception, bucket: str) -> tuple[type[StorageError], str]:
     if code in _ELSEWHERE or (status == BAD_REQUEST and code == str(BAD_REQUEST)):
         return StorageError, f"{said}. The bucket may be in another region: pass region=."
     if code in _FULL or status == NO_SPACE:
-        return StorageFull, f"{said}. Nothing was kept. Make space, or raise the quota, and try again."
+        return StorageFullError, f"{said}. Nothing was kept. Make space, or raise the quota, and try again."
     if status == FORBIDDEN:
         return StorageError, (
             f"{said}. If the bucket exists, allow s3:GetObject, s3:PutObject and s3:DeleteObject on its objects, and "
@@ -119,7 +123,7 @@ def _explained(error: Exception, bucket: str) -> tuple[type[StorageError], str]:
         return StorageError, f"{said}. It was moved to an archive: restore it (aws s3api restore-object)."
     if isinstance(error, _UNREACHABLE) or status in (TOO_MANY, CONFLICT) or status >= SERVER_ERROR:
         return (
-            StorageUnavailable,
+            StorageUnavailableError,
             f"{said}. It was tried several times; check the endpoint and the network, and try again.",
         )
     if isinstance(error, boto.FlexibleChecksumError):
@@ -127,8 +131,8 @@ def _explained(error: Exception, bucket: str) -> tuple[type[StorageError], str]:
             CorruptObjectError,
             f"what the server sends is not what it was given: {said}. Several tries gave no other.",
         )
-    if isinstance(error, (Again, boto.IncompleteReadError)) or code in AGAIN:
-        return StorageUnavailable, f"{said}. It was tried several times; check the network, and try again."
+    if isinstance(error, (DamagedTransferError, boto.IncompleteReadError)) or code in AGAIN:
+        return StorageUnavailableError, f"{said}. It was tried several times; check the network, and try again."
     return StorageError, f"{said}."
 
 

@@ -1,4 +1,4 @@
-"""What a bucket, a prefix and an endpoint may be, checked before any I/O."""
+"""Checks of bucket, prefix, endpoint and name, before any I/O."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ from urllib.parse import urlsplit
 
 from artigraph.errors import ConfigurationError
 
-__all__ = ["checked_bucket", "checked_endpoint", "checked_name", "checked_prefix"]
-
 _NAME = re.compile(r"[!-~]{1,100}")
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,254}|arn:[A-Za-z0-9:/-]{1,250}")
-"""Names, and ARNs of access points; S3 itself knows the finer rules."""
+"""Bucket names, and ARNs of access points. S3 itself checks the finer rules."""
 _LONGEST_PREFIX = 800  # S3's keys have at most 1,024 bytes, and ours at most 200
 
 
@@ -19,7 +17,7 @@ def checked_bucket(bucket: str) -> str:
     """Return a bucket's name as it was given.
 
     Raises:
-        ConfigurationError: it cannot be one.
+        ConfigurationError: it cannot be a bucket's name.
     """
     if not _BUCKET.fullmatch(bucket):
         msg = f"{bucket!r} cannot be a bucket: give its name alone, without s3:// and without a path"
@@ -31,7 +29,7 @@ def checked_prefix(prefix: str) -> str:
     """Return a prefix without slashes around it.
 
     Raises:
-        ConfigurationError: it has an empty part, `.` or `..`, or a character that is not printable.
+        ConfigurationError: it is too long, or has an empty part, `.` or `..`, or a character that is not printable.
     """
     bare = prefix.strip("/")
     if bare and (
@@ -48,7 +46,8 @@ def checked_endpoint(url: str | None) -> str | None:
     """Return an endpoint's URL as it was given.
 
     Raises:
-        ConfigurationError: it is none, or has credentials in it (which would be shown by errors and logs).
+        ConfigurationError: it is not an http or https URL, or it contains credentials, which errors and logs would
+            show.
     """
     if url is None:
         return None
@@ -67,10 +66,10 @@ def checked_endpoint(url: str | None) -> str | None:
 
 
 def checked_name(name: str | None, bucket: str, prefix: str) -> str:
-    """Return the name that was given, or the one that follows from bucket and prefix.
+    """Return the name that was given, or make one from bucket and prefix.
 
     Raises:
-        ConfigurationError: no name follows from them.
+        ConfigurationError: no name can be made from them.
     """
     if name is not None:
         return name

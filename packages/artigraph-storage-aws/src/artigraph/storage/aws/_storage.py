@@ -5,61 +5,63 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from itertools import count
 from types import TracebackType
 from typing import Literal, Self, TypeVar
 
-from artigraph.errors import ConfigurationError, StorageError, StorageUnavailable
+from artigraph.errors import ConfigurationError, StorageError, StorageUnavailableError
 from artigraph.storage import Storage, StoredEntry, check_key, check_prefix, new_key
 from artigraph.storage.aws._calls import Bucket, digest_of
 from artigraph.storage.aws._clients import Clients, S3Client
 from artigraph.storage.aws._connect import ATTEMPTS, Credentials, Settings, connect
-from artigraph.storage.aws._errors import Again, translated, worth_another_try
+from artigraph.storage.aws._errors import DamagedTransferError, translated, worth_another_try
 from artigraph.storage.aws._names import checked_bucket, checked_endpoint, checked_name, checked_prefix
 from artigraph.storage.aws._pieces import PIECE, Pieces
 from artigraph.storage.aws._upload import Upload
 
-__all__ = ["S3Storage"]
-
 T = TypeVar("T")
 
 LARGEST_PUT = 5 * 1024**3
-"""Bytes that S3 takes in one put."""
+"""The most bytes that S3 takes in one put."""
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _SLOWEST = 1024 * 1024
-"""Bytes a second: the deadline of a call grows by what an object takes at this speed."""
+"""Bytes per second. The deadline of a call grows by the time that an object takes at this speed."""
 
 
 class S3Storage(Storage):
-    """Objects in a bucket of Amazon S3 or of a server that speaks its protocol; a location is the key below the prefix.
+    """Stores objects in a bucket of Amazon S3 or a compatible server. A location is the key below the prefix.
 
-    What is not given is looked for in the usual places of AWS: environment variables, the files in `~/.aws` and the
-    machine's role for credentials and region, `AWS_ENDPOINT_URL` for another server. Nothing is looked for before the
-    first call.
+    Values that you do not give come from AWS's usual sources: environment variables, the files in `~/.aws` and the
+    machine's role for credentials and region; `AWS_ENDPOINT_URL` for another server. They are read at the first call.
 
-    A put carries the SHA-256 of its bytes, for the server to check, and the condition that nothing is under the key: an
-    object is never overwritten. Another server than Amazon's is tried once for whether it heeds the condition; one that
-    does not is asked before each put whether something is there (then two that create other bytes under one key at the
-    same moment may not notice; Artigraph itself never does that). What is got has the length, and the checksum if the
-    server keeps one, that the server says, or is got again.
+    An object is never overwritten. A put carries the SHA-256 of its bytes, which the server checks, and the condition
+    that the key is free. Whether a server other than Amazon's honors the condition is tested once. If it does not, the
+    storage asks before each put whether the key is taken. Then two processes that create other bytes under one key at
+    the same moment may not notice it; Artigraph itself never does that.
 
-    A stream, and an object of more than 5 GiB, goes in parts of 8 MiB (a multipart upload) if it is longer than one; at
-    most 32 MiB are held at a time. Parts grow behind 31 GiB, and then one may be more than that. Each of its requests
-    is a call in the sense of what follows. If it fails, its parts are removed as far as the server answers.
+    Each object that is read must have the length that the server reports, and the checksum if the server keeps one.
+    Otherwise it is read again.
 
-    A call that fails for a reason that passes is tried again, up to 8 times and until `deadline` seconds are over (and
-    one more for each MiB of the object); then it is `StorageUnavailable`. `connect_timeout` and `read_timeout` bound
-    the silence within one try. At most `max_connections` are open on each event loop.
+    A stream, or an object of more than 5 GiB, is sent as a multipart upload of 8 MiB parts if it is longer than one
+    part. At most 32 MiB are in memory at a time. After 31 GiB the parts grow, and one part may be larger than that.
+    Each request of an upload is a call with its own retries and deadline. If an upload fails, its parts are removed,
+    provided that the server responds.
 
-    One client is kept open on each event loop that the storage is used on. It is closed when the loop is ended by
-    `asyncio.run` and its like, or by `await storage.close()`, or by `async with storage:`; the storage can be used
-    afterwards.
+    A call that fails for a transient reason is retried, up to 8 times and for at most `deadline` seconds, plus one
+    second for each MiB of the object. After that it raises `StorageUnavailableError`. `connect_timeout` and
+    `read_timeout` limit, in seconds, how long one attempt waits without a response. Each event loop has at most
+    `max_connections` open connections.
 
-    The name is stored with the data. Without `name=` it is `s3:bucket/prefix`: give one if the data may move to another
-    bucket.
+    The storage keeps one client open on each event loop that uses it. The client is closed when `asyncio.run` or
+    similar code ends the loop, by `await storage.close()`, or by `async with storage:`. You can use the storage again
+    later.
+
+    The name is stored with the data. Without `name=` it is `s3:bucket/prefix`. Give a name if the data may move to
+    another bucket.
 
     Raises:
-        ConfigurationError: an argument cannot be what it should be, or no name can be made of them.
+        ConfigurationError: an argument is invalid, or no name can be made from bucket and prefix.
     """
 
     def __init__(  # noqa: PLR0913
@@ -136,7 +138,7 @@ class S3Storage(Storage):
         return await self._call("read", location, get)
 
     async def read_range(self, location: str, start: int, length: int) -> bytes:
-        """Get some bytes of an object; see `SupportsRanges`."""
+        """Return some bytes of an object; see `SupportsRanges`."""
         check_key(location)
 
         async def get(client: S3Client, allow: Callable[[int], None]) -> bytes:
@@ -161,14 +163,15 @@ class S3Storage(Storage):
         return await self._call("look at", location, head)
 
     async def list(self, prefix: str) -> AsyncIterator[StoredEntry]:
-        """Yield the objects below a prefix; see `SupportsListing`. Each page is a call with a deadline of its own.
+        """Yield the objects below a prefix; see `SupportsListing`. Each page is a call with its own deadline.
 
-        Ages are those that the server tells: its time, in whole seconds, against the time of the object. Of one that
-        does not say its time all ages are nothing.
+        An age is the difference between the server's time, in whole seconds, and the object's time. If the server does
+        not send its time, all ages are zero.
         """
         check_prefix(prefix)
         token: str | None = None
-        while True:
+        marked: str | None = None
+        for number in count(1):
 
             async def page(
                 client: S3Client, _: Callable[[int], None], token: str | None = token
@@ -180,6 +183,12 @@ class S3Storage(Storage):
                 yield entry
             if token is None:
                 return
+            if token == marked:
+                where = f"s3://{self.bucket}/{self._objects.prefix}{prefix}"
+                msg = f"The listing of {where} does not end: its pages lead in a circle. The server is at fault."
+                raise StorageError(msg)
+            if number & (number - 1) == 0:  # after 1, 2, 4, ... pages: a cycle of any length reaches one of these again
+                marked = token
 
     def renew(self, other: Storage) -> None:
         """Use the credentials of an equal storage from now on."""
@@ -188,7 +197,7 @@ class S3Storage(Storage):
             self._clients.retire()
 
     async def close(self) -> None:
-        """Close the running event loop's connections, those of calls under way too; the next call opens others."""
+        """Close the running event loop's connections, also those of calls in flight. The next call opens new ones."""
         await self._clients.close()
 
     async def __aenter__(self) -> Self:
@@ -202,11 +211,11 @@ class S3Storage(Storage):
     async def _call(
         self, action: str, location: str, work: Callable[[S3Client, Callable[[int], None]], Awaitable[T]], /
     ) -> T:
-        """Do a call's work within the deadline, again where that can help, with the errors of Artigraph."""
+        """Run a call's work within its deadline, with retries where they can help. Raises only errors of Artigraph."""
         where = f"s3://{self.bucket}/{self._objects.prefix}{location}"
         ends = asyncio.get_running_loop().time() + self.deadline
         timeout = asyncio.timeout_at(ends)
-        nothing = Again("no answer came")
+        nothing = DamagedTransferError("no answer came")
         last: Exception = nothing
         try:
             async with timeout:
@@ -222,14 +231,14 @@ class S3Storage(Storage):
                     await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 (no secret)
         except StorageError:
             raise
-        except Exception as error:  # botocore lets errors of its settings and parsers through as they are
+        except Exception as error:  # botocore raises errors of its settings and parsers unchanged
             if not timeout.expired():
                 raise translated(error, self, action, where, self.bucket) from error
             msg = (
                 f"{self!r} cannot {action} {where}: the deadline of {self.deadline:g} s is over. Check the endpoint "
                 "and the network, or give the storage a longer deadline=."
             )
-            raise StorageUnavailable(msg) from (error if last is nothing else last)
+            raise StorageUnavailableError(msg) from (error if last is nothing else last)
         raise translated(last, self, action, where, self.bucket) from last
 
 

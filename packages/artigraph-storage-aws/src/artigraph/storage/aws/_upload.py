@@ -1,4 +1,4 @@
-"""An object put in parts."""
+"""Multipart uploads: putting one object in parts."""
 
 from __future__ import annotations
 
@@ -12,32 +12,37 @@ from typing import Any, Protocol, TypeVar
 
 from botocore.exceptions import ClientError
 
-from artigraph.errors import StorageUnavailable
+from artigraph.errors import StorageUnavailableError
 from artigraph.storage.aws._calls import Bucket, digest_of
 from artigraph.storage.aws._clients import S3Client
-from artigraph.storage.aws._errors import NOT_FOUND, NOT_IMPLEMENTED, PRECONDITION_FAILED, Again, code_of, status_of
+from artigraph.storage.aws._errors import (
+    NOT_FOUND,
+    NOT_IMPLEMENTED,
+    PRECONDITION_FAILED,
+    DamagedTransferError,
+    code_of,
+    status_of,
+)
 from artigraph.storage.aws._pieces import Pieces, size_of_piece
-
-__all__ = ["Call", "Upload"]
 
 T = TypeVar("T")
 
 _IN_FLIGHT = 32 * 1024 * 1024
-"""Bytes that are held for sending them (again); one part at least."""
+"""The most bytes in memory that are being sent or may be sent again. At least one part is allowed."""
 _CLEANING = 10.0
-"""Seconds after which an upload that failed is left to the server."""
+"""The seconds that the removal of a failed upload may take. After that it is left to the server."""
 
 _cleaning: set[asyncio.Task[None]] = set()
-"""A loop holds its tasks weakly."""
+"""Keeps the tasks alive, because a loop holds them only weakly."""
 
 
 class Call(Protocol):
-    """Do work with a client within a deadline, again where that can help, with the errors of Artigraph."""
+    """Runs work with a client within a deadline, with retries where they can help. Raises only errors of Artigraph."""
 
     async def __call__(
         self, action: str, location: str, work: Callable[[S3Client, Callable[[int], None]], Awaitable[T]], /
     ) -> T:
-        """Return what the work returns; it is given what it tells the size of the object to."""
+        """Return what `work` returns. `work` gets a client, and a function that it calls with the object's size."""
         ...
 
 
@@ -46,15 +51,16 @@ class _Part:
     number: int
     size: int
     digest: str
-    """SHA-256 in base64."""
+    """The SHA-256 in base64."""
     tag: str
 
 
 class Upload:
-    """One object on its way in parts, each tried again by itself.
+    """The upload of one object in parts, each of which is retried by itself.
 
-    Nothing is at the location before the last step. What fails, or is cancelled, before it is removed from the server,
-    as far as that answers within 10 s; a rule of the bucket (AbortIncompleteMultipartUpload) sees to the rest.
+    The location is empty until the last step. If the upload fails or is canceled before, its parts are removed,
+    provided that the server responds within 10 seconds. A rule of the bucket (AbortIncompleteMultipartUpload) removes
+    what is left.
     """
 
     def __init__(self, bucket: Bucket, location: str, call: Call) -> None:
@@ -63,7 +69,7 @@ class Upload:
         self._call = call
 
     async def run(self, first: bytes, pieces: Pieces) -> None:
-        """Put the first part and those that follow.
+        """Send the first part and the following ones, and complete the upload.
 
         Raises:
             StorageError: other bytes are at the location, or the server failed.
@@ -122,14 +128,14 @@ class Upload:
             answer = await client.upload_part(**given)
             if answer.get("ChecksumSHA256", digest) != digest:
                 msg = "the server stored other bytes than were sent"
-                raise Again(msg)
+                raise DamagedTransferError(msg)
             return str(answer["ETag"])
 
         return _Part(number, size, digest, await self._call("write", self._location, send))
 
     async def _complete(self, client: S3Client, upload: str, parts: list[_Part], allow: Callable[[int], None]) -> bool:
-        """Make the parts an object, and say whether they are one; if the same bytes were there, they are not."""
-        # Servers that heed the condition for puts need not do so here, and this is one question for many bytes.
+        """Join the parts into an object and return True, or return False if the location already holds the bytes."""
+        # A server that honors the condition for puts may ignore it here. This is one request for many bytes.
         if not self._bucket.is_amazon(client) and await self._is_taken(client, parts, allow):
             return False
         listed = [{"PartNumber": part.number, "ETag": part.tag, "ChecksumSHA256": part.digest} for part in parts]
@@ -142,20 +148,20 @@ class Upload:
             if status_of(error) == NOT_IMPLEMENTED and "IfNoneMatch" in given:
                 self._bucket.conditions = False
                 msg = "the server does not complete uploads on a condition"
-                raise Again(msg) from error
+                raise DamagedTransferError(msg) from error
             if status_of(error) not in {NOT_FOUND, PRECONDITION_FAILED} or code_of(error) == "NoSuchBucket":
                 raise
-            if await self._is_taken(client, parts, allow):  # by a call whose reply was lost, for one
+            if await self._is_taken(client, parts, allow):  # a call whose reply was lost may have completed it
                 return False
             if status_of(error) == NOT_FOUND:
                 msg = "the server has lost the parts of an upload, or somebody ended it: save again"
-                raise StorageUnavailable(msg) from error
+                raise StorageUnavailableError(msg) from error
             msg = "what was there is there no more"
-            raise Again(msg) from error
+            raise DamagedTransferError(msg) from error
         return True
 
     async def _is_taken(self, client: S3Client, parts: list[_Part], allow: Callable[[int], None]) -> bool:
-        """Say whether the very bytes are at the location; other bytes there are a StorageError."""
+        """Say whether these exact bytes are at the location. Raises StorageError if other bytes are there."""
         known = await self._bucket.head(client, self._location)
         if known is None:
             return False
@@ -188,13 +194,13 @@ class Upload:
 
 
 def _of_parts(parts: list[_Part]) -> str:
-    """Return the checksum that S3 keeps of an object that was put in these parts."""
+    """Return the checksum that S3 keeps for an object that was put in these parts."""
     digests = b"".join(base64.b64decode(part.digest) for part in parts)
     return f"{base64.b64encode(hashlib.sha256(digests).digest()).decode('ascii')}-{len(parts)}"
 
 
 async def _first_of(under_way: dict[asyncio.Task[Any], int]) -> None:
-    """Wait until one has ended, and raise what it raised."""
+    """Wait until one task has ended, and raise its error."""
     done, _ = await asyncio.wait(under_way, return_when=asyncio.FIRST_COMPLETED)
     for task in done:
         task.result()
@@ -202,7 +208,7 @@ async def _first_of(under_way: dict[asyncio.Task[Any], int]) -> None:
 
 
 async def _settled(work: Coroutine[Any, Any, None]) -> None:
-    """Do work to its end; only a second cancellation does not wait for it."""
+    """Run work to its end, even if the caller is canceled. Only a second cancellation stops waiting for it."""
     task = asyncio.create_task(work)
     _cleaning.add(task)
     task.add_done_callback(_cleaning.discard)

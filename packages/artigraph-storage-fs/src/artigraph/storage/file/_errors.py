@@ -1,4 +1,4 @@
-"""The operating system's errors in terms of Artigraph's."""
+"""Translation of the operating system's errors into Artigraph's."""
 
 from __future__ import annotations
 
@@ -7,9 +7,7 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from artigraph.errors import ArtigraphError, ObjectNotFoundError, StorageError, StorageFull
-
-__all__ = ["reported"]
+from artigraph.errors import ArtigraphError, ObjectNotFoundError, StorageError, StorageFullError
 
 _FULL = {errno.ENOSPC, errno.EDQUOT}
 _REMEDIES = {
@@ -27,11 +25,11 @@ _REMEDIES = {
 
 @contextmanager
 def reported(storage: object, action: str, path: str) -> Generator[None, None, None]:
-    """Raise the errors of the operating system as those of a storage, naming the path and a remedy."""
+    """Raise errors of the operating system as errors of the storage, with the path and a remedy."""
     try:
         yield
     except ArtigraphError:
-        raise  # StorageError is an OSError as well
+        raise  # first, because StorageError is an OSError as well
     except FileNotFoundError as error:
         msg = f"{storage!r} has no object at {path}"
         raise ObjectNotFoundError(msg) from error
@@ -39,7 +37,7 @@ def reported(storage: object, action: str, path: str) -> Generator[None, None, N
         what = f"{storage!r} cannot {action} {path}: {error.strerror or error}."
         if error.errno in _FULL:
             msg = f"{what} Nothing of it was kept. Make space, or raise the quota, and try again."
-            raise StorageFull(msg) from error
+            raise StorageFullError(msg) from error
         remedy = _REMEDIES.get(error.errno or 0, "")
         if os.name == "nt" and error.errno == errno.EACCES:
             remedy = f"{remedy} Another program may have the file open."

@@ -1,4 +1,4 @@
-"""What the calls of the storage do to files that are there, in a thread."""
+"""Operations on objects that exist. They block, so the storage calls them in a thread."""
 
 # ruff: noqa: PTH118
 # (pathlib has no calls relative to an open folder)
@@ -11,22 +11,20 @@ import stat
 from contextlib import suppress
 from typing import BinaryIO
 
-from artigraph.errors import InvalidLocation, StorageError
+from artigraph.errors import InvalidLocationError, StorageError
 from artigraph.storage.file._folder import Folder, Tree, is_link
-
-__all__ = ["COMMON", "delete_file", "file_exists", "open_file", "read_file", "read_part", "same_bytes"]
 
 _CHUNK = 8 * 1024 * 1024
 COMMON = getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0)
-_READ = os.O_RDONLY | COMMON | getattr(os, "O_NONBLOCK", 0)  # a pipe in the tree shall not hold us up
+_READ = os.O_RDONLY | COMMON | getattr(os, "O_NONBLOCK", 0)  # opening a pipe in the tree must not block
 
 
 def open_file(tree: Tree, location: str) -> BinaryIO:
     """Open the object at a location.
 
     Raises:
-        FileNotFoundError: there is none.
-        InvalidLocation: a link, or something else that no storage has made, is there.
+        FileNotFoundError: no object exists there.
+        InvalidLocationError: the location holds a link, or something else that no storage creates.
     """
     *parts, name = location.split("/")
     with _nothing_there(location), tree.folder(parts) as folder:
@@ -34,15 +32,15 @@ def open_file(tree: Tree, location: str) -> BinaryIO:
 
 
 def read_file(tree: Tree, location: str) -> bytes:
-    """Return the object at a location; see `open_file`.
+    """Return the bytes of the object at a location; see `open_file`.
 
     Raises:
-        StorageError: it changed meanwhile.
+        StorageError: the file changed meanwhile.
     """
     with open_file(tree, location) as file:
         size = _size(file)
         data = file.read()  # into one buffer of the file's size, which becomes the result
-    if len(data) != size:  # objects never change: somebody else is at work here, or the device failed
+    if len(data) != size:  # objects never change: another program writes here, or the device failed
         msg = (
             f"{os.path.join(tree.root, location)} changed while it was read ({size} bytes, then {len(data)}): try again"
         )
@@ -51,7 +49,7 @@ def read_file(tree: Tree, location: str) -> bytes:
 
 
 def read_part(tree: Tree, location: str, start: int, length: int) -> bytes:
-    """Return some bytes of the object at a location, fewer where it ends before; see `open_file`."""
+    """Return some bytes of the object at a location, or fewer if it ends before; see `open_file`."""
     with open_file(tree, location) as file:
         if start >= _size(file):
             return b""
@@ -60,18 +58,18 @@ def read_part(tree: Tree, location: str, start: int, length: int) -> bytes:
 
 
 def same_bytes(first: Folder, name: str, second: Folder, other: str) -> bool:
-    """Say whether two files hold the same bytes, without reading all of them at once."""
+    """Say whether two files hold the same bytes. Reads them in chunks."""
     with open(_open(first, name), "rb") as one, open(_open(second, other), "rb") as two:
         if _size(one) != _size(two):
             return False
         while chunk := one.read(_CHUNK):
-            if two.read(len(chunk)) != chunk:  # local files give all that is asked for, but at their end
+            if two.read(len(chunk)) != chunk:  # a read of a local file is short only at its end
                 return False
         return True
 
 
 def file_exists(tree: Tree, location: str) -> bool:
-    """Say whether there is an object at a location."""
+    """Say whether an object exists at a location."""
     *parts, name = location.split("/")
     try:
         with _nothing_there(location), tree.folder(parts) as folder:
@@ -81,7 +79,7 @@ def file_exists(tree: Tree, location: str) -> bool:
 
 
 def delete_file(tree: Tree, location: str) -> None:
-    """Remove the object at a location, if there is one. Folders stay, since others may be about to use them."""
+    """Remove the object at a location, if it exists. Folders stay, because other calls may be about to use them."""
     *parts, name = location.split("/")
     with suppress(FileNotFoundError), _nothing_there(location), tree.folder(parts) as folder:
         if _is_object(folder, name):
@@ -89,7 +87,7 @@ def delete_file(tree: Tree, location: str) -> None:
 
 
 class _nothing_there:  # noqa: N801
-    """Say "not found" where a part of the location is a file: then no object is below it."""
+    """Raise `FileNotFoundError` if a part of the location is a file: then no object is below it."""
 
     def __init__(self, location: str) -> None:
         self._location = location
@@ -106,9 +104,9 @@ def _is_object(folder: Folder, name: str) -> bool:
     if stat.S_ISREG(found.st_mode) and not is_link(found):
         return True
     if stat.S_ISDIR(found.st_mode) and not is_link(found):
-        return False  # the folder of other objects
+        return False  # a folder that holds other objects
     msg = f"{os.path.join(folder.path, name)} is a link or a device, not an object of this storage; nothing was done"
-    raise InvalidLocation(msg)
+    raise InvalidLocationError(msg)
 
 
 def _size(file: BinaryIO) -> int:
@@ -123,5 +121,5 @@ def _open(folder: Folder, name: str) -> int:
     except OSError as error:
         if error.errno == errno.ELOOP:  # a link took its place just now
             msg = f"{os.path.join(folder.path, name)} is a link, not an object of this storage; nothing was read"
-            raise InvalidLocation(msg) from error
+            raise InvalidLocationError(msg) from error
         raise

@@ -1,24 +1,59 @@
-"""Folders below a root, entered without following a link."""
-
-# ruff: noqa: PTH101, PTH102, PTH112, PTH118, PTH120
-# (pathlib has no calls relative to an open folder)
+"""Folders below a root, opened without following a link."""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
+import sys
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from artigraph.errors import InvalidLocation
-from artigraph.storage.file._sync import sync_folder
+from artigraph.errors import InvalidLocationError
 
-__all__ = ["Folder", "Tree", "is_link"]
+_NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOTSUP}
+
+
+def sync_file(descriptor: int) -> None:
+    """Flush an open file, and return when its bytes are on the device.
+
+    A failure is final: the kernel may have dropped the pages, so a second call would succeed without writing them.
+    """
+    if sys.platform == "darwin":
+        import fcntl
+
+        try:
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+        except OSError as error:
+            if error.errno not in (errno.ENOTSUP, errno.EINVAL, errno.ENOTTY):
+                raise  # macOS: fsync stops at the device's cache. Only foreign file systems lack F_FULLFSYNC
+        else:
+            return
+    os.fsync(descriptor)
+
+
+def sync_folder(descriptor: int | None) -> None:
+    """Flush an open folder, and return when its entries are on the device. Without a descriptor (Windows), do nothing.
+
+    Windows writes renames through its journal and has no such call. Some network file systems refuse it and have no
+    substitute. Their refusal is ignored.
+    """
+    if descriptor is None:
+        return
+    try:
+        sync_file(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
+
+
+# ruff: noqa: PTH101, PTH102, PTH112, PTH118, PTH120
+# (pathlib has no calls relative to an open folder)
+
 
 _BY_DESCRIPTOR = {os.open, os.stat, os.mkdir, os.unlink, os.link, os.rename} <= os.supports_dir_fd
-"""Whether calls can name a file relative to an open folder (not on Windows): what was checked stays what is used."""
+"""Whether calls can name a file relative to an open folder (not on Windows), so that no link can replace the folder."""
 _FOLDER = os.O_RDONLY | getattr(os, "O_DIRECTORY", 0) | getattr(os, "O_CLOEXEC", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _REPARSE_POINT = 0x400  # stat.FILE_ATTRIBUTE_REPARSE_POINT: links and junctions of Windows
@@ -28,41 +63,41 @@ _REMEMBERED = 10_000
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder and, where the system has such, the descriptor that it is open as."""
+    """A folder and its open descriptor, or None where the system has no descriptors of folders."""
 
     path: str
     descriptor: int | None
 
     def at(self, name: str) -> str:
-        """Return how to name an entry of this folder to a call that is also given the descriptor."""
+        """Return the path of an entry for a call that also gets this folder's descriptor."""
         return name if self.descriptor is not None else os.path.join(self.path, name)
 
     def look(self, name: str) -> os.stat_result:
-        """Return what is at a name, without following a link."""
+        """Return the status of an entry, without following a link."""
         return os.stat(self.at(name), dir_fd=self.descriptor, follow_symlinks=False)
 
 
 @dataclass(frozen=True)
 class Tree:
-    """A root folder and what this process knows of those below it."""
+    """A root folder, and which folders below it this process has already written to the device."""
 
     root: str
     mode: int
     durable: bool
     _kept: set[str] = field(default_factory=set[str])
-    """Folders whose entry in their parent was written to the device since this process first met them."""
+    """Folders whose entry in their parent was written to the device since this process first opened them."""
 
     @contextmanager
     def folder(self, parts: Sequence[str], *, make: bool = False) -> Generator[Folder, None, None]:
-        """Enter the folder below the root that these parts lead to, making what is missing if asked to.
+        """Open the folder below the root that these parts lead to. With `make`, create missing folders.
 
-        With `make` (and durable), the entries of all folders on the way are on the device before it is entered: those
-        that another process has just made as well, since that one may not have come to it yet.
+        With `make`, in a durable tree, the entries of all folders of the path are on the device before the folder is
+        opened. That includes folders that another process has just made, which may not have written them yet.
 
         Raises:
             FileNotFoundError: a folder is missing.
-            NotADirectoryError: a part is no folder.
-            InvalidLocation: a part is a link.
+            NotADirectoryError: a part is not a folder.
+            InvalidLocationError: a part is a link.
         """
         if make:
             self._make_root()
@@ -87,7 +122,7 @@ class Tree:
                 self._kept.discard(os.path.join(parent.path, part))
             below = _open(parent, part)
             if self.mode != _USUAL_MODE and below.descriptor is not None:
-                os.fchmod(below.descriptor, self.mode)  # the process's umask may have taken something away
+                os.fchmod(below.descriptor, self.mode)  # the process's umask may have removed some bits
         if make and self.durable and below.path not in self._kept:
             try:
                 sync_folder(parent.descriptor)
@@ -121,7 +156,10 @@ class Tree:
         self._keep(self.root)
 
     def _sync_outside(self, path: str, *, must: bool) -> None:
-        """Write out a folder above the root; one that was there before may be closed to us, and is not ours."""
+        """Write a folder above the root to the device. Raise errors only if `must`.
+
+        A folder that existed before is not ours, and we may lack the permission to open it.
+        """
         try:
             descriptor = os.open(path, _FOLDER)
             try:
@@ -134,12 +172,12 @@ class Tree:
 
     def _keep(self, path: str) -> None:
         if len(self._kept) >= _REMEMBERED:
-            self._kept.clear()  # bounds the memory of a long life; costs an fsync for each folder that is met again
+            self._kept.clear()  # bounds the memory; each folder that is opened again costs an fsync
         self._kept.add(path)
 
 
 def is_link(found: os.stat_result) -> bool:
-    """Say whether what was looked at is a symbolic link, or a junction of Windows."""
+    """Say whether a status is that of a symbolic link, or of a junction of Windows."""
     return stat.S_ISLNK(found.st_mode) or bool(getattr(found, "st_file_attributes", 0) & _REPARSE_POINT)
 
 
@@ -157,7 +195,7 @@ def _open(parent: Folder, part: str) -> Folder:
             f"{path} is a link, and a storage follows none below its folder, since it could lead anywhere. Put the "
             "folder itself there, or give the storage the folder that it leads to."
         )
-        raise InvalidLocation(msg)
+        raise InvalidLocationError(msg)
     if not stat.S_ISDIR(found.st_mode):
         raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), path)
     return Folder(path, None)

@@ -1,4 +1,4 @@
-"""What is in a folder, with ages by the clock of its file system, in a thread."""
+"""Listings of a folder, with ages by the clock of its file system. The functions block, so they run in a thread."""
 
 from __future__ import annotations
 
@@ -11,13 +11,11 @@ import threading
 from collections.abc import Sequence
 from datetime import timedelta
 
-from artigraph.errors import InvalidLocation
+from artigraph.errors import InvalidLocationError
 from artigraph.storage import StoredEntry, check_key
 from artigraph.storage.file._files import COMMON
 from artigraph.storage.file._folder import Tree, is_link
-from artigraph.storage.file._write import PARTIAL, Cancelled
-
-__all__ = ["list_folder", "remove_partials", "time_there"]
+from artigraph.storage.file._write import PARTIAL, CanceledWriteError
 
 _PARTIAL_NAME = re.compile(r"\d+-[0-9a-f]{32}")
 _NO_FILE_THERE = {errno.EROFS, errno.EACCES, errno.EPERM}
@@ -25,9 +23,10 @@ _PROBE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | COMMON
 
 
 def time_there(tree: Tree) -> int | None:
-    """Return the file system's time in nanoseconds, or None where no file can be made to ask it by.
+    """Return the file system's time in nanoseconds, or None if no file can be created to find it.
 
-    A file that is made now bears it. The clock of this process may be another one: the folder may be a server's.
+    The modification time of a new file shows it. This process may have another clock, because the folder may be on a
+    server.
     """
     name = f"{os.getpid()}-{secrets.token_hex(16)}"
     try:
@@ -46,13 +45,13 @@ def time_there(tree: Tree) -> int | None:
 def list_folder(
     tree: Tree, parts: Sequence[str], now: int | None, stop: threading.Event
 ) -> tuple[list[StoredEntry], list[tuple[str, ...]]]:
-    """Return the objects in one folder, and the folders in it; both are empty where there is no such folder.
+    """Return the objects in one folder, and the folders in it. Both are empty if the folder does not exist.
 
-    What has a name that is no part of a key, and links and devices, are no objects.
+    Links, devices and files whose name cannot be part of a key are not objects.
 
     Raises:
-        Cancelled: `stop` was set.
-        InvalidLocation: a folder on the way is a link.
+        CanceledWriteError: `stop` was set.
+        InvalidLocationError: a folder of the path is a link.
         OSError: the system refused.
     """
     entries: list[StoredEntry] = []
@@ -64,7 +63,7 @@ def list_folder(
         ):
             for entry in names:
                 if stop.is_set():
-                    raise Cancelled
+                    raise CanceledWriteError
                 location = "/".join((*parts, entry.name))
                 if not _is_key(location):
                     continue
@@ -85,7 +84,7 @@ def list_folder(
 
 
 def remove_partials(tree: Tree, now: int | None, untouched: timedelta, *, dry_run: bool) -> tuple[int, int]:
-    """Remove the files that were begun, never finished, and not written to for so long; return how many, and bytes."""
+    """Remove unfinished files that were not written to for `untouched`. Return their number and their bytes."""
     count = size = 0
     with (
         tree.folder([PARTIAL]) as folder,
@@ -101,7 +100,7 @@ def remove_partials(tree: Tree, now: int | None, untouched: timedelta, *, dry_ru
                     continue
                 if not dry_run:
                     os.unlink(folder.at(entry.name), dir_fd=folder.descriptor)
-            except FileNotFoundError:  # finished, or removed by somebody else
+            except FileNotFoundError:  # it was finished, or another process removed it
                 continue
             count += 1
             size += found.st_size
@@ -111,6 +110,6 @@ def remove_partials(tree: Tree, now: int | None, untouched: timedelta, *, dry_ru
 def _is_key(location: str) -> bool:
     try:
         check_key(location)
-    except InvalidLocation:
+    except InvalidLocationError:
         return False
     return True

@@ -1,19 +1,17 @@
 """A storage in a folder of the file system."""
 
-# ruff: noqa: PTH118
-# (pathlib has no calls relative to an open folder)
-
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import threading
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path, PurePath
-from typing import BinaryIO, TypeAlias, cast
+from typing import BinaryIO, TypeAlias, TypeVar, cast
 
 from artigraph.errors import ConfigurationError, StorageError
 from artigraph.storage import Storage, StoredEntry, check_key, check_prefix, new_key
@@ -21,33 +19,62 @@ from artigraph.storage.file._errors import reported
 from artigraph.storage.file._files import delete_file, file_exists, open_file, read_file, read_part
 from artigraph.storage.file._folder import Tree
 from artigraph.storage.file._listing import list_folder, remove_partials, time_there
-from artigraph.storage.file._threads import in_thread
 from artigraph.storage.file._write import PARTIAL, NewFile
 
-__all__ = ["FileSystem", "FileSystemStorage"]
+T = TypeVar("T")
+
+
+async def in_thread(work: Callable[[threading.Event], T]) -> T:
+    """Run blocking work in a thread of the loop's executor.
+
+    If the call is canceled, it sets the event that `work` received and waits until the work ends. Then the
+    cancellation propagates, so nothing is written or left behind after it. A second cancellation does not wait, because
+    the file system may hang.
+    """
+    stop = threading.Event()
+    future = asyncio.get_running_loop().run_in_executor(None, work, stop)
+    try:
+        return await asyncio.shield(future)
+    except asyncio.CancelledError:
+        stop.set()
+        future.add_done_callback(_retrieve)
+        await asyncio.wait([future])
+        raise
+
+
+def _retrieve(future: asyncio.Future[T]) -> None:
+    """Retrieve the exception of abandoned work, so that the loop does not report it as never retrieved."""
+    if not future.cancelled():
+        future.exception()
+
+
+# ruff: noqa: PTH118
+# (pathlib has no calls relative to an open folder)
+
 
 Buffer: TypeAlias = bytes | bytearray | memoryview
 
 _AT_ONCE = 1024 * 1024
-"""Bytes of a stream that are worth a thread."""
+"""The bytes of a stream that are worth one call in a thread."""
 
 _NAME = re.compile(r"[!-~]{1,100}")
 
 
 class FileSystem(Storage):
-    """Objects as files of a folder; a location is the file's path below it.
+    """Stores objects as files of a folder. A location is the path of the file below that folder.
 
     An object is on the device when `create` returns: its bytes, its name, and the folders that lead to it. With
-    `durable=False` it survives a crash of the process only, and is written several times faster.
+    `durable=False` it survives only a crash of the process, but is written several times faster.
 
-    The folder is made by the first `create`, and found again wherever the process goes afterwards: a relative path is
-    resolved when the storage is made, and `~` is the home directory. The name is stored with the data, so without
-    `name=` it follows from the directory as it was given, which is the same on every machine: `FileSystem("data")` is
-    `file:data`. Links below the folder are not followed. Files and folders are for this user alone unless their modes
-    say otherwise; a umask does not narrow a mode that was given.
+    The first `create` makes the folder. A relative path is resolved when you create the instance, so the process may
+    change its working directory later. `~` is the home directory. Links below the folder are not followed.
+
+    The storage's name is stored with the data. Without `name=` it is made from the directory as you gave it, so it is
+    the same on every machine: `FileSystem("data")` is `file:data`. Files and folders are private to this user unless
+    you set their modes. A umask does not narrow a mode that you set.
 
     Raises:
-        ConfigurationError: no name can be made of the directory, or it is none.
+        ConfigurationError: the directory is invalid, or no name can be made from it.
     """
 
     def __init__(
@@ -80,7 +107,7 @@ class FileSystem(Storage):
         """Write parts to a file as they come; see `SupportsStreams`."""
         location = new_key() if key is None else check_key(key)
         file = NewFile(self._tree, location, self.file_mode)
-        waiting = bytearray()  # small parts, since a hop into a thread costs as much as writing 100 KiB
+        waiting = bytearray()  # small parts, since a call in a thread costs as much as writing 100 KiB
         try:
             async for part in parts:
                 if memoryview(part).nbytes + len(waiting) < _AT_ONCE:
@@ -90,7 +117,7 @@ class FileSystem(Storage):
                 waiting = bytearray()
             await in_thread(partial(self._finish, file, location, [waiting]))
         except BaseException:
-            with suppress(StorageError):  # what went wrong first is what matters
+            with suppress(StorageError):  # the caller gets the first error
                 await in_thread(partial(self._discard, file, location))
             raise
         return location
@@ -115,7 +142,7 @@ class FileSystem(Storage):
         return await in_thread(work)
 
     def open(self, location: str) -> BinaryIO:
-        """Open an object as the file that it is; see `SupportsFiles`."""
+        """Open the file of an object; see `SupportsFiles`."""
         check_key(location)
         with reported(self, "read", self._path(location)):
             return open_file(self._tree, location)
@@ -141,8 +168,8 @@ class FileSystem(Storage):
     async def list(self, prefix: str) -> AsyncIterator[StoredEntry]:
         """Yield the objects below a prefix, folder by folder; see `SupportsListing`.
 
-        The file system's clock is asked by a file that is made and removed again; where none can be made, as on a
-        file system that is mounted read-only, all ages are nothing.
+        It reads the file system's clock by making and removing a file. If it cannot make one, as on a read-only mount,
+        all ages are zero.
         """
         first = tuple(check_prefix(prefix)[:-1].split("/"))
 

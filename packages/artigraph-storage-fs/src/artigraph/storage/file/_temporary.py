@@ -1,4 +1,4 @@
-"""A storage that lasts as long as the process."""
+"""A storage whose objects last only as long as the process."""
 
 from __future__ import annotations
 
@@ -14,13 +14,11 @@ from typing import BinaryIO
 from artigraph.storage import Storage, StoredEntry, check_prefix
 from artigraph.storage.file._storage import FileSystem
 
-__all__ = ["TemporaryFileSystem", "temp_file_storage"]
-
 
 class TemporaryFileSystem(Storage):
-    """Objects in a temporary folder that is made on first use and removed when the process that made it exits.
+    """Keeps objects in a temporary folder. It is made on first use and removed when the process that made it exits.
 
-    A forked child finds its parent's objects and leaves the folder to the parent.
+    A forked child can read its parent's objects. It does not remove the folder.
     """
 
     def __init__(self, name: str) -> None:
@@ -30,7 +28,7 @@ class TemporaryFileSystem(Storage):
 
     @property
     def directory(self) -> Path:
-        """The temporary folder, made if need be."""
+        """The temporary folder. It is made if it does not exist yet."""
         return self._files().directory
 
     async def create(self, data: bytes, *, key: str | None = None) -> str:

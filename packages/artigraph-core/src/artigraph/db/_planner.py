@@ -1,0 +1,380 @@
+"""Hints in statements for PostgreSQL's planner, which plans badly without statistics.
+
+Without statistics it expects each equality to match one row in 200. Several equalities then leave one row, and all
+plans look equally good. With statistics, statements with hints must be as fast as without. Other databases get no
+hints.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, cast
+from uuid import UUID
+
+from sqlalchemy import (
+    BigInteger,
+    BinaryExpression,
+    BooleanClauseList,
+    ColumnElement,
+    FromClause,
+    Join,
+    Select,
+    String,
+    and_,
+    literal,
+    literal_column,
+    true,
+    tuple_,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql import operators
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.expression import Grouping
+from sqlalchemy.sql.functions import FunctionElement
+
+from artigraph.orm.types import Id, Whole
+
+
+class _Unindexed(FunctionElement[Any]):
+    """A column for which PostgreSQL uses no index."""
+
+    inherit_cache = True
+
+
+def unindexed(column: ColumnElement[str]) -> ColumnElement[str]:
+    """Return a column of text for a condition that PostgreSQL should check, and not begin with.
+
+    Without statistics it expects every condition to match few rows. It then looks up rows that were found by id by the
+    type of their node instead, and each lookup reads all nodes of that type.
+    """
+    return _Unindexed(column)
+
+
+@compiles(_Unindexed)
+def _indexed(element: _Unindexed, compiler: SQLCompiler, **kw: Any) -> str:
+    return compiler.process(element.clauses, **kw)
+
+
+@compiles(_Unindexed, "postgresql")
+def _postgresql_unindexed(element: _Unindexed, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"({compiler.process(element.clauses, **kw)} || '')"
+
+
+class _Checked(Grouping[bool]):
+    """A condition that PostgreSQL only checks on rows that it has found."""
+
+    inherit_cache = True
+    operator: Any = None
+    """Not that of the condition: SQLAlchemy would dissolve an AND within another one, and drop this."""
+
+
+def checked(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return a condition that PostgreSQL should check on rows that it finds otherwise, and not begin with.
+
+    PostgreSQL expects it to match half of all rows, with or without statistics, so beginning with it gains nothing.
+    It expects `unindexed` to match few rows. Use that where a further join multiplies the rows found.
+    """
+    return _Checked(condition)
+
+
+@compiles(_Checked)
+def _plain(element: _Checked, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"({compiler.process(element.element, **kw)})"
+
+
+@compiles(_Checked, "postgresql")
+def _postgresql_checked(element: _Checked, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"CASE WHEN {compiler.process(element.element, **kw)} THEN true ELSE false END"
+
+
+# Constants, not parameters: in a plan for any parameters, PostgreSQL would expect these hints to match few rows.
+_LEAST_ID = literal_column("'00000000-0000-0000-0000-000000000000'::uuid", Id)
+_GREATEST_ID = literal_column("'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid", Id)
+_LEAST_WHOLE, _GREATEST_WHOLE = literal_column("-2147483648", Whole), literal_column("2147483647", Whole)
+_LEAST_TEXT = literal_column("''", String)
+
+
+class _Rare(BinaryExpression[bool]):
+    """A condition AND, on PostgreSQL, one that every row satisfies."""
+
+    inherit_cache = True
+
+
+def rare(condition: ColumnElement[bool], *columns: ColumnElement[Any]) -> ColumnElement[bool]:
+    """Return a condition that PostgreSQL without statistics expects to match few rows.
+
+    Each column is compared with the least and the greatest value of its type. That excludes only rows where it is NULL.
+    Without statistics PostgreSQL expects this to match one row in 200 (one in 3 for text, which has no greatest value),
+    with statistics all rows. Columns of the index that answers the condition make the lookup look cheap.
+    """
+    return _Rare(condition, and_(*(_any_value(column) for column in columns)), operators.and_)
+
+
+def _any_value(column: ColumnElement[Any]) -> ColumnElement[bool]:
+    if isinstance(column.type, Id):
+        return column.between(_LEAST_ID, _GREATEST_ID)
+    if isinstance(column.type, Whole):
+        return column.between(_LEAST_WHOLE, _GREATEST_WHOLE)
+    return column >= _LEAST_TEXT
+
+
+class _Common(BinaryExpression[bool]):
+    """A condition OR, on PostgreSQL, one that no row satisfies."""
+
+    inherit_cache = True
+
+
+def common(condition: ColumnElement[bool], node_id: ColumnElement[UUID]) -> ColumnElement[bool]:
+    """Return a condition that PostgreSQL without statistics expects to match a third of all rows.
+
+    With a limit, it then walks along the requested order instead of finding and sorting all matching rows. The hint
+    looks for an id below the least one. Statistics say that none exists: then the hint has no effect.
+    """
+    return _Common(condition, node_id < _LEAST_ID, operators.or_)
+
+
+class _Gathered(BinaryExpression[bool]):
+    """A condition OR, on PostgreSQL, a second one that an index answers and no row satisfies."""
+
+    inherit_cache = True
+
+
+def gathered(condition: ColumnElement[bool], node_id: ColumnElement[UUID]) -> ColumnElement[bool]:
+    """Return a condition for which PostgreSQL gathers what an index finds as a bitmap, and reads each page once.
+
+    Without statistics it expects one row, and would visit the pages in the order of the index.
+    """
+    return _Gathered(condition, and_(node_id == _LEAST_ID, node_id < _LEAST_ID), operators.or_)
+
+
+@compiles(_Rare)
+@compiles(_Common)
+@compiles(_Gathered)
+def _without_hint(element: BinaryExpression[bool], compiler: SQLCompiler, **kw: Any) -> str:
+    return f"({compiler.process(element.left, **kw)})"
+
+
+@compiles(_Rare, "postgresql")
+@compiles(_Common, "postgresql")
+@compiles(_Gathered, "postgresql")
+def _with_hint(element: BinaryExpression[bool], compiler: SQLCompiler, **kw: Any) -> str:
+    left, right = (compiler.process(side, **kw) for side in (element.left, element.right))
+    return f"(({left}) {'AND' if isinstance(element, _Rare) else 'OR'} ({right}))"
+
+
+class _Among(BinaryExpression[bool]):
+    """A comparison with ids that PostgreSQL collects first."""
+
+    inherit_cache = True
+
+
+def among(column: ColumnElement[UUID], ids: Select[Any]) -> ColumnElement[bool]:
+    """Return the condition that a column is one of the ids of a select, which does not depend on the row.
+
+    PostgreSQL collects the ids first, as an array, and expects ten. So it looks up the rows with these ids. In a join,
+    without statistics, it would begin with other rows and search the select for each of them.
+    """
+    return _Among(column, ids.scalar_subquery(), operators.in_op)
+
+
+@compiles(_Among)
+def _in(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:
+    column, ids = (compiler.process(side, **kw) for side in (element.left, element.right))
+    return f"{column} IN {ids}"
+
+
+@compiles(_Among, "postgresql")
+def _postgresql_any(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:
+    column, ids = (compiler.process(side, **kw) for side in (element.left, element.right))
+    return f"{column} = ANY (ARRAY{ids})"
+
+
+class _Costly(BinaryExpression[bool]):
+    """An equality that PostgreSQL considers costlier to look up than another one.
+
+    It is not a function with a boolean result: on databases without that type SQLAlchemy compares the result with 1,
+    and no index supports that.
+    """
+
+    inherit_cache = True
+    absent: tuple[str, ...] = ("",)
+    """Values that no row has."""
+
+
+class _Costlier(_Costly):
+    """An equality that PostgreSQL considers costlier than about 30 lookups by another index."""
+
+    inherit_cache = True
+    absent: tuple[str, ...] = ("", *map(str, range(30)))
+
+
+def costly(column: ColumnElement[str], value: str, *, much: bool = False) -> ColumnElement[bool]:
+    """Return an equality on a column of text with which PostgreSQL begins rather than looking it up for each row.
+
+    Without statistics all ways to a row cost the same. The first condition may find an artifact, through which a second
+    one on its values is cheap. PostgreSQL would instead look up the second among all values in its range, once for each
+    row of the first. The planner counts one index descent for each value of an IN. One more value, which no row has,
+    makes an index without this column win a tie. Every index stays usable, and with statistics the expected number of
+    rows is the same. With `much` there are 31 more values, so an index must save that many lookups before PostgreSQL
+    begins with it.
+    """
+    return (_Costlier if much else _Costly)(column, literal(value, column.type), operators.eq)
+
+
+@compiles(_Costly)
+def _equal(element: _Costly, compiler: SQLCompiler, **kw: Any) -> str:
+    column, value = (compiler.process(side, **kw) for side in (element.left, element.right))
+    return f"{column} = {value}"
+
+
+@compiles(_Costly, "postgresql")
+def _postgresql_costly(element: _Costly, compiler: SQLCompiler, **kw: Any) -> str:
+    column, value = (compiler.process(side, **kw) for side in (element.left, element.right))
+    absent = ", ".join(f"'{each}'" for each in element.absent)
+    return f"{column} IN ({value}, {absent})"
+
+
+class _LookedUp(Join):
+    """A join that PostgreSQL executes as one index lookup after the other."""
+
+    inherit_cache = True
+
+
+def looked_up(left: FromClause, right: FromClause, on: ColumnElement[bool], *, outer: bool = False) -> FromClause:
+    """Join a table so that PostgreSQL looks up its rows in an index, for each row of `left`.
+
+    `on` is, or begins with, an equality between a column of the table and a key of `left`.
+
+    In a recursion PostgreSQL does not know the number of rows, and without statistics it joined each level to a whole
+    table. OFFSET 0 skips no row, but keeps the planner from reversing the join. The key is compared twice more so that
+    PostgreSQL expects few rows from each lookup. For many it would compile the statement first (JIT), which takes
+    longer than executing it.
+    """
+    return _LookedUp(left, right, on, isouter=outer)
+
+
+@compiles(_LookedUp)
+def _join(element: _LookedUp, compiler: SQLCompiler, **kw: Any) -> str:
+    return str(cast("Any", compiler).visit_join(element, **kw))
+
+
+@compiles(_LookedUp, "postgresql")
+def _postgresql_lookup(element: _LookedUp, compiler: SQLCompiler, **kw: Any) -> str:
+    left, right = (compiler.process(side, **{**kw, "asfrom": True}) for side in (element.left, element.right))
+    on: Any = element.onclause
+    kw.pop("asfrom", None)
+    equality = on.clauses[0] if isinstance(on, BooleanClauseList) else on
+    column, key = (compiler.process(side, **kw) for side in (equality.left, equality.right))
+    where = f"{compiler.process(on, **kw)} AND {column} >= {key} AND {column} <= {key}"
+    name = compiler.preparer.quote(cast("Any", element.right).name)
+    join = "LEFT JOIN" if element.isouter else "JOIN"
+    return f"{left} {join} LATERAL (SELECT * FROM {right} WHERE {where} OFFSET 0) AS {name} ON true"  # noqa: S608
+
+
+class _Instead(BinaryExpression[bool]):
+    """A condition, and the one that PostgreSQL gets instead."""
+
+    inherit_cache = True
+
+
+def instead(condition: ColumnElement[bool], on_postgresql: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return a condition for which PostgreSQL gets another one that is true of the same rows."""
+    return _Instead(condition, on_postgresql, operators.and_)
+
+
+@compiles(_Instead)
+def _first(element: _Instead, compiler: SQLCompiler, **kw: Any) -> str:
+    return compiler.process(element.left, **kw)
+
+
+@compiles(_Instead, "postgresql")
+def _second(element: _Instead, compiler: SQLCompiler, **kw: Any) -> str:
+    return compiler.process(element.right, **kw)
+
+
+class _Tried(Join):
+    """A table whose rows PostgreSQL looks for among the first ids, and elsewhere only if there are too few."""
+
+    inherit_cache = True
+    order = "ASC"
+
+
+class _TriedBackwards(_Tried):
+    """A table whose rows PostgreSQL looks for among the last ids first."""
+
+    inherit_cache = True
+    order = "DESC"
+
+
+class _Found(Grouping[bool]):
+    """A condition that is true of all rows that a `_Tried` finds."""
+
+    inherit_cache = True
+
+
+def tried(
+    nodes: FromClause,
+    condition: ColumnElement[bool],
+    between: Sequence[ColumnElement[bool]],
+    *,
+    count: int | None,
+    backwards: bool = False,
+) -> tuple[FromClause, ColumnElement[bool]]:
+    """Return a FROM clause and a condition for nodes that are asked for by a condition, and by ids in a range.
+
+    On PostgreSQL the clause has the column `node_id` only. It first looks through the first rows in the range, at least
+    2,000 of them. If `count` of these fulfill the condition, or there are no others in the range, nothing else is
+    read. Otherwise it finds all rows by the index that answers the condition. No statistics are needed to choose.
+    """
+    rows = 2_000 if count is None else max(2_000, 5 * count)
+    asked = tuple_(
+        condition,
+        and_(true(), *between),
+        literal(2**62 if count is None else count, BigInteger),
+        literal(rows, BigInteger),
+        literal(rows - 1, BigInteger),
+    )
+    source = (_TriedBackwards if backwards else _Tried)(nodes, nodes.alias("tried"), asked)
+    return source, _Found(and_(condition, *between))
+
+
+@compiles(_Tried)
+@compiles(_TriedBackwards)
+def _table(element: _Tried, compiler: SQLCompiler, **kw: Any) -> str:
+    return compiler.process(element.left, **{**kw, "asfrom": True})
+
+
+@compiles(_Found)
+def _condition(element: _Found, compiler: SQLCompiler, **kw: Any) -> str:
+    return compiler.process(element.element, **kw)
+
+
+@compiles(_Found, "postgresql")
+def _postgresql_found(_element: _Found, _compiler: SQLCompiler, **_kw: Any) -> str:
+    return "true"
+
+
+@compiles(_Tried, "postgresql")
+@compiles(_TriedBackwards, "postgresql")
+def _postgresql_tried(element: _Tried, compiler: SQLCompiler, **kw: Any) -> str:
+    nodes = compiler.process(element.left, **{**kw, "asfrom": True})
+    kw.pop("asfrom", None)
+    asked: Any = element.onclause
+    condition, between, count, rows, before = (compiler.process(each, **kw) for each in asked.clauses)
+    name = compiler.preparer.quote(cast("Any", element.left).name)
+    in_order = f"{name}.node_id {element.order}"
+    # It cannot know this limit when it plans, and assumes a tenth of all rows. So few look cheaper to walk along than
+    # all are to sort; 2,000 would not, where it has no statistics and takes the table for small.
+    first = f"(SELECT * FROM {nodes} WHERE {between} ORDER BY {in_order} LIMIT (SELECT {rows})) AS {name}"  # noqa: S608
+    # With an OR it gathers what an index finds as a bitmap, and reads each page once. Else it expects one row only.
+    least = compiler.process(_LEAST_ID, **kw)
+    any_place = f"({condition} OR ({name}.node_id = {least} AND {name}.node_id < {least}))"
+    return (
+        f"(WITH tried AS MATERIALIZED "  # noqa: S608
+        f"(SELECT {name}.node_id FROM {first} WHERE {condition} ORDER BY {in_order} LIMIT {count}), "
+        f"rest AS MATERIALIZED (SELECT (SELECT count(*) FROM tried) < {count} "
+        f"AND EXISTS (SELECT FROM {first} OFFSET {before}) AS is_needed) "
+        "SELECT node_id FROM tried WHERE NOT (SELECT is_needed FROM rest) "
+        f"UNION ALL SELECT node_id FROM (SELECT {name}.node_id FROM {nodes} WHERE {any_place} AND {between} OFFSET 0) "
+        f"AS found WHERE (SELECT is_needed FROM rest)) AS {name}"
+    )

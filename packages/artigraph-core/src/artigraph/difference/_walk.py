@@ -1,0 +1,243 @@
+"""Walk through two models side by side, without recursion."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Mapping, Sequence
+from enum import Enum
+from typing import Any, NamedTuple, cast
+
+from artigraph.difference._report import TOP, Change, ChangeKind, ModelDiff, Path
+from artigraph.errors import ArgumentError, FieldNotLoadedError
+from artigraph.model import ArtifactModel, Lazy
+from artigraph.model.compare import Parts, canonical, equal, parts_of_both, plainly_equal
+from artigraph.model.definition import traits_of
+from artigraph.model.lazy import held
+from artigraph.model.partial import is_partial, loaded_fields
+from artigraph.model.values import StoredValue
+
+_OWN_EQUALITY = "unequal by its own ==, though no field of it is"
+
+
+def diff(before: ArtifactModel, after: ArtifactModel) -> ModelDiff:
+    """Return what changed from one model to another, field by field, down to single values.
+
+        changes = diff(await Report.load(old_id), await Report.load(new_id))
+        for change in changes:
+            print(change.path, change.kind, change.before, change.after)
+
+    Values are equal if they are equal as fields of models that are compared by `==`. NaN equals NaN, arrays and frames
+    are compared by content and dtype, and a class's own `__eq__` wins. Models of different classes are compared by the
+    names of their fields. Depth is unlimited.
+
+    Items of sequences are compared by index. If the lengths differ, equal items at the start and at the end are left
+    out first. Values that are not loaded are compared by the hash of their stored bytes. If that does not decide, the
+    change is `unknown`. If the same two objects meet again in several places, their changes are reported once.
+        ArgumentError: (a TypeError) an argument is not a model.
+        SerializationError: a value cannot be stored, and so cannot be compared with one that is not loaded.
+    """
+    for model in (before, after):
+        if not isinstance(cast("object", model), ArtifactModel):
+            msg = (
+                f"diff compares two models, and {model!r:.100} is not a model. Load the model of an id first: "
+                "await Model.load(node_id); compare other values with =="
+            )
+            raise ArgumentError(msg)
+    changes = _Walk().walk(before, after)
+    return ModelDiff(tuple(changes), _class_of(before).__qualname__, _class_of(after).__qualname__)
+
+
+class _Nothing(Enum):
+    """Marks the place of a value that does not exist or is not loaded."""
+
+    ABSENT = 1
+    NOT_LOADED = 2
+
+
+class _Pair(NamedTuple):
+    path: Path
+    before: object
+    after: object
+
+
+class _Unequal(NamedTuple):
+    """Marks the end of the walk through two models whose class says that they are unequal."""
+
+    pair: _Pair
+    told: int
+    """The number of changes found before that walk."""
+
+
+class _Walk:
+    def __init__(self) -> None:
+        self._changes: list[Change] = []
+        self._pending: list[_Pair | _Unequal] = []
+        self._seen: dict[tuple[int, int], _Pair] = {}  # keeps the objects alive, so that no other gets their ids
+
+    def walk(self, before: object, after: object) -> list[Change]:
+        self._pending.append(_Pair(TOP, before, after))
+        while self._pending:
+            item = self._pending.pop()
+            if isinstance(item, _Pair):
+                self._compare(item)
+            elif len(self._changes) == item.told:
+                self._tell("changed", item.pair, _OWN_EQUALITY)
+        return self._changes
+
+    def _tell(self, kind: ChangeKind, pair: _Pair, note: str | None = None) -> None:
+        before, after = (None if isinstance(each, _Nothing) else each for each in (pair.before, pair.after))
+        self._changes.append(Change(kind, before, after, pair.path, note))
+
+    def _compare(self, pair: _Pair) -> None:
+        before, after = pair.before, pair.after
+        if before is _Nothing.ABSENT:
+            self._tell("added", pair, "not loaded" if after is _Nothing.NOT_LOADED else None)
+        elif after is _Nothing.ABSENT:
+            self._tell("removed", pair, "not loaded" if before is _Nothing.NOT_LOADED else None)
+        elif isinstance(before, _Nothing) or isinstance(after, _Nothing):
+            self._tell("unknown", pair, "not loaded")
+        elif before is after:
+            return
+        elif isinstance(before, Lazy) and isinstance(after, Lazy):
+            self._compare_lazy(pair)
+        elif isinstance(before, ArtifactModel) and isinstance(after, ArtifactModel):
+            self._compare_models(pair, before, after)
+        else:
+            self._compare_values(pair)
+
+    def _compare_lazy(self, pair: _Pair) -> None:
+        (value, stored), (value_after, stored_after) = held(pair.before), held(pair.after)
+        if stored is None and stored_after is None:
+            self._pending.append(_Pair(pair.path, value, value_after))
+            return
+        try:
+            same = _same_stored(value, stored, value_after, stored_after)
+        except FieldNotLoadedError:
+            same = None
+        if same is None:
+            self._tell("unknown", pair, "not loaded")
+        elif not same:
+            sizes = [f"{each.size:,} bytes by {each.serializer}" if each else "" for each in (stored, stored_after)]
+            self._tell("changed", pair, f"{sizes[0] or 'a value'} → {sizes[1] or 'a value'}, not loaded")
+
+    def _compare_models(self, pair: _Pair, before: ArtifactModel, after: ArtifactModel) -> None:
+        if self._met(pair):
+            return
+        cls = _class_of(before)
+        if cls is not _class_of(after):
+            self._tell("class", pair, _classes(cls, _class_of(after)))
+        elif _has_own_equality(cls) and not is_partial(type(before)) and not is_partial(type(after)):
+            if plainly_equal(before, after):
+                return
+            self._pending.append(_Unequal(pair, len(self._changes)))
+        fields, others = _fields_of(before), _fields_of(after)
+        names = [*fields, *(name for name in others if name not in fields)]
+        self._push(
+            _Pair(pair.path.field(name), fields.get(name, _Nothing.ABSENT), others.get(name, _Nothing.ABSENT))
+            for name in names
+        )
+
+    def _compare_values(self, pair: _Pair) -> None:
+        parts, others = parts_of_both(pair.before, pair.after)
+        if parts is None or others is None:
+            if not plainly_equal(pair.before, pair.after):
+                self._tell("changed", pair)
+        elif not self._met(pair):
+            self._push(_pairs_of(pair, parts, others))
+
+    def _met(self, pair: _Pair) -> bool:
+        key = (id(pair.before), id(pair.after))
+        met = key in self._seen
+        self._seen.setdefault(key, pair)
+        return met
+
+    def _push(self, pairs: Iterator[_Pair]) -> None:
+        self._pending += reversed(list(pairs))
+
+
+def _pairs_of(pair: _Pair, parts: Parts, others: Parts) -> Iterator[_Pair]:
+    """Pair the parts of two values that correspond, and pair each other part with nothing."""
+    if isinstance(parts, Mapping) and isinstance(others, Mapping):
+        step = pair.path.field if dataclasses.is_dataclass(pair.before) else pair.path.item
+        items, other_items = _by_key(parts), _by_key(others)
+        for mark, (key, part) in items.items():
+            yield _Pair(step(key), part, other_items.get(mark, (None, _Nothing.ABSENT))[1])
+        for mark, (key, part) in other_items.items():
+            if mark not in items:
+                yield _Pair(step(key), _Nothing.ABSENT, part)
+        return
+    before, after = cast("Sequence[object]", parts), cast("Sequence[object]", others)
+    names: Sequence[str] | None = getattr(pair.before, "_fields", None) if type(parts) is tuple else None
+    start, end = (0, 0) if len(before) == len(after) else _in_common(before, after)
+    last, other_last = len(before) - end, len(after) - end
+    for index in range(start, max(last, other_last)):
+        path = pair.path.item(index) if names is None else pair.path.field(names[index])
+        yield _Pair(
+            path,
+            before[index] if index < last else _Nothing.ABSENT,
+            after[index] if index < other_last else _Nothing.ABSENT,
+        )
+
+
+def _by_key(mapping: Mapping[Any, object]) -> dict[object, tuple[object, object]]:
+    """Return keys and parts by an identity of the keys: NaN equals NaN, and a mapping may have NaN several times."""
+    found: dict[object, tuple[object, object]] = {}
+    for key, part in mapping.items():
+        mark, again = canonical(key), 0
+        while (mark, again) in found:
+            again += 1
+        found[mark, again] = (key, part)
+    return found
+
+
+def _in_common(before: Sequence[object], after: Sequence[object]) -> tuple[int, int]:
+    """Return the number of equal items at the start of two sequences, and of further equal items at their end."""
+    shorter = min(len(before), len(after))
+    start = end = 0
+    while start < shorter and _surely_equal(before[start], after[start]):
+        start += 1
+    while end < shorter - start and _surely_equal(before[-1 - end], after[-1 - end]):
+        end += 1
+    return start, end
+
+
+def _surely_equal(before: object, after: object) -> bool:
+    try:
+        return equal(before, after)
+    except FieldNotLoadedError:
+        return False
+
+
+def _same_stored(
+    value: object, stored: StoredValue | None, value_after: object, stored_after: StoredValue | None
+) -> bool | None:
+    """Return whether two values, at least one of them not loaded, are equal; None if that cannot be decided."""
+    if stored is None or stored_after is None:
+        return stored.encodes(value_after) if stored else stored_after is not None and stored_after.encodes(value)
+    if stored.serializer != stored_after.serializer:
+        return None
+    return stored.digest == stored_after.digest
+
+
+def _class_of(model: ArtifactModel) -> type[ArtifactModel]:
+    """Return the class of a model, even if only some of its fields were loaded."""
+    cls = type(model)
+    return cls.__bases__[0] if is_partial(cls) else cls
+
+
+def _classes(before: type[ArtifactModel], after: type[ArtifactModel]) -> str:
+    names = [f"{cls.__qualname__} (version {traits_of(cls).version})" for cls in (before, after)]
+    return f"{names[0]} → {names[1] if names[0] != names[1] else 'another class of this name'}"
+
+
+def _has_own_equality(cls: type[ArtifactModel]) -> bool:
+    return not (getattr(cls.__eq__, "__module__", None) or "").startswith("artigraph.model.")
+
+
+def _fields_of(model: ArtifactModel) -> dict[str, object]:
+    """Return the fields by which models are compared. Fields that are not loaded are marked."""
+    names = [field.name for field in dataclasses.fields(cast("Any", model)) if field.compare]
+    if is_partial(type(model)):
+        loaded = loaded_fields(model)
+        return {name: loaded.get(name, _Nothing.NOT_LOADED) for name in names}
+    return {name: getattr(model, name) for name in names}

@@ -1,0 +1,344 @@
+"""Reading trees: any number of complete trees or parts of trees, each from one range of an index.
+
+The objects of values are described, not fetched.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
+from typing import Any, NamedTuple, cast
+from uuid import UUID
+
+from sqlalchemy import ARRAY, ColumnElement, CompoundSelect, Select, Uuid, any_, bindparam, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from artigraph.db import Row, among, chunks, current_database, declare_nodes, fetch_rows, id_of, rare, read, recursive
+from artigraph.errors import (
+    ArtigraphError,
+    DeserializationError,
+    MalformedRowError,
+    NodeNotFoundError,
+    UnknownStorageError,
+)
+from artigraph.graph.placement import storage_by_name
+from artigraph.graph.stored_object import StoredObject
+from artigraph.identifiers import check_id
+from artigraph.orm import blob_table, node_table
+from artigraph.storage import Storage
+
+_NodeRow = Sequence[Any]
+"""The columns of a `StoredNode`, in its order, as the driver's row. Rows are not converted, since there are many."""
+
+
+class StoredNode(NamedTuple):
+    """A stored node, with the bytes in its row or the object that it refers to."""
+
+    position: int
+    span: int
+    node_type: str
+    label: str
+    model_name: str | None
+    model_version: int | None
+    serializer: str | None
+    value: bytes | StoredObject | None
+    blob_id: object
+    """The id of a value's object, as the driver returns it, if the value is in a storage."""
+
+
+_TYPES: Mapping[str, type[Any] | tuple[type[Any], ...]] = {
+    "position": int,
+    "span": int,
+    "node_type": str,
+    "label": str,
+    "model_name": str,
+    "model_version": int,
+    "serializer": str,
+    "value": (bytes, StoredObject),
+}
+"""The types that each column holds. Only SQLite can hold others."""
+_WIDTH = len(StoredNode._fields)
+_LABEL = StoredNode._fields.index("label")
+_VALUE, _BLOB_ID = StoredNode._fields.index("value"), StoredNode._fields.index("blob_id")
+
+
+@dataclass(frozen=True, slots=True)
+class StoredTree:
+    """An artifact, or a part of one: its nodes in preorder, beginning with the root."""
+
+    root_id: UUID
+    nodes: Sequence[_NodeRow]
+
+    @property
+    def root(self) -> StoredNode:
+        """The first node."""
+        return StoredNode._make(self.nodes[0])
+
+    def malformed(self) -> MalformedRowError | None:
+        """Return an error that names the first value that is invalid for its column, or None."""
+        for row in self.nodes:
+            for column, value in zip(StoredNode._fields, row, strict=True):
+                if column in _TYPES and value is not None and not isinstance(value, _TYPES[column]):
+                    return self._error(StoredNode._make(row), column, value)
+        return None
+
+    def _error(self, node: StoredNode, column: str, value: object) -> MalformedRowError:
+        label = node.label if isinstance(cast("object", node.label), str) else None
+        msg = (
+            f"Node {node.label!r:.100}, at position {node.position!r:.40} of artifact {self.root_id}, holds "
+            f"{value!r:.100} in column {column} of {node_table.name}, which cannot hold that. The row was altered by "
+            "hand, or the database is damaged: artigraph.maintenance.fsck lists all such"
+        )
+        return MalformedRowError(msg, table=node_table.name, column=column, node_id=self.root_id, label=label)
+
+
+_root = node_table.alias("root")
+_node = node_table.alias("node")
+_in_subtree = (
+    (_node.c.tree_root_id == _root.c.tree_root_id)
+    & (_node.c.position >= _root.c.position)
+    & (_node.c.position < _root.c.position + _root.c.span)
+)
+_whole_tree = _node.c.tree_root_id == _root.c.node_id
+_columns = tuple(_node.c[name] for name in StoredNode._fields)
+_field = node_table.alias("field")
+_in_field = (
+    (_node.c.tree_root_id == _field.c.tree_root_id)
+    & (_node.c.position >= _field.c.position)
+    & (_node.c.position < _field.c.position + _field.c.span)
+)
+_root_id = _root.c.node_id.label("root_id")
+
+
+_BY_POSITION = "FORCE INDEX (uq_artigraph_node_tree_root_id_position)"
+
+
+def _whole(which: ColumnElement[bool]) -> CompoundSelect[*tuple[Any, ...]] | Select[*tuple[Any, ...]]:
+    # Force the index, because MySQL would read the complete table and sort it if a tree is a large part of it. The rows
+    # of a tree were inserted together, so they lie together, and the index has them in order.
+    whole = select(*_columns, _root_id).select_from(_root.join(_node, _in_subtree)).where(which)
+    return whole.with_hint(_node, _BY_POSITION, "mysql").with_hint(_node, _BY_POSITION, "mariadb")
+
+
+def _part(which: ColumnElement[bool]) -> CompoundSelect[*tuple[Any, ...]] | Select[*tuple[Any, ...]]:
+    roots = select(*(_root.c[name] for name in StoredNode._fields), _root_id).where(which)
+    children = _root.join(_field, _field.c.parent_id == _root.c.node_id).join(_node, _in_field)
+    named = _field.c.label.in_(bindparam("fields", expanding=True))
+    return roots.union_all(select(*_columns, _root_id).select_from(children).where(which, named))
+
+
+_of_ids = {
+    "one": _root.c.node_id == bindparam("ids"),
+    "some": _root.c.node_id.in_(bindparam("ids", expanding=True)),
+    "array": rare(_root.c.node_id == any_(bindparam("ids", type_=ARRAY(Uuid()))), _root.c.node_id),
+}
+"""How the ids are passed. One root is the most frequent case, and cheaper than a list of one.
+
+A list is written into the statement anew for each execution. An array, which PostgreSQL has, is one parameter.
+"""
+_SELECTS = {
+    (ids, part): (_part if part else _whole)(which).order_by("root_id", "position")
+    for ids, which in _of_ids.items()
+    for part in (True, False)
+}
+"""The statements by how the ids are passed, and by whether only some fields are read."""
+_types = select(_root.c.node_id, _root.c.node_type).where(_root.c.node_id.in_(bindparam("ids", expanding=True)))
+_under = (
+    select(*_columns, _root.c.node_id.label("root_id"), _root.c.parent_id.label("root_parent_id"))
+    .select_from(_root.join(_node, _whole_tree))
+    .order_by(_root.c.node_id, _node.c.position)
+)
+_under_parent = _under.where(rare(_root.c.parent_id == bindparam("parent_id"), _root.c.parent_id))
+_under_parent_by_label = _under_parent.where(_root.c.label == bindparam("label"))
+
+
+async def read_trees(
+    node_ids: Sequence[UUID],
+    *,
+    fields: Collection[str] | None = None,
+    refused: dict[UUID, ArtigraphError] | None = None,
+) -> dict[UUID, StoredTree]:
+    """Read artifacts, or parts of artifacts, by the ids of their roots.
+
+    With `fields`, read only each root and these fields of it.
+
+    With `refused`, trees that cannot be read are left out, and their errors are added to it.
+
+    Raises:
+        NodeNotFoundError: one of the nodes does not exist, or is a run.
+    """
+    for node_id in node_ids:
+        check_id(node_id)
+    several = "array" if (await current_database()).dialect == "postgresql" else "some"
+    wanted = list(dict.fromkeys(node_ids))
+
+    async def work(connection: AsyncConnection) -> tuple[list[Row], dict[UUID, _Blob]]:
+        declare_nodes(wanted)
+        rows: list[Row] = []
+        for ids in chunks(wanted):
+            parameters: dict[str, Any] = {"ids": ids[0] if len(ids) == 1 else ids}
+            if fields is not None:
+                parameters["fields"] = list(fields)
+            given = "one" if len(ids) == 1 else several
+            rows += await fetch_rows(connection, _SELECTS[given, fields is not None], parameters)
+        # Every node found has its root among the rows. An id without a root was not found.
+        missing = set(wanted).difference({id_of(found) for found in {row[_WIDTH] for row in rows}})
+        if missing:
+            reasons = await _reasons(connection, sorted(missing))
+            if refused is None:
+                raise reasons[min(missing)]
+            refused.update(reasons)
+        return rows, await _select_blobs(connection, rows, refused)
+
+    rows, blobs = await read(work)
+    rows = await _fill_in(rows, blobs, refused)
+    return {tree.root_id: tree for _, tree in await _trees(rows)}
+
+
+async def _reasons(connection: AsyncConnection, node_ids: Sequence[UUID]) -> dict[UUID, ArtigraphError]:
+    """Return for each of these nodes why it was not found."""
+    types: dict[UUID, str] = {}
+    for ids in chunks(node_ids):
+        types |= {row.node_id: row.node_type for row in await connection.execute(_types, {"ids": ids})}
+    return {node_id: _reason(node_id, types.get(node_id)) for node_id in node_ids}
+
+
+def _reason(node_id: UUID, node_type: str | None) -> ArtigraphError:
+    error: ArtigraphError
+    if node_type is None:
+        error = NodeNotFoundError(f"There is no node {node_id}")
+    elif node_type == "run":
+        how = "read what belongs to it with RunManager.load_artifacts"
+        error = NodeNotFoundError(f"Node {node_id} is a run, not an artifact; {how}")
+    else:
+        error = DeserializationError(f"Node {node_id} has no place in its tree; its row was altered")
+    error.node_id = node_id
+    return error
+
+
+async def read_artifacts(
+    parent_id: UUID | None = None,
+    *,
+    label: str | None = None,
+    parents: Select[*tuple[Any, ...]] | None = None,
+    model_names: Collection[str] | None = None,
+) -> list[tuple[UUID, StoredTree]]:
+    """Read all artifacts of a run, or of the runs that a select of ids returns, or the artifact with a label.
+
+    With `model_names`, read only the artifacts whose models are stored under one of these names.
+
+    Returns:
+        The id of the run and the artifact, in the order in which the artifacts were saved.
+    """
+    database = await current_database()
+    parameters: dict[str, Any] = {}
+    if parents is not None:
+        statement = recursive(
+            _under.where(rare(among(_root.c.parent_id, parents), _root.c.parent_id)), database.dialect
+        )
+    elif label is None:
+        statement, parameters = _under_parent, {"parent_id": parent_id}
+    else:
+        statement, parameters = _under_parent_by_label, {"parent_id": parent_id, "label": label}
+    if model_names is not None:
+        statement = statement.where(_root.c.model_name.in_(model_names))
+
+    async def work(connection: AsyncConnection) -> tuple[list[Row], dict[UUID, _Blob]]:
+        rows = await fetch_rows(connection, statement, parameters)
+        for root_id, run_id in {(row[_WIDTH], row[_WIDTH + 1]) for row in rows}:
+            _ = id_of(root_id), id_of(run_id)  # check here, where an error names the row
+        return rows, await _select_blobs(connection, rows)
+
+    rows, blobs = await read(work)
+    rows = await _fill_in(rows, blobs)
+    return [(id_of(row[_WIDTH + 1]), tree) for row, tree in await _trees(rows)]
+
+
+async def _trees(rows: Iterable[Row]) -> list[tuple[Row, StoredTree]]:
+    """Return the trees that consecutive rows make up, each with the row of its root."""
+    trees: list[tuple[Row, StoredTree]] = []
+    turn = 0
+    for root_id, group in groupby(rows, itemgetter(_WIDTH)):
+        members = list(group)
+        trees.append((members[0], StoredTree(id_of(root_id), [row[:_WIDTH] for row in members])))
+        turn += len(members)
+        if turn > _SLICE:
+            turn = 0
+            await asyncio.sleep(0)
+    return trees
+
+
+class _Blob(NamedTuple):
+    storage: str
+    location: str
+    size: int
+    sha256: bytes
+    chunk_sha256: bytes | None
+
+
+_SLICE = 10_000
+"""Rows after which other tasks get a turn on the event loop."""
+
+
+async def _select_blobs(
+    connection: AsyncConnection, rows: Collection[Row], refused: dict[UUID, ArtigraphError] | None = None
+) -> dict[UUID, _Blob]:
+    ids = sorted({id_of(row[_BLOB_ID]) for row in rows if row[_BLOB_ID] is not None})
+    found: dict[UUID, _Blob] = {}
+    for some in chunks(ids):
+        statement = select(blob_table).where(blob_table.c.blob_id.in_(some))
+        for row in await connection.execute(statement):
+            chunk_sha256 = None if row.chunk_sha256 is None else bytes(row.chunk_sha256)
+            found[row.blob_id] = _Blob(row.storage, row.location, row.size, bytes(row.sha256), chunk_sha256)
+    if len(found) < len(ids):
+        for each in rows:
+            if each[_BLOB_ID] is not None and id_of(each[_BLOB_ID]) not in found:
+                root_id = id_of(each[_WIDTH])
+                msg = (
+                    f"Node {root_id} was deleted while it was read. If it is still there, the row of one of its "
+                    "objects is missing: artigraph.maintenance.fsck tells"
+                )
+                error = NodeNotFoundError(msg)
+                error.node_id, error.label = root_id, _label_of(rows, each[_WIDTH])
+                if refused is None:
+                    raise error
+                refused.setdefault(root_id, error)
+    return found
+
+
+def _label_of(rows: Iterable[Row], root_id: object) -> str | None:
+    """Return the label of the root of a tree."""
+    return next((row[_LABEL] for row in rows if row[_WIDTH] == root_id), None)
+
+
+async def _fill_in(
+    rows: list[Row], blobs: dict[UUID, _Blob], refused: dict[UUID, ArtigraphError] | None = None
+) -> list[Row]:
+    """Replace missing values in rows by their objects, and drop the trees that are refused."""
+    if refused:
+        rows = [row for row in rows if id_of(row[_WIDTH]) not in refused]
+    if not blobs:
+        return rows
+    nodes = {index: StoredNode(*row[:_WIDTH]) for index, row in enumerate(rows) if row[_BLOB_ID] is not None}
+    storages: dict[str, Storage] = {}
+    for index, node in nodes.items():
+        owner = repr(node.label) if node.model_name is None else f"field {node.label!r} of model {node.model_name!r}"
+        blob = blobs[id_of(cast("bytes", node.blob_id))]
+        try:
+            storage = storages.get(blob.storage) or await storage_by_name(blob.storage)
+        except ArtigraphError as error:
+            root_id = id_of(rows[index][_WIDTH])
+            if error.node_id is None:
+                error.node_id, error.label = root_id, _label_of(rows, rows[index][_WIDTH])
+                error.add_note(f"It holds the value of {owner}.")
+            if refused is None or not isinstance(error, UnknownStorageError):
+                raise
+            refused.setdefault(root_id, error)
+            continue
+        storages[blob.storage] = storage
+        row = rows[index]
+        rows[index] = (*row[:_VALUE], StoredObject(storage, *blob[1:], owner), *row[_VALUE + 1 :])
+    return [row for row in rows if id_of(row[_WIDTH]) not in refused] if refused else rows

@@ -1,0 +1,141 @@
+"""Writing trees: objects first, then rows in one transaction.
+
+docs/design/saving.md describes the protocol, and the races it was tested under. In short:
+
+- Values are encoded and hashed. The database is asked which of them it has, and only the others are put.
+- In one transaction, the missing blob rows are inserted in the order of their hashes, all needed rows are selected with
+  a share lock, and the nodes are inserted.
+- The commit decides: before it, there are only objects that nothing refers to; after it, the save is complete.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+from uuid import UUID
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from artigraph.db import (
+    CommitFailedError,
+    Database,
+    ReferenceVanishedError,
+    UniqueViolationError,
+    current_database,
+    insert_rows,
+    note_inserted,
+    write,
+)
+from artigraph.errors import DatabaseUnavailableError, LabelConflictError, NodeNotFoundError, RetryableError
+from artigraph.graph._blobs import Blobs, BlobVanishedError
+from artigraph.graph._tree import PendingValue, Tree
+from artigraph.graph._usage import due_uses
+from artigraph.identifiers import check_id
+from artigraph.orm import node_table
+
+_ATTEMPTS = 10
+"""How often a save is tried if others collect or insert one of its objects meanwhile."""
+
+_is_there = select(node_table.c.node_id).where(node_table.c.node_id == bindparam("root"))
+_node_type = select(node_table.c.node_type).where(node_table.c.node_id == bindparam("parent"))
+
+
+async def write_trees(trees: Sequence[Tree], *, parent_id: UUID | None = None) -> None:
+    """Write trees, all or none, in one transaction, or in the caller's if there is one.
+
+    With a `parent_id`, the parent is first checked to be a run. If the trees are saved under an active run, its due
+    uses are written with them.
+
+    Raises:
+        LabelConflictError: a root's label is taken under its parent; nothing was saved.
+        NodeNotFoundError: the parent does not exist, or is no run.
+        SerializationError: a value cannot be stored; nothing was saved.
+        StorageError: an object could not be put; nothing was saved.
+        DatabaseError: the database failed; nothing was saved.
+    """
+    if parent_id is not None:
+        check_id(parent_id)
+    database = await current_database()
+    rows = trees[0].rows if len(trees) == 1 else [row for tree in trees for row in tree.rows]
+    if not rows:
+        return
+    pending = [value for tree in trees for value in tree.pending]
+    root_id = trees[0].root_id
+    parent = None if rows[0]["parent_id"] is None else UUID(bytes=rows[0]["parent_id"])
+    used = due_uses(parent)
+
+    async def committed(connection: AsyncConnection) -> bool:
+        return (await connection.execute(_is_there, {"root": root_id})).first() is not None
+
+    async def insert_nodes(connection: AsyncConnection) -> None:
+        if parent_id is not None:
+            await _check_parent(connection, parent_id)
+        try:
+            await insert_rows(connection, node_table, rows)
+        except IntegrityError:
+            # SQLite does not say which reference failed, but its transaction can still run a query.
+            if database.dialect == "sqlite" and parent is not None:
+                await _check_parent(connection, parent)
+            raise
+        await used.write(connection, database.dialect)
+
+    try:
+        await _write(insert_nodes, committed, pending, database)
+    except ReferenceVanishedError as error:
+        msg = f"There is no node {parent} to save under; it was deleted. Nothing was saved."
+        raise NodeNotFoundError(msg) from error
+    except LabelConflictError as error:
+        labels = ", ".join(repr(tree.rows[0]["label"]) for tree in trees)
+        msg = f"Node {parent} has a child of this label already: {labels}. Nothing was saved."
+        raise LabelConflictError(msg) from error
+    used.settle(saved=(tree.root_id for tree in trees))
+    await note_inserted(len(rows))
+
+
+async def _write(
+    insert_nodes: Callable[[AsyncConnection], Awaitable[None]],
+    committed: Callable[[AsyncConnection], Awaitable[bool]],
+    pending: Sequence[PendingValue],
+    database: Database,
+) -> None:
+    if not pending:
+        await write(insert_nodes, committed=committed)
+        return
+    blobs = Blobs(pending, database)
+
+    async def work(connection: AsyncConnection) -> None:
+        await blobs.hold(connection)
+        await insert_nodes(connection)
+
+    for _ in range(_ATTEMPTS):
+        try:
+            await blobs.put_missing()
+            await blobs.commit_apart()
+            await write(work, committed=committed)
+        except (BlobVanishedError, ReferenceVanishedError, UniqueViolationError) as error:
+            if not blobs.can_begin_again(error):
+                await blobs.remove_unregistered()
+                raise
+            continue
+        except (DatabaseUnavailableError, RetryableError, CommitFailedError):
+            raise  # the commit may have happened, so only gc may decide about the objects
+        except Exception:
+            await blobs.remove_unregistered()
+            raise
+        await blobs.remove_redundant()
+        return
+    msg = "Objects that this save relied on were collected again and again while it ran; nothing was saved. Try again."
+    raise RetryableError(msg)
+
+
+async def _check_parent(connection: AsyncConnection, parent_id: UUID) -> None:
+    node_type = (await connection.execute(_node_type, {"parent": parent_id})).scalar()
+    if node_type is None:
+        msg = f"There is no node {parent_id} to save under"
+        raise NodeNotFoundError(msg)
+    if node_type != "run":
+        msg = (
+            f"Node {parent_id} is no run but a {node_type}: a saved artifact never changes, so only runs have children"
+        )
+        raise NodeNotFoundError(msg)

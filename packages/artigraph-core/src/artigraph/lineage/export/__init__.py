@@ -1,0 +1,1 @@
+"""A lineage in the formats of others: HTML, Mermaid, networkx and OpenLineage."""

@@ -1,0 +1,252 @@
+"""The single statement of a lineage query: a recursion over runs, and the rows that are joined to them.
+
+Artifacts and runs alternate along the flow of data: an artifact belongs to the run that produced it, and a link leads
+from it to each run that used it. So the recursion follows runs, and visits each run once. The artifacts and the uses
+between them are joined to the runs at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any, Literal, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    FromClause,
+    Integer,
+    Select,
+    String,
+    and_,
+    case,
+    false,
+    literal_column,
+    null,
+    or_,
+    select,
+    union_all,
+)
+
+from artigraph.db import looked_up, unindexed
+from artigraph.graph.nodes import NODE_COLUMNS
+from artigraph.orm import link_table, node_table
+
+EdgeKind = Literal["used", "produced", "child"]
+"""From an artifact to a run that used it; from a run to an artifact that it produced; from a run to its child run."""
+Direction = Literal["up", "down"]
+"""Against the flow of data, or along it."""
+USED: EdgeKind = "used"
+DATA: tuple[EdgeKind, ...] = ("used", "produced")
+
+
+class Start(NamedTuple):
+    """The artifact or run that a query starts from, and the run that it belongs to."""
+
+    node_id: UUID
+    is_run: bool
+    parent_id: UUID | None
+
+
+def select_reached(start: Start, direction: Direction, kinds: Collection[EdgeKind], levels: int | None) -> Select[Any]:
+    """Select everything that can be reached along edges of some kinds, as rows with the columns of a `Node`.
+
+    A use is also such a row: its `node_type` is `used`, its `node_id` the artifact, and its `parent_id` the run. With
+    `levels`, the result has everything within that number of steps from run to run, and perhaps more.
+
+    An artifact that is kept with the run that used it is not that run's product. If the rows include uses, they also
+    include such artifacts and what was reached through them; the uses identify them. Without uses, they are left out
+    here.
+    """
+    runs = _runs(start, direction, kinds, levels)
+    return _one_statement(_reached_parts(runs, start, direction, kinds))
+
+
+def select_between(first: Start, last: Start) -> Select[Any]:
+    """Select everything on the paths of data from one node to another, in the same kind of rows; perhaps no row."""
+    below, above = _runs(first, "down", DATA, None), _runs(last, "up", DATA, None)
+    runs = select(below.c.run_id).where(below.c.run_id.in_(select(above.c.run_id))).cte("runs")
+    return _one_statement(_between_parts(runs, (first.node_id, last.node_id)))
+
+
+def select_dependent_runs(run_ids: Sequence[UUID]) -> Select[*tuple[Any, ...]]:
+    """Select runs and, with their parents, all runs that depend on them.
+
+    These are the runs below them, the runs that used an artifact of any of these, and so on.
+    """
+    first = select(node_table.c.node_id.label("run_id")).where(node_table.c.node_id.in_(run_ids))
+    runs = first.cte("dependent", recursive=True)
+    runs = runs.union(_in_order(_step_down(runs, data=True, child=True)))
+    found = looked_up(runs, node_table, node_table.c.node_id == runs.c.run_id)
+    return select(node_table.c.node_id, node_table.c.parent_id).select_from(found)
+
+
+# Runs ----------------------------------------------------------------------------------------------------------------
+
+_link = link_table.alias("link")
+_near = node_table.alias("near")
+_is_use = _link.c.kind == "used"
+
+
+def _runs(start: Start, direction: Direction, kinds: Collection[EdgeKind], levels: int | None) -> CTE | FromClause:
+    """Return the runs that are reached, as a table of their ids."""
+    name = f"runs_{direction}"
+    first = _first_runs(start, direction, kinds)
+    if levels is None:
+        runs = first.cte(name, recursive=True)
+        step = _step(runs, direction, kinds)
+        return runs if step is None else runs.union(step)
+    # A run appears once for each number of steps that lead to it: the work is repeated `levels` times at most.
+    runs = first.add_columns(literal_column("0", Integer).label("level")).cte(name, recursive=True)
+    step = _step(runs, direction, kinds)
+    if step is not None:
+        runs = runs.union(step.add_columns(runs.c.level + 1).where(runs.c.level < levels))
+    return select(runs.c.run_id).distinct().cte(f"{name}_once")
+
+
+def _first_runs(start: Start, direction: Direction, kinds: Collection[EdgeKind]) -> Select[Any]:
+    if start.is_run:
+        return select(node_table.c.node_id.label("run_id")).where(node_table.c.node_id == start.node_id)
+    if direction == "down":
+        uses = _is_use & (_link.c.source_id == start.node_id)
+        return select(_link.c.target_id.label("run_id")).where(uses if "used" in kinds else uses & false())
+    parent_id = start.parent_id if "produced" in kinds else None
+    above = select(node_table.c.node_id.label("run_id")).where(node_table.c.node_id == parent_id)
+    return above if "used" in kinds else above.where(~_used_by(start.node_id, node_table.c.node_id))
+
+
+def _step(runs: CTE, direction: Direction, kinds: Collection[EdgeKind]) -> Select[Any] | None:
+    """Return the runs one step away. PostgreSQL requires a single SELECT that names the recursive table once."""
+    data, child = {"used", "produced"} <= {*kinds}, "child" in kinds
+    if not data and not child:
+        return None
+    return _in_order((_step_down if direction == "down" else _step_up)(runs, data=data, child=child))
+
+
+def _step_down(runs: CTE, *, data: bool, child: bool) -> Select[Any]:
+    below = looked_up(runs, _near, _near.c.parent_id == runs.c.run_id)
+    to_use = and_(_link.c.source_id == _near.c.node_id, _is_use)
+    if not data:
+        return select(_near.c.node_id).select_from(below).where(unindexed(_near.c.node_type) == "run")
+    if not child:
+        return select(_link.c.target_id).select_from(looked_up(below, _link, to_use))
+    is_run = unindexed(_near.c.node_type) == "run"
+    reached = case((is_run, _near.c.node_id), else_=_link.c.target_id)
+    below = looked_up(below, _link, to_use, outer=True)
+    return select(reached).select_from(below).where(or_(is_run, _link.c.target_id.is_not(None)))
+
+
+def _step_up(runs: CTE, *, data: bool, child: bool) -> Select[Any]:
+    to_use = and_(_link.c.target_id == runs.c.run_id, _is_use)
+    if not child:
+        above = looked_up(looked_up(runs, _link, to_use), _near, _near.c.node_id == _link.c.source_id)
+        return select(_near.c.parent_id).select_from(above).where(_near.c.parent_id.is_not(None))
+    itself = node_table.alias("itself")
+    above = looked_up(runs, itself, itself.c.node_id == runs.c.run_id)
+    if not data:
+        return select(itself.c.parent_id).select_from(above).where(itself.c.parent_id.is_not(None))
+    ways = union_all(select(literal_column("0", Integer).label("way")), select(literal_column("1", Integer))).subquery(
+        "ways"
+    )
+    above = looked_up(above, _link, to_use, outer=True)
+    above = looked_up(above, _near, _near.c.node_id == _link.c.source_id, outer=True)
+    reached = case((ways.c.way == 0, itself.c.parent_id), else_=_near.c.parent_id)
+    each_way = above.join(ways, ways.c.way <= case((_near.c.parent_id.is_(None), 0), else_=1))
+    return select(reached).select_from(each_way).where(reached.is_not(None))
+
+
+# Rows joined to the runs -------------------------------------------------------------------------------------------
+
+
+_edge: tuple[ColumnElement[Any], ...] = (
+    _link.c.source_id,
+    literal_column(f"'{USED}'", String),
+    _link.c.target_id,
+    *(null() for _ in NODE_COLUMNS[3:]),
+)
+_artifact = tuple(null() if column.name.startswith("run_") else column for column in NODE_COLUMNS)
+"""The columns of the `Node` of an artifact. The columns of runs are null, so that no lease is looked up for it."""
+
+
+def _reached_parts(
+    runs: CTE | FromClause, start: Start, direction: Direction, kinds: Collection[EdgeKind]
+) -> list[Select[Any]]:
+    """Return the selects of the start node, the runs, the artifacts, and the uses between them."""
+    others = node_table.c.node_id != start.node_id
+    parts = [
+        select(*NODE_COLUMNS).where(node_table.c.node_id == start.node_id),
+        _nodes(NODE_COLUMNS, looked_up(runs, node_table, node_table.c.node_id == runs.c.run_id)).where(others),
+    ]
+    if direction == "up":
+        if "used" in kinds:
+            uses = _uses_by(runs)
+            used = _in_order(select(_link.c.source_id).select_from(uses)).distinct().subquery("used")
+            parts.append(
+                _nodes(_artifact, looked_up(used, node_table, node_table.c.node_id == used.c.source_id)).where(others)
+            )
+            parts.append(_edges(uses))
+        return parts
+    if "produced" in kinds:
+        below = looked_up(runs, node_table, node_table.c.parent_id == runs.c.run_id)
+        products = _nodes(_artifact, below).where(node_table.c.node_type != "run", others)
+        if "used" not in kinds:
+            products = products.where(~_used_by(node_table.c.node_id, node_table.c.parent_id))
+        parts.append(products)
+        if "used" in kinds:
+            used_below = looked_up(below, _link, and_(_link.c.source_id == node_table.c.node_id, _is_use))
+            parts.append(_edges(used_below).where(others))
+    if "used" in kinds:
+        parts.append(select(*_edge).where(_link.c.source_id == start.node_id, _is_use))
+    return parts
+
+
+def _between_parts(runs: CTE, ends: tuple[UUID, UUID]) -> list[Select[Any]]:
+    """Return the selects of the two ends, the runs, the artifacts between them, and the uses between all of them."""
+    uses = _uses_by(runs)
+    used = _in_order(select(_link.c.source_id).select_from(uses)).distinct().subquery("used")
+    of_runs = select(runs.c.run_id)
+    others = node_table.c.node_id.not_in(ends)
+    itself = node_table.c.node_id.in_(ends)
+    between = _near.c.parent_id.in_(of_runs) | _near.c.node_id.in_(ends)
+    return [
+        select(*NODE_COLUMNS).where(
+            itself if ends[0] == ends[1] else itself & of_runs.exists()  # every path leads through a run
+        ),
+        _nodes(NODE_COLUMNS, looked_up(runs, node_table, node_table.c.node_id == runs.c.run_id)).where(others),
+        _nodes(_artifact, looked_up(used, node_table, node_table.c.node_id == used.c.source_id)).where(
+            node_table.c.parent_id.in_(of_runs), others
+        ),
+        _edges(looked_up(uses, _near, _near.c.node_id == _link.c.source_id)).where(between),
+    ]
+
+
+def _used_by(artifact_id: ColumnElement[UUID] | UUID, run_id: ColumnElement[UUID]) -> ColumnElement[bool]:
+    """Return whether a run used an artifact. If it is kept with that run, it is then not the run's product."""
+    return (
+        select(_link.c.source_id).where(_link.c.source_id == artifact_id, _link.c.target_id == run_id, _is_use).exists()
+    )
+
+
+def _uses_by(runs: CTE | FromClause) -> FromClause:
+    return looked_up(runs, _link, and_(_link.c.target_id == runs.c.run_id, _is_use))
+
+
+def _nodes(columns: Sequence[ColumnElement[Any]], source: FromClause) -> Select[Any]:
+    return _in_order(select(*columns).select_from(source))
+
+
+def _edges(source: FromClause) -> Select[Any]:
+    return _nodes(_edge, source)
+
+
+def _in_order(statement: Select[Any]) -> Select[Any]:
+    """Make MySQL and MariaDB join in the written order: runs first, and the other tables by their indexes.
+
+    Without statistics of a table, they would scan all links for each level of the recursion.
+    """
+    word = "STRAIGHT_JOIN"
+    return statement.prefix_with(word, dialect="mysql").prefix_with(word, dialect="mariadb")
+
+
+def _one_statement(parts: Sequence[Select[Any]]) -> Select[Any]:
+    return select(union_all(*parts).subquery("found"))

@@ -1,0 +1,240 @@
+"""Finding what is broken in a store."""
+
+from __future__ import annotations
+
+import math
+import random
+import re
+from collections.abc import Collection, Sequence
+from types import MappingProxyType
+from typing import cast
+from uuid import UUID
+
+from artigraph.db import Database, current_database, in_session
+from artigraph.errors import (
+    ArtigraphError,
+    ConfigurationError,
+    CorruptObjectError,
+    ObjectNotFoundError,
+    SessionStateError,
+    StorageError,
+    StorageUnavailableError,
+)
+from artigraph.graph import StoredObject, run_concurrently
+from artigraph.maintenance._checksums import verify_object
+from artigraph.maintenance._consistency import CHECKS, count_malformed, find_broken, serializers_in_use
+from artigraph.maintenance._inventory import (
+    BlobRow,
+    Place,
+    Survey,
+    count_blobs,
+    find_lost,
+    find_places,
+    read_blobs,
+    survey,
+)
+from artigraph.maintenance._report import (
+    EXAMPLES,
+    FsckReport,
+    Problem,
+    ProblemKind,
+    SkippedStorage,
+    Tally,
+    Teller,
+    Watcher,
+)
+from artigraph.serializer import get_serializer_by_name
+from artigraph.storage import Storage
+
+_PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)\s?%")
+_AT_ONCE = 8
+"""Objects that are read concurrently, each in chunks of 8 MiB if its storage can."""
+
+
+async def fsck(*, read_data_subset: str | float | None = None, progress: Watcher | None = None) -> FsckReport:
+    """Check all rows of the current database and the objects that they refer to, and report what is wrong.
+
+    It changes nothing. It checks that each object exists and, in storages that can list their objects, that its size is
+    the recorded one. With `read_data_subset`, for example `"5%"` or 0.05, it also reads that part of each storage's
+    objects, chosen at random, and compares their SHA-256.
+
+    Saves, deletions and garbage collections may run at the same time.
+
+    Raises:
+        ConfigurationError: the subset is neither a percentage nor a number from 0 to 1.
+        StorageError: a storage could not be listed, or did not answer.
+        SessionStateError: a session is open here. Its uncommitted rows would look broken.
+    """
+    fraction = _fraction(read_data_subset)
+    if in_session():
+        msg = "fsck looks at what is committed: call it outside of session_context()"
+        raise SessionStateError(msg)
+    return await _Check(await current_database(), fraction, progress).run()
+
+
+class _Check:
+    def __init__(self, database: Database, fraction: float, watcher: Watcher | None) -> None:
+        self._database = database
+        self._fraction = fraction
+        self._tell = Teller(watcher)
+        self._counts: dict[ProblemKind, int] = {}
+        self._problems: dict[ProblemKind, list[Problem]] = {}
+        self._objects, self._read, self._unregistered = Tally(), Tally(), Tally()
+
+    async def run(self) -> FsckReport:
+        await self._look_at_columns()
+        await self._look_at_nodes()
+        await self._look_at_serializers()
+        places = await find_places(self._database)
+        for place in places:
+            await self._look_at(place, [place.name for place in places])
+        return FsckReport(
+            counts=MappingProxyType(self._counts),
+            problems=tuple(problem for problems in self._problems.values() for problem in problems),
+            objects=self._objects.amount,
+            read=self._read.amount,
+            unregistered=self._unregistered.amount,
+            unregistered_examples=self._unregistered.examples,
+            unlisted=tuple(
+                SkippedStorage(place.name, "it cannot say what is in it (see SupportsListing)")
+                for place in places
+                if place.storage is not None and not place.lists
+            ),
+        )
+
+    def _found(
+        self,
+        kind: ProblemKind,
+        text: str,
+        *,
+        count: int = 1,
+        node_id: UUID | None = None,
+        storage: str | None = None,
+        location: str | None = None,
+    ) -> None:
+        self._counts[kind] = self._counts.get(kind, 0) + count
+        problems = self._problems.setdefault(kind, [])
+        if len(problems) < EXAMPLES:
+            problems.append(Problem(kind, text, node_id, storage, location))
+
+    # Rows -------------------------------------------------------------------------------------------------------
+
+    async def _look_at_columns(self) -> None:
+        count, malformed = await count_malformed(EXAMPLES)
+        for found in malformed:
+            self._found("malformed", str(found), count=0, node_id=found.node_id)
+        if count:
+            self._counts["malformed"] = count
+        self._tell("check columns", 1, 1)
+
+    async def _look_at_nodes(self) -> None:
+        done = 0
+        async for broken in find_broken(self._database, EXAMPLES):
+            kind = cast("ProblemKind", broken.kind)
+            for node_id in broken.examples:
+                self._found(kind, f"Node {node_id} {broken.text}", count=0, node_id=node_id)
+            if broken.count:
+                self._counts[kind] = broken.count
+            done += 1
+            self._tell("check nodes", done, len(CHECKS))
+
+    async def _look_at_serializers(self) -> None:
+        used = await serializers_in_use(self._database)
+        for done, (name, count) in enumerate(used, 1):
+            whose = f"{count:,} {'value' if count == 1 else 'values'}"
+            if name is None:
+                self._found("serializer-unknown", f"{whose} of no serializer: their rows were altered", count=count)
+            else:
+                try:
+                    get_serializer_by_name(name)
+                except ArtigraphError as error:
+                    self._found("serializer-unknown", f"{whose} of serializer {name!r}: {error}", count=count)
+            self._tell("check serializers", done, len(used))
+
+    # Objects ----------------------------------------------------------------------------------------------------
+
+    async def _look_at(self, place: Place, names: Collection[str]) -> None:
+        total = await count_blobs(place.name)
+        if place.storage is None:
+            if total:
+                text = f"{total:,} objects of storage {place.name!r} could not be looked for: {place.reason}"
+                self._found("storage-unknown", text, count=total, storage=place.name)
+            return
+        found = Survey()
+        if place.lists:
+            async for found in survey(place, self._database, names):
+                self._tell(f"list {place.name}", found.listed)
+        for entry in (*found.unregistered, *found.buried):
+            self._unregistered.add(place.name, entry.location, entry.size)
+        for entry, size in found.misfits:
+            self._wrong_size(place, entry.location, f"has {entry.size:,} bytes; {size:,} were stored")
+        misfits = {entry.location for entry, _ in found.misfits}
+        chosen = set(random.sample(range(total), min(total, math.ceil(total * self._fraction))))
+        number = 0
+        async for rows in read_blobs(place.name, self._database):
+            lost = await find_lost(place, [row for row in rows if row.blob_id.bytes not in found.seen])
+            for row in lost:
+                self._missing(place, row)
+            unread = misfits.union(row.location for row in lost)
+            sample = [row for index, row in enumerate(rows, number) if index in chosen and row.location not in unread]
+            await self._compare(place, sample)
+            for row in rows:
+                self._objects.add(place.name, row.location, row.size)
+            number += len(rows)
+            self._tell(f"check {place.name}", number, max(number, total))
+
+    def _missing(self, place: Place, row: BlobRow) -> None:
+        text = f"The object at {row.location!r} in storage {place.name!r} is not there"
+        self._found("object-missing", text, storage=place.name, location=row.location)
+
+    def _wrong_size(self, place: Place, location: str, text: str) -> None:
+        text = f"The object at {location!r} in storage {place.name!r} {text}"
+        self._found("object-size", text, storage=place.name, location=location)
+
+    async def _compare(self, place: Place, rows: Sequence[BlobRow]) -> None:
+        gone: list[BlobRow] = []
+
+        async def compare(row: BlobRow) -> None:
+            stored = _stored_object(place, row)
+            try:
+                await verify_object(stored)
+            except ObjectNotFoundError:
+                gone.append(row)
+                return
+            except CorruptObjectError as error:
+                self._found("object-corrupt", str(error), storage=place.name, location=row.location)
+            except StorageUnavailableError:
+                raise
+            except StorageError as error:
+                self._found("object-unreadable", str(error), storage=place.name, location=row.location)
+            self._read.add(place.name, row.location, row.size)
+
+        await run_concurrently(rows, compare, at_once=_AT_ONCE)
+        for row in await find_lost(place, gone):
+            self._missing(place, row)
+
+
+def _stored_object(place: Place, row: BlobRow) -> StoredObject:
+    chunks = None if row.chunk_sha256 is None else bytes(row.chunk_sha256)
+    storage = cast("Storage", place.storage)
+    return StoredObject(storage, row.location, row.size, bytes(row.sha256), chunks, f"blob {row.blob_id}")
+
+
+def _fraction(subset: object) -> float:
+    """Return the fraction of the objects to read.
+
+    Raises:
+        ConfigurationError: the subset is neither a percentage nor a number from 0 to 1.
+    """
+    if subset is None:
+        return 0.0
+    value: float | None = None
+    if isinstance(subset, str):
+        match = _PERCENT.fullmatch(subset.strip())
+        value = float(match[1]) / 100 if match else None
+    elif isinstance(subset, (int, float)) and not isinstance(subset, bool):
+        value = float(subset)
+    if value is None or not 0 <= value <= 1:
+        msg = f"read_data_subset is a percentage such as '5%', or a number from 0 to 1, not {subset!r:.100}"
+        raise ConfigurationError(msg)
+    return value

@@ -1,0 +1,254 @@
+"""Garbage collection: removing objects that nothing refers to."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import cast
+
+from artigraph.db import Database, current_database, in_session
+from artigraph.errors import ArtigraphError, ConfigurationError, DanglingObjectsError, SessionStateError
+from artigraph.graph import (
+    TOMBSTONES_LAST,
+    call_storage,
+    create_tombstones,
+    forget_tombstones,
+    report_leftovers,
+    run_concurrently,
+)
+from artigraph.maintenance._consistency import refuse_to_collect
+from artigraph.maintenance._inventory import Place, Survey, find_lost, find_places, read_blobs, survey
+from artigraph.maintenance._report import Amount, GcReport, SkippedStorage, Tally, Teller, Watcher
+from artigraph.maintenance._unused import UnusedBlob, database_time, delete_blob, read_unused
+from artigraph.storage import Storage, StoredEntry, SupportsTidying
+
+GRACE = timedelta(hours=72)
+"""Longer than any save takes."""
+_UNFINISHED = timedelta(days=7)
+"""The least age of an unfinished file that is deleted, at any grace. It is longer than any write takes."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_AT_ONCE = 4
+"""Rows that are deleted concurrently. The pool's other connections are left to other work."""
+_TOGETHER = 100
+"""Objects that are deleted between two reports of progress."""
+
+
+async def gc(*, dry_run: bool = True, grace: timedelta = GRACE, progress: Watcher | None = None) -> GcReport:
+    """Remove the objects that nothing refers to from the storages of the current database; by default only report them.
+
+    Everything is checked before anything is deleted. Two kinds of objects are deleted:
+
+    - objects whose rows no artifact refers to, with these rows, if the rows are older than `grace` by the database's
+      clock;
+    - objects without a row, if they are older than `grace` by the clock of their storage.
+
+    Only objects whose location begins with this database's store id are deleted.
+
+    Saves, deletions and other collections may run at the same time. If a save's object is collected, the save puts it
+    again.
+
+    Raises:
+        DanglingObjectsError: this is no dry run, and a row's object does not exist; or a value of an artifact has
+            neither an object nor bytes. Nothing was deleted.
+        MalformedRowError: an object's row, or a reference to one, was altered, so that the objects in use cannot be
+            determined. Nothing was deleted.
+        StorageError: a storage could not be listed, or did not answer; nothing was deleted.
+        ConfigurationError: the grace is no timedelta, or negative.
+        SessionStateError: a session is open here. The deletions cannot wait for its end.
+    """
+    if not isinstance(cast("object", grace), timedelta) or grace < timedelta():
+        msg = f"grace is a timedelta that is not negative, not {grace!r}"
+        raise ConfigurationError(msg)
+    if in_session():
+        msg = "gc deletes in transactions of its own: call it outside of session_context()"
+        raise SessionStateError(msg)
+    return await _Collection(await current_database(), grace, progress, dry_run=dry_run).run()
+
+
+class _Collection:
+    def __init__(self, database: Database, grace: timedelta, watcher: Watcher | None, *, dry_run: bool) -> None:
+        self._database = database
+        self._grace = grace
+        self._dry_run = dry_run
+        self._tell = Teller(watcher)
+        self._now = _EPOCH
+        self._prefix = f"{database.store_id.hex}/"
+        self._in_use, self._dangling = Tally(), Tally()
+        self._unused, self._unregistered = Tally(), Tally()
+        self._young, self._foreign, self._failed = Tally(), Tally(), Tally()
+        self._errors: list[tuple[str, Exception]] = []
+        self._unfinished = Amount()
+        self._swept: set[str] = set()
+        """Locations of unregistered objects that were handled already: two storages may list the same one."""
+
+    async def run(self) -> GcReport:
+        self._now = await database_time()
+        await refuse_to_collect(self._database)
+        places = await find_places(self._database)
+        names = [place.name for place in places]
+        known = [place for place in places if place.storage is not None]
+        surveys = {place.name: await self._look_at(place, names) for place in known}
+        if self._dangling.amount.count and not self._dry_run:
+            raise DanglingObjectsError(_dangling(self._dangling))
+        for place in known:
+            await self._collect_unused(place)
+        await self._collect_unregistered([place for place in known if not _unswept(place)], surveys, names)
+        for place in known:
+            await self._tidy(place)
+        return self._report(places)
+
+    # Survey -----------------------------------------------------------------------------------------------------
+
+    async def _look_at(self, place: Place, names: Collection[str]) -> Survey:
+        found = Survey()
+        if place.lists:
+            async for found in survey(place, self._database, names):
+                self._tell(f"list {place.name}", found.listed)
+        done = 0
+        async for rows in read_blobs(place.name, self._database):
+            for row in rows:
+                if row.used:
+                    self._in_use.add(place.name, row.location, row.size)
+            for row in await find_lost(place, [row for row in rows if row.blob_id.bytes not in found.seen]):
+                self._dangling.add(place.name, row.location, row.size)
+            done += len(rows)
+            self._tell(f"check {place.name}", done)
+        found.seen.clear()  # it takes the most memory, and is not needed again
+        return found
+
+    # Deletion ---------------------------------------------------------------------------------------------------
+
+    async def _collect_unused(self, place: Place) -> None:
+        before = self._now - min(self._grace, self._now - _EPOCH)
+        done = 0
+
+        async def collect(blob: UnusedBlob) -> None:
+            if blob.created_at > before:
+                self._young.add(place.name, blob.location, blob.size)
+            elif not blob.location.startswith(self._prefix):
+                self._foreign.add(place.name, blob.location, blob.size)
+            elif self._dry_run:
+                self._unused.add(place.name, blob.location, blob.size)
+            elif await delete_blob(blob):
+                await self._delete(place, blob.location, blob.size, self._unused)
+            else:
+                self._in_use.add(place.name, blob.location, blob.size)
+
+        async for blobs in read_unused(place.name):
+            await run_concurrently(blobs, collect, at_once=_AT_ONCE)
+            done += len(blobs)
+            self._tell(f"collect rows of {place.name}", done)
+
+    async def _collect_unregistered(
+        self, places: Sequence[Place], surveys: Mapping[str, Survey], names: Collection[str]
+    ) -> None:
+        old = {place.name: self._old_enough(place, surveys[place.name].unregistered) for place in places}
+        if self._dry_run:
+            registered = set[str]()
+        else:
+            # Create all tombstones first. Then no save registers an object that two storages list, in either of them,
+            # before it is deleted.
+            registered = {location for place in places for location in await self._bury(place, old[place.name], names)}
+        for place in places:
+            buried = surveys[place.name].buried
+            await self._sweep(
+                place, [*(entry for entry in old[place.name] if entry.location not in registered), *buried]
+            )
+            if not self._dry_run:
+                kept = {entry.location for entry in buried}
+                await forget_tombstones(place.name, self._now - TOMBSTONES_LAST, kept)
+
+    def _old_enough(self, place: Place, entries: Sequence[StoredEntry]) -> list[StoredEntry]:
+        old: list[StoredEntry] = []
+        for entry in entries:
+            if entry.age < self._grace:
+                self._young.add(place.name, entry.location, entry.size)
+            else:
+                old.append(entry)
+        return old
+
+    async def _bury(self, place: Place, entries: Sequence[StoredEntry], names: Collection[str]) -> set[str]:
+        """Create tombstones, and return the locations of objects that were registered meanwhile."""
+        locations = [entry.location for entry in entries]
+        return set(locations) - await create_tombstones(self._database, place.name, locations, names)
+
+    async def _sweep(self, place: Place, entries: Sequence[StoredEntry]) -> None:
+        async def sweep(entry: StoredEntry) -> None:
+            if entry.location in self._swept:
+                return
+            self._swept.add(entry.location)
+            if self._dry_run:
+                self._unregistered.add(place.name, entry.location, entry.size)
+            else:
+                await self._delete(place, entry.location, entry.size, self._unregistered)
+
+        for start in range(0, len(entries), _TOGETHER):
+            await run_concurrently(entries[start : start + _TOGETHER], sweep)
+            self._tell(f"collect from {place.name}", min(start + _TOGETHER, len(entries)), len(entries))
+
+    async def _tidy(self, place: Place) -> None:
+        """Remove old files that were never finished.
+
+        They carry no database's id, so they must be old enough that no running write of any database owns them.
+        """
+        if isinstance(place.storage, SupportsTidying):
+            untouched = max(self._grace, _UNFINISHED)
+            try:
+                count, size = await call_storage(place.storage, place.storage.tidy(untouched, dry_run=self._dry_run))
+            except ArtigraphError as error:
+                self._failed.add(place.name, "what was never finished", 0, str(error))
+            else:
+                self._unfinished = Amount(self._unfinished.count + count, self._unfinished.size + size)
+
+    async def _delete(self, place: Place, location: str, size: int, tally: Tally) -> None:
+        storage = cast("Storage", place.storage)
+        try:
+            await call_storage(storage, storage.delete(location))
+        except ArtigraphError as error:
+            self._failed.add(place.name, location, size, str(error))
+            self._errors.append((place.name, error))
+        else:
+            tally.add(place.name, location, size)
+
+    def _report(self, places: Sequence[Place]) -> GcReport:
+        unswept = [SkippedStorage(place.name, _unswept(place)) for place in places]
+        report_leftovers(self._errors)
+        return GcReport(
+            dry_run=self._dry_run,
+            grace=self._grace,
+            in_use=self._in_use.amount,
+            unused=self._unused.amount,
+            unregistered=self._unregistered.amount,
+            unfinished=self._unfinished,
+            young=self._young.amount,
+            foreign=self._foreign.amount,
+            failed=self._failed.amount,
+            dangling=self._dangling.amount,
+            unused_examples=self._unused.examples,
+            unregistered_examples=self._unregistered.examples,
+            foreign_examples=self._foreign.examples,
+            failed_examples=self._failed.examples,
+            dangling_examples=self._dangling.examples,
+            skipped=tuple(SkippedStorage(place.name, place.reason) for place in places if place.storage is None),
+            unswept=tuple(storage for storage in unswept if storage.reason),
+        )
+
+
+def _unswept(place: Place) -> str:
+    """Return why objects without a row are not searched for in a storage; "" if they are, or it is unknown."""
+    if place.storage is None:
+        return ""
+    if not place.lists:
+        return "it cannot say what is in it (see SupportsListing)"
+    if place.inside is not None:
+        return f"{place.inside!r} keeps its objects in it, perhaps under other locations than its rows name"
+    return ""
+
+
+def _dangling(tally: Tally) -> str:
+    examples = "; ".join(f"{example.location!r} in {example.storage!r}" for example in tally.examples[:3])
+    return (
+        f"{tally.amount.count:,} rows refer to objects that their storage does not have, such as {examples}. Nothing "
+        "was deleted: the storage may be another one than it was, or not all there. `fsck` lists what is missing; once "
+        "it is back, or the artifacts that refer to it are deleted, gc goes on."
+    )

@@ -1,0 +1,278 @@
+"""The reports of maintenance, as values and as text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+from uuid import UUID
+
+from artigraph.printable import printable
+
+EXAMPLES = 10
+"""The most examples of one kind in a report."""
+
+ProblemKind = Literal[
+    "object-missing",
+    "object-size",
+    "object-corrupt",
+    "object-unreadable",
+    "storage-unknown",
+    "serializer-unknown",
+    "malformed",
+    "unknown-type",
+    "parent-missing",
+    "parent-no-run",
+    "circle",
+    "no-place",
+    "root-missing",
+    "positions",
+    "root-span",
+    "span",
+    "outside-parent",
+    "value",
+    "blob-missing",
+    "link-missing",
+    "link-no-run",
+    "alias",
+]
+"""The kinds of problems. docs/how-to/check-a-store.md says what each means."""
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """A number of objects, and their size in bytes."""
+
+    count: int = 0
+    size: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.count:,} {'object' if self.count == 1 else 'objects'}, {_human(self.size)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """An object that a report names."""
+
+    storage: str
+    location: str
+    size: int
+    text: str = ""
+    """Why deleting it failed, if it did."""
+
+    def __str__(self) -> str:
+        return f"{self.storage} {self.location} ({_human(self.size)}){f': {self.text}' if self.text else ''}"
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedStorage:
+    """A storage that was skipped, or partly skipped, and why."""
+
+    name: str
+    reason: str
+
+    def __str__(self) -> str:
+        return printable(f"{self.name}: {self.reason}")
+
+
+class Tally:
+    """Counts objects, and keeps the first few as examples."""
+
+    def __init__(self) -> None:
+        self._count = self._size = 0
+        self._examples: list[Example] = []
+
+    def add(self, storage: str, location: str, size: int, text: str = "") -> None:
+        """Count an object."""
+        self._count += 1
+        self._size += size
+        if len(self._examples) < EXAMPLES:
+            self._examples.append(Example(storage, location, size, text))
+
+    @property
+    def amount(self) -> Amount:
+        """The number and the size of the objects counted."""
+        return Amount(self._count, self._size)
+
+    @property
+    def examples(self) -> tuple[Example, ...]:
+        """The first few objects counted."""
+        return tuple(self._examples)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GcReport:
+    """What `gc` deleted or, on a dry run, would delete."""
+
+    dry_run: bool
+    """Whether nothing was deleted. Then the amounts of deleted objects are those that would be deleted."""
+    grace: timedelta
+    """The grace period: how old an object or row had to be to be deleted."""
+    in_use: Amount
+    """Objects that artifacts refer to."""
+    unused: Amount
+    """Deleted: objects that no artifact referred to, and their rows."""
+    unregistered: Amount
+    """Deleted: objects without a row, left by interrupted saves."""
+    unfinished: Amount
+    """Deleted: files of interrupted writes, which are no objects and were untouched for at least a week."""
+    young: Amount
+    """Kept: unused or unregistered objects that are not old enough."""
+    foreign: Amount
+    """Kept, with their rows: unused objects whose location lacks this database's store id.
+
+    They may belong to another store.
+    """
+    failed: Amount
+    """Objects whose deletion failed. The next `gc` finds them again."""
+    dangling: Amount
+    """Rows whose object does not exist. While there are any, `gc` deletes nothing; see `fsck`."""
+    unused_examples: tuple[Example, ...]
+    unregistered_examples: tuple[Example, ...]
+    foreign_examples: tuple[Example, ...]
+    failed_examples: tuple[Example, ...]
+    dangling_examples: tuple[Example, ...]
+    skipped: tuple[SkippedStorage, ...]
+    """Storages that rows name and this process does not know. Nothing in them was touched."""
+    unswept: tuple[SkippedStorage, ...]
+    """Storages that were not searched for objects without a row."""
+
+    def render(self) -> str:
+        """Return the report as text."""
+        verb = "would be deleted" if self.dry_run else "deleted"
+        lines = [f"gc{' (dry run: nothing was deleted)' if self.dry_run else ''}, grace {_time(self.grace)}"]
+        lines += _section(f"in use: {self.in_use}")
+        lines += _section(f"{verb}, because no artifact uses them: {self.unused}", self.unused, self.unused_examples)
+        lines += _section(
+            f"{verb}, because no blob row names them: {self.unregistered}",
+            self.unregistered,
+            self.unregistered_examples,
+        )
+        if self.unfinished.count:
+            lines += _section(f"{verb}, left by writes that were never finished: {self.unfinished}")
+        lines += _section(f"kept, as they are younger than the grace: {self.young}")
+        if self.foreign.count:
+            title = f"kept, as they do not bear the id of this database: {self.foreign}"
+            lines += _section(title, self.foreign, self.foreign_examples)
+        if self.failed.count:
+            title = f"could not be deleted now, left to the next gc: {self.failed}"
+            lines += _section(title, self.failed, self.failed_examples)
+        if self.dangling.count:
+            title = f"MISSING, so that gc would delete nothing at all (see fsck): {self.dangling}"
+            lines += _section(title, self.dangling, self.dangling_examples)
+        lines += [
+            f"  left out, as it is not known here: {printable(each.name)}: {printable(each.reason)}"
+            for each in self.skipped
+        ]
+        lines += [
+            f"  not searched for objects without a row: {printable(each.name)}: {printable(each.reason)}"
+            for each in self.unswept
+        ]
+        return "\n".join(lines)
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One problem that `fsck` found."""
+
+    kind: ProblemKind
+    text: str
+    node_id: UUID | None = None
+    """The affected node, if there is one."""
+    storage: str | None = None
+    location: str | None = None
+    """The location of the affected object, if there is one."""
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FsckReport:
+    """What `fsck` found."""
+
+    counts: Mapping[ProblemKind, int]
+    """How often each kind of problem was found. Kinds that were not found are absent."""
+    problems: tuple[Problem, ...]
+    """Examples: at most ten of each kind."""
+    objects: Amount
+    """Objects that have a row, with the sizes that their rows record."""
+    read: Amount
+    """The registered objects that were read and whose hashes were compared."""
+    unregistered: Amount
+    """Objects without a row. They are no problem: a running save has such objects, and `gc` removes the rest."""
+    unregistered_examples: tuple[Example, ...]
+    unlisted: tuple[SkippedStorage, ...]
+    """Storages that could not be searched for objects without a row."""
+
+    @property
+    def ok(self) -> bool:
+        """Whether no problem was found."""
+        return not self.counts
+
+    def render(self) -> str:
+        """Return the report as text."""
+        lines = [f"fsck: {'no problems' if self.ok else f'{sum(self.counts.values()):,} problems'}"]
+        lines += _section(f"registered: {self.objects}")
+        lines += _section(f"read and compared: {self.read}")
+        for kind, count in self.counts.items():
+            problems = [problem for problem in self.problems if problem.kind == kind]
+            lines += _section(f"{kind}: {count:,}", Amount(count), problems)
+        lines += _section(
+            f"without a row, which is no problem: {self.unregistered}", self.unregistered, self.unregistered_examples
+        )
+        lines += [
+            f"  not searched for objects without a row: {printable(each.name)}: {printable(each.reason)}"
+            for each in self.unlisted
+        ]
+        return "\n".join(lines)
+
+
+def _human(size: int) -> str:
+    """Return a number of bytes in a unit that people read."""
+    value = float(size)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if value < 1024:  # noqa: PLR2004 (what the units are multiples of)
+            return f"{size} B" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1024
+    return f"{value:.1f} TiB"
+
+
+def _section(title: str, amount: Amount | None = None, examples: Sequence[object] = ()) -> list[str]:
+    """Return a title with the examples below it, and how many objects are not shown."""
+    more = 0 if amount is None else amount.count - len(examples)
+    lines = [f"  {title}", *(f"    {printable(str(example))}" for example in examples)]
+    return [*lines, f"    and {more:,} more"] if more and examples else lines
+
+
+def _time(span: timedelta) -> str:
+    return str(span).removesuffix(", 0:00:00")
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The progress of a long operation."""
+
+    stage: str
+    """The current stage, as text to show."""
+    done: int
+    """How many items of this stage are done."""
+    total: int | None
+    """How many items the stage has, or None if that is unknown."""
+
+
+Watcher = Callable[[Progress], object]
+"""Receives progress, on the event loop. An exception that it raises ends the operation and propagates unchanged."""
+
+
+class Teller:
+    """Reports progress to a watcher, if there is one."""
+
+    def __init__(self, watcher: Watcher | None) -> None:
+        self._watcher = watcher
+
+    def __call__(self, stage: str, done: int, total: int | None = None) -> None:
+        """Report the progress of a stage."""
+        if self._watcher is not None:
+            self._watcher(Progress(stage, done, total))

@@ -1,0 +1,229 @@
+"""The registry of model classes, by the name under which they are stored."""
+
+from __future__ import annotations
+
+import ast
+import inspect
+import sys
+import threading
+import weakref
+from collections import ChainMap
+from collections.abc import Callable, Iterator, Mapping
+from types import FrameType
+from typing import Any, get_args, get_type_hints
+
+from artigraph.errors import ModelDefinitionError, ModelNameConflictError, UnknownModelError
+
+_lock = threading.Lock()
+_classes: dict[str, list[weakref.ref[type[Any]]]] = {}
+"""The classes of each name, in the order in which they were defined."""
+reused_names: set[str] = set()
+"""The names under which more than one class was defined. Only these need a check at each use."""
+
+
+def register_class(cls: type[Any], name: str) -> None:
+    """Register a class under its stored name.
+
+    A class replaces the one defined before at the same place (module and qualified name), once it is a dataclass. So a
+    notebook cell can run twice, a module can be reloaded, and `dataclass(slots=True)` can make its second class. A
+    class that never becomes a dataclass replaces none: cloudpickle makes and discards a bare class when an instance
+    returns to the process that defines its class.
+    """
+    with _lock:
+        _classes[name] = [*(ref for ref in _classes.get(name, []) if ref() is not None), weakref.ref(cls)]
+        if len(_classes[name]) > 1:
+            reused_names.add(name)
+
+
+def find_class(name: str, preferred: Mapping[str, type[Any]]) -> type[Any]:
+    """Return the class with a stored name: the preferred class of this name, else the one defined last.
+
+    Raises:
+        UnknownModelError: no live class has this name.
+        ModelNameConflictError: two live classes at module level have this name.
+    """
+    cls = preferred.get(name)
+    only = _only(name)
+    if only is not None and (cls is None or cls is only):
+        return only
+    live = _live(name)
+    if cls is not None:  # if it was defined again since the annotation was resolved, take the newer one
+        return next((other for other in live if _place(other) == _place(cls)), cls)
+    if not live:
+        msg = (
+            f"No model class is stored under the name {name!r} here. Import the module that defines it, or give the "
+            f"class that took its place this name: class Renamed(ArtifactModel, name={name!r})"
+        )
+        raise UnknownModelError(msg)
+    _check(name, live)
+    return live[-1]
+
+
+def last_defined(name: str) -> type[Any] | None:
+    """Return the live class that was defined last under a name, or None."""
+    live = _live(name)
+    return live[-1] if live else None
+
+
+def live_classes() -> list[type[Any]]:
+    """Return every live class that has become a dataclass."""
+    with _lock:
+        classes = [ref() for refs in _classes.values() for ref in refs]
+    return [cls for cls in classes if cls is not None and _is_finished(cls)]
+
+
+def check_name(cls: type[Any], name: str) -> None:
+    """Check that no other live class at module level is stored under the name of this one.
+
+    Raises:
+        ModelNameConflictError: there is such a class.
+    """
+    if name in reused_names and not _is_local(cls):
+        _check(name, _live(name))
+
+
+def _only(name: str) -> type[Any] | None:
+    """Return the live class of a name if no other class ever had it. It is called for each node, so it takes no lock.
+
+    That is safe because a list of classes is replaced, never changed.
+    """
+    known = _classes.get(name, ())
+    return known[0]() if len(known) == 1 else None
+
+
+def _live(name: str) -> list[type[Any]]:
+    """Return the live classes of a name, one for each place, in the order in which they were defined."""
+    live: dict[tuple[str, str], type[Any]] = {}
+    kept: list[weakref.ref[type[Any]]] = []
+    with _lock:
+        known = _classes.get(name, [])
+        for ref in reversed(known):
+            cls = ref()
+            if cls is None:
+                continue
+            newer = live.get(_place(cls))
+            if newer is not None and _is_finished(newer):
+                continue
+            kept.append(ref)
+            if newer is None or _is_finished(cls):
+                live[_place(cls)] = cls
+        if len(kept) < len(known):
+            _classes[name] = kept[::-1]
+    return list(reversed(live.values()))
+
+
+def _check(name: str, live: list[type[Any]]) -> None:
+    places = sorted({".".join(_place(cls)) for cls in live if not _is_local(cls)})
+    if len(places) > 1:
+        msg = (
+            f"Several model classes are stored under the name {name!r}: {', '.join(places)}. What is stored could not "
+            "be told apart; give one of them a name of its own: class Model(ArtifactModel, name='another-name'). If "
+            "one is a leftover of this session, in a notebook say, start the session anew."
+        )
+        raise ModelNameConflictError(msg)
+
+
+def same_place(one: type[Any], other: type[Any]) -> bool:
+    """Return whether two classes were defined at one place: they are one class, or one replaced the other."""
+    return _place(one) == _place(other)
+
+
+def _place(cls: type[Any]) -> tuple[str, str]:
+    # In a process that multiprocessing spawned, the main module has another name.
+    return "__main__" if cls.__module__ == "__mp_main__" else cls.__module__, cls.__qualname__
+
+
+def _is_local(cls: type[Any]) -> bool:
+    return "<locals>" in cls.__qualname__
+
+
+def _is_finished(cls: type[Any]) -> bool:
+    return "__dataclass_fields__" in vars(cls)
+
+
+_CO_OPTIMIZED = 0x0001
+"""A flag of code objects: set for functions, not for class bodies and modules."""
+
+
+def local_names(annotations: Mapping[str, object], frame: FrameType | None) -> dict[str, Any]:
+    """Return the values of the names in string annotations, as seen in the function that defines the class.
+
+    They are read when the class is made, because the function's frame no longer exists when they are needed. Only
+    names that occur in the annotations are kept.
+    """
+    names = {name for annotation in annotations.values() if isinstance(annotation, str) for name in _names(annotation)}
+    found: dict[str, Any] = {}
+    while frame is not None and names:
+        found |= {name: frame.f_locals[name] for name in names - found.keys() if name in frame.f_locals}
+        if frame.f_code.co_flags & _CO_OPTIMIZED or frame.f_locals is frame.f_globals:
+            break
+        frame = frame.f_back
+    return found
+
+
+def _names(annotation: str) -> Iterator[str]:
+    try:
+        tree = ast.parse(annotation.strip(), mode="eval")
+    except SyntaxError:
+        return
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            yield node.id
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield from _names(node.value)
+
+
+def resolve(
+    owner: type[Any], name: str, local: Mapping[str, Any], find_model: Callable[[str], type[Any] | None]
+) -> Any:
+    """Return the annotation of a field, with forward references resolved and `Annotated` kept.
+
+    Args:
+        owner: the class that declares the field.
+        name: the name of the field.
+        local: the values of names in the function that defines the owner.
+        find_model: finds the model of a name that is not defined elsewhere, such as a model defined later in that
+            function.
+
+    Raises:
+        ModelDefinitionError: the annotation cannot be resolved.
+    """
+    annotation = declared_annotations(owner)[name]
+    holder = type(owner.__name__, (), {"__annotations__": {name: annotation}})
+    module = vars(sys.modules[owner.__module__]) if owner.__module__ in sys.modules else {}
+    # As `typing` does: the module's names take precedence over the class's, because `date: date | None = None` makes
+    # the name of a type the name of a default.
+    names: ChainMap[str, Any] = ChainMap({**local, owner.__name__: owner}, module, dict(vars(owner)))
+    while True:
+        try:
+            return get_type_hints(holder, globalns=module, localns=names, include_extras=True)[name]
+        except Exception as error:
+            missing = error.name if isinstance(error, NameError) else None
+            model = find_model(missing) if missing is not None and missing not in names else None
+            if missing is None or model is None:
+                msg = (
+                    f"The annotation {annotation!r} of field {name!r} of model {owner.__qualname__} cannot be "
+                    f"resolved: {error}. It is needed when the model is first saved or loaded. Import what it names "
+                    "at run time (not under TYPE_CHECKING); where the class is made in a function, define it before."
+                )
+                raise ModelDefinitionError(msg) from error
+            names[missing] = model
+
+
+def declared_annotations(owner: type[Any]) -> Mapping[str, Any]:
+    """Return the annotations in the body of a class, unresolved."""
+    if sys.version_info >= (3, 14):
+        import annotationlib
+
+        return annotationlib.get_annotations(owner, format=annotationlib.Format.FORWARDREF)
+    return inspect.get_annotations(owner)
+
+
+def classes_in(annotation: object) -> Iterator[type[Any]]:
+    """Yield every class that a resolved annotation names, at any depth."""
+    pending: list[object] = [annotation]
+    while pending:
+        part = pending.pop()
+        if isinstance(part, type) and not get_args(part):
+            yield part
+        pending.extend(get_args(part))

@@ -1,0 +1,394 @@
+"""Convert rows to a model: a pure conversion in one pass over the nodes, without recursion.
+
+The builder returns values that take long to decode, or whose bytes are in objects, to its caller. The caller supplies
+these values before the models are built.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any, Generic, NamedTuple, NoReturn, TypeVar, cast
+
+from artigraph.errors import (
+    DeserializationError,
+    FieldNotLoadedError,
+    ModelVersionError,
+    UnknownModelError,
+    WrongModelTypeError,
+)
+from artigraph.graph import THREAD_THRESHOLD, StoredObject, StoredTree
+from artigraph.model._classes import find_class, same_place
+from artigraph.model._collections import ArtifactMapping, ArtifactSequence
+from artigraph.model.compare import equal
+from artigraph.model.definition import FieldDefinition, ModelDefinition, define, is_model
+from artigraph.model.lazy import unloaded
+from artigraph.model.partial import build_part
+from artigraph.model.values import FATAL, StoredValue, decode_value, told
+from artigraph.printable import printable
+from artigraph.serializer.codec import decode
+from artigraph.serializer.json import json_serializer
+
+M = TypeVar("M")
+
+_LONGEST_PATH = 40
+"""The most steps of a path that an error shows. Of a longer path it shows the first and the last."""
+_NODE_TYPES = frozenset({"model", "container", "value"})
+_JSON = json_serializer.name
+_NOTHING: Mapping[str, type[Any]] = {}
+_NONE = b"null"
+"""The stored bytes of None."""
+
+
+def root_class(tree: StoredTree, expected: type[M]) -> type[M]:
+    """Return the class of an artifact's model: the expected class or a subclass of it.
+
+    Raises:
+        WrongModelTypeError: the root is not of the expected class or a subclass.
+        UnknownModelError, ModelNameConflictError: the class cannot be determined.
+        DeserializationError: the root is not that of a complete tree.
+    """
+    root = tree.root
+    if root.node_type != "model":
+        msg = f"Node {tree.root_id} is not a model but a {root.node_type}, a part of one: {root.label!r}"
+        raise WrongModelTypeError(msg)
+    preferred: dict[str, type[Any]] = {}
+    if _stored_name(expected) == root.model_name:
+        preferred = {cast("str", root.model_name): expected}
+    try:
+        cls = preferred.get(cast("str", root.model_name)) or find_class(cast("str", root.model_name), _NOTHING)
+    except UnknownModelError as error:
+        if _stored_name(expected) is not None:
+            msg = f"Node {tree.root_id} holds a model {root.model_name!r}, not {expected.__qualname__}. {error}"
+            raise UnknownModelError(msg) from error
+        raise
+    if not issubclass(cls, expected):
+        if not is_model(expected):  # a base of models
+            msg = (
+                f"Node {tree.root_id} holds a model {cls.__qualname__}, which does not derive from "
+                f"{expected.__module__}.{expected.__qualname__}; load it with load_many({cls.__qualname__}, [...])"
+            )
+            raise WrongModelTypeError(msg)
+        wanted = expected.__qualname__
+        if wanted == cls.__qualname__:
+            wanted += f" of {expected.__module__}, which has another stored name"
+        msg = (
+            f"Node {tree.root_id} holds a model {cls.__qualname__}, not {wanted}; load it with "
+            f"{cls.__qualname__}.load or ArtifactModel.load"
+        )
+        raise WrongModelTypeError(msg)
+    return cls
+
+
+def _stored_name(cls: type[Any]) -> str | None:
+    traits = getattr(cls, "_artigraph_traits", None)
+    return None if traits is None else traits.name
+
+
+class _Frame:
+    """A node whose children are being read."""
+
+    __slots__ = ("end", "label", "outer", "parts")
+
+    def __init__(self, label: str, end: int, outer: _Frame | None) -> None:
+        self.label = label
+        self.end = end
+        if type(end) is not int or (outer is not None and end > outer.end):
+            where = printable(str(label)) if outer is None else outer.path_of(label)
+            msg = f"{where} ends where it cannot; its row was altered"
+            raise DeserializationError(msg)
+        self.parts: dict[str, Any] = {}
+        self.outer = outer
+
+    @property
+    def path(self) -> str:
+        """The path of the node. It is built only for an error."""
+        steps: list[str] = []
+        frame = self
+        while frame.outer is not None:
+            steps.append(f".{frame.label}")
+            frame = frame.outer
+        steps.append(frame.name)
+        if len(steps) > _LONGEST_PATH:
+            steps[_LONGEST_PATH // 2 : -_LONGEST_PATH // 2] = [" ... "]
+        return printable("".join(reversed(steps)))
+
+    def path_of(self, label: object) -> str:
+        """Return the path of a part of the node."""
+        return f"{self.path}.{printable(str(label))}"
+
+    @property
+    def name(self) -> str:
+        """The first step of a path that begins at this node."""
+        return self.label
+
+    def field_of(self, label: str) -> FieldDefinition:
+        raise NotImplementedError
+
+    def build(self) -> object:
+        raise NotImplementedError
+
+
+class _ModelFrame(_Frame):
+    __slots__ = ("cls", "definition", "version")
+
+    def __init__(self, label: str, end: int, outer: _Frame | None, cls: type[Any], version: int | None) -> None:
+        super().__init__(label, end, outer)
+        self.cls = cls
+        self.definition = define(cls)
+        if type(version) is not int:
+            msg = f"{self.path} is a model without a version; the row was altered"
+            raise DeserializationError(msg)
+        self.version = version
+        if self.version > self.definition.version:
+            msg = (
+                f"{self.path} was stored by version {self.version} of model {self.definition.name!r}; the class here "
+                f"is version {self.definition.version}. Update the code that defines it."
+            )
+            raise ModelVersionError(msg)
+
+    @property
+    def name(self) -> str:
+        return self.definition.name
+
+    def field_of(self, label: str) -> FieldDefinition:
+        field = self.definition.fields.get(label)
+        return field if field is not None else _former_field(label, self.definition)
+
+    def build(self) -> object:
+        parts = self._migrated()
+        fields = self.definition.fields
+        if parts.keys() == fields.keys():
+            return self._make(parts)
+        unknown = parts.keys() - fields.keys()
+        missing = [field.name for field in fields.values() if field.required and field.name not in parts]
+        if unknown or missing:
+            what = ", ".join(
+                [f"stored field {name!r} is not one of the class" for name in sorted(unknown, key=str)]
+                + [f"field {name!r} is not stored and has no default" for name in missing]
+            )
+            msg = (
+                f"{self.path}, stored by version {self.version}, does not fit version {self.definition.version} of "
+                f"model {self.definition.name!r}: {what}. Raise the class's version, and let its migrate() return the "
+                "fields of today."
+            )
+            raise ModelVersionError(msg)
+        return self._make(parts)
+
+    def _make(self, parts: dict[str, Any]) -> object:
+        try:
+            model: object = self.cls(**parts)
+        except Exception as error:
+            msg = f"{self.path} cannot be loaded: {self.cls.__qualname__} refused its fields: {error!r}"
+            raise DeserializationError(msg) from error
+        if self.definition.own_code:
+            if type(model) is not self.cls:
+                msg = f"{self.path} cannot be loaded: {self.cls.__qualname__} makes a {type(model).__qualname__}"
+                raise DeserializationError(msg)
+            if self.version == self.definition.version:  # the class may change fields that migrate returned
+                self._put_back(model, parts)
+        return model
+
+    def _put_back(self, model: object, parts: dict[str, Any]) -> None:
+        """Set each field to its stored value, in case the class's own code changed it."""
+        for name, part in parts.items():
+            try:
+                if getattr(model, name) is part:
+                    continue
+                object.__setattr__(model, name, part)
+                kept: object = getattr(model, name)
+                if kept is part or (type(kept) is type(part) and equal(kept, part)):
+                    continue
+                why = "comes back changed"
+            except Exception as error:  # noqa: BLE001 (of a property's own code)
+                why = f"cannot be set: {error!r}"
+            msg = f"{self.path_of(name)} cannot be loaded: this property of {self.cls.__qualname__} {why}"
+            raise DeserializationError(msg)
+
+    def _migrated(self) -> dict[str, Any]:
+        if self.version == self.definition.version:
+            return self.parts
+        try:
+            migrated: object = self.cls.migrate(self.version, self.parts)
+        except Exception as error:
+            msg = f"{self.path} cannot be migrated from version {self.version} to {self.definition.version}: {error!r}"
+            raise ModelVersionError(msg) from error
+        if not isinstance(migrated, dict):
+            msg = f"{self.cls.__qualname__}.migrate returned {type(migrated).__name__}; it returns the dict of fields"
+            raise ModelVersionError(msg)
+        return cast("dict[str, Any]", migrated)
+
+
+class _ContainerFrame(_Frame):
+    __slots__ = ("container", "field")
+
+    def __init__(
+        self, label: str, end: int, outer: _Frame | None, field: FieldDefinition, container: str | None
+    ) -> None:
+        super().__init__(label, end, outer)
+        self.field = field
+        self.container = container
+
+    def field_of(self, label: str) -> FieldDefinition:
+        if type(label) is not str:
+            _refuse_label(label, self)
+        return self.field
+
+    def build(self) -> object:
+        match self.container:
+            case "mapping":
+                return ArtifactMapping(self.parts)
+            case "sequence":
+                return ArtifactSequence(self.parts.values())
+            case "dict":
+                return self.parts
+            case "list":
+                return list(self.parts.values())
+            case "tuple":
+                return tuple(self.parts.values())
+            case other:
+                msg = f"{self.path} is stored as a {other!r}, which this release does not know; upgrade artigraph"
+                raise DeserializationError(msg)
+
+
+class Waiting(NamedTuple):
+    """A value that the caller must supply: decoded from many bytes, or from an object."""
+
+    parts: dict[str, Any]
+    label: str
+    """The key of the value: the caller sets `parts[label] = value`."""
+    stored: StoredValue
+
+
+class Builder(Generic[M]):
+    """Builds the model of one artifact: takes its nodes in order, then makes the models from the inside out.
+
+    Raises:
+        UnknownModelError, ModelNameConflictError: the class of a node cannot be determined.
+        ModelVersionError: the stored data is newer than its class, or its migration failed.
+        DeserializationError, UnknownSerializerError: a value's bytes cannot be decoded.
+    """
+
+    def __init__(self, tree: StoredTree, root: type[M], *, fields: Collection[str] | None = None) -> None:
+        self._tree = tree
+        self._root = root
+        self._fields = fields
+        self._frames: list[_Frame] = []
+        """The nodes that enclose the next one."""
+        self._closed: list[_Frame] = []
+        """The nodes whose children have all been read, children before parents."""
+        self.waiting: list[Waiting] = []
+        """The values that the caller must supply before `build`."""
+        self._next = 0
+        self.model: M
+        """The result, set by the last `build`."""
+        span = tree.root.span
+        if fields is None and span != len(tree.nodes):
+            msg = f"Node {tree.root_id} has {span} rows, but {len(tree.nodes)} are there; rows were altered or deleted"
+            raise DeserializationError(msg)
+
+    def take(self, most: int) -> int:
+        """Read the next nodes, at most `most`, and return how many were read."""
+        frames, root = self._frames, self._root
+        nodes = self._tree.nodes
+        start, stop = self._next, min(self._next + most, len(nodes))
+        self._next = stop
+        expected = (nodes[0][0] or 0) + start if self._fields is None else None
+        outer = frames[-1] if frames else None
+        for node in nodes[start:stop]:
+            position, span, kind, label, model_name, version, serializer, source, _ = node
+            if (position != expected and expected is not None) or not span or kind not in _NODE_TYPES:
+                root_id = self._tree.root_id
+                msg = f"Node {label!r} of the artifact {root_id} has no place in it; its row was altered"
+                raise DeserializationError(msg)
+            if expected is not None:
+                expected += 1
+            while outer is not None and position >= outer.end:
+                self._closed.append(frames.pop())
+                outer = frames[-1] if frames else None
+            if outer is None:
+                outer = _ModelFrame(label, position + span, None, root, version)
+                frames.append(outer)
+                continue
+            field = outer.field_of(label)
+            if kind == "value":
+                if serializer == _JSON and type(source) is bytes and len(source) <= THREAD_THRESHOLD and not field.lazy:
+                    try:  # the common case
+                        outer.parts[label] = decode(source, field.classes)
+                    except DeserializationError as error:
+                        raise told(error, serializer, outer.path_of(label)) from error
+                else:
+                    self._take_value(label, serializer, source, field, outer)
+                continue
+            outer.parts[label] = None  # keeps the order of the parts
+            if kind == "model":
+                cls = find_class(model_name, field.models)
+                cls = root if cls is not root and same_place(cls, root) else cls
+                outer = _ModelFrame(label, position + span, outer, cls, version)
+            else:
+                outer = _ContainerFrame(label, position + span, outer, field, serializer)
+            frames.append(outer)
+        return stop - start
+
+    def _take_value(self, label: str, serializer: str, source: Any, field: FieldDefinition, outer: _Frame) -> None:
+        if not isinstance(source, (bytes, StoredObject)):
+            msg = f"{outer.path_of(label)} has neither a value nor an object; the row was altered"
+            raise DeserializationError(msg)
+        if isinstance(source, bytes) and len(source) <= THREAD_THRESHOLD and (not field.lazy or source == _NONE):
+            try:
+                outer.parts[label] = decode_value(serializer, source, field.classes)
+            except FATAL:
+                raise
+            except BaseException as error:
+                raise told(error, serializer, outer.path_of(label)) from error
+            return
+        stored = StoredValue(serializer, source, field.classes, lambda: outer.path_of(label), self._tree.root_id)
+        if field.lazy is not None:
+            outer.parts[label] = unloaded(stored, field.lazy)
+        else:
+            outer.parts[label] = None
+            self.waiting.append(Waiting(outer.parts, label, stored))
+
+    def build(self, most: int) -> int:
+        """Make the next models and containers, at most `most`, and return how many were made."""
+        if self._frames:
+            self._closed += reversed(self._frames)
+            self._frames = []
+            self._closed.reverse()
+        count = min(most, len(self._closed))
+        for _ in range(count):
+            frame = self._closed.pop()
+            if frame.outer is not None:
+                frame.outer.parts[frame.label] = frame.build()
+            elif self._fields is None:
+                self.model = cast("M", frame.build())
+            else:
+                self.model = self._build_part(cast("_ModelFrame", frame), self._fields)
+        return count
+
+    def _build_part(self, frame: _ModelFrame, fields: Collection[str]) -> M:
+        for name in fields:
+            if name not in frame.parts:
+                msg = f"{frame.path} stores no field {name!r}; it stores {frame.definition.stored}"
+                raise FieldNotLoadedError(msg)
+        return cast("M", build_part(frame.cls, frame.parts))
+
+
+def _refuse_label(label: object, where: object) -> NoReturn:
+    path = where.path if isinstance(where, _Frame) else where
+    msg = f"A part of {path} has {label!r:.100} for a label, which is no text; its row was altered"
+    raise DeserializationError(msg)
+
+
+def _former_field(label: str, definition: ModelDefinition) -> FieldDefinition:
+    """Return a definition for a stored field that the class no longer has, so that `migrate` sees its value."""
+    if not isinstance(cast("object", label), (str, type(None))):
+        _refuse_label(label, definition.name)
+    return FieldDefinition(
+        name=label,
+        required=False,
+        lazy=None,
+        serializer=None,
+        storage=None,
+        classes=definition.classes,
+        models=_NOTHING,
+    )

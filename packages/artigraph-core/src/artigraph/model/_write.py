@@ -1,0 +1,386 @@
+"""Convert a model to rows: a pure conversion, without recursion.
+
+The exact type of a value at run time, not its annotation, decides how it is stored. The first of these that applies
+is used:
+
+- None;
+- the field's own serializer;
+- the config's serializer, for its types;
+- models, mappings and sequences, as nodes of their own;
+- a serializer that claims the type;
+- the codec of plain values.
+
+A list, tuple or dict that the codec cannot take because of its content becomes a node with one node for each item.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from functools import partial
+from typing import Any, NamedTuple, cast
+from uuid import UUID
+
+from artigraph.errors import (
+    CycleError,
+    FieldNotLoadedError,
+    InvalidLabelError,
+    ModelDefinitionError,
+    SerializationError,
+)
+from artigraph.graph import THREAD_THRESHOLD, Deferred, PendingValue, Streamed, Tree, join
+from artigraph.identifiers import check_id, check_label, new_id_bytes
+from artigraph.model._collections import ArtifactMapping, ArtifactSequence
+from artigraph.model._encode import (
+    FieldContext,
+    chosen_serializer,
+    describe,
+    encode_plain,
+    encode_text,
+    is_heavy,
+    name_of,
+    serialize,
+    stream,
+    text_size,
+)
+from artigraph.model.cooperative import SLICE, Work, run_here
+from artigraph.model.definition import FieldDefinition, ModelDefinition, define, is_model
+from artigraph.model.lazy import Lazy, held
+from artigraph.model.partial import is_partial
+from artigraph.model.values import StoredValue
+from artigraph.orm import SMALLEST_INLINE_LIMIT
+from artigraph.serializer import Serializer, SupportsStreams
+from artigraph.serializer.base import claimed_apart
+from artigraph.serializer.codec import encode, encode_scalar
+from artigraph.serializer.json import json_serializer
+from artigraph.serializer.search_key import search_key
+
+CONTAINERS: Mapping[type[Any], str] = {
+    ArtifactMapping: "mapping",
+    ArtifactSequence: "sequence",
+    dict: "dict",
+    list: "list",
+    tuple: "tuple",
+}
+"""The types whose items can be nodes of their own, with the permanent names under which they are stored."""
+
+_JSON = json_serializer.name
+
+
+class _Task(NamedTuple):
+    value: object
+    label: str
+    parent_id: bytes | None
+    place: FieldContext
+
+
+class _Leave:
+    """Marks that all nodes below a node are written."""
+
+    __slots__ = ("row", "value")
+
+    def __init__(self, row: dict[str, Any], value: object) -> None:
+        self.row = row
+        self.value = value
+
+
+def to_tree(model: object, label: str, parent_id: UUID | None) -> Tree:
+    """Convert a model to the rows and values of one artifact, in this thread without a break; see `tree_steps`."""
+    return run_here(tree_steps(model, label, parent_id))
+
+
+def tree_steps(model: object, label: str, parent_id: UUID | None) -> Generator[Work | None, Any, Tree]:
+    """Convert a model to the rows and values of one artifact, in slices.
+
+    Yields None between slices that each take a few milliseconds. Yields work whose result the caller must send.
+
+    Raises:
+        ModelDefinitionError: its class, or that of a nested model, cannot be stored as it is defined.
+        SerializationError: a value cannot be stored in a way that loads back exactly. The message has its path.
+        CycleError: a value contains itself.
+        InvalidLabelError: a key of a mapping is not a valid label.
+        NodeNotFoundError: the parent's id is not an id.
+    """
+    return _Writer().steps(model, label, parent_id)
+
+
+class _Writer:
+    def __init__(self) -> None:
+        self._ids = _ids()
+        self._root_id = next(self._ids)
+        self._rows: list[dict[str, Any]] = []
+        self._values: list[PendingValue] = []
+        self._open: set[int] = set()
+        """The ids of the Python objects that enclose the one being written."""
+        self._pending: list[_Task | _Leave] = []
+
+    def steps(self, model: object, label: str, parent_id: UUID | None) -> Generator[Work | None, Any, Tree]:
+        cls = type(model)
+        if not is_model(cls):
+            if is_partial(cls):
+                raise FieldNotLoadedError(_not_saved(model))
+            msg = f"{cls.__qualname__} itself holds nothing to be saved; save an instance of a subclass of it"
+            raise ModelDefinitionError(msg)
+        place = FieldContext(_NO_FIELD, None, None, None, None, cls.__name__)
+        self._pending.append(_Task(model, label, None if parent_id is None else check_id(parent_id).bytes, place))
+        turn = SLICE
+        while self._pending:
+            task = self._pending.pop()
+            if isinstance(task, _Leave):
+                self._open.discard(id(task.value))
+                task.row["span"] = len(self._rows) - task.row["position"]
+                continue
+            if len(self._rows) >= turn:
+                turn = len(self._rows) + SLICE
+                yield None
+            work = self._write(task)
+            if work is not None:
+                self._write_encoded(task, (yield work))
+        return Tree(UUID(bytes=self._root_id), self._rows, self._values)
+
+    def _write(self, task: _Task) -> Work | None:
+        """Write a task's node, or return work that must be done first."""
+        value, place = task.value, task.place
+        cls = type(value)
+        if issubclass(cls, Lazy):
+            _check_lazy(cast("type[Any]", cls), place)
+            value, stored = held(value)
+            _check_held(type(value), place)
+            if stored is not None:
+                self._write_stored(task, stored)
+                return None
+            cls = type(value)
+        elif place.field.lazy and value is not None and cls not in CONTAINERS:
+            msg = f"{place.path} is a {name_of(cls)}, and its field takes a Lazy: wrap it, Lazy(value)"
+            raise SerializationError(msg)
+        serializer = chosen_serializer(value, cls, place)
+        if serializer is not None:
+            self._write_by(task, serializer, value)
+        elif is_model(cls):
+            self._write_model(task, define(cls))
+        elif cls is ArtifactMapping or cls is ArtifactSequence:
+            self._write_items(task)
+        elif isinstance(value, (str, bytes)) and len(value) > THREAD_THRESHOLD:
+            self._write_text(task, value)
+        else:
+            # A cycle through containers is found through their nodes. A search at each container would be quadratic.
+            encode_it = partial(encode_plain, value, place.field.classes, find_cycles=cls not in CONTAINERS)
+            if is_heavy(value):
+                return encode_it
+            self._write_encoded(task, encode_it())
+        return None
+
+    def _write_encoded(self, task: _Task, encoded: bytes | SerializationError) -> None:
+        """Write the node of a plain value, or of a container that the codec refused because of its content."""
+        cls: type[Any] = type(task.value)
+        value = held(task.value)[0] if issubclass(cls, Lazy) else task.value
+        if isinstance(encoded, bytes):
+            self._write_leaf(task, _JSON, encoded, search_key(value))
+            return
+        cls, place = type(value), task.place
+        if is_partial(cls):
+            raise FieldNotLoadedError(_not_saved(value)) from encoded
+        if cls not in CONTAINERS or task.value is not value:
+            raise type(encoded)(describe(encoded, value, place)) from encoded
+        if cls is dict:
+            _check_keys_are_text(cast("dict[object, object]", value), place)
+        self._write_items(task)
+
+    def _row(
+        self,
+        node_type: str,
+        parent_id: bytes | None,
+        label: str,
+        model_name: str | None,
+        serializer: str | None = None,
+        value: bytes | None = None,
+        search_key: bytes | None = None,
+    ) -> dict[str, Any]:
+        position = len(self._rows)
+        row: dict[str, Any] = {
+            "node_id": self._root_id if position == 0 else next(self._ids),
+            "node_type": node_type,
+            "parent_id": parent_id,
+            "label": label,
+            "tree_root_id": self._root_id,
+            "position": position,
+            "span": 1,
+            "model_name": model_name,
+            "model_version": None,
+            "serializer": serializer,
+            "value": value,
+            "blob_id": None,
+            "search_key": search_key,
+        }
+        self._rows.append(row)
+        return row
+
+    def _value_row(self, task: _Task, serializer: str, key: bytes | None) -> dict[str, Any]:
+        return self._row("value", task.parent_id, task.label, task.place.model_name, serializer, None, key)
+
+    def _write_by(self, task: _Task, serializer: Serializer[Any], value: object) -> None:
+        place = task.place
+        hint = serializer.size_hint(value)
+        if isinstance(serializer, SupportsStreams):
+            source: Deferred | Streamed = Streamed(partial(stream, serializer, value, place))
+        elif hint is None or hint > THREAD_THRESHOLD:
+            source = Deferred(partial(serialize, serializer, value, place), hint)
+        else:
+            self._write_leaf(task, serializer.name, join(serialize(serializer, value, place)), search_key(value))
+            return
+        row = self._value_row(task, serializer.name, search_key(value))
+        self._values.append(PendingValue(row, place.field.storage, place.overflow, source))
+
+    def _write_text(self, task: _Task, value: str | bytes) -> None:
+        """Write the node of a large text or bytes. They are encoded when the save has memory for them."""
+        place = task.place
+        source = Deferred(partial(encode_text, value, place), text_size(value))
+        row = self._value_row(task, _JSON, search_key(value))
+        self._values.append(PendingValue(row, place.field.storage, place.overflow, source))
+
+    def _write_leaf(self, task: _Task, serializer: str, data: bytes, key: bytes | None) -> None:
+        row = self._value_row(task, serializer, key)
+        storage = task.place.field.storage if task.value is not None else None
+        if storage is None and len(data) <= SMALLEST_INLINE_LIMIT:
+            row["value"] = data
+        else:
+            self._values.append(PendingValue(row, storage, task.place.overflow, data))
+
+    def _write_stored(self, task: _Task, stored: StoredValue) -> None:
+        """Write the stored bytes of a lazy value that was not loaded since."""
+        if isinstance(stored.source, bytes):
+            self._write_leaf(task, stored.serializer, stored.source, None)
+            return
+        row = self._value_row(task, stored.serializer, None)
+        self._values.append(PendingValue(row, task.place.field.storage, task.place.overflow, stored.source))
+
+    def _enter(self, task: _Task, row: dict[str, Any]) -> None:
+        if id(task.value) in self._open:
+            msg = f"{task.place.path} contains itself; what is stored is a tree, so a value cannot be part of itself"
+            raise CycleError(msg)
+        self._open.add(id(task.value))
+        self._pending.append(_Leave(row, task.value))
+
+    def _write_model(self, task: _Task, definition: ModelDefinition) -> None:
+        row = self._row("model", task.parent_id, task.label, definition.name)
+        row["model_version"] = definition.version
+        if row["position"] == 0:
+            row["search_key"] = row["node_id"]  # orders the versions of one label
+        self._enter(task, row)
+        parent_id = row["node_id"]
+        later: list[_Task] = []
+        for field in definition.fields.values():
+            try:
+                value = getattr(task.value, field.name)
+            except AttributeError as error:
+                msg = f"{task.place.path}.{field.name} has no value; a model is saved with all its fields"
+                raise SerializationError(msg) from error
+            if later or not self._write_scalar(value, field, definition, parent_id):
+                place = FieldContext(
+                    field, definition.default_serializer, definition.overflow, definition.name, task.place, field.name
+                )
+                later.append(_Task(value, field.name, parent_id, place))
+        self._pending.extend(reversed(later))
+
+    def _write_scalar(
+        self, value: object, field: FieldDefinition, definition: ModelDefinition, parent_id: bytes
+    ) -> bool:
+        """Write a field at once if its value is a small scalar of the codec, as most are; return whether it is."""
+        if (
+            field.serializer is not None
+            or field.storage is not None
+            or field.lazy
+            or definition.default_serializer is not None
+            or (isinstance(value, str) and len(value) > SMALLEST_INLINE_LIMIT)
+            or (data := encode_scalar(value)) is None
+            or len(data) > SMALLEST_INLINE_LIMIT
+            or claimed_apart(type(value)) is not None
+        ):
+            return False
+        self._row("value", parent_id, field.name, definition.name, _JSON, data, search_key(value))
+        return True
+
+    def _write_items(self, task: _Task) -> None:
+        place = task.place
+        row = self._row("container", task.parent_id, task.label, place.model_name, CONTAINERS[type(task.value)])
+        self._enter(task, row)
+        items: list[_Task] = []
+        value: Any = task.value
+        if isinstance(value, Mapping):
+            for key, item in cast("Mapping[object, object]", value).items():
+                text = _check_key(key, place)
+                items.append(_Task(item, text, row["node_id"], place.item(text)))
+        else:
+            for index, item in enumerate(cast("Sequence[object]", value)):
+                items.append(_Task(item, str(index), row["node_id"], place.item(index)))
+        self._pending.extend(reversed(items))
+
+
+_NO_FIELD = FieldDefinition(name="", required=True, lazy=None, serializer=None, storage=None, classes={}, models={})
+
+
+def _ids() -> Iterator[bytes]:
+    size = 8
+    while True:
+        yield from new_id_bytes(size)
+        size = min(2 * size, 4096)
+
+
+def _check_lazy(cls: type[Any], place: FieldContext) -> None:
+    """Check that the field of a Lazy is annotated as lazy.
+
+    Raises:
+        SerializationError: the Lazy would load as something else.
+    """
+    if place.field.lazy is None:
+        msg = f"{place.path} is a Lazy, and would load as its value: annotate the field Lazy[...], or give it the value"
+        raise SerializationError(msg)
+    if place.field.lazy is not cls:
+        given, loaded = (f"{kind.__module__}.{kind.__qualname__}" for kind in (cls, place.field.lazy))
+        msg = f"{place.path} is a {given}, and would load as a {loaded}: give it what the field is annotated as"
+        raise SerializationError(msg)
+
+
+def _check_held(cls: type[Any], place: FieldContext) -> None:
+    """Check that a Lazy holds one value.
+
+    Raises:
+        SerializationError: it holds a model or a collection.
+    """
+    if is_model(cls) or cls in (ArtifactMapping, ArtifactSequence):
+        msg = (
+            f"{place.path} is a Lazy that holds a {name_of(cls)}; a Lazy holds one value of a serializer. Make "
+            "the fields of the model lazy, or the items of the collection."
+        )
+        raise SerializationError(msg)
+
+
+def _not_saved(model: object) -> str:
+    return f"This {type(model).__qualname__} was loaded in part, so it cannot be saved; load all of it"
+
+
+def _check_key(key: object, place: FieldContext) -> str:
+    try:
+        return check_label(key, "A key")
+    except InvalidLabelError as error:
+        # The path is built only for the error, since that takes time proportional to the depth.
+        msg = f"{error}, in {place.path}; keys of a mapping whose items are stored as nodes obey the rule for labels"
+        raise InvalidLabelError(msg) from error
+
+
+def _check_keys_are_text(value: dict[object, object], place: FieldContext) -> None:
+    """Check that a dict that the codec refused can become a node. If not, the codec's error is the helpful one.
+
+    Raises:
+        SerializationError, CycleError: a key is not a text.
+    """
+    key = next((key for key in value if not isinstance(key, str)), None)
+    if key is None and None not in value:
+        return
+    try:
+        encode(value, place.field.classes)
+    except SerializationError as error:
+        msg = (
+            f"{describe(error, value, place)} (A dict that holds models, arrays or frames is stored item by item, and "
+            f"its keys are text then; this one has the key {key!r:.100}.)"
+        )
+        raise type(error)(msg) from error

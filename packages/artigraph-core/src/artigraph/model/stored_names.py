@@ -1,0 +1,34 @@
+"""The names under which model classes are stored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from artigraph.errors import ArgumentError
+from artigraph.model._base import ArtifactModel
+from artigraph.model.definition import is_model, traits_of
+
+
+def stored_names(models: Iterable[type[Any]]) -> list[str]:
+    """Return the names under which model classes, and classes derived from them, are stored."""
+    found: dict[str, None] = {}
+    pending = list(models)
+    while pending:
+        cls = pending.pop()
+        if is_model(cls):
+            found[traits_of(cls).name] = None
+        pending += cls.__subclasses__()
+    return sorted(found)
+
+
+def names_of(model_type: object) -> list[str] | None:
+    """Return the names under which a class and classes derived from it are stored; None means any name.
+
+    Raises:
+        ArgumentError: it is not a model class.
+    """
+    if not isinstance(model_type, type) or not issubclass(model_type, ArtifactModel):
+        msg = f"A model class says which artifacts are loaded, Report say, not {model_type!r:.100}"
+        raise ArgumentError(msg)
+    return None if model_type is ArtifactModel else stored_names([model_type])

@@ -1,0 +1,444 @@
+"""Queries for artifacts: built step by step, and executed when you await their results."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Any, Generic, Literal, Self, TypeVar, cast, overload
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, FromClause, and_, func
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from artigraph.db import among, current_database, fetch_rows, id_of, rare, read, recursive, tried
+from artigraph.errors import MultipleNodesFoundError, NodeNotFoundError, QueryError
+from artigraph.graph import with_runs_below, without_recording
+from artigraph.identifiers import NodeId, check_id, check_label
+from artigraph.model import ArtifactModel
+from artigraph.model.failures import Errors, Loaded, LoadFailure, check_errors, log_failures
+from artigraph.model.load import load_existing
+from artigraph.model.stored_names import stored_names
+from artigraph.query._conditions import All, Compare, Condition, Field, IsNone, OneOf, RunField, Text, leaves_of
+from artigraph.query._evaluate import holds
+from artigraph.query._key_ranges import Asked
+from artigraph.query._moments import MOST, check_count, earliest, latest, saved_between, within
+from artigraph.query._ordering import OrderKey, Ranked, cut_orders, in_order, orders_until, settle
+from artigraph.query._properties import Property, RunOrder, RunValueColumn
+from artigraph.query._sql import artifacts_of, ask_all, column_keys, has_key, ids_from, key_of, leads, property_of, root
+from artigraph.query._verdicts import read_verdicts
+from artigraph.query._whole_keys import read_field_keys, read_run_keys
+from artigraph.query.columns import Column, Order
+
+R = TypeVar("R")
+M = TypeVar("M", bound=ArtifactModel)
+
+_BATCH = 200
+"""The number of results that are loaded together during iteration."""
+_FEW = 1000
+"""As many first results are looked for among the first ids, where the database has no statistics."""
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True)
+class Select(ABC, Generic[R]):
+    """A query, immutable. Methods that narrow it return a new query; the others execute it."""
+
+    _conditions: tuple[Condition, ...] = ()
+    _orders: tuple[Any, ...] = ()
+    _runs: tuple[tuple[UUID, bool], ...] = ()
+    """The runs to which results must belong, each with whether belonging to a run below it is enough."""
+    _limit: int | None = None
+    _offset: int = 0
+    _skipped: list[LoadFailure] | None = None
+    """The list to which failures to load are added; None if a failure is raised."""
+
+    # Narrowing it --------------------------------------------------------------------------------------------------
+
+    def where(self, *conditions: Condition) -> Self:
+        """Keep only results for which all these conditions are true, in addition to those of earlier calls.
+
+        Raises:
+            QueryError: an argument is not a condition, or is made of the columns of something else.
+        """
+        for condition in conditions:
+            if not isinstance(cast("object", condition), Condition):
+                msg = f"where takes conditions, columns(...).x > 1 say, not {condition!r:.100}"
+                raise QueryError(msg)
+            for leaf in leaves_of(condition):
+                self._check(leaf)
+        return replace(self, _conditions=(*self._conditions, *conditions))
+
+    def in_run(self, run: NodeId, *, descendants: bool = False) -> Self:
+        """Keep only results that belong to a run; with `descendants`, also those of all runs below it.
+
+        Raises:
+            InvalidNodeIdError: `run` is neither an id nor a run.
+        """
+        return replace(self, _runs=(*self._runs, (check_id(run), descendants)))
+
+    def limit(self, count: int) -> Self:
+        """Return at most `count` results.
+
+        Raises:
+            QueryError: `count` is not a whole number from 0 on.
+        """
+        return replace(self, _limit=check_count(count, "limit"))
+
+    def offset(self, count: int) -> Self:
+        """Skip the first `count` results.
+
+        Raises:
+            QueryError: `count` is not a whole number from 0 on.
+        """
+        return replace(self, _offset=check_count(count, "offset"))
+
+    # Asking it -----------------------------------------------------------------------------------------------------
+
+    async def ids(self) -> list[UUID]:
+        """Return the ids of the nodes. Only values on which the database cannot decide are loaded."""
+        source, asked = self._asked()
+        orders = cut_orders(self._order_keys())
+        if asked.decided and not orders:
+            return await self._fetch_ids(self._statement(source, asked, paged=True))
+        statement = self._statement(source, asked, paged=asked.decided)
+        statement = statement.add_columns(*(order.key for order in orders), asked.certain)
+        found = [(Ranked(row[0], tuple(row[1:-1])), row[-1]) for row in await self._fetch(statement)]
+        if asked.decided:
+
+            async def whole_tie(conditions: Sequence[ColumnElement[bool]]) -> list[Ranked]:
+                tie = self._statement(source, asked, paged=False).where(*conditions)
+                tie = tie.add_columns(*(order.key for order in orders))
+                return [Ranked(row[0], tuple(row[1:])) for row in await self._fetch(tie)]
+
+            page = self._limit is not None or self._offset > 0
+            return await in_order([row for row, _ in found], orders, whole_tie if page else None)
+        accepted = await self._decide([row.node_id for row, certain in found if not certain])
+        rows = [row for row, certain in found if certain or row.node_id in accepted]
+        end = len(rows) if self._limit is None else min(len(rows), self._offset + self._limit)
+        await settle(rows, orders, self._offset, end)
+        return [row.node_id for row in rows[self._offset : end]]
+
+    async def count(self) -> int:
+        """Return the number of results. Only values on which the database cannot decide are loaded."""
+        source, asked = self._asked()
+        if not asked.decided or self._limit is not None or self._offset:
+            return len(await replace(self, _orders=()).ids())
+        counted = self._statement(source, asked, paged=False).with_only_columns(func.count()).order_by(None)
+        return int((await self._fetch(counted))[0][0])
+
+    @overload
+    async def all(self, *, errors: Literal["raise"] = "raise") -> list[R]: ...
+    @overload
+    async def all(self, *, errors: Literal["skip"]) -> Loaded[R]: ...
+    async def all(self, *, errors: Errors = "raise") -> list[R]:
+        """Load all results. With `errors="skip"`, those that cannot be loaded are left out and listed in `failures`.
+
+            reports = await select(Report).all(errors="skip")
+            for failure in reports.failures:
+                print(failure.node_id, failure.label, failure.error)
+
+        A database or storage that fails, or a mistake in the call, still raises an error.
+        """
+        failures: list[LoadFailure] = []
+        found = [each async for each in self.iterate(errors=errors, failures=failures)]
+        return Loaded(found, failures) if errors == "skip" else found
+
+    async def iterate(self, *, errors: Errors = "raise", failures: list[LoadFailure] | None = None) -> AsyncIterator[R]:
+        """Yield the results, loaded batch by batch, as `async for` over the query does.
+
+        With `errors="skip"`, results that cannot be loaded are left out, and added to `failures` if that list is given.
+        """
+        skipped = [] if failures is None else failures
+        asked, before, loaded = replace(self, _skipped=skipped if check_errors(errors) else None), len(skipped), 0
+        ids = await asked.ids()
+        for start in range(0, len(ids), _BATCH):
+            for _, found in await asked._load(ids[start : start + _BATCH]):  # noqa: SLF001 (of this class)
+                loaded += 1
+                yield found
+        log_failures(skipped[before:], loaded)
+
+    async def first(self) -> R | None:
+        """Load the first result, or return None if there is no result."""
+        async for found in self.limit(1 if self._limit is None else min(1, self._limit)):
+            return found
+        return None
+
+    async def one(self) -> R:
+        """Load the only result.
+
+        Raises:
+            NodeNotFoundError: the query has no result.
+            MultipleNodesFoundError: the query has several results.
+        """
+        ids = await self.limit(2 if self._limit is None else min(2, self._limit)).ids()
+        if len(ids) > 1:
+            msg = f"Expected one {self._kind}, found several. Use first() to take the first one."
+            raise MultipleNodesFoundError(msg)
+        for _, found in await self._load(ids):
+            return found
+        msg = f"Expected one {self._kind}, found none. Use first() to get None instead."
+        raise NodeNotFoundError(msg)
+
+    async def __aiter__(self) -> AsyncIterator[R]:
+        """Yield the results, loaded batch by batch. Artifacts that are deleted meanwhile are left out."""
+        async for found in self.iterate():
+            yield found
+
+    def __repr__(self) -> str:
+        return f"<select of {self._kind}>"
+
+    @property
+    @abstractmethod
+    def _kind(self) -> str:
+        """The name of the results in messages."""
+
+    @abstractmethod
+    def _check(self, condition: Condition) -> None:
+        """Check that a leaf condition is about the kind of results that the query returns."""
+
+    @abstractmethod
+    def _rows(self) -> Sequence[ColumnElement[bool]]:
+        """Return the conditions for rows of `root` to be of the kind that the query returns."""
+
+    def _saved(self) -> Sequence[ColumnElement[bool]]:
+        """Return the conditions on the ids of `root` that say when a node was saved."""
+        return []
+
+    def _belonging(self, run_id: UUID, *, below: bool) -> ColumnElement[bool]:
+        """Return the condition that rows of `root` belong to a run, or to a run below it."""
+        of_run = among(root.c.parent_id, with_runs_below(run_id)) if below else root.c.parent_id == run_id
+        return rare(of_run, root.c.parent_id)
+
+    @abstractmethod
+    def _order_key(self, order: Any) -> OrderKey:
+        """Return an order in the terms of the database."""
+
+    def _in_order_of_saves(self) -> ColumnElement[Any]:
+        """Return the column that orders rows which the query's own orders leave equal."""
+        return root.c.node_id
+
+    def _order_keys(self) -> list[OrderKey]:
+        """Return the orders that have an effect: an order after one by the id has none, because ids are unique."""
+        return orders_until(map(self._order_key, self._orders), root.c.node_id)
+
+    @abstractmethod
+    async def _load(self, ids: Sequence[UUID]) -> list[tuple[UUID, R]]:
+        """Load the nodes that still exist, with their ids, in the order of `ids`."""
+
+    async def _to_decide(self, ids: Sequence[UUID]) -> Sequence[tuple[UUID, object]]:
+        """Load the nodes on which the database could not decide."""
+        return await self._load(ids)
+
+    async def _decide(self, ids: Sequence[UUID]) -> set[UUID]:
+        """Return the nodes for which the conditions are true, evaluated in Python where the database cannot decide."""
+        accepted: set[UUID] = set()
+        condition = All(self._conditions)
+        for start in range(0, len(ids), _BATCH):
+            some = ids[start : start + _BATCH]
+            verdicts = await read_verdicts(some, list(dict.fromkeys(leaves_of(condition))), self._fetch)
+            with without_recording():
+                for node_id, loaded in await self._to_decide([node_id for node_id in some if node_id in verdicts]):
+                    if await holds(condition, loaded, verdicts[node_id]):
+                        accepted.add(node_id)
+        return accepted
+
+    async def _fetch_ids(self, statement: Any) -> list[UUID]:
+        deep = await self._deep(statement)
+
+        async def work(connection: AsyncConnection) -> list[UUID]:
+            return [id_of(row[0]) for row in await fetch_rows(connection, deep, {})]  # an error names the row
+
+        return await read(work)
+
+    async def _deep(self, statement: Any) -> Any:
+        """Lift the database's limit on recursion if the statement is recursive."""
+        database = await current_database()
+        return recursive(statement, database.dialect) if any(below for _, below in self._runs) else statement
+
+    async def _fetch(self, statement: Any) -> Sequence[Any]:
+        async def work(connection: AsyncConnection) -> Sequence[Any]:
+            return (await connection.execute(deep)).all()
+
+        deep = await self._deep(statement)
+        return await read(work)
+
+    @property
+    def _leads(self) -> bool:
+        """Whether the database finds the nodes through a value that must exist, or through a run."""
+        return bool(self._runs) or any(map(leads, self._conditions))
+
+    @property
+    def _few(self) -> bool:
+        """Whether the query wants only the first or last few nodes by id."""
+        if self._limit is None:
+            return False
+        return not self._orders or self._order_key(self._orders[0]).key is root.c.node_id
+
+    @property
+    def _walks(self) -> bool:
+        """Whether the query wants only the first or last few ids of all nodes of a kind."""
+        return self._few and not self._conditions and not self._runs
+
+    @property
+    def _searched(self) -> bool:
+        """Whether an index of the names of models finds the nodes, but not in the order of their ids."""
+        return False
+
+    def _is_tried(self, *, paged: bool) -> bool:
+        """Whether the nodes may soon be found among the first ids of those that may be in the results."""
+        if self._conditions or self._runs or not self._searched:
+            return False
+        if paged and self._limit is not None:
+            return self._few and self._offset + self._limit <= _FEW
+        return bool(self._saved()) and not self._orders
+
+    def _asked(self) -> tuple[FromClause, Asked]:
+        """Return the FROM clause of the query, and its conditions in SQL."""
+        return ask_all(self._conditions, of_runs=bool(self._runs))
+
+    def _statement(self, source: FromClause, asked: Asked, *, paged: bool) -> Any:
+        rows, saved = self._rows(), self._saved()
+        orders = self._order_keys()
+        if self._is_tried(paged=paged):
+            count = None if self._limit is None or not paged else self._offset + self._limit
+            backwards = bool(orders) and orders[0].descending
+            source, found = tried(root, and_(*rows), saved, count=count, backwards=backwards)
+            statement = ids_from(source).where(found)
+        else:
+            statement = ids_from(source).where(*rows, *saved, asked.possible)
+        statement = statement.where(*(self._belonging(run_id, below=below) for run_id, below in self._runs))
+        for order in orders:
+            statement = statement.order_by(*(key.desc() if order.descending else key for key in order.columns))
+        if not orders or orders[-1].key is not root.c.node_id:
+            statement = statement.order_by(self._in_order_of_saves())
+        if paged and (self._limit is not None or self._offset):
+            statement = statement.limit(MOST if self._limit is None else self._limit).offset(self._offset or None)
+        return statement
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True, repr=False)
+class ArtifactSelect(Select[M]):
+    """A query for artifacts."""
+
+    _model_type: type[M]
+    _labels: tuple[str, ...] | None = None
+    _since: datetime | None = None
+    _before: datetime | None = None
+
+    def labeled(self, *labels: str) -> Self:
+        """Keep only artifacts that were saved under one of these labels."""
+        return replace(self, _labels=within([check_label(label) for label in labels], self._labels))
+
+    def saved(self, *, since: datetime | None = None, before: datetime | None = None) -> Self:
+        """Keep only artifacts that were saved in a range of time.
+
+        The time is that of the machine that saved the artifact, to the millisecond. Both bounds are aware datetimes:
+        `since` is included, `before` is not.
+
+        Raises:
+            QueryError: a bound is not an aware datetime.
+        """
+        return replace(self, _since=latest(self._since, since), _before=earliest(self._before, before))
+
+    def order_by(self, *orders: Order | Column) -> Self:
+        """Order by fields, after the orders of earlier calls. Results equal in all of them stay in the order of saves.
+
+        The order is Python's. The database compares the first 254 bytes of a text, and as many digits of a huge number
+        as fit a key. Where these are equal, the whole values are read and compared.
+        """
+        made = tuple(order.asc() if isinstance(order, Column) else order for order in orders)
+        for order in made:
+            if not isinstance(cast("object", order), Order):
+                msg = f"{self._kind} is ordered by columns({self._kind}), c.x or c.x.desc() say, not by {order!r:.100}"
+                raise QueryError(msg)
+            self._check_field(order.field)
+        return replace(self, _orders=(*self._orders, *made))
+
+    @property
+    def _kind(self) -> str:
+        return self._model_type.__qualname__
+
+    def _check(self, condition: Condition) -> None:
+        if not isinstance(condition, (Compare, OneOf, IsNone, Text)) or isinstance(condition.field, RunField):
+            msg = f"This is a condition on runs; those of {self._kind} are made of columns({self._kind})"
+            raise QueryError(msg)
+        self._check_field(condition.field)
+
+    def _check_field(self, field: Field) -> None:
+        """Check that artifacts of this class may have a field."""
+        if not (issubclass(field.model, self._model_type) or issubclass(self._model_type, field.model)):
+            msg = (
+                f"{'.'.join(field.path)} is a column of {field.model.__qualname__}; no {self._kind} is one: "
+                f"take it from columns({self._kind})"
+            )
+            raise QueryError(msg)
+
+    def _rows(self) -> Sequence[ColumnElement[bool]]:
+        names = tuple(stored_names([self._model_type]))
+        series = self._is_series
+        few = self._walks and self._labels is None and not self._is_tried(paged=True)
+        rows = artifacts_of(names, self._labels, found=self._leads, few=few)
+        if series:
+            rows &= root.c.search_key >= b""
+        return [rows]
+
+    def _saved(self) -> Sequence[ColumnElement[bool]]:
+        if self._is_series:
+            return list(saved_between(root.c.search_key, self._since, self._before, as_bytes=True))
+        return list(saved_between(root.c.node_id, self._since, self._before))
+
+    @property
+    def _searched(self) -> bool:
+        return not self._is_series
+
+    @property
+    def _is_series(self) -> bool:
+        """Whether the query wants all artifacts of one model and label. Their search key is their id."""
+        one = self._labels is not None and len(self._labels) == 1 and len(stored_names([self._model_type])) == 1
+        return one and not (self._conditions or self._runs or self._orders)
+
+    def _in_order_of_saves(self) -> ColumnElement[Any]:
+        return root.c.search_key if self._is_series else root.c.node_id
+
+    def _order_key(self, order: Order) -> OrderKey:
+        key = key_of(order.field)
+        read = None if order.exact else partial(read_field_keys, order.field)
+        return OrderKey([key], key, order.descending, partial(has_key, order.field), read)
+
+    async def _load(self, ids: Sequence[UUID]) -> list[tuple[UUID, M]]:
+        return await load_existing(self._model_type, ids, self._skipped)
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True, repr=False)
+class PropertySelect(Select[R]):
+    """A query for rows that have properties instead of fields: runs, or nodes of any kind."""
+
+    def order_by(self, *orders: RunOrder | Property | RunValueColumn) -> Self:
+        """Order by properties, after the orders of earlier calls.
+
+        Results that are equal in all orders stay in the order in which they were made.
+        """
+        for order in orders:
+            if not isinstance(cast("object", order), (RunOrder, Property, RunValueColumn)):
+                msg = f"{self._kind} is ordered by columns({self._kind}), c.x or c.x.desc() say, not by {order!r:.100}"
+                raise QueryError(msg)
+        made = tuple(order if isinstance(order, RunOrder) else order.asc() for order in orders)
+        return replace(self, _orders=(*self._orders, *made))
+
+    def _check(self, condition: Condition) -> None:
+        if isinstance(condition, (Compare, OneOf, IsNone, Text)) and isinstance(condition.field, Field):
+            msg = (
+                f"This is a condition on {condition.field.model.__qualname__}; those on what is asked for are made of "
+                f"columns({self._kind})"
+            )
+            raise QueryError(msg)
+
+    def _order_key(self, order: RunOrder) -> OrderKey:
+        column = order.column
+        if isinstance(column, RunField) and column.kind != "name":
+            key = key_of(column)
+            return OrderKey([key], key, order.descending, partial(has_key, column), partial(read_run_keys, column))
+        key = property_of("run_name" if isinstance(column, RunField) else column)
+        return OrderKey(column_keys(key), key, order.descending, key.__eq__)

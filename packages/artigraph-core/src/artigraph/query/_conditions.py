@@ -1,0 +1,170 @@
+"""Conditions: trees of immutable values that say what a result must satisfy, independent of any database."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Literal, NoReturn
+
+from artigraph.graph import RunValueKind
+from artigraph.model import ArtifactModel
+from artigraph.serializer.search_key import equals_nothing
+
+Path = tuple[str, ...]
+"""The names of fields from an artifact down to a value."""
+Operator = Literal["==", "<", "<=", ">", ">="]
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A field of an artifact, or of a model nested in it."""
+
+    model: type[ArtifactModel]
+    """The class of the artifact."""
+    path: Path
+    owners: tuple[type[ArtifactModel], ...]
+    """The model classes that have the field."""
+    enums: tuple[type[Enum], ...] = ()
+    """The enums that the field may hold and whose members are numbers or texts."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunField:
+    """The name of a run, or one of its named values (a tag, a parameter or an entry of its environment)."""
+
+    kind: RunValueKind | Literal["name"]
+    name: str = ""
+
+
+class Condition:
+    """A condition on artifacts, runs or nodes. Comparing a column makes one; `&`, `|` and `~` combine them."""
+
+    __slots__ = ()
+
+    def __and__(self, other: Condition) -> Condition:
+        return All(_parts_of(self, All) + _parts_of(_condition(other), All))
+
+    def __or__(self, other: Condition) -> Condition:
+        return Any_(_parts_of(self, Any_) + _parts_of(_condition(other), Any_))
+
+    def __invert__(self) -> Condition:
+        return Not(self)
+
+    def __bool__(self) -> NoReturn:
+        msg = "A condition is neither true nor false before the database is asked: combine conditions with &, | and ~"
+        raise TypeError(msg)
+
+
+def _condition(value: object) -> Condition:
+    if not isinstance(value, Condition):
+        msg = f"A condition is combined with another one, not with {value!r:.100}; mind the brackets: (a > 1) & (b < 2)"
+        raise TypeError(msg)
+    return value
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class All(Condition):
+    """True where all of some conditions are true."""
+
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Any_(Condition):  # noqa: N801 (not typing's)
+    """True where at least one of some conditions is true."""
+
+    parts: tuple[Condition, ...]
+
+
+def _parts_of(condition: Condition, kind: type[All | Any_]) -> tuple[Condition, ...]:
+    """Return the parts of a condition, so that conditions combined one by one form one level instead of a deep tree."""
+    return condition.parts if isinstance(condition, kind) else (condition,)
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Not(Condition):
+    """True wherever a condition is not true."""
+
+    part: Condition
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Compare(Condition):
+    """A comparison of a field with a value; false where Python cannot compare the two."""
+
+    field: Field | RunField
+    operator: Operator
+    value: Any
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class OneOf(Condition):
+    """True where a field equals one of some values."""
+
+    field: Field | RunField
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class IsNone(Condition):
+    """True where a field is None."""
+
+    field: Field | RunField
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Text(Condition):
+    """True where a field holds a text, or bytes, that begin with or contain another one."""
+
+    field: Field | RunField
+    how: Literal["startswith", "contains"]
+    value: str | bytes
+
+
+RunColumn = Literal[
+    "node_id", "parent_id", "run_status", "run_started_at", "run_ended_at", "run_error_type", "run_name"
+]
+NodeColumn = Literal["label", "model_name", "serializer"]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class PropertyCompare(Condition):
+    """A comparison of a property of a run, or of any node, with a value; false where it has no such property."""
+
+    column: RunColumn | NodeColumn
+    operator: Operator
+    value: Any
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class RunOneOf(Condition):
+    """True where a property of a run, or of any node, equals one of some values."""
+
+    column: RunColumn | NodeColumn
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class RunIsNone(Condition):
+    """True where a run, or any node, does not have a property, or does not have it yet."""
+
+    column: RunColumn | NodeColumn
+
+
+def leaves_of(condition: Condition) -> Iterator[Condition]:
+    """Yield the conditions at the leaves of a condition: those that do not combine others."""
+    match condition:
+        case All(parts) | Any_(parts):
+            for part in parts:
+                yield from leaves_of(part)
+        case Not(part):
+            yield from leaves_of(part)
+        case _:
+            yield condition
+
+
+def is_nan(value: object) -> bool:
+    """Return whether a value is a NaN or NaT, with which every comparison is false."""
+    return (isinstance(value, float) and math.isnan(value)) or equals_nothing(value)

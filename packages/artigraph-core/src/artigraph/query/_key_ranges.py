@@ -1,0 +1,189 @@
+"""Comparisons as ranges of search keys: the keys that certainly match, and the keys that may match."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+from itertools import takewhile
+from typing import Any, NamedTuple, Protocol
+
+from sqlalchemy import Boolean, ColumnElement, LargeBinary, and_, false, func, literal, or_
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from artigraph.orm import SEARCH_KEY_LENGTH
+from artigraph.query._conditions import Operator
+from artigraph.serializer.search_key import is_cut, search_key
+
+
+class Asked(NamedTuple):
+    """A condition in SQL: where it is certainly true, and where it may be. Both are one object if no key is cut."""
+
+    certain: ColumnElement[bool]
+    possible: ColumnElement[bool]
+
+    @property
+    def decided(self) -> bool:
+        """Whether the database can decide the condition for every row."""
+        return self.certain is self.possible
+
+
+Key = ColumnElement[Any]
+
+
+class AskKey(Protocol):
+    """Makes a condition on the search key of a value."""
+
+    def __call__(self, key: Key, /) -> Asked:
+        """Return the condition on a key."""
+        ...
+
+
+def same(condition: ColumnElement[bool]) -> Asked:
+    """Return a condition that the database can decide for every row."""
+    return Asked(condition, condition)
+
+
+_NUMBERS = (b"\x18", b"\x1a")
+"""The first byte of negative numbers' keys, and the end of the range of all numbers."""
+
+
+def kind_of(key: bytes) -> tuple[bytes, bytes]:
+    """Return the range of keys (start and end) whose values Python compares with the value of this key."""
+    if _NUMBERS[0] <= key < _NUMBERS[1]:
+        return _NUMBERS
+    return key[:1], bytes([key[0] + 1])
+
+
+class _Range(NamedTuple):
+    """A range of keys. Of two ranges, the one with the greater `least` begins later; the smaller `end` ends earlier."""
+
+    least: tuple[bytes, bool]
+    """The first key, and whether the range excludes it."""
+    end: tuple[bytes, bool]
+    """The last key, and whether the range includes it."""
+
+    def within(self, other: _Range) -> _Range:
+        """Return the intersection. SQLite uses one bound on each side for its search, and may pick the wider of two."""
+        return _Range(max(self.least, other.least), min(self.end, other.end))
+
+    def of(self, key: Key) -> ColumnElement[bool]:
+        """Return the condition that a key is in the range."""
+        (least, behind), (end, with_it) = self
+        if least == end:
+            return key == least if with_it and not behind else false()
+        return and_(key > least if behind else key >= least, key <= end if with_it else key < end)
+
+
+class Ranges(NamedTuple):
+    """The keys for which a comparison is certainly true, and the keys for which it may be."""
+
+    certain: _Range
+    possible: _Range
+
+    def within(self, other: Ranges) -> Ranges:
+        """Return the keys for which both comparisons are true."""
+        return Ranges(self.certain.within(other.certain), self.possible.within(other.possible))
+
+    @property
+    def narrowness(self) -> int:
+        """Bytes that all keys in the range share. This is an estimate without statistics: more bytes, fewer values."""
+        (least, _), (end, _) = self.possible
+        alike = takewhile(lambda pair: pair[0] == pair[1], zip(least, end, strict=False))
+        return sum(1 for _ in alike) + (least == end)
+
+    def __call__(self, key: Key) -> Asked:
+        possible = self.possible.of(key)
+        return same(possible) if self.certain == self.possible else Asked(self.certain.of(key), possible)
+
+
+def comparison(how: Operator, value: object) -> Ranges:
+    """Return the keys of the values for which a comparison with `value` is true; queries can search for `value`."""
+    wanted = search_key(value)
+    assert wanted is not None  # noqa: S101 (columns check it)
+    least, end = kind_of(wanted)
+    if how == "==":
+        return _equal(wanted)
+    if how in ("<", "<="):
+        without, with_equal = (_Range((least, False), (wanted, equal)) for equal in (False, True))
+    else:
+        without, with_equal = (_Range((wanted, not equal), (end, False)) for equal in (False, True))
+    if is_cut(wanted):
+        return Ranges(without, with_equal)
+    exact = with_equal if how in ("<=", ">=") else without
+    return Ranges(exact, exact)
+
+
+def _equal(wanted: bytes) -> Ranges:
+    only = _Range((wanted, False), (wanted, True))
+    return Ranges(_Range((wanted, True), (wanted, False)) if is_cut(wanted) else only, only)
+
+
+def among_keys(keys: AbstractSet[bytes]) -> AskKey:
+    """Return the condition that a key is one of some keys. Where one of these is cut, a match is only possible."""
+    cut = {key for key in keys if is_cut(key)}
+
+    def asked(key: Key) -> Asked:
+        certain = key.in_(sorted(keys - cut))
+        return Asked(certain, key.in_(sorted(keys))) if cut else same(certain)
+
+    return asked
+
+
+def beginning(text: str | bytes) -> Ranges:
+    """Return the keys of the texts, or bytes, that begin with `text`."""
+    wanted = search_key(text)
+    assert wanted is not None  # noqa: S101 (it is of text, or bytes)
+    if is_cut(wanted):
+        return _equal(wanted)
+    # The first key that does not begin with `text`. The first byte says the kind, so this is never empty.
+    end = wanted.rstrip(b"\xff")
+    begins = _Range((wanted, False), (end[:-1] + bytes([end[-1] + 1]), False))
+    return Ranges(begins, begins)
+
+
+def containing(text: str | bytes) -> AskKey:
+    """Return the condition that a key belongs to a text, or bytes, that contain `text`."""
+    wanted = search_key(text[:0])
+    assert wanted is not None  # noqa: S101 (it is of text, or bytes)
+    least, end = kind_of(wanted)
+    part = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+
+    def asked(key: Key) -> Asked:
+        of_kind = and_(key >= least, key < end)
+        if not part:
+            return same(of_kind)
+        found = and_(of_kind, _Contains(key, literal(part, LargeBinary)))
+        return Asked(found, and_(of_kind, or_(_Contains(key, literal(part, LargeBinary)), _is_cut(key))))
+
+    return asked
+
+
+def _is_cut(key: Key) -> ColumnElement[bool]:
+    return func.length(key) >= SEARCH_KEY_LENGTH
+
+
+class _Contains(FunctionElement[bool]):
+    """Whether a key contains some bytes after its first byte."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(_Contains, "sqlite")
+def _sqlite_contains(element: _Contains, compiler: SQLCompiler, **kw: Any) -> str:
+    key, part = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"instr(substr({key}, 2), {part}) > 0"
+
+
+@compiles(_Contains, "postgresql")
+def _postgresql_contains(element: _Contains, compiler: SQLCompiler, **kw: Any) -> str:
+    key, part = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"position({part} in substring({key} from 2)) > 0"
+
+
+@compiles(_Contains, "mysql")
+@compiles(_Contains, "mariadb")
+def _mysql_contains(element: _Contains, compiler: SQLCompiler, **kw: Any) -> str:
+    key, part = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"locate({part}, substring({key}, 2)) > 0"

@@ -1,0 +1,174 @@
+"""Settle ties: rows whose search keys are cut tie in the database, and are sorted by their whole values here.
+
+The database orders by keys, so rows that tie on a cut key are adjacent. Only ties that reach into the wanted part of
+the results are settled. Of each value only a slice is held in memory at a time, so memory does not grow with the size
+of the values (docs/design/query.md).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator, Sequence
+from itertools import groupby, pairwise
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement
+
+from artigraph.orm import SEARCH_KEY_LENGTH
+from artigraph.serializer.search_key import is_cut
+
+_HELD = 32 * 1024 * 1024
+"""Bytes held of all values of a tie together. Each value gets at least `_LEAST` bytes, even if that is more."""
+_LEAST = 256
+
+ReadKeys = Callable[[Sequence[UUID]], AsyncIterator[tuple[UUID, bytes]]]
+"""Reads the whole keys of some nodes, one at a time. A node whose value was deleted is left out."""
+
+WholeTie = Callable[[Sequence[ColumnElement[bool]]], Awaitable[list["Ranked"]]]
+"""Reads all rows of the results for which some conditions are true, ordered by their keys."""
+
+
+class OrderKey(NamedTuple):
+    """One order of a query, in the terms of the database."""
+
+    columns: Sequence[ColumnElement[Any]]
+    """The expressions for ORDER BY."""
+    key: ColumnElement[Any]
+    """The expression that is equal for two rows if they tie."""
+    descending: bool
+    equals: Callable[[Any], ColumnElement[bool]]
+    """Makes the condition that a row has a given key."""
+    read: ReadKeys | None = None
+    """Reads whole keys; None where a key is never cut."""
+
+
+class Ranked(NamedTuple):
+    """A row of the results, and its key in each order."""
+
+    node_id: UUID
+    keys: tuple[Any, ...]
+
+
+def orders_until(orders: Iterable[OrderKey], unique: ColumnElement[Any]) -> list[OrderKey]:
+    """Return the orders up to the first one by a unique column. Orders after that change nothing."""
+    found: list[OrderKey] = []
+    for order in orders:
+        found.append(order)
+        if order.key is unique:
+            break
+    return found
+
+
+def cut_orders(orders: Sequence[OrderKey]) -> Sequence[OrderKey]:
+    """Return the orders up to the last one in which keys may be cut."""
+    count = max((number for number, order in enumerate(orders, 1) if order.read is not None), default=0)
+    return orders[:count]
+
+
+async def in_order(rows: list[Ranked], orders: Sequence[OrderKey], whole_tie: WholeTie | None) -> list[UUID]:
+    """Return the ids of rows in their true order. The rows are already ordered by their keys.
+
+    Args:
+        rows: all rows, or one page of them.
+        orders: the orders up to the last one in which keys may be cut.
+        whole_tie: reads all rows of a tie, which may begin before the page and end after it; None if `rows` are all
+            rows.
+    """
+    if whole_tie is None:
+        await settle(rows, orders, 0, len(rows))
+        return [row.node_id for row in rows]
+    page: list[UUID] = []
+    for level, tie in _ties(rows, orders):
+        whole, first = tie, 0
+        if level is not None and (tie[0] is rows[0] or tie[-1] is rows[-1]):
+            conditions = [order.equals(key) for key, order in zip(tie[0].keys[: level + 1], orders, strict=False)]
+            whole = await whole_tie(conditions)
+            first = next((at for at, row in enumerate(whole) if row.node_id == tie[0].node_id), 0)
+        await settle(whole, orders, first, first + len(tie))
+        page += [row.node_id for row in whole[first : first + len(tie)]]
+    return page
+
+
+def _ties(rows: Sequence[Ranked], orders: Sequence[OrderKey]) -> Iterator[tuple[int | None, list[Ranked]]]:
+    """Yield groups of adjacent rows that tie up to the first order in which their key is cut, with that order's index.
+
+    Rows without a cut key are already in their place. They are yielded with None.
+    """
+    for (level, _), tie in groupby(rows, lambda row: _tie_of(row, orders)):
+        yield level, list(tie)
+
+
+def _tie_of(row: Ranked, orders: Sequence[OrderKey]) -> tuple[int | None, tuple[Any, ...]]:
+    for level, (key, order) in enumerate(zip(row.keys, orders, strict=True)):
+        if order.read is not None and is_cut(key):
+            return level, row.keys[: level + 1]
+    return None, ()
+
+
+async def settle(rows: list[Ranked], orders: Sequence[OrderKey], first: int, last: int) -> None:
+    """Sort the rows from `first` up to but excluding `last` in place. The rows are already ordered by their keys."""
+    pending = [(0, len(rows), 0)]
+    while pending:
+        start, end, level = pending.pop()
+        if level == len(orders):
+            continue
+        order = orders[level]
+        for low, high in _runs([row.keys[level] for row in rows[start:end]], start):
+            if high <= first or low >= last:
+                continue
+            if order.read is None or not is_cut(rows[low].keys[level]):
+                pending.append((low, high, level + 1))
+            else:
+                pending += [(*equal, level + 1) for equal in await _sort(rows, low, high, order, level)]
+
+
+async def _sort(rows: list[Ranked], low: int, high: int, order: OrderKey, level: int) -> list[tuple[int, int]]:
+    """Sort a tie by its values, and return the ranges of rows whose values are equal.
+
+    Each round compares one slice of the values. The next round compares the next slice of those values whose slices
+    are equal but whose digests differ.
+    """
+    at = SEARCH_KEY_LENGTH - 1 if len(rows[low].keys[level]) >= SEARCH_KEY_LENGTH else 0
+    equal: list[tuple[int, int]] = []
+    pending = [(low, high, at)]
+    while pending:
+        start, end, at = pending.pop()
+        width = max(_LEAST, _HELD // (end - start))
+        slices = await _slices(order, [row.node_id for row in rows[start:end]], at, width)
+        missing = _Slice(b"", b"")
+        rows[start:end] = sorted(  # stable: rows that are equal here keep the database's order
+            rows[start:end], key=lambda row: slices.get(row.node_id, missing).part, reverse=order.descending
+        )
+        found = [slices.get(row.node_id, missing) for row in rows[start:end]]
+        for first, last in _runs([each.part for each in found], start):
+            alike = found[first - start : last - start]
+            if last - first < 2:  # noqa: PLR2004 (a tie is of two at least)
+                continue
+            if len(alike[0].part) < width or len({each.digest for each in alike}) == 1:
+                equal.append((first, last))
+            else:
+                pending.append((first, last, at + width))
+    return equal
+
+
+class _Slice(NamedTuple):
+    part: bytes
+    digest: bytes
+    """The digest of the whole key."""
+
+
+async def _slices(order: OrderKey, ids: Sequence[UUID], at: int, width: int) -> dict[UUID, _Slice]:
+    assert order.read is not None  # noqa: S101 (for type checkers: only such orders have ties)
+    found: dict[UUID, _Slice] = {}
+    async for node_id, key in order.read(ids):
+        found[node_id] = _Slice(key[at : at + width], hashlib.sha256(key).digest())
+    return found
+
+
+def _runs(values: Sequence[Any], start: int) -> Iterator[tuple[int, int]]:
+    """Yield the ranges of two or more adjacent equal values, with indexes counted from `start`."""
+    borders = [start, *(start + 1 + index for index, (a, b) in enumerate(pairwise(values)) if a != b)]
+    for low, high in pairwise([*borders, start + len(values)]):
+        if high - low > 1:
+            yield low, high

@@ -1,0 +1,147 @@
+"""The values of a run after it was entered: mappings that refuse changes, with errors that say what to do instead."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, ClassVar, NoReturn, Protocol
+from uuid import UUID
+
+from artigraph.errors import RunStateError, SerializationError
+from artigraph.graph import RunValueKind, RunValueRow
+from artigraph.printable import quoted
+from artigraph.serializer.codec import decode, encode
+
+_BEFORE = "Set it before the run is entered: Run({field}=...)"
+_INSTEAD = {
+    "tags": "Call add_tags({...}) of its manager",
+    "parameters": "Call add_parameters({...}) of its manager",
+    "name": _BEFORE.format(field="name"),
+    "environment": _BEFORE.format(field="environment"),
+    "node_parent_id": _BEFORE.format(field="node_parent_id"),
+    "node_id": _BEFORE.format(field="node_id"),
+}
+"""What to do instead of changing a field of a settled run: one that was entered or loaded."""
+_BY_MANAGER = "Its manager records that. Make another Run() for another execution"
+_MUTABLE = (list, dict, set, bytearray)
+"""Types of plain values that can change in place."""
+_FIELDS: Mapping[RunValueKind, str] = {"tag": "tags", "parameter": "parameters", "environment": "environment"}
+
+_log = logging.getLogger("artigraph.run")
+
+
+class _Run(Protocol):
+    """The part of a run that this module needs."""
+
+    @property
+    def node_id(self) -> UUID: ...
+
+
+def record(run: _Run, **fields: Any) -> None:
+    """Set fields of a run even if it is settled. Its manager records the run's state with this."""
+    for name, value in fields.items():
+        object.__setattr__(run, name, value)
+
+
+def refuse_assignment(run_id: UUID, field: str, value: object) -> NoReturn:
+    """Refuse to set a field of a settled run.
+
+    Raises:
+        RunStateError: always; the message says what to do instead.
+    """
+    msg = (
+        f"The {field} of run {run_id} cannot be set to {value!r:.100}: the run was entered before, so nothing would be "
+        f"stored. {_INSTEAD.get(field, _BY_MANAGER)}."
+    )
+    raise RunStateError(msg)
+
+
+class _Settled(dict[str, Any]):
+    """A dictionary of a run's stored values. Changing it raises a `RunStateError`.
+
+    It compares, pickles and turns into JSON as a dictionary does. To change the values, copy it with `dict(...)`.
+    """
+
+    _field: ClassVar[str]
+
+    def _refuse(self, *_: object, **__: object) -> NoReturn:
+        msg = (
+            f"The {self._field} of a run cannot be changed here once it was entered: nothing would be stored. "
+            f"{_INSTEAD[self._field]}."
+        )
+        raise RunStateError(msg)
+
+    __setitem__ = __delitem__ = __ior__ = _refuse
+    pop = popitem = clear = _refuse
+    update = setdefault = _refuse  # pyright: ignore[reportAssignmentType]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (dict(self),)
+
+
+class _Tags(_Settled):
+    _field = "tags"
+
+
+class _Parameters(_Settled):
+    _field = "parameters"
+
+
+class _Environment(_Settled):
+    _field = "environment"
+
+
+_CLASSES = {cls._field: cls for cls in (_Tags, _Parameters, _Environment)}  # pyright: ignore[reportPrivateUsage]
+
+
+def settled(field: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the values of a run's field as a mapping that cannot be changed."""
+    return _CLASSES[field](values)
+
+
+class SettledValues:
+    """Sets a run's values as they were recorded, and detects later changes in place."""
+
+    def __init__(self) -> None:
+        self._recorded: dict[str, dict[str, bytes]] = {field: {} for field in _FIELDS.values()}
+        """Encoded values by field and name."""
+
+    def settle(self, run: _Run, rows: Sequence[RunValueRow], *, beside: bool = False) -> None:
+        """Set a run's values to the stored ones, as mappings that refuse changes; with `beside`, add to those it has.
+
+        The values are decoded from their stored form. Changing a list that was given as a parameter does not change
+        them.
+        """
+        for kind, field in _FIELDS.items():
+            before = getattr(run, field)
+            new = {row.name: decode(row.value) for row in rows if row.kind == kind}
+            if new or not beside:
+                values = settled(field, {**((before or {}) if beside else {}), **new})
+                record(run, **{field: None if before is None and not new else values})
+        self.remember(rows)
+
+    def remember(self, rows: Iterable[RunValueRow]) -> None:
+        """Keep values as they were recorded."""
+        for row in rows:
+            self._recorded[_FIELDS[row.kind]][row.name] = row.value
+
+    def tell_of_changes(self, run: _Run) -> None:
+        """Log which values, such as lists, were changed in place, because those changes are not stored."""
+        for field, recorded in self._recorded.items():
+            values: Mapping[str, Any] = getattr(run, field) or {}
+            names = [name for name, data in recorded.items() if _is_altered(values[name], data)]
+            if names:
+                _log.warning(
+                    "%s of run %s changed in place after they were recorded (%s), which is not stored. %s.",
+                    field.capitalize(),
+                    run.node_id,
+                    ", ".join(map(quoted, names)),
+                    _INSTEAD[field],
+                )
+
+
+def _is_altered(value: object, data: bytes) -> bool:
+    try:
+        return type(value) in _MUTABLE and encode(value) != data
+    except SerializationError:
+        return True

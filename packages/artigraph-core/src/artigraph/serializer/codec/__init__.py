@@ -1,0 +1,11 @@
+"""Plain Python values as bytes, exactly: the loaded value and all its types are the same.
+
+docs/design/encoding.md says which values are plain, how each is written and what was measured.
+"""
+
+from artigraph.serializer.codec._limits import MAX_DEPTH
+from artigraph.serializer.codec._read import decode
+from artigraph.serializer.codec._write import encode, encode_member, encode_scalar
+from artigraph.serializer.codec.classes import collect_classes
+
+__all__ = ["MAX_DEPTH", "collect_classes", "decode", "encode", "encode_member", "encode_scalar"]

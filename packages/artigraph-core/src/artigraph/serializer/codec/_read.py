@@ -1,0 +1,270 @@
+"""Decode JSON into plain values."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from enum import Enum, Flag
+from functools import partial
+from typing import Any, TypeVar, cast
+
+from artigraph.errors import DeserializationError
+from artigraph.serializer.codec._limits import LONGEST_NUMBER, MAX_DEPTH, NO_CLASSES, in_fresh_stack, is_too_deep
+from artigraph.serializer.codec._read_scalars import SCALAR_READERS, expect, expect_dict, expect_list
+from artigraph.serializer.codec.classes import constructor_fields, is_named_tuple, runs_own_code, type_name
+
+Classes = Mapping[str, type[Any]]
+Pairs = list[tuple[str, Any]]
+Scan = Callable[[str, int], tuple[object, int]]
+"""The scanner of the JSON parser, in C. `decode` and `raw_decode` add two calls, which cost as much as a number."""
+SetT = TypeVar("SetT", set[Any], frozenset[Any])
+
+
+def decode(data: bytes, classes: Classes = NO_CLASSES) -> object:
+    """Return the value that `encode` wrote.
+
+    Only classes in `classes` are looked up, and only their code runs. A dataclass is made by its constructor from the
+    stored fields. Fields that a dataclass or named tuple gained since then take their defaults.
+
+    Raises:
+        DeserializationError: the bytes do not encode a value, or name a class, member or field that does not exist, or
+            a class's constructor failed. The constructor's error is the `__cause__`.
+    """
+    try:
+        text = str(data, "utf-8")
+        if text[:1] in _BRACKETS:
+            return _decode_parts(text, classes)
+        if len(text) > LONGEST_NUMBER and text[0] != '"':
+            msg = "it is longer than any number that is written"
+            raise ValueError(msg)  # noqa: TRY301
+        return _parse(_scan_plain, text)
+    except DeserializationError:
+        raise
+    except (ValueError, RecursionError) as error:
+        msg = f"The stored bytes are not a value that this serializer wrote: {error}"
+        raise DeserializationError(msg) from error
+
+
+def _decode_parts(text: str, classes: Classes) -> object:
+    if text.startswith(_DATETIME) and text.endswith('"}'):  # the only tagged value that is read by the thousand
+        return datetime.fromisoformat(text[len(_DATETIME) : -2])
+    if is_too_deep(text):
+        msg = f"it is nested deeper than {MAX_DEPTH} levels, which is never written"
+        raise ValueError(msg)
+    plain = _python_limits_digits() and not (classes and any(tag in text for tag in _CLASS_TAGS))
+    scan = _scan_plain if plain else _scanner(_decoder(classes))
+    try:
+        return _parse(scan, text)
+    except RecursionError:
+        return in_fresh_stack(_parse, scan, text)
+
+
+def _parse(scan: Scan, text: str) -> object:
+    try:
+        value, end = scan(text, 0)
+    except StopIteration as error:  # how the scanner reports that no value starts here
+        msg = f"there is no value at {error.value}"
+        raise ValueError(msg) from error
+    if end != len(text):
+        msg = f"there is more after the value, at {end}"
+        raise ValueError(msg)
+    return value
+
+
+def _decoder(classes: Classes) -> json.JSONDecoder:
+    return json.JSONDecoder(
+        object_pairs_hook=partial(_read_object, classes),
+        parse_int=int if _python_limits_digits() else _read_int,
+        parse_constant=_refuse_constant,
+    )
+
+
+def _scanner(decoder: json.JSONDecoder) -> Scan:
+    return cast("Scan", cast("Any", decoder).scan_once)
+
+
+def _python_limits_digits() -> bool:
+    """Say whether `int` limits its digits in this process. A program may have switched the limit off."""
+    return 0 < sys.get_int_max_str_digits() <= sys.int_info.default_max_str_digits
+
+
+# Hooks of the parser ----------------------------------------------------------------------------------------------
+
+
+def _read_int(digits: str) -> int:
+    if len(digits) > LONGEST_NUMBER:
+        msg = "an integer has more digits than are ever written"
+        raise ValueError(msg)
+    return int(digits)
+
+
+def _refuse_constant(name: str) -> object:
+    msg = f"{name} is not JSON"
+    raise ValueError(msg)
+
+
+def _read_object(classes: Classes, pairs: Pairs) -> object:
+    if len(pairs) == 1 and pairs[0][0][:1] == "$":
+        return _read_tagged(*pairs[0], classes)
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        msg = "a dict has a key twice"
+        raise ValueError(msg)
+    return value
+
+
+def _read_tagged(tag: str, content: object, classes: Classes) -> object:
+    try:
+        reader = _TAGS.get(tag)
+        if reader is not None:
+            return reader(content)
+        class_reader = _CLASS_TAGS.get(tag)
+        if class_reader is not None:
+            return class_reader(content, classes)
+    except (DeserializationError, RecursionError):
+        raise
+    except Exception as error:
+        msg = f"A stored {tag[1:]} cannot be read: {type(error).__name__}: {error}"
+        raise DeserializationError(msg) from error
+    msg = f"There is no kind of value {tag[:50]!r}; a newer release of Artigraph may have written it"
+    raise DeserializationError(msg)
+
+
+# Containers -------------------------------------------------------------------------------------------------------
+
+
+def _read_tuple(content: object) -> tuple[Any, ...]:
+    return tuple(expect_list(content))
+
+
+def _read_set(kind: type[SetT], content: object) -> SetT:
+    items = expect_list(content)
+    value = kind(items)
+    if len(value) != len(items):
+        msg = "it has an item twice"
+        raise ValueError(msg)
+    return value
+
+
+def _read_dict(content: object) -> dict[Any, Any]:
+    items = [tuple(expect_list(item)) for item in expect_list(content)]
+    value = dict(items)
+    if len(value) != len(items):
+        msg = "it has a key twice"
+        raise ValueError(msg)
+    return value
+
+
+_TAGS: dict[str, Callable[[object], object]] = SCALAR_READERS | {
+    "$tuple": _read_tuple,
+    "$set": partial(_read_set, set),
+    "$frozenset": partial(_read_set, frozenset),
+    "$dict": _read_dict,
+}
+
+# Instances of classes that the annotation supplies ----------------------------------------------------------------
+
+
+def _find(content: object, classes: Classes, kind: str) -> tuple[type[Any], Any]:
+    name, rest = expect_list(content)
+    cls = classes.get(expect(str, name))
+    if cls is None:
+        known = ", ".join(sorted(classes)) or "none"
+        msg = (
+            f"A {kind} of the class {name[:100]!r} is stored, but the annotation names no such class (it names: "
+            f"{known}). Add the class to the annotation, or keep its former name."
+        )
+        raise DeserializationError(msg)
+    return cls, rest
+
+
+def _wrong_kind(cls: type[Any], kind: str) -> DeserializationError:
+    return DeserializationError(f"A {kind} named {cls.__name__!r} is stored, but {type_name(cls)} is not one")
+
+
+def _read_enum(content: object, classes: Classes) -> Enum:
+    cls, name = _find(content, classes, "enum member")
+    if not issubclass(cls, Enum):
+        raise _wrong_kind(cls, "enum member")
+    member = cls.__members__.get(expect(str, name))
+    if member is None:
+        msg = f"{type_name(cls)} has no member {name[:100]!r} now; keep an alias for a member that was renamed"
+        raise DeserializationError(msg)
+    return member
+
+
+def _read_flag(content: object, classes: Classes) -> Enum:
+    cls, value = _find(content, classes, "flag")
+    if not issubclass(cls, Flag):
+        raise _wrong_kind(cls, "flag")
+    member: object = cls(expect(int, value))
+    if not isinstance(member, cls) or member.value != value:  # early releases of Python 3.11 drop unknown flags
+        msg = f"{type_name(cls)} has no flags for {value} now"
+        raise DeserializationError(msg)
+    return member
+
+
+def _read_named_tuple(content: object, classes: Classes) -> tuple[Any, ...]:
+    cls, stored = _find(content, classes, "named tuple")
+    if not is_named_tuple(cls):
+        raise _wrong_kind(cls, "named tuple")
+    names: tuple[str, ...] = getattr(cls, "_fields", ())
+    defaults: dict[str, Any] = getattr(cls, "_field_defaults", {})
+    fields = defaults | expect_dict(stored)
+    _check_fields(cls, fields, names, [name for name in names if name not in fields])
+    make = cast("Any", tuple).__new__  # not the class's own `__new__`, whose parameters are unknown
+    return cast("tuple[Any, ...]", make(cls, [fields[name] for name in names]))
+
+
+def _read_dataclass(content: object, classes: Classes) -> object:
+    cls, stored = _find(content, classes, "dataclass")
+    if not dataclasses.is_dataclass(cls):
+        raise _wrong_kind(cls, "dataclass")
+    fields = expect_dict(stored)
+    names = constructor_fields(cls)
+    needed = [
+        field.name
+        for field in dataclasses.fields(cls)
+        if field.init and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    ]
+    derived = [field.name for field in dataclasses.fields(cls) if not field.init]
+    _check_fields(cls, fields, (*names, *derived), [name for name in needed if name not in fields])
+    instance: object = cls(**{name: fields[name] for name in names if name in fields})
+    if type(instance) is not cls:
+        msg = f"{type_name(cls)} makes instances of {type_name(type(instance))}"
+        raise DeserializationError(msg)
+    if derived or runs_own_code(cls):
+        for name, part in fields.items():  # restores the stored values, in case the constructor changed them
+            object.__setattr__(instance, name, part)
+    return instance
+
+
+def _check_fields(cls: type[Any], fields: dict[str, Any], names: tuple[str, ...], missing: list[str]) -> None:
+    strange = [name for name in fields if name not in names]
+    if strange:
+        msg = (
+            f"{type_name(cls)} has no field {strange[0]!r} now, but one is stored. Keep the field (with a default), or "
+            "convert what is stored before the class changes."
+        )
+        raise DeserializationError(msg)
+    if missing:
+        msg = f"{type_name(cls)} needs a field {missing[0]!r}, but none is stored. Give the field a default."
+        raise DeserializationError(msg)
+
+
+_CLASS_TAGS: dict[str, Callable[[object, Classes], object]] = {
+    "$enum": _read_enum,
+    "$flag": _read_flag,
+    "$namedtuple": _read_named_tuple,
+    "$dataclass": _read_dataclass,
+}
+
+_DATETIME = '{"$datetime":"'
+_BRACKETS = frozenset("[{")
+_scan_plain = _scanner(
+    json.JSONDecoder(object_pairs_hook=partial(_read_object, NO_CLASSES), parse_constant=_refuse_constant)
+)
+"""The scanner for values without classes, made once. It leaves the limit of digits to Python."""

@@ -1,0 +1,271 @@
+"""Record one call of a tracked function: its run, its arguments and its result."""
+
+from __future__ import annotations
+
+import dataclasses
+import traceback
+import warnings
+from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from types import TracebackType
+from typing import Any, Self, cast
+from uuid import UUID
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from artigraph.db import session_context
+from artigraph.errors import (
+    ArtigraphError,
+    DatabaseError,
+    FieldNotLoadedError,
+    InvalidLabelError,
+    LabelConflictError,
+    ModelDefinitionError,
+    SchemaError,
+    SerializationError,
+    TrackingError,
+    ValueTooLargeError,
+)
+from artigraph.graph import record_inputs, without_recording
+from artigraph.graph.nodes import read_nodes
+from artigraph.model import ArtifactModel
+from artigraph.model.cooperative import run_in_slices
+from artigraph.model.identity_map import Origin, is_same, known_parts, origin_in_map, part_of, remember_parts
+from artigraph.model.load import load_models
+from artigraph.model.partial import is_partial
+from artigraph.model.traverse import find_stream
+from artigraph.run import Run, RunManager
+from artigraph.run.metadata import value_rows
+from artigraph.tracking._signature import RETURN, Arguments, Signature
+
+
+@dataclass
+class TrackedValue(ArtifactModel, name="artigraph.TrackedValue"):
+    """An argument or result of a tracked function that is no model: a frame, an array, a list of models."""
+
+    value: Any
+
+
+_SMALL = 4096
+"""The most bytes of a plain value that is recorded as a parameter of the run."""
+_UNFIT = (SerializationError, ModelDefinitionError, FieldNotLoadedError, InvalidLabelError, LabelConflictError)
+"""Artigraph's errors in a save that say that a value cannot be stored, not that storing failed."""
+_BROKEN = (DatabaseError, SchemaError, SQLAlchemyError)
+"""Errors of the database. They are not about a value."""
+
+
+class TrackingWarning(UserWarning):
+    """Warns that a value of a tracked call cannot be stored, and is not recorded."""
+
+
+class TrackedCall:
+    """An async context manager around one call: inside it, the run of the call is the active one.
+
+    Small plain values among the arguments are recorded as parameters of the run. Models, frames and other large or
+    composed values are recorded as artifacts that the run used. If a value was loaded or saved before and still equals
+    what is stored, the run used that artifact. Else the value is saved with the run.
+    """
+
+    def __init__(self, signature: Signature, arguments: Arguments) -> None:
+        parameters = dict(_parameters(arguments.values))
+        self._inputs = {name: value for name, value in arguments.values.items() if name not in parameters}
+        self._arguments = arguments
+        self._signature = signature
+        run = Run(name=signature.name, tags=signature.tags, parameters=parameters)
+        self._manager = RunManager(run, capture_environment=signature.capture_environment)
+
+    async def __aenter__(self) -> Self:
+        await self._manager.__aenter__()
+        try:
+            await self._record_inputs()
+        except BaseException as error:
+            await self._manager.__aexit__(type(error), error, error.__traceback__)
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._manager.__aexit__(kind, error, trace)
+
+    async def keep(self, value: object) -> None:
+        """Save the function's result as an artifact of the run. None is not saved."""
+        if value is not None and RETURN in self._signature.recorded:
+            await self._save({RETURN: value})
+
+    async def _record_inputs(self) -> None:
+        if self._arguments.error is not None:
+            for name in self._arguments.unbound:
+                self._leave_out(name, self._arguments.error)
+        used: list[UUID] = []
+        unknown: dict[str, Any] = {}
+        with without_recording():
+            found = await _artifacts_of(self._inputs.values())
+        for (name, value), node_ids in zip(self._inputs.items(), found, strict=True):
+            used += node_ids
+            if not node_ids:
+                unknown[name] = value
+        if used:
+            await self._manager.use(*used)
+        await self._save(unknown)
+
+    async def _save(self, values: Mapping[str, Any]) -> None:
+        """Save values of the call as artifacts of the run, all together, but without those that cannot be stored.
+
+        Raises:
+            TrackingError: a value cannot be stored, and the function is tracked with `unsupported="refuse"`.
+        """
+        if not values:
+            return
+        labels = {name: self._signature.label if name == RETURN else name for name in values}
+        try:
+            earlier = [part for value in values.values() for part in known_parts(TrackedValue(value))]
+            artifacts = {labels[name]: await run_in_slices(_as_model(value)) for name, value in values.items()}
+            async with session_context():
+                node_ids = await self._manager.save_artifacts(artifacts)
+                if RETURN not in values:
+                    await record_inputs(self._manager.run.node_id, list(node_ids.values()))
+        except Exception as error:
+            if not _is_of_value(error):
+                raise
+            if len(values) == 1:
+                self._leave_out(next(iter(values)), error)
+            else:
+                for name, value in values.items():
+                    await self._save({name: value})
+            return
+        if RETURN not in values:  # parts of a kept input keep the origin that they had before
+            remember_parts(part for part in earlier if not any(part[0] is value for value in values.values()))
+
+    def _leave_out(self, name: str, error: Exception) -> None:
+        what = "What it returned" if name == RETURN else f"Argument {name!r}"
+        msg = f"{what} cannot be recorded of a call of {self._signature.shown}: {_shown(error)}"
+        can_be_excluded = name == RETURN or name in self._signature.parameters.parameters
+        if self._signature.unsupported == "refuse":
+            exclude = f"exclude=[{name!r}] leaves it out, " if can_be_excluded else ""
+            msg += f" ({exclude}unsupported='warn' {'does so' if exclude else 'leaves it out'} with a warning)"
+            raise TrackingError(msg) from error
+        exclude = f"; exclude=[{name!r}] says so without a warning" if can_be_excluded else ""
+        msg += f" (it is left out{exclude})"
+        warnings.warn_explicit(msg, TrackingWarning, self._signature.file, self._signature.line)
+
+
+def _is_of_value(error: Exception) -> bool:
+    """Return whether an error in a save is about the values, not about the place where they are stored.
+
+    Databases and storages raise Artigraph's errors or SQLAlchemy's. All others come from reading a value.
+    """
+    return isinstance(error, _UNFIT) or not isinstance(error, (ArtigraphError, SQLAlchemyError))
+
+
+def _shown(error: Exception) -> str:
+    """Return the text of an error. A foreign error needs its type to be understood, and its `str` may fail."""
+    if isinstance(error, ArtigraphError) or type(error) is TypeError:
+        return str(error)
+    return traceback.format_exception_only(error)[0].strip()
+
+
+def _parameters(arguments: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+    """Yield the arguments that become parameters, in the form in which they are recorded."""
+    for name, value in arguments.items():
+        try:
+            plain = _Plain()(value)
+            (row,) = value_rows("parameter", {name: plain})
+        except Exception:  # noqa: BLE001, S112 (the value contains itself, or cannot be read: a save reports it)
+            continue
+        if len(row.value) <= _SMALL:
+            yield name, plain
+
+
+def _as_model(value: object) -> Generator[None, None, ArtifactModel]:
+    """Return the model that is saved for a value, checked in slices for streams.
+
+    Raises:
+        SerializationError: the value is or contains a stream, which saving would use up.
+    """
+    stream = yield from find_stream(value)
+    if stream is not None:
+        what = f"a {type(stream).__qualname__}" if stream is value else f"the {type(stream).__qualname__} in it"
+        msg = f"{what} is gone once it was read, so nobody else could read it; use a list or table"
+        raise SerializationError(msg)
+    return value if isinstance(value, ArtifactModel) else TrackedValue(value)
+
+
+class _Plain:
+    """Converts a value to the form in which a parameter is recorded, up to the number of parts a parameter can have.
+
+    Each part takes at least one byte, so a value with more parts is no parameter, even if it repeats the same list.
+    """
+
+    def __init__(self) -> None:
+        self._parts = 0
+
+    def __call__(self, value: object) -> object:
+        """Return an enum's name, the fields of a dataclass or named tuple, and the number of a NumPy scalar."""
+        self._parts += 1
+        if self._parts > _SMALL:
+            msg = "no parameter has so many parts"
+            raise ValueTooLargeError(msg)
+        if isinstance(value, Enum):
+            return value.name
+        cls: type[Any] = type(value)
+        if dataclasses.is_dataclass(cls) and not issubclass(cls, ArtifactModel):
+            return {field.name: self(getattr(value, field.name)) for field in dataclasses.fields(cls)}
+        names: Sequence[str] | None = getattr(cls, "_fields", None)
+        if names is not None and tuple in cls.__mro__:
+            return {name: self(getattr(value, name)) for name in names}
+        anything: Any = value
+        if cls.__module__ == "numpy" and getattr(value, "ndim", None) == 0 and cls.__name__ != "ndarray":
+            return anything.item()
+        if cls is list or cls is tuple:
+            parts: Any = map(self, anything)
+            return list(parts) if cls is list else tuple(parts)
+        return {key: self(part) for key, part in anything.items()} if cls is dict else value
+
+
+async def _artifacts_of(values: Iterable[object]) -> list[list[UUID]]:
+    """Return for each value the artifacts that it, or its items, come from; none if an item comes from no artifact."""
+    known = [[(item, origin_in_map(item)) for item in _items(value)] for value in values]
+    node_ids = {where.node_id for items in known for _, where in items if where is not None}
+    stored = await _load(node_ids)
+    return [
+        [where.node_id for _, where in items if where is not None]
+        if all(where is not None and _is_still(item, where, stored) for item, where in items)
+        else []
+        for items in known
+    ]
+
+
+def _items(value: object) -> Iterator[object]:
+    if type(value) in (list, tuple):
+        yield from cast("Sequence[object]", value)
+    elif type(value) is dict:
+        yield from cast("dict[Any, object]", value).values()
+    else:
+        yield value
+
+
+async def _load(node_ids: Collection[UUID]) -> dict[UUID, object]:
+    """Load the artifacts that can be loaded. One may be deleted, rolled back, or in another database."""
+    there = list(await read_nodes(node_ids)) if node_ids else []
+    try:
+        return dict(zip(there, await load_models(ArtifactModel, there), strict=True))
+    except Exception as error:  # deleted just now, damaged, or no longer of its class
+        if isinstance(error, _BROKEN):
+            raise
+        if len(there) == 1:
+            return {}
+        return {key: model for node_id in there for key, model in (await _load([node_id])).items()}
+
+
+def _is_still(item: object, where: Origin, stored: Mapping[UUID, object]) -> bool:
+    """Return whether an instance still equals what is stored. It may have been changed since."""
+    if where.node_id not in stored:
+        return False
+    if is_partial(type(item)):  # it is read-only, so it has not changed
+        return True
+    try:
+        return is_same(item, part_of(stored[where.node_id], where), where)
+    except Exception:  # noqa: BLE001 (its class has no such place today, or it cannot be read)
+        return False

@@ -1,0 +1,110 @@
+"""Calls that take the id of a node, and all spellings of an id."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+from artigraph import (
+    ArtifactModel,
+    Node,
+    Run,
+    RunManager,
+    ancestors,
+    columns,
+    delete,
+    descendants,
+    load_many,
+    paths,
+    save_many,
+    select,
+    series,
+)
+from artigraph.outline import outline_of
+
+
+@dataclass
+class Score(ArtifactModel, name="ids Score"):
+    value: float
+
+
+async def node(node_id: UUID) -> Node:
+    return await select(Node).where(columns(Node).node_id == node_id).one()
+
+
+async def _entered(parent: Any) -> object:
+    async with RunManager(Run(parent)) as manager:
+        assert (await node(manager.run.node_id)).parent_id == manager.run.node_parent_id
+        return manager.run.node_parent_id
+
+
+async def _saved(parent: Any) -> object:
+    return (await node(await Score(1).save(str(uuid4()), parent))).parent_id
+
+
+async def _saved_many(parent: Any) -> object:
+    return (await node((await save_many([(str(uuid4()), Score(1))], parent))[0])).parent_id
+
+
+async def _used(used: Any) -> object:
+    async with RunManager(Run()) as manager:
+        await manager.use(used)
+    return {found.node_id for found in (await ancestors(manager.run)).artifacts}
+
+
+async def _pointed(version: Any) -> object:
+    scores = series(Score, "score")
+    await scores.set_alias("alias", version)
+    return await scores.alias_id("alias")
+
+
+async def _text(work: Awaitable[object]) -> str:
+    return str(await work)
+
+
+async def _graph(work: Awaitable[Any]) -> object:
+    found = await work
+    return (set(found.nodes), found.edges, found.root_ids)
+
+
+CASES: dict[str, tuple[str, Callable[[Any], Awaitable[object]]]] = {
+    "ArtifactModel.load(node_id)": ("artifact", Score.load),
+    "ArtifactModel.save(parent_id)": ("run", _saved),
+    "Run.__init__(node_parent_id)": ("run", _entered),
+    "RunManager.use(node_ids)": ("artifact", _used),
+    "Select.in_run(run)": ("run", lambda run: select(Score).in_run(run).ids()),
+    "Series.diff(after)": ("artifact", lambda version: _text(series(Score, "score").diff(0, version))),
+    "Series.diff(before)": ("artifact", lambda version: _text(series(Score, "score").diff(version, 0))),
+    "Series.set_alias(version)": ("artifact", _pointed),
+    "ancestors(node)": ("both", lambda x: _graph(ancestors(x))),
+    "delete(ids)": ("both", lambda ids: delete(ids, dry_run=True, cascade=True)),
+    "descendants(node)": ("both", lambda x: _graph(descendants(x))),
+    "load_many(node_ids)": ("artifact", lambda node_id: load_many(Score, [node_id])),
+    "outline_of(node_id)": ("both", lambda node_id: _text(outline_of(node_id))),
+    "paths(source)": ("both", lambda x: _graph(paths(x, x))),
+    "paths(target)": ("both", lambda x: _graph(paths(x, x))),
+    "save_many(parent_id)": ("run", _saved_many),
+}
+"""Each public parameter that takes a node, and a call that answers alike for whatever stands for one node."""
+
+
+PARENTS = {"ArtifactModel.save(parent_id)", "save_many(parent_id)", "Run.__init__(node_parent_id)"}
+
+
+async def spellings(kind: str) -> list[tuple[UUID, list[object]]]:
+    """Return ids of stored nodes, each with what else stands for it."""
+    async with RunManager(Run(name="maker")) as manager:
+        score = Score(0.5)
+        node_id = await manager.save_artifact("score", score)
+    run_id = manager.run.node_id
+    loaded_run = await select(Run).where(columns(Run).node_id == str(run_id)).one()
+    part = await Score.load(node_id, fields=["value"])
+    version = (await series(Score, "score").versions())[-1]
+    artifact = [score, await Score.load(node_id), part, await node(node_id), version, await outline_of(node_id)]
+    run = [manager, manager.run, loaded_run, await node(run_id), RunManager(loaded_run), await outline_of(manager)]
+    both: list[tuple[UUID, list[object]]] = [(node_id, [*artifact]), (run_id, [*run])]
+    for some_id, others in both:
+        others += [str(some_id), str(some_id).upper(), some_id.hex, some_id.hex.upper(), some_id.urn]
+    return [pair for pair, which in zip(both, ("artifact", "run"), strict=True) if kind in (which, "both")]

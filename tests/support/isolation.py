@@ -1,0 +1,31 @@
+"""What a test must not leave to the next one: buckets that are known and gone, and runs that it never left."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, cast
+from unittest.mock import patch
+
+import pytest
+
+from artigraph.run import _lease as lease
+from artigraph.storage import base
+
+__all__ = ["alone"]
+
+
+@pytest.fixture(autouse=True)
+def alone() -> Iterator[None]:
+    """Forget the buckets that a test made known, for gc asks all that are, and renew the leases of its runs no more."""
+    keepers: dict[int, Any] = {}
+    registry: Any = vars(base)["_storages"]
+    known = cast("dict[str, Any]", vars(registry)["_items"])
+    before = set(known)
+    # gc is to ask the storages that a test uses, not those of all model classes of all tests.
+    with patch.object(lease, "_keepers", keepers), patch.object(registry, "all", lambda: tuple(registry)):
+        yield
+    for name in known.keys() - before:
+        if type(known[name]).__name__ == "S3Storage":
+            del known[name]
+    for keeper in keepers.values():
+        keeper._held.clear()
