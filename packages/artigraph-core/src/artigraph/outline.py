@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Select, bindparam, case, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import among, current_database, read, recursive
+from artigraph.db import current_database, in_precomputed, read, recursive
 from artigraph.errors import DeserializationError, MalformedRowError, NodeNotFoundError
 from artigraph.graph.leases import end_of, status_of
 from artigraph.graph.runs import RunStatus, check_status, with_runs_below
@@ -117,9 +117,9 @@ async def _read_summaries(node_id: UUID) -> list[_Summary]:
 def _below_run(run_id: UUID) -> Select[*tuple[Any, ...]]:
     root, part = node_table.alias("root"), node_table.alias("part")
     runs = with_runs_below(run_id)
-    roots = select(root.c.node_id).where(among(root.c.parent_id, runs), root.c.node_type != "run")
-    parts = select(part.c.node_id).where(among(part.c.tree_root_id, roots))
-    return _summary.where(among(node_table.c.node_id, select(union_all(runs, parts).subquery())))
+    roots = select(root.c.node_id).where(in_precomputed(root.c.parent_id, runs), root.c.node_type != "run")
+    parts = select(part.c.node_id).where(in_precomputed(part.c.tree_root_id, roots))
+    return _summary.where(in_precomputed(node_table.c.node_id, select(union_all(runs, parts).subquery())))
 
 
 @dataclass(frozen=True)

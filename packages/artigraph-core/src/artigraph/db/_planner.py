@@ -60,7 +60,7 @@ def _postgresql_unindexed(element: _Unindexed, compiler: SQLCompiler, **kw: Any)
     return f"({compiler.process(element.clauses, **kw)} || '')"
 
 
-class _Checked(Grouping[bool]):
+class _FilterOnly(Grouping[bool]):
     """A condition that PostgreSQL only checks on rows that it has found."""
 
     inherit_cache = True
@@ -68,22 +68,22 @@ class _Checked(Grouping[bool]):
     """Not that of the condition: SQLAlchemy would dissolve an AND within another one, and drop this."""
 
 
-def checked(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+def filter_only(condition: ColumnElement[bool]) -> ColumnElement[bool]:
     """Return a condition that PostgreSQL should check on rows that it finds otherwise, and not begin with.
 
     PostgreSQL expects it to match half of all rows, with or without statistics, so beginning with it gains nothing.
     It expects `unindexed` to match few rows. Use that where a further join multiplies the rows found.
     """
-    return _Checked(condition)
+    return _FilterOnly(condition)
 
 
-@compiles(_Checked)
-def _plain(element: _Checked, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(_FilterOnly)
+def _plain(element: _FilterOnly, compiler: SQLCompiler, **kw: Any) -> str:
     return f"({compiler.process(element.element, **kw)})"
 
 
-@compiles(_Checked, "postgresql")
-def _postgresql_checked(element: _Checked, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(_FilterOnly, "postgresql")
+def _postgresql_filter_only(element: _FilterOnly, compiler: SQLCompiler, **kw: Any) -> str:
     return f"CASE WHEN {compiler.process(element.element, **kw)} THEN true ELSE false END"
 
 
@@ -94,20 +94,20 @@ _LEAST_WHOLE, _GREATEST_WHOLE = literal_column("-2147483648", Whole), literal_co
 _LEAST_TEXT = literal_column("''", String)
 
 
-class _Rare(BinaryExpression[bool]):
+class _FewRows(BinaryExpression[bool]):
     """A condition AND, on PostgreSQL, one that every row satisfies."""
 
     inherit_cache = True
 
 
-def rare(condition: ColumnElement[bool], *columns: ColumnElement[Any]) -> ColumnElement[bool]:
+def expect_few_rows(condition: ColumnElement[bool], *columns: ColumnElement[Any]) -> ColumnElement[bool]:
     """Return a condition that PostgreSQL without statistics expects to match few rows.
 
     Each column is compared with the least and the greatest value of its type. That excludes only rows where it is NULL.
     Without statistics PostgreSQL expects this to match one row in 200 (one in 3 for text, which has no greatest value),
     with statistics all rows. Columns of the index that answers the condition make the lookup look cheap.
     """
-    return _Rare(condition, and_(*(_any_value(column) for column in columns)), operators.and_)
+    return _FewRows(condition, and_(*(_any_value(column) for column in columns)), operators.and_)
 
 
 def _any_value(column: ColumnElement[Any]) -> ColumnElement[bool]:
@@ -118,78 +118,78 @@ def _any_value(column: ColumnElement[Any]) -> ColumnElement[bool]:
     return column >= _LEAST_TEXT
 
 
-class _Common(BinaryExpression[bool]):
+class _ManyRows(BinaryExpression[bool]):
     """A condition OR, on PostgreSQL, one that no row satisfies."""
 
     inherit_cache = True
 
 
-def common(condition: ColumnElement[bool], node_id: ColumnElement[UUID]) -> ColumnElement[bool]:
+def expect_many_rows(condition: ColumnElement[bool], node_id: ColumnElement[UUID]) -> ColumnElement[bool]:
     """Return a condition that PostgreSQL without statistics expects to match a third of all rows.
 
     With a limit, it then walks along the requested order instead of finding and sorting all matching rows. The hint
     looks for an id below the least one. Statistics say that none exists: then the hint has no effect.
     """
-    return _Common(condition, node_id < _LEAST_ID, operators.or_)
+    return _ManyRows(condition, node_id < _LEAST_ID, operators.or_)
 
 
-class _Gathered(BinaryExpression[bool]):
+class _Bitmap(BinaryExpression[bool]):
     """A condition OR, on PostgreSQL, a second one that an index answers and no row satisfies."""
 
     inherit_cache = True
 
 
-def gathered(condition: ColumnElement[bool], node_id: ColumnElement[UUID]) -> ColumnElement[bool]:
+def prefer_bitmap(condition: ColumnElement[bool], node_id: ColumnElement[UUID]) -> ColumnElement[bool]:
     """Return a condition for which PostgreSQL gathers what an index finds as a bitmap, and reads each page once.
 
     Without statistics it expects one row, and would visit the pages in the order of the index.
     """
-    return _Gathered(condition, and_(node_id == _LEAST_ID, node_id < _LEAST_ID), operators.or_)
+    return _Bitmap(condition, and_(node_id == _LEAST_ID, node_id < _LEAST_ID), operators.or_)
 
 
-@compiles(_Rare)
-@compiles(_Common)
-@compiles(_Gathered)
+@compiles(_FewRows)
+@compiles(_ManyRows)
+@compiles(_Bitmap)
 def _without_hint(element: BinaryExpression[bool], compiler: SQLCompiler, **kw: Any) -> str:
     return f"({compiler.process(element.left, **kw)})"
 
 
-@compiles(_Rare, "postgresql")
-@compiles(_Common, "postgresql")
-@compiles(_Gathered, "postgresql")
+@compiles(_FewRows, "postgresql")
+@compiles(_ManyRows, "postgresql")
+@compiles(_Bitmap, "postgresql")
 def _with_hint(element: BinaryExpression[bool], compiler: SQLCompiler, **kw: Any) -> str:
     left, right = (compiler.process(side, **kw) for side in (element.left, element.right))
-    return f"(({left}) {'AND' if isinstance(element, _Rare) else 'OR'} ({right}))"
+    return f"(({left}) {'AND' if isinstance(element, _FewRows) else 'OR'} ({right}))"
 
 
-class _Among(BinaryExpression[bool]):
+class _InPrecomputed(BinaryExpression[bool]):
     """A comparison with ids that PostgreSQL collects first."""
 
     inherit_cache = True
 
 
-def among(column: ColumnElement[UUID], ids: Select[Any]) -> ColumnElement[bool]:
+def in_precomputed(column: ColumnElement[UUID], ids: Select[Any]) -> ColumnElement[bool]:
     """Return the condition that a column is one of the ids of a select, which does not depend on the row.
 
     PostgreSQL collects the ids first, as an array, and expects ten. So it looks up the rows with these ids. In a join,
     without statistics, it would begin with other rows and search the select for each of them.
     """
-    return _Among(column, ids.scalar_subquery(), operators.in_op)
+    return _InPrecomputed(column, ids.scalar_subquery(), operators.in_op)
 
 
-@compiles(_Among)
-def _in(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(_InPrecomputed)
+def _in(element: _InPrecomputed, compiler: SQLCompiler, **kw: Any) -> str:
     column, ids = (compiler.process(side, **kw) for side in (element.left, element.right))
     return f"{column} IN {ids}"
 
 
-@compiles(_Among, "postgresql")
-def _postgresql_any(element: _Among, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(_InPrecomputed, "postgresql")
+def _postgresql_any(element: _InPrecomputed, compiler: SQLCompiler, **kw: Any) -> str:
     column, ids = (compiler.process(side, **kw) for side in (element.left, element.right))
     return f"{column} = ANY (ARRAY{ids})"
 
 
-class _Costly(BinaryExpression[bool]):
+class _CostlyLookup(BinaryExpression[bool]):
     """An equality that PostgreSQL considers costlier to look up than another one.
 
     It is not a function with a boolean result: on databases without that type SQLAlchemy compares the result with 1,
@@ -201,14 +201,14 @@ class _Costly(BinaryExpression[bool]):
     """Values that no row has."""
 
 
-class _Costlier(_Costly):
+class _CostlierLookup(_CostlyLookup):
     """An equality that PostgreSQL considers costlier than about 30 lookups by another index."""
 
     inherit_cache = True
     absent: tuple[str, ...] = ("", *map(str, range(30)))
 
 
-def costly(column: ColumnElement[str], value: str, *, much: bool = False) -> ColumnElement[bool]:
+def expect_costly_lookup(column: ColumnElement[str], value: str, *, much: bool = False) -> ColumnElement[bool]:
     """Return an equality on a column of text with which PostgreSQL begins rather than looking it up for each row.
 
     Without statistics all ways to a row cost the same. The first condition may find an artifact, through which a second
@@ -218,29 +218,29 @@ def costly(column: ColumnElement[str], value: str, *, much: bool = False) -> Col
     rows is the same. With `much` there are 31 more values, so an index must save that many lookups before PostgreSQL
     begins with it.
     """
-    return (_Costlier if much else _Costly)(column, literal(value, column.type), operators.eq)
+    return (_CostlierLookup if much else _CostlyLookup)(column, literal(value, column.type), operators.eq)
 
 
-@compiles(_Costly)
-def _equal(element: _Costly, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(_CostlyLookup)
+def _equal(element: _CostlyLookup, compiler: SQLCompiler, **kw: Any) -> str:
     column, value = (compiler.process(side, **kw) for side in (element.left, element.right))
     return f"{column} = {value}"
 
 
-@compiles(_Costly, "postgresql")
-def _postgresql_costly(element: _Costly, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(_CostlyLookup, "postgresql")
+def _postgresql_costly(element: _CostlyLookup, compiler: SQLCompiler, **kw: Any) -> str:
     column, value = (compiler.process(side, **kw) for side in (element.left, element.right))
     absent = ", ".join(f"'{each}'" for each in element.absent)
     return f"{column} IN ({value}, {absent})"
 
 
-class _LookedUp(Join):
+class _LookupJoin(Join):
     """A join that PostgreSQL executes as one index lookup after the other."""
 
     inherit_cache = True
 
 
-def looked_up(left: FromClause, right: FromClause, on: ColumnElement[bool], *, outer: bool = False) -> FromClause:
+def lookup_join(left: FromClause, right: FromClause, on: ColumnElement[bool], *, outer: bool = False) -> FromClause:
     """Join a table so that PostgreSQL looks up its rows in an index, for each row of `left`.
 
     `on` is, or begins with, an equality between a column of the table and a key of `left`.
@@ -250,16 +250,16 @@ def looked_up(left: FromClause, right: FromClause, on: ColumnElement[bool], *, o
     PostgreSQL expects few rows from each lookup. For many it would compile the statement first (JIT), which takes
     longer than executing it.
     """
-    return _LookedUp(left, right, on, isouter=outer)
+    return _LookupJoin(left, right, on, isouter=outer)
 
 
-@compiles(_LookedUp)
-def _join(element: _LookedUp, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(_LookupJoin)
+def _join(element: _LookupJoin, compiler: SQLCompiler, **kw: Any) -> str:
     return str(cast("Any", compiler).visit_join(element, **kw))
 
 
-@compiles(_LookedUp, "postgresql")
-def _postgresql_lookup(element: _LookedUp, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(_LookupJoin, "postgresql")
+def _postgresql_lookup(element: _LookupJoin, compiler: SQLCompiler, **kw: Any) -> str:
     left, right = (compiler.process(side, **{**kw, "asfrom": True}) for side in (element.left, element.right))
     on: Any = element.onclause
     kw.pop("asfrom", None)
@@ -271,35 +271,35 @@ def _postgresql_lookup(element: _LookedUp, compiler: SQLCompiler, **kw: Any) -> 
     return f"{left} {join} LATERAL (SELECT * FROM {right} WHERE {where} OFFSET 0) AS {name} ON true"  # noqa: S608
 
 
-class _Instead(BinaryExpression[bool]):
+class _Variant(BinaryExpression[bool]):
     """A condition, and the one that PostgreSQL gets instead."""
 
     inherit_cache = True
 
 
-def instead(condition: ColumnElement[bool], on_postgresql: ColumnElement[bool]) -> ColumnElement[bool]:
+def variant_for_postgresql(condition: ColumnElement[bool], on_postgresql: ColumnElement[bool]) -> ColumnElement[bool]:
     """Return a condition for which PostgreSQL gets another one that is true of the same rows."""
-    return _Instead(condition, on_postgresql, operators.and_)
+    return _Variant(condition, on_postgresql, operators.and_)
 
 
-@compiles(_Instead)
-def _first(element: _Instead, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(_Variant)
+def _first(element: _Variant, compiler: SQLCompiler, **kw: Any) -> str:
     return compiler.process(element.left, **kw)
 
 
-@compiles(_Instead, "postgresql")
-def _second(element: _Instead, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(_Variant, "postgresql")
+def _second(element: _Variant, compiler: SQLCompiler, **kw: Any) -> str:
     return compiler.process(element.right, **kw)
 
 
-class _Tried(Join):
+class _RangeFirst(Join):
     """A table whose rows PostgreSQL looks for among the first ids, and elsewhere only if there are too few."""
 
     inherit_cache = True
     order = "ASC"
 
 
-class _TriedBackwards(_Tried):
+class _RangeFirstBackwards(_RangeFirst):
     """A table whose rows PostgreSQL looks for among the last ids first."""
 
     inherit_cache = True
@@ -307,12 +307,12 @@ class _TriedBackwards(_Tried):
 
 
 class _Found(Grouping[bool]):
-    """A condition that is true of all rows that a `_Tried` finds."""
+    """A condition that is true of all rows that a `_RangeFirst` finds."""
 
     inherit_cache = True
 
 
-def tried(
+def scan_range_first(
     nodes: FromClause,
     condition: ColumnElement[bool],
     between: Sequence[ColumnElement[bool]],
@@ -334,13 +334,13 @@ def tried(
         literal(rows, BigInteger),
         literal(rows - 1, BigInteger),
     )
-    source = (_TriedBackwards if backwards else _Tried)(nodes, nodes.alias("tried"), asked)
+    source = (_RangeFirstBackwards if backwards else _RangeFirst)(nodes, nodes.alias("tried"), asked)
     return source, _Found(and_(condition, *between))
 
 
-@compiles(_Tried)
-@compiles(_TriedBackwards)
-def _table(element: _Tried, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(_RangeFirst)
+@compiles(_RangeFirstBackwards)
+def _table(element: _RangeFirst, compiler: SQLCompiler, **kw: Any) -> str:
     return compiler.process(element.left, **{**kw, "asfrom": True})
 
 
@@ -350,13 +350,13 @@ def _condition(element: _Found, compiler: SQLCompiler, **kw: Any) -> str:
 
 
 @compiles(_Found, "postgresql")
-def _postgresql_found(_element: _Found, _compiler: SQLCompiler, **_kw: Any) -> str:
+def _postgresql_true(_element: _Found, _compiler: SQLCompiler, **_kw: Any) -> str:
     return "true"
 
 
-@compiles(_Tried, "postgresql")
-@compiles(_TriedBackwards, "postgresql")
-def _postgresql_tried(element: _Tried, compiler: SQLCompiler, **kw: Any) -> str:
+@compiles(_RangeFirst, "postgresql")
+@compiles(_RangeFirstBackwards, "postgresql")
+def _postgresql_range_first(element: _RangeFirst, compiler: SQLCompiler, **kw: Any) -> str:
     nodes = compiler.process(element.left, **{**kw, "asfrom": True})
     kw.pop("asfrom", None)
     asked: Any = element.onclause

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import DialectName, chunks, rare, recursive
+from artigraph.db import DialectName, chunks, expect_few_rows, recursive
 from artigraph.errors import ArtifactInUseError, MalformedRowError, NestedNodeError
 from artigraph.graph.runs import runs_below
 from artigraph.lineage.sql import select_dependent_runs
@@ -110,7 +110,7 @@ async def _find(connection: AsyncConnection, plan: DeletionPlan, dialect: Dialec
     _place(plan, parents)
     for ids in chunks(list(plan.runs)):
         statement = select(node_table.c.node_id, node_table.c.parent_id).where(
-            rare(node_table.c.parent_id.in_(ids), node_table.c.parent_id), node_table.c.node_type != "run"
+            expect_few_rows(node_table.c.parent_id.in_(ids), node_table.c.parent_id), node_table.c.node_type != "run"
         )
         for row in await connection.execute(statement):
             plan.trees.setdefault(row.node_id, plan.runs[row.parent_id])
@@ -139,7 +139,7 @@ async def uses_of(connection: AsyncConnection, artifacts: Iterable[UUID]) -> lis
     uses: list[tuple[UUID, UUID]] = []
     for ids in chunks(list(artifacts)):
         found = await connection.execute(
-            _uses.where(rare(node_table.c.tree_root_id.in_(ids), node_table.c.tree_root_id))
+            _uses.where(expect_few_rows(node_table.c.tree_root_id.in_(ids), node_table.c.tree_root_id))
         )
         uses += [(row.tree_root_id, row.target_id) for row in found]
     return uses
@@ -165,7 +165,9 @@ async def _add_users(
     plan.reasons |= dict.fromkeys(outermost, "")
     await _find(connection, plan, dialect)
     for ids in chunks(outermost):
-        for row in await connection.execute(_uses.where(rare(link_table.c.target_id.in_(ids), link_table.c.target_id))):
+        for row in await connection.execute(
+            _uses.where(expect_few_rows(link_table.c.target_id.in_(ids), link_table.c.target_id))
+        ):
             if row.tree_root_id in plan.trees:
                 plan.reasons[row.target_id] = f"used {row.tree_root_id}, which goes"
 

@@ -19,9 +19,9 @@ from artigraph.db import (
     ReferenceInUseError,
     chunks,
     current_database,
+    expect_few_rows,
     in_session,
     parts_first,
-    rare,
     read,
     write,
 )
@@ -179,7 +179,7 @@ async def _measure(connection: AsyncConnection, plan: DeletionPlan) -> Deletion:
     root = node_table.c.tree_root_id
     measured = 0
     for ids in chunks(list(plan.trees)):
-        in_trees = rare(root.in_(ids), root)
+        in_trees = expect_few_rows(root.in_(ids), root)
         sizes = select(root, func.count(), func.coalesce(func.sum(func.length(node_table.c.value)), 0))
         for tree, count, size in await connection.execute(sizes.where(in_trees).group_by(root)):
             measured += 1
@@ -237,7 +237,9 @@ _ENDS = (link_table.c.source_id, link_table.c.target_id)
 def _ends(plan: DeletionPlan) -> Iterator[Any]:
     """Yield the possible ends of links to delete: the nodes of the trees, and the runs."""
     for ids in chunks(list(plan.trees)):
-        yield select(node_table.c.node_id).where(rare(node_table.c.tree_root_id.in_(ids), node_table.c.tree_root_id))
+        yield select(node_table.c.node_id).where(
+            expect_few_rows(node_table.c.tree_root_id.in_(ids), node_table.c.tree_root_id)
+        )
     yield from chunks(list(plan.runs))
 
 
@@ -255,7 +257,9 @@ async def _delete(connection: AsyncConnection, plan: DeletionPlan, deletion: Del
         for ids in chunks(list(plan.trees)):
             await connection.execute(delete(alias_table).where(alias_table.c.node_id.in_(ids)))
     for ids in chunks(list(plan.trees)):
-        whole_trees = delete(node_table).where(rare(node_table.c.tree_root_id.in_(ids), node_table.c.tree_root_id))
+        whole_trees = delete(node_table).where(
+            expect_few_rows(node_table.c.tree_root_id.in_(ids), node_table.c.tree_root_id)
+        )
         rows += (await connection.execute(parts_first(whole_trees, node_table.c.position, dialect))).rowcount
     for ids in chunks(list(plan.runs)):  # MySQL and MariaDB want children deleted first, in whichever chunk they are
         await connection.execute(update(node_table).where(node_table.c.node_id.in_(ids)).values(parent_id=None))

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import chunks, current_database, rare, recursive, utc_now
+from artigraph.db import chunks, current_database, expect_few_rows, recursive, utc_now
 from artigraph.deletion._cascade import uses_of
 from artigraph.graph.leases import end_of, status_of
 from artigraph.graph.runs import runs_below
@@ -127,12 +127,12 @@ async def _runs(connection: AsyncConnection, before: datetime | None, *, failed:
         for ids in chunks(list(parents)):
             young = (
                 select(_parent_id)
-                .where(_is_artifact, _id >= first_id(before), rare(_parent_id.in_(ids), _parent_id))
+                .where(_is_artifact, _id >= first_id(before), expect_few_rows(_parent_id.in_(ids), _parent_id))
                 .distinct()
             )
             stays.update((await connection.execute(young)).scalars())
     for ids in chunks(list(parents)):
-        aliased = select(_parent_id).where(_is_aliased, rare(_parent_id.in_(ids), _parent_id)).distinct()
+        aliased = select(_parent_id).where(_is_aliased, expect_few_rows(_parent_id.in_(ids), _parent_id)).distinct()
         stays.update((await connection.execute(aliased)).scalars())
     for run in stays:
         runs.keep(run)
@@ -148,7 +148,7 @@ async def _keep_used(connection: AsyncConnection, runs: _Runs, artifacts: dict[U
     gone = runs.gone()
     within = dict(artifacts)
     for ids in chunks(sorted(gone)):
-        statement = select(_id, _parent_id).where(_is_artifact, rare(_parent_id.in_(ids), _parent_id))
+        statement = select(_id, _parent_id).where(_is_artifact, expect_few_rows(_parent_id.in_(ids), _parent_id))
         within |= {row.node_id: row.parent_id for row in await connection.execute(statement)}
     used: defaultdict[UUID, list[UUID]] = defaultdict(list)
     for artifact, run in await uses_of(connection, within):

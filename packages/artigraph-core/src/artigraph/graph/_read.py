@@ -16,7 +16,18 @@ from uuid import UUID
 from sqlalchemy import ARRAY, ColumnElement, CompoundSelect, Select, Uuid, any_, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import Row, among, chunks, current_database, declare_nodes, fetch_rows, id_of, rare, read, recursive
+from artigraph.db import (
+    Row,
+    chunks,
+    current_database,
+    declare_nodes,
+    expect_few_rows,
+    fetch_rows,
+    id_of,
+    in_precomputed,
+    read,
+    recursive,
+)
 from artigraph.errors import (
     ArtigraphError,
     DeserializationError,
@@ -133,7 +144,7 @@ def _part(which: ColumnElement[bool]) -> CompoundSelect[*tuple[Any, ...]] | Sele
 _of_ids = {
     "one": _root.c.node_id == bindparam("ids"),
     "some": _root.c.node_id.in_(bindparam("ids", expanding=True)),
-    "array": rare(_root.c.node_id == any_(bindparam("ids", type_=ARRAY(Uuid()))), _root.c.node_id),
+    "array": expect_few_rows(_root.c.node_id == any_(bindparam("ids", type_=ARRAY(Uuid()))), _root.c.node_id),
 }
 """How the ids are passed. One root is the most frequent case, and cheaper than a list of one.
 
@@ -151,7 +162,7 @@ _under = (
     .select_from(_root.join(_node, _whole_tree))
     .order_by(_root.c.node_id, _node.c.position)
 )
-_under_parent = _under.where(rare(_root.c.parent_id == bindparam("parent_id"), _root.c.parent_id))
+_under_parent = _under.where(expect_few_rows(_root.c.parent_id == bindparam("parent_id"), _root.c.parent_id))
 _under_parent_by_label = _under_parent.where(_root.c.label == bindparam("label"))
 
 
@@ -237,7 +248,8 @@ async def read_artifacts(
     parameters: dict[str, Any] = {}
     if parents is not None:
         statement = recursive(
-            _under.where(rare(among(_root.c.parent_id, parents), _root.c.parent_id)), database.dialect
+            _under.where(expect_few_rows(in_precomputed(_root.c.parent_id, parents), _root.c.parent_id)),
+            database.dialect,
         )
     elif label is None:
         statement, parameters = _under_parent, {"parent_id": parent_id}

@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import (
     cancel_timeout,
-    checked,
     chunks,
     current_database,
+    filter_only,
     in_session,
     insert_rows,
     read,
@@ -309,7 +309,7 @@ async def read_runs(run_ids: Sequence[UUID]) -> dict[UUID, RunRow]:
         found: dict[UUID, RunRow] = {}
         for ids in chunks(run_ids):
             statement = select(*_run_columns).where(
-                node_table.c.node_id.in_(ids), checked(node_table.c.node_type == "run")
+                node_table.c.node_id.in_(ids), filter_only(node_table.c.node_type == "run")
             )
             found |= {row.node_id: _run(row) for row in await connection.execute(statement)}
         return await _with_values(connection, found)

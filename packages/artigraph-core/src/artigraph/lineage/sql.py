@@ -28,7 +28,7 @@ from sqlalchemy import (
     union_all,
 )
 
-from artigraph.db import looked_up, unindexed
+from artigraph.db import lookup_join, unindexed
 from artigraph.graph.nodes import NODE_COLUMNS
 from artigraph.orm import link_table, node_table
 
@@ -77,7 +77,7 @@ def select_dependent_runs(run_ids: Sequence[UUID]) -> Select[*tuple[Any, ...]]:
     first = select(node_table.c.node_id.label("run_id")).where(node_table.c.node_id.in_(run_ids))
     runs = first.cte("dependent", recursive=True)
     runs = runs.union(_in_order(_step_down(runs, data=True, child=True)))
-    found = looked_up(runs, node_table, node_table.c.node_id == runs.c.run_id)
+    found = lookup_join(runs, node_table, node_table.c.node_id == runs.c.run_id)
     return select(node_table.c.node_id, node_table.c.parent_id).select_from(found)
 
 
@@ -124,32 +124,32 @@ def _step(runs: CTE, direction: Direction, kinds: Collection[EdgeKind]) -> Selec
 
 
 def _step_down(runs: CTE, *, data: bool, child: bool) -> Select[Any]:
-    below = looked_up(runs, _near, _near.c.parent_id == runs.c.run_id)
+    below = lookup_join(runs, _near, _near.c.parent_id == runs.c.run_id)
     to_use = and_(_link.c.source_id == _near.c.node_id, _is_use)
     if not data:
         return select(_near.c.node_id).select_from(below).where(unindexed(_near.c.node_type) == "run")
     if not child:
-        return select(_link.c.target_id).select_from(looked_up(below, _link, to_use))
+        return select(_link.c.target_id).select_from(lookup_join(below, _link, to_use))
     is_run = unindexed(_near.c.node_type) == "run"
     reached = case((is_run, _near.c.node_id), else_=_link.c.target_id)
-    below = looked_up(below, _link, to_use, outer=True)
+    below = lookup_join(below, _link, to_use, outer=True)
     return select(reached).select_from(below).where(or_(is_run, _link.c.target_id.is_not(None)))
 
 
 def _step_up(runs: CTE, *, data: bool, child: bool) -> Select[Any]:
     to_use = and_(_link.c.target_id == runs.c.run_id, _is_use)
     if not child:
-        above = looked_up(looked_up(runs, _link, to_use), _near, _near.c.node_id == _link.c.source_id)
+        above = lookup_join(lookup_join(runs, _link, to_use), _near, _near.c.node_id == _link.c.source_id)
         return select(_near.c.parent_id).select_from(above).where(_near.c.parent_id.is_not(None))
     itself = node_table.alias("itself")
-    above = looked_up(runs, itself, itself.c.node_id == runs.c.run_id)
+    above = lookup_join(runs, itself, itself.c.node_id == runs.c.run_id)
     if not data:
         return select(itself.c.parent_id).select_from(above).where(itself.c.parent_id.is_not(None))
     ways = union_all(select(literal_column("0", Integer).label("way")), select(literal_column("1", Integer))).subquery(
         "ways"
     )
-    above = looked_up(above, _link, to_use, outer=True)
-    above = looked_up(above, _near, _near.c.node_id == _link.c.source_id, outer=True)
+    above = lookup_join(above, _link, to_use, outer=True)
+    above = lookup_join(above, _near, _near.c.node_id == _link.c.source_id, outer=True)
     reached = case((ways.c.way == 0, itself.c.parent_id), else_=_near.c.parent_id)
     each_way = above.join(ways, ways.c.way <= case((_near.c.parent_id.is_(None), 0), else_=1))
     return select(reached).select_from(each_way).where(reached.is_not(None))
@@ -175,25 +175,25 @@ def _reached_parts(
     others = node_table.c.node_id != start.node_id
     parts = [
         select(*NODE_COLUMNS).where(node_table.c.node_id == start.node_id),
-        _nodes(NODE_COLUMNS, looked_up(runs, node_table, node_table.c.node_id == runs.c.run_id)).where(others),
+        _nodes(NODE_COLUMNS, lookup_join(runs, node_table, node_table.c.node_id == runs.c.run_id)).where(others),
     ]
     if direction == "up":
         if "used" in kinds:
             uses = _uses_by(runs)
             used = _in_order(select(_link.c.source_id).select_from(uses)).distinct().subquery("used")
             parts.append(
-                _nodes(_artifact, looked_up(used, node_table, node_table.c.node_id == used.c.source_id)).where(others)
+                _nodes(_artifact, lookup_join(used, node_table, node_table.c.node_id == used.c.source_id)).where(others)
             )
             parts.append(_edges(uses))
         return parts
     if "produced" in kinds:
-        below = looked_up(runs, node_table, node_table.c.parent_id == runs.c.run_id)
+        below = lookup_join(runs, node_table, node_table.c.parent_id == runs.c.run_id)
         products = _nodes(_artifact, below).where(node_table.c.node_type != "run", others)
         if "used" not in kinds:
             products = products.where(~_used_by(node_table.c.node_id, node_table.c.parent_id))
         parts.append(products)
         if "used" in kinds:
-            used_below = looked_up(below, _link, and_(_link.c.source_id == node_table.c.node_id, _is_use))
+            used_below = lookup_join(below, _link, and_(_link.c.source_id == node_table.c.node_id, _is_use))
             parts.append(_edges(used_below).where(others))
     if "used" in kinds:
         parts.append(select(*_edge).where(_link.c.source_id == start.node_id, _is_use))
@@ -212,11 +212,11 @@ def _between_parts(runs: CTE, ends: tuple[UUID, UUID]) -> list[Select[Any]]:
         select(*NODE_COLUMNS).where(
             itself if ends[0] == ends[1] else itself & of_runs.exists()  # every path leads through a run
         ),
-        _nodes(NODE_COLUMNS, looked_up(runs, node_table, node_table.c.node_id == runs.c.run_id)).where(others),
-        _nodes(_artifact, looked_up(used, node_table, node_table.c.node_id == used.c.source_id)).where(
+        _nodes(NODE_COLUMNS, lookup_join(runs, node_table, node_table.c.node_id == runs.c.run_id)).where(others),
+        _nodes(_artifact, lookup_join(used, node_table, node_table.c.node_id == used.c.source_id)).where(
             node_table.c.parent_id.in_(of_runs), others
         ),
-        _edges(looked_up(uses, _near, _near.c.node_id == _link.c.source_id)).where(between),
+        _edges(lookup_join(uses, _near, _near.c.node_id == _link.c.source_id)).where(between),
     ]
 
 
@@ -228,7 +228,7 @@ def _used_by(artifact_id: ColumnElement[UUID] | UUID, run_id: ColumnElement[UUID
 
 
 def _uses_by(runs: CTE | FromClause) -> FromClause:
-    return looked_up(runs, _link, and_(_link.c.target_id == runs.c.run_id, _is_use))
+    return lookup_join(runs, _link, and_(_link.c.target_id == runs.c.run_id, _is_use))
 
 
 def _nodes(columns: Sequence[ColumnElement[Any]], source: FromClause) -> Select[Any]:

@@ -1,9 +1,10 @@
 """Queries that the database answers: which artifacts have these values, which runs ended with this status."""
 
-from artigraph.query._base import ArtifactSelect, PropertySelect, Select
+from artigraph.query._artifacts import ArtifactSelect
+from artigraph.query._base import Select
 from artigraph.query._conditions import Condition
 from artigraph.query._nodes import NodeSelect
-from artigraph.query._properties import NodeColumns, Property, RunColumns, RunValueColumn, RunValues
+from artigraph.query._properties import NodeColumns, Property, PropertySelect, RunColumns, RunValueColumn, RunValues
 from artigraph.query._runs import RunSelect
 from artigraph.query.columns import Column, Columns, columns
 from artigraph.query.select import select

@@ -5,32 +5,40 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
-from functools import partial
 from typing import Any, Generic, Literal, Self, TypeVar, cast, overload
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, FromClause, and_, func
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import among, current_database, fetch_rows, id_of, rare, read, recursive, tried
+from artigraph.db import (
+    current_database,
+    expect_few_rows,
+    fetch_rows,
+    id_of,
+    in_precomputed,
+    read,
+    recursive,
+    scan_range_first,
+)
 from artigraph.errors import MultipleNodesFoundError, NodeNotFoundError, QueryError
 from artigraph.graph import with_runs_below, without_recording
-from artigraph.identifiers import NodeId, check_id, check_label
+from artigraph.identifiers import NodeId, check_id
 from artigraph.model import ArtifactModel
 from artigraph.model.failures import Errors, Loaded, LoadFailure, check_errors, log_failures
-from artigraph.model.load import load_existing
-from artigraph.model.stored_names import stored_names
-from artigraph.query._conditions import All, Compare, Condition, Field, IsNone, OneOf, RunField, Text, leaves_of
-from artigraph.query._evaluate import holds
+from artigraph.query._conditions import All, Condition, leaves_of
+from artigraph.query._evaluate import is_true, read_verdicts
 from artigraph.query._key_ranges import Asked
-from artigraph.query._moments import MOST, check_count, earliest, latest, saved_between, within
-from artigraph.query._ordering import OrderKey, Ranked, cut_orders, in_order, orders_until, settle
-from artigraph.query._properties import Property, RunOrder, RunValueColumn
-from artigraph.query._sql import artifacts_of, ask_all, column_keys, has_key, ids_from, key_of, leads, property_of, root
-from artigraph.query._verdicts import read_verdicts
-from artigraph.query._whole_keys import read_field_keys, read_run_keys
-from artigraph.query.columns import Column, Order
+from artigraph.query._moments import MOST, check_count
+from artigraph.query._ordering import (
+    OrderKey,
+    Ranked,
+    cut_orders,
+    in_order,
+    orders_until,
+    settle,
+)
+from artigraph.query._sql import ask_all, ids_from, leads, root
 
 R = TypeVar("R")
 M = TypeVar("M", bound=ArtifactModel)
@@ -208,8 +216,8 @@ class Select(ABC, Generic[R]):
 
     def _belonging(self, run_id: UUID, *, below: bool) -> ColumnElement[bool]:
         """Return the condition that rows of `root` belong to a run, or to a run below it."""
-        of_run = among(root.c.parent_id, with_runs_below(run_id)) if below else root.c.parent_id == run_id
-        return rare(of_run, root.c.parent_id)
+        of_run = in_precomputed(root.c.parent_id, with_runs_below(run_id)) if below else root.c.parent_id == run_id
+        return expect_few_rows(of_run, root.c.parent_id)
 
     @abstractmethod
     def _order_key(self, order: Any) -> OrderKey:
@@ -240,7 +248,7 @@ class Select(ABC, Generic[R]):
             verdicts = await read_verdicts(some, list(dict.fromkeys(leaves_of(condition))), self._fetch)
             with without_recording():
                 for node_id, loaded in await self._to_decide([node_id for node_id in some if node_id in verdicts]):
-                    if await holds(condition, loaded, verdicts[node_id]):
+                    if await is_true(condition, loaded, verdicts[node_id]):
                         accepted.add(node_id)
         return accepted
 
@@ -304,7 +312,7 @@ class Select(ABC, Generic[R]):
         if self._is_tried(paged=paged):
             count = None if self._limit is None or not paged else self._offset + self._limit
             backwards = bool(orders) and orders[0].descending
-            source, found = tried(root, and_(*rows), saved, count=count, backwards=backwards)
+            source, found = scan_range_first(root, and_(*rows), saved, count=count, backwards=backwards)
             statement = ids_from(source).where(found)
         else:
             statement = ids_from(source).where(*rows, *saved, asked.possible)
@@ -316,129 +324,3 @@ class Select(ABC, Generic[R]):
         if paged and (self._limit is not None or self._offset):
             statement = statement.limit(MOST if self._limit is None else self._limit).offset(self._offset or None)
         return statement
-
-
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True, repr=False)
-class ArtifactSelect(Select[M]):
-    """A query for artifacts."""
-
-    _model_type: type[M]
-    _labels: tuple[str, ...] | None = None
-    _since: datetime | None = None
-    _before: datetime | None = None
-
-    def labeled(self, *labels: str) -> Self:
-        """Keep only artifacts that were saved under one of these labels."""
-        return replace(self, _labels=within([check_label(label) for label in labels], self._labels))
-
-    def saved(self, *, since: datetime | None = None, before: datetime | None = None) -> Self:
-        """Keep only artifacts that were saved in a range of time.
-
-        The time is that of the machine that saved the artifact, to the millisecond. Both bounds are aware datetimes:
-        `since` is included, `before` is not.
-
-        Raises:
-            QueryError: a bound is not an aware datetime.
-        """
-        return replace(self, _since=latest(self._since, since), _before=earliest(self._before, before))
-
-    def order_by(self, *orders: Order | Column) -> Self:
-        """Order by fields, after the orders of earlier calls. Results equal in all of them stay in the order of saves.
-
-        The order is Python's. The database compares the first 254 bytes of a text, and as many digits of a huge number
-        as fit a key. Where these are equal, the whole values are read and compared.
-        """
-        made = tuple(order.asc() if isinstance(order, Column) else order for order in orders)
-        for order in made:
-            if not isinstance(cast("object", order), Order):
-                msg = f"{self._kind} is ordered by columns({self._kind}), c.x or c.x.desc() say, not by {order!r:.100}"
-                raise QueryError(msg)
-            self._check_field(order.field)
-        return replace(self, _orders=(*self._orders, *made))
-
-    @property
-    def _kind(self) -> str:
-        return self._model_type.__qualname__
-
-    def _check(self, condition: Condition) -> None:
-        if not isinstance(condition, (Compare, OneOf, IsNone, Text)) or isinstance(condition.field, RunField):
-            msg = f"This is a condition on runs; those of {self._kind} are made of columns({self._kind})"
-            raise QueryError(msg)
-        self._check_field(condition.field)
-
-    def _check_field(self, field: Field) -> None:
-        """Check that artifacts of this class may have a field."""
-        if not (issubclass(field.model, self._model_type) or issubclass(self._model_type, field.model)):
-            msg = (
-                f"{'.'.join(field.path)} is a column of {field.model.__qualname__}; no {self._kind} is one: "
-                f"take it from columns({self._kind})"
-            )
-            raise QueryError(msg)
-
-    def _rows(self) -> Sequence[ColumnElement[bool]]:
-        names = tuple(stored_names([self._model_type]))
-        series = self._is_series
-        few = self._walks and self._labels is None and not self._is_tried(paged=True)
-        rows = artifacts_of(names, self._labels, found=self._leads, few=few)
-        if series:
-            rows &= root.c.search_key >= b""
-        return [rows]
-
-    def _saved(self) -> Sequence[ColumnElement[bool]]:
-        if self._is_series:
-            return list(saved_between(root.c.search_key, self._since, self._before, as_bytes=True))
-        return list(saved_between(root.c.node_id, self._since, self._before))
-
-    @property
-    def _searched(self) -> bool:
-        return not self._is_series
-
-    @property
-    def _is_series(self) -> bool:
-        """Whether the query wants all artifacts of one model and label. Their search key is their id."""
-        one = self._labels is not None and len(self._labels) == 1 and len(stored_names([self._model_type])) == 1
-        return one and not (self._conditions or self._runs or self._orders)
-
-    def _in_order_of_saves(self) -> ColumnElement[Any]:
-        return root.c.search_key if self._is_series else root.c.node_id
-
-    def _order_key(self, order: Order) -> OrderKey:
-        key = key_of(order.field)
-        read = None if order.exact else partial(read_field_keys, order.field)
-        return OrderKey([key], key, order.descending, partial(has_key, order.field), read)
-
-    async def _load(self, ids: Sequence[UUID]) -> list[tuple[UUID, M]]:
-        return await load_existing(self._model_type, ids, self._skipped)
-
-
-@dataclass(frozen=True, eq=False, slots=True, kw_only=True, repr=False)
-class PropertySelect(Select[R]):
-    """A query for rows that have properties instead of fields: runs, or nodes of any kind."""
-
-    def order_by(self, *orders: RunOrder | Property | RunValueColumn) -> Self:
-        """Order by properties, after the orders of earlier calls.
-
-        Results that are equal in all orders stay in the order in which they were made.
-        """
-        for order in orders:
-            if not isinstance(cast("object", order), (RunOrder, Property, RunValueColumn)):
-                msg = f"{self._kind} is ordered by columns({self._kind}), c.x or c.x.desc() say, not by {order!r:.100}"
-                raise QueryError(msg)
-        made = tuple(order if isinstance(order, RunOrder) else order.asc() for order in orders)
-        return replace(self, _orders=(*self._orders, *made))
-
-    def _check(self, condition: Condition) -> None:
-        if isinstance(condition, (Compare, OneOf, IsNone, Text)) and isinstance(condition.field, Field):
-            msg = (
-                f"This is a condition on {condition.field.model.__qualname__}; those on what is asked for are made of "
-                f"columns({self._kind})"
-            )
-            raise QueryError(msg)
-
-    def _order_key(self, order: RunOrder) -> OrderKey:
-        column = order.column
-        if isinstance(column, RunField) and column.kind != "name":
-            key = key_of(column)
-            return OrderKey([key], key, order.descending, partial(has_key, column), partial(read_run_keys, column))
-        key = property_of("run_name" if isinstance(column, RunField) else column)
-        return OrderKey(column_keys(key), key, order.descending, key.__eq__)

@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy import literal_column as constant
 from sqlalchemy import values as values_of
 
-from artigraph.db import among, checked, gathered, looked_up, rare
+from artigraph.db import expect_few_rows, filter_only, in_precomputed, lookup_join, prefer_bitmap
 from artigraph.orm import link_table, node_table
 from artigraph.query._sql import is_one_of
 
@@ -42,7 +42,7 @@ _TREE = 100
 """The most nodes that the trees of uses may have on average, so that the uses are followed to them."""
 
 _use, _model, _artifact = link_table.alias("use"), node_table.alias("model"), node_table.alias("used_artifact")
-_is_use = checked(_use.c.kind == "used")
+_is_use = filter_only(_use.c.kind == "used")
 _uses = select(_use.c.source_id, _use.c.target_id).where(_is_use)
 _OF_MODELS, _OF_USES, _OF_BOTH = (constant(f"'{way}'", String) for way in ("models", "uses", "both"))
 
@@ -94,8 +94,10 @@ def select_users(
     if models.label is None:
         users = select(every.c.target_id)
     else:
-        is_labeled = checked(_artifact.c.label == models.label)
-        labeled = select(_artifact.c.node_id).where(among(_artifact.c.node_id, select(every.c.source_id)), is_labeled)
+        is_labeled = filter_only(_artifact.c.label == models.label)
+        labeled = select(_artifact.c.node_id).where(
+            in_precomputed(_artifact.c.node_id, select(every.c.source_id)), is_labeled
+        )
         users = select(_use.c.target_id).where(_is_source(labeled), _is_use)
     return users if few is None else _tried(name, models, users, few=few, newest=newest)
 
@@ -111,8 +113,8 @@ def _tried(
     tried: Any = _followed(first, models).where(_nodes_below(first) <= _TREE * _FIRST_USES)
     tried = tried.subquery(f"{name}_followed")
     if models.label is not None:
-        on = and_(_artifact.c.node_id == tried.c.source_id, checked(_artifact.c.label == models.label))
-        tried = select(tried).select_from(looked_up(tried, _artifact, on)).subquery(f"{name}_labeled")
+        on = and_(_artifact.c.node_id == tried.c.source_id, filter_only(_artifact.c.label == models.label))
+        tried = select(tried).select_from(lookup_join(tried, _artifact, on)).subquery(f"{name}_labeled")
     by_id = tried.c.target_id.desc() if newest else tried.c.target_id
     found = _once(select(tried.c.target_id).distinct().order_by(by_id).limit(constant(f"{few}")), f"{name}_found")
     are_enough = _value(_count(select(found)) >= few, f"{name}_are_enough")
@@ -131,7 +133,7 @@ def _ways(name: str, models: Models) -> list[Select[*tuple[Any, ...]]]:
     )
     are_more = exists(select(_use.c.source_id).offset(_FEWER_MODELS * model_count))
     way = _value(case((are_fewer, _OF_USES), (are_more, _OF_MODELS), else_=_OF_BOTH), f"{name}_way")
-    every_model = select(_model.c.tree_root_id).where(gathered(models.condition, _model.c.node_id))
+    every_model = select(_model.c.tree_root_id).where(prefer_bitmap(models.condition, _model.c.node_id))
     # PostgreSQL can only hash or sort for a full join. For an inner one it may compare all rows with all others.
     left, right = _uses.subquery(f"{name}_left"), every_model.subquery(f"{name}_right")
     is_found = left.c.source_id == right.c.tree_root_id
@@ -147,19 +149,19 @@ def _ways(name: str, models: Models) -> list[Select[*tuple[Any, ...]]]:
 
 def _followed(uses: CTE, models: Models) -> Select[*tuple[Any, ...]]:
     """Select those of some uses whose tree has a model."""
-    on = and_(_model.c.tree_root_id == uses.c.source_id, checked(models.condition))
-    return select(uses.c.source_id, uses.c.target_id).select_from(looked_up(uses, _model, on))
+    on = and_(_model.c.tree_root_id == uses.c.source_id, filter_only(models.condition))
+    return select(uses.c.source_id, uses.c.target_id).select_from(lookup_join(uses, _model, on))
 
 
 def _nodes_below(uses: CTE) -> ColumnElement[int]:
     """Return the number of nodes in the trees of some uses."""
-    roots = looked_up(uses, _artifact, _artifact.c.node_id == uses.c.source_id)
+    roots = lookup_join(uses, _artifact, _artifact.c.node_id == uses.c.source_id)
     return select(func.coalesce(func.sum(_artifact.c.span), 0)).select_from(roots).scalar_subquery()
 
 
 def _is_source(ids: Select[*tuple[Any, ...]]) -> ColumnElement[bool]:
     """Return the condition that a use is of one of some artifacts."""
-    return rare(among(_use.c.source_id, ids), _use.c.source_id)
+    return expect_few_rows(in_precomputed(_use.c.source_id, ids), _use.c.source_id)
 
 
 def _once(rows: Select[*tuple[Any, ...]], name: str) -> CTE:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+import operator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal, NoReturn
@@ -168,3 +169,31 @@ def leaves_of(condition: Condition) -> Iterator[Condition]:
 def is_nan(value: object) -> bool:
     """Return whether a value is a NaN or NaT, with which every comparison is false."""
     return (isinstance(value, float) and math.isnan(value)) or equals_nothing(value)
+
+
+_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    "==": operator.eq,
+    "<": operator.lt,
+    "<=": operator.le,
+    ">": operator.gt,
+    ">=": operator.ge,
+}
+
+
+def compared(value: object, how: Operator, other: object) -> bool:
+    """Return whether a comparison of two values is true; it is false where Python cannot compare them."""
+    if is_nan(value) or is_nan(other):
+        return False
+    try:
+        return bool(_OPERATORS[how](value, other))
+    except TypeError:
+        return False
+
+
+def is_text(value: object, how: str, text: str | bytes) -> bool:
+    """Return whether a value is a text, or bytes, that begin with or contain another one."""
+    if isinstance(value, str) and isinstance(text, str):
+        return value.startswith(text) if how == "startswith" else text in value
+    if isinstance(value, bytes) and isinstance(text, bytes):
+        return value.startswith(text) if how == "startswith" else text in value
+    return False

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import operator
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, cast
+from uuid import UUID
 
 from artigraph.model import Lazy
 from artigraph.query._conditions import (
@@ -16,24 +16,38 @@ from artigraph.query._conditions import (
     IsNone,
     Not,
     OneOf,
-    Operator,
     RunField,
     Text,
-    is_nan,
+    compared,
+    is_text,
 )
+from artigraph.query._sql import ids_from, root, verdict_of
 from artigraph.run import Run
 
-_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
-    "==": operator.eq,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
+_BATCH = 200
+"""The number of conditions in one statement that reads verdicts."""
 _MISSING = object()
 
 
-async def holds(condition: Condition, loaded: object, verdicts: Mapping[Condition, bool | None]) -> bool:
+async def read_verdicts(
+    ids: Sequence[UUID], leaves: Sequence[Condition], fetch: Callable[[Any], Awaitable[Sequence[Any]]]
+) -> dict[UUID, dict[Condition, bool | None]]:
+    """Return by node what the database says of each leaf condition: true, false, or None if it cannot decide."""
+    found: dict[UUID, dict[Condition, bool | None]] = {node_id: {} for node_id in ids}
+    for start in range(0, len(leaves), _BATCH):
+        asked = [(leaf, verdict_of(leaf)) for leaf in leaves[start : start + _BATCH]]
+        columns = [part.label(None) for _, both in asked for part in both]
+        rows = await fetch(ids_from(root).add_columns(*columns).where(root.c.node_id.in_(ids)))
+        there = {row[0]: row[1:] for row in rows}
+        found = {node_id: said for node_id, said in found.items() if node_id in there}
+        for node_id, said in found.items():
+            pairs = zip(there[node_id][::2], there[node_id][1::2], strict=True)
+            for (leaf, _), (certain, possible) in zip(asked, pairs, strict=True):
+                said[leaf] = True if certain else None if possible else False
+    return found
+
+
+async def is_true(condition: Condition, loaded: object, verdicts: Mapping[Condition, bool | None]) -> bool:
     """Return whether a condition is true of a loaded instance. Lazy fields that it compares are loaded for that.
 
     `verdicts` holds the database's answer for each leaf of the condition, None where the database cannot decide. Only
@@ -42,17 +56,17 @@ async def holds(condition: Condition, loaded: object, verdicts: Mapping[Conditio
     """
     match condition:
         case All(parts):
-            return all([await holds(part, loaded, verdicts) for part in parts])
+            return all([await is_true(part, loaded, verdicts) for part in parts])
         case Any_(parts):
-            return any([await holds(part, loaded, verdicts) for part in parts])
+            return any([await is_true(part, loaded, verdicts) for part in parts])
         case Not(part):
-            return not await holds(part, loaded, verdicts)
+            return not await is_true(part, loaded, verdicts)
         case _:
             verdict = verdicts[condition]
-            return await _leaf_holds(condition, loaded) if verdict is None else verdict
+            return await _is_leaf_true(condition, loaded) if verdict is None else verdict
 
 
-async def _leaf_holds(condition: Condition, loaded: object) -> bool:
+async def _is_leaf_true(condition: Condition, loaded: object) -> bool:
     match condition:
         case IsNone(field):
             return await _value(loaded, field) is None
@@ -64,15 +78,6 @@ async def _leaf_holds(condition: Condition, loaded: object) -> bool:
             assert isinstance(condition, OneOf)  # noqa: S101 (the database decides the others)
             found = await _value(loaded, condition.field)
             return any(compared(found, "==", value) for value in condition.values)
-
-
-def is_text(value: object, how: str, text: str | bytes) -> bool:
-    """Return whether a value is a text, or bytes, that begin with or contain another one."""
-    if isinstance(value, str) and isinstance(text, str):
-        return value.startswith(text) if how == "startswith" else text in value
-    if isinstance(value, bytes) and isinstance(text, bytes):
-        return value.startswith(text) if how == "startswith" else text in value
-    return False
 
 
 async def _value(loaded: object, field: Field | RunField) -> object:
@@ -91,13 +96,3 @@ def _value_of_run(run: Run, field: RunField) -> object:
         return run.name
     values = {"tag": run.tags, "parameter": run.parameters, "environment": run.environment or {}}
     return values[field.kind].get(field.name, _MISSING)
-
-
-def compared(value: object, how: Operator, other: object) -> bool:
-    """Return whether a comparison of two values is true; it is false where Python cannot compare them."""
-    if is_nan(value) or is_nan(other):
-        return False
-    try:
-        return bool(_OPERATORS[how](value, other))
-    except TypeError:
-        return False

@@ -13,7 +13,15 @@ from sqlalchemy import Select as SqlSelect
 from sqlalchemy import select as sql_select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import among, checked, common, current_database, distinct_values, rare, read
+from artigraph.db import (
+    current_database,
+    distinct_values,
+    expect_few_rows,
+    expect_many_rows,
+    filter_only,
+    in_precomputed,
+    read,
+)
 from artigraph.errors import QueryError
 from artigraph.graph import read_runs, with_runs_below
 from artigraph.graph.nodes import Node, NodeType, read_nodes
@@ -21,8 +29,9 @@ from artigraph.identifiers import check_label
 from artigraph.model import ArtifactModel
 from artigraph.model.stored_names import stored_names
 from artigraph.orm import node_table
-from artigraph.query._base import PropertySelect, Select
+from artigraph.query._base import Select
 from artigraph.query._moments import earliest, latest, saved_between, within
+from artigraph.query._properties import PropertySelect
 from artigraph.query._sql import is_of_type_in_order, root
 from artigraph.run import Run, run_of_row
 
@@ -146,7 +155,7 @@ class NodeSelect(PropertySelect[Node]):
         """Return the conditions on the leading columns of the index of keys, in its order: type, model and label."""
         if self._runs:
             properties = list(self._properties())
-            return checked(and_(*properties)) if properties else true()
+            return filter_only(and_(*properties)) if properties else true()
         if self._labels is None:
             if len(self._types) == len(_TYPES) and self._models is None:
                 return true()
@@ -155,7 +164,7 @@ class NodeSelect(PropertySelect[Node]):
             found: ColumnElement[bool] = root.c.node_type.in_(self._types)
             if self._models is not None:
                 found &= root.c.model_name.in_(self._models)
-            return common(found, root.c.node_id) if self._walks and not self._is_tried(paged=True) else found
+            return expect_many_rows(found, root.c.node_id) if self._walks and not self._is_tried(paged=True) else found
         node = node_table.alias("labeled")
         labeled = sql_select(node.c.node_id).where(
             node.c.node_type.in_(_without_runs(self._types)), node.c.label.in_(self._labels)
@@ -177,13 +186,13 @@ class NodeSelect(PropertySelect[Node]):
     def _belonging(self, run_id: UUID, *, below: bool) -> ColumnElement[bool]:
         """Return the condition that rows belong to a run: its artifacts, their parts, and runs directly below it."""
         child, part = node_table.alias("child"), node_table.alias("part")
-        of_run = among(child.c.parent_id, with_runs_below(run_id)) if below else child.c.parent_id == run_id
-        children = sql_select(child.c.node_id).where(rare(of_run, child.c.parent_id))
+        of_run = in_precomputed(child.c.parent_id, with_runs_below(run_id)) if below else child.c.parent_id == run_id
+        children = sql_select(child.c.node_id).where(expect_few_rows(of_run, child.c.parent_id))
         found = union_all(
-            children.where(checked(child.c.node_type == "run")),
-            sql_select(part.c.node_id).where(among(part.c.tree_root_id, children)),
+            children.where(filter_only(child.c.node_type == "run")),
+            sql_select(part.c.node_id).where(in_precomputed(part.c.tree_root_id, children)),
         )
-        return among(root.c.node_id, sql_select(found.subquery()))
+        return in_precomputed(root.c.node_id, sql_select(found.subquery()))
 
     async def _to_decide(self, ids: Sequence[UUID]) -> list[tuple[UUID, Run | None]]:
         """Load the runs among the nodes. Only conditions on runs' names and values may be undecided by the database."""

@@ -1,18 +1,21 @@
-"""The properties of runs and of nodes that a query can compare and order by."""
+"""The properties of runs and of nodes that a query can compare and order by, and what their queries have in common."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Any, ClassVar, cast, get_args
+from functools import partial
+from typing import Any, ClassVar, Self, TypeVar, cast, get_args
 from uuid import UUID
 
 from artigraph.errors import InvalidNodeIdError, QueryError
 from artigraph.graph import RunValueKind
 from artigraph.identifiers import check_id
+from artigraph.query._base import Select
 from artigraph.query._conditions import (
     Compare,
     Condition,
+    Field,
     IsNone,
     NodeColumn,
     OneOf,
@@ -25,7 +28,14 @@ from artigraph.query._conditions import (
     Text,
 )
 from artigraph.query._operators import Comparable, check_compared, check_storable
+from artigraph.query._ordering import (
+    OrderKey,
+    read_run_keys,
+)
+from artigraph.query._sql import column_keys, has_key, key_of, property_of
 from artigraph.run import RunStatus
+
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,3 +219,36 @@ class NodeColumns:
 
     def __repr__(self) -> str:
         return "<columns of Node>"
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True, repr=False)
+class PropertySelect(Select[R]):
+    """A query for rows that have properties instead of fields: runs, or nodes of any kind."""
+
+    def order_by(self, *orders: RunOrder | Property | RunValueColumn) -> Self:
+        """Order by properties, after the orders of earlier calls.
+
+        Results that are equal in all orders stay in the order in which they were made.
+        """
+        for order in orders:
+            if not isinstance(cast("object", order), (RunOrder, Property, RunValueColumn)):
+                msg = f"{self._kind} is ordered by columns({self._kind}), c.x or c.x.desc() say, not by {order!r:.100}"
+                raise QueryError(msg)
+        made = tuple(order if isinstance(order, RunOrder) else order.asc() for order in orders)
+        return replace(self, _orders=(*self._orders, *made))
+
+    def _check(self, condition: Condition) -> None:
+        if isinstance(condition, (Compare, OneOf, IsNone, Text)) and isinstance(condition.field, Field):
+            msg = (
+                f"This is a condition on {condition.field.model.__qualname__}; those on what is asked for are made of "
+                f"columns({self._kind})"
+            )
+            raise QueryError(msg)
+
+    def _order_key(self, order: RunOrder) -> OrderKey:
+        column = order.column
+        if isinstance(column, RunField) and column.kind != "name":
+            key = key_of(column)
+            return OrderKey([key], key, order.descending, partial(has_key, column), partial(read_run_keys, column))
+        key = property_of("run_name" if isinstance(column, RunField) else column)
+        return OrderKey(column_keys(key), key, order.descending, key.__eq__)

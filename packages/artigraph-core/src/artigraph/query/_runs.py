@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, select
 
-from artigraph.db import among, checked, common, instead
+from artigraph.db import expect_many_rows, filter_only, in_precomputed, variant_for_postgresql
 from artigraph.errors import DeserializationError, QueryError
 from artigraph.graph import read_runs
 from artigraph.identifiers import check_label
@@ -18,8 +18,8 @@ from artigraph.model import ArtifactModel
 from artigraph.model.failures import LoadFailure
 from artigraph.model.stored_names import stored_names
 from artigraph.orm import link_table, node_table
-from artigraph.query._base import PropertySelect
 from artigraph.query._bounded_users import Models, select_users
+from artigraph.query._properties import PropertySelect
 from artigraph.query._sql import is_of_type_in_order, is_one_of, root
 from artigraph.run import Run, run_of_row
 
@@ -82,7 +82,7 @@ def _has_used(models: Models, number: int, few: int | None, *, newest: bool) -> 
         newest: whether the last runs are wanted.
     """
     bounded = select_users(f"used_{number}", models, few=few, newest=newest)
-    return instead(root.c.node_id.in_(_users_of(models)), among(root.c.node_id, bounded))
+    return variant_for_postgresql(root.c.node_id.in_(_users_of(models)), in_precomputed(root.c.node_id, bounded))
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True, repr=False)
@@ -114,9 +114,9 @@ class RunSelect(PropertySelect[Run]):
             return [is_of_type_in_order("run")]
         is_run = root.c.node_type == "run"
         if self._leads or self._used:
-            is_run = checked(is_run)
+            is_run = filter_only(is_run)
         elif self._few:
-            is_run = common(is_run, root.c.node_id)
+            is_run = expect_many_rows(is_run, root.c.node_id)
         return [is_run, *(self._uses(number, used) for number, used in enumerate(self._used))]
 
     def _uses(self, number: int, used: Used) -> ColumnElement[bool]:

@@ -35,7 +35,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from artigraph.db import checked, common, costly, unindexed
+from artigraph.db import expect_costly_lookup, expect_many_rows, filter_only, unindexed
 from artigraph.graph import end_of, status_of
 from artigraph.model.stored_names import stored_names
 from artigraph.orm import node_table, run_value_table
@@ -54,11 +54,24 @@ from artigraph.query._conditions import (
     RunIsNone,
     RunOneOf,
     Text,
+    compared,
     is_nan,
+    is_text,
 )
-from artigraph.query._evaluate import compared, is_text
-from artigraph.query._key_ranges import Asked, AskKey, Key, Ranges, among_keys, beginning, comparison, containing, same
-from artigraph.query._members import has_value_key, keys_of, of_members
+from artigraph.query._key_ranges import (
+    Asked,
+    AskKey,
+    Key,
+    Ranges,
+    among_keys,
+    beginning,
+    comparison,
+    containing,
+    has_value_key,
+    keys_of,
+    of_members,
+    same,
+)
 from artigraph.serializer.search_key import search_key
 
 root: FromClause = node_table.alias("artifact")
@@ -128,7 +141,7 @@ def artifacts_of(
     """
     is_model = (root.c.node_type == "model") & is_one_of(root.c.model_name, names)
     is_artifact = is_model & (root.c.tree_root_id == root.c.node_id)
-    rows = checked(is_artifact) if found else common(is_artifact, root.c.node_id) if few else is_artifact
+    rows = filter_only(is_artifact) if found else expect_many_rows(is_artifact, root.c.node_id) if few else is_artifact
     return rows if labels is None else rows & is_one_of(root.c.label, labels)
 
 
@@ -302,7 +315,7 @@ def _joined_to(places: tuple[_Place | RunField, ...], *, of_runs: bool) -> tuple
                 on = and_(owner.c.parent_id == below.c.node_id, owner.c.label == name, *conditions)
                 source, below, conditions = source.join(owner, on), owner, []
             value = node_table.alias()
-            is_value = _is_value(value, place, costly(value.c.node_type, "value", much=of_runs))
+            is_value = _is_value(value, place, expect_costly_lookup(value.c.node_type, "value", much=of_runs))
             on = and_(value.c.parent_id == below.c.node_id, *is_value, *conditions)
             source = source.join(value, on)
         keys.append(value.c.search_key)
@@ -378,7 +391,7 @@ def _reached(field: Field | RunField, *, from_root: bool) -> tuple[Select[Any], 
     below: Any = value
     joined: Any = value
     # The value of one artifact is found through its parent, values of all artifacts through the index of keys.
-    of_type = unindexed(value.c.node_type) == "value" if from_root else costly(value.c.node_type, "value")
+    of_type = unindexed(value.c.node_type) == "value" if from_root else expect_costly_lookup(value.c.node_type, "value")
     conditions = _is_value(value, place, of_type)
     for name in reversed(place.path[:-1]):
         owner = node_table.alias()

@@ -21,7 +21,7 @@ from artigraph.model import ArtifactModel
 from artigraph.model.definition import annotation_of, define, is_model
 from artigraph.model.lazy import is_lazy
 from artigraph.query._conditions import Compare, Condition, Field, IsNone, OneOf, Operator, Path, Text
-from artigraph.query._members import has_value_key
+from artigraph.query._key_ranges import has_value_key
 from artigraph.query._operators import Comparable, check_compared
 from artigraph.query._properties import NodeColumns, RunColumns
 from artigraph.run import Run

@@ -8,7 +8,7 @@ from artigraph.errors import QueryError
 from artigraph.graph.nodes import Node
 from artigraph.model import ArtifactModel
 from artigraph.model.definition import define, is_model
-from artigraph.query._base import ArtifactSelect
+from artigraph.query._artifacts import ArtifactSelect
 from artigraph.query._nodes import NodeSelect
 from artigraph.query._runs import RunSelect
 from artigraph.run import Run

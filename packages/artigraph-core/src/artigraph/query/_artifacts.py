@@ -1,0 +1,122 @@
+"""Queries for artifacts of a model class."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import Any, Self, TypeVar, cast
+from uuid import UUID
+
+from sqlalchemy import ColumnElement
+
+from artigraph.errors import QueryError
+from artigraph.identifiers import check_label
+from artigraph.model import ArtifactModel
+from artigraph.model.load import load_existing
+from artigraph.model.stored_names import stored_names
+from artigraph.query._base import Select
+from artigraph.query._conditions import Compare, Condition, Field, IsNone, OneOf, RunField, Text
+from artigraph.query._moments import earliest, latest, saved_between, within
+from artigraph.query._ordering import (
+    OrderKey,
+    read_field_keys,
+)
+from artigraph.query._sql import artifacts_of, has_key, key_of, root
+from artigraph.query.columns import Column, Order
+
+M = TypeVar("M", bound=ArtifactModel)
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True, repr=False)
+class ArtifactSelect(Select[M]):
+    """A query for artifacts."""
+
+    _model_type: type[M]
+    _labels: tuple[str, ...] | None = None
+    _since: datetime | None = None
+    _before: datetime | None = None
+
+    def labeled(self, *labels: str) -> Self:
+        """Keep only artifacts that were saved under one of these labels."""
+        return replace(self, _labels=within([check_label(label) for label in labels], self._labels))
+
+    def saved(self, *, since: datetime | None = None, before: datetime | None = None) -> Self:
+        """Keep only artifacts that were saved in a range of time.
+
+        The time is that of the machine that saved the artifact, to the millisecond. Both bounds are aware datetimes:
+        `since` is included, `before` is not.
+
+        Raises:
+            QueryError: a bound is not an aware datetime.
+        """
+        return replace(self, _since=latest(self._since, since), _before=earliest(self._before, before))
+
+    def order_by(self, *orders: Order | Column) -> Self:
+        """Order by fields, after the orders of earlier calls. Results equal in all of them stay in the order of saves.
+
+        The order is Python's. The database compares the first 254 bytes of a text, and as many digits of a huge number
+        as fit a key. Where these are equal, the whole values are read and compared.
+        """
+        made = tuple(order.asc() if isinstance(order, Column) else order for order in orders)
+        for order in made:
+            if not isinstance(cast("object", order), Order):
+                msg = f"{self._kind} is ordered by columns({self._kind}), c.x or c.x.desc() say, not by {order!r:.100}"
+                raise QueryError(msg)
+            self._check_field(order.field)
+        return replace(self, _orders=(*self._orders, *made))
+
+    @property
+    def _kind(self) -> str:
+        return self._model_type.__qualname__
+
+    def _check(self, condition: Condition) -> None:
+        if not isinstance(condition, (Compare, OneOf, IsNone, Text)) or isinstance(condition.field, RunField):
+            msg = f"This is a condition on runs; those of {self._kind} are made of columns({self._kind})"
+            raise QueryError(msg)
+        self._check_field(condition.field)
+
+    def _check_field(self, field: Field) -> None:
+        """Check that artifacts of this class may have a field."""
+        if not (issubclass(field.model, self._model_type) or issubclass(self._model_type, field.model)):
+            msg = (
+                f"{'.'.join(field.path)} is a column of {field.model.__qualname__}; no {self._kind} is one: "
+                f"take it from columns({self._kind})"
+            )
+            raise QueryError(msg)
+
+    def _rows(self) -> Sequence[ColumnElement[bool]]:
+        names = tuple(stored_names([self._model_type]))
+        series = self._is_series
+        few = self._walks and self._labels is None and not self._is_tried(paged=True)
+        rows = artifacts_of(names, self._labels, found=self._leads, few=few)
+        if series:
+            rows &= root.c.search_key >= b""
+        return [rows]
+
+    def _saved(self) -> Sequence[ColumnElement[bool]]:
+        if self._is_series:
+            return list(saved_between(root.c.search_key, self._since, self._before, as_bytes=True))
+        return list(saved_between(root.c.node_id, self._since, self._before))
+
+    @property
+    def _searched(self) -> bool:
+        return not self._is_series
+
+    @property
+    def _is_series(self) -> bool:
+        """Whether the query wants all artifacts of one model and label. Their search key is their id."""
+        one = self._labels is not None and len(self._labels) == 1 and len(stored_names([self._model_type])) == 1
+        return one and not (self._conditions or self._runs or self._orders)
+
+    def _in_order_of_saves(self) -> ColumnElement[Any]:
+        return root.c.search_key if self._is_series else root.c.node_id
+
+    def _order_key(self, order: Order) -> OrderKey:
+        key = key_of(order.field)
+        read = None if order.exact else partial(read_field_keys, order.field)
+        return OrderKey([key], key, order.descending, partial(has_key, order.field), read)
+
+    async def _load(self, ids: Sequence[UUID]) -> list[tuple[UUID, M]]:
+        return await load_existing(self._model_type, ids, self._skipped)
