@@ -21,8 +21,8 @@ from tests.run.test_metadata import (
     test_what_is_known_of_a_run_comes_back,
     test_what_is_stored_can_be_searched_by_any_session,
 )
-from tests.run.test_settled import (
-    test_a_field_of_a_run_that_was_entered_is_settled,
+from tests.run.test_read_only import (
+    test_a_field_of_a_run_that_was_entered_is_read_only,
     test_parameters_are_added_as_tags_are,
     test_the_parameters_of_a_run_have_a_limit_over_several_calls,
 )
@@ -33,7 +33,7 @@ from tests.run.test_token import (
 )
 
 __all__ = [
-    "test_a_field_of_a_run_that_was_entered_is_settled",
+    "test_a_field_of_a_run_that_was_entered_is_read_only",
     "test_a_lease_begins_and_ends_with_its_run",
     "test_a_lost_run_is_as_old_as_the_last_moment_of_its_lease",
     "test_a_run_of_an_older_store_stays_as_it_is",

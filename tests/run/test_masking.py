@@ -10,7 +10,7 @@ import pytest
 
 from artigraph import Run, RunManager, select, tracked
 from artigraph.db import engine_context
-from artigraph.run._environment import capture_environment
+from artigraph.run._captured import capture_environment
 from artigraph.run._masking import masked_arguments, masked_text
 
 S = "S3cr1tValue"

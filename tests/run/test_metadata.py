@@ -27,7 +27,7 @@ from artigraph.errors import (
     ValueTooLargeError,
 )
 from artigraph.orm import Base, RunNode, node_table, run_value_table
-from artigraph.run._environment import capture_environment
+from artigraph.run._captured import capture_environment
 from artigraph.serializer.search_key import search_key
 
 PARAMETERS = {

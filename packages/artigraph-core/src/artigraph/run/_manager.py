@@ -33,14 +33,12 @@ from artigraph.model.load import load_artifacts
 from artigraph.model.save import save_models
 from artigraph.model.stored_names import names_of
 from artigraph.printable import quoted
+from artigraph.run._captured import capture_environment, outcome_of
 from artigraph.run._current import Entry, enter, let_generators_end
-from artigraph.run._environment import capture_environment
-from artigraph.run._failure import outcome_of
 from artigraph.run._lease import LEASE, Release, check_lease, hold
-from artigraph.run._settled import SettledValues, record
 from artigraph.run._state import NO_PARENT, Run, row_at_start, row_of_run, run_of_row
 from artigraph.run._token import RunToken, join, parse_token
-from artigraph.run.metadata import MOST_VALUES, value_rows
+from artigraph.run.values import MOST_VALUES, RecordedValues, set_fields, value_rows
 
 _log = logging.getLogger("artigraph.run")
 
@@ -91,11 +89,11 @@ class RunManager:
         self._release: Release | None = None
         self._record_use = record_use
         self._uses: Uses | None = None
-        self._values = SettledValues()
+        self._values = RecordedValues()
 
     @property
     def run(self) -> Run:
-        """The run. Once it is entered, its fields are settled."""
+        """The run. Once it is entered, its fields are read-only."""
         return self._run
 
     @classmethod
@@ -156,12 +154,12 @@ class RunManager:
             raise RunStateError(msg)
         given = {name: getattr(self.run, name) for name in ("tags", "parameters", "environment")}
         if not self._joins:
-            record(self.run, status="running")  # a task that enters it at the same time gets an error
+            set_fields(self.run, status="running")  # a task that enters it at the same time gets an error
         try:
             await (self._join("The run of this token") if self._joins else self._start())
         except BaseException:
             if not self._joins and self.run.started_at is None:
-                record(self.run, status="new", **given)
+                set_fields(self.run, status="new", **given)
             raise
         self._process = os.getpid()
         assert self._token is not None  # noqa: S101 (the run has started or was joined)
@@ -177,9 +175,9 @@ class RunManager:
         given = run.node_parent_id
         if self._captures:
             found = await asyncio.to_thread(capture_environment)
-            record(run, environment={**found, **(run.environment or {})})
+            set_fields(run, environment={**found, **(run.environment or {})})
         row = row_at_start(run)
-        self._values.settle(run, row.values)
+        self._values.record(run, row.values)
         parent_id = None if given is NO_PARENT else given
         if given is None and (parent := run_manager(allow_none=True)) is not None:
             await parent._ready()  # noqa: SLF001 (a method of another manager)
@@ -187,12 +185,12 @@ class RunManager:
         store_id = (await current_database()).store_id
         self._clock = time.monotonic()
         started_at = datetime.now(UTC)
-        record(run, node_parent_id=parent_id, started_at=started_at)
+        set_fields(run, node_parent_id=parent_id, started_at=started_at)
         row = row._replace(parent_id=parent_id, status=run.status, started_at=started_at)
         try:
             await insert_run(row, self._lease)
         except ArtigraphError:
-            record(run, node_parent_id=given, started_at=None)
+            set_fields(run, node_parent_id=given, started_at=None)
             raise
         except asyncio.CancelledError as error:
             # The start was shielded, so it is in the database. Without an end, the run would keep the status running.
@@ -228,7 +226,7 @@ class RunManager:
             set_uses(None if self._uses is None else self._uses.outer)
         if self._process != os.getpid():
             return  # a forked child: the run and the renewal of its lease belong to the parent
-        self._values.tell_of_changes(self.run)
+        self._values.warn_of_changes(self.run)
         try:
             if self._release is not None:
                 await self._release()
@@ -242,7 +240,7 @@ class RunManager:
         run = self.run
         started = run.started_at or datetime.now(UTC)
         outcome = outcome_of(error)
-        record(
+        set_fields(
             run,
             ended_at=started + timedelta(seconds=max(0.0, time.monotonic() - self._clock)),
             status=outcome.status,
@@ -315,7 +313,7 @@ class RunManager:
         await self._ready()
         rows = value_rows(kind, values)
         await replace_values(self.run.node_id, rows, most=MOST_VALUES)
-        self._values.settle(self.run, rows, beside=True)
+        self._values.record(self.run, rows, beside=True)
 
     async def save_artifact(self, label: str, model: ArtifactModel) -> UUID:
         """Save a model under a label of this run, and return the id of its node; see `ArtifactModel.save`.

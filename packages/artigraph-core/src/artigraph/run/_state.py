@@ -13,8 +13,7 @@ from uuid import UUID
 from artigraph.errors import InvalidNodeIdError
 from artigraph.graph import RunRow, RunStatus
 from artigraph.identifiers import NodeId, check_id, check_label, new_id
-from artigraph.run._settled import refuse_assignment, settled
-from artigraph.run.metadata import value_rows, values_of
+from artigraph.run.values import read_only, refuse_assignment, value_rows, values_of
 from artigraph.serializer.search_key import search_key
 
 
@@ -36,15 +35,15 @@ NO_PARENT: Final = _NoParent.NO_PARENT
 class Run:
     """A run, to which artifacts and further runs belong.
 
-    Fill it in before you enter it. From then on its fields are settled: assigning to a field, or changing one of its
-    mappings, raises a `RunStateError` that names the method to call instead. A run that was loaded is settled too.
+    Fill it in before you enter it. From then on its fields are read-only: assigning to a field, or changing one of its
+    mappings, raises a `RunStateError` that names the method to call instead. A run that was loaded is read-only too.
     """
 
     node_parent_id: UUID | Literal[_NoParent.NO_PARENT] | None = None
     """The run that this one belongs to.
 
     None means the run that is active when this one is entered, if there is one. `NO_PARENT` always means none. It is
-    settled when the run is entered.
+    read-only once the run is entered.
     """
     node_id: UUID = field(default_factory=new_id)
     """The run's id, from the moment it is made."""
@@ -166,7 +165,7 @@ def run_of_row(row: RunRow) -> Run:
         error_type=row.error_type,
         error_message=row.error_message,
         name=row.name,
-        tags=settled("tags", values_of(row, "tag")),
-        parameters=settled("parameters", values_of(row, "parameter")),
-        environment=settled("environment", environment) if (environment := values_of(row, "environment")) else None,
+        tags=read_only("tags", values_of(row, "tag")),
+        parameters=read_only("parameters", values_of(row, "parameter")),
+        environment=read_only("environment", environment) if (environment := values_of(row, "environment")) else None,
     )

@@ -61,7 +61,7 @@ class RunManager(Twin, of=async_run.RunManager):
 
     @property
     def run(self) -> Run:
-        """The run. Once it is entered, its fields are settled."""
+        """The run. Once it is entered, its fields are read-only."""
         return self._async.run
 
     @classmethod

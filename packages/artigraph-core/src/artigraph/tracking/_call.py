@@ -36,7 +36,7 @@ from artigraph.model.load import load_models
 from artigraph.model.partial import is_partial
 from artigraph.model.traverse import find_stream
 from artigraph.run import Run, RunManager
-from artigraph.run.metadata import value_rows
+from artigraph.run.values import value_rows
 from artigraph.tracking._signature import RETURN, Arguments, Signature
 
 

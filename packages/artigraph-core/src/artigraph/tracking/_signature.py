@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 
 from artigraph.errors import TrackingError
 from artigraph.identifiers import check_label
-from artigraph.run.metadata import value_rows
+from artigraph.run.values import value_rows
 
 RETURN = "return"
 """The name of a function's result, in annotations and in `exclude`. No argument can have this name."""

@@ -38,7 +38,7 @@ async def test_what_is_changed_before_a_run_is_entered_takes_effect(engine: Asyn
 
 
 @pytest.mark.parametrize("field", FIELDS)
-async def test_a_field_of_a_run_that_was_entered_is_settled(engine: AsyncEngine, field: str) -> None:
+async def test_a_field_of_a_run_that_was_entered_is_read_only(engine: AsyncEngine, field: str) -> None:
     """No value that is assigned is lost in silence: not in the block, not after it, not in a run that was loaded."""
     async with RunManager(Run(name="train", tags={"a": "b"})) as manager:
         runs = [manager.run, await loaded(manager.run)]

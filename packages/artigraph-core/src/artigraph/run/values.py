@@ -1,16 +1,81 @@
-"""The values of a run after it was entered: mappings that refuse changes, with errors that say what to do instead."""
+"""The tags, parameters and environment of a run, as rows and as read-only mappings."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, NoReturn, Protocol
+from typing import Any, ClassVar, NoReturn, Protocol, cast
 from uuid import UUID
 
-from artigraph.errors import RunStateError, SerializationError
-from artigraph.graph import RunValueKind, RunValueRow
+from artigraph.errors import ArgumentError, DeserializationError, RunStateError, SerializationError, ValueTooLargeError
+from artigraph.graph import RunRow, RunValueKind, RunValueRow
+from artigraph.identifiers import check_label
 from artigraph.printable import quoted
 from artigraph.serializer.codec import decode, encode
+from artigraph.serializer.search_key import search_key
+
+MOST_VALUES = 1000
+"""The most tags of a run, and the most parameters."""
+VALUE_LIMIT = 256 * 1024
+"""The most bytes of a parameter. Save a larger value as an artifact."""
+
+_FIELDS: Mapping[RunValueKind, str] = {"tag": "tags", "parameter": "parameters", "environment": "environment"}
+
+
+def value_rows(kind: RunValueKind, values: object) -> list[RunValueRow]:
+    """Return the rows of one kind of a run's values, after checking each name and value.
+
+    Raises:
+        InvalidLabelError: a name, or the text of a tag, breaks the rule for labels.
+        SerializationError: a value is no plain value (a ValueTooLargeError if a value or their number is too large).
+        ArgumentError: (a TypeError) `values` is no mapping.
+    """
+    if not isinstance(values, Mapping):
+        msg = f"The {_FIELDS[kind]} of a run are a mapping of names to values, not {type(values).__name__}"
+        raise ArgumentError(msg)
+    items = list(cast("Mapping[object, object]", values).items())
+    if len(items) > MOST_VALUES:
+        msg = f"A run has at most {MOST_VALUES:,} {_FIELDS[kind]}, not {len(items):,}. Save an artifact in it instead."
+        raise ValueTooLargeError(msg)
+    return [_row(kind, check_label(name, f"The name of a run's {kind}"), value) for name, value in items]
+
+
+def _row(kind: RunValueKind, name: str, value: object) -> RunValueRow:
+    if kind == "tag":
+        value = check_label(value, f"The tag {name!r} of a run")
+    try:
+        data = encode(value)
+    except SerializationError as error:
+        msg = (
+            f"The {kind} {name!r} of a run must consist of plain values. A run has no annotation that could name "
+            f"other classes: {error}"
+        )
+        raise type(error)(msg) from error
+    if len(data) > VALUE_LIMIT:
+        msg = (
+            f"The {kind} {name!r} of a run takes {len(data):,} bytes, and at most {VALUE_LIMIT:,} are kept. Save what "
+            "is large as an artifact of the run."
+        )
+        raise ValueTooLargeError(msg)
+    return RunValueRow(kind, name, data, search_key(value))
+
+
+def values_of(run: RunRow, kind: RunValueKind) -> dict[str, Any]:
+    """Return the values of a kind by name.
+
+    Raises:
+        DeserializationError: a value cannot be read.
+    """
+    return {row.name: _value(run, row) for row in run.values if row.kind == kind}
+
+
+def _value(run: RunRow, row: RunValueRow) -> Any:
+    try:
+        return decode(row.value)
+    except DeserializationError as error:
+        msg = f"The {row.kind} {row.name!r} of run {run.node_id} cannot be read: {error}"
+        raise DeserializationError(msg) from error
+
 
 _BEFORE = "Set it before the run is entered: Run({field}=...)"
 _INSTEAD = {
@@ -21,11 +86,10 @@ _INSTEAD = {
     "node_parent_id": _BEFORE.format(field="node_parent_id"),
     "node_id": _BEFORE.format(field="node_id"),
 }
-"""What to do instead of changing a field of a settled run: one that was entered or loaded."""
+"""What to do instead of changing a field of a read-only run: one that was entered or loaded."""
 _BY_MANAGER = "Its manager records that. Make another Run() for another execution"
 _MUTABLE = (list, dict, set, bytearray)
 """Types of plain values that can change in place."""
-_FIELDS: Mapping[RunValueKind, str] = {"tag": "tags", "parameter": "parameters", "environment": "environment"}
 
 _log = logging.getLogger("artigraph.run")
 
@@ -37,14 +101,14 @@ class _Run(Protocol):
     def node_id(self) -> UUID: ...
 
 
-def record(run: _Run, **fields: Any) -> None:
-    """Set fields of a run even if it is settled. Its manager records the run's state with this."""
+def set_fields(run: _Run, **fields: Any) -> None:
+    """Set fields of a run even if it is read-only. Its manager records the run's state with this."""
     for name, value in fields.items():
         object.__setattr__(run, name, value)
 
 
 def refuse_assignment(run_id: UUID, field: str, value: object) -> NoReturn:
-    """Refuse to set a field of a settled run.
+    """Refuse to set a field of a read-only run.
 
     Raises:
         RunStateError: always; the message says what to do instead.
@@ -56,7 +120,7 @@ def refuse_assignment(run_id: UUID, field: str, value: object) -> NoReturn:
     raise RunStateError(msg)
 
 
-class _Settled(dict[str, Any]):
+class _ReadOnly(dict[str, Any]):
     """A dictionary of a run's stored values. Changing it raises a `RunStateError`.
 
     It compares, pickles and turns into JSON as a dictionary does. To change the values, copy it with `dict(...)`.
@@ -79,34 +143,34 @@ class _Settled(dict[str, Any]):
         return type(self), (dict(self),)
 
 
-class _Tags(_Settled):
+class _Tags(_ReadOnly):
     _field = "tags"
 
 
-class _Parameters(_Settled):
+class _Parameters(_ReadOnly):
     _field = "parameters"
 
 
-class _Environment(_Settled):
+class _Environment(_ReadOnly):
     _field = "environment"
 
 
 _CLASSES = {cls._field: cls for cls in (_Tags, _Parameters, _Environment)}  # pyright: ignore[reportPrivateUsage]
 
 
-def settled(field: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
+def read_only(field: str, values: Mapping[str, Any]) -> Mapping[str, Any]:
     """Return the values of a run's field as a mapping that cannot be changed."""
     return _CLASSES[field](values)
 
 
-class SettledValues:
+class RecordedValues:
     """Sets a run's values as they were recorded, and detects later changes in place."""
 
     def __init__(self) -> None:
         self._recorded: dict[str, dict[str, bytes]] = {field: {} for field in _FIELDS.values()}
         """Encoded values by field and name."""
 
-    def settle(self, run: _Run, rows: Sequence[RunValueRow], *, beside: bool = False) -> None:
+    def record(self, run: _Run, rows: Sequence[RunValueRow], *, beside: bool = False) -> None:
         """Set a run's values to the stored ones, as mappings that refuse changes; with `beside`, add to those it has.
 
         The values are decoded from their stored form. Changing a list that was given as a parameter does not change
@@ -116,8 +180,8 @@ class SettledValues:
             before = getattr(run, field)
             new = {row.name: decode(row.value) for row in rows if row.kind == kind}
             if new or not beside:
-                values = settled(field, {**((before or {}) if beside else {}), **new})
-                record(run, **{field: None if before is None and not new else values})
+                values = read_only(field, {**((before or {}) if beside else {}), **new})
+                set_fields(run, **{field: None if before is None and not new else values})
         self.remember(rows)
 
     def remember(self, rows: Iterable[RunValueRow]) -> None:
@@ -125,7 +189,7 @@ class SettledValues:
         for row in rows:
             self._recorded[_FIELDS[row.kind]][row.name] = row.value
 
-    def tell_of_changes(self, run: _Run) -> None:
+    def warn_of_changes(self, run: _Run) -> None:
         """Log which values, such as lists, were changed in place, because those changes are not stored."""
         for field, recorded in self._recorded.items():
             values: Mapping[str, Any] = getattr(run, field) or {}

@@ -1,7 +1,11 @@
-"""The environment of a run: the state of the code, the command, Python, its packages and the machine."""
+"""What is captured for a run: the environment, and the exception that it failed with.
+
+The environment is the state of the code, the command, Python, its packages and the machine.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import shutil
@@ -10,8 +14,9 @@ import subprocess
 import sys
 from importlib.metadata import distributions
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+from artigraph.graph import RunStatus
 from artigraph.run._masking import masked_arguments, masked_text
 
 _PATIENCE = 5.0
@@ -94,3 +99,42 @@ def _packages() -> dict[str, str]:
         if name and version:
             found.setdefault(str(name), str(version))
     return dict(sorted(found.items()))
+
+
+_ERROR_LENGTH = 4000
+_LONGEST_MESSAGE = 3 * _ERROR_LENGTH
+"""The length to which a message is cut before it is masked, since a mask is usually shorter than what it hides."""
+
+
+class Outcome(NamedTuple):
+    """How a run ended, with the class and the message of the exception if it failed."""
+
+    status: RunStatus
+    error_type: str | None = None
+    error_message: str | None = None
+
+
+def outcome_of(error: BaseException | None) -> Outcome:
+    """Return the outcome of a run whose block was left by this exception, or by none."""
+    if error is None or (isinstance(error, SystemExit) and error.code in (0, None)):
+        return Outcome("completed")
+    if isinstance(error, asyncio.CancelledError | KeyboardInterrupt | GeneratorExit):
+        return Outcome("cancelled")
+    return Outcome("failed", _type_name(error), _message_of(error))
+
+
+def _type_name(error: BaseException) -> str:
+    """Return the qualified name of an exception's class."""
+    cls = type(error)
+    name = cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+    return name[-255:]
+
+
+def _message_of(error: BaseException) -> str:
+    """Return an exception's message, with secrets masked, in a form that every database stores."""
+    try:
+        text = str(error)
+    except Exception as failure:  # noqa: BLE001 (an exception whose message cannot be had is still to be recorded)
+        text = f"<no message: {type(failure).__name__}>"
+    text = text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return masked_text(text[:_LONGEST_MESSAGE])[:_ERROR_LENGTH]
