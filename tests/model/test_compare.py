@@ -176,7 +176,7 @@ def test_a_class_has_the_equality_that_it_asks_for() -> None:
         x: int
 
     one = Identity(1)
-    assert one == one  # noqa: PLR0124
+    assert one == one
     assert one != Identity(1)
     assert Model(one) == Model(one)
     assert Model(one) != Model(Identity(1))

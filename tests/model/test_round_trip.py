@@ -405,7 +405,7 @@ async def test_a_cycle_is_an_error_and_neither_repr_nor_comparison_fails(name: s
         await model.save("x")
     assert await count_nodes() == 0
     assert len(repr(model)) < 2000
-    assert model == model  # noqa: PLR0124
+    assert model == model
     assert model == other
 
 

@@ -130,7 +130,7 @@ def test_equality_is_of_content(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
     one, same, other = File(tmp_path / "a"), File.of(io.BytesIO(b"abc")), File.of(io.BytesIO(b"abd"))
     longer = File.of(io.BytesIO(b"abcd"))
-    assert one == one  # noqa: PLR0124
+    assert one == one
     assert one == same
     assert one not in (other, longer, "abc")
     assert file_serializer.equal(one, same)

@@ -40,7 +40,7 @@ class _Caller:
     __slots__ = ("loop",)
 
     def __init__(self) -> None:
-        self.loop: asyncio.AbstractEventLoop | None = asyncio._get_running_loop()  # noqa: SLF001 (or None)
+        self.loop: asyncio.AbstractEventLoop | None = asyncio._get_running_loop()  # None outside a loop
 
 
 sync_caller: ContextVar[_Caller | None] = ContextVar("artigraph_caller", default=None)

@@ -283,7 +283,7 @@ async def note_inserted(rows: int) -> None:
     loop_engine.state.inserted = 0
     try:
         await _analyze(loop_engine)
-    except Exception as error:  # noqa: BLE001 (the rows are written, and statistics only affect speed)
+    except Exception as error:  # the rows are written, and statistics only affect speed
         _log.debug("The tables were not analyzed: %s: %s", type(error).__name__, printable(str(error)))
 
 

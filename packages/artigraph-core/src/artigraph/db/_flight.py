@@ -84,9 +84,7 @@ class Room:
         self.left: bool = False
         self.asking: bool = False
         self.in_session: bool = in_session()
-        self.nested: bool = (
-            outer is not None and outer.held and not outer.left and outer._ledger is ledger  # noqa: SLF001
-        )
+        self.nested: bool = outer is not None and outer.held and not outer.left and outer._ledger is ledger
         caller = sync_caller.get()
         self.standing: asyncio.AbstractEventLoop | None = None if caller is None else caller.loop
 
@@ -142,7 +140,7 @@ class room:  # noqa: N801 (used like a function)
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._room._ledger.leave(self._room)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        self._room._ledger.leave(self._room)  # pyright: ignore[reportPrivateUsage]
         if _held.get() is self._room:  # else the interpreter ends the coroutine in another context
             _held.set(self._outer)
 

@@ -268,7 +268,7 @@ def _belongs(table: Table, column: str) -> str:
         return f"at most {kind.length} bytes"
     if isinstance(kind, Whole):
         return "an integer that is not negative"
-    assert isinstance(kind, (Id, Bytes, UtcDateTime))  # noqa: S101 (all that is left)
+    assert isinstance(kind, (Id, Bytes, UtcDateTime))  # all that is left
     return kind.expected
 
 

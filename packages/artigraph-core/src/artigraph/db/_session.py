@@ -94,7 +94,7 @@ class Group:
             watch = self._watch = watch_on(self.loop_engine)
             try:
                 result = await watch.shielded(self._in_savepoint(work, watch))
-            except Exception as error:  # noqa: BLE001 (raised again, typed)
+            except Exception as error:  # raised again, typed
                 raise_typed(error)
             if self.owner.abandoned:  # a generator was closed meanwhile, and this work is rolled back
                 raise AbandonedError
@@ -161,7 +161,7 @@ class Group:
         try:
             if savepoint is not None:
                 await savepoint.rollback()
-        except Exception:  # noqa: BLE001
+        except Exception:
             gone = True
         self._lost = self._lost or connection.invalidated
         if gone or self._lost:
@@ -300,7 +300,7 @@ async def _commit(group: Group, connection: AsyncConnection) -> None:
     try:
         group.check_broken()
         await watch.shielded(_committed(group.session, connection, watch))
-    except Exception as error:  # noqa: BLE001 (raised again, typed)
+    except Exception as error:  # raised again, typed
         raise_typed(error)
 
 
@@ -355,7 +355,7 @@ async def _ready(group: Group) -> bool:
 
     try:
         return await watch.shielded(ready())
-    except Exception as error:  # noqa: BLE001 (raised again, typed)
+    except Exception as error:  # raised again, typed
         raise_typed(error)
 
 

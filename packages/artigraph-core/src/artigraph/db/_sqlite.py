@@ -71,7 +71,7 @@ class _Worker:
             while (job := self.jobs.get()) is not None and not self.stopped:
                 self._do(job)
                 del job  # do not keep the last job alive while waiting for the next one
-        except BaseException as error:  # noqa: BLE001 (reported to all current and later waiters)
+        except BaseException as error:  # reported to all current and later waiters
             self.cause = error
         finally:
             self._end()
@@ -79,7 +79,7 @@ class _Worker:
     def _do(self, job: _Job) -> None:
         try:
             result = job.work()
-        except Exception as error:  # noqa: BLE001 (raised again by the task that waits)
+        except Exception as error:  # raised again by the task that waits
             self._note()
             job.answer(None, error)
         else:

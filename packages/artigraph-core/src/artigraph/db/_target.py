@@ -138,7 +138,7 @@ class Target:
                 entry.loop_engine.engine.sync_engine.dispose(close=False)
 
     def _adopted(self) -> _Entry:
-        assert self._engine is not None  # noqa: S101 (for type checkers; the caller asked)
+        assert self._engine is not None  # for type checkers; the caller asked
         return _Entry(os.getpid(), adopt(self._engine, self.timeouts, create_tables=self._create_tables), None)
 
     def _make_folder(self, folder: Path, file: Path) -> None:
@@ -146,7 +146,7 @@ class Target:
             files.make_folder(folder, file.name)
 
     def _made(self) -> _Entry:
-        assert self._url is not None  # noqa: S101
+        assert self._url is not None
         memory = self._url.get_backend_name() == "sqlite" and is_memory(self._url)
         if memory:
             if self._in_memory:

@@ -101,7 +101,7 @@ async def _read(loop_engine: LoopEngine, work: Work[T]) -> T:
         try:
             look = _look(loop_engine, work, watch)
             return await (watch.shielded(look) if loop_engine.shared else watch.run(look))
-        except Exception as error:  # noqa: BLE001 (raised again, typed)
+        except Exception as error:  # raised again, typed
             await retries.after(error)
 
 
@@ -142,7 +142,7 @@ async def write_on(
                 return cast("T", error.result)
             unanswered, retries.may_have_committed = error, True
             await retries.after(error)
-        except Exception as error:  # noqa: BLE001 (raised again, typed)
+        except Exception as error:  # raised again, typed
             if (
                 unanswered is not None
                 and committed is not None
@@ -226,7 +226,7 @@ def _roll_back(connection: Connection) -> None:
     driver: Any = connection.connection.dbapi_connection
     try:
         driver.rollback()
-    except Exception:  # noqa: BLE001 (the failed commit is the error to report)
+    except Exception:  # the failed commit is the error to report
         connection.invalidate()
 
 
@@ -290,7 +290,7 @@ async def open_transaction(loop_engine: LoopEngine, stack: AsyncExitStack) -> As
         watch = watch_on(loop_engine)
         try:
             return await watch.shielded(_opened(loop_engine, stack, watch))
-        except Exception as error:  # noqa: BLE001 (raised again, typed)
+        except Exception as error:  # raised again, typed
             await retries.after(error)
 
 

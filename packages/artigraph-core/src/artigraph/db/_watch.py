@@ -169,7 +169,7 @@ class Watch:
             TimeoutError: no connection was made in time.
         """
         task = self._task = asyncio.current_task()
-        assert task is not None  # noqa: S101 (a coroutine of ours runs in one)
+        assert task is not None  # a coroutine of ours runs in one
         before = task.cancelling()
         self._since = self._loop.time()
         self._arm()
@@ -296,7 +296,7 @@ class _Steps(Generic[T]):
                 except GeneratorExit:
                     work.close()
                     raise
-                except BaseException as error:  # noqa: BLE001 (thrown on into the work)
+                except BaseException as error:  # thrown on into the work
                     if isinstance(error, asyncio.CancelledError):
                         watch.abandon()
                     waiting = work.throw(error)

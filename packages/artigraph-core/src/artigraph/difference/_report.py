@@ -193,7 +193,7 @@ class ModelDiff:
 
     def _repr_html_(self) -> str:
         rows = "".join(
-            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in change._cells())}</tr>"  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in change._cells())}</tr>"  # pyright: ignore[reportPrivateUsage]
             for change in self.changes[:_LINES]
         )
         more = len(self.changes) - _LINES

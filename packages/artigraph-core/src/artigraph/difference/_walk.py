@@ -37,7 +37,7 @@ def diff(before: ArtifactModel, after: ArtifactModel) -> ModelDiff:
         SerializationError: a value cannot be stored, and so cannot be compared with one that is not loaded.
     """
     for model in (before, after):
-        if not isinstance(cast("object", model), ArtifactModel):
+        if not isinstance(model, ArtifactModel):
             msg = (
                 f"diff compares two models, and {model!r:.100} is not a model. Load the model of an id first: "
                 "await Model.load(node_id); compare other values with =="

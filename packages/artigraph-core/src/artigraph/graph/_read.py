@@ -97,7 +97,7 @@ class StoredTree:
         return None
 
     def _error(self, node: StoredNode, column: str, value: object) -> MalformedRowError:
-        label = node.label if isinstance(cast("object", node.label), str) else None
+        label = node.label if isinstance(node.label, str) else None
         msg = (
             f"Node {node.label!r:.100}, at position {node.position!r:.40} of artifact {self.root_id}, holds "
             f"{value!r:.100} in column {column} of {node_table.name}, which cannot hold that. The row was altered by "

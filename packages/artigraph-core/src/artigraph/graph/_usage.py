@@ -148,7 +148,7 @@ class DueUses:
     async def write(self, connection: AsyncConnection, dialect: DialectName) -> None:
         """Write the uses in a transaction. Artifacts that were deleted, and uses that exist already, are left out."""
         for ids in chunks(self.node_ids):
-            assert self.uses is not None  # noqa: S101 (without uses there are no ids)
+            assert self.uses is not None  # without uses there are no ids
             await connection.execute(_insert(dialect), {"run": self.uses.run_id, "ids": ids})
 
     def settle(self, saved: Iterable[UUID] = ()) -> None:

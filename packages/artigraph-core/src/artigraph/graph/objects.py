@@ -60,7 +60,7 @@ async def put_all(
             return
         try:
             locations[content] = await put_one(*objects[content])
-        except Exception as error:  # noqa: BLE001 (it is raised when no put is in flight)
+        except Exception as error:  # it is raised when no put is in flight
             errors.append(error)
 
     async def put_one(storage: Storage, parts: Sequence[Part], digests: Digests) -> str:

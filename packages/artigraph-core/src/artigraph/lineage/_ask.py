@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Collection, Iterable, Mapping
-from typing import cast, get_args
+from typing import get_args
 from uuid import UUID
 
 from artigraph.errors import QueryError
@@ -86,7 +86,7 @@ async def _reached(node: NodeId, direction: Direction, depth: int | None, kinds:
     if depth is None:
         found = await read_reached(check_id(node), direction, checked)
         return _lineage(_cut(found, direction, None) if found.has_inputs else found)
-    if not isinstance(cast("object", depth), int) or isinstance(depth, bool) or depth < 0:
+    if not isinstance(depth, int) or isinstance(depth, bool) or depth < 0:
         msg = f"depth is a number of edges, or None for all of them, not {depth!r:.100}"
         raise QueryError(msg)
     levels = depth if "child" in checked else (depth + 1) // 2  # there are two edges from a run to the next run

@@ -66,7 +66,7 @@ def _read(stored: StoredObject, file: BinaryIO) -> bytes:
 
 async def _of_ranges(stored: StoredObject) -> AsyncGenerator[Part]:
     storage, done = stored.storage, 0
-    assert isinstance(storage, SupportsRanges)  # noqa: S101 (for type checkers; the caller checked it)
+    assert isinstance(storage, SupportsRanges)  # for type checkers; the caller checked it
     while done <= stored.size:  # reads one byte more if the object is too long
         part = await call_storage(stored.storage, storage.read_range(stored.location, done, CHUNK_SIZE))
         if not part:

@@ -56,7 +56,7 @@ async def gc(*, dry_run: bool = True, grace: timedelta = GRACE, progress: Watche
         ConfigurationError: the grace is no timedelta, or negative.
         SessionStateError: a session is open here. The deletions cannot wait for its end.
     """
-    if not isinstance(cast("object", grace), timedelta) or grace < timedelta():
+    if not isinstance(grace, timedelta) or grace < timedelta():
         msg = f"grace is a timedelta that is not negative, not {grace!r}"
         raise ConfigurationError(msg)
     if in_session():

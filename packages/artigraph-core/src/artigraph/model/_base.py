@@ -179,7 +179,7 @@ def _make_traits(
         config = next((traits_of(base).config for base in inherited), ArtifactModelConfig())
     local = {}
     if "<locals>" in cls.__qualname__:
-        frame = sys._getframe(2)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage] (it runs the class statement)
+        frame = sys._getframe(2)  # pyright: ignore[reportPrivateUsage] (it runs the class statement)
         while frame.f_back is not None and frame.f_code.co_name in ("__init_subclass__", "__new__"):
             frame = frame.f_back
         local = local_names(declared_annotations(cls), frame)

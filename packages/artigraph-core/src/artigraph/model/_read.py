@@ -199,7 +199,7 @@ class _ModelFrame(_Frame):
                 if kept is part or (type(kept) is type(part) and equal(kept, part)):
                     continue
                 why = "comes back changed"
-            except Exception as error:  # noqa: BLE001 (of a property's own code)
+            except Exception as error:  # of a property's own code
                 why = f"cannot be set: {error!r}"
             msg = f"{self.path_of(name)} cannot be loaded: this property of {self.cls.__qualname__} {why}"
             raise DeserializationError(msg)
@@ -381,7 +381,7 @@ def _refuse_label(label: object, where: object) -> NoReturn:
 
 def _former_field(label: str, definition: ModelDefinition) -> FieldDefinition:
     """Return a definition for a stored field that the class no longer has, so that `migrate` sees its value."""
-    if not isinstance(cast("object", label), (str, type(None))):
+    if not isinstance(label, (str, type(None))):
         _refuse_label(label, definition.name)
     return FieldDefinition(
         name=label,

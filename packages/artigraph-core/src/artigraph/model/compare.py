@@ -79,11 +79,11 @@ def parts_of_both(left: object, right: object) -> tuple[Parts | None, Parts | No
     """Return the parts of two values if they are compared part by part, else None for both."""
     if type(left) is type(right):
         if isinstance(left, Structured) and isinstance(right, Structured):
-            return left._artigraph_aligned(right)  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+            return left._artigraph_aligned(right)  # pyright: ignore[reportPrivateUsage]
         return _parts(left), _parts(right)
-    if isinstance(left, Structured) and isinstance(right, left._artigraph_like):  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    if isinstance(left, Structured) and isinstance(right, left._artigraph_like):  # pyright: ignore[reportPrivateUsage]
         return _parts(left), _parts_alike(right)
-    if isinstance(right, Structured) and isinstance(left, right._artigraph_like):  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    if isinstance(right, Structured) and isinstance(left, right._artigraph_like):  # pyright: ignore[reportPrivateUsage]
         return _parts_alike(left), _parts(right)
     return None, None
 
@@ -101,7 +101,7 @@ def _parts(value: object) -> Parts | None:
         return cast("list[object] | tuple[object, ...] | dict[Any, object]", value)
     if isinstance(value, Structured):
         own = getattr(cls.__eq__, "__module__", None) or ""
-        return value._artigraph_parts() if own.startswith("artigraph.model.") else None  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+        return value._artigraph_parts() if own.startswith("artigraph.model.") else None  # pyright: ignore[reportPrivateUsage]
     if dataclasses.is_dataclass(cls):
         return _dataclass_parts(value)
     if isinstance(value, tuple) and cast("object", cls.__eq__) is _TUPLE_EQUAL:
@@ -153,7 +153,7 @@ def canonical(value: Any) -> object:
     It recurses: a value that can be hashed is not too deep for that.
     """
     cls = cast("Any", type(value))
-    if issubclass(cls, _NUMBERS) and value != value:  # noqa: PLR0124 (only NaN differs from itself)
+    if issubclass(cls, _NUMBERS) and value != value:  # only NaN differs from itself
         return cls, _Marker.NAN
     if issubclass(cls, _SETS):
         return frozenset, frozenset(Counter(map(canonical, value)).items())
@@ -171,7 +171,7 @@ def plainly_equal(left: object, right: object) -> bool:
         return left.is_snan() and right.is_snan()
     try:
         answer: object = left == right
-    except Exception:  # noqa: BLE001 (an array of another shape may refuse to be compared at all)
+    except Exception:  # an array of another shape may refuse to be compared at all
         answer = NotImplemented
     if isinstance(answer, bool) and (answer or type(left) is not type(right)):
         return answer
@@ -184,7 +184,7 @@ def _equal_alike(left: object, right: object, answer: object) -> bool:
         return canonical(left) == canonical(right)
     if isinstance(left, float | complex | Decimal):
         # `==` of NumPy's scalars returns no bool.
-        return (answer is not NotImplemented and bool(answer)) or bool(left != left and right != right)  # noqa: PLR0124
+        return (answer is not NotImplemented and bool(answer)) or bool(left != left and right != right)
     if isinstance(left, datetime | time) and isinstance(right, datetime | time):
         return _same_moment(left, right)
     serializer = None if type(left).__module__ == "builtins" else claimed_by(type(left))

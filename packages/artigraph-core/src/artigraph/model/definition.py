@@ -149,7 +149,7 @@ def _define_all() -> None:
                 define(cls)
             except RegistrationError as error:
                 _log.warning("A storage or serializer of model %s is not registered: %s", cls.__qualname__, error)
-            except Exception as error:  # noqa: BLE001 (code of a user's class runs here)
+            except Exception as error:  # code of a user's class runs here
                 _log.debug("Model %s cannot be defined: %s", cls.__qualname__, error)
 
 

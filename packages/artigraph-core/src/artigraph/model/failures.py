@@ -93,7 +93,7 @@ def located(error: ArtigraphError, node_id: UUID, label: str | None) -> Artigrap
     if error.node_id not in (None, node_id):  # two artifacts share a missing object
         try:
             again = type(error)(*error.args)
-        except Exception:  # noqa: BLE001 (its constructor takes other arguments)
+        except Exception:  # its constructor takes other arguments
             return error
         again.__cause__ = error.__cause__
         error = again

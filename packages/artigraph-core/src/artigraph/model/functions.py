@@ -62,7 +62,7 @@ async def load_many(
     `fields` and errors. The first node that cannot be loaded raises its error. With `errors="skip"` it is skipped, and
     listed in `failures` of the result.
     """
-    if isinstance(cast("object", node_ids), type) and not isinstance(cast("object", model_type), type):
+    if isinstance(node_ids, type) and not isinstance(model_type, type):
         msg = f"The arguments of load_many are swapped: write load_many({cast('Any', node_ids).__qualname__}, [...])"
         raise ArgumentError(msg)
     failures: list[LoadFailure] | None = [] if check_errors(errors) else None
@@ -85,7 +85,7 @@ def check_artifacts(pairs: Iterable[tuple[str, ArtifactModel]]) -> list[tuple[st
     for label, model in pairs:
         check_order("save_many", label, model)
         check_label(label)
-        if not isinstance(cast("object", model), ArtifactModel):
+        if not isinstance(model, ArtifactModel):
             msg = f"Artifact {label!r} is of type {type(model).__qualname__}; make it a field of an ArtifactModel"
             raise SerializationError(msg)
         checked.append((label, model))

@@ -147,11 +147,11 @@ def is_lazy(annotation: object) -> TypeIs[type[Lazy[Any]]]:
 def unloaded(stored: StoredValue, kind: type[Lazy[Any]]) -> Lazy[Any]:
     """Return a handle, of `Lazy` or a class derived from it, to a stored value."""
     lazy = cast("Any", object.__new__(kind))
-    lazy._value, lazy._stored = None, stored  # noqa: SLF001
+    lazy._value, lazy._stored = None, stored
     return cast("Lazy[Any]", lazy)
 
 
 def held(lazy: object) -> tuple[object, StoredValue | None]:
     """Return the two things that a handle may hold: a value, or a stored value."""
     private = cast("Any", lazy)
-    return private._value, private._stored  # noqa: SLF001
+    return private._value, private._stored

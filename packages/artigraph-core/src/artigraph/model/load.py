@@ -152,7 +152,7 @@ async def _build(
     for item in items:
         try:
             item.builder = Builder(item.tree, root_class(item.tree, expected), fields=fields)
-        except Exception as error:  # noqa: BLE001 (raised again, or recorded)
+        except Exception as error:  # raised again, or recorded
             item.fail(error)
     await run_in_slices(_take(items))
     await _supply([(item, value) for item in items if item.error is None for value in item.builder.waiting])
@@ -170,7 +170,7 @@ def _take(items: Iterable[_Item[Any]]) -> Generator[Work | None, Any, None]:
                 if taken >= SLICE:
                     taken = 0
                     yield None
-        except Exception as error:  # noqa: BLE001 (raised again, or recorded)
+        except Exception as error:  # raised again, or recorded
             item.fail(error)
 
 
@@ -184,7 +184,7 @@ def _finish(items: Iterable[_Item[Any]]) -> Generator[Work | None, Any, None]:
                 if made >= SLICE:
                     made = 0
                     yield None
-        except Exception as error:  # noqa: BLE001 (raised again, or recorded)
+        except Exception as error:  # raised again, or recorded
             item.fail(error)
 
 
@@ -199,7 +199,7 @@ async def _supply(waiting: Sequence[tuple[_Item[Any], Waiting]]) -> None:
         try:
             file = await open_object(source)
             value.parts[value.label] = await asyncio.to_thread(value.stored.decode_file, file)
-        except Exception as error:  # noqa: BLE001 (raised again, or recorded)
+        except Exception as error:  # raised again, or recorded
             fail(error)
     if wanted:
         await fetch(wanted)
@@ -238,7 +238,7 @@ def _is_older(tree: StoredTree, expected: type[Any]) -> bool:
     """Return whether a model was stored by an older version of its class, so that all of it must be migrated."""
     try:
         return tree.root.model_version != define(root_class(tree, expected)).version
-    except Exception:  # noqa: BLE001 (building it fails again, and reports the error)
+    except Exception:  # building it fails again, and reports the error
         return False
 
 

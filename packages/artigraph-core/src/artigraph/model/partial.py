@@ -22,7 +22,7 @@ def is_partial(cls: type[Any]) -> bool:
 
 def loaded_fields(model: object) -> Mapping[str, object]:
     """Return the loaded fields of a partial model."""
-    loaded: Mapping[str, object] = cast("Any", model)._artigraph_loaded  # noqa: SLF001
+    loaded: Mapping[str, object] = cast("Any", model)._artigraph_loaded
     return loaded
 
 
@@ -50,7 +50,7 @@ class _Field:
     def __get__(self, model: Any, owner: type[Any]) -> Any:
         if model is None:
             return self
-        loaded: dict[str, object] = model._artigraph_loaded  # noqa: SLF001
+        loaded: dict[str, object] = model._artigraph_loaded
         if self._name in loaded:
             return loaded[self._name]
         msg = (
@@ -66,7 +66,7 @@ class _Field:
 
 def _show(model: Any, level: int = 0) -> str:
     del level
-    return f"{type(model).__name__}(<loaded in part: {', '.join(sorted(model._artigraph_loaded))}>)"  # noqa: SLF001
+    return f"{type(model).__name__}(<loaded in part: {', '.join(sorted(model._artigraph_loaded))}>)"
 
 
 def _make(cls: type[Any]) -> type[Any]:

@@ -72,7 +72,7 @@ class StoredValue:
     def decode_file(self, file: BinaryIO) -> Any:
         """Decode a value that reads its object from a file as it needs the bytes."""
         serializer = self._find()
-        assert isinstance(serializer, SupportsStreams)  # noqa: S101 (for type checkers; `streamed` said so)
+        assert isinstance(serializer, SupportsStreams)  # for type checkers; `streamed` said so
         return self._try(partial(cast("SupportsStreams[Any]", serializer).deserialize_file, file))
 
     def decode_columns(self, file: BinaryIO, columns: Sequence[Any]) -> Any:
@@ -146,5 +146,5 @@ def told(error: BaseException, serializer: str, path: str) -> ArtigraphError:
     msg = f"{path} cannot be loaded: {error}"
     try:
         return type(error)(msg)
-    except Exception:  # noqa: BLE001 (a subclass that a serializer defines may take other arguments)
+    except Exception:  # a subclass that a serializer defines may take other arguments
         return DeserializationError(msg)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self, TypeVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement
@@ -61,7 +61,7 @@ class ArtifactSelect(Select[M]):
         """
         made = tuple(order.asc() if isinstance(order, Column) else order for order in orders)
         for order in made:
-            if not isinstance(cast("object", order), Order):
+            if not isinstance(order, Order):
                 msg = f"{self._kind} is ordered by columns({self._kind}), c.x or c.x.desc() say, not by {order!r:.100}"
                 raise QueryError(msg)
             self._check_field(order.field)

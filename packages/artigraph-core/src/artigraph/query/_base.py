@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Generic, Literal, Self, TypeVar, cast, overload
+from typing import Any, Generic, Literal, Self, TypeVar, overload
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, FromClause, and_, func
@@ -71,7 +71,7 @@ class Select(ABC, Generic[R]):
             QueryError: an argument is not a condition, or is made of the columns of something else.
         """
         for condition in conditions:
-            if not isinstance(cast("object", condition), Condition):
+            if not isinstance(condition, Condition):
                 msg = f"where takes conditions, columns(...).x > 1 say, not {condition!r:.100}"
                 raise QueryError(msg)
             for leaf in leaves_of(condition):
@@ -162,7 +162,7 @@ class Select(ABC, Generic[R]):
         asked, before, loaded = replace(self, _skipped=skipped if check_errors(errors) else None), len(skipped), 0
         ids = await asked.ids()
         for start in range(0, len(ids), _BATCH):
-            for _, found in await asked._load(ids[start : start + _BATCH]):  # noqa: SLF001 (of this class)
+            for _, found in await asked._load(ids[start : start + _BATCH]):
                 loaded += 1
                 yield found
         log_failures(skipped[before:], loaded)

@@ -75,7 +75,7 @@ async def _is_leaf_true(condition: Condition, loaded: object) -> bool:
         case Compare(field, how, value):
             return compared(await _value(loaded, field), how, value)
         case _:
-            assert isinstance(condition, OneOf)  # noqa: S101 (the database decides the others)
+            assert isinstance(condition, OneOf)  # the database decides the others
             found = await _value(loaded, condition.field)
             return any(compared(found, "==", value) for value in condition.values)
 

@@ -103,7 +103,7 @@ class Ranges(NamedTuple):
 def comparison(how: Operator, value: object) -> Ranges:
     """Return the keys of the values for which a comparison with `value` is true; queries can search for `value`."""
     wanted = search_key(value)
-    assert wanted is not None  # noqa: S101 (columns check it)
+    assert wanted is not None  # columns check it
     least, end = kind_of(wanted)
     if how == "==":
         return _equal(wanted)
@@ -136,7 +136,7 @@ def among_keys(keys: AbstractSet[bytes]) -> AskKey:
 def beginning(text: str | bytes) -> Ranges:
     """Return the keys of the texts, or bytes, that begin with `text`."""
     wanted = search_key(text)
-    assert wanted is not None  # noqa: S101 (it is of text, or bytes)
+    assert wanted is not None  # it is of text, or bytes
     if is_cut(wanted):
         return _equal(wanted)
     # The first key that does not begin with `text`. The first byte says the kind, so this is never empty.
@@ -148,7 +148,7 @@ def beginning(text: str | bytes) -> Ranges:
 def containing(text: str | bytes) -> AskKey:
     """Return the condition that a key belongs to a text, or bytes, that contain `text`."""
     wanted = search_key(text[:0])
-    assert wanted is not None  # noqa: S101 (it is of text, or bytes)
+    assert wanted is not None  # it is of text, or bytes
     least, end = kind_of(wanted)
     part = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
 
@@ -243,7 +243,7 @@ def of_members(asked: AskKey, classes: Iterable[type[Enum]], holds: Callable[[En
         for name, member in cls.__members__.items():
             (true_of if holds(member) else false_of).append(encode_member(cls, name))
             key = search_key(member)
-            assert key is not None  # noqa: S101 (it is a number or a text)
+            assert key is not None  # it is a number or a text
             kinds.add(kind_of(key))
             taken.add(key)
         numbers = numbers or not issubclass(cls, str)

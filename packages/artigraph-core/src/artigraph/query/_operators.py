@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from abc import abstractmethod
 from collections.abc import Iterable
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from artigraph.errors import InvalidLabelError, QueryError
 from artigraph.identifiers import check_label
@@ -48,7 +48,7 @@ class Comparable:
             QueryError: `values` is not a collection, has too many items, or has one with which the column cannot be
             compared.
         """
-        if isinstance(values, (str, bytes)) or not isinstance(cast("object", values), Iterable):
+        if isinstance(values, (str, bytes)) or not isinstance(values, Iterable):
             msg = f"in_ takes several values, [{values!r:.100}] say"
             raise QueryError(msg)
         compared = [self._compare("==", value) for value in values]

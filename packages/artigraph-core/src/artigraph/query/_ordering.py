@@ -170,7 +170,7 @@ class _Slice(NamedTuple):
 
 
 async def _slices(order: OrderKey, ids: Sequence[UUID], at: int, width: int) -> dict[UUID, _Slice]:
-    assert order.read is not None  # noqa: S101 (for type checkers: only such orders have ties)
+    assert order.read is not None  # for type checkers: only such orders have ties
     found: dict[UUID, _Slice] = {}
     async for node_id, key in order.read(ids):
         found[node_id] = _Slice(key[at : at + width], hashlib.sha256(key).digest())

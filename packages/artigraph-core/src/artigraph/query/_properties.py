@@ -175,7 +175,7 @@ class RunValues:
         self._kind: RunValueKind = kind
 
     def __getitem__(self, name: str) -> RunValueColumn:
-        if not isinstance(cast("object", name), str):
+        if not isinstance(name, str):
             msg = f"The {self._field} of runs have texts for names, not {name!r:.100}"
             raise QueryError(msg)
         check_storable(f"A name of the {self._field} of runs", name)
@@ -231,7 +231,7 @@ class PropertySelect(Select[R]):
         Results that are equal in all orders stay in the order in which they were made.
         """
         for order in orders:
-            if not isinstance(cast("object", order), (RunOrder, Property, RunValueColumn)):
+            if not isinstance(order, (RunOrder, Property, RunValueColumn)):
                 msg = f"{self._kind} is ordered by columns({self._kind}), c.x or c.x.desc() say, not by {order!r:.100}"
                 raise QueryError(msg)
         made = tuple(order if isinstance(order, RunOrder) else order.asc() for order in orders)

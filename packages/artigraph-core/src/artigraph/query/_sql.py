@@ -193,7 +193,7 @@ def _of_run(condition: Condition) -> ColumnElement[bool]:
         return property_of(condition.column).is_(None)
     if isinstance(condition, RunOneOf):
         return func.coalesce(property_of(condition.column).in_(condition.values), false())
-    assert isinstance(condition, PropertyCompare)  # noqa: S101 (there are no others)
+    assert isinstance(condition, PropertyCompare)  # there are no others
     return func.coalesce(_OPERATORS[condition.operator](property_of(condition.column), condition.value), false())
 
 

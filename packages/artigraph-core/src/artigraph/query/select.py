@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar, cast, overload
+from typing import Any, TypeVar, overload
 
 from artigraph.errors import QueryError
 from artigraph.graph.nodes import Node
@@ -42,7 +42,7 @@ def select(kind: type[Any]) -> Any:
         return RunSelect()
     if kind is Node:
         return NodeSelect()
-    if not isinstance(cast("object", kind), type) or not issubclass(kind, ArtifactModel):
+    if not isinstance(kind, type) or not issubclass(kind, ArtifactModel):
         msg = f"select takes a model class, Run or Node, not {kind!r:.100}"
         raise QueryError(msg)
     if is_model(kind):

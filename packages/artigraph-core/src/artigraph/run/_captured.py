@@ -134,7 +134,7 @@ def _message_of(error: BaseException) -> str:
     """Return an exception's message, with secrets masked, in a form that every database stores."""
     try:
         text = str(error)
-    except Exception as failure:  # noqa: BLE001 (an exception whose message cannot be had is still to be recorded)
+    except Exception as failure:  # an exception whose message cannot be had is still to be recorded
         text = f"<no message: {type(failure).__name__}>"
     text = text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
     return masked_text(text[:_LONGEST_MESSAGE])[:_ERROR_LENGTH]

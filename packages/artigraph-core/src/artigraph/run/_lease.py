@@ -93,7 +93,7 @@ async def _renew(address: Address, lengths: Mapping[UUID, timedelta]) -> None:
             await address.write(work)
             lost = await address.write(mark_lost)
         report_lost_runs(lost)
-    except Exception as error:  # noqa: BLE001 (no caller waits for the result, and there is time for more attempts)
+    except Exception as error:  # no caller waits for the result, and there is time for more attempts
         _warn(len(lengths), error)
 
 
@@ -128,7 +128,7 @@ class _Keeper:
             # Each round has its own event loop and engines, so nothing stays open that would have to be closed at exit.
             try:
                 asyncio.run(_renew_all(due))
-            except Exception as error:  # noqa: BLE001 (no loop could be made: too many open files, say)
+            except Exception as error:  # no loop could be made: too many open files, say
                 _warn(len(due), error)
 
     def _wait(self) -> Collection[_Held]:

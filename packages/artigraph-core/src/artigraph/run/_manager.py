@@ -162,7 +162,7 @@ class RunManager:
                 set_fields(self.run, status="new", **given)
             raise
         self._process = os.getpid()
-        assert self._token is not None  # noqa: S101 (the run has started or was joined)
+        assert self._token is not None  # the run has started or was joined
         self._uses = Uses(self._token.run_id, self._token.store_id, automatic=self._record_use)
         self._entry = enter(self)
         set_uses(self._uses)
@@ -180,7 +180,7 @@ class RunManager:
         self._values.record(run, row.values)
         parent_id = None if given is NO_PARENT else given
         if given is None and (parent := run_manager(allow_none=True)) is not None:
-            await parent._ready()  # noqa: SLF001 (a method of another manager)
+            await parent._ready()
             parent_id = parent.run.node_id
         store_id = (await current_database()).store_id
         self._clock = time.monotonic()
@@ -202,7 +202,7 @@ class RunManager:
 
     async def _join(self, which: str) -> None:
         token = self._token
-        assert token is not None  # noqa: S101 (a manager that joins has a token)
+        assert token is not None  # a manager that joins has a token
         row = await join(token, which, self._lease)
         if self._release is None:  # two tasks may reach this line at once
             if self.run != Run(node_id=token.run_id):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 from artigraph.errors import SerializationError
 from artigraph.serializer.base import Serializer
@@ -17,7 +17,7 @@ class BytesSerializer(Serializer[bytes]):
     types: tuple[type[Any], ...] = (bytes,)
 
     def size_hint(self, value: bytes) -> int | None:
-        return len(value) if isinstance(cast("object", value), bytes) else None
+        return len(value) if isinstance(value, bytes) else None
 
     def serialize(self, value: bytes) -> bytes:
         if type(value) is not bytes:

@@ -199,7 +199,7 @@ def numpy_duration_key(value: Any) -> bytes | None:
     Durations are exact in every unit: equal durations have equal keys. Years and months have no length in days, so
     NumPy compares them only with one another. Their keys have a first byte of their own.
     """
-    if value != value:  # noqa: PLR0124 (NaT, which equals nothing)
+    if value != value:  # NaT, which equals nothing
         return NAN
     found = _UNIT.search(value.dtype.str)
     if found is None:

@@ -62,7 +62,7 @@ def twin(value: Any) -> Any:
 
 def plain(value: Any) -> Any:
     """Return what a twin stands for; what is none as it is."""
-    return value._async if isinstance(value, Twin) else value  # noqa: SLF001  # pyright: ignore[reportPrivateUsage]
+    return value._async if isinstance(value, Twin) else value  # pyright: ignore[reportPrivateUsage]
 
 
 async def on_the_loop(function: Callable[[], T]) -> T:

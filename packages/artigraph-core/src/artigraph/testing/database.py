@@ -512,7 +512,7 @@ def _in_threads(count: int, job: Callable[[], object]) -> None:
     def run() -> None:
         try:
             job()
-        except BaseException as error:  # noqa: BLE001 (told in the test's own thread)
+        except BaseException as error:  # told in the test's own thread
             errors.append(error)
 
     threads = [threading.Thread(target=run) for _ in range(count)]

@@ -117,7 +117,7 @@ class FlakyStorage(_Wrapped):
     ) -> None:
         super().__init__(storage, name)
         self._rate = rate
-        self._random = random.Random(seed)  # noqa: S311 (no secret)
+        self._random = random.Random(seed)
         self._script = iter(tuple(script))
         self._faults = 0
 
@@ -171,7 +171,7 @@ class SlowStorage(_Wrapped):
     def __init__(self, storage: Storage, *, delay: float = 0.01, seed: int = 0, name: str | None = None) -> None:
         super().__init__(storage, name)
         self._delay = delay
-        self._random = random.Random(seed)  # noqa: S311 (no secret)
+        self._random = random.Random(seed)
 
     async def _do(self, call: str, work: Callable[[], Awaitable[T]]) -> T:
         await asyncio.sleep(self._pause())
@@ -213,7 +213,7 @@ class CorruptingStorage(_Wrapped):
         super().__init__(storage, name)
         self._kind: Corruption = kind
         self._rate = rate
-        self._random = random.Random(seed)  # noqa: S311 (no secret)
+        self._random = random.Random(seed)
 
     def _open(self, location: str) -> BinaryIO:
         with super()._open(location) as file:

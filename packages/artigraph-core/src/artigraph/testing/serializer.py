@@ -184,7 +184,7 @@ class SerializerConformance:
         examples = _examples(values)
 
         def work(seed: int) -> None:
-            for value in random.Random(seed).sample(examples, len(examples)):  # noqa: S311 (an order, not a secret)
+            for value in random.Random(seed).sample(examples, len(examples)):
                 back = serializer.deserialize(serializer.serialize(self.fresh(value)))
                 self.assert_identical(serializer, value, back)
 
@@ -397,7 +397,7 @@ def _broken(data: bytes) -> Iterator[bytes]:
 
 
 def _flipped(data: bytes) -> Iterator[bytes]:
-    chance = random.Random(data)  # noqa: S311 (an order, not a secret)
+    chance = random.Random(data)
     for _ in range(_FLIPS if data else 0):
         broken = bytearray(data)
         broken[chance.randrange(len(data))] ^= 1 << chance.randrange(8)
@@ -405,7 +405,7 @@ def _flipped(data: bytes) -> Iterator[bytes]:
 
 
 def _cut_off(data: bytes) -> Iterator[bytes]:
-    chance = random.Random(data)  # noqa: S311 (an order, not a secret)
+    chance = random.Random(data)
     for _ in range(_TRUNCATIONS if data else 0):
         yield data[: chance.randrange(len(data))]
 

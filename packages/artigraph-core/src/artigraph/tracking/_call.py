@@ -172,7 +172,7 @@ def _parameters(arguments: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
         try:
             plain = _Plain()(value)
             (row,) = value_rows("parameter", {name: plain})
-        except Exception:  # noqa: BLE001, S112 (the value contains itself, or cannot be read: a save reports it)
+        except Exception:  # noqa: S112 (the value contains itself, or cannot be read: a save reports it)
             continue
         if len(row.value) <= _SMALL:
             yield name, plain
@@ -267,5 +267,5 @@ def _is_still(item: object, where: Origin, stored: Mapping[UUID, object]) -> boo
         return True
     try:
         return is_same(item, part_of(stored[where.node_id], where), where)
-    except Exception:  # noqa: BLE001 (its class has no such place today, or it cannot be read)
+    except Exception:  # its class has no such place today, or it cannot be read
         return False

@@ -411,7 +411,7 @@ def _check_made_again(cls: type[Any], text: str, classes: Classes) -> None:
         cause: Exception | None = None
     except RecursionError:
         raise
-    except Exception as error:  # noqa: BLE001 (of the class's own code: that it fails is what matters)
+    except Exception as error:  # of the class's own code: that it fails is what matters
         same, cause = False, error
     finally:
         _is_trial.reset(token)

@@ -50,7 +50,7 @@ def describe_zone(value: datetime | time) -> dict[str, str | int]:
             "what is stored; use zoneinfo.ZoneInfo or datetime.timezone"
         )
         raise ValueError(msg)
-    if not isinstance(cast("object", zone.key), str):
+    if not isinstance(zone.key, str):
         msg = "has a ZoneInfo without a key, which cannot be looked up again; use ZoneInfo(key)"
         raise ValueError(msg)  # noqa: TRY004 (a key that is missing, no wrong type)
     try:

@@ -220,7 +220,7 @@ class ObjectTests(StorageKit):
         def work(number: int) -> None:
             try:
                 results.append(asyncio.run(there_and_back(number)))
-            except BaseException as error:  # noqa: BLE001 (told by the assertion below)
+            except BaseException as error:  # told by the assertion below
                 results.append(error)
 
         threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]

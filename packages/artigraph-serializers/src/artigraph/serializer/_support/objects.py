@@ -29,7 +29,7 @@ def same_object(one: object, other: object, same_array: Callable[[Any, Any], boo
 def _same_scalar(one: object, other: object) -> bool:
     if isinstance(one, Decimal) and one.is_nan():  # comparing a signaling NaN raises an error
         return str(one) == str(other)
-    return bool(one == other) or bool(one != one and other != other)  # noqa: PLR0124 (NaN)
+    return bool(one == other) or bool(one != one and other != other)  # NaN
 
 
 def _same_items(one: Any, other: Any, same_array: Callable[[Any, Any], bool]) -> bool:

@@ -161,7 +161,7 @@ def _missing_name(dtype: np.dtype[Any]) -> str:
     missing: object = cast("Any", dtype).na_object
     if missing is None:
         return "None"
-    if type(missing) is float and missing != missing:  # noqa: PLR0124 (NaN)
+    if type(missing) is float and missing != missing:  # NaN
         return "nan"
     msg = f"a StringDType whose missing value is {missing!r} is not stored; use None, nan or none"
     raise SerializationError(msg)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 from artigraph.errors import SerializationError
@@ -75,7 +75,7 @@ class ScalarSerializer(Serializer[np.generic]):
 
     def serialize(self, value: np.generic) -> bytes:
         """Return an npy file without dimensions."""
-        if not isinstance(cast("object", value), np.generic):
+        if not isinstance(value, np.generic):
             raise SerializationError(_refusal(value))
         with serializing(self.name, value):
             return scalar_to_bytes(value)

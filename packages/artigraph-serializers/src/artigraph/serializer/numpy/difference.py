@@ -36,7 +36,7 @@ def _where(one: Any, other: Any) -> npt.NDArray[np.bool_]:
     if kind == "c":
         return _where(one.real, other.real) | _where(one.imag, other.imag)
     if kind in "fMm":
-        both_nan = (one != one) & (other != other)  # noqa: PLR0124 (that is how NaN is told)
+        both_nan = (one != one) & (other != other)  # that is how NaN is told
         return cast("npt.NDArray[np.bool_]", (one != other) & ~both_nan)
     if kind in "OTV":
         pairs = zip(one.ravel().tolist(), other.ravel().tolist(), strict=True)

@@ -66,7 +66,7 @@ def same_scalar(one: object, other: object) -> bool:
         both = (cast("tuple[object, ...]", one), cast("tuple[object, ...]", other))
         return len(both[0]) == len(both[1]) and all(map(same_scalar, *both))
     details = [[str(getattr(each, name, None)) for name in ("unit", "tzinfo", "freq")] for each in (one, other)]
-    return bool(one == other or (one != one and other != other)) and details[0] == details[1]  # noqa: PLR0124 (NaN)
+    return bool(one == other or (one != one and other != other)) and details[0] == details[1]  # NaN
 
 
 def same_values(one: Any, other: Any) -> bool:
@@ -97,8 +97,8 @@ def _same_extension(one: Any, other: Any) -> bool:
 
 def _same_masked(one: Any, other: Any) -> bool:
     """Compare nullable arrays by mask and data. NaN and NA differ, and only the mask distinguishes them."""
-    mine, theirs = one._mask, other._mask  # noqa: SLF001
-    return bool(np.array_equal(mine, theirs)) and same_values(one._data[~mine], other._data[~theirs])  # noqa: SLF001
+    mine, theirs = one._mask, other._mask
+    return bool(np.array_equal(mine, theirs)) and same_values(one._data[~mine], other._data[~theirs])
 
 
 def chunked_of(values: Any) -> Any:
@@ -151,6 +151,6 @@ def _differing(one: Column, other: Column, rows: int) -> Differing:
 
 
 def _differing_masked(one: Any, other: Any) -> Differing:
-    missing = one._mask | other._mask  # noqa: SLF001
-    there = differing_array(one._data[~missing], other._data[~missing])  # noqa: SLF001
-    return there._replace(number=there.number + int(np.count_nonzero(one._mask != other._mask)))  # noqa: SLF001
+    missing = one._mask | other._mask
+    there = differing_array(one._data[~missing], other._data[~missing])
+    return there._replace(number=there.number + int(np.count_nonzero(one._mask != other._mask)))

@@ -162,7 +162,7 @@ class IndexSerializer(Serializer["pd.Index[Any]"]):
 
     def serialize_parts(self, value: pd.Index[Any]) -> Iterator[bytes]:
         """Yield a parquet file in parts of at most 8 MiB."""
-        if not isinstance(cast("object", value), pd.Index):
+        if not isinstance(value, pd.Index):
             raise SerializationError(_refusal(value, "name another serializer"))
         with serializing(self.name, value):
             yield from _frames.index_to_parts(value)

@@ -187,8 +187,8 @@ def _restore_string(description: Description, columns: ColumnReader) -> Any:
 
 
 def _describe_masked(values: Any, columns: ColumnWriter, name: str) -> Description:
-    data: Any = values._data  # noqa: SLF001
-    mask: Any = values._mask  # noqa: SLF001
+    data: Any = values._data
+    mask: Any = values._mask
     zero = data.dtype.type(0)
 
     def make(part: slice) -> Any:

@@ -26,7 +26,7 @@ def describe_zone(zone: tzinfo) -> dict[str, Any]:
         description = {"zoneinfo": zone.key}
     elif library == "pytz":
         key: object = getattr(zone, "zone", None)
-        description = {"pytz": key} if key else {"pytz_minutes": cast("Any", zone)._minutes}  # noqa: SLF001
+        description = {"pytz": key} if key else {"pytz_minutes": cast("Any", zone)._minutes}
     elif library == "dateutil" and zone == import_module("dateutil.tz").UTC:
         description = {"dateutil": "UTC"}
     if not description or not _comes_back(zone, description):

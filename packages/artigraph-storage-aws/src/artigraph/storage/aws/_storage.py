@@ -192,8 +192,8 @@ class S3Storage(Storage):
 
     def renew(self, other: Storage) -> None:
         """Use the credentials of an equal storage from now on."""
-        if isinstance(other, S3Storage) and other._credentials != self._credentials:  # noqa: SLF001 (of its own class)
-            self._credentials = other._credentials  # noqa: SLF001
+        if isinstance(other, S3Storage) and other._credentials != self._credentials:
+            self._credentials = other._credentials
             self._clients.retire()
 
     async def close(self) -> None:

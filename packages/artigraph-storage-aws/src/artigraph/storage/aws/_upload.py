@@ -189,7 +189,7 @@ class Upload:
                     await client.abort_multipart_upload(**self._bucket.at(self._location), UploadId=upload)
 
                 await self._call("write", self._location, abort)
-        except Exception:  # noqa: BLE001, S110 (what went wrong first is told, and the upload may be no more)
+        except Exception:  # noqa: S110 (what went wrong first is told, and the upload may be no more)
             pass
 
 

@@ -128,7 +128,7 @@ class NewFile:
             OSError: the system refused.
         """
         with self._working() as opened:
-            assert opened.descriptor is not None  # noqa: S101 (nothing is written after it was published)
+            assert opened.descriptor is not None  # nothing is written after it was published
             rest = memoryview(data)
             rest = rest.cast("B") if rest.nbytes else rest  # (an empty view cannot be cast)
             while rest:
