@@ -258,7 +258,6 @@ async def read_roots(node_ids: Sequence[UUID]) -> list[UUID]:
     """
     for node_id in node_ids:
         check_id(node_id)
-    await current_database()
 
     async def work(connection: AsyncConnection) -> dict[UUID, UUID | None]:
         found: dict[UUID, UUID | None] = {}

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import chunks, current_database, read
+from artigraph.db import chunks, read
 from artigraph.errors import MalformedRowError
 from artigraph.graph.leases import end_of, status_of
 from artigraph.graph.runs import RunStatus, check_status
@@ -79,7 +79,6 @@ NODE_COLUMNS = tuple(
 
 async def read_nodes(node_ids: Iterable[UUID]) -> dict[UUID, Node]:
     """Return those of the nodes that exist, in the order of `node_ids`."""
-    await current_database()
     wanted = list(dict.fromkeys(node_ids))
 
     async def work(connection: AsyncConnection) -> dict[UUID, Node]:

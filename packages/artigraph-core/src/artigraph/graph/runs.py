@@ -89,7 +89,6 @@ async def replace_values(run_id: UUID, values: Sequence[RunValueRow], *, most: i
         NodeNotFoundError: the run no longer exists.
         ValueTooLargeError: the run would have more than `most` values of a kind.
     """
-    await current_database()
     run = select(node_table.c.node_id).where(node_table.c.node_id == run_id).with_for_update(key_share=True)
 
     async def work(connection: AsyncConnection) -> None:
@@ -267,7 +266,6 @@ async def join_run(run_id: UUID, lease: timedelta) -> RunRow | None:
 
     A lost run becomes running again. A run that has ended stays as it is.
     """
-    await current_database()
 
     async def work(connection: AsyncConnection) -> None:
         await renew_leases(connection, {run_id: lease})
@@ -303,7 +301,6 @@ def with_runs_below(run_id: UUID) -> Select[*tuple[Any, ...]]:
 
 async def read_runs(run_ids: Sequence[UUID]) -> dict[UUID, RunRow]:
     """Return those of these runs that exist."""
-    await current_database()
 
     async def work(connection: AsyncConnection) -> dict[UUID, RunRow]:
         found: dict[UUID, RunRow] = {}

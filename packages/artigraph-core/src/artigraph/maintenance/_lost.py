@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from uuid import UUID
 
-from artigraph.db import current_database, in_session
+from artigraph.db import in_session
 from artigraph.errors import SessionStateError
 from artigraph.graph import mark_lost_runs
 
@@ -22,5 +22,4 @@ async def mark_lost() -> list[UUID]:
     if in_session():
         msg = "mark_lost writes in a transaction of its own: call it outside of session_context()"
         raise SessionStateError(msg)
-    await current_database()
     return await mark_lost_runs()

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import chunks, current_database, read
+from artigraph.db import chunks, read
 from artigraph.errors import (
     ArgumentError,
     ArtigraphError,
@@ -268,7 +268,6 @@ async def load_existing(
 
 async def existing_ids(ids: Sequence[UUID]) -> set[UUID]:
     """Return the ids of the nodes that exist."""
-    await current_database()
 
     async def work(connection: AsyncConnection) -> set[UUID]:
         found: set[UUID] = set()

@@ -171,7 +171,7 @@ def is_nan(value: object) -> bool:
     return (isinstance(value, float) and math.isnan(value)) or equals_nothing(value)
 
 
-_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
     "==": operator.eq,
     "<": operator.lt,
     "<=": operator.le,
@@ -185,7 +185,7 @@ def compared(value: object, how: Operator, other: object) -> bool:
     if is_nan(value) or is_nan(other):
         return False
     try:
-        return bool(_OPERATORS[how](value, other))
+        return bool(OPERATORS[how](value, other))
     except TypeError:
         return False
 

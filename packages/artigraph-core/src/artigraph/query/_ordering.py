@@ -17,7 +17,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import chunks, current_database, read
+from artigraph.db import chunks, read
 from artigraph.errors import DeserializationError, NodeNotFoundError, ObjectNotFoundError
 from artigraph.graph import Fetch, StoredObject, fetch, read_trees
 from artigraph.model.definition import define, is_model
@@ -217,7 +217,6 @@ async def read_run_keys(field: RunField, ids: Sequence[UUID]) -> AsyncIterator[t
     Raises:
         DeserializationError: a value cannot be decoded.
     """
-    await current_database()
     table = run_value_table.c
     for some in chunks(ids):
         statement = select(table.run_id, table.value).where(
@@ -237,7 +236,6 @@ async def read_run_keys(field: RunField, ids: Sequence[UUID]) -> AsyncIterator[t
 
 
 async def _places(field: Field, ids: Sequence[UUID]) -> list[_Place]:
-    await current_database()
     owner_id, value, values = values_below(field, ids)
     size = func.coalesce(func.length(value.c.value), blob_table.c.size)
     statement = values.outerjoin(blob_table, blob_table.c.blob_id == value.c.blob_id)

@@ -6,7 +6,6 @@ values are compared in Python.
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import lru_cache
@@ -40,6 +39,7 @@ from artigraph.graph import end_of, status_of
 from artigraph.model.stored_names import stored_names
 from artigraph.orm import node_table, run_value_table
 from artigraph.query._conditions import (
+    OPERATORS,
     All,
     Any_,
     Compare,
@@ -194,7 +194,7 @@ def _of_run(condition: Condition) -> ColumnElement[bool]:
     if isinstance(condition, RunOneOf):
         return func.coalesce(property_of(condition.column).in_(condition.values), false())
     assert isinstance(condition, PropertyCompare)  # there are no others
-    return func.coalesce(_OPERATORS[condition.operator](property_of(condition.column), condition.value), false())
+    return func.coalesce(OPERATORS[condition.operator](property_of(condition.column), condition.value), false())
 
 
 def property_of(column: str) -> ColumnElement[Any]:
@@ -203,15 +203,6 @@ def property_of(column: str) -> ColumnElement[Any]:
 
 
 _lease_says: dict[str, ColumnElement[Any]] = {"run_status": status_of(root), "run_ended_at": end_of(root)}
-
-
-_OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
-    "==": operator.eq,
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-}
 
 
 def key_of(field: Field | RunField) -> ColumnElement[bytes]:

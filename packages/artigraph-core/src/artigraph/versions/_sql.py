@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import Select, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import current_database, fetch_rows, id_of, read
+from artigraph.db import fetch_rows, id_of, read
 from artigraph.orm import alias_table, node_table
 
 _FIRST = UUID(int=0)
@@ -48,7 +48,6 @@ async def read_version_ids(
     statement = statement.order_by(place.desc() if newest_first else place)
     if limit is not None:
         statement = statement.limit(limit).offset(offset)
-    await current_database()
 
     async def work(connection: AsyncConnection) -> list[UUID]:
         return [id_of(row[0]) for row in await fetch_rows(connection, statement, {})]
@@ -58,14 +57,12 @@ async def read_version_ids(
 
 async def count_versions(key: SeriesKey) -> int:
     """Return the number of versions."""
-    await current_database()
     statement = _versions(key, _FIRST, None, func.count())
     return int(await read(lambda connection: connection.scalar(statement)) or 0)
 
 
 async def read_versions(key: SeriesKey) -> Sequence[VersionRow]:
     """Return all versions with their aliases, read at one moment. A version appears once for each of its aliases."""
-    await current_database()
     points_to_it = and_(
         alias_table.c.node_id == node_table.c.node_id,
         alias_table.c.model_name == key.model_name,

@@ -27,7 +27,6 @@ class PointedTo(NamedTuple):
 
 async def read_aliases(key: SeriesKey) -> dict[str, UUID]:
     """Return the aliases of a series by name, each with the id of the artifact that it points to."""
-    await current_database()
     statement = select(alias_table.c.alias, alias_table.c.node_id).where(
         alias_table.c.model_name == key.model_name, alias_table.c.label == key.label
     )
@@ -80,7 +79,6 @@ async def point_alias(key: SeriesKey, alias: str, node_id: UUID) -> None:
 
 async def drop_alias(key: SeriesKey, alias: str) -> bool:
     """Delete an alias, but not what it points to. Return whether the alias existed."""
-    await current_database()
 
     async def work(connection: AsyncConnection) -> bool:
         return (await connection.execute(delete(alias_table).where(_is_alias(key, alias)))).rowcount == 1
