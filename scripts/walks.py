@@ -2,6 +2,9 @@
 
 The page has a section for each walk, with one line for each function that matters. Each must be entered, for the first
 time in the order of the page. A walk may enter no more files than the page says.
+
+A walk must not return: a room calls only rooms below it, in the layers of pyproject.toml. The only exception is the
+work of a transaction, which an upper room hands to `db`.
 """
 
 import asyncio
@@ -9,6 +12,7 @@ import re
 import sys
 import tempfile
 import threading
+import tomllib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,9 +27,27 @@ from artigraph.db import dispose_engines, engine_context
 from artigraph.serializer.pandas import dataframe_serializer
 from artigraph.storage.file import FileSystem
 
-PAGE = Path(__file__).resolve().parent.parent / "docs/design/walks.md"
-Walk = dict[tuple[str, str], None]
-"""The file and the qualified name of each entered function, in the order in which they were first entered."""
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs/design/walks.md"
+Function = tuple[str, str]
+"""The file and the qualified name of a function."""
+CALLS_WORK: Function = ("db/_transaction.py", "run_naming_rows")
+"""The function that calls the work of a transaction."""
+
+
+@dataclass
+class Walk:
+    """What a piece of work entered."""
+
+    functions: dict[Function, None]
+    """The functions, in the order in which they were first entered."""
+    calls: dict[tuple[Function, Function], None]
+    """Each function that one of ours called, with the innermost of ours that was running."""
+
+    @property
+    def files(self) -> list[str]:
+        """The files, in the order in which they were first entered."""
+        return list(dict.fromkeys(file for file, _ in self.functions))
 
 
 @dataclass
@@ -36,14 +58,27 @@ class Result(ArtifactModel):
     name: str
 
 
+def function_of(frame: FrameType) -> Function | None:
+    """Return the function that a frame runs, if it is one of the library."""
+    _, found, file = frame.f_code.co_filename.replace("\\", "/").rpartition("/src/artigraph/")
+    return (file, frame.f_code.co_qualname) if found else None
+
+
 async def trace(work: Callable[[], Awaitable[Any]]) -> tuple[Any, Walk]:
     """Return what awaiting a function returns, and the functions that it enters, in all threads."""
-    walk: Walk = {}
+    walk = Walk({}, {})
 
     def note(frame: FrameType, event: str, _: object) -> None:
-        _, found, file = frame.f_code.co_filename.replace("\\", "/").rpartition("/src/artigraph/")
-        if event == "call" and found:
-            walk[file, frame.f_code.co_qualname] = None
+        function = function_of(frame)
+        if event != "call" or function is None:
+            return
+        is_new = function not in walk.functions
+        walk.functions[function] = None
+        caller = frame.f_back
+        while caller is not None and function_of(caller) is None:
+            caller = caller.f_back
+        if is_new and caller is not None and (calling := function_of(caller)) is not None:
+            walk.calls[calling, function] = None
 
     threading.setprofile(note)
     sys.setprofile(note)
@@ -75,19 +110,37 @@ async def walks(folder: Path) -> dict[str, Walk]:
     return found
 
 
+def floors() -> dict[str, int]:
+    """Return the layer of each room, 0 for the uppermost."""
+    settings = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["importlinter"]["contracts"]
+    layers = next(contract["layers"] for contract in settings if contract["id"] == "layers")
+    return {room: floor for floor, layer in enumerate(layers) for room in re.findall(r"\w+", layer)}
+
+
+def returns(walk: Walk, floor: dict[str, int]) -> list[tuple[Function, Function]]:
+    """Return the calls from one room to another one that is not below it, without those of a transaction's work."""
+    found: list[tuple[Function, Function]] = []
+    for caller, called in walk.calls:
+        above, below = (re.split(r"[/.]", file)[0] for file, _ in (caller, called))
+        if caller != CALLS_WORK and above != below and floor[below] <= floor[above]:
+            found.append((caller, called))
+    return found
+
+
 def problems(name: str, walk: Walk, text: str) -> list[str]:
     """Return what a section of the page says that is not so."""
     found: list[str] = []
-    files = len({file for file, _ in walk})
+    files = len(walk.files)
     limit = re.search(r"at most (\d+) files", text)
     if limit is None or files > int(limit[1]):
         found.append(f"{name}: {files} files are entered, and the page says: {limit and limit[0]}")
-    order = list(walk)
+    order = list(walk.functions)
     listed = re.findall(r"^\d+\. `([\w/.]+)` `([\w.<>]+)`", text, re.MULTILINE)
-    found += [f"{name}: {file} {function} is not entered" for file, function in listed if (file, function) not in walk]
-    places = [order.index(step) for step in listed if step in walk]
+    found += [f"{name}: {file} {function} is not entered" for file, function in listed if (file, function) not in order]
+    places = [order.index(step) for step in listed if step in order]
     if not listed or places != sorted(places):
         found.append(f"{name}: the functions are not entered in the order of the page")
+    found += [f"{name}: a call goes up, from {' '.join(a)} to {' '.join(b)}" for a, b in returns(walk, floors())]
     return found
 
 
@@ -101,9 +154,9 @@ def main() -> int:
     sections = dict(re.findall(r"^## (.*?)\n(.*?)(?=^## |\Z)", PAGE.read_text("utf-8"), re.MULTILINE | re.DOTALL))
     wrong: list[str] = []
     for name, walk in found.items():
-        print(f"\n{name}: {len({file for file, _ in walk})} files")
-        for file in dict.fromkeys(file for file, _ in walk):
-            print(f"  {file}: {', '.join(function for place, function in walk if place == file)}")
+        print(f"\n{name}: {len(walk.files)} files")
+        for file in walk.files:
+            print(f"  {file}: {', '.join(function for place, function in walk.functions if place == file)}")
         wrong += problems(name, walk, sections.get(name, ""))
     print("", *wrong, sep="\n")
     return 1 if wrong else 0
