@@ -34,6 +34,10 @@ walks:
 sync:
     python -m scripts.make_sync
 
+# Write the lists in pyproject.toml that follow from packages/
+workspace:
+    python -m scripts.workspace
+
 # Check the formatting
 format:
     ruff format --check .
@@ -52,11 +56,11 @@ mypy *args:
 
 # Check that the public interface of the installed package is completely typed
 verifytypes:
-    python scripts/installed.py verifytypes
+    python -m scripts.installed verifytypes
 
 # Check that every import goes to a lower layer
 layers:
-    python scripts/installed.py layers
+    python -m scripts.installed layers
 
 # Check that each distribution declares what it imports
 dependencies:

@@ -12,18 +12,11 @@ import sys
 import tempfile
 from pathlib import Path
 
+from scripts.workspace import public_plugins
+
 ROOT = Path(__file__).resolve().parent.parent
 ENVIRONMENT = ROOT / "build" / "installed"
 BIN = ENVIRONMENT / ("Scripts" if os.name == "nt" else "bin")
-PUBLIC_ROOTS = (
-    "artigraph",
-    "artigraph.storage.file",
-    "artigraph.storage.aws",
-    "artigraph.serializer.numpy",
-    "artigraph.serializer.pandas",
-    "artigraph.serializer.polars",
-    "artigraph.serializer.pyarrow",
-)
 
 
 def main(check: str) -> int:
@@ -44,7 +37,7 @@ def verifytypes() -> int:
     failed = False
     env = os.environ | {"PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}  # pyright runs this `python`
     with tempfile.TemporaryDirectory() as elsewhere:  # pyright finds no settings or sources of ours here
-        for name in PUBLIC_ROOTS:
+        for name in ("artigraph", *(leaf for leaves in public_plugins().values() for leaf in leaves)):
             command = [str(BIN / "pyright"), "--ignoreexternal", "--verifytypes", name]
             result = subprocess.run(command, cwd=elsewhere, env=env, check=False, capture_output=True, text=True)
             score = re.search(r"Type completeness score: \S+", result.stdout)

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.workspace import public_plugins
 from tests.support.distributions import PACKAGES, ROOT, Environment
 
 pytestmark = pytest.mark.slow
@@ -14,11 +15,7 @@ pytestmark = pytest.mark.slow
 Make = Callable[..., Environment]
 
 VERSION = tomllib.loads((ROOT / "packages/artigraph/pyproject.toml").read_text("utf-8"))["project"]["version"]
-LEAVES = {
-    "artigraph-serializers": [f"artigraph.serializer.{name}" for name in ("numpy", "pandas", "polars", "pyarrow")],
-    "artigraph-storage-aws": ["artigraph.storage.aws"],
-    "artigraph-storage-fs": ["artigraph.storage.file"],
-}
+LEAVES = public_plugins()
 PROMISED = {
     "aws": "from artigraph.storage.aws import S3Storage",
     "migrations": "import alembic, artigraph.migrations",
