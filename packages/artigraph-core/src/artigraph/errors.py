@@ -7,7 +7,8 @@ one as `__cause__`.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from uuid import UUID
@@ -62,6 +63,14 @@ __all__ = [
     "WrongEventLoopError",
     "WrongModelTypeError",
 ]
+
+STOPPING = (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError)
+"""Exceptions that stop the process or the task. Any other one, raised by somebody's code, is a failure of a value."""
+
+
+def class_name(cls: type[Any]) -> str:
+    """Return the name of a class as messages show it."""
+    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
 
 
 class ArtigraphError(Exception):

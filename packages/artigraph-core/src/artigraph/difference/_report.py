@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any, Literal, cast
 
+from artigraph.errors import class_name
 from artigraph.model.repr import short_repr
 from artigraph.printable import printable
 from artigraph.serializer import SupportsDiff
@@ -27,7 +28,7 @@ def describe_change(before: object, after: object) -> str:
     if shown != shown_after:
         return f"{shown} → {shown_after}"
     if type(before) is not type(after):
-        return f"{shown}, {_name(before)} → {_name(after)}"
+        return f"{shown}, {class_name(type(before))} → {class_name(type(after))}"
     if isinstance(before, (str, bytes)):
         return _of_texts(shown, before, cast("Any", after))
     return f"{shown}; the difference is in what is not shown"
@@ -44,11 +45,6 @@ def _of_texts(shown: str, before: str | bytes, after: str | bytes) -> str:
     first = next((place for place, (one, other) in pairs if one != other), min(len(before), len(after)))
     unit = "characters" if isinstance(before, str) else "bytes"
     return f"{shown}; {len(before):,} → {len(after):,} {unit}, which differ from place {first:,} on"
-
-
-def _name(value: object) -> str:
-    cls = type(value)
-    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
 
 
 _ENDS = 90

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence, Sized
 from typing import Any, cast
 
-from artigraph.errors import ArtigraphError, SerializationError, UnknownSerializerError
+from artigraph.errors import STOPPING, ArtigraphError, SerializationError, UnknownSerializerError, class_name
 from artigraph.graph import Part
 from artigraph.graph.hashing import encode_parts
 from artigraph.model._collections import ArtifactMapping, ArtifactSequence
 from artigraph.model.definition import FieldDefinition, is_model
-from artigraph.model.values import FATAL
 from artigraph.serializer import Serializer
 from artigraph.serializer.base import claimed_apart
 from artigraph.serializer.codec import encode
@@ -63,12 +62,7 @@ class FieldContext:
 
 def describe(error: SerializationError, value: object, place: FieldContext) -> str:
     """Return a message that says which value cannot be stored, and why."""
-    return f"{place.path} (of type {name_of(type(value))}) cannot be stored exactly: {error}"
-
-
-def name_of(cls: type[Any]) -> str:
-    """Return the name of a class in messages."""
-    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+    return f"{place.path} (of type {class_name(type(value))}) cannot be stored exactly: {error}"
 
 
 _HEAVY = 20_000
@@ -86,7 +80,7 @@ def chosen_serializer(value: object, cls: type[Any], place: FieldContext) -> Ser
         if not isinstance(value, own.types):
             types = ", ".join(cls.__qualname__ for cls in own.types)
             msg = (
-                f"{place.path} is a {name_of(cls)}, which its serializer {own.name!r} does not take (it takes "
+                f"{place.path} is a {class_name(cls)}, which its serializer {own.name!r} does not take (it takes "
                 f"{types}); change the value, or the field's serializer"
             )
             raise SerializationError(msg)
@@ -111,7 +105,7 @@ def serialize(serializer: Serializer[Any], value: object, place: FieldContext) -
     """
     try:
         parts: Sequence[Any] = encode_parts(serializer, value)
-    except FATAL:
+    except STOPPING:
         raise
     except BaseException as error:
         raise _refused(error, serializer, place) from error
@@ -123,7 +117,7 @@ def stream(serializer: Any, value: object, place: FieldContext) -> Iterator[Part
     try:
         for part in serializer.serialize_stream(value):
             yield _checked(part, serializer, place)
-    except (*FATAL, ArtigraphError):
+    except (*STOPPING, ArtigraphError):
         raise
     except BaseException as error:
         raise _refused(error, serializer, place) from error
@@ -139,7 +133,7 @@ def _checked(part: Any, serializer: Serializer[Any], place: FieldContext) -> Par
         return part
     if isinstance(part, memoryview):
         return part.cast("B")
-    msg = f"Serializer {serializer.name!r} returned {name_of(part.__class__)} for {place.path}; serialize returns bytes"
+    msg = f"Serializer {serializer.name!r} returned {class_name(type(part))} for {place.path}; it returns bytes"
     raise SerializationError(msg)
 
 

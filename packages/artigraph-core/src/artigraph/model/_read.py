@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, Generic, NamedTuple, NoReturn, TypeVar, cast
 
 from artigraph.errors import (
+    STOPPING,
     DeserializationError,
     FieldNotLoadedError,
     ModelVersionError,
@@ -23,7 +24,7 @@ from artigraph.model.compare import equal
 from artigraph.model.definition import FieldDefinition, ModelDefinition, define, is_model
 from artigraph.model.lazy import unloaded
 from artigraph.model.partial import build_part
-from artigraph.model.values import FATAL, StoredValue, decode_value, told
+from artigraph.model.values import StoredValue, decode_value, told
 from artigraph.printable import printable
 from artigraph.serializer.codec import decode
 from artigraph.serializer.json import json_serializer
@@ -336,7 +337,7 @@ class Builder(Generic[M]):
         if isinstance(source, bytes) and len(source) <= THREAD_THRESHOLD and (not field.lazy or source == _NONE):
             try:
                 outer.parts[label] = decode_value(serializer, source, field.classes)
-            except FATAL:
+            except STOPPING:
                 raise
             except BaseException as error:
                 raise told(error, serializer, outer.path_of(label)) from error

@@ -26,6 +26,7 @@ from artigraph.errors import (
     InvalidLabelError,
     ModelDefinitionError,
     SerializationError,
+    class_name,
 )
 from artigraph.graph import THREAD_THRESHOLD, Deferred, PendingValue, Streamed, Tree, join
 from artigraph.identifiers import check_id, check_label, new_id_bytes
@@ -37,7 +38,6 @@ from artigraph.model._encode import (
     encode_plain,
     encode_text,
     is_heavy,
-    name_of,
     serialize,
     stream,
     text_size,
@@ -150,7 +150,7 @@ class _Writer:
                 return None
             cls = type(value)
         elif place.field.lazy and value is not None and cls not in CONTAINERS:
-            msg = f"{place.path} is a {name_of(cls)}, and its field takes a Lazy: wrap it, Lazy(value)"
+            msg = f"{place.path} is a {class_name(cls)}, and its field takes a Lazy: wrap it, Lazy(value)"
             raise SerializationError(msg)
         serializer = chosen_serializer(value, cls, place)
         if serializer is not None:
@@ -348,7 +348,7 @@ def _check_held(cls: type[Any], place: FieldContext) -> None:
     """
     if is_model(cls) or cls in (ArtifactMapping, ArtifactSequence):
         msg = (
-            f"{place.path} is a Lazy that holds a {name_of(cls)}; a Lazy holds one value of a serializer. Make "
+            f"{place.path} is a Lazy that holds a {class_name(cls)}; a Lazy holds one value of a serializer. Make "
             "the fields of the model lazy, or the items of the collection."
         )
         raise SerializationError(msg)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -10,7 +9,7 @@ from functools import partial
 from typing import Any, BinaryIO, cast
 from uuid import UUID
 
-from artigraph.errors import ArtigraphError, DeserializationError, FieldNotLoadedError
+from artigraph.errors import STOPPING, ArtigraphError, DeserializationError, FieldNotLoadedError
 from artigraph.graph import Buffer, StoredObject
 from artigraph.graph.hashing import encode_parts
 from artigraph.serializer import (
@@ -25,8 +24,6 @@ from artigraph.serializer.codec import decode
 from artigraph.serializer.json import json_serializer
 
 _JSON = json_serializer.name
-FATAL = (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError)
-"""Exceptions that stop the process or the task. Any other exception of a serializer is a failure of the value."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -122,7 +119,7 @@ class StoredValue:
     def _try(self, work: Callable[[], Any]) -> Any:
         try:
             return work()
-        except FATAL:
+        except STOPPING:
             raise
         except BaseException as error:
             raise told(error, self.serializer, self.path()) from error

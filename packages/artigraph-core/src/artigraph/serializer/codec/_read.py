@@ -11,10 +11,10 @@ from enum import Enum, Flag
 from functools import partial
 from typing import Any, TypeVar, cast
 
-from artigraph.errors import DeserializationError
+from artigraph.errors import DeserializationError, class_name
 from artigraph.serializer.codec._limits import LONGEST_NUMBER, MAX_DEPTH, NO_CLASSES, in_fresh_stack, is_too_deep
 from artigraph.serializer.codec._read_scalars import SCALAR_READERS, expect, expect_dict, expect_list
-from artigraph.serializer.codec.classes import constructor_fields, is_named_tuple, runs_own_code, type_name
+from artigraph.serializer.codec.classes import constructor_fields, is_named_tuple, runs_own_code
 
 Classes = Mapping[str, type[Any]]
 Pairs = list[tuple[str, Any]]
@@ -182,7 +182,7 @@ def _find(content: object, classes: Classes, kind: str) -> tuple[type[Any], Any]
 
 
 def _wrong_kind(cls: type[Any], kind: str) -> DeserializationError:
-    return DeserializationError(f"A {kind} named {cls.__name__!r} is stored, but {type_name(cls)} is not one")
+    return DeserializationError(f"A {kind} named {cls.__name__!r} is stored, but {class_name(cls)} is not one")
 
 
 def _read_enum(content: object, classes: Classes) -> Enum:
@@ -191,7 +191,7 @@ def _read_enum(content: object, classes: Classes) -> Enum:
         raise _wrong_kind(cls, "enum member")
     member = cls.__members__.get(expect(str, name))
     if member is None:
-        msg = f"{type_name(cls)} has no member {name[:100]!r} now; keep an alias for a member that was renamed"
+        msg = f"{class_name(cls)} has no member {name[:100]!r} now; keep an alias for a member that was renamed"
         raise DeserializationError(msg)
     return member
 
@@ -202,7 +202,7 @@ def _read_flag(content: object, classes: Classes) -> Enum:
         raise _wrong_kind(cls, "flag")
     member: object = cls(expect(int, value))
     if not isinstance(member, cls) or member.value != value:  # early releases of Python 3.11 drop unknown flags
-        msg = f"{type_name(cls)} has no flags for {value} now"
+        msg = f"{class_name(cls)} has no flags for {value} now"
         raise DeserializationError(msg)
     return member
 
@@ -234,7 +234,7 @@ def _read_dataclass(content: object, classes: Classes) -> object:
     _check_fields(cls, fields, (*names, *derived), [name for name in needed if name not in fields])
     instance: object = cls(**{name: fields[name] for name in names if name in fields})
     if type(instance) is not cls:
-        msg = f"{type_name(cls)} makes instances of {type_name(type(instance))}"
+        msg = f"{class_name(cls)} makes instances of {class_name(type(instance))}"
         raise DeserializationError(msg)
     if derived or runs_own_code(cls):
         for name, part in fields.items():  # restores the stored values, in case the constructor changed them
@@ -246,12 +246,12 @@ def _check_fields(cls: type[Any], fields: dict[str, Any], names: tuple[str, ...]
     strange = [name for name in fields if name not in names]
     if strange:
         msg = (
-            f"{type_name(cls)} has no field {strange[0]!r} now, but one is stored. Keep the field (with a default), or "
-            "convert what is stored before the class changes."
+            f"{class_name(cls)} has no field {strange[0]!r} now, but one is stored. Keep the field (with a default), "
+            "or convert what is stored before the class changes."
         )
         raise DeserializationError(msg)
     if missing:
-        msg = f"{type_name(cls)} needs a field {missing[0]!r}, but none is stored. Give the field a default."
+        msg = f"{class_name(cls)} needs a field {missing[0]!r}, but none is stored. Give the field a default."
         raise DeserializationError(msg)
 
 

@@ -23,7 +23,7 @@ from types import NoneType
 from typing import Any, cast
 from uuid import UUID
 
-from artigraph.errors import CycleError, SerializationError
+from artigraph.errors import CycleError, SerializationError, class_name
 from artigraph.serializer.codec._limits import MAX_BITS, MAX_DEPTH, NO_CLASSES, in_fresh_stack
 from artigraph.serializer.codec._read import decode
 from artigraph.serializer.codec._zones import describe_zone
@@ -32,7 +32,6 @@ from artigraph.serializer.codec.classes import (
     is_named_tuple,
     is_stored_class,
     runs_own_code,
-    type_name,
 )
 
 
@@ -215,10 +214,10 @@ def _encode(value: object, classes: Classes, find_cycles: bool) -> bytes:  # noq
         return _write(value, classes, 0).encode()
     except _TooDeepError:
         if find_cycles and _contains_itself(value, classes):
-            msg = f"A value of type {type_name(type(value))} contains itself, so it cannot be stored as a value"
+            msg = f"A value of type {class_name(type(value))} contains itself, so it cannot be stored as a value"
             raise CycleError(msg) from None
         msg = (
-            f"A value of type {type_name(type(value))} is nested deeper than {MAX_DEPTH} levels. Store it flatter "
+            f"A value of type {class_name(type(value))} is nested deeper than {MAX_DEPTH} levels. Store it flatter "
             "(nodes in a list that refer to each other by index, say), as models, or by a serializer of your own."
         )
         raise SerializationError(msg) from None
@@ -331,7 +330,7 @@ def _write_instance(value: object, classes: Classes, depth: int) -> str:
 
 
 def _unknown(cls: type[Any]) -> str:
-    name = type_name(cls)
+    name = class_name(cls)
     if is_stored_class(cls):
         return (
             f"is of type {name}, which the field's annotation does not mention: only classes that the annotation "
@@ -356,7 +355,7 @@ def _write_enum(value: Enum) -> str:
         return _write_member(cls, value.name)
     if isinstance(value, Flag) and cls(value.value) is value:
         return f'{{"$flag":[{write_str(cls.__name__)},{write_int(int(value.value))}]}}'
-    msg = f"is no member of {type_name(cls)}"
+    msg = f"is no member of {class_name(cls)}"
     raise RefusedError(msg)
 
 
@@ -373,7 +372,7 @@ def _write_named_tuple(value: object, classes: Classes, depth: int) -> str:
     names: tuple[str, ...] = getattr(value, "_fields", ())
     items = tuple(cast("tuple[object, ...]", value))
     if len(names) != len(items) or getattr(value, "__dict__", None):
-        msg = f"is a {type_name(type(value))} that holds other things than its fields, which would be lost"
+        msg = f"is a {class_name(type(value))} that holds other things than its fields, which would be lost"
         raise RefusedError(msg)
     return _write_fields("namedtuple", value, zip(names, items, strict=True), classes, depth)
 
@@ -385,10 +384,10 @@ def _write_dataclass(value: object, classes: Classes, depth: int) -> str:
         derived = [field.name for field in dataclasses.fields(cls) if not field.init]
         fields += [(name, getattr(value, name)) for name in derived if hasattr(value, name)]
     except TypeError as error:
-        msg = f"is a {type_name(cls)}, {error}"
+        msg = f"is a {class_name(cls)}, {error}"
         raise RefusedError(msg) from error
     except AttributeError as error:
-        msg = f"is a {type_name(cls)} that lacks one of its fields: {error}"
+        msg = f"is a {class_name(cls)} that lacks one of its fields: {error}"
         raise RefusedError(msg) from error
     text = _write_fields("dataclass", value, fields, classes, depth)
     if runs_own_code(cls) and not _is_trial.get():
@@ -418,9 +417,9 @@ def _check_made_again(cls: type[Any], text: str, classes: Classes) -> None:
     if not same:
         why = "" if cause is None else f" ({cause})"
         msg = (
-            f"is a {type_name(cls)}, whose constructor would not make it again as it is from its own fields{why}. Have "
-            "its __init__, __post_init__, __new__ or properties leave alone what they have changed already, or store "
-            "a dict of its fields."
+            f"is a {class_name(cls)}, whose constructor would not make it again as it is from its own fields{why}. "
+            "Have its __init__, __post_init__, __new__ or properties leave alone what they have changed already, or "
+            "store a dict of its fields."
         )
         raise RefusedError(msg) from cause
 

@@ -13,15 +13,10 @@ from weakref import WeakKeyDictionary
 
 import typing_extensions
 
-from artigraph.errors import ModelDefinitionError
+from artigraph.errors import ModelDefinitionError, class_name
 
 _ALIASES = (typing_extensions.TypeAliasType, getattr(typing, "TypeAliasType", typing_extensions.TypeAliasType))
 """The classes of type aliases. From Python 3.12 on there are two: of the `type` statement and of typing_extensions."""
-
-
-def type_name(cls: type[Any]) -> str:
-    """Return the name of a class as messages show it."""
-    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
 
 
 def is_named_tuple(cls: type[Any]) -> bool:
@@ -129,8 +124,8 @@ def _add(found: dict[str, type[Any]], cls: type[Any]) -> None:
     other = found.setdefault(cls.__name__, cls)
     if other is not cls:
         msg = (
-            f"The annotation reaches two classes named {cls.__name__!r}: {type_name(other)} in line "
-            f"{_line(other)} and {type_name(cls)} in line {_line(cls)}. Values are stored with the name of their "
+            f"The annotation reaches two classes named {cls.__name__!r}: {class_name(other)} in line "
+            f"{_line(other)} and {class_name(cls)} in line {_line(cls)}. Values are stored with the name of their "
             "class, so one of the two must be renamed."
         )
         raise ModelDefinitionError(msg)
@@ -163,7 +158,7 @@ def _hints(cls: type[Any], localns: Mapping[str, object] | None) -> list[object]
         return list(get_type_hints(cls, localns=names, include_extras=True).values())
     except Exception as error:
         msg = (
-            f"The annotations of {type_name(cls)} cannot be resolved: {error}. Define what they name at the top level "
+            f"The annotations of {class_name(cls)} cannot be resolved: {error}. Define what they name at the top level "
             "of the module that defines the class, or write them without quotes (and without "
             "`from __future__ import annotations`)."
         )
@@ -199,7 +194,7 @@ def _find_constructor_fields(cls: type[Any]) -> tuple[str, ...]:
         raise TypeError(msg)
     for base in cls.__mro__[:-1]:
         if isinstance(vars(base).get("__new__"), BuiltinFunctionType):
-            msg = f"a dataclass that derives from {type_name(base)}, whose content is in no field"
+            msg = f"a dataclass that derives from {class_name(base)}, whose content is in no field"
             raise TypeError(msg)
     names = tuple(field.name for field in dataclasses.fields(cls) if field.init)
     parameters = inspect.signature(cls).parameters

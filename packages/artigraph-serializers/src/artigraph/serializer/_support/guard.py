@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from artigraph.errors import ArtigraphError, DeserializationError, MissingDependencyError, SerializationError
-
-_NOT_OURS = (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError)
-"""Exceptions that ask the process or the task to stop. All others mean that the value or its bytes are bad.
-
-We catch BaseException and let these pass, because a panic of polars (`PanicException`) does not derive from Exception.
-"""
-
-
-def class_name(value: object) -> str:
-    """Return the name of a value's class as messages show it."""
-    cls = type(value)
-    return cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
+from artigraph.errors import (
+    STOPPING,
+    ArtigraphError,
+    DeserializationError,
+    MissingDependencyError,
+    SerializationError,
+    class_name,
+)
 
 
 @contextmanager
@@ -26,10 +20,10 @@ def serializing(name: str, value: object) -> Generator[None]:
     """Raise the errors of a library in this block as SerializationError."""
     try:
         yield
-    except (*_NOT_OURS, SerializationError):
+    except (*STOPPING, SerializationError):
         raise
-    except BaseException as error:
-        msg = f"The serializer {name!r} cannot store this {class_name(value)} exactly: {error}"
+    except BaseException as error:  # a panic of polars does not derive from Exception
+        msg = f"The serializer {name!r} cannot store this {class_name(type(value))} exactly: {error}"
         raise SerializationError(msg) from error
 
 
@@ -38,7 +32,7 @@ def deserializing(name: str) -> Generator[None]:
     """Raise the errors of a library in this block as DeserializationError. Errors of a stored file pass unchanged."""
     try:
         yield
-    except _NOT_OURS:
+    except STOPPING:
         raise
     except BaseException as error:
         if isinstance(error, ArtigraphError) and not isinstance(error, SerializationError):
