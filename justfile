@@ -84,7 +84,7 @@ versions set *args:
 
 # Run the tests that need servers (integration/README.md lists them and their variables)
 integration *args:
-    pytest -n auto -m "not long" integration {{ args }}
+    pytest -n auto --dist loadgroup -m "not long" integration {{ args }}
 
 # Run the examples, and every snippet of README.md and docs/
 examples:

@@ -19,6 +19,8 @@ from tests.support.isolation import alone
 
 __all__ = ["alone", "database", "database_url", "engine", "server_url"]
 
+_LONGEST = ("test_schema", "test_stopped_servers", "test_without_statistics")
+
 # Here, since a test of another folder may import it first.
 pytest.register_assert_rewrite("artigraph.testing.storage")
 
@@ -26,6 +28,12 @@ pytest.register_assert_rewrite("artigraph.testing.storage")
 def pytest_xdist_auto_num_workers() -> int:
     """Return the number of workers for `-n auto`: two for each core, because most of the tests wait for servers."""
     return 2 * (os.cpu_count() or 1)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the tests that take longest, so that no worker is alone with one in the end."""
+    items.sort(key=lambda item: not item.path.match("reliability/*") and item.path.stem not in _LONGEST)
 
 
 @pytest.fixture(params=DATABASES)

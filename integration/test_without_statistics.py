@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,12 +11,12 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import pytest
-from sqlalchemy import ClauseElement, event, func, insert, text
+from sqlalchemy import ClauseElement, event, func, insert, make_url, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph import ArtifactModel, Node, Run, RunManager, columns, delete, load_many, prune, save_many, select
 from artigraph.db import _api as _statistics
-from artigraph.db import engine_context, get_engine, insert_rows, read, recursive, write
+from artigraph.db import dispose_engines, engine_context, get_engine, insert_rows, read, recursive, write
 from artigraph.graph import read_artifacts, runs_below
 from artigraph.lineage.sql import DATA, EdgeKind, Start, select_between, select_dependent_runs, select_reached
 from artigraph.orm import link_table, node_table
@@ -24,8 +24,10 @@ from artigraph.outline import outline_of
 from artigraph.query import Select
 from artigraph.query._bounded_users import _FEWER_MODELS, _FEWER_USES, _FIRST_USES
 from artigraph.run._state import row_at_start
-from integration.support.databases import fresh_database
+from integration.support.databases import fresh_database, run_apart
 from tests.support import plans
+
+pytestmark = pytest.mark.xdist_group("one template")
 
 _PAGES = re.compile(r"Buffers: shared(?: hit=(\d+))?(?: read=(\d+))?")
 _DEEP = 40
@@ -64,27 +66,44 @@ class Store(NamedTuple):
     """Ids of artifacts."""
 
 
+@pytest.fixture(scope="module")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Store]]:
+    """Yield the name of a database with 40,000 nodes that nobody has analyzed, and what is in it."""
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        fresh_database("postgresql", tmp_path_factory.mktemp("template")) as url,
+    ):
+        patch.setattr(_statistics, "_LARGE", 10**9)
+        yield str(make_url(url).database), run_apart(filled(url))
+
+
 @pytest.fixture
-async def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Store]:
-    """Yield a store of 40,000 nodes that nobody has analyzed."""
+async def store(template: tuple[str, Store], tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Store]:
+    """Yield a copy of the template that is in force in the test."""
     monkeypatch.setattr(_statistics, "_LARGE", 10**9)
     monkeypatch.setitem(plans.EXPLAIN, "postgresql", "EXPLAIN (ANALYZE, BUFFERS)")
-    with fresh_database("postgresql", tmp_path) as url:
-        async with engine_context(url, create_tables=True):
-            await save_many([("first", whole(0))])
-            for table in ("node", "link", "run_value"):
-                await execute(f"ALTER TABLE artigraph_{table} SET (autovacuum_enabled = false)")
-            ids = await save_many([(f"whole {number % 50}", whole(number)) for number in range(_COUNT)])
-            outermost = await nested(Run(), _DEEP, artifacts=20)
-            chain = [made async for made in chained(_DEEP)]
-            # As many uses of other things, which lead nowhere.
-            await execute(
-                "INSERT INTO artigraph_link SELECT node_id, tree_root_id, 'used', now() FROM artigraph_node "
-                "WHERE position > 0 AND tree_root_id IN "
-                "(SELECT node_id FROM artigraph_node WHERE parent_id IS NULL AND label <> 'whole 7')"
-            )
-            await write(insert_runs)
-            yield Store(outermost, chain[0], chain[-1], ids[::60])
+    with fresh_database("postgresql", tmp_path, template=template[0]) as url:
+        async with engine_context(url):
+            yield template[1]
+
+
+async def filled(url: str) -> Store:
+    async with engine_context(url, create_tables=True):
+        await save_many([("first", whole(0))])
+        for table in ("node", "link", "run_value"):
+            await execute(f"ALTER TABLE artigraph_{table} SET (autovacuum_enabled = false)")
+        ids = await save_many([(f"whole {number % 50}", whole(number)) for number in range(_COUNT)])
+        outermost = await nested(Run(), _DEEP, artifacts=20)
+        chain = [made async for made in chained(_DEEP)]
+        # As many uses of other things, which lead nowhere.
+        await execute(
+            "INSERT INTO artigraph_link SELECT node_id, tree_root_id, 'used', now() FROM artigraph_node "
+            "WHERE position > 0 AND tree_root_id IN "
+            "(SELECT node_id FROM artigraph_node WHERE parent_id IS NULL AND label <> 'whole 7')"
+        )
+        await write(insert_runs)
+    await dispose_engines()
+    return Store(outermost, chain[0], chain[-1], ids[::60])
 
 
 async def nested(run: Run, levels: int, artifacts: int = 1) -> UUID:

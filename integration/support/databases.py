@@ -45,8 +45,12 @@ T = TypeVar("T")
 
 
 @contextmanager
-def fresh_database(database: str, folder: Path) -> Generator[str]:
-    """Yield the URL of an empty database, and drop it afterwards; skip the test where there is no server."""
+def fresh_database(database: str, folder: Path, *, template: str | None = None) -> Generator[str]:
+    """Yield the URL of an empty database, and drop it afterwards; skip the test where there is no server.
+
+    On PostgreSQL, `template` names a database to copy, to which nobody is connected. The copy has no statistics that
+    the template has not.
+    """
     if database == "sqlite":
         yield f"sqlite+aiosqlite:///{folder}/artigraph-{uuid.uuid4().hex[:8]}.db"
         return
@@ -55,7 +59,8 @@ def fresh_database(database: str, folder: Path) -> Generator[str]:
         places = " or ".join(map(_place, _LOCAL[database]))
         missing(f"no {database} server: set {_variable(database)}, start one at {places}, or start Docker")
     name = f"artigraph_test_{uuid.uuid4().hex[:12]}"
-    run_apart(_execute(server, f"CREATE DATABASE {name}"))
+    copy = f" TEMPLATE {template}" if template else ""
+    run_apart(_execute(server, f"CREATE DATABASE {name}{copy}"))
     try:
         yield server.set(database=name).render_as_string(hide_password=False)
     finally:

@@ -19,7 +19,7 @@ pytestmark = [
 
 
 @pytest.mark.usefixtures("strace")
-@pytest.mark.parametrize("count", sizes(25, 200))
+@pytest.mark.parametrize("count", sizes(10, 200))
 async def test_killed_at_any_moment_a_save_is_whole_or_not_there(place: Place, count: int) -> None:
     checker = Checker(place)
     killed = unnoticed = orphans = 0
