@@ -88,11 +88,11 @@ integration *args:
 
 # Run the examples, and every snippet of README.md and docs/
 examples:
-    pytest tests/docs -m slow
+    pytest -n auto tests/docs -m slow
 
 # Build wheels and sdists, test them in separate environments, and run the other slow tests
 packaging *args:
-    pytest tests --ignore tests/docs -m slow {{ args }}
+    pytest -n auto tests --ignore tests/docs -m slow {{ args }}
 
 # Run the tests that take minutes or gigabytes, which `just check` leaves out, and record their figures
 long *args:

@@ -4,11 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
-from artigraph import Node, Run, RunManager, columns, delete, load_many, save_many, select
+from artigraph import (
+    Node,
+    Run,
+    RunManager,
+    ancestors,
+    columns,
+    delete,
+    descendants,
+    load_many,
+    paths,
+    prune,
+    save_many,
+    select,
+)
 from artigraph.db import _api as _statistics
+from artigraph.maintenance import gc
+from artigraph.outline import outline_of
 from benchmarks.bench import Bench, Job
 from benchmarks.floors.ways import nothing
 from benchmarks.harness import Way, interleave
@@ -21,6 +37,8 @@ _NODES = 1_000_000
 _BATCH = 2_000
 _OF_RUN = 50
 """Records of the queried run."""
+_CHAIN = 50
+"""Runs of the queried lineage: each uses what the one before produced."""
 Question = Callable[[], Awaitable[object]]
 
 
@@ -33,7 +51,8 @@ async def without_statistics(bench: Bench) -> Sequence[Row]:
         async with RunManager(Run()) as outer, RunManager(Run()) as run:
             records = {f"record {number}": record(number) for number in range(_OF_RUN)}
             ids = list((await run.save_artifacts(records)).values())
-    questions = {**_questions(count), **_about(outer.run, run.run), **_loading(run, ids)}
+        chain = await _chain(count)
+    questions = {**_questions(count), **_about(outer.run, run.run), **_loading(run, ids), **_lineage(chain)}
     before = await _measured(bench, questions)
     await bench.core.analyze()
     after = await _measured(bench, questions)
@@ -48,6 +67,33 @@ async def without_statistics(bench: Bench) -> Sequence[Row]:
         )
         for name in questions
     ]
+
+
+async def _chain(count: int) -> Sequence[UUID]:
+    """Return the artifacts of runs, each of which used the one before."""
+    made: list[UUID] = []
+    async with RunManager(Run()) as experiment:
+        for number in range(_CHAIN):
+            async with RunManager(Run()) as run:
+                await run.use(*made[-1:])
+                made.append(await run.save_artifact("link", record(count + number)))
+    await save_many([("again", record(number)) for number in range(_BATCH)])
+    return [experiment.run.node_id, *made]
+
+
+def _lineage(chain: Sequence[UUID]) -> Mapping[str, Question]:
+    experiment, first, *_, last = chain
+    return {
+        "ancestors": lambda: ancestors(last),
+        "descendants": lambda: descendants(first),
+        "paths": lambda: paths(first, last),
+        "users": select(Run).used(Record).ids,
+        "users-of-label": select(Run).used(Record, label="link").limit(5).ids,
+        "outline": lambda: outline_of(experiment),
+        "delete-experiment": lambda: delete(experiment, dry_run=True),
+        "prune": lambda: prune(older_than=timedelta(days=1), dry_run=True),
+        "gc": lambda: gc(dry_run=True),
+    }
 
 
 def _questions(count: int) -> Mapping[str, Question]:
