@@ -22,7 +22,7 @@ import pytest
 
 import artigraph.sync
 from artigraph import ArtifactModel, ArtifactSequence, Lazy, artifact_field, save_many
-from artigraph.db import _flight, bytes_in_flight, room, session_context, set_bytes_in_flight, set_engine
+from artigraph.db import _flight, bytes_in_flight, reserve_memory, session_context, set_bytes_in_flight, set_engine
 from artigraph.errors import ConfigurationError, DeserializationError, StorageError
 from artigraph.serializer import Serializer
 from artigraph.storage import MemoryStorage
@@ -323,7 +323,7 @@ async def test_values_in_rows_do_not_wait() -> None:
     class InRow(ArtifactModel):
         text: str
 
-    async with room(BOUND), asyncio.timeout(30):
+    async with reserve_memory(BOUND), asyncio.timeout(30):
         node_id = await asyncio.create_task(_alone(InRow("x" * 300_000).save("row")))
         assert (await asyncio.create_task(_alone(InRow.load(node_id)))).text == "x" * 300_000
 
@@ -341,7 +341,7 @@ async def test_who_came_first_goes_first() -> None:
     order: list[int] = []
 
     async def hold(number: int, size: int) -> None:
-        async with room(size):
+        async with reserve_memory(size):
             order.append(number)
             await asyncio.sleep(0)
 
@@ -351,8 +351,8 @@ async def test_who_came_first_goes_first() -> None:
 
 
 async def test_a_higher_bound_lets_those_who_wait_go_on(ledger: Callable[[int], None]) -> None:
-    async with room(BOUND):
-        other = asyncio.create_task(_alone(room(BOUND).__aenter__()))
+    async with reserve_memory(BOUND):
+        other = asyncio.create_task(_alone(reserve_memory(BOUND).__aenter__()))
         await settled(lambda: waiting() == 1)
         ledger(2 * BOUND)
         async with asyncio.timeout(30):
@@ -410,8 +410,8 @@ async def test_whoever_is_cancelled_gives_back_what_they_held(seed: int) -> None
 
 
 async def test_whoever_is_cancelled_while_they_wait_leaves_the_queue() -> None:
-    async with room(BOUND):
-        tasks = [asyncio.create_task(_alone(room(BOUND).__aenter__())) for _ in range(3)]
+    async with reserve_memory(BOUND):
+        tasks = [asyncio.create_task(_alone(reserve_memory(BOUND).__aenter__())) for _ in range(3)]
         await settled(lambda: waiting() == 3)
         for task in tasks:
             task.cancel()
@@ -420,10 +420,10 @@ async def test_whoever_is_cancelled_while_they_wait_leaves_the_queue() -> None:
 
 
 async def test_whoever_is_cancelled_as_their_turn_comes_gives_it_on() -> None:
-    first = room(BOUND)
+    first = reserve_memory(BOUND)
     await first.__aenter__()
-    second = asyncio.create_task(_alone(room(BOUND).__aenter__()))
-    third = asyncio.create_task(_alone(room(BOUND).__aenter__()))
+    second = asyncio.create_task(_alone(reserve_memory(BOUND).__aenter__()))
+    third = asyncio.create_task(_alone(reserve_memory(BOUND).__aenter__()))
     await settled(lambda: waiting() == 2)
     await first.__aexit__(None, None, None)  # the second one's turn is on its way
     second.cancel()
@@ -495,7 +495,7 @@ async def test_what_a_storage_loads_itself_does_not_wait_for_its_own_caller() ->
             return await super().read(location)
 
     async def _alone_in_thread() -> None:
-        async with room(BOUND):
+        async with reserve_memory(BOUND):
             pass
 
     nesting = Nesting("nesting")
@@ -513,7 +513,7 @@ async def test_a_sync_call_does_not_wait_for_the_loop_that_it_holds_up() -> None
     """What is held on this loop cannot be given back before the call ends."""
 
     async def take() -> None:
-        async with room(BOUND):
+        async with reserve_memory(BOUND):
             pass
 
     done = asyncio.get_running_loop().create_future()
@@ -523,7 +523,7 @@ async def test_a_sync_call_does_not_wait_for_the_loop_that_it_holds_up() -> None
         artigraph.sync.wait_for(take())
         done.set_result(None)  # unless that raised, which a callback does in silence
 
-    async with room(BOUND):
+    async with reserve_memory(BOUND):
         waiter = asyncio.create_task(_alone(take()))
         await settled(lambda: waiting() == 1)
         # In a context of its own, in this thread: somebody else's task that makes a sync call.
@@ -538,7 +538,7 @@ async def test_sessions_that_hold_all_connections_do_not_wait_for_saves_that_wan
     asking, inside, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def save() -> None:
-        async with room(BOUND) as place:
+        async with reserve_memory(BOUND) as place:
             await inside.wait()
             with place.asking_database():
                 asking.set()
@@ -547,13 +547,13 @@ async def test_sessions_that_hold_all_connections_do_not_wait_for_saves_that_wan
     async def in_session() -> None:
         async with session_context():
             inside.set()
-            async with room(SIZE):
+            async with reserve_memory(SIZE):
                 done.set()
 
     async with asyncio.timeout(30):
         saving = asyncio.create_task(save())
         await settled(lambda: state()[0] == BOUND)
-        before = asyncio.create_task(_alone(room(1).__aenter__()))  # is in no session, and first in the queue
+        before = asyncio.create_task(_alone(reserve_memory(1).__aenter__()))  # is in no session, and first in the queue
         await settled(lambda: waiting() == 1)
         session = asyncio.create_task(in_session())
         await asking.wait()
@@ -594,11 +594,11 @@ async def test_threads_that_wait_for_bytes_do_not_keep_them_from_being_used(
     loop.set_default_executor(ThreadPoolExecutor(2))
 
     async def take() -> None:
-        async with room(BOUND):
+        async with reserve_memory(BOUND):
             pass
 
     async with asyncio.timeout(60):
-        async with room(BOUND):
+        async with reserve_memory(BOUND):
             calls = [loop.run_in_executor(None, artigraph.sync.wait_for, take()) for _ in range(4)]
             await settled(lambda: waiting() >= 2)
             await asyncio.to_thread(int)  # waits behind the calls
@@ -607,7 +607,7 @@ async def test_threads_that_wait_for_bytes_do_not_keep_them_from_being_used(
 
 def test_a_waiter_whose_loop_is_closed_does_not_block_the_others() -> None:
     loop = asyncio.new_event_loop()
-    holder, waiter = room(BOUND), room(BOUND)
+    holder, waiter = reserve_memory(BOUND), reserve_memory(BOUND)
 
     async def hold() -> None:
         await holder.__aenter__()
@@ -621,7 +621,7 @@ def test_a_waiter_whose_loop_is_closed_does_not_block_the_others() -> None:
 
     async def release_and_take() -> None:
         await holder.__aexit__(None, None, None)
-        async with asyncio.timeout(30), room(BOUND):
+        async with asyncio.timeout(30), reserve_memory(BOUND):
             pass
 
     asyncio.run(release_and_take())
@@ -630,17 +630,17 @@ def test_a_waiter_whose_loop_is_closed_does_not_block_the_others() -> None:
 
 def test_a_waiter_whose_loop_stands_still_is_passed_over() -> None:
     loop = asyncio.new_event_loop()
-    holder = room(BOUND)
+    holder = reserve_memory(BOUND)
 
     async def hold() -> asyncio.Task[Any]:
         await holder.__aenter__()
-        task = asyncio.create_task(_alone(room(BOUND).__aenter__()))
+        task = asyncio.create_task(_alone(reserve_memory(BOUND).__aenter__()))
         await settled(lambda: waiting() == 1)
         return task
 
     async def release_and_take() -> None:
         await holder.__aexit__(None, None, None)
-        async with asyncio.timeout(10), room(BOUND):
+        async with asyncio.timeout(10), reserve_memory(BOUND):
             pass
 
     async def look_again(task: asyncio.Task[Any]) -> None:
@@ -659,7 +659,7 @@ def test_a_holder_whose_loop_is_gone_gives_back_what_it_held() -> None:
     loop = asyncio.new_event_loop()
 
     async def hold() -> None:
-        async with room(BOUND):
+        async with reserve_memory(BOUND):
             await asyncio.Event().wait()
 
     async def begin() -> None:
@@ -680,7 +680,7 @@ def test_a_holder_whose_loop_is_gone_gives_back_what_it_held() -> None:
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
 def test_a_forked_child_begins_anew() -> None:
     async def hold_and_fork() -> int:
-        async with room(BOUND):
+        async with reserve_memory(BOUND):
             pid = os.fork()
             if not pid:
                 code = 1
@@ -688,7 +688,7 @@ def test_a_forked_child_begins_anew() -> None:
                     ends: list[bool] = []
 
                     async def take() -> None:
-                        async with asyncio.timeout(20), room(BOUND):
+                        async with asyncio.timeout(20), reserve_memory(BOUND):
                             ends.append(_flight._ledger.state[0] == BOUND)
 
                     thread = threading.Thread(target=asyncio.run, args=(take(),))
@@ -717,7 +717,7 @@ def test_threads_and_loops_that_hammer_the_ledger_leave_it_empty() -> None:
 
         async def one() -> None:
             size = rng.randrange(1, 60)
-            async with room(size):
+            async with reserve_memory(size):
                 change(size)
                 try:
                     await asyncio.sleep(rng.random() * 0.001)

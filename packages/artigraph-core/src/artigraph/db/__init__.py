@@ -45,7 +45,7 @@ from artigraph.db._errors import (
     ReferenceVanishedError,
     UniqueViolationError,
 )
-from artigraph.db._flight import Room, bytes_in_flight, room, set_bytes_in_flight
+from artigraph.db._flight import Reservation, bytes_in_flight, reserve_memory, set_bytes_in_flight
 from artigraph.db._loop_engine import Database
 from artigraph.db._malformed import TABLES, Malformed, error_of, find_malformed
 from artigraph.db._planner import (
@@ -77,7 +77,7 @@ __all__ = [
     "Owner",
     "ReferenceInUseError",
     "ReferenceVanishedError",
-    "Room",
+    "Reservation",
     "Row",
     "Timeouts",
     "UniqueViolationError",
@@ -116,7 +116,7 @@ __all__ = [
     "prefer_bitmap",
     "read",
     "recursive",
-    "room",
+    "reserve_memory",
     "scan_range_first",
     "session_context",
     "set_bytes_in_flight",

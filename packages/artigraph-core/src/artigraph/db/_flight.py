@@ -30,7 +30,7 @@ _LOOK = 5.0
 _log = logging.getLogger("artigraph.db")
 _limits: list[list[int]] = []
 """The bounds that were set and not yet reset, each in its own list. The last one is current."""
-_held: ContextVar[Room | None] = ContextVar("artigraph_room", default=None)
+_held: ContextVar[Reservation | None] = ContextVar("artigraph_reservation", default=None)
 
 
 def bytes_in_flight() -> int:
@@ -69,7 +69,7 @@ def set_bytes_in_flight(limit: int) -> Callable[[], None]:
     return put_back
 
 
-class Room:
+class Reservation:
     """Bytes that a task holds or waits for. Used on one event loop only."""
 
     __slots__ = ("_ledger", "asking", "future", "held", "in_session", "left", "loop", "nested", "size", "standing")
@@ -105,20 +105,20 @@ class Room:
             self._ledger.ask(self, asking=False)
 
 
-class room:  # noqa: N801 (used like a function)
+class reserve_memory:  # noqa: N801 (used like a function)
     """Wait until `size` bytes fit within the bound, and hold them for the block.
 
     First come, first served. A task may hold more than the bound if no other bytes are held.
     """
 
-    __slots__ = ("_outer", "_room", "_size")
+    __slots__ = ("_outer", "_reservation", "_size")
 
     def __init__(self, size: int) -> None:
         self._size = size
 
-    async def __aenter__(self) -> Room:
+    async def __aenter__(self) -> Reservation:
         ledger = _ledger
-        self._room = place = Room(ledger, self._size)
+        self._reservation = place = Reservation(ledger, self._size)
         try:
             ledger.enter(place)
             while not place.held:
@@ -140,8 +140,8 @@ class room:  # noqa: N801 (used like a function)
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._room._ledger.leave(self._room)  # pyright: ignore[reportPrivateUsage]
-        if _held.get() is self._room:  # else the interpreter ends the coroutine in another context
+        self._reservation._ledger.leave(self._reservation)  # pyright: ignore[reportPrivateUsage]
+        if _held.get() is self._reservation:  # else the interpreter ends the coroutine in another context
             _held.set(self._outer)
 
 
@@ -155,7 +155,7 @@ class _Ledger:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._to_do: deque[Callable[[], None]] = deque()
-        self._waiting: OrderedDict[Room, None] = OrderedDict()
+        self._waiting: OrderedDict[Reservation, None] = OrderedDict()
         self._used = 0
         self._asking = 0
         """The used bytes whose holders wait for the database."""
@@ -168,24 +168,24 @@ class _Ledger:
         """The bytes held, the bytes of these whose holders ask the database, the tasks that wait, and all tasks."""
         return self._used, self._asking, len(self._waiting), self._loops.total()
 
-    def enter(self, place: Room) -> None:
+    def enter(self, place: Reservation) -> None:
         self._do(partial(self._enter, place))
 
-    def leave(self, place: Room) -> None:
+    def leave(self, place: Reservation) -> None:
         self._do(partial(self._leave, place))
 
-    def resize(self, place: Room, size: int) -> None:
+    def resize(self, place: Reservation, size: int) -> None:
         self._do(partial(self._resize, place, size))
 
-    def ask(self, place: Room, *, asking: bool) -> None:
+    def ask(self, place: Reservation, *, asking: bool) -> None:
         self._do(partial(self._ask, place, asking))
 
     def look(self) -> None:
         self._do(lambda: None)
 
-    def insist(self, place: Room) -> bool:
+    def insist(self, place: Reservation) -> bool:
         """Let a waiting task continue if there was no progress for long; return whether it does."""
-        insisted: list[Room] = []
+        insisted: list[Reservation] = []
         self._do(partial(self._insist, place, insisted))
         return bool(insisted)
 
@@ -201,7 +201,7 @@ class _Ledger:
             finally:
                 self._lock.release()
 
-    def _enter(self, place: Room) -> None:
+    def _enter(self, place: Reservation) -> None:
         self._loops[place.loop] += 1
         # A task that already holds bytes must not wait for more. A sync call must not wait for the loop that it blocks.
         if place.nested or (place.standing is not None and self._loops[place.standing]):
@@ -209,7 +209,7 @@ class _Ledger:
         else:
             self._waiting[place] = None
 
-    def _leave(self, place: Room) -> None:
+    def _leave(self, place: Reservation) -> None:
         if place.left:
             return
         place.left = True
@@ -222,7 +222,7 @@ class _Ledger:
         if not self._loops[place.loop]:
             del self._loops[place.loop]
 
-    def _resize(self, place: Room, size: int) -> None:
+    def _resize(self, place: Reservation, size: int) -> None:
         if place.held and not place.left:
             asking = place.asking
             self._ask(place, asking=False)
@@ -230,17 +230,17 @@ class _Ledger:
             place.size = size
             self._ask(place, asking=asking)
 
-    def _ask(self, place: Room, asking: bool) -> None:  # noqa: FBT001
+    def _ask(self, place: Reservation, asking: bool) -> None:  # noqa: FBT001
         if place.held and place.asking is not asking:
             place.asking = asking
             self._asking += place.size if asking else -place.size
 
-    def _insist(self, place: Room, insisted: list[Room]) -> None:
+    def _insist(self, place: Reservation, insisted: list[Reservation]) -> None:
         if place in self._waiting and time.monotonic() - self._moved >= _PATIENCE:
             insisted.append(place)
             self._take(place)
 
-    def _next(self) -> Room | None:
+    def _next(self) -> Reservation | None:
         """Return the task to continue now: the first waiting one, once its bytes fit."""
         limit = bytes_in_flight()
         blocked = False
@@ -257,7 +257,7 @@ class _Ledger:
             blocked = True  # it may wait for sessions behind it, so let these pass
         return None
 
-    def _take(self, place: Room) -> None:
+    def _take(self, place: Reservation) -> None:
         self._waiting.pop(place, None)
         place.held = True
         self._used += place.size

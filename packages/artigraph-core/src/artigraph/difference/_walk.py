@@ -64,7 +64,7 @@ class _Unequal(NamedTuple):
     """Marks the end of the walk through two models whose class says that they are unequal."""
 
     pair: _Pair
-    told: int
+    reported: int
     """The number of changes found before that walk."""
 
 
@@ -80,7 +80,7 @@ class _Walk:
             item = self._pending.pop()
             if isinstance(item, _Pair):
                 self._compare(item)
-            elif len(self._changes) == item.told:
+            elif len(self._changes) == item.reported:
                 self._tell("changed", item.pair, _OWN_EQUALITY)
         return self._changes
 

@@ -19,7 +19,7 @@ from artigraph.db import (
     in_session,
     insert_absent,
     read,
-    room,
+    reserve_memory,
     share_lock,
     through_index,
     utc_now,
@@ -107,7 +107,7 @@ class Blobs:
             if isinstance(value.source, Streamed):
                 await self._put_stream(index, value, value.source)
                 continue
-            if await self._put_in_row(value):  # a value in its row needs no room and does not wait
+            if await self._put_in_row(value):  # a value in its row reserves no memory and does not wait
                 continue
             hint = _UNKNOWN if (known_size := _size_hint(value)) is None else known_size
             if group and size + hint > bytes_in_flight():
@@ -153,9 +153,9 @@ class Blobs:
             group = await self._put_some(group)
 
     async def _put_some(self, group: Sequence[int]) -> list[int]:
-        """Encode and put values of a group; return those that found no room, because others were larger than expected.
+        """Encode and put values of a group; return those that did not fit, as others were larger than expected.
 
-        Room for their bytes is held from before they are encoded until they are put.
+        Their bytes are reserved from before they are encoded until they are put.
         """
         encoded: dict[Content, tuple[Storage, Sequence[Part], Digests]] = {}
         later: list[int] = []
@@ -188,7 +188,7 @@ class Blobs:
                 digests = await hash_parts(parts, size)
                 encoded.setdefault(self._note(index, storage, digests), (storage, parts, digests))
 
-        async with room(expected) as place:
+        async with reserve_memory(expected) as place:
             await run_concurrently(group, encode, at_once=at_once)
             place.resize(sum(content.size for content in encoded))
             with place.asking_database():

@@ -8,7 +8,7 @@ import mmap
 from collections import OrderedDict
 from typing import Any, BinaryIO, cast
 
-from artigraph.db import room
+from artigraph.db import reserve_memory
 from artigraph.errors import StorageError, WrongEventLoopError
 from artigraph.graph.stored_object import StoredObject, fetch_chunk, open_file, read_chunk, read_object
 from artigraph.orm import CHUNK_SIZE
@@ -34,7 +34,7 @@ async def open_object(stored: StoredObject) -> BinaryIO:
             return cast("BinaryIO", _OpenObject(stored, _Local(stored, await asyncio.to_thread(open_file, stored))))
         if isinstance(stored.storage, SupportsRanges):
             return cast("BinaryIO", _OpenObject(stored, _Remote(stored, asyncio.get_running_loop())))
-    async with room(stored.size):
+    async with reserve_memory(stored.size):
         return io.BytesIO(await read_object(stored))
 
 

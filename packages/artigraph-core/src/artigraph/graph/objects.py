@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 from uuid import UUID
 
-from artigraph.db import room
+from artigraph.db import reserve_memory
 from artigraph.errors import ArtigraphError, StorageError
 from artigraph.graph.hashing import (
     THREAD_THRESHOLD,
@@ -193,7 +193,7 @@ async def fetch(wanted: Sequence[Fetch]) -> None:
             return
         # A value may be a view of fresh memory. If two values shared it, a write to one would change the other.
         as_bytes = len(group) > 1 or group[0].needs_bytes
-        async with room(source.size):
+        async with reserve_memory(source.size):
             try:
                 data = await read_object(source, as_bytes=as_bytes)
             except ArtigraphError as error:
@@ -201,7 +201,7 @@ async def fetch(wanted: Sequence[Fetch]) -> None:
                     item.fail(error)
                 return
             await use(group, data)
-            del data  # frees its memory before other fetches get the room
+            del data  # frees its memory before other fetches get the bytes
 
     async def use(group: list[Fetch], data: Buffer) -> None:
         for item in group:

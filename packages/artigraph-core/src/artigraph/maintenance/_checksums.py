@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import BinaryIO
 
-from artigraph.db import room
+from artigraph.db import reserve_memory
 from artigraph.errors import CorruptObjectError, StorageError
 from artigraph.graph.hashing import Hasher, Part
 from artigraph.graph.stored_object import StoredObject, call_storage, open_file, read_object
@@ -25,7 +25,7 @@ async def verify_object(stored: StoredObject) -> None:
         CorruptObjectError: it differs from what was recorded.
     """
     if not isinstance(stored.storage, (SupportsFiles, SupportsRanges)):
-        async with room(stored.size):
+        async with reserve_memory(stored.size):
             await read_object(stored, as_bytes=True)
         return
     hasher = Hasher()

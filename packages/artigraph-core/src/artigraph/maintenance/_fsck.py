@@ -38,10 +38,10 @@ from artigraph.maintenance._report import (
     FsckReport,
     Problem,
     ProblemKind,
+    ProgressCallback,
+    ProgressReporter,
     SkippedStorage,
-    Tally,
-    Teller,
-    Watcher,
+    Total,
 )
 from artigraph.serializer import get_serializer_by_name
 from artigraph.storage import Storage
@@ -51,7 +51,7 @@ _AT_ONCE = 8
 """Objects that are read concurrently, each in chunks of 8 MiB if its storage can."""
 
 
-async def fsck(*, read_data_subset: str | float | None = None, progress: Watcher | None = None) -> FsckReport:
+async def fsck(*, read_data_subset: str | float | None = None, progress: ProgressCallback | None = None) -> FsckReport:
     """Check all rows of the current database and the objects that they refer to, and report what is wrong.
 
     It changes nothing. It checks that each object exists and, in storages that can list their objects, that its size is
@@ -73,13 +73,13 @@ async def fsck(*, read_data_subset: str | float | None = None, progress: Watcher
 
 
 class _Check:
-    def __init__(self, database: Database, fraction: float, watcher: Watcher | None) -> None:
+    def __init__(self, database: Database, fraction: float, callback: ProgressCallback | None) -> None:
         self._database = database
         self._fraction = fraction
-        self._tell = Teller(watcher)
+        self._report_progress = ProgressReporter(callback)
         self._counts: dict[ProblemKind, int] = {}
         self._problems: dict[ProblemKind, list[Problem]] = {}
-        self._objects, self._read, self._unregistered = Tally(), Tally(), Tally()
+        self._objects, self._read, self._unregistered = Total(), Total(), Total()
 
     async def run(self) -> FsckReport:
         await self._look_at_columns()
@@ -125,7 +125,7 @@ class _Check:
             self._found("malformed", str(found), count=0, node_id=found.node_id)
         if count:
             self._counts["malformed"] = count
-        self._tell("check columns", 1, 1)
+        self._report_progress("check columns", 1, 1)
 
     async def _look_at_nodes(self) -> None:
         done = 0
@@ -136,7 +136,7 @@ class _Check:
             if broken.count:
                 self._counts[kind] = broken.count
             done += 1
-            self._tell("check nodes", done, len(CHECKS))
+            self._report_progress("check nodes", done, len(CHECKS))
 
     async def _look_at_serializers(self) -> None:
         used = await serializers_in_use(self._database)
@@ -149,7 +149,7 @@ class _Check:
                     get_serializer_by_name(name)
                 except ArtigraphError as error:
                     self._found("serializer-unknown", f"{whose} of serializer {name!r}: {error}", count=count)
-            self._tell("check serializers", done, len(used))
+            self._report_progress("check serializers", done, len(used))
 
     # Objects ----------------------------------------------------------------------------------------------------
 
@@ -163,7 +163,7 @@ class _Check:
         found = Survey()
         if place.lists:
             async for found in survey(place, self._database, names):
-                self._tell(f"list {place.name}", found.listed)
+                self._report_progress(f"list {place.name}", found.listed)
         for entry in (*found.unregistered, *found.buried):
             self._unregistered.add(place.name, entry.location, entry.size)
         for entry, size in found.misfits:
@@ -181,7 +181,7 @@ class _Check:
             for row in rows:
                 self._objects.add(place.name, row.location, row.size)
             number += len(rows)
-            self._tell(f"check {place.name}", number, max(number, total))
+            self._report_progress(f"check {place.name}", number, max(number, total))
 
     def _missing(self, place: Place, row: BlobRow) -> None:
         text = f"The object at {row.location!r} in storage {place.name!r} is not there"

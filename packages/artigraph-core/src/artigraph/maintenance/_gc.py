@@ -18,7 +18,7 @@ from artigraph.graph import (
 )
 from artigraph.maintenance._consistency import refuse_to_collect
 from artigraph.maintenance._inventory import Place, Survey, find_lost, find_places, read_blobs, survey
-from artigraph.maintenance._report import Amount, GcReport, SkippedStorage, Tally, Teller, Watcher
+from artigraph.maintenance._report import Amount, GcReport, ProgressCallback, ProgressReporter, SkippedStorage, Total
 from artigraph.maintenance._unused import UnusedBlob, database_time, delete_blob, read_unused
 from artigraph.storage import Storage, StoredEntry, SupportsTidying
 
@@ -33,7 +33,7 @@ _TOGETHER = 100
 """Objects that are deleted between two reports of progress."""
 
 
-async def gc(*, dry_run: bool = True, grace: timedelta = GRACE, progress: Watcher | None = None) -> GcReport:
+async def gc(*, dry_run: bool = True, grace: timedelta = GRACE, progress: ProgressCallback | None = None) -> GcReport:
     """Remove the objects that nothing refers to from the storages of the current database; by default only report them.
 
     Everything is checked before anything is deleted. Two kinds of objects are deleted:
@@ -66,16 +66,18 @@ async def gc(*, dry_run: bool = True, grace: timedelta = GRACE, progress: Watche
 
 
 class _Collection:
-    def __init__(self, database: Database, grace: timedelta, watcher: Watcher | None, *, dry_run: bool) -> None:
+    def __init__(
+        self, database: Database, grace: timedelta, callback: ProgressCallback | None, *, dry_run: bool
+    ) -> None:
         self._database = database
         self._grace = grace
         self._dry_run = dry_run
-        self._tell = Teller(watcher)
+        self._report_progress = ProgressReporter(callback)
         self._now = _EPOCH
         self._prefix = f"{database.store_id.hex}/"
-        self._in_use, self._dangling = Tally(), Tally()
-        self._unused, self._unregistered = Tally(), Tally()
-        self._young, self._foreign, self._failed = Tally(), Tally(), Tally()
+        self._in_use, self._dangling = Total(), Total()
+        self._unused, self._unregistered = Total(), Total()
+        self._young, self._foreign, self._failed = Total(), Total(), Total()
         self._errors: list[tuple[str, Exception]] = []
         self._unfinished = Amount()
         self._swept: set[str] = set()
@@ -103,7 +105,7 @@ class _Collection:
         found = Survey()
         if place.lists:
             async for found in survey(place, self._database, names):
-                self._tell(f"list {place.name}", found.listed)
+                self._report_progress(f"list {place.name}", found.listed)
         done = 0
         async for rows in read_blobs(place.name, self._database):
             for row in rows:
@@ -112,7 +114,7 @@ class _Collection:
             for row in await find_lost(place, [row for row in rows if row.blob_id.bytes not in found.seen]):
                 self._dangling.add(place.name, row.location, row.size)
             done += len(rows)
-            self._tell(f"check {place.name}", done)
+            self._report_progress(f"check {place.name}", done)
         found.seen.clear()  # it takes the most memory, and is not needed again
         return found
 
@@ -137,7 +139,7 @@ class _Collection:
         async for blobs in read_unused(place.name):
             await run_concurrently(blobs, collect, at_once=_AT_ONCE)
             done += len(blobs)
-            self._tell(f"collect rows of {place.name}", done)
+            self._report_progress(f"collect rows of {place.name}", done)
 
     async def _collect_unregistered(
         self, places: Sequence[Place], surveys: Mapping[str, Survey], names: Collection[str]
@@ -184,7 +186,7 @@ class _Collection:
 
         for start in range(0, len(entries), _TOGETHER):
             await run_concurrently(entries[start : start + _TOGETHER], sweep)
-            self._tell(f"collect from {place.name}", min(start + _TOGETHER, len(entries)), len(entries))
+            self._report_progress(f"collect from {place.name}", min(start + _TOGETHER, len(entries)), len(entries))
 
     async def _tidy(self, place: Place) -> None:
         """Remove old files that were never finished.
@@ -200,7 +202,7 @@ class _Collection:
             else:
                 self._unfinished = Amount(self._unfinished.count + count, self._unfinished.size + size)
 
-    async def _delete(self, place: Place, location: str, size: int, tally: Tally) -> None:
+    async def _delete(self, place: Place, location: str, size: int, total: Total) -> None:
         storage = cast("Storage", place.storage)
         try:
             await call_storage(storage, storage.delete(location))
@@ -208,7 +210,7 @@ class _Collection:
             self._failed.add(place.name, location, size, str(error))
             self._errors.append((place.name, error))
         else:
-            tally.add(place.name, location, size)
+            total.add(place.name, location, size)
 
     def _report(self, places: Sequence[Place]) -> GcReport:
         unswept = [SkippedStorage(place.name, _unswept(place)) for place in places]
@@ -245,10 +247,10 @@ def _unswept(place: Place) -> str:
     return ""
 
 
-def _dangling(tally: Tally) -> str:
-    examples = "; ".join(f"{example.location!r} in {example.storage!r}" for example in tally.examples[:3])
+def _dangling(total: Total) -> str:
+    examples = "; ".join(f"{example.location!r} in {example.storage!r}" for example in total.examples[:3])
     return (
-        f"{tally.amount.count:,} rows refer to objects that their storage does not have, such as {examples}. Nothing "
+        f"{total.amount.count:,} rows refer to objects that their storage does not have, such as {examples}. Nothing "
         "was deleted: the storage may be another one than it was, or not all there. `fsck` lists what is missing; once "
         "it is back, or the artifacts that refer to it are deleted, gc goes on."
     )

@@ -76,7 +76,7 @@ class SkippedStorage:
         return printable(f"{self.name}: {self.reason}")
 
 
-class Tally:
+class Total:
     """Counts objects, and keeps the first few as examples."""
 
     def __init__(self) -> None:
@@ -262,17 +262,17 @@ class Progress:
     """How many items the stage has, or None if that is unknown."""
 
 
-Watcher = Callable[[Progress], object]
+ProgressCallback = Callable[[Progress], object]
 """Receives progress, on the event loop. An exception that it raises ends the operation and propagates unchanged."""
 
 
-class Teller:
-    """Reports progress to a watcher, if there is one."""
+class ProgressReporter:
+    """Reports progress to a callback, if there is one."""
 
-    def __init__(self, watcher: Watcher | None) -> None:
-        self._watcher = watcher
+    def __init__(self, callback: ProgressCallback | None) -> None:
+        self._callback = callback
 
     def __call__(self, stage: str, done: int, total: int | None = None) -> None:
         """Report the progress of a stage."""
-        if self._watcher is not None:
-            self._watcher(Progress(stage, done, total))
+        if self._callback is not None:
+            self._callback(Progress(stage, done, total))

@@ -164,7 +164,7 @@ def text_size(value: str | bytes) -> int:
     return len(value) if value.isascii() else 3 * len(value)
 
 
-def is_heavy(value: Any) -> bool:
+def takes_long(value: Any) -> bool:
     """Return whether encoding a plain value takes long enough to be worth a thread, after a short inspection.
 
     A large text, or bytes, are handled by `encode_text`.

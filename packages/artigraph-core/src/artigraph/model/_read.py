@@ -24,7 +24,7 @@ from artigraph.model.compare import equal
 from artigraph.model.definition import FieldDefinition, ModelDefinition, define, is_model
 from artigraph.model.lazy import unloaded
 from artigraph.model.partial import build_part
-from artigraph.model.values import StoredValue, decode_value, told
+from artigraph.model.values import StoredValue, decode_value, located_error
 from artigraph.printable import printable
 from artigraph.serializer.codec import decode
 from artigraph.serializer.json import json_serializer
@@ -316,7 +316,7 @@ class Builder(Generic[M]):
                     try:  # the common case
                         outer.parts[label] = decode(source, field.classes)
                     except DeserializationError as error:
-                        raise told(error, serializer, outer.path_of(label)) from error
+                        raise located_error(error, serializer, outer.path_of(label)) from error
                 else:
                     self._take_value(label, serializer, source, field, outer)
                 continue
@@ -340,7 +340,7 @@ class Builder(Generic[M]):
             except STOPPING:
                 raise
             except BaseException as error:
-                raise told(error, serializer, outer.path_of(label)) from error
+                raise located_error(error, serializer, outer.path_of(label)) from error
             return
         stored = StoredValue(serializer, source, field.classes, lambda: outer.path_of(label), self._tree.root_id)
         if field.lazy is not None:

@@ -37,12 +37,12 @@ from artigraph.model._encode import (
     describe,
     encode_plain,
     encode_text,
-    is_heavy,
     serialize,
     stream,
+    takes_long,
     text_size,
 )
-from artigraph.model.cooperative import SLICE, Work, run_here
+from artigraph.model.cooperative import SLICE, ThreadWork, run_here
 from artigraph.model.definition import FieldDefinition, ModelDefinition, define, is_model
 from artigraph.model.lazy import Lazy, held
 from artigraph.model.partial import is_partial
@@ -88,7 +88,7 @@ def to_tree(model: object, label: str, parent_id: UUID | None) -> Tree:
     return run_here(tree_steps(model, label, parent_id))
 
 
-def tree_steps(model: object, label: str, parent_id: UUID | None) -> Generator[Work | None, Any, Tree]:
+def tree_steps(model: object, label: str, parent_id: UUID | None) -> Generator[ThreadWork | None, Any, Tree]:
     """Convert a model to the rows and values of one artifact, in slices.
 
     Yields None between slices that each take a few milliseconds. Yields work whose result the caller must send.
@@ -113,7 +113,7 @@ class _Writer:
         """The ids of the Python objects that enclose the one being written."""
         self._pending: list[_Task | _Leave] = []
 
-    def steps(self, model: object, label: str, parent_id: UUID | None) -> Generator[Work | None, Any, Tree]:
+    def steps(self, model: object, label: str, parent_id: UUID | None) -> Generator[ThreadWork | None, Any, Tree]:
         cls = type(model)
         if not is_model(cls):
             if is_partial(cls):
@@ -137,7 +137,7 @@ class _Writer:
                 self._write_encoded(task, (yield work))
         return Tree(UUID(bytes=self._root_id), self._rows, self._values)
 
-    def _write(self, task: _Task) -> Work | None:
+    def _write(self, task: _Task) -> ThreadWork | None:
         """Write a task's node, or return work that must be done first."""
         value, place = task.value, task.place
         cls = type(value)
@@ -164,7 +164,7 @@ class _Writer:
         else:
             # A cycle through containers is found through their nodes. A search at each container would be quadratic.
             encode_it = partial(encode_plain, value, place.field.classes, find_cycles=cls not in CONTAINERS)
-            if is_heavy(value):
+            if takes_long(value):
                 return encode_it
             self._write_encoded(task, encode_it())
         return None

@@ -10,11 +10,11 @@ R = TypeVar("R")
 
 SLICE = 512
 """The number of nodes converted before other tasks get a turn: a few milliseconds of work."""
-Work = Callable[[], Any]
+ThreadWork = Callable[[], Any]
 """A call that takes long enough to run in a thread."""
 
 
-async def run_in_slices(steps: Generator[Work | None, Any, R]) -> R:
+async def run_in_slices(steps: Generator[ThreadWork | None, Any, R]) -> R:
     """Run a generator to its end. If it yields None, other tasks get a turn; if it yields work, a thread does it."""
     result: object = None
     while True:
@@ -29,7 +29,7 @@ async def run_in_slices(steps: Generator[Work | None, Any, R]) -> R:
             result = await asyncio.to_thread(work)
 
 
-def run_here(steps: Generator[Work | None, Any, R]) -> R:
+def run_here(steps: Generator[ThreadWork | None, Any, R]) -> R:
     """Run a generator to its end in this thread, without a break."""
     result: object = None
     while True:

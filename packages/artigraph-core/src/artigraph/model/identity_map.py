@@ -85,7 +85,7 @@ def sources_of(model: object) -> set[UUID]:
     return {known.node_id for item, _ in _inside(model) if (known := origin_in_map(item)) is not None}
 
 
-def known_parts(model: object) -> list[tuple[object, Origin]]:
+def parts_with_origin(model: object) -> list[tuple[object, Origin]]:
     """Return the parts of a model whose origin is known, with their origins, without the model itself."""
     found = ((item, origin_in_map(item)) for item, path in _inside(model) if path)
     return [(item, known) for item, known in found if known is not None]

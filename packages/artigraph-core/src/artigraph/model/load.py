@@ -32,12 +32,12 @@ from artigraph.graph import (
     read_trees,
 )
 from artigraph.model._read import Builder, Waiting, root_class
-from artigraph.model.cooperative import SLICE, Work, run_in_slices
+from artigraph.model.cooperative import SLICE, ThreadWork, run_in_slices
 from artigraph.model.definition import define, is_model
 from artigraph.model.failures import LoadFailure, is_skipped, located
 from artigraph.model.identity_map import remember
 from artigraph.model.partial import build_part
-from artigraph.model.values import StoredValue, told
+from artigraph.model.values import StoredValue, located_error
 from artigraph.orm import node_table
 
 M = TypeVar("M")
@@ -140,7 +140,7 @@ class _Item(Generic[M]):
         path = stored.path()
         if isinstance(error, (CorruptObjectError, ObjectNotFoundError)) and path not in str(error):
             cause = error.__cause__ or error
-            error = told(error, stored.serializer, path)
+            error = located_error(error, stored.serializer, path)
             error.__cause__ = cause
         self.fail(error)
 
@@ -160,7 +160,7 @@ async def _build(
     return items
 
 
-def _take(items: Iterable[_Item[Any]]) -> Generator[Work | None, Any, None]:
+def _take(items: Iterable[_Item[Any]]) -> Generator[ThreadWork | None, Any, None]:
     """Let the builders take all their nodes, in slices."""
     taken = 0
     for item in items:
@@ -174,7 +174,7 @@ def _take(items: Iterable[_Item[Any]]) -> Generator[Work | None, Any, None]:
             item.fail(error)
 
 
-def _finish(items: Iterable[_Item[Any]]) -> Generator[Work | None, Any, None]:
+def _finish(items: Iterable[_Item[Any]]) -> Generator[ThreadWork | None, Any, None]:
     """Let the builders make their models, in slices."""
     made = 0
     for item in items:

@@ -9,7 +9,7 @@ from uuid import UUID
 from artigraph.graph import Tree, note_uses, write_trees
 from artigraph.identifiers import NodeId, check_id
 from artigraph.model._write import tree_steps
-from artigraph.model.cooperative import SLICE, Work, run_in_slices
+from artigraph.model.cooperative import SLICE, ThreadWork, run_in_slices
 from artigraph.model.identity_map import remember, sources_of
 
 
@@ -34,7 +34,9 @@ async def save_models(
     return node_ids
 
 
-def _convert(models: Iterable[tuple[str, object]], parent_id: UUID | None) -> Generator[Work | None, Any, list[Tree]]:
+def _convert(
+    models: Iterable[tuple[str, object]], parent_id: UUID | None
+) -> Generator[ThreadWork | None, Any, list[Tree]]:
     trees: list[Tree] = []
     nodes = 0
     for label, model in models:

@@ -122,7 +122,7 @@ class StoredValue:
         except STOPPING:
             raise
         except BaseException as error:
-            raise told(error, self.serializer, self.path()) from error
+            raise located_error(error, self.serializer, self.path()) from error
 
 
 def decode_value(name: str, data: Buffer, classes: Mapping[str, type[Any]]) -> Any:
@@ -134,7 +134,7 @@ def decode_value(name: str, data: Buffer, classes: Mapping[str, type[Any]]) -> A
     return serializer.deserialize(cast("bytes", data) if isinstance(serializer, SupportsParts) else bytes(data))
 
 
-def told(error: BaseException, serializer: str, path: str) -> ArtigraphError:
+def located_error(error: BaseException, serializer: str, path: str) -> ArtigraphError:
     """Return an error that says which value could not be loaded, and why."""
     if not isinstance(error, ArtigraphError):
         return DeserializationError(

@@ -8,7 +8,7 @@ from uuid import UUID
 import artigraph.maintenance as async_maintenance
 from artigraph.maintenance import Amount, Example, FsckReport, GcReport, Problem, ProblemKind, Progress, SkippedStorage
 from artigraph.maintenance._gc import GRACE
-from artigraph.maintenance._report import Watcher
+from artigraph.maintenance._report import ProgressCallback
 from artigraph.portal import wait_for
 
 __all__ = [
@@ -26,7 +26,7 @@ __all__ = [
 ]
 
 
-def fsck(*, read_data_subset: str | float | None = None, progress: Watcher | None = None) -> FsckReport:
+def fsck(*, read_data_subset: str | float | None = None, progress: ProgressCallback | None = None) -> FsckReport:
     """Check all rows of the current database and the objects that they refer to, and report what is wrong.
 
     It changes nothing. It checks that each object exists and, in storages that can list their objects, that its size is
@@ -43,7 +43,7 @@ def fsck(*, read_data_subset: str | float | None = None, progress: Watcher | Non
     return wait_for(async_maintenance.fsck(read_data_subset=read_data_subset, progress=progress))
 
 
-def gc(*, dry_run: bool = True, grace: timedelta = GRACE, progress: Watcher | None = None) -> GcReport:
+def gc(*, dry_run: bool = True, grace: timedelta = GRACE, progress: ProgressCallback | None = None) -> GcReport:
     """Remove the objects that nothing refers to from the storages of the current database; by default only report them.
 
     Everything is checked before anything is deleted. Two kinds of objects are deleted:

@@ -31,7 +31,7 @@ from artigraph.graph import record_inputs, without_recording
 from artigraph.graph.nodes import read_nodes
 from artigraph.model import ArtifactModel
 from artigraph.model.cooperative import run_in_slices
-from artigraph.model.identity_map import Origin, is_same, known_parts, origin_in_map, part_of, remember_parts
+from artigraph.model.identity_map import Origin, is_same, origin_in_map, part_of, parts_with_origin, remember_parts
 from artigraph.model.load import load_models
 from artigraph.model.partial import is_partial
 from artigraph.model.traverse import find_stream
@@ -120,7 +120,7 @@ class TrackedCall:
             return
         labels = {name: self._signature.label if name == RETURN else name for name in values}
         try:
-            earlier = [part for value in values.values() for part in known_parts(TrackedValue(value))]
+            earlier = [part for value in values.values() for part in parts_with_origin(TrackedValue(value))]
             artifacts = {labels[name]: await run_in_slices(_as_model(value)) for name, value in values.items()}
             async with session_context():
                 node_ids = await self._manager.save_artifacts(artifacts)

@@ -15,6 +15,11 @@ from artigraph.errors import (
 )
 
 
+def class_of(value: object) -> str:
+    """Return the name of a value's class as messages show it."""
+    return class_name(type(value))
+
+
 @contextmanager
 def serializing(name: str, value: object) -> Generator[None]:
     """Raise the errors of a library in this block as SerializationError."""
@@ -23,7 +28,7 @@ def serializing(name: str, value: object) -> Generator[None]:
     except (*STOPPING, SerializationError):
         raise
     except BaseException as error:  # a panic of polars does not derive from Exception
-        msg = f"The serializer {name!r} cannot store this {class_name(type(value))} exactly: {error}"
+        msg = f"The serializer {name!r} cannot store this {class_of(value)} exactly: {error}"
         raise SerializationError(msg) from error
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from artigraph.errors import SerializationError, class_name
-from artigraph.serializer._support import deserializing, joined, serializing
+from artigraph.errors import SerializationError
+from artigraph.serializer._support import class_of, deserializing, joined, serializing
 from artigraph.serializer.base import Serializer
 from artigraph.serializer.numpy._arrays import (
     Array,
@@ -96,7 +96,7 @@ def _check_class(value: Array) -> None:
 
 
 def _refusal(value: object) -> str:
-    name = class_name(type(value))
+    name = class_of(value)
     if isinstance(value, np.ma.MaskedArray):
         return f"A {name} would lose its mask as an array; store its .data and its .mask in fields of their own."
     if isinstance(value, np.ndarray):

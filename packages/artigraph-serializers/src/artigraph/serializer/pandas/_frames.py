@@ -17,7 +17,8 @@ from typing import Any, BinaryIO
 import numpy as np
 
 import pandas as pd
-from artigraph.errors import DeserializationError, SerializationError, class_name
+from artigraph.errors import DeserializationError, SerializationError
+from artigraph.serializer._support import class_of
 from artigraph.serializer._support.arrow import (
     open_parquet,
     pa,
@@ -58,7 +59,7 @@ def describe_index(index: Any, columns: ColumnWriter, name: str) -> Description:
         SerializationError: the labels, the name or the frequency would not load exactly.
     """
     if type(index) not in _CLASSES:
-        msg = f"an index of type {class_name(type(index))} is not stored; convert it to a pandas.Index"
+        msg = f"an index of type {class_of(index)} is not stored; convert it to a pandas.Index"
         raise SerializationError(msg)
     if type(index) is pd.MultiIndex:
         return _describe_multi(index, columns, name)

@@ -8,8 +8,8 @@ from typing import Any, BinaryIO, cast
 import numpy as np
 
 import pandas as pd
-from artigraph.errors import SerializationError, class_name
-from artigraph.serializer._support import deserializing, joined, serializing
+from artigraph.errors import SerializationError
+from artigraph.serializer._support import class_of, deserializing, joined, serializing
 from artigraph.serializer._support.ipc import buffer_size
 from artigraph.serializer.base import Serializer
 from artigraph.serializer.pandas import _frames
@@ -220,7 +220,7 @@ def _check_class(value: object, cls: type[Any], remedy: str) -> None:
 
 
 def _refusal(value: object, remedy: str) -> str:
-    return f"A {class_name(type(value))} would not come back as one; {remedy}."
+    return f"A {class_of(value)} would not come back as one; {remedy}."
 
 
 dataframe_serializer: DataFrameSerializer = DataFrameSerializer().register()

@@ -9,7 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 import pandas as pd
-from artigraph.errors import SerializationError, class_name
+from artigraph.errors import SerializationError
+from artigraph.serializer._support import class_of
 from artigraph.serializer._support.arrow import kept_type, pa, schema_of_text, schema_text
 from artigraph.serializer._support.dtypes import describe, has_longdouble, memory_of, restore
 from artigraph.serializer.pandas._columns import ColumnReader, ColumnWriter, Sliced, cell_from_text, cell_to_text
@@ -114,7 +115,7 @@ def describe_values(values: Any, columns: ColumnWriter, name: str) -> Descriptio
             return describe_kind(values, columns, name)
     if type(values.dtype) is pd.StringDtype:  # of pandas 2, some of whose classes have no public name
         return _describe_string(values, columns, name)
-    msg = f"arrays of type {class_name(type(values))} (dtype {values.dtype}) are not stored; convert it"
+    msg = f"arrays of type {class_of(values)} (dtype {values.dtype}) are not stored; convert it"
     raise SerializationError(msg)
 
 

@@ -7,7 +7,8 @@ from importlib import import_module
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
-from artigraph.errors import SerializationError, class_name
+from artigraph.errors import SerializationError
+from artigraph.serializer._support import class_of
 
 
 def describe_zone(zone: tzinfo) -> dict[str, Any]:
@@ -30,7 +31,7 @@ def describe_zone(zone: tzinfo) -> dict[str, Any]:
         description = {"dateutil": "UTC"}
     if not description or not _comes_back(zone, description):
         msg = (
-            f"its time zone is the {class_name(type(zone))} {zone}, which cannot be made again from a name; "
+            f"its time zone is the {class_of(zone)} {zone}, which cannot be made again from a name; "
             "convert it to a zoneinfo.ZoneInfo: .dt.tz_convert(ZoneInfo(key))"
         )
         raise SerializationError(msg)

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
 import polars as pl
-from artigraph.errors import SerializationError, class_name
-from artigraph.serializer._support import deserializing, joined, serializing
+from artigraph.errors import SerializationError
+from artigraph.serializer._support import class_of, deserializing, joined, serializing
 from artigraph.serializer.base import Serializer
 from artigraph.serializer.polars._difference import describe_frames
 from artigraph.serializer.polars._frames import frame_from_bytes, frame_from_columns, frame_to_parts
@@ -98,7 +98,7 @@ def _refusal(value: object, cls: type[Any]) -> str:
     if isinstance(value, pl.LazyFrame):
         return "A polars.LazyFrame is a query, not a value; store what it gives: frame.collect()."
     remedy = f"convert it: polars.{cls.__name__}(value)" if isinstance(value, cls) else "name another serializer"
-    return f"A {class_name(type(value))} would not come back as one; {remedy}."
+    return f"A {class_of(value)} would not come back as one; {remedy}."
 
 
 dataframe_serializer: DataFrameSerializer = DataFrameSerializer().register()

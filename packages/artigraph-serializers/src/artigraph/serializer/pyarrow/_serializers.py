@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 from weakref import WeakSet
 
 from artigraph.errors import SerializationError, class_name
-from artigraph.serializer._support import deserializing, joined, serializing
+from artigraph.serializer._support import class_of, deserializing, joined, serializing
 from artigraph.serializer._support.arrow import pa
 from artigraph.serializer._support.arrow_difference import describe_arrow_tables
 from artigraph.serializer._support.compare import same_table
@@ -175,7 +175,7 @@ class RecordBatchReaderSerializer(Serializer[Any]):
     def serialize_stream(self, value: Any) -> Iterator[bytes]:
         """Yield an Arrow IPC stream in parts of at most 2 MiB. This consumes the reader."""
         if not isinstance(value, pa.RecordBatchReader):
-            msg = f"A {class_name(type(value))} is no pyarrow.RecordBatchReader; make one of it: table.to_reader()."
+            msg = f"A {class_of(value)} is no pyarrow.RecordBatchReader; make one of it: table.to_reader()."
             raise SerializationError(msg)
         if value in _CONSUMED:
             msg = "This pyarrow.RecordBatchReader was stored before, which consumed it; make another one."
@@ -212,7 +212,7 @@ _CONSUMED: WeakSet[Any] = WeakSet()
 
 def _check_class(value: object, cls: Any) -> None:
     if type(value) is not cls:
-        msg = f"A {class_name(type(value))} is no {class_name(cls)}; make one of it: pyarrow.table(...)."
+        msg = f"A {class_of(value)} is no {class_name(cls)}; make one of it: pyarrow.table(...)."
         raise SerializationError(msg)
 
 
