@@ -152,7 +152,7 @@ def current_address() -> Address:
 
 Item = TypeVar("Item")
 
-_CHUNK = 1000
+_IN_LIST = 1000
 """The most items of one IN list. asyncpg takes 32,767 parameters, SQLite expressions of depth 1,000."""
 
 Row = Sequence[Any]
@@ -172,10 +172,10 @@ async def fetch_rows(connection: AsyncConnection, statement: Executable, paramet
     return rows
 
 
-def chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+def in_batches(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
     """Split a sequence into parts that fit into an IN list. No part is empty."""
-    for start in range(0, len(items), _CHUNK):
-        yield items[start : start + _CHUNK]
+    for start in range(0, len(items), _IN_LIST):
+        yield items[start : start + _IN_LIST]
 
 
 _PART = 2000

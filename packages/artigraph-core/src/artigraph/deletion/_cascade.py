@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import DialectName, chunks, expect_few_rows, recursive
+from artigraph.db import DialectName, expect_few_rows, in_batches, recursive
 from artigraph.errors import ArtifactInUseError, MalformedRowError, NestedNodeError
 from artigraph.graph.runs import runs_below
 from artigraph.lineage.sql import select_dependent_runs
@@ -83,7 +83,7 @@ async def _find(connection: AsyncConnection, plan: DeletionPlan, dialect: Dialec
     new = [node_id for node_id in plan.reasons if node_id not in plan.named and node_id not in plan.runs]
     found = [
         _Found(*row)
-        for ids in chunks(new)
+        for ids in in_batches(new)
         for row in await connection.execute(select(*_columns).where(node_table.c.node_id.in_(ids)))
     ]
     for node in found:
@@ -102,13 +102,13 @@ async def _find(connection: AsyncConnection, plan: DeletionPlan, dialect: Dialec
     if not runs:
         return
     parents: dict[UUID, UUID] = {}
-    for ids in chunks(runs):
+    for ids in in_batches(runs):
         statement = select(node_table.c.node_id, node_table.c.parent_id).where(
             node_table.c.node_id.in_(runs_below(*ids))
         )
         parents |= {row.node_id: row.parent_id for row in await connection.execute(recursive(statement, dialect))}
     _place(plan, parents)
-    for ids in chunks(list(plan.runs)):
+    for ids in in_batches(list(plan.runs)):
         statement = select(node_table.c.node_id, node_table.c.parent_id).where(
             expect_few_rows(node_table.c.parent_id.in_(ids), node_table.c.parent_id), node_table.c.node_type != "run"
         )
@@ -137,7 +137,7 @@ _uses = (
 async def uses_of(connection: AsyncConnection, artifacts: Iterable[UUID]) -> list[tuple[UUID, UUID]]:
     """Return the pairs of an artifact, out of `artifacts`, and a run that has used it or a part of it."""
     uses: list[tuple[UUID, UUID]] = []
-    for ids in chunks(list(artifacts)):
+    for ids in in_batches(list(artifacts)):
         found = await connection.execute(
             _uses.where(expect_few_rows(node_table.c.tree_root_id.in_(ids), node_table.c.tree_root_id))
         )
@@ -158,13 +158,13 @@ async def _add_users(
     The outermost of these runs are added as selected nodes; their reason names what they used.
     """
     parents: dict[UUID, UUID | None] = {}
-    for ids in chunks(sorted(users)):
+    for ids in in_batches(sorted(users)):
         dependent = recursive(select_dependent_runs(ids), dialect)
         parents |= {row.node_id: row.parent_id for row in await connection.execute(dependent)}
     outermost = [run for run in sorted(parents) if run not in plan.runs and parents[run] not in parents]
     plan.reasons |= dict.fromkeys(outermost, "")
     await _find(connection, plan, dialect)
-    for ids in chunks(outermost):
+    for ids in in_batches(outermost):
         for row in await connection.execute(
             _uses.where(expect_few_rows(link_table.c.target_id.in_(ids), link_table.c.target_id))
         ):

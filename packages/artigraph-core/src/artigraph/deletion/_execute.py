@@ -17,9 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from artigraph.db import (
     DialectName,
     ReferenceInUseError,
-    chunks,
     current_database,
     expect_few_rows,
+    in_batches,
     in_session,
     parts_first,
     read,
@@ -178,7 +178,7 @@ async def _measure(connection: AsyncConnection, plan: DeletionPlan) -> Deletion:
         artifacts[named] += 1
     root = node_table.c.tree_root_id
     measured = 0
-    for ids in chunks(list(plan.trees)):
+    for ids in in_batches(list(plan.trees)):
         in_trees = expect_few_rows(root.in_(ids), root)
         sizes = select(root, func.count(), func.coalesce(func.sum(func.length(node_table.c.value)), 0))
         for tree, count, size in await connection.execute(sizes.where(in_trees).group_by(root)):
@@ -205,7 +205,7 @@ async def _measure(connection: AsyncConnection, plan: DeletionPlan) -> Deletion:
         for node_id, reason in plan.reasons.items()
         if (node := plan.named.get(node_id)) is not None
     ]
-    for ids in chunks(list(here)):
+    for ids in in_batches(list(here)):
         everywhere = dict((await connection.execute(_references().where(node_table.c.blob_id.in_(ids)))).all())
         statement = select(*(blob_table.c[name] for name in StoredAt._fields)).where(blob_table.c.blob_id.in_(ids))
         for row in await connection.execute(statement.order_by(blob_table.c.blob_id)):
@@ -236,11 +236,11 @@ _ENDS = (link_table.c.source_id, link_table.c.target_id)
 
 def _ends(plan: DeletionPlan) -> Iterator[Any]:
     """Yield the possible ends of links to delete: the nodes of the trees, and the runs."""
-    for ids in chunks(list(plan.trees)):
+    for ids in in_batches(list(plan.trees)):
         yield select(node_table.c.node_id).where(
             expect_few_rows(node_table.c.tree_root_id.in_(ids), node_table.c.tree_root_id)
         )
-    yield from chunks(list(plan.runs))
+    yield from in_batches(list(plan.runs))
 
 
 # Deleting rows and objects ------------------------------------------------------------------------------------------
@@ -254,16 +254,18 @@ async def _delete(connection: AsyncConnection, plan: DeletionPlan, deletion: Del
             for end in _ENDS:
                 await connection.execute(delete(link_table).where(end.in_(ends)))
     if deletion.aliases:
-        for ids in chunks(list(plan.trees)):
+        for ids in in_batches(list(plan.trees)):
             await connection.execute(delete(alias_table).where(alias_table.c.node_id.in_(ids)))
-    for ids in chunks(list(plan.trees)):
+    for ids in in_batches(list(plan.trees)):
         whole_trees = delete(node_table).where(
             expect_few_rows(node_table.c.tree_root_id.in_(ids), node_table.c.tree_root_id)
         )
         rows += (await connection.execute(parts_first(whole_trees, node_table.c.position, dialect))).rowcount
-    for ids in chunks(list(plan.runs)):  # MySQL and MariaDB want children deleted first, in whichever chunk they are
+    for ids in in_batches(
+        list(plan.runs)
+    ):  # MySQL and MariaDB want children deleted first
         await connection.execute(update(node_table).where(node_table.c.node_id.in_(ids)).values(parent_id=None))
-    for ids in chunks(list(plan.runs)):
+    for ids in in_batches(list(plan.runs)):
         rows += (await connection.execute(delete(node_table).where(node_table.c.node_id.in_(ids)))).rowcount
     return rows
 

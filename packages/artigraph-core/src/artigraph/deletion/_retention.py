@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import chunks, current_database, expect_few_rows, recursive, utc_now
+from artigraph.db import current_database, expect_few_rows, in_batches, recursive, utc_now
 from artigraph.deletion._cascade import uses_of
 from artigraph.graph.leases import end_of, status_of
 from artigraph.graph.runs import runs_below
@@ -71,7 +71,7 @@ async def _superseded(
     found: dict[UUID, str] = {}
     statement = select(_id, _label, node_table.c.model_name, _is_aliased.label("aliased")).where(_is_artifact)
     youngest = None if before is None else first_id(before)
-    for labels in chunks(list(keep_newest)):
+    for labels in in_batches(list(keep_newest)):
         for row in await connection.execute(statement.where(_label.in_(labels)).order_by(_id.desc())):
             seen[row.label, row.model_name] += 1
             kept = keep_newest[row.label]
@@ -117,21 +117,21 @@ async def _runs(connection: AsyncConnection, before: datetime | None, *, failed:
     parents: dict[UUID, UUID | None] = {row.node_id: row.parent_id for row in await connection.execute(candidates)}
     runs = _Runs(list(parents), parents)
     stays: set[UUID | None] = set()
-    for ids in chunks(runs.named):
+    for ids in in_batches(runs.named):
         below = select(_id, _parent_id, _is_over(before).label("over")).where(_id.in_(runs_below(*ids)))
         for row in await connection.execute(recursive(below, database.dialect)):
             parents[row.node_id] = row.parent_id
             if not row.over:
                 stays.add(row.node_id)
     if before is not None:
-        for ids in chunks(list(parents)):
+        for ids in in_batches(list(parents)):
             young = (
                 select(_parent_id)
                 .where(_is_artifact, _id >= first_id(before), expect_few_rows(_parent_id.in_(ids), _parent_id))
                 .distinct()
             )
             stays.update((await connection.execute(young)).scalars())
-    for ids in chunks(list(parents)):
+    for ids in in_batches(list(parents)):
         aliased = select(_parent_id).where(_is_aliased, expect_few_rows(_parent_id.in_(ids), _parent_id)).distinct()
         stays.update((await connection.execute(aliased)).scalars())
     for run in stays:
@@ -147,7 +147,7 @@ async def _keep_used(connection: AsyncConnection, runs: _Runs, artifacts: dict[U
     """
     gone = runs.gone()
     within = dict(artifacts)
-    for ids in chunks(sorted(gone)):
+    for ids in in_batches(sorted(gone)):
         statement = select(_id, _parent_id).where(_is_artifact, expect_few_rows(_parent_id.in_(ids), _parent_id))
         within |= {row.node_id: row.parent_id for row in await connection.execute(statement)}
     used: defaultdict[UUID, list[UUID]] = defaultdict(list)

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import chunks, lock_free, through_index
+from artigraph.db import in_batches, lock_free, through_index
 from artigraph.graph.tombstones import is_object
 from artigraph.orm import blob_table, node_table
 from artigraph.orm.tables import BLOB_KEY
@@ -59,7 +59,7 @@ async def delete_unused(connection: AsyncConnection, blobs: Sequence[_Row]) -> s
     for blob in sorted(blobs, key=lambda blob: (blob.storage, blob.sha256)):
         by_storage.setdefault(blob.storage, []).append(blob)
     for storage, rows in by_storage.items():
-        for some in chunks(rows):
+        for some in in_batches(rows):
             wanted = {
                 "storage": storage,
                 "hashes": [bytes(blob.sha256) for blob in some],

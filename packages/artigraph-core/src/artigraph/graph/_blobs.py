@@ -15,7 +15,7 @@ from artigraph.db import (
     ReferenceVanishedError,
     UniqueViolationError,
     bytes_in_flight,
-    chunks,
+    in_batches,
     in_session,
     insert_absent,
     read,
@@ -275,7 +275,7 @@ class Blobs:
             if content in self._put:
                 by_storage.setdefault(content.storage, []).append(content)
         for storage, contents in by_storage.items():
-            for part in chunks(contents):
+            for part in in_batches(contents):
                 places = [self._put[content].location for content in part]
                 taken = await registered_at(connection, self._database, storage, places)
                 refused += [content for content in part if self._put[content].location in taken]
@@ -354,7 +354,7 @@ class Blobs:
         for content in _in_order(contents):
             by_storage.setdefault(content.storage, []).append(content.sha256)
         for storage, hashes in by_storage.items():
-            for some in chunks(hashes):
+            for some in in_batches(hashes):
                 statement = (
                     select(
                         blob_table.c.blob_id,

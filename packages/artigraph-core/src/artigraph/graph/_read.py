@@ -18,12 +18,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import (
     Row,
-    chunks,
     current_database,
     declare_nodes,
     expect_few_rows,
     fetch_rows,
     id_of,
+    in_batches,
     in_precomputed,
     read,
     recursive,
@@ -189,7 +189,7 @@ async def read_trees(
     async def work(connection: AsyncConnection) -> tuple[list[Row], dict[UUID, _Blob]]:
         declare_nodes(wanted)
         rows: list[Row] = []
-        for ids in chunks(wanted):
+        for ids in in_batches(wanted):
             parameters: dict[str, Any] = {"ids": ids[0] if len(ids) == 1 else ids}
             if fields is not None:
                 parameters["fields"] = list(fields)
@@ -212,7 +212,7 @@ async def read_trees(
 async def _reasons(connection: AsyncConnection, node_ids: Sequence[UUID]) -> dict[UUID, ArtigraphError]:
     """Return for each of these nodes why it was not found."""
     types: dict[UUID, str] = {}
-    for ids in chunks(node_ids):
+    for ids in in_batches(node_ids):
         types |= {row.node_id: row.node_type for row in await connection.execute(_types, {"ids": ids})}
     return {node_id: _reason(node_id, types.get(node_id)) for node_id in node_ids}
 
@@ -300,7 +300,7 @@ async def _select_blobs(
 ) -> dict[UUID, _Blob]:
     ids = sorted({id_of(row[_BLOB_ID]) for row in rows if row[_BLOB_ID] is not None})
     found: dict[UUID, _Blob] = {}
-    for some in chunks(ids):
+    for some in in_batches(ids):
         statement = select(blob_table).where(blob_table.c.blob_id.in_(some))
         for row in await connection.execute(statement):
             chunk_sha256 = None if row.chunk_sha256 is None else bytes(row.chunk_sha256)

@@ -16,9 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from artigraph.db import (
     DialectName,
     Owner,
-    chunks,
     current_database,
     current_session,
+    in_batches,
     in_session,
     insert_missing,
     read,
@@ -147,7 +147,7 @@ class DueUses:
 
     async def write(self, connection: AsyncConnection, dialect: DialectName) -> None:
         """Write the uses in a transaction. Artifacts that were deleted, and uses that exist already, are left out."""
-        for ids in chunks(self.node_ids):
+        for ids in in_batches(self.node_ids):
             assert self.uses is not None  # without uses there are no ids
             await connection.execute(_insert(dialect), {"run": self.uses.run_id, "ids": ids})
 
@@ -261,7 +261,7 @@ async def read_roots(node_ids: Sequence[UUID]) -> list[UUID]:
 
     async def work(connection: AsyncConnection) -> dict[UUID, UUID | None]:
         found: dict[UUID, UUID | None] = {}
-        for ids in chunks(node_ids):
+        for ids in in_batches(node_ids):
             found |= {row.node_id: row.tree_root_id for row in await connection.execute(_roots, {"ids": ids})}
         return found
 

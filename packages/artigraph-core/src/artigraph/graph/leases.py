@@ -19,7 +19,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, FromClause, bindparam, case, delete, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import chunks, dialect_name, insert_missing, utc_in, utc_now, write
+from artigraph.db import dialect_name, in_batches, insert_missing, utc_in, utc_now, write
 from artigraph.orm import lease_table, node_table
 
 _SHOWN = 20
@@ -71,7 +71,7 @@ async def renew_leases(connection: AsyncConnection, lengths: Mapping[UUID, timed
     A run that was marked as lost meanwhile becomes running again. A run that has ended, or does not exist (yet), is
     left unchanged.
     """
-    for ids in chunks(sorted(lengths)):
+    for ids in in_batches(sorted(lengths)):
         held = select(_run_id).where(_run_id.in_(ids)).order_by(_run_id).with_for_update()
         there = set((await connection.execute(held)).scalars())
         by_length: defaultdict[timedelta, list[UUID]] = defaultdict(list)
@@ -111,7 +111,7 @@ async def mark_lost(connection: AsyncConnection) -> list[UUID]:
     """Mark the runs whose lease has expired, and return their ids. Several callers may do so concurrently."""
     lost = list((await connection.execute(_expired)).scalars())
     expiry = select(_expires_at).where(_run_id == node_table.c.node_id).scalar_subquery()
-    for ids in chunks(lost):
+    for ids in in_batches(lost):
         await connection.execute(
             update(node_table)
             .where(node_table.c.node_id.in_(ids), node_table.c.run_status == "running")

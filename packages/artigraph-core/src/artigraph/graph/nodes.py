@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import chunks, read
+from artigraph.db import in_batches, read
 from artigraph.errors import MalformedRowError
 from artigraph.graph.leases import end_of, status_of
 from artigraph.graph.runs import RunStatus, check_status
@@ -83,7 +83,7 @@ async def read_nodes(node_ids: Iterable[UUID]) -> dict[UUID, Node]:
 
     async def work(connection: AsyncConnection) -> dict[UUID, Node]:
         found: dict[UUID, Node] = {}
-        for ids in chunks(wanted):
+        for ids in in_batches(wanted):
             statement = select(*NODE_COLUMNS).where(node_table.c.node_id.in_(ids))
             found |= {row.node_id: Node(*row) for row in await connection.execute(statement)}
         return found

@@ -13,9 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import (
     cancel_timeout,
-    chunks,
     current_database,
     filter_only,
+    in_batches,
     in_session,
     insert_rows,
     read,
@@ -68,7 +68,7 @@ async def read_values(connection: AsyncConnection, run_ids: Sequence[UUID]) -> M
         MalformedRowError: a value's kind is not in `RunValueKind`.
     """
     found: defaultdict[UUID, list[RunValueRow]] = defaultdict(list)
-    for ids in chunks(run_ids):
+    for ids in in_batches(run_ids):
         statement = select(*_columns).where(run_value_table.c.run_id.in_(ids)).order_by(run_value_table.c.name)
         for run_id, kind, name, value in await connection.execute(statement):
             if kind not in _KINDS:
@@ -98,7 +98,7 @@ async def replace_values(run_id: UUID, values: Sequence[RunValueRow], *, most: i
         for kind in sorted({row.kind for row in values}):
             of_kind = (run_value_table.c.run_id == run_id, run_value_table.c.kind == kind)
             new = [row.name for row in values if row.kind == kind]
-            for names in chunks(new):
+            for names in in_batches(new):
                 await connection.execute(delete(run_value_table).where(*of_kind, run_value_table.c.name.in_(names)))
             others = await connection.scalar(select(func.count()).select_from(run_value_table).where(*of_kind)) or 0
             if others + len(new) > most:
@@ -304,7 +304,7 @@ async def read_runs(run_ids: Sequence[UUID]) -> dict[UUID, RunRow]:
 
     async def work(connection: AsyncConnection) -> dict[UUID, RunRow]:
         found: dict[UUID, RunRow] = {}
-        for ids in chunks(run_ids):
+        for ids in in_batches(run_ids):
             statement = select(*_run_columns).where(
                 node_table.c.node_id.in_(ids), filter_only(node_table.c.node_type == "run")
             )

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import Database, UniqueViolationError, chunks, insert_absent, read, share_lock, utc_now, write
+from artigraph.db import Database, UniqueViolationError, in_batches, insert_absent, read, share_lock, utc_now, write
 from artigraph.errors import RetryableError
 from artigraph.identifiers import new_ids
 from artigraph.orm import TOMBSTONE_SIZE, blob_table
@@ -50,7 +50,7 @@ async def create_tombstones(
     again elsewhere. `everywhere` holds the names of all storages: a location with a row of any of them is in use.
     """
     buried: set[str] = set()
-    for some in chunks(locations):
+    for some in in_batches(locations):
         buried |= await _bury(database, storage, some, everywhere)
     return buried
 
@@ -100,7 +100,7 @@ async def forget_tombstones(storage: str, before: datetime, keep: Collection[str
         return [row.blob_id for row in await connection.execute(old) if row.location not in keep]
 
     ids = await read(look)
-    for some in chunks(ids):
+    for some in in_batches(ids):
         await write(partial(_forget, some))
 
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Select, bindparam, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import Database, Row, chunks, fetch_rows, read
+from artigraph.db import Database, Row, fetch_rows, in_batches, read
 from artigraph.errors import ArtigraphError, InvalidLocationError, ObjectNotFoundError, StorageError
 from artigraph.graph.objects import run_concurrently
 from artigraph.graph.placement import EMBEDDED_STORAGE, embedded_storage, storage_by_name
@@ -299,7 +299,7 @@ async def find_lost(place: Place, rows: Sequence[BlobRow]) -> list[BlobRow]:
 
 async def _still_there(connection: AsyncConnection, rows: Sequence[BlobRow]) -> set[UUID]:
     there: set[UUID] = set()
-    for ids in chunks([row.blob_id for row in rows]):
+    for ids in in_batches([row.blob_id for row in rows]):
         found = await connection.execute(select(blob_table.c.blob_id).where(blob_table.c.blob_id.in_(ids)))
         there.update(row.blob_id for row in found)
     return there

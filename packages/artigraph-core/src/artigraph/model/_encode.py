@@ -128,7 +128,7 @@ def _refused(error: BaseException, serializer: Serializer[Any], place: FieldCont
     return SerializationError(f"{place.path} cannot be stored by serializer {serializer.name!r}: {text}")
 
 
-def _checked(part: Any, serializer: Serializer[Any], place: FieldContext) -> Part:
+def _checked(part: object, serializer: Serializer[Any], place: FieldContext) -> Part:
     if isinstance(part, bytes):
         return part
     if isinstance(part, memoryview):

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import chunks, read
+from artigraph.db import in_batches, read
 from artigraph.errors import (
     ArgumentError,
     ArtigraphError,
@@ -271,7 +271,7 @@ async def existing_ids(ids: Sequence[UUID]) -> set[UUID]:
 
     async def work(connection: AsyncConnection) -> set[UUID]:
         found: set[UUID] = set()
-        for some in chunks(ids):
+        for some in in_batches(ids):
             statement = select(node_table.c.node_id).where(node_table.c.node_id.in_(some))
             found.update((await connection.execute(statement)).scalars())
         return found

@@ -17,7 +17,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import chunks, read
+from artigraph.db import in_batches, read
 from artigraph.errors import DeserializationError, NodeNotFoundError, ObjectNotFoundError
 from artigraph.graph import Fetch, StoredObject, fetch, read_trees
 from artigraph.model.definition import define, is_model
@@ -204,7 +204,7 @@ async def read_field_keys(field: Field, ids: Sequence[UUID]) -> AsyncIterator[tu
         DeserializationError: a value cannot be decoded.
     """
     classes = _classes_of(field)
-    for some in chunks(ids):
+    for some in in_batches(ids):
         for batch in _batches(await _places(field, some)):
             artifact_of = {place.node_id: place.artifact_id for place in batch}
             for node_id, value in await _values(field, list(artifact_of), classes):
@@ -218,7 +218,7 @@ async def read_run_keys(field: RunField, ids: Sequence[UUID]) -> AsyncIterator[t
         DeserializationError: a value cannot be decoded.
     """
     table = run_value_table.c
-    for some in chunks(ids):
+    for some in in_batches(ids):
         statement = select(table.run_id, table.value).where(
             table.run_id.in_(some), table.kind == field.kind, table.name == field.name
         )

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import chunks, current_database, read, share_lock, upsert, utc_now, write
+from artigraph.db import current_database, in_batches, read, share_lock, upsert, utc_now, write
 from artigraph.errors import ArtifactInUseError, VersionNotFoundError
 from artigraph.orm import alias_table, node_table
 from artigraph.printable import printable
@@ -95,7 +95,7 @@ async def aliases_of(connection: AsyncConnection, artifacts: Sequence[UUID]) -> 
     columns = [alias_table.c[name] for name in PointedTo._fields]
     return [
         PointedTo(*row)
-        for ids in chunks(artifacts)
+        for ids in in_batches(artifacts)
         for row in await connection.execute(select(*columns).where(alias_table.c.node_id.in_(ids)))
     ]
 
