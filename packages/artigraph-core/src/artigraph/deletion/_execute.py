@@ -261,9 +261,7 @@ async def _delete(connection: AsyncConnection, plan: DeletionPlan, deletion: Del
             expect_few_rows(node_table.c.tree_root_id.in_(ids), node_table.c.tree_root_id)
         )
         rows += (await connection.execute(parts_first(whole_trees, node_table.c.position, dialect))).rowcount
-    for ids in in_batches(
-        list(plan.runs)
-    ):  # MySQL and MariaDB want children deleted first
+    for ids in in_batches(list(plan.runs)):  # MySQL and MariaDB want children deleted first
         await connection.execute(update(node_table).where(node_table.c.node_id.in_(ids)).values(parent_id=None))
     for ids in in_batches(list(plan.runs)):
         rows += (await connection.execute(delete(node_table).where(node_table.c.node_id.in_(ids)))).rowcount
