@@ -49,35 +49,35 @@ DOCSTRINGS = {
     "engine_context": """\
 Set the database for a block, in this thread.
 
-Takes the arguments of `set_engine`. `with` returns the engine, which belongs to the background loop, and at its end
-disposes it if it was made from a URL.""",
+Takes the arguments of `set_engine`. `with` returns the engine, which belongs to the background loop. If the engine was
+made from a URL, the end of the block disposes of it.""",
     "get_engine": """\
-Return the engine that is in force here, for queries of one's own with `wait_for`.
+Return the current engine, for your own queries with `wait_for`.
 
 Raises:
-    ConfigurationError: the environment's URL cannot be used, or the default's folder cannot be made.""",
+    ConfigurationError: the URL in the environment cannot be used, or the default folder cannot be created.""",
     "dispose_engines": """\
 Close the connections of all engines that Artigraph made on the background loop.
 
-They are made again when they are needed; a database in memory is gone. At the end of the process this happens by
-itself.""",
+Artigraph opens new connections when it needs them. A database in memory is lost. The end of the process closes all
+connections, too.""",
     "session_context": """\
-Group the calls of a block in one transaction: all of it is committed at the end, or after an error nothing.
+Run all calls of a block in one transaction. The end of the block commits it, and an error rolls it back.
 
-Inside another one it joins that. Each call takes a savepoint, so the session goes on after an error that is caught.
-It is the session of this thread; others are not in it. What `with` returns is used with `wait_for`:
+A block inside another one joins its transaction. Each call has a savepoint, so the session continues after an error
+that you catch. The session belongs to this thread only. `with` returns a session for use with `wait_for`:
 
     with session_context() as session:
         rows = wait_for(session.execute(statement))
 
-A session of one's own can be handed in, if it is used on the background loop alone. Then the calls belong to its
-transaction, and committing, rolling back and closing stay with its owner.
+You may pass your own session if you use it on the background loop only. The calls then belong to its transaction, and
+you commit, roll back and close it.
 
 Raises:
     WrongEventLoopError: the session belongs to another event loop or thread.
-    ConfigurationError: the session that was handed in cannot hold a transaction as Artigraph needs it.
-    RetryableError: the transaction gave way to another one; do all of it again.
-    DatabaseUnavailableError: the connection broke; during COMMIT, it is not known whether it took effect.""",
+    ConfigurationError: your session cannot hold a transaction as Artigraph needs it.
+    RetryableError: the database aborted the transaction in favor of another one. Run the whole block again.
+    DatabaseUnavailableError: the connection broke. After a broken COMMIT it is unknown whether it took effect.""",
 }
 """Docstrings that replace those about event loops."""
 

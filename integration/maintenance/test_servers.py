@@ -189,7 +189,7 @@ async def test_a_save_in_a_session_whose_rows_were_collected_does_not_register_w
     assert await model.load(node_id) == model("value")
 
 
-@pytest.mark.parametrize("seconds", sizes(10, 60))
+@pytest.mark.parametrize("seconds", sizes(4, 60))
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 @pytest.mark.usefixtures("engine")
 async def test_gc_beside_slow_writers_and_deleters_leaves_nothing_dangling(

@@ -86,7 +86,7 @@ async def test_two_databases_in_one_bucket_leave_each_others_objects(
     assert (await current_database()).store_id.hex == ours.partition("/")[0]
 
 
-@pytest.mark.parametrize("seconds", sizes(10, 60))
+@pytest.mark.parametrize("seconds", sizes(4, 60))
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)
 @pytest.mark.usefixtures("engine")
 async def test_gc_beside_writers_and_deleters_leaves_nothing_dangling(

@@ -117,6 +117,7 @@ async def test_floors_write_and_read_the_rows_that_we_write() -> None:
         assert await type(model := group_of_nodes(23)).load(one[0]["node_id"]) == model
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("job", ["save-one", "load-run", "save-objects"])
 def test_a_quick_run_measures_and_reports(job: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / "results.json"

@@ -53,7 +53,7 @@ async def check_all(graph: Graph, start: UUID, other: UUID, kinds: Collection[Ed
 def test_lineage_is_what_plain_python_finds(database_url: str) -> None:
     """Of graphs with and without cycles, which share a database and nothing else."""
 
-    @settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(graph=graphs(), data=st.data())
     def check(graph: Graph, data: st.DataObject) -> None:
         ids = st.sampled_from(graph.ids)

@@ -12,7 +12,7 @@ from tests.support.churn import churn
 from tests.support.sizes import sizes
 
 
-@pytest.mark.parametrize("seconds", sizes(10, 60))
+@pytest.mark.parametrize("seconds", sizes(4, 60))
 async def test_gc_beside_slow_writers_and_deleters_leaves_nothing_dangling(tmp_path: Path, seconds: float) -> None:
     storage = SlowStorage(FileSystem(tmp_path / "objects", durable=False), delay=0.003, name="slow").register()
     await churn(storage, seconds, "sqlite and files")

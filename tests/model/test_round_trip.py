@@ -47,7 +47,7 @@ memory = MemoryStorage("round-trip")
 # One database for all examples of a test: each saves a tree of its own.
 several = settings(
     deadline=None,
-    max_examples=30,
+    max_examples=20,
     suppress_health_check=[
         HealthCheck.function_scoped_fixture,
         HealthCheck.data_too_large,

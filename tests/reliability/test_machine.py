@@ -25,7 +25,7 @@ def in_files(folder: Path) -> Place:
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize("examples", sizes((20, 6), (1000, 200)))
+@pytest.mark.parametrize("examples", sizes((5, 3), (1000, 200)))
 @pytest.mark.parametrize("kind", ["memory", "files"])
 def test_whatever_is_done_what_is_stored_is_what_a_dict_says(
     fresh: Callable[[], AbstractContextManager[str]], tmp_path: Path, where: str, kind: str, examples: tuple[int, int]
