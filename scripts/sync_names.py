@@ -49,8 +49,8 @@ DOCSTRINGS = {
     "engine_context": """\
 Set the database for a block, in this thread.
 
-Takes the arguments of `set_engine`. `with` returns the engine, which belongs to the background loop. If the engine was
-made from a URL, the end of the block disposes of it.""",
+Takes the arguments of `set_engine`. `with` returns the engine, which belongs to the background loop. If the engine
+was made from a URL, the end of the block disposes of it.""",
     "get_engine": """\
 Return the current engine, for your own queries with `wait_for`.
 
@@ -70,8 +70,8 @@ that you catch. The session belongs to this thread only. `with` returns a sessio
     with session_context() as session:
         rows = wait_for(session.execute(statement))
 
-You may pass your own session if you use it on the background loop only. The calls then belong to its transaction, and
-you commit, roll back and close it.
+You may pass your own session if you use it on the background loop only. The calls then belong to its transaction,
+and you commit, roll back and close it.
 
 Raises:
     WrongEventLoopError: the session belongs to another event loop or thread.

@@ -39,8 +39,8 @@ def engine_context(
 ) -> AbstractContextManager[AsyncEngine]:
     """Set the database for a block, in this thread.
 
-    Takes the arguments of `set_engine`. `with` returns the engine, which belongs to the background loop. If the engine was
-    made from a URL, the end of the block disposes of it.
+    Takes the arguments of `set_engine`. `with` returns the engine, which belongs to the background loop. If the engine
+    was made from a URL, the end of the block disposes of it.
     """
     return entered(
         async_db.engine_context(
@@ -81,8 +81,8 @@ def session_context(session: AsyncSession | None = None) -> AbstractContextManag
         with session_context() as session:
             rows = wait_for(session.execute(statement))
 
-    You may pass your own session if you use it on the background loop only. The calls then belong to its transaction, and
-    you commit, roll back and close it.
+    You may pass your own session if you use it on the background loop only. The calls then belong to its transaction,
+    and you commit, roll back and close it.
 
     Raises:
         WrongEventLoopError: the session belongs to another event loop or thread.
