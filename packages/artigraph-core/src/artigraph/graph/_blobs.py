@@ -1,4 +1,7 @@
-"""Putting and registering the objects of one save; docs/design/saving.md describes the protocol."""
+"""Putting and registering the objects of one save; docs/design/saving.md describes the protocol.
+
+This module is over 400 lines, because the steps of the protocol share one state and are read together.
+"""
 
 from __future__ import annotations
 

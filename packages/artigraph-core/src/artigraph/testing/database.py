@@ -1,6 +1,7 @@
 """Tests of what Artigraph needs from a database: subclass `DatabaseConformance` and run it with pytest.
 
-They need only pytest, and run their own event loops.
+They need only pytest, and run their own event loops. This module is over 400 lines, because one class has the tests of
+all promises: the author of a database subclasses only that.
 """
 
 from __future__ import annotations
