@@ -81,11 +81,13 @@ _place = select(node_table.c.node_type, node_table.c.tree_root_id, node_table.c.
 
 
 async def _read_summaries(node_id: UUID) -> list[_Summary]:
-    """Read a run with everything below it, or an artifact or a part of one: parents before children, in order.
+    """Read the summaries of a node and everything below it. Parents precede children, and siblings keep their order.
+
+    The node is a run, an artifact, or a part of an artifact.
 
     Raises:
         NodeNotFoundError: the node does not exist.
-        MalformedRowError: the node has no place in its tree, or a run has an unknown status.
+        MalformedRowError: the tree of the node has no row for its parent, or a run has an unknown status.
     """
     check_id(node_id)
     database = await current_database()

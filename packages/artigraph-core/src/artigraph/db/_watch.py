@@ -114,9 +114,8 @@ class Watch:
     """Ends a piece of work on a connection if the database does not answer in time.
 
     The work is one coroutine. Whenever it is suspended, it waits for the database: for an answer, or for a connection.
-    No such wait lasts longer than the limit. If a driver polls, one wait is many suspensions, so the limit applies
-    from one command on the connection to the next. After a cancellation the work has some time to end; then the
-    connection is closed, too.
+    No such wait lasts longer than the limit. The limit restarts with each command on the connection, and not with each
+    suspension, because some drivers poll. If the work is canceled and does not end in time, the connection is closed.
     """
 
     def __init__(

@@ -83,7 +83,7 @@ async def read_values(connection: AsyncConnection, run_ids: Sequence[UUID]) -> M
 
 
 async def replace_values(run_id: UUID, values: Sequence[RunValueRow], *, most: int) -> None:
-    """Insert values of a run in one transaction, and replace those of the same kind and name.
+    """Upsert values of a run in one transaction. A value replaces the stored one with the same kind and name.
 
     Raises:
         NodeNotFoundError: the run no longer exists.

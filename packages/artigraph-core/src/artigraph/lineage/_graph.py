@@ -70,8 +70,8 @@ class Lineage:
         """Return the events of the runs in the format of OpenLineage (2-0-2), as plain dicts ordered by time.
 
         Each run has a start event, and an end event unless it is running. Its inputs and outputs are those in this
-        graph. A run belongs to a job that is named like the run. Artifacts are data sets, named by their ids. A lost
-        run is reported as aborted.
+        graph. The job of a run has the run's name. Artifacts are data sets, named by their ids. A lost run, whose
+        process no longer renews its lease, ends with an ABORT event.
 
         Args:
             namespace: the namespace of the jobs and data sets.

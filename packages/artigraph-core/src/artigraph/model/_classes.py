@@ -36,7 +36,9 @@ def register_class(cls: type[Any], name: str) -> None:
 
 
 def find_class(name: str, preferred: Mapping[str, type[Any]]) -> type[Any]:
-    """Return the class with a stored name: the preferred class of this name, else the one defined last.
+    """Return the class with a stored name. A preferred class wins. Otherwise the class that was defined last wins.
+
+    A class is live if the garbage collector has not removed it.
 
     Raises:
         UnknownModelError: no live class has this name.
@@ -83,9 +85,10 @@ def check_name(cls: type[Any], name: str) -> None:
 
 
 def _only(name: str) -> type[Any] | None:
-    """Return the live class of a name if no other class ever had it. It is called for each node, so it takes no lock.
+    """Return the live class with a name, or None if another class ever had the name.
 
-    That is safe because a list of classes is replaced, never changed.
+    It is called for each node, so it takes no lock. That is safe because writers replace the list of classes and never
+    change it.
     """
     known = _classes.get(name, ())
     return known[0]() if len(known) == 1 else None

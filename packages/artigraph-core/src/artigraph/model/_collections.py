@@ -74,7 +74,7 @@ class ArtifactMapping(Structured, Mapping[K, T_co]):  # noqa: PLW1641 (no more h
 class ArtifactSequence(Structured, Sequence[T_co]):  # noqa: PLW1641 (no more hashable than a list)
     """An immutable sequence of models or plain values. Each item is stored as a node of its own.
 
-    A slice is an `ArtifactSequence`, too. The sequence equals another one, or a list, with the same items.
+    A slice is an `ArtifactSequence`, too. It equals any `ArtifactSequence` or list with equal items.
     """
 
     __slots__ = ("_items",)

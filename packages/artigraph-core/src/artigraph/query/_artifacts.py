@@ -54,10 +54,11 @@ class ArtifactSelect(Select[M]):
         return replace(self, _since=latest(self._since, since), _before=earliest(self._before, before))
 
     def order_by(self, *orders: Order | Column) -> Self:
-        """Order by fields, after the orders of earlier calls. Results equal in all of them stay in the order of saves.
+        """Order by fields. Fields of earlier calls take precedence.
 
-        The order is Python's. The database compares the first 254 bytes of a text, and as many digits of a huge number
-        as fit a key. Where these are equal, the whole values are read and compared.
+        Results that are equal in all fields keep the order of their saves. The order is Python's. The database orders
+        by search keys. A key holds the first 254 bytes of a text, or the leading digits of a number. If keys are equal,
+        the whole values are loaded and compared.
         """
         made = tuple(order.asc() if isinstance(order, Column) else order for order in orders)
         for order in made:

@@ -226,7 +226,7 @@ class PropertySelect(Select[R]):
     """A query for rows that have properties instead of fields: runs, or nodes of any kind."""
 
     def order_by(self, *orders: RunOrder | Property | RunValueColumn) -> Self:
-        """Order by properties, after the orders of earlier calls.
+        """Order by properties. Properties of earlier calls take precedence.
 
         Results that are equal in all orders stay in the order in which they were made.
         """

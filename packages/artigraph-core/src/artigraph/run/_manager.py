@@ -339,7 +339,7 @@ class RunManager:
     @overload
     async def load_artifact(self, label: str, model_type: type[M]) -> M: ...
     async def load_artifact(self, label: str, model_type: type[ArtifactModel] = ArtifactModel) -> ArtifactModel:
-        """Load this run's artifact with a label, and check its type if one is given.
+        """Load the artifact of this run with this label. With `model_type`, the artifact must be of that type.
 
         Raises:
             NodeNotFoundError: the run has no artifact of this label.

@@ -161,10 +161,11 @@ class ArtifactSelect(Select[M], of=async_query.ArtifactSelect):
         return self._of(self._async.saved(since=since, before=before))
 
     def order_by(self, *orders: Order | Column) -> Self:
-        """Order by fields, after the orders of earlier calls. Results equal in all of them stay in the order of saves.
+        """Order by fields. Fields of earlier calls take precedence.
 
-        The order is Python's. The database compares the first 254 bytes of a text, and as many digits of a huge number
-        as fit a key. Where these are equal, the whole values are read and compared.
+        Results that are equal in all fields keep the order of their saves. The order is Python's. The database orders
+        by search keys. A key holds the first 254 bytes of a text, or the leading digits of a number. If keys are equal,
+        the whole values are loaded and compared.
         """
         return self._of(self._async.order_by(*orders))
 
@@ -177,7 +178,7 @@ class PropertySelect(Select[R], of=async_query.PropertySelect):
     _async: async_query.PropertySelect[R]  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def order_by(self, *orders: RunOrder | Property | RunValueColumn) -> Self:
-        """Order by properties, after the orders of earlier calls.
+        """Order by properties. Properties of earlier calls take precedence.
 
         Results that are equal in all orders stay in the order in which they were made.
         """

@@ -169,7 +169,7 @@ class RunManager(Twin, of=async_run.RunManager):
     def load_artifact(
         self, label: str, model_type: type[async_model.ArtifactModel] = async_model.ArtifactModel
     ) -> async_model.ArtifactModel:
-        """Load this run's artifact with a label, and check its type if one is given.
+        """Load the artifact of this run with this label. With `model_type`, the artifact must be of that type.
 
         Raises:
             NodeNotFoundError: the run has no artifact of this label.

@@ -169,13 +169,13 @@ Classes = Mapping[str, type[Any]]
 def encode(value: object, classes: Classes = NO_CLASSES, *, find_cycles: bool = True) -> bytes:
     """Return a plain value as UTF-8 JSON, from which `decode` makes exactly the same value.
 
-    Equal values of equal types have equal bytes. Dicts that differ in their order have different bytes.
+    Equal values of equal types have equal bytes. Dicts are the exception: another order of keys gives other bytes.
 
     Args:
         value: the value to encode.
         classes: the enums, named tuples and dataclasses that may occur in it, by name; see `collect_classes`.
-        find_cycles: whether to distinguish a value that contains itself from one that is nested too deeply. Without it
-            both are reported as nested too deeply, which takes constant time.
+        find_cycles: whether to search a value that is nested too deeply for a cycle. Without the search, a value that
+            contains itself is reported as nested too deeply.
 
     Raises:
         SerializationError: a part of the value would not load exactly. The message says where it is (`value[3]['a']`),

@@ -20,12 +20,12 @@ _BATCH = 64 * 2**20
 
 
 def write_ipc(table: Any, about: dict[str, Any] | None = None, *, whole: bool = False) -> Iterator[bytes]:
-    """Yield an Arrow IPC file, compressed by LZ4, batch by batch in parts of at most 8 MiB.
+    """Yield the bytes of an Arrow IPC file, compressed by LZ4, in parts of at most 8 MiB.
 
     Args:
         table: the table to write. Chunks with different dictionaries get one common dictionary.
         about: what to store beside the table, under the key `artigraph` of the schema's metadata.
-        whole: whether each chunk of the table stays one batch, however large it is.
+        whole: whether each chunk of the table becomes one batch of any size. Otherwise large chunks are split.
 
     Raises:
         SerializationError: the schema would not load unchanged.

@@ -24,7 +24,7 @@ def open_file(tree: Tree, location: str) -> BinaryIO:
 
     Raises:
         FileNotFoundError: no object exists there.
-        InvalidLocationError: the location holds a link, or something else that no storage creates.
+        InvalidLocationError: the location holds something other than a regular file, for example a link.
     """
     *parts, name = location.split("/")
     with _nothing_there(location), tree.folder(parts) as folder:

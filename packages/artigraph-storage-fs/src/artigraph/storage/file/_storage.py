@@ -63,15 +63,15 @@ _NAME = re.compile(r"[!-~]{1,100}")
 class FileSystem(Storage):
     """Stores objects as files of a folder. A location is the path of the file below that folder.
 
-    An object is on the device when `create` returns: its bytes, its name, and the folders that lead to it. With
-    `durable=False` it survives only a crash of the process, but is written several times faster.
+    When `create` returns, the object survives a power failure: its bytes, its name and its folders are on the device.
+    With `durable=False`, it survives a crash of the process, but not of the machine. Writes are several times faster.
 
     The first `create` makes the folder. A relative path is resolved when you create the instance, so the process may
     change its working directory later. `~` is the home directory. Links below the folder are not followed.
 
     The storage's name is stored with the data. Without `name=` it is made from the directory as you gave it, so it is
-    the same on every machine: `FileSystem("data")` is `file:data`. Files and folders are private to this user unless
-    you set their modes. A umask does not narrow a mode that you set.
+    the same on every machine: `FileSystem("data")` is `file:data`. By default, only the user of the process can access
+    files and folders. If you set a mode, it applies exactly, and the umask is ignored.
 
     Raises:
         ConfigurationError: the directory is invalid, or no name can be made from it.
