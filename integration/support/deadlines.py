@@ -17,7 +17,7 @@ from artigraph.db import session_context
 from artigraph.testing.proxy import FaultProxy
 
 PATIENT = 15.0
-"""Seconds in which every call ends here: those of the limits, a few times over, on a slow machine."""
+"""Seconds in which every call must end here: several times the limits, because a machine may be slow."""
 
 
 @dataclass

@@ -78,7 +78,7 @@ NODE_COLUMNS = tuple(
 
 
 async def read_nodes(node_ids: Iterable[UUID]) -> dict[UUID, Node]:
-    """Return those of the nodes that exist, in the order of `node_ids`."""
+    """Return the nodes that exist, in the order of `node_ids`."""
     wanted = list(dict.fromkeys(node_ids))
 
     async def work(connection: AsyncConnection) -> dict[UUID, Node]:

@@ -300,7 +300,7 @@ def with_runs_below(run_id: UUID) -> Select[*tuple[Any, ...]]:
 
 
 async def read_runs(run_ids: Sequence[UUID]) -> dict[UUID, RunRow]:
-    """Return those of these runs that exist."""
+    """Return the ids that belong to existing runs."""
 
     async def work(connection: AsyncConnection) -> dict[UUID, RunRow]:
         found: dict[UUID, RunRow] = {}

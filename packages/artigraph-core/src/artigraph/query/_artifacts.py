@@ -74,7 +74,7 @@ class ArtifactSelect(Select[M]):
 
     def _check(self, condition: Condition) -> None:
         if not isinstance(condition, (Compare, OneOf, IsNone, Text)) or isinstance(condition.field, RunField):
-            msg = f"This is a condition on runs; those of {self._kind} are made of columns({self._kind})"
+            msg = f"This is a condition on runs. Make conditions on {self._kind} with columns({self._kind})"
             raise QueryError(msg)
         self._check_field(condition.field)
 

@@ -148,7 +148,7 @@ def _ways(name: str, models: Models) -> list[Select[*tuple[Any, ...]]]:
 
 
 def _followed(uses: CTE, models: Models) -> Select[*tuple[Any, ...]]:
-    """Select those of some uses whose tree has a model."""
+    """Select the uses whose tree has a model."""
     on = and_(_model.c.tree_root_id == uses.c.source_id, filter_only(models.condition))
     return select(uses.c.source_id, uses.c.target_id).select_from(lookup_join(uses, _model, on))
 

@@ -102,7 +102,7 @@ class NodeSelect(PropertySelect[Node]):
                 continue
             cls = cast("object", model)
             if not isinstance(cls, type) or not issubclass(cls, ArtifactModel):
-                msg = f"of_model takes model classes, or names that such are stored under, not {model!r:.100}"
+                msg = f"of_model takes model classes, or stored names of model classes, not {model!r:.100}"
                 raise QueryError(msg)
             names.update(stored_names([cls]))
         return replace(self, _models=within(sorted(names), self._models))

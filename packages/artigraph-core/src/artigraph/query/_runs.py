@@ -77,7 +77,7 @@ def _has_used(models: Models, number: int, few: int | None, *, newest: bool) -> 
 
     Args:
         models: the models that were used.
-        number: the place of the use among those of the query.
+        number: the index of the use in the query.
         few: the number of runs that are enough, the first or last ones by id; None for all.
         newest: whether the last runs are wanted.
     """

@@ -372,7 +372,7 @@ def _where(field: Field | RunField, ask_key: AskKey, *, negated: bool = False) -
 
 
 def _reached(field: Field | RunField, *, from_root: bool) -> tuple[Select[Any], Any]:
-    """Select the values of a field: with `from_root` those of the row of `root`, else all, by the index of keys."""
+    """Select the values of a field: with `from_root` for one row of `root`, otherwise all, by the index of keys."""
     place = _place_of(field)
     if isinstance(place, RunField):
         of_runs, run_id, found = _of_runs(place)

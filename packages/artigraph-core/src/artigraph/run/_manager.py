@@ -288,7 +288,7 @@ class RunManager:
             raise NodeNotFoundError(msg)
 
     async def add_tags(self, tags: Mapping[str, str]) -> None:
-        """Add tags to this run, and replace those of the same names.
+        """Add tags to this run. A tag replaces the earlier one of the same name.
 
         Raises:
             InvalidLabelError: a name or a tag's text breaks the rule for labels; nothing was added.
@@ -298,7 +298,7 @@ class RunManager:
         await self._add("tag", tags)
 
     async def add_parameters(self, parameters: Mapping[str, Any]) -> None:
-        """Add parameters to this run, and replace those of the same names.
+        """Add parameters to this run. A parameter replaces the earlier one of the same name.
 
         Raises:
             InvalidLabelError: a name breaks the rule for labels; nothing was added.

@@ -128,7 +128,7 @@ class RunManager(Twin, of=async_run.RunManager):
         wait_for(self._async.use(*node_ids))
 
     def add_tags(self, tags: Mapping[str, str]) -> None:
-        """Add tags to this run, and replace those of the same names.
+        """Add tags to this run. A tag replaces the earlier one of the same name.
 
         Raises:
             InvalidLabelError: a name or a tag's text breaks the rule for labels; nothing was added.
@@ -138,7 +138,7 @@ class RunManager(Twin, of=async_run.RunManager):
         wait_for(self._async.add_tags(tags))
 
     def add_parameters(self, parameters: Mapping[str, Any]) -> None:
-        """Add parameters to this run, and replace those of the same names.
+        """Add parameters to this run. A parameter replaces the earlier one of the same name.
 
         Raises:
             InvalidLabelError: a name breaks the rule for labels; nothing was added.
