@@ -58,19 +58,19 @@ def updated(settings: str, root: Path = ROOT) -> str:
         count=1,
         flags=re.MULTILINE,
     )
-    settings = _with_list(settings, "tool.pyright", "extraPaths", sources)
+    settings = _with_list(settings, "[tool.pyright]", "extraPaths", sources)
     mypy_path = ["$MYPY_CONFIG_FILE_DIR", *(f"$MYPY_CONFIG_FILE_DIR/{source}" for source in sources)]
-    settings = _with_list(settings, "tool.mypy", "mypy_path", mypy_path)
-    return _with_list(settings, '[tool.importlinter.contracts]]\nid = "plugins"', "source_modules", leaves)
+    settings = _with_list(settings, "[tool.mypy]", "mypy_path", mypy_path)
+    return _with_list(settings, 'id = "plugins"', "source_modules", leaves)
 
 
-def _with_list(settings: str, table: str, key: str, items: list[str]) -> str:
-    """Return the text with another list of strings for a key of a table, one item a line."""
-    before, found, after = settings.partition(f"[{table}]\n" if not table.startswith("[") else f"[{table}\n")
+def _with_list(settings: str, line: str, key: str, items: list[str]) -> str:
+    """Return the text with another list of strings for the first such key below a line, one item a line."""
+    before, found, after = settings.partition(f"{line}\n")
     lines = "".join(f'    "{item}",\n' for item in items)
     after, count = re.subn(rf"^{key} = \[\n(?: .*\n)*\]$", f"{key} = [\n{lines}]", after, count=1, flags=re.MULTILINE)
     if not found or not count:
-        sys.exit(f"pyproject.toml has no list {key} in [{table}]")
+        sys.exit(f"pyproject.toml has no list {key} below {line}")
     return before + found + after
 
 

@@ -16,6 +16,7 @@ from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from artigraph.errors import class_name
 from artigraph.graph import RunStatus
 from artigraph.run._masking import masked_arguments, masked_text
 
@@ -101,6 +102,7 @@ def _packages() -> dict[str, str]:
     return dict(sorted(found.items()))
 
 
+_NAME_LENGTH = 255
 _ERROR_LENGTH = 4000
 _LONGEST_MESSAGE = 3 * _ERROR_LENGTH
 """The length to which a message is cut before it is masked, since a mask is usually shorter than what it hides."""
@@ -120,14 +122,7 @@ def outcome_of(error: BaseException | None) -> Outcome:
         return Outcome("completed")
     if isinstance(error, asyncio.CancelledError | KeyboardInterrupt | GeneratorExit):
         return Outcome("cancelled")
-    return Outcome("failed", _type_name(error), _message_of(error))
-
-
-def _type_name(error: BaseException) -> str:
-    """Return the qualified name of an exception's class."""
-    cls = type(error)
-    name = cls.__qualname__ if cls.__module__ == "builtins" else f"{cls.__module__}.{cls.__qualname__}"
-    return name[-255:]
+    return Outcome("failed", class_name(type(error))[-_NAME_LENGTH:], _message_of(error))
 
 
 def _message_of(error: BaseException) -> str:

@@ -27,7 +27,7 @@ def ancestors(node: NodeId, depth: int | None = None, kinds: Iterable[EdgeKind] 
         node: a run or an artifact: its id, a `Run`, a `RunManager`, or a model that was saved or loaded. The id of a
             part of an artifact means that artifact.
         depth: the most edges between the node and an ancestor; None for no limit.
-        kinds: the kinds of edges to follow. With `child`, the ancestors of a run include the ancestors of the runs below it.
+        kinds: the kinds of edges to follow. With `child`, a run has the ancestors of the runs below it, too.
 
     Raises:
         InvalidNodeIdError: `node` does not denote a node.
