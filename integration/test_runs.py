@@ -14,13 +14,6 @@ from tests.run.test_lease import (
     test_the_longest_of_several_leases_counts,
     test_the_next_start_marks_what_was_lost,
 )
-from tests.run.test_metadata import (
-    test_more_values_that_cannot_be_kept,
-    test_tags_are_added_to_runs_that_are_there,
-    test_the_tags_of_a_run_have_a_limit_however_they_are_added,
-    test_what_is_known_of_a_run_comes_back,
-    test_what_is_stored_can_be_searched_by_any_session,
-)
 from tests.run.test_read_only import (
     test_a_field_of_a_run_that_was_entered_is_read_only,
     test_parameters_are_added_as_tags_are,
@@ -30,6 +23,13 @@ from tests.run.test_token import (
     test_a_run_that_ended_takes_artifacts_and_stays_ended,
     test_a_run_that_was_joined_goes_on_when_it_is_left,
     test_joining_a_lost_run_takes_it_up_again,
+)
+from tests.run.test_values import (
+    test_more_values_that_cannot_be_kept,
+    test_tags_are_added_to_runs_that_are_there,
+    test_the_tags_of_a_run_have_a_limit_however_they_are_added,
+    test_what_is_known_of_a_run_comes_back,
+    test_what_is_stored_can_be_searched_by_any_session,
 )
 
 __all__ = [

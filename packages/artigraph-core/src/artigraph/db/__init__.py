@@ -45,7 +45,7 @@ from artigraph.db._errors import (
     ReferenceVanishedError,
     UniqueViolationError,
 )
-from artigraph.db._flight import Reservation, bytes_in_flight, reserve_memory, set_bytes_in_flight
+from artigraph.db._flight import bytes_in_flight, reserve_memory, set_bytes_in_flight
 from artigraph.db._loop_engine import Database
 from artigraph.db._malformed import TABLES, Malformed, error_of, find_malformed
 from artigraph.db._planner import (
@@ -77,7 +77,6 @@ __all__ = [
     "Owner",
     "ReferenceInUseError",
     "ReferenceVanishedError",
-    "Reservation",
     "Row",
     "Timeouts",
     "UniqueViolationError",

@@ -133,7 +133,7 @@ def _checked(part: object, serializer: Serializer[Any], place: FieldContext) -> 
         return part
     if isinstance(part, memoryview):
         return part.cast("B")
-    msg = f"Serializer {serializer.name!r} returned {class_name(type(part))} for {place.path}; it returns bytes"
+    msg = f"Serializer {serializer.name!r} returned {class_name(type(part))} for {place.path}, not bytes"
     raise SerializationError(msg)
 
 
