@@ -29,7 +29,7 @@ from artigraph.storage import MemoryStorage
 from artigraph.testing.strategies import (
     Access,
     Box,
-    Color,
+    Colour,
     Level,
     Point,
     Unit,
@@ -163,9 +163,9 @@ class Typed(ArtifactModel, name="round-trip.Typed"):
     ident: UUID = NIL
     unit: Unit = Unit.METRE
     access: Access = Access.READ | Access.EXECUTE
-    literal: Literal[Color.RED] = Color.RED
+    literal: Literal[Colour.RED] = Colour.RED
     point: Point = ORIGIN
-    many: list[Point | Box | Color] = field(default_factory=lambda: [Point(1), Box([Color.BLUE], name="b")])
+    many: list[Point | Box | Colour] = field(default_factory=lambda: [Point(1), Box([Colour.BLUE], name="b")])
     nothing: None = None
 
 
@@ -182,7 +182,7 @@ UserId = NewType("UserId", int)
 
 class Inner(NamedTuple):
     id: UserId
-    colours: dict[Color, set[Level]]
+    colours: dict[Colour, set[Level]]
 
 
 async def test_classes_are_found_through_new_types_generics_and_named_tuples() -> None:
@@ -191,12 +191,12 @@ async def test_classes_are_found_through_new_types_generics_and_named_tuples() -
         item: T
         inner: Inner
 
-    await round_trip(Box2[Any](5, Inner(UserId(1), {Color.RED: {Level.LOW}})))
+    await round_trip(Box2[Any](5, Inner(UserId(1), {Colour.RED: {Level.LOW}})))
 
 
 async def test_a_class_that_no_annotation_names_is_refused_by_name() -> None:
-    with pytest.raises(SerializationError, match=r"Leaf\.something .*Color") as caught:
-        await Leaf(1, something=Color.RED).save("x")
+    with pytest.raises(SerializationError, match=r"Leaf\.something .*Colour") as caught:
+        await Leaf(1, something=Colour.RED).save("x")
     assert isinstance(caught.value, ValueError)
     assert await count_nodes() == 0
 

@@ -140,13 +140,13 @@ def test_a_damaged_value_is_a_value_or_our_error(value: object, where: float, by
         b'{"$dict":[[1]]}',
         b'{"$dict":["ab"]}',
         b'{"$dict":{}}',
-        b'{"$enum":["Color"]}',
-        b'{"$enum":["Color",1]}',
-        b'{"$enum":["Color","__class__"]}',
-        b'{"$enum":["Color","mro"]}',
+        b'{"$enum":["Colour"]}',
+        b'{"$enum":["Colour",1]}',
+        b'{"$enum":["Colour","__class__"]}',
+        b'{"$enum":["Colour","mro"]}',
         b'{"$enum":["os","RED"]}',
         b'{"$enum":["Point","x"]}',
-        b'{"$flag":["Color",1]}',
+        b'{"$flag":["Colour",1]}',
         b'{"$flag":["Access",true]}',
         b'{"$flag":["Access",8]}',
         b'{"$namedtuple":["Box",{"content":1}]}',
@@ -262,7 +262,7 @@ def test_classes_that_went_are_named() -> None:
     with pytest.raises(DeserializationError, match=r"class 'Gone'.*names no such class"):
         decode(b'{"$enum":["Gone","A"]}', CLASSES)
     with pytest.raises(DeserializationError, match=r"no member 'GREEN' now"):
-        decode(b'{"$enum":["Color","GREEN"]}', CLASSES)
+        decode(b'{"$enum":["Colour","GREEN"]}', CLASSES)
 
 
 @pytest.mark.parametrize("other", ["PosixPath", "WindowsPath"])
@@ -287,7 +287,7 @@ def test_an_unreadable_value_is_named_by_its_kind() -> None:
 
 
 def test_nothing_is_looked_up_by_name() -> None:
-    for name in ("os", "os.system", "builtins.object", "artigraph.testing.strategies.Color", "Color"):
+    for name in ("os", "os.system", "builtins.object", "artigraph.testing.strategies.Colour", "Colour"):
         for tag in ("$enum", "$dataclass", "$namedtuple", "$flag"):
             with pytest.raises(DeserializationError, match="names no such class"):
                 decode(json.dumps({tag: [name, {}]}).encode())

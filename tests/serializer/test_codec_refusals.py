@@ -17,7 +17,7 @@ import pytest
 
 from artigraph.errors import CycleError, SerializationError
 from artigraph.serializer.codec import MAX_DEPTH, encode
-from artigraph.testing.strategies import CLASSES, Box, Color, Level, Point
+from artigraph.testing.strategies import CLASSES, Box, Colour, Level, Point
 
 
 class Text(str):
@@ -138,7 +138,7 @@ def test_what_would_not_come_back_is_refused_by_name(value: object, words: list[
         assert word in str(caught.value)
 
 
-@pytest.mark.parametrize("value", [Color.RED, Level.LOW, Point(1), Box(1)])
+@pytest.mark.parametrize("value", [Colour.RED, Level.LOW, Point(1), Box(1)])
 def test_a_class_that_the_annotation_does_not_supply_is_refused(value: object) -> None:
     others = {name: cls for name, cls in CLASSES.items() if cls is not type(value)}
     for classes in ({}, others, others | {type(value).__name__: Parent}):
@@ -256,7 +256,7 @@ def test_a_value_that_is_too_deep_is_refused(depth: int, wrap: Callable[[Any], A
 
 def test_nothing_escapes_but_our_errors_where_the_stack_ends() -> None:
     outcomes: list[object] = []
-    value = {"a": [(1, [Color.RED])]}
+    value = {"a": [(1, [Colour.RED])]}
 
     def call() -> None:
         try:

@@ -22,7 +22,7 @@ from artigraph.testing.strategies import (
     CLASSES,
     Access,
     Box,
-    Color,
+    Colour,
     Level,
     Point,
     Unit,
@@ -144,8 +144,8 @@ FORMAT: list[tuple[object, bytes]] = [
     ({"$": 1, "a": 2}, b'{"$":1,"a":2}'),
     ({1: "a", (2,): "b"}, b'{"$dict":[[1,"a"],[{"$tuple":[2]},"b"]]}'),
     ({"\ud800": 1, "a": 2}, b'{"$dict":[[{"$str":[55296]},1],["a",2]]}'),
-    (Color.RED, b'{"$enum":["Color","RED"]}'),
-    (Color.CRIMSON, b'{"$enum":["Color","RED"]}'),
+    (Colour.RED, b'{"$enum":["Colour","RED"]}'),
+    (Colour.CRIMSON, b'{"$enum":["Colour","RED"]}'),
     (Level.HIGH, b'{"$enum":["Level","HIGH"]}'),
     (Unit.METRE, b'{"$enum":["Unit","METRE"]}'),
     (Access.READ, b'{"$enum":["Access","READ"]}'),
@@ -295,7 +295,7 @@ def test_new_fields_take_their_defaults() -> None:
 
 
 def test_a_renamed_member_is_found_by_its_alias() -> None:
-    assert decode(b'{"$enum":["Color","CRIMSON"]}', CLASSES) is Color.RED
+    assert decode(b'{"$enum":["Colour","CRIMSON"]}', CLASSES) is Colour.RED
 
 
 def _nest(depth: int) -> object:

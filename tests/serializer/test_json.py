@@ -15,7 +15,7 @@ from artigraph.serializer import get_serializer_by_name
 from artigraph.serializer.json import JsonSerializer, json_serializer
 from artigraph.serializer.raw import bytes_serializer
 from artigraph.testing.equality import assert_identical
-from artigraph.testing.strategies import Color, Point, plain_values
+from artigraph.testing.strategies import Colour, Point, plain_values
 
 SCALARS: list[object] = [None, True, 2**100, 1.5, "text", UUID(int=1), Decimal("1.50"), Path("a")]
 VALUES: list[object] = [*SCALARS, (1, [2]), [1], {1}, frozenset({1}), {1: "a"}]
@@ -33,7 +33,7 @@ def test_any_plain_value_comes_back(value: object) -> None:
     assert_identical(json_serializer.deserialize(json_serializer.serialize(value)), value)
 
 
-@pytest.mark.parametrize("value", [np.float64(1), OrderedDict[str, int](), Color.RED, Point(1), object()])
+@pytest.mark.parametrize("value", [np.float64(1), OrderedDict[str, int](), Colour.RED, Point(1), object()])
 def test_what_would_change_is_refused(value: object) -> None:
     with pytest.raises(SerializationError):
         json_serializer.serialize(value)
@@ -43,7 +43,7 @@ def test_bytes_of_others_are_refused() -> None:
     with pytest.raises(DeserializationError):
         json_serializer.deserialize(b"\x93NUMPY")
     with pytest.raises(DeserializationError, match="names no such class"):
-        json_serializer.deserialize(b'{"$enum":["Color","RED"]}')
+        json_serializer.deserialize(b'{"$enum":["Colour","RED"]}')
 
 
 def test_it_is_known_by_its_permanent_name() -> None:

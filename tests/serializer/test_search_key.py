@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from artigraph import orm
 from artigraph.serializer.search_key import SEARCH_KEY_LENGTH, is_cut, search_key, uncut_key
-from artigraph.testing.strategies import Access, Color, Level, Unit, instances, numbers, plain_values, scalars, texts
+from artigraph.testing.strategies import Access, Colour, Level, Unit, instances, numbers, plain_values, scalars, texts
 
 
 def key(value: object) -> bytes:
@@ -421,9 +421,9 @@ def test_members_that_are_numbers_or_text_have_the_keys_of_those() -> None:
 
 
 def test_other_members_have_keys_of_their_own() -> None:
-    values = [Color.RED, Color.BLUE, *map(Access, range(8))]
+    values = [Colour.RED, Colour.BLUE, *map(Access, range(8))]
     assert len({key(value) for value in values}) == len(values)
-    assert key(Color.RED) == key(Color.CRIMSON) == b"\x60Colour\0RED"
+    assert key(Colour.RED) == key(Colour.CRIMSON) == b"\x60Colour\0RED"
     assert key(Access(0)) == b"\x60Access\0" + b"0"
 
 
@@ -449,7 +449,7 @@ def test_subclasses_have_no_key() -> None:
 def test_kinds_differ_in_their_first_byte() -> None:
     values = [
         None, float("nan"), -1, 1, "", b"", datetime(1, 1, 1, tzinfo=UTC), datetime(1, 1, 1), date(1, 1, 1),
-        time(1, tzinfo=UTC), time(1), timedelta(1), UUID(int=1), PurePosixPath(), PureWindowsPath(), Color.RED,
+        time(1, tzinfo=UTC), time(1), timedelta(1), UUID(int=1), PurePosixPath(), PureWindowsPath(), Colour.RED,
     ]  # fmt: skip
     assert len({key(value)[:1] for value in values}) == len(values)
     assert [key(value)[:1] for value in values] == sorted(key(value)[:1] for value in values)
@@ -487,7 +487,7 @@ FORMAT: list[tuple[object, str]] = [
     (UUID(int=1), "50 00000000000000000000000000000001"),
     (PurePosixPath("/a/b"), "58 00 61 00 62"),
     (PureWindowsPath("C:\\A"), "59 633a 00 61"),
-    (Color.RED, "60 436f6c6f7572 00 524544"),
+    (Colour.RED, "60 436f6c6f7572 00 524544"),
 ]
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 from artigraph.testing.strategies import (
     Access,
     Box,
-    Color,
+    Colour,
     Level,
     Point,
     Unit,
@@ -22,7 +22,7 @@ _pd: Any = pd
 _np: Any = np
 
 
-Known = Access | Box | Color | Level | Point | Unit
+Known = Access | Box | Colour | Level | Point | Unit
 
 
 def frame() -> Any:

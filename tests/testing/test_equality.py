@@ -15,7 +15,7 @@ from hypothesis import given, settings
 
 from artigraph.testing import equality
 from artigraph.testing.equality import assert_identical, compare_with
-from artigraph.testing.strategies import Access, Box, Color, Level, Point, instances, plain_values, scalars
+from artigraph.testing.strategies import Access, Box, Colour, Level, Point, instances, plain_values, scalars
 
 NANS: list[float] = [unpack(">d", bytes.fromhex(bits))[0] for bits in ("7ff8000000000000", "7ff8000000000001")]
 NUMBERS = [1, 1.0, True, Decimal(1), Decimal("1.0"), Level.LOW, 0.0, -0.0, Decimal("-0"), Decimal("NaN"), *NANS]
@@ -26,7 +26,7 @@ TEXTS = ["a", b"a", "\ud83c\udf63", "🍣", PurePosixPath("a"), Path("a")]
 PARTS: list[object] = [
     *[[1], (1,), {1}, frozenset([1]), Point(1), {1: 2}, {1.0: 2}, {1: 2.0}, {True: 2}, [1, 2], [True]],
     *[{"a": 1, "b": 2}, {"b": 2, "a": 1}, {1.0}, {(1,)}, {(1.0,)}, Box(1), Box(1.0), Box(1, name="a")],
-    *[Point(1, 2), Point(1, 2.0), (1, 2), Color.RED, Color.BLUE, Access.READ, Access(3), time(1), time(1, fold=1)],
+    *[Point(1, 2), Point(1, 2.0), (1, 2), Colour.RED, Colour.BLUE, Access.READ, Access(3), time(1), time(1, fold=1)],
 ]
 
 

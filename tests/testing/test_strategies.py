@@ -26,7 +26,7 @@ def test_labels_are_of_every_length() -> None:
 
 
 def test_its_classes_are_those_of_an_annotation() -> None:
-    annotation = strategies.Color | strategies.Level | strategies.Unit | strategies.Access
+    annotation = strategies.Colour | strategies.Level | strategies.Unit | strategies.Access
     found = collect_classes([annotation, strategies.Point, strategies.Box])
     assert found == strategies.CLASSES
 

@@ -24,7 +24,7 @@ __all__ = [
     "CLASSES",
     "Access",
     "Box",
-    "Color",
+    "Colour",
     "Level",
     "Point",
     "Unit",
@@ -41,7 +41,7 @@ __all__ = [
 LABEL_LENGTH = 255
 
 
-class Color(Enum):
+class Colour(Enum):
     """An enum whose values are not plain."""
 
     RED = (255, 0, 0)
@@ -90,7 +90,7 @@ class Box:
         object.__setattr__(self, "length", len(self.name))
 
 
-CLASSES: Mapping[str, type[Any]] = {cls.__name__: cls for cls in (Access, Box, Color, Level, Point, Unit)}
+CLASSES: Mapping[str, type[Any]] = {cls.__name__: cls for cls in (Access, Box, Colour, Level, Point, Unit)}
 """The classes that an annotation must supply for `instances()`, as `collect_classes` returns them."""
 
 
@@ -225,7 +225,7 @@ def instances() -> st.SearchStrategy[Any]:
 
 def _members() -> st.SearchStrategy[Any]:
     flags = st.integers(0, 7).map(Access)
-    return st.one_of(st.sampled_from([*Color, *Level, *Unit]), flags)
+    return st.one_of(st.sampled_from([*Colour, *Level, *Unit]), flags)
 
 
 def plain_values(leaves: st.SearchStrategy[Any] | None = None, *, max_leaves: int = 12) -> st.SearchStrategy[Any]:
