@@ -81,7 +81,7 @@ class Property(Comparable):
         if self._type is UUID:
             value = self._checked_id(value)
         if not isinstance(value, self._type):  # asyncpg's UUIDs are of a class of their own
-            msg = f"{self._name} is a {self._type.__qualname__}, which is never comparable to {value!r:.100}"
+            msg = f"{self._name} holds a {self._type.__qualname__}, which cannot be compared with {value!r:.100}"
             raise QueryError(msg)
         if self._name == "status" and value not in get_args(RunStatus):
             msg = f"A status is one of {', '.join(map(repr, get_args(RunStatus)))}, never {value!r:.100}"
@@ -106,7 +106,7 @@ class Property(Comparable):
         try:
             return check_id(value)
         except InvalidNodeIdError as error:
-            msg = f"{self._name} is never comparable to {value!r:.100}: {error}"
+            msg = f"{self._name} cannot be compared with {value!r:.100}: {error}"
             raise QueryError(msg) from None
 
 
@@ -161,7 +161,7 @@ class RunValueColumn(Comparable):
 
     def _check_text(self, value: object) -> None:
         if self._field.kind in ("name", "tag") and not isinstance(value, str):
-            msg = f"{self._text} is a text, which is never comparable to {value!r:.100}, a {type(value).__qualname__}"
+            msg = f"{self._text} holds a text, which cannot be compared with {value!r:.100} ({type(value).__name__})"
             raise QueryError(msg)
 
 

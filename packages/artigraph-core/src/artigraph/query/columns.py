@@ -166,7 +166,7 @@ class Column(Comparable):
             kinds.add("datetime")  # a datetime is a date, too
         if "any" not in kinds and kind not in kinds:
             names = ", ".join(sorted(cls.__qualname__ for cls in self._types))
-            msg = f"{self._text} is {names}, which is never comparable to {value!r:.100}, a {type(value).__qualname__}"
+            msg = f"{self._text} holds {names}, which cannot be compared with {value!r:.100} ({type(value).__name__})"
             raise QueryError(msg)
 
     def _check_searchable(self, what: str) -> None:

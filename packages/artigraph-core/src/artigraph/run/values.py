@@ -130,7 +130,7 @@ class _ReadOnly(dict[str, Any]):
 
     def _refuse(self, *_: object, **__: object) -> NoReturn:
         msg = (
-            f"The {self._field} of a run cannot be changed here once it was entered: nothing would be stored. "
+            f"The {self._field} of a run cannot be changed here after it was entered, because nothing would be stored. "
             f"{_INSTEAD[self._field]}."
         )
         raise RunStateError(msg)
