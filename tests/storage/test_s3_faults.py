@@ -81,6 +81,19 @@ async def test_three_faults_then_success(s3: Any, bucket: str, proxy: Proxy, fau
 
 
 @pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("fault", ["503", "reset", "lost"])
+async def test_one_fault_then_success_after_many_calls_failed(bucket: str, proxy: Proxy, fault: Fault) -> None:
+    async with made(bucket, proxy) as storage:
+        location = await storage.create(b"first")
+        proxy.always(fault)  # all calls of a client share 500 units for retries of botocore, and each takes 5
+        lost = await asyncio.gather(*(storage.exists(location) for _ in range(20)), return_exceptions=True)
+        assert all(isinstance(error, StorageUnavailableError) for error in lost), lost
+        proxy.always("none")
+        proxy.script("HEAD", fault)
+        assert await storage.exists(location)
+
+
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize("fault", ["truncate", "stall", "short", "flip"])
 async def test_a_spoilt_value_is_got_again(bucket: str, proxy: Proxy, fault: Fault) -> None:
     value = os.urandom(300_000)

@@ -69,17 +69,22 @@ def code_of(error: BaseException) -> str:
 
 def status_of(error: BaseException) -> int:
     """Return the HTTP status of an error response, or 0."""
-    return int(_answer(error).get("ResponseMetadata", {}).get("HTTPStatusCode", 0))
+    return int(_metadata(error).get("HTTPStatusCode", 0))
 
 
 def worth_another_try(error: BaseException) -> bool:
-    """Say whether the same call can succeed on a retry that botocore does not make: broken bodies, and conflicts."""
+    """Say whether the same call can succeed on a retry that botocore does not make.
+
+    These are broken bodies and conflicts. There are also failures that botocore does retry, until many calls at once
+    have used up the quota of retries that they share. With connections, botocore's errors do not tell the two apart.
+    """
     if isinstance(error, boto.ClientError):
-        return code_of(error) in AGAIN
+        return code_of(error) in AGAIN or "RetryQuotaReached" in _metadata(error)
     return isinstance(
         error,
         (
             DamagedTransferError,
+            boto.ConnectionClosedError,
             boto.FlexibleChecksumError,
             boto.IncompleteReadError,
             boto.ResponseStreamingError,
@@ -134,6 +139,11 @@ def _explained(error: Exception, bucket: str) -> tuple[type[StorageError], str]:
     if isinstance(error, (DamagedTransferError, boto.IncompleteReadError)) or code in AGAIN:
         return StorageUnavailableError, f"{said}. It was tried several times; check the network, and try again."
     return StorageError, f"{said}."
+
+
+def _metadata(error: BaseException) -> dict[str, Any]:
+    metadata: dict[str, Any] = _answer(error).get("ResponseMetadata", {})
+    return metadata
 
 
 def _answer(error: BaseException) -> dict[str, Any]:
