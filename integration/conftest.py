@@ -26,8 +26,11 @@ pytest.register_assert_rewrite("artigraph.testing.storage")
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return the number of workers for `-n auto`: two for each core, because most of the tests wait for servers."""
-    return 2 * (os.cpu_count() or 1)
+    """Return the number of workers for `-n auto`: four for each core, because most of the tests wait for servers.
+
+    It is at most 16, because each worker's connections count against the servers' limits.
+    """
+    return min(4 * (os.cpu_count() or 1), 16)
 
 
 @pytest.hookimpl(tryfirst=True)
