@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -21,6 +22,11 @@ settings.load_profile("any machine")
 
 # Here, since a test of another folder may import it first.
 pytest.register_assert_rewrite("artigraph.testing.storage")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return the number of workers for `-n auto`: one more than there are cores, because some tests wait for files."""
+    return (os.cpu_count() or 1) + 1
 
 
 @pytest.fixture

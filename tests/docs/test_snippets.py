@@ -12,9 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from moto.server import ThreadedMotoServer
 
 from tests.support import snippets
+from tests.support.moto import s3_server
 from tests.support.snippets import PAGES, ROOT, Block, blocks, clean_environment
 
 VERBS = set(re.findall(r"^([a-z]\w*)(?: [*+]?\w+)*:(?!=)", (ROOT / "justfile").read_text("utf-8"), re.MULTILINE))
@@ -38,21 +38,18 @@ def shell_commands(page: Path) -> Iterator[list[str]]:
 @pytest.fixture(scope="session")
 def s3() -> Iterator[dict[str, str]]:
     """An S3 server, as the environment variables that lead to it; with the buckets that the documentation names."""
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    env = {
-        "AWS_ENDPOINT_URL": f"http://{host}:{port}",
-        "AWS_ACCESS_KEY_ID": "testing",
-        "AWS_SECRET_ACCESS_KEY": "testing",
-        "AWS_DEFAULT_REGION": "us-east-1",
-    }
-    for page in PAGES:
-        for bucket in re.findall(r"S3Storage\(\s*\"([^\"]+)\"", page.read_text("utf-8")):
-            request = urllib.request.Request(f"{env['AWS_ENDPOINT_URL']}/{bucket}", method="PUT")
-            urllib.request.urlopen(request).close()
-    yield env
-    server.stop()
+    with s3_server() as url:
+        env = {
+            "AWS_ENDPOINT_URL": url,
+            "AWS_ACCESS_KEY_ID": "testing",
+            "AWS_SECRET_ACCESS_KEY": "testing",
+            "AWS_DEFAULT_REGION": "us-east-1",
+        }
+        for page in PAGES:
+            for bucket in re.findall(r"S3Storage\(\s*\"([^\"]+)\"", page.read_text("utf-8")):
+                request = urllib.request.Request(f"{url}/{bucket}", method="PUT")
+                urllib.request.urlopen(request).close()
+        yield env
 
 
 @pytest.mark.slow
