@@ -18,6 +18,7 @@ MIRRORED = (
     "artigraph.migrations",
     "artigraph.outline",
     "artigraph.query",
+    "artigraph.stored",
     "artigraph.versions",
 )
 """Public modules beside the root. `artigraph.sync` has one of the same name for each."""

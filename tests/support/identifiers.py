@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import UUID, uuid4
 
 from artigraph import (
@@ -23,6 +23,7 @@ from artigraph import (
     series,
 )
 from artigraph.outline import outline_of
+from artigraph.stored import load_stored, open_stored
 
 
 @dataclass
@@ -64,6 +65,11 @@ async def _text(work: Awaitable[object]) -> str:
     return str(await work)
 
 
+async def _bytes(work: Awaitable[BinaryIO]) -> bytes:
+    with await work as file:
+        return file.read()
+
+
 async def _graph(work: Awaitable[Any]) -> object:
     found = await work
     return (set(found.nodes), found.edges, found.root_ids)
@@ -82,6 +88,8 @@ CASES: dict[str, tuple[str, Callable[[Any], Awaitable[object]]]] = {
     "delete(ids)": ("both", lambda ids: delete(ids, dry_run=True, cascade=True)),
     "descendants(node)": ("both", lambda x: _graph(descendants(x))),
     "load_many(node_ids)": ("artifact", lambda node_id: load_many(Score, [node_id])),
+    "load_stored(node_id)": ("artifact", lambda node_id: _text(load_stored(node_id))),
+    "open_stored(node_id)": ("artifact", lambda node_id: _bytes(open_stored(node_id, "value"))),
     "outline_of(node_id)": ("both", lambda node_id: _text(outline_of(node_id))),
     "paths(source)": ("both", lambda x: _graph(paths(x, x))),
     "paths(target)": ("both", lambda x: _graph(paths(x, x))),
@@ -103,6 +111,7 @@ async def spellings(kind: str) -> list[tuple[UUID, list[object]]]:
     part = await Score.load(node_id, fields=["value"])
     version = (await series(Score, "score").versions())[-1]
     artifact = [score, await Score.load(node_id), part, await node(node_id), version, await outline_of(node_id)]
+    artifact.append(await load_stored(node_id))
     run = [manager, manager.run, loaded_run, await node(run_id), RunManager(loaded_run), await outline_of(manager)]
     both: list[tuple[UUID, list[object]]] = [(node_id, [*artifact]), (run_id, [*run])]
     for some_id, others in both:

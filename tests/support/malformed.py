@@ -30,6 +30,7 @@ from artigraph.maintenance import mark_lost
 from artigraph.orm import alias_table, blob_table, lease_table, link_table, node_table, run_value_table
 from artigraph.outline import outline_of
 from artigraph.storage import MemoryStorage
+from artigraph.stored import load_stored, open_stored
 
 VALUES: Mapping[str, str] = {
     "nothing": "NULL",
@@ -165,6 +166,8 @@ class Store:
         yield "diff", self.differ
         yield "outline", lambda: text_of(outline_of(first))
         yield "outline of a run", lambda: text_of(outline_of(outer))
+        yield "stored", lambda: text_of(load_stored(first))
+        yield "stored bytes", lambda: open_stored(first, "name")
         yield "load in run", self.in_run
         yield "mark lost", mark_lost
         yield "delete dry", lambda: artigraph.delete([first, second, outer], dry_run=True, cascade=True)

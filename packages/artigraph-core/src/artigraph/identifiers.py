@@ -28,7 +28,7 @@ _last = 0
 
 
 class SupportsNodeId(Protocol):
-    """An object with a node's id: a run, its manager, a `Node`, `Version` or `Outline`, or a saved or loaded model."""
+    """An object with a node's id: a run, its manager, a saved or loaded model, or a result such as a `Node`."""
 
     def __artigraph_node_id__(self) -> UUID:
         """Return the id of the node.

@@ -5,7 +5,16 @@ maintenance import these from the modules here.
 """
 
 from artigraph.graph._object_file import map_object, open_object
-from artigraph.graph._read import StoredNode, StoredTree, read_artifacts, read_trees
+from artigraph.graph._read import (
+    StoredNode,
+    StoredTree,
+    all_subtrees,
+    read_artifacts,
+    read_trees,
+    subtree_node,
+    subtree_root,
+    subtrees,
+)
 from artigraph.graph._tree import Deferred, PendingValue, Streamed, Tree
 from artigraph.graph._usage import (
     Uses,
@@ -57,6 +66,7 @@ __all__ = [
     "Streamed",
     "Tree",
     "Uses",
+    "all_subtrees",
     "call_storage",
     "create_tombstones",
     "current_uses",
@@ -88,6 +98,9 @@ __all__ = [
     "runs_below",
     "set_uses",
     "status_of",
+    "subtree_node",
+    "subtree_root",
+    "subtrees",
     "update_run",
     "with_runs_below",
     "without_recording",

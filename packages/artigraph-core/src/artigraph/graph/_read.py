@@ -13,7 +13,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import ARRAY, ColumnElement, CompoundSelect, Select, Uuid, any_, bindparam, select
+from sqlalchemy import ARRAY, ColumnElement, CompoundSelect, FromClause, Select, Uuid, any_, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import (
@@ -124,17 +124,28 @@ _in_field = (
 _root_id = _root.c.node_id.label("root_id")
 
 
+all_subtrees = _root.join(_node, _in_subtree)
+subtree_root, subtree_node = _root, _node
 _BY_POSITION = "FORCE INDEX (uq_artigraph_node_tree_root_id_position)"
 
 
-def _whole(which: ColumnElement[bool]) -> CompoundSelect[*tuple[Any, ...]] | Select[*tuple[Any, ...]]:
+def subtrees(
+    which: ColumnElement[bool], columns: Sequence[ColumnElement[Any]] = _columns, joined: FromClause | None = None
+) -> Select[*tuple[Any, ...]]:
+    """Return a select of the nodes of trees, or parts of trees: columns of `subtree_node`, and the id of each's root.
+
+    Args:
+        which: the condition on `subtree_root` that chooses the trees.
+        columns: the columns.
+        joined: instead of the nodes alone, a join that begins with `all_subtrees`.
+    """
     # Force the index, because MySQL would read the complete table and sort it if a tree is a large part of it. The rows
     # of a tree were inserted together, so they lie together, and the index has them in order.
-    whole = select(*_columns, _root_id).select_from(_root.join(_node, _in_subtree)).where(which)
+    whole = select(*columns, _root_id).select_from(all_subtrees if joined is None else joined).where(which)
     return whole.with_hint(_node, _BY_POSITION, "mysql").with_hint(_node, _BY_POSITION, "mariadb")
 
 
-def _part(which: ColumnElement[bool]) -> CompoundSelect[*tuple[Any, ...]] | Select[*tuple[Any, ...]]:
+def _part(which: ColumnElement[bool]) -> CompoundSelect[*tuple[Any, ...]]:
     roots = select(*(_root.c[name] for name in StoredNode._fields), _root_id).where(which)
     children = _root.join(_field, _field.c.parent_id == _root.c.node_id).join(_node, _in_field)
     named = _field.c.label.in_(bindparam("fields", expanding=True))
@@ -151,7 +162,7 @@ _of_ids = {
 A list is written into the statement anew for each execution. An array, which PostgreSQL has, is one parameter.
 """
 _SELECTS = {
-    (ids, part): (_part if part else _whole)(which).order_by("root_id", "position")
+    (ids, part): (_part(which) if part else subtrees(which)).order_by("root_id", "position")
     for ids, which in _of_ids.items()
     for part in (True, False)
 }

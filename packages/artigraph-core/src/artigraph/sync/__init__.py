@@ -5,8 +5,8 @@
     with RunManager(Run()) as manager:
         manager.save_artifact("report", report)
 
-`artigraph.sync.db`, `.deletion`, `.lineage`, `.maintenance`, `.migrations`, `.outline`, `.query`, `.versions` are the
-twins of the modules of these names.
+`artigraph.sync.db`, `.deletion`, `.lineage`, `.maintenance`, `.migrations`, `.outline`, `.query`, `.stored`,
+`.versions` are the twins of the modules of these names.
 All but `_twin` is written by scripts/make_sync.py.
 """
 

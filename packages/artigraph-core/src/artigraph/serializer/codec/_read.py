@@ -18,6 +18,8 @@ from artigraph.serializer.codec.classes import constructor_fields, is_named_tupl
 
 Classes = Mapping[str, type[Any]]
 Pairs = list[tuple[str, Any]]
+Tags = Mapping[str, Callable[[object], object]]
+"""What reads the content of each kind of tagged value: `{"$tuple": [1, 2]}` has the tag `$tuple`."""
 Scan = Callable[[str, int], tuple[object, int]]
 """The scanner of the JSON parser, in C. `decode` and `raw_decode` add two calls, which cost as much as a number."""
 SetT = TypeVar("SetT", set[Any], frozenset[Any])
@@ -33,10 +35,21 @@ def decode(data: bytes, classes: Classes = NO_CLASSES) -> object:
         DeserializationError: the bytes do not encode a value, or name a class, member or field that does not exist, or
             a class's constructor failed. The constructor's error is the `__cause__`.
     """
+    return decode_tagged(data, partial(_tags_of, classes) if classes else None)
+
+
+def decode_tagged(data: bytes, make_tags: Callable[[], Tags] | None) -> object:
+    """Return the value that `encode` wrote. `make_tags` supplies the readers of tagged values, if they are needed.
+
+    Without it, an instance of a class is refused.
+
+    Raises:
+        DeserializationError: as `decode`.
+    """
     try:
         text = str(data, "utf-8")
         if text[:1] in _BRACKETS:
-            return _decode_parts(text, classes)
+            return _decode_parts(text, make_tags)
         if len(text) > LONGEST_NUMBER and text[0] != '"':
             msg = "it is longer than any number that is written"
             raise ValueError(msg)  # noqa: TRY301
@@ -48,14 +61,14 @@ def decode(data: bytes, classes: Classes = NO_CLASSES) -> object:
         raise DeserializationError(msg) from error
 
 
-def _decode_parts(text: str, classes: Classes) -> object:
+def _decode_parts(text: str, make_tags: Callable[[], Tags] | None) -> object:
     if text.startswith(_DATETIME) and text.endswith('"}'):  # the only tagged value that is read by the thousand
         return datetime.fromisoformat(text[len(_DATETIME) : -2])
     if is_too_deep(text):
         msg = f"it is nested deeper than {MAX_DEPTH} levels, which is never written"
         raise ValueError(msg)
-    plain = _python_limits_digits() and not (classes and any(tag in text for tag in _CLASS_TAGS))
-    scan = _scan_plain if plain else _scanner(_decoder(classes))
+    tags = make_tags() if make_tags is not None and any(tag in text for tag in _CLASS_TAGS) else _PLAIN_TAGS
+    scan = _scan_plain if tags is _PLAIN_TAGS and _python_limits_digits() else _scanner(_decoder(tags))
     try:
         return _parse(scan, text)
     except RecursionError:
@@ -74,9 +87,9 @@ def _parse(scan: Scan, text: str) -> object:
     return value
 
 
-def _decoder(classes: Classes) -> json.JSONDecoder:
+def _decoder(tags: Tags) -> json.JSONDecoder:
     return json.JSONDecoder(
-        object_pairs_hook=partial(_read_object, classes),
+        object_pairs_hook=partial(_read_object, tags),
         parse_int=int if _python_limits_digits() else _read_int,
         parse_constant=_refuse_constant,
     )
@@ -106,9 +119,9 @@ def _refuse_constant(name: str) -> object:
     raise ValueError(msg)
 
 
-def _read_object(classes: Classes, pairs: Pairs) -> object:
+def _read_object(tags: Tags, pairs: Pairs) -> object:
     if len(pairs) == 1 and pairs[0][0][:1] == "$":
-        return _read_tagged(*pairs[0], classes)
+        return _read_tagged(*pairs[0], tags)
     value = dict(pairs)
     if len(value) != len(pairs):
         msg = "a dict has a key twice"
@@ -116,14 +129,11 @@ def _read_object(classes: Classes, pairs: Pairs) -> object:
     return value
 
 
-def _read_tagged(tag: str, content: object, classes: Classes) -> object:
+def _read_tagged(tag: str, content: object, tags: Tags) -> object:
     try:
-        reader = _TAGS.get(tag)
+        reader = tags.get(tag)
         if reader is not None:
             return reader(content)
-        class_reader = _CLASS_TAGS.get(tag)
-        if class_reader is not None:
-            return class_reader(content, classes)
     except (DeserializationError, RecursionError):
         raise
     except Exception as error:
@@ -158,7 +168,7 @@ def _read_dict(content: object) -> dict[Any, Any]:
     return value
 
 
-_TAGS: dict[str, Callable[[object], object]] = SCALAR_READERS | {
+TAGS: dict[str, Callable[[object], object]] = SCALAR_READERS | {
     "$tuple": _read_tuple,
     "$set": partial(_read_set, set),
     "$frozenset": partial(_read_set, frozenset),
@@ -185,7 +195,7 @@ def _wrong_kind(cls: type[Any], kind: str) -> DeserializationError:
     return DeserializationError(f"A {kind} named {cls.__name__!r} is stored, but {class_name(cls)} is not one")
 
 
-def _read_enum(content: object, classes: Classes) -> Enum:
+def _read_enum(classes: Classes, content: object) -> Enum:
     cls, name = _find(content, classes, "enum member")
     if not issubclass(cls, Enum):
         raise _wrong_kind(cls, "enum member")
@@ -196,7 +206,7 @@ def _read_enum(content: object, classes: Classes) -> Enum:
     return member
 
 
-def _read_flag(content: object, classes: Classes) -> Enum:
+def _read_flag(classes: Classes, content: object) -> Enum:
     cls, value = _find(content, classes, "flag")
     if not issubclass(cls, Flag):
         raise _wrong_kind(cls, "flag")
@@ -207,7 +217,7 @@ def _read_flag(content: object, classes: Classes) -> Enum:
     return member
 
 
-def _read_named_tuple(content: object, classes: Classes) -> tuple[Any, ...]:
+def _read_named_tuple(classes: Classes, content: object) -> tuple[Any, ...]:
     cls, stored = _find(content, classes, "named tuple")
     if not is_named_tuple(cls):
         raise _wrong_kind(cls, "named tuple")
@@ -219,7 +229,7 @@ def _read_named_tuple(content: object, classes: Classes) -> tuple[Any, ...]:
     return cast("tuple[Any, ...]", make(cls, [fields[name] for name in names]))
 
 
-def _read_dataclass(content: object, classes: Classes) -> object:
+def _read_dataclass(classes: Classes, content: object) -> object:
     cls, stored = _find(content, classes, "dataclass")
     if not dataclasses.is_dataclass(cls):
         raise _wrong_kind(cls, "dataclass")
@@ -255,16 +265,23 @@ def _check_fields(cls: type[Any], fields: dict[str, Any], names: tuple[str, ...]
         raise DeserializationError(msg)
 
 
-_CLASS_TAGS: dict[str, Callable[[object, Classes], object]] = {
+_CLASS_TAGS: dict[str, Callable[[Classes, object], object]] = {
     "$enum": _read_enum,
     "$flag": _read_flag,
     "$namedtuple": _read_named_tuple,
     "$dataclass": _read_dataclass,
 }
 
+
+def _tags_of(classes: Classes) -> Tags:
+    return TAGS | {tag: partial(reader, classes) for tag, reader in _CLASS_TAGS.items()}
+
+
+_PLAIN_TAGS = _tags_of(NO_CLASSES)
+
 _DATETIME = '{"$datetime":"'
 _BRACKETS = frozenset("[{")
 _scan_plain = _scanner(
-    json.JSONDecoder(object_pairs_hook=partial(_read_object, NO_CLASSES), parse_constant=_refuse_constant)
+    json.JSONDecoder(object_pairs_hook=partial(_read_object, _PLAIN_TAGS), parse_constant=_refuse_constant)
 )
 """The scanner for values without classes, made once. It leaves the limit of digits to Python."""

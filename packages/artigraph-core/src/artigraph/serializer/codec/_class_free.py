@@ -1,0 +1,88 @@
+"""Decode plain values without the classes of their instances: what stands for an instance names its class."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from artigraph.serializer.codec._read import TAGS, decode_tagged
+from artigraph.serializer.codec._read_scalars import expect, expect_dict, expect_list
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEnum:
+    """A stored member of an enum, whose class is not looked up."""
+
+    class_name: str
+    member: str | int
+    """The name of the member. For a `Flag` it is the number that its flags make up."""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.class_name}.{self.member}" if isinstance(self.member, str) else f"{self.class_name}({self.member})"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StoredStruct:
+    """A stored named tuple or dataclass, whose class is not looked up."""
+
+    class_name: str
+    fields: Mapping[str, object]
+    """The stored fields in their order. It cannot be written to."""
+
+    def __hash__(self) -> int:
+        return hash((self.class_name, tuple(self.fields.items())))
+
+
+def decode_class_free(data: bytes) -> object:
+    """Return the value that `encode` wrote, with a `StoredEnum` or `StoredStruct` for each instance of a class.
+
+    It runs no code of users. A set or dict is a tuple of its items, or of its keys and values, if what stands for them
+    cannot be told apart or hashed.
+
+    Raises:
+        DeserializationError: the bytes do not encode a value.
+    """
+    return decode_tagged(data, lambda: _TAGS)
+
+
+def _read_member(content: object) -> StoredEnum:
+    name, member = expect_list(content)
+    return StoredEnum(expect(str, name), expect(str, member))
+
+
+def _read_flag(content: object) -> StoredEnum:
+    name, value = expect_list(content)
+    return StoredEnum(expect(str, name), expect(int, value))
+
+
+def _read_struct(content: object) -> StoredStruct:
+    name, fields = expect_list(content)
+    return StoredStruct(expect(str, name), MappingProxyType(expect_dict(fields)))
+
+
+def _or_tuple(tag: str) -> Callable[[object], object]:
+    """Return the reader of a set or dict, made to return a tuple where the items are not distinct or not hashable."""
+    exact = TAGS[tag]
+
+    def read(content: object) -> object:
+        items = expect_list(content)
+        try:
+            return exact(items)
+        except (TypeError, ValueError):
+            return tuple(tuple(item) if tag == "$dict" else item for item in items)
+
+    return read
+
+
+_TAGS = TAGS | {
+    "$enum": _read_member,
+    "$flag": _read_flag,
+    "$namedtuple": _read_struct,
+    "$dataclass": _read_struct,
+    "$set": _or_tuple("$set"),
+    "$frozenset": _or_tuple("$frozenset"),
+    "$dict": _or_tuple("$dict"),
+}

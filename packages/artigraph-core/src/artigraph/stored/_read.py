@@ -1,0 +1,289 @@
+"""Read models as they are stored."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, BinaryIO, NoReturn
+from uuid import UUID
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from artigraph.db import in_batches, read
+from artigraph.errors import (
+    ArgumentError,
+    DeserializationError,
+    MalformedRowError,
+    NodeNotFoundError,
+    WrongModelTypeError,
+)
+from artigraph.graph import (
+    THREAD_THRESHOLD,
+    StoredObject,
+    all_subtrees,
+    open_object,
+    subtree_node,
+    subtree_root,
+    subtrees,
+)
+from artigraph.graph.placement import storage_by_name
+from artigraph.identifiers import NodeId, check_id
+from artigraph.orm import blob_table, node_table
+from artigraph.serializer.codec import decode_class_free
+from artigraph.serializer.datetime import datetime_serializer, timedelta_serializer
+from artigraph.serializer.json import json_serializer
+from artigraph.serializer.raw import bytes_serializer
+from artigraph.stored._model import StoredField, StoredModel
+
+_DECODERS = {
+    bytes_serializer.name: bytes,
+    datetime_serializer.name: decode_class_free,
+    json_serializer.name: decode_class_free,
+    timedelta_serializer.name: decode_class_free,
+}
+"""How the plain values of each serializer are read."""
+
+_COLUMNS = (
+    *(
+        subtree_node.c[name]
+        for name in (
+            *("node_id", "parent_id", "position", "span", "node_type", "label"),
+            *("model_name", "model_version", "serializer", "value", "blob_id"),
+        )
+    ),
+    *(blob_table.c[name] for name in ("storage", "location", "size", "sha256")),
+)
+_with_blobs = all_subtrees.outerjoin(blob_table, subtree_node.c.blob_id == blob_table.c.blob_id)
+_models = subtrees(subtree_root.c.node_id.in_(bindparam("ids", expanding=True)), _COLUMNS, joined=_with_blobs).order_by(
+    "root_id", "position"
+)
+_SLICE = 1_000
+"""The most nodes that are decoded on the event loop."""
+
+
+async def load_stored(node_id: NodeId) -> StoredModel:
+    """Return a model as it is stored, without its class: an artifact, or a model in one.
+
+        report = await load_stored(node_id)
+        report.name, report.class_version           # 'Report', 2
+        report.fields["accuracy"].value             # 0.93
+        report.fields["samples"].size               # 1_048_576: bytes in a storage, which open_stored opens
+
+    It reads no object from a storage, and a run does not record the model as used.
+
+    Raises:
+        NodeNotFoundError: the node does not exist, or is a run.
+        WrongModelTypeError: it is a part of a model and no model itself.
+        MalformedRowError: rows were altered by hand, or the database is damaged.
+    """
+    node_id = check_id(node_id)
+    return (await read_stored([node_id]))[node_id]
+
+
+async def open_stored(node_id: NodeId, path: str | Sequence[str]) -> BinaryIO:
+    """Open the bytes of a stored value as a seekable file. Each chunk is checked before you can read a byte of it.
+
+        file = await open_stored(node_id, "samples")
+        file = await open_stored(node_id, "parts.0.samples")
+        file = await open_stored(node_id, ["scores", "v1.5"])       # a key with a dot
+
+    Read the file in another thread than the event loop's, as you do after `Lazy.open`.
+
+    Args:
+        node_id: an artifact, or a part of one.
+        path: the labels from the node to the value: names of fields, keys and indexes. A text is split at its dots.
+
+    Raises:
+        NodeNotFoundError: the node does not exist, or nothing is stored under this path.
+        ArgumentError: the path leads to a model or container, which has no bytes itself.
+        UnknownStorageError: this process does not know the storage of the bytes.
+        StorageError, CorruptObjectError: the object cannot be read, or does not match its checksum.
+    """
+    node_id = check_id(node_id)
+    labels = path.split(".") if isinstance(path, str) else list(path)
+    row = await read(lambda connection: _find(connection, node_id, labels))
+    where = f"{'.'.join(labels)!r} of node {node_id}"
+    if row.node_type != "value":
+        msg = f"{where} is a {row.node_type}, which has no bytes itself; add the name of a field or item to the path"
+        raise ArgumentError(msg)
+    if row.blob_id is None:
+        if not isinstance(row.value, bytes):
+            _refuse(row.node_id, "value", row.value)
+        return io.BytesIO(row.value)
+    if row.storage is None:
+        msg = f"The row of the object of {where} is missing: artigraph.maintenance.fsck tells more"
+        raise MalformedRowError(msg, table=node_table.name, column="blob_id", node_id=row.node_id)
+    storage = await storage_by_name(row.storage)
+    chunks = None if row.chunk_sha256 is None else bytes(row.chunk_sha256)
+    return await open_object(StoredObject(storage, row.location, row.size, bytes(row.sha256), chunks, where))
+
+
+async def read_stored(node_ids: Collection[UUID]) -> dict[UUID, StoredModel]:
+    """Return models as they are stored, by id, in the order of the ids.
+
+    Raises:
+        NodeNotFoundError, WrongModelTypeError, MalformedRowError: as `load_stored`.
+    """
+    wanted = list(dict.fromkeys(node_ids))
+
+    async def work(connection: AsyncConnection) -> list[Any]:
+        rows: list[Any] = []
+        for ids in in_batches(wanted):
+            rows += (await connection.execute(_models, {"ids": ids})).all()
+        found = {row.root_id for row in rows}
+        for node_id in wanted:
+            if node_id not in found:
+                await _refuse_missing(connection, node_id)
+        return rows
+
+    rows = await read(work)
+    if len(rows) <= _SLICE and sum(len(row.value or b"") for row in rows) <= THREAD_THRESHOLD:
+        models = _build(rows)
+    else:
+        models = await asyncio.to_thread(_build, rows)
+    return {node_id: models[node_id] for node_id in wanted}
+
+
+async def _refuse_missing(connection: AsyncConnection, node_id: UUID) -> NoReturn:
+    statement = select(node_table.c.node_type).where(node_table.c.node_id == node_id)
+    kind = (await connection.execute(statement)).scalar()
+    if kind is None:
+        msg = f"There is no node {node_id}"
+        raise NodeNotFoundError(msg)
+    if kind == "run":
+        msg = f"Node {node_id} is a run, which holds no model: outline_of shows what belongs to it"
+        raise NodeNotFoundError(msg)
+    msg = f"Node {node_id} has no place in its tree; its row was altered: artigraph.maintenance.fsck lists all such"
+    raise MalformedRowError(msg, table=node_table.name, node_id=node_id)
+
+
+async def _find(connection: AsyncConnection, node_id: UUID, labels: Sequence[str]) -> Any:
+    """Return the row of a value with its object's, found step by step, each by the index of labels."""
+    at = node_id
+    for label in labels:
+        if not isinstance(label, str):
+            msg = f"A path is made of labels, which are text, not {label!r:.100}"
+            raise ArgumentError(msg)
+        step = select(node_table.c.node_id).where(node_table.c.parent_id == at, node_table.c.label == label)
+        found = (await connection.execute(step)).scalar()
+        if found is None:
+            names = select(node_table.c.label).where(node_table.c.parent_id == at).order_by(node_table.c.position)
+            known = (await connection.execute(names.limit(20))).scalars().all()
+            parts = f"it has {', '.join(map(repr, known))}" if known else "it has no parts"
+            if at == node_id and not known:
+                await _check_there(connection, node_id)
+            msg = f"Nothing is stored under {label!r:.100} of node {at}; {parts}"
+            raise NodeNotFoundError(msg)
+        at = found
+    columns = (node_table.c.node_id, node_table.c.node_type, node_table.c.value, node_table.c.blob_id)
+    joined = node_table.outerjoin(blob_table, node_table.c.blob_id == blob_table.c.blob_id)
+    objects = (blob_table.c[name] for name in ("storage", "location", "size", "sha256", "chunk_sha256"))
+    row = (
+        await connection.execute(select(*columns, *objects).select_from(joined).where(node_table.c.node_id == at))
+    ).first()
+    if row is None:
+        await _refuse_missing(connection, at)
+    return row
+
+
+async def _check_there(connection: AsyncConnection, node_id: UUID) -> None:
+    found = await connection.execute(select(node_table.c.node_id).where(node_table.c.node_id == node_id))
+    if found.first() is None:
+        await _refuse_missing(connection, node_id)
+
+
+def _build(rows: Sequence[Any]) -> dict[UUID, StoredModel]:
+    builder = _Builder()
+    for row in rows:
+        builder.add(row)
+    return builder.models
+
+
+class _Builder:
+    """Makes models of rows in preorder, tree by tree."""
+
+    def __init__(self) -> None:
+        self.models: dict[UUID, StoredModel] = {}
+        self._enclosing: list[tuple[int, dict[str, StoredField]]] = []
+        """The end of each model or container that encloses the next node, and its parts so far."""
+        self._root_id: UUID | None = None
+        self._position = 0
+
+    def add(self, row: Any) -> None:
+        self._take_place(row)
+        outer = self._enclosing[-1][1] if self._enclosing else None
+        parts: dict[str, StoredField] = {}
+        if row.node_type != "value":
+            self._enclosing.append((row.position + row.span, parts))
+        if row.node_type == "model":
+            model = _model_of(row, MappingProxyType(parts), is_root=outer is None)
+            if outer is None:
+                self.models[row.node_id] = model
+            else:
+                outer[row.label] = StoredField("model", None, None, model)
+        elif outer is None:
+            msg = f"Node {row.node_id} is no model but a {row.node_type}, a part of one: {row.label!r}"
+            raise WrongModelTypeError(msg)
+        elif row.node_type == "container":
+            outer[row.label] = StoredField("container", row.serializer, None, MappingProxyType(parts))
+        elif row.node_type == "value":
+            outer[row.label] = _value_of(row)
+        else:
+            _refuse(row.node_id, "node_type", row.node_type)
+
+    def _take_place(self, row: Any) -> None:
+        """Close what the node is no part of, and check that it has a place in the tree."""
+        if type(row.position) is not int or type(row.label) is not str:
+            column = "label" if type(row.position) is int else "position"
+            _refuse(row.node_id, column, getattr(row, column))
+        if row.root_id != self._root_id:
+            self._root_id, self._position = row.root_id, row.position
+            self._enclosing.clear()
+        while self._enclosing and row.position >= self._enclosing[-1][0]:
+            self._enclosing.pop()
+        if row.position != self._position or bool(self._enclosing) == (row.node_id == self._root_id):
+            _refuse(row.node_id, "position", row.position)
+        end = self._enclosing[-1][0] if self._enclosing else None
+        if type(row.span) is not int or row.span < 1 or (end is not None and row.position + row.span > end):
+            _refuse(row.node_id, "span", row.span)
+        self._position += 1
+
+
+def _model_of(row: Any, fields: Mapping[str, StoredField], *, is_root: bool) -> StoredModel:
+    if type(row.model_name) is not str:
+        _refuse(row.node_id, "model_name", row.model_name)
+    if type(row.model_version) is not int:
+        _refuse(row.node_id, "model_version", row.model_version)
+    run_id = row.parent_id if is_root and not row.position else None
+    return StoredModel(row.node_id, row.model_name, row.model_version, row.label, run_id, fields)
+
+
+def _value_of(row: Any) -> StoredField:
+    if row.blob_id is not None:
+        if row.storage is None:
+            msg = (
+                f"Node {row.node_id} was deleted while it was read. If it is still there, the row of its object is "
+                "missing: artigraph.maintenance.fsck tells"
+            )
+            raise NodeNotFoundError(msg)
+        return StoredField("object", row.serializer, row.size, None, row.storage, row.location, bytes(row.sha256))
+    if type(row.value) is not bytes:
+        _refuse(row.node_id, "value", row.value)
+    decode = _DECODERS.get(row.serializer)
+    if decode is None:
+        return StoredField("object", row.serializer, len(row.value), None)
+    try:
+        return StoredField("plain", row.serializer, len(row.value), decode(row.value))
+    except DeserializationError as error:
+        return StoredField("plain", row.serializer, len(row.value), None, problem=str(error))
+
+
+def _refuse(node_id: UUID, column: str, value: object) -> NoReturn:
+    msg = (
+        f"Node {node_id} holds {value!r:.100} in column {column} of {node_table.name}, which cannot be. The row was "
+        "altered by hand, or the database is damaged: artigraph.maintenance.fsck lists all such"
+    )
+    raise MalformedRowError(msg, table=node_table.name, column=column, node_id=node_id)
