@@ -189,7 +189,7 @@ async def test_every_plain_value_is_shown(value: Any) -> None:
 
 def shows(stored: Any, value: Any) -> bool:
     """Say whether what was read without classes stands for a value."""
-    cls: Any = type(value)
+    cls: Any = value.__class__
     if isinstance(value, Enum):
         member = value.name if value.name in cls.__members__ else value.value  # flags together have a value only
         return identity(stored) == identity(StoredEnum(cls.__name__, member))
@@ -200,7 +200,7 @@ def shows(stored: Any, value: Any) -> bool:
             and (stored.class_name, list(stored.fields)) == (cls.__name__, list(names))
             and all(shows(stored.fields[name], getattr(value, name)) for name in names)
         )
-    kind: Any = type(stored)
+    kind: Any = stored.__class__
     if cls in (set, frozenset):
         return kind in (cls, tuple) and is_shown_by(list(stored), list(value))
     if cls is dict:

@@ -110,8 +110,8 @@ async def spellings(kind: str) -> list[tuple[UUID, list[object]]]:
     loaded_run = await select(Run).where(columns(Run).node_id == str(run_id)).one()
     part = await Score.load(node_id, fields=["value"])
     version = (await series(Score, "score").versions())[-1]
-    artifact = [score, await Score.load(node_id), part, await node(node_id), version, await outline_of(node_id)]
-    artifact.append(await load_stored(node_id))
+    artifact: list[object] = [score, await Score.load(node_id), part, await node(node_id), version]
+    artifact += [await outline_of(node_id), await load_stored(node_id)]
     run = [manager, manager.run, loaded_run, await node(run_id), RunManager(loaded_run), await outline_of(manager)]
     both: list[tuple[UUID, list[object]]] = [(node_id, [*artifact]), (run_id, [*run])]
     for some_id, others in both:

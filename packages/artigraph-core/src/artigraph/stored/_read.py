@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, BinaryIO, NoReturn
 from uuid import UUID
@@ -38,7 +38,7 @@ from artigraph.serializer.json import json_serializer
 from artigraph.serializer.raw import bytes_serializer
 from artigraph.stored._model import StoredField, StoredModel
 
-_DECODERS = {
+_DECODERS: dict[str, Callable[[bytes], object]] = {
     bytes_serializer.name: bytes,
     datetime_serializer.name: decode_class_free,
     json_serializer.name: decode_class_free,
