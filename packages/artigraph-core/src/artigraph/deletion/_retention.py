@@ -53,7 +53,8 @@ async def retire(rule: Retention, connection: AsyncConnection) -> dict[UUID, str
     artifacts: dict[UUID, UUID | None] = {}
     if before is not None and not rule.failed_runs:
         reason = f"older than {before:%Y-%m-%d %H:%M:%S} UTC"
-        old = select(_id, _parent_id).where(_is_artifact, _id < first_id(before), ~_is_aliased).order_by(_id)
+        earlier = expect_few_rows(_id < first_id(before), _id)  # or PostgreSQL without statistics reads the table
+        old = select(_id, _parent_id).where(_is_artifact, earlier, ~_is_aliased).order_by(_id)
         artifacts = {row.node_id: row.parent_id for row in await connection.execute(old)}
     if rule.keep_used:
         await _keep_used(connection, runs, artifacts)

@@ -14,10 +14,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from artigraph.db import (
     cancel_timeout,
     current_database,
+    expect_few_rows,
     filter_only,
     in_batches,
     in_session,
     insert_rows,
+    lookup_join,
     read,
     recursive,
     share_lock,
@@ -281,13 +283,16 @@ def runs_below(*run_ids: UUID) -> Select[*tuple[Any, ...]]:
     """Return a select of the ids of all runs below these, without themselves. It ends even if runs form a circle."""
     below = (
         select(node_table.c.node_id)
-        .where(node_table.c.parent_id.in_(run_ids), unindexed(node_table.c.node_type) == "run")
+        .where(
+            expect_few_rows(node_table.c.parent_id.in_(run_ids), node_table.c.parent_id),
+            unindexed(node_table.c.node_type) == "run",
+        )
         .cte("runs_below", recursive=True)
     )
     child = node_table.alias("child")
     below = below.union(
         select(child.c.node_id)
-        .join(below, child.c.parent_id == below.c.node_id)
+        .select_from(lookup_join(below, child, child.c.parent_id == below.c.node_id))
         .where(unindexed(child.c.node_type) == "run")
     )
     return select(below.c.node_id)
