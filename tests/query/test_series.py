@@ -260,7 +260,7 @@ async def test_what_goes_between_its_rows_and_its_objects_is_left_out(
             raise ObjectNotFoundError("gone")
         return await load_each(cls, node_ids)
 
-    monkeypatch.setattr(load, "load_each", too_late)
+    monkeypatch.setattr(sys.modules[Series.__module__], "load_each", too_late)
     assert await weights.all() == [Weights(0), Weights(2)]
     gone.append(new_id())  # nothing that is asked for
     with pytest.raises(ObjectNotFoundError):

@@ -208,7 +208,7 @@ def shows(stored: Any, value: Any) -> bool:
         return len(pairs) == len(value) and all(map(shows, pairs, value.items()))
     if cls in (list, tuple):
         return kind is cls and len(stored) == len(value) and all(map(shows, stored, value))
-    return identity(stored) == identity(value)
+    return kind is cls and bool(identity(stored) == identity(value))
 
 
 def is_shown_by(stored: list[Any], items: list[Any]) -> bool:

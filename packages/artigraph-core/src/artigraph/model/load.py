@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Generator, Iterable, Sequence
 from functools import partial
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
 
 from sqlalchemy import Select, select
@@ -242,8 +242,16 @@ def _is_older(tree: StoredTree, expected: type[Any]) -> bool:
         return False
 
 
+class LoadEach(Protocol[M]):
+    """Loads the nodes of some ids, in their order. With `failures`, it adds those that fail to that list."""
+
+    async def __call__(
+        self, ids: Sequence[UUID], /, *, failures: list[LoadFailure] | None = None
+    ) -> list[tuple[UUID, M]]: ...
+
+
 async def load_existing(
-    model_type: type[M], ids: Sequence[UUID], failures: list[LoadFailure] | None = None
+    load: LoadEach[M], ids: Sequence[UUID], failures: list[LoadFailure] | None = None
 ) -> list[tuple[UUID, M]]:
     """Load the artifacts that still exist, with their ids, in the order of `ids`.
 
@@ -251,14 +259,14 @@ async def load_existing(
     """
     if failures is not None:
         failed: list[LoadFailure] = []
-        loaded = await load_each(model_type, ids, failures=failed)
+        loaded = await load(ids, failures=failed)
         unsure = [each.node_id for each in failed if isinstance(each.error, (NodeNotFoundError, ObjectNotFoundError))]
         gone = set(unsure) - await existing_ids(unsure) if unsure else set[UUID]()
         failures += [each for each in failed if each.node_id not in gone]
         return loaded
     while True:
         try:
-            return await load_each(model_type, ids)
+            return await load(ids)
         except (NodeNotFoundError, ObjectNotFoundError):  # objects are deleted just after their rows
             remaining = await existing_ids(ids)
             if remaining.issuperset(ids):

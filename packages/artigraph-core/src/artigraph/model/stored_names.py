@@ -10,12 +10,18 @@ from artigraph.model._base import ArtifactModel
 from artigraph.model.definition import is_model, traits_of
 
 
-def stored_names(models: Iterable[type[Any]]) -> list[str]:
-    """Return the names under which model classes, and classes derived from them, are stored."""
+def stored_names(models: Iterable[type[Any] | str]) -> list[str]:
+    """Return the names under which model classes, and classes derived from them, are stored.
+
+    A text stands for itself, as the name of a class that need not be here.
+    """
     found: dict[str, None] = {}
     pending = list(models)
     while pending:
         cls = pending.pop()
+        if isinstance(cls, str):
+            found[cls] = None
+            continue
         if is_model(cls):
             found[traits_of(cls).name] = None
         pending += cls.__subclasses__()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
-from typing import Any, Self, TypeVar
+from typing import Any, Self, TypeGuard, TypeVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement
@@ -14,26 +15,29 @@ from sqlalchemy import ColumnElement
 from artigraph.errors import QueryError
 from artigraph.identifiers import check_label
 from artigraph.model import ArtifactModel
-from artigraph.model.load import load_existing
+from artigraph.model.load import load_each, load_existing
 from artigraph.model.stored_names import stored_names
 from artigraph.query._base import Select
-from artigraph.query._conditions import Compare, Condition, Field, IsNone, OneOf, RunField, Text
+from artigraph.query._conditions import Compare, Condition, Field, IsNone, OneOf, RunField, Text, leaves_of, with_leaves
 from artigraph.query._moments import earliest, latest, saved_between, within
+from artigraph.query._nodes import read_model_names
 from artigraph.query._ordering import (
     OrderKey,
     read_field_keys,
 )
 from artigraph.query._sql import artifacts_of, has_key, key_of, root
 from artigraph.query.columns import Column, Order
+from artigraph.stored import StoredModel
+from artigraph.stored.read import read_each
 
 M = TypeVar("M", bound=ArtifactModel)
+R = TypeVar("R")
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True, repr=False)
-class ArtifactSelect(Select[M]):
-    """A query for artifacts."""
+class ArtifactQuery(Select[R]):
+    """A query for artifacts, whatever it returns for each."""
 
-    _model_type: type[M]
     _labels: tuple[str, ...] | None = None
     _since: datetime | None = None
     _before: datetime | None = None
@@ -68,27 +72,23 @@ class ArtifactSelect(Select[M]):
             self._check_field(order.field)
         return replace(self, _orders=(*self._orders, *made))
 
-    @property
-    def _kind(self) -> str:
-        return self._model_type.__qualname__
-
     def _check(self, condition: Condition) -> None:
         if not isinstance(condition, (Compare, OneOf, IsNone, Text)) or isinstance(condition.field, RunField):
             msg = f"This is a condition on runs. Make conditions on {self._kind} with columns({self._kind})"
             raise QueryError(msg)
         self._check_field(condition.field)
 
+    @abstractmethod
     def _check_field(self, field: Field) -> None:
-        """Check that artifacts of this class may have a field."""
-        if not (issubclass(field.model, self._model_type) or issubclass(self._model_type, field.model)):
-            msg = (
-                f"{'.'.join(field.path)} is a column of {field.model.__qualname__}; no {self._kind} is one: "
-                f"take it from columns({self._kind})"
-            )
-            raise QueryError(msg)
+        """Check that artifacts of this kind may have a field."""
+
+    @property
+    @abstractmethod
+    def _names(self) -> Sequence[str]:
+        """The stored names of the models that are asked for."""
 
     def _rows(self) -> Sequence[ColumnElement[bool]]:
-        names = tuple(stored_names([self._model_type]))
+        names = tuple(self._names)
         series = self._is_series
         few = self._walks and self._labels is None and not self._is_tried(paged=True)
         rows = artifacts_of(names, self._labels, found=self._leads, few=few)
@@ -108,7 +108,7 @@ class ArtifactSelect(Select[M]):
     @property
     def _is_series(self) -> bool:
         """Whether the query wants all artifacts of one model and label. Their search key is their id."""
-        one = self._labels is not None and len(self._labels) == 1 and len(stored_names([self._model_type])) == 1
+        one = self._labels is not None and len(self._labels) == 1 and len(self._names) == 1
         return one and not (self._conditions or self._runs or self._orders)
 
     def _in_order_of_saves(self) -> ColumnElement[Any]:
@@ -119,5 +119,90 @@ class ArtifactSelect(Select[M]):
         read = None if order.exact else partial(read_field_keys, order.field)
         return OrderKey([key], key, order.descending, partial(has_key, order.field), read)
 
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True, repr=False)
+class ArtifactSelect(ArtifactQuery[M]):
+    """A query for artifacts of a model class."""
+
+    _model_type: type[M]
+
+    @property
+    def _kind(self) -> str:
+        return self._model_type.__qualname__
+
+    @property
+    def _names(self) -> Sequence[str]:
+        return stored_names([self._model_type])
+
+    def _check_field(self, field: Field) -> None:
+        """Check that artifacts of this class may have a field."""
+        model = field.model
+        if isinstance(model, str) or not (issubclass(model, self._model_type) or issubclass(self._model_type, model)):
+            msg = (
+                f"{'.'.join(field.path)} is a column of {field.model_name}; no {self._kind} is one: "
+                f"take it from columns({self._kind})"
+            )
+            raise QueryError(msg)
+
     async def _load(self, ids: Sequence[UUID]) -> list[tuple[UUID, M]]:
-        return await load_existing(self._model_type, ids, self._skipped)
+        return await load_existing(partial(load_each, self._model_type), ids, self._skipped)
+
+
+@dataclass(frozen=True, eq=False, slots=True, kw_only=True, repr=False)
+class StoredSelect(ArtifactQuery[StoredModel]):
+    """A query for artifacts by the stored name of their model. It needs no class, and runs no code of users."""
+
+    _name: str
+
+    async def ids(self) -> list[UUID]:
+        """Return the ids of the nodes. Only values on which the database cannot decide are loaded."""
+        return await Select[StoredModel].ids(await self._placed())
+
+    async def count(self) -> int:
+        """Return the number of results. Only values on which the database cannot decide are loaded."""
+        return await Select[StoredModel].count(await self._placed())
+
+    @property
+    def _kind(self) -> str:
+        return self._name
+
+    @property
+    def _names(self) -> Sequence[str]:
+        return [self._name]
+
+    async def _placed(self) -> StoredSelect:
+        """Return the query with the names of all stored models as those that may have a field of a nested model."""
+        leaves = [leaf for condition in self._conditions for leaf in leaves_of(condition) if _has_field(leaf)]
+        fields = [*(leaf.field for leaf in leaves), *(order.field for order in self._orders)]
+        if not any(_has_no_owner(field) for field in fields):
+            return self
+        names = tuple(await read_model_names())
+
+        def placed(field: Field | RunField) -> Any:
+            return replace(field, owners=names) if _has_no_owner(field) else field
+
+        conditions = tuple(
+            with_leaves(condition, lambda leaf: replace(leaf, field=placed(leaf.field)) if _has_field(leaf) else leaf)
+            for condition in self._conditions
+        )
+        orders = tuple(replace(order, field=placed(order.field)) for order in self._orders)
+        return replace(self, _conditions=conditions, _orders=orders)
+
+    def _check_field(self, field: Field) -> None:
+        if field.model != self._name:
+            msg = (
+                f"{'.'.join(field.path)} is a column of {field.model_name}; take those of what is stored as "
+                f"{self._name!r} from columns({self._name!r})"
+            )
+            raise QueryError(msg)
+
+    async def _load(self, ids: Sequence[UUID]) -> list[tuple[UUID, StoredModel]]:
+        return await load_existing(read_each, ids, self._skipped)
+
+
+def _has_field(leaf: Condition) -> TypeGuard[Compare | OneOf | IsNone | Text]:
+    return isinstance(leaf, (Compare, OneOf, IsNone, Text))
+
+
+def _has_no_owner(field: Field | RunField) -> TypeGuard[Field]:
+    return isinstance(field, Field) and not field.owners

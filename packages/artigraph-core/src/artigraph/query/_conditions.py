@@ -22,13 +22,18 @@ Operator = Literal["==", "<", "<=", ">", ">="]
 class Field:
     """A field of an artifact, or of a model nested in it."""
 
-    model: type[ArtifactModel]
-    """The class of the artifact."""
+    model: type[ArtifactModel] | str
+    """The class of the artifact, or the name under which it is stored."""
     path: Path
-    owners: tuple[type[ArtifactModel], ...]
-    """The model classes that have the field."""
+    owners: tuple[type[ArtifactModel] | str, ...]
+    """The model classes that have the field, or their stored names."""
     enums: tuple[type[Enum], ...] = ()
     """The enums that the field may hold and whose members are numbers or texts."""
+
+    @property
+    def model_name(self) -> str:
+        """The name of the artifact's class in messages."""
+        return self.model if isinstance(self.model, str) else self.model.__qualname__
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +169,17 @@ def leaves_of(condition: Condition) -> Iterator[Condition]:
             yield from leaves_of(part)
         case _:
             yield condition
+
+
+def with_leaves(condition: Condition, change: Callable[[Condition], Condition]) -> Condition:
+    """Return a condition with its leaves changed by a function."""
+    match condition:
+        case All(parts) | Any_(parts):
+            return type(condition)(tuple(with_leaves(part, change) for part in parts))
+        case Not(part):
+            return Not(with_leaves(part, change))
+        case _:
+            return change(condition)
 
 
 def is_nan(value: object) -> bool:

@@ -23,6 +23,8 @@ from artigraph.query._conditions import (
 )
 from artigraph.query._sql import ids_from, root, verdict_of
 from artigraph.run import Run
+from artigraph.stored import StoredModel
+from artigraph.stored.read import read_value
 
 _BATCH = 200
 """The number of conditions in one statement that reads verdicts."""
@@ -83,6 +85,8 @@ async def _is_leaf_true(condition: Condition, loaded: object) -> bool:
 async def _value(loaded: object, field: Field | RunField) -> object:
     if isinstance(field, RunField):
         return _value_of_run(cast("Run", loaded), field)
+    if isinstance(loaded, StoredModel):
+        return await read_value(loaded, field.path, _MISSING)
     value: Any = loaded
     for name in field.path:
         value = getattr(value, name, _MISSING)

@@ -28,6 +28,7 @@ from artigraph.query._conditions import Field, RunField
 from artigraph.query._sql import values_below
 from artigraph.serializer.codec import decode
 from artigraph.serializer.search_key import is_cut, uncut_key
+from artigraph.stored.read import decode_stored
 
 _HELD = 32 * 1024 * 1024
 """Bytes held of all values of a tie together. Each value gets at least `_LEAST` bytes, even if that is more."""
@@ -279,20 +280,21 @@ async def _values(field: Field, node_ids: Sequence[UUID], classes: dict[str, typ
 async def _decoded(
     field: Field, serializer: str | None, source: bytes | StoredObject | None, classes: dict[str, type[Any]], at: UUID
 ) -> Any:
-    path = f"{field.model.__qualname__}.{'.'.join(field.path)}"
+    path = f"{field.model_name}.{'.'.join(field.path)}"
     if serializer is None or source is None:
         msg = f"{path} (node {at}) has neither a value nor an object; the row was altered"
         raise DeserializationError(msg)
     stored = StoredValue(serializer, source, classes, partial("{} (node {})".format, path, at), at)
+    decode_value = partial(decode_stored, serializer) if isinstance(field.model, str) else stored.decode
     decoded: list[Any] = []
-    await fetch([Fetch(source, lambda data: decoded.append(stored.decode(data)), needs_bytes=True)])
+    await fetch([Fetch(source, lambda data: decoded.append(decode_value(data)), needs_bytes=True)])
     return decoded[0]
 
 
 def _classes_of(field: Field) -> dict[str, type[Any]]:
     """Return by name the classes that values of a field may have. Define the models that have the field on the way."""
     found: dict[str, type[Any]] = {}
-    pending: list[type[Any]] = list(field.owners)
+    pending: list[type[Any]] = [owner for owner in field.owners if not isinstance(owner, str)]
     while pending:
         cls = pending.pop()
         pending += cls.__subclasses__()

@@ -240,7 +240,7 @@ class PropertySelect(Select[R]):
     def _check(self, condition: Condition) -> None:
         if isinstance(condition, (Compare, OneOf, IsNone, Text)) and isinstance(condition.field, Field):
             msg = (
-                f"This is a condition on {condition.field.model.__qualname__}; those on what is asked for are made of "
+                f"This is a condition on {condition.field.model_name}; those on what is asked for are made of "
                 f"columns({self._kind})"
             )
             raise QueryError(msg)

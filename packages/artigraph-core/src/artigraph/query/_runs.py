@@ -30,7 +30,7 @@ _FEW_USERS = 100
 class Used(NamedTuple):
     """A use that a run must have: of an artifact that is, or contains, a model of a class."""
 
-    model_type: type[ArtifactModel]
+    model_type: type[ArtifactModel] | str
     version: int | None
     """The version of the class that wrote the model."""
     label: str | None
@@ -41,10 +41,12 @@ def checked_use(model_type: object, version: object, label: str | None) -> Used:
     """Check the arguments of `used` and return them.
 
     Raises:
-        QueryError: `model_type` is not a model class, or `version` is not a whole number.
+        QueryError: `model_type` is neither a model class nor a name, or `version` is not a whole number.
     """
-    if not isinstance(model_type, type) or not issubclass(model_type, ArtifactModel):
-        msg = f"used takes a model class, not {model_type!r:.100}"
+    if isinstance(model_type, str):
+        check_label(model_type, "The name of a model")
+    elif not isinstance(model_type, type) or not issubclass(model_type, ArtifactModel):
+        msg = f"used takes a model class, or the stored name of one, not {model_type!r:.100}"
         raise QueryError(msg)
     if version is not None and (not isinstance(version, int) or isinstance(version, bool)):
         msg = f"The version of a model class is a whole number, not {version!r:.100}"
@@ -91,16 +93,19 @@ class RunSelect(PropertySelect[Run]):
 
     _used: tuple[Used, ...] = ()
 
-    def used(self, model_type: type[ArtifactModel], *, version: int | None = None, label: str | None = None) -> Self:
+    def used(
+        self, model_type: type[ArtifactModel] | str, *, version: int | None = None, label: str | None = None
+    ) -> Self:
         """Keep only runs that used a model of this class or of a derived one, in addition to earlier calls.
 
             affected = await select(Run).used(Tokenizer, version=3).all()
 
         A run used a model if it used the artifact that is the model or contains it. With `version`, only models written
-        by that version of the class count. With `label`, only artifacts saved under that label count.
+        by that version of the class count. With `label`, only artifacts saved under that label count. Name a class that
+        is not here by its stored name.
 
         Raises:
-            QueryError: `model_type` is not a model class, or `version` is not a whole number.
+            QueryError: `model_type` is neither a model class nor a name, or `version` is not a whole number.
             InvalidLabelError: the label is not valid.
         """
         return replace(self, _used=(*self._used, checked_use(model_type, version, label)))

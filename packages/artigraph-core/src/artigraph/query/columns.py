@@ -17,6 +17,7 @@ from uuid import UUID
 
 from artigraph.errors import QueryError
 from artigraph.graph.nodes import Node
+from artigraph.identifiers import check_label
 from artigraph.model import ArtifactModel
 from artigraph.model.definition import annotation_of, define, is_model
 from artigraph.model.lazy import is_lazy
@@ -67,17 +68,24 @@ def columns(kind: type[Run]) -> RunColumns: ...
 @overload
 def columns(kind: type[Node]) -> NodeColumns: ...
 @overload
+def columns(kind: str) -> StoredColumns: ...
+@overload
 def columns(kind: type[M]) -> Columns[M]: ...
-def columns(kind: type[Any]) -> Any:
+def columns(kind: type[Any] | str) -> Any:
     """Return the columns of a model class, of `Run` or of `Node`, from which you build conditions and orders.
 
         c = columns(Report)
         reports = await select(Report).where(c.accuracy > 0.9, c.data.name == "train").all()
 
+    A text is the stored name of a model, whose class need not be here. Whether it has such a field is not checked then.
+    Compare with a `StoredEnum` to find a member of an enum; if its members are numbers or texts, with their value.
+
     Raises:
-        QueryError: `kind` is neither a model class nor `Run` nor `Node`.
+        QueryError: `kind` is neither a model class nor a name nor `Run` nor `Node`.
         ModelDefinitionError: the class cannot be stored as it is defined.
     """
+    if isinstance(kind, str):
+        return StoredColumns(check_label(kind, "The name of a model"))
     if kind is Run:
         return RunColumns()
     if kind is Node:
@@ -87,6 +95,26 @@ def columns(kind: type[Any]) -> Any:
         raise QueryError(msg)
     define(kind)
     return Columns(kind)
+
+
+class StoredColumns:
+    """The columns of a model given by its stored name: one attribute, or item, for each field."""
+
+    __slots__ = ("_name",)
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, name: str) -> Column:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self[name]
+
+    def __getitem__(self, name: str) -> Column:
+        return _StoredColumn(Field(self._name, (check_label(name),), (self._name,)), {object}, ())
+
+    def __repr__(self) -> str:
+        return f"<columns of {self._name!r}>"
 
 
 class Column(Comparable):
@@ -114,10 +142,11 @@ class Column(Comparable):
         return self[name]
 
     def __getitem__(self, name: str) -> Column:
-        if not self._models:
+        model = self._field.model
+        if not self._models or isinstance(model, str):
             msg = f"{self._text} is no model, so it has no field {name!r}"
             raise QueryError(msg)
-        return _column(self._field.model, self._field.path, self._models, name)
+        return _column(model, self._field.path, self._models, name)
 
     def startswith(self, prefix: str | bytes) -> Condition:
         """Match texts, or bytes, that begin with `prefix`. Case matters."""
@@ -176,6 +205,16 @@ class Column(Comparable):
         hint = f"; {'its fields can be' if self._models else 'it can only be asked whether it .is_(None)'}"
         msg = f"{self._text} cannot be {what}: of a {names} nothing inside is searched{hint}"
         raise QueryError(msg)
+
+
+class _StoredColumn(Column):
+    """A field of a model given by its stored name. Its types are unknown, and it may be a model."""
+
+    __slots__ = ()
+
+    def __getitem__(self, name: str) -> Column:
+        path = (*self._field.path, check_label(name))
+        return _StoredColumn(replace(self._field, path=path, owners=()), self._types, ())
 
 
 def _column(model: type[ArtifactModel], path: Path, owners: Iterable[type[ArtifactModel]], name: str) -> Column:

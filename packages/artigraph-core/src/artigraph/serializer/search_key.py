@@ -23,6 +23,8 @@ from typing import Any, cast
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from artigraph.serializer.codec import StoredEnum
+
 SEARCH_KEY_LENGTH = 255
 """The most bytes of a key."""
 
@@ -273,6 +275,8 @@ def uncut_key(value: object) -> bytes | None:
             key = WINDOWS_PATH + _path_bytes(str(value).lower(), "\\")
         case PurePath():
             key = POSIX_PATH + _path_bytes(str(value), "/")
+        case StoredEnum():
+            key = ENUM + _member_name(value.class_name, str(value.member))
         case _:
             key = ENUM + _enum_name(cast("Enum", value))
     return key
@@ -394,16 +398,21 @@ def member_key(cls: type[Enum], name: str) -> bytes:
 
     The class need not have that member now.
     """
-    return _cut(ENUM, _member_name(cls, name))
+    return _cut(ENUM, _member_name(cls.__name__, name))
 
 
 def _enum_name(value: Enum) -> bytes:
     # Flags that are not members have no name.
-    return _member_name(type(value), cast("str | None", value.name) or str(value.value))
+    return _member_name(type(value).__name__, cast("str | None", value.name) or str(value.value))
 
 
-def _member_name(cls: type[Enum], name: str) -> bytes:
-    return f"{cls.__name__}\0{name}".encode("utf-8", "surrogatepass")
+def _member_name(class_name: str, name: str) -> bytes:
+    return f"{class_name}\0{name}".encode("utf-8", "surrogatepass")
+
+
+def _stored_enum_key(value: StoredEnum) -> bytes:
+    """Return the key of an enum member whose class has neither numbers nor strings as members."""
+    return _cut(ENUM, _member_name(value.class_name, str(value.member)))
 
 
 _KEYS: dict[type[Any], Callable[[Any], bytes | None]] = {
@@ -421,6 +430,7 @@ _KEYS: dict[type[Any], Callable[[Any], bytes | None]] = {
     UUID: _uuid_key,
     PosixPath: _posix_path_key,
     PurePosixPath: _posix_path_key,
+    StoredEnum: _stored_enum_key,
     WindowsPath: _windows_path_key,
     PureWindowsPath: _windows_path_key,
 }

@@ -6,6 +6,6 @@ safe to call on the data of somebody else.
 
 from artigraph.serializer.codec import StoredEnum, StoredStruct
 from artigraph.stored._model import FieldKind, StoredField, StoredModel
-from artigraph.stored._read import load_stored, open_stored
+from artigraph.stored.read import load_stored, open_stored
 
 __all__ = ["FieldKind", "StoredEnum", "StoredField", "StoredModel", "StoredStruct", "load_stored", "open_stored"]

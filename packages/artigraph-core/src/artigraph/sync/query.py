@@ -22,14 +22,17 @@ from artigraph.query import (
     RunColumns,
     RunValueColumn,
     RunValues,
+    StoredColumns,
     columns,
 )
 from artigraph.query._properties import RunOrder
 from artigraph.query.columns import Order
 from artigraph.run import Run
+from artigraph.stored import StoredModel
 from artigraph.sync._twin import Twin, twin
 
 __all__ = [
+    "ArtifactQuery",
     "ArtifactSelect",
     "Column",
     "Columns",
@@ -43,6 +46,8 @@ __all__ = [
     "RunValueColumn",
     "RunValues",
     "Select",
+    "StoredColumns",
+    "StoredSelect",
     "columns",
     "select",
 ]
@@ -138,12 +143,12 @@ class Select(Twin, Generic[R], of=async_query.Select):
         return iterate(self._async)
 
 
-class ArtifactSelect(Select[M], of=async_query.ArtifactSelect):
-    """A query for artifacts."""
+class ArtifactQuery(Select[R], of=async_query.ArtifactQuery):
+    """A query for artifacts, whatever it returns for each."""
 
     __slots__ = ()
 
-    _async: async_query.ArtifactSelect[M]  # pyright: ignore[reportIncompatibleVariableOverride]
+    _async: async_query.ArtifactQuery[R]  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def labeled(self, *labels: str) -> Self:
         """Keep only artifacts that were saved under one of these labels."""
@@ -183,6 +188,30 @@ class PropertySelect(Select[R], of=async_query.PropertySelect):
         Results that are equal in all orders stay in the order in which they were made.
         """
         return self._of(self._async.order_by(*orders))
+
+
+class ArtifactSelect(ArtifactQuery[M], of=async_query.ArtifactSelect):
+    """A query for artifacts of a model class."""
+
+    __slots__ = ()
+
+    _async: async_query.ArtifactSelect[M]  # pyright: ignore[reportIncompatibleVariableOverride]
+
+
+class StoredSelect(ArtifactQuery[StoredModel], of=async_query.StoredSelect):
+    """A query for artifacts by the stored name of their model. It needs no class, and runs no code of users."""
+
+    __slots__ = ()
+
+    _async: async_query.StoredSelect  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def ids(self) -> list[UUID]:
+        """Return the ids of the nodes. Only values on which the database cannot decide are loaded."""
+        return wait_for(self._async.ids())
+
+    def count(self) -> int:
+        """Return the number of results. Only values on which the database cannot decide are loaded."""
+        return wait_for(self._async.count())
 
 
 class NodeSelect(PropertySelect[Node], of=async_query.NodeSelect):
@@ -249,17 +278,18 @@ class RunSelect(PropertySelect[Run], of=async_query.RunSelect):
     _async: async_query.RunSelect  # pyright: ignore[reportIncompatibleVariableOverride]
 
     def used(
-        self, model_type: type[async_model.ArtifactModel], *, version: int | None = None, label: str | None = None
+        self, model_type: type[async_model.ArtifactModel] | str, *, version: int | None = None, label: str | None = None
     ) -> Self:
         """Keep only runs that used a model of this class or of a derived one, in addition to earlier calls.
 
             affected = select(Run).used(Tokenizer, version=3).all()
 
         A run used a model if it used the artifact that is the model or contains it. With `version`, only models written
-        by that version of the class count. With `label`, only artifacts saved under that label count.
+        by that version of the class count. With `label`, only artifacts saved under that label count. Name a class that
+        is not here by its stored name.
 
         Raises:
-            QueryError: `model_type` is not a model class, or `version` is not a whole number.
+            QueryError: `model_type` is neither a model class nor a name, or `version` is not a whole number.
             InvalidLabelError: the label is not valid.
         """
         return self._of(self._async.used(model_type, version=version, label=label))
@@ -270,8 +300,10 @@ def select(kind: type[Run]) -> RunSelect: ...
 @overload
 def select(kind: type[Node]) -> NodeSelect: ...
 @overload
+def select(kind: str) -> StoredSelect: ...
+@overload
 def select(kind: type[M]) -> ArtifactSelect[M]: ...
-def select(kind: type[Any]) -> Any:
+def select(kind: type[Any] | str) -> Any:
     """Begin a query for artifacts of a model class and of classes derived from it, for runs, or for nodes of any kind.
 
         c = columns(Report)
@@ -280,11 +312,14 @@ def select(kind: type[Any]) -> Any:
         failed = select(Run).where(columns(Run).status == "failed").all()
         parts = select(Node).in_run(run).labeled("accuracy").all()
 
+    With the stored name of a model, as in `select("Report")`, the results are `StoredModel`s, as `load_stored` returns
+    them. The class need not be here. Classes derived from it have names of their own.
+
     Artifacts are the models that were saved under a label. You reach a model inside an artifact through the artifact.
     Without an order, artifacts come in the order of their saves, and runs and nodes in the order of their creation.
 
     Raises:
-        QueryError: `kind` is neither a model class nor `Run` nor `Node`.
+        QueryError: `kind` is neither a model class nor a name nor `Run` nor `Node`.
         ModelDefinitionError: the class cannot be stored as it is defined.
     """
     return twin(async_query.select(kind))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Generic, TypeVar, cast
 from uuid import UUID
 
@@ -13,7 +14,7 @@ from artigraph.errors import InvalidNodeIdError, QueryError, VersionNotFoundErro
 from artigraph.identifiers import NodeId, check_id, check_label, check_moment, check_order, first_id, moment_of
 from artigraph.model import ArtifactModel
 from artigraph.model.definition import define, is_model, traits_of
-from artigraph.model.load import load_existing, load_models
+from artigraph.model.load import load_each, load_existing, load_models
 from artigraph.orm import ALIAS_LENGTH
 from artigraph.versions._sql import SeriesKey, count_versions, read_version_ids, read_versions
 from artigraph.versions.aliases import drop_alias, point_alias, read_aliases
@@ -276,7 +277,7 @@ class Series(Generic[M]):
         tried: UUID | None = None
         for _ in range(_ATTEMPTS):
             node_id = await find()
-            for _, model in await load_existing(self.model_type, [node_id]):
+            for _, model in await load_existing(partial(load_each, self.model_type), [node_id]):
                 return model
             if node_id == tried:
                 msg = (
@@ -290,7 +291,7 @@ class Series(Generic[M]):
 
     async def _in_batches(self, since: UUID, before: UUID | None) -> AsyncIterator[M]:
         while ids := await read_version_ids(self._key, since=since, before=before, limit=_BATCH):
-            for _, model in await load_existing(self.model_type, ids):
+            for _, model in await load_existing(partial(load_each, self.model_type), ids):
                 yield model
             if ids[-1] == _LAST_ID:  # no later id exists
                 return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import groupby
 from types import MappingProxyType
 from typing import Any, BinaryIO, NoReturn
 from uuid import UUID
@@ -15,6 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from artigraph.db import in_batches, read
 from artigraph.errors import (
     ArgumentError,
+    ArtigraphError,
     DeserializationError,
     MalformedRowError,
     NodeNotFoundError,
@@ -22,6 +24,7 @@ from artigraph.errors import (
 )
 from artigraph.graph import (
     THREAD_THRESHOLD,
+    Buffer,
     StoredObject,
     all_subtrees,
     open_object,
@@ -31,6 +34,7 @@ from artigraph.graph import (
 )
 from artigraph.graph.placement import storage_by_name
 from artigraph.identifiers import NodeId, check_id
+from artigraph.model.failures import LoadFailure
 from artigraph.orm import blob_table, node_table
 from artigraph.serializer.codec import decode_class_free
 from artigraph.serializer.datetime import datetime_serializer, timedelta_serializer
@@ -79,8 +83,8 @@ async def load_stored(node_id: NodeId) -> StoredModel:
         WrongModelTypeError: it is a part of a model and no model itself.
         MalformedRowError: rows were altered by hand, or the database is damaged.
     """
-    node_id = check_id(node_id)
-    return (await read_stored([node_id]))[node_id]
+    [(_, model)] = await read_each([check_id(node_id)])
+    return model
 
 
 async def open_stored(node_id: NodeId, path: str | Sequence[str]) -> BinaryIO:
@@ -121,13 +125,18 @@ async def open_stored(node_id: NodeId, path: str | Sequence[str]) -> BinaryIO:
     return await open_object(StoredObject(storage, row.location, row.size, bytes(row.sha256), chunks, where))
 
 
-async def read_stored(node_ids: Collection[UUID]) -> dict[UUID, StoredModel]:
-    """Return models as they are stored, by id, in the order of the ids.
+async def read_each(
+    node_ids: Collection[UUID], *, failures: list[LoadFailure] | None = None
+) -> list[tuple[UUID, StoredModel]]:
+    """Return models as they are stored, each with its id, in the order of the ids.
+
+    With `failures`, models that cannot be read are left out and added to that list.
 
     Raises:
         NodeNotFoundError, WrongModelTypeError, MalformedRowError: as `load_stored`.
     """
     wanted = list(dict.fromkeys(node_ids))
+    refused: dict[UUID, ArtigraphError] | None = None if failures is None else {}
 
     async def work(connection: AsyncConnection) -> list[Any]:
         rows: list[Any] = []
@@ -136,28 +145,68 @@ async def read_stored(node_ids: Collection[UUID]) -> dict[UUID, StoredModel]:
         found = {row.root_id for row in rows}
         for node_id in wanted:
             if node_id not in found:
-                await _refuse_missing(connection, node_id)
+                reason = await _reason(connection, node_id)
+                if refused is None:
+                    raise reason
+                refused[node_id] = reason
         return rows
 
     rows = await read(work)
     if len(rows) <= _SLICE and sum(len(row.value or b"") for row in rows) <= THREAD_THRESHOLD:
-        models = _build(rows)
+        models = _build(rows, refused)
     else:
-        models = await asyncio.to_thread(_build, rows)
-    return {node_id: models[node_id] for node_id in wanted}
+        models = await asyncio.to_thread(_build, rows, refused)
+    if failures is not None and refused:
+        failures += [LoadFailure(node_id, None, error) for node_id, error in refused.items()]
+    return [(node_id, models[node_id]) for node_id in node_ids if node_id in models]
 
 
-async def _refuse_missing(connection: AsyncConnection, node_id: UUID) -> NoReturn:
+async def read_value(model: StoredModel, path: Sequence[str], default: object) -> object:
+    """Return a plain value of a model, also one whose bytes are in a storage; or the default if there is none.
+
+    Raises:
+        DeserializationError: the value cannot be read without its classes.
+        StorageError, CorruptObjectError: the object cannot be read, or does not match its checksum.
+    """
+    found: object = model
+    for name in path:
+        parts = found.fields if isinstance(found, StoredModel) else None
+        if parts is None or name not in parts:
+            return default
+        field = parts[name]
+        if field.kind == "object":
+            with await open_stored(model.node_id, path) as file:
+                return decode_stored(field.serializer, await asyncio.to_thread(file.read))
+        if field.problem is not None:
+            msg = f"{model.name}.{'.'.join(path)} of node {model.node_id} cannot be read: {field.problem}"
+            raise DeserializationError(msg)
+        found = field.value
+    return found
+
+
+def decode_stored(serializer: str | None, data: Buffer) -> object:
+    """Return a plain value of its bytes, without the classes of its parts.
+
+    Raises:
+        DeserializationError: the serializer does not write plain values, or did not write these bytes.
+    """
+    decode = None if serializer is None else _DECODERS.get(serializer)
+    if decode is None:
+        msg = f"Serializer {serializer!r} wrote the value, which cannot be compared without it"
+        raise DeserializationError(msg)
+    return decode(bytes(data))
+
+
+async def _reason(connection: AsyncConnection, node_id: UUID) -> ArtigraphError:
+    """Return why no model was found."""
     statement = select(node_table.c.node_type).where(node_table.c.node_id == node_id)
     kind = (await connection.execute(statement)).scalar()
     if kind is None:
-        msg = f"There is no node {node_id}"
-        raise NodeNotFoundError(msg)
+        return NodeNotFoundError(f"There is no node {node_id}")
     if kind == "run":
-        msg = f"Node {node_id} is a run, which holds no model: outline_of shows what belongs to it"
-        raise NodeNotFoundError(msg)
+        return NodeNotFoundError(f"Node {node_id} is a run, which holds no model: outline_of shows what belongs to it")
     msg = f"Node {node_id} has no place in its tree; its row was altered: artigraph.maintenance.fsck lists all such"
-    raise MalformedRowError(msg, table=node_table.name, node_id=node_id)
+    return MalformedRowError(msg, table=node_table.name, node_id=node_id)
 
 
 async def _find(connection: AsyncConnection, node_id: UUID, labels: Sequence[str]) -> Any:
@@ -185,32 +234,41 @@ async def _find(connection: AsyncConnection, node_id: UUID, labels: Sequence[str
         await connection.execute(select(*columns, *objects).select_from(joined).where(node_table.c.node_id == at))
     ).first()
     if row is None:
-        await _refuse_missing(connection, at)
+        raise await _reason(connection, at)
     return row
 
 
 async def _check_there(connection: AsyncConnection, node_id: UUID) -> None:
     found = await connection.execute(select(node_table.c.node_id).where(node_table.c.node_id == node_id))
     if found.first() is None:
-        await _refuse_missing(connection, node_id)
+        raise await _reason(connection, node_id)
 
 
-def _build(rows: Sequence[Any]) -> dict[UUID, StoredModel]:
-    builder = _Builder()
-    for row in rows:
-        builder.add(row)
-    return builder.models
+def _build(rows: Sequence[Any], refused: dict[UUID, ArtigraphError] | None) -> dict[UUID, StoredModel]:
+    """Make the models of rows. With `refused`, errors are added to it by the id of the model."""
+    models: dict[UUID, StoredModel] = {}
+    for root_id, tree in groupby(rows, lambda row: row.root_id):
+        builder = _Builder()
+        try:
+            for row in tree:
+                builder.add(row)
+        except ArtigraphError as error:
+            if refused is None:
+                raise
+            refused[root_id] = error
+        else:
+            models[root_id] = builder.model
+    return models
 
 
 class _Builder:
-    """Makes models of rows in preorder, tree by tree."""
+    """Makes a model of rows in preorder."""
 
     def __init__(self) -> None:
-        self.models: dict[UUID, StoredModel] = {}
+        self.model: StoredModel
         self._enclosing: list[tuple[int, dict[str, StoredField]]] = []
         """The end of each model or container that encloses the next node, and its parts so far."""
-        self._root_id: UUID | None = None
-        self._position = 0
+        self._position: int | None = None
 
     def add(self, row: Any) -> None:
         self._take_place(row)
@@ -221,7 +279,7 @@ class _Builder:
         if row.node_type == "model":
             model = _model_of(row, MappingProxyType(parts), is_root=outer is None)
             if outer is None:
-                self.models[row.node_id] = model
+                self.model = model
             else:
                 outer[row.label] = StoredField("model", None, None, model)
         elif outer is None:
@@ -239,12 +297,11 @@ class _Builder:
         if type(row.position) is not int or type(row.label) is not str:
             column = "label" if type(row.position) is int else "position"
             _refuse(row.node_id, column, getattr(row, column))
-        if row.root_id != self._root_id:
-            self._root_id, self._position = row.root_id, row.position
-            self._enclosing.clear()
+        if self._position is None:
+            self._position = row.position
         while self._enclosing and row.position >= self._enclosing[-1][0]:
             self._enclosing.pop()
-        if row.position != self._position or bool(self._enclosing) == (row.node_id == self._root_id):
+        if row.position != self._position or bool(self._enclosing) == (row.node_id == row.root_id):
             _refuse(row.node_id, "position", row.position)
         end = self._enclosing[-1][0] if self._enclosing else None
         if type(row.span) is not int or row.span < 1 or (end is not None and row.position + row.span > end):
