@@ -17,12 +17,9 @@ from artigraph.model import ArtifactModel
 from artigraph.model.load import load_existing
 from artigraph.model.stored_names import stored_names
 from artigraph.query._base import Select
-from artigraph.query._conditions import Compare, Condition, Field, IsNone, OneOf, RunField, Text
+from artigraph.query._conditions import Condition, Field, OnField, RunField
 from artigraph.query._moments import earliest, latest, saved_between, within
-from artigraph.query._ordering import (
-    OrderKey,
-    read_field_keys,
-)
+from artigraph.query._ordering import OrderKey, read_field_keys
 from artigraph.query._sql import artifacts_of, has_key, key_of, root
 from artigraph.query.columns import Column, Order
 
@@ -73,7 +70,7 @@ class ArtifactSelect(Select[M]):
         return self._model_type.__qualname__
 
     def _check(self, condition: Condition) -> None:
-        if not isinstance(condition, (Compare, OneOf, IsNone, Text)) or isinstance(condition.field, RunField):
+        if not isinstance(condition, OnField) or isinstance(condition.field, RunField):
             msg = f"This is a condition on runs. Make conditions on {self._kind} with columns({self._kind})"
             raise QueryError(msg)
         self._check_field(condition.field)
