@@ -17,7 +17,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from artigraph import ArtifactModel, Node, Run, RunManager, columns, delete, load_many, prune, save_many, select
 from artigraph.db import _api as _statistics
 from artigraph.db import dispose_engines, engine_context, get_engine, insert_rows, read, recursive, write
-from artigraph.graph import read_artifacts, runs_below
+from artigraph.graph import read_artifacts
+from artigraph.graph.runs import runs_below
 from artigraph.lineage.sql import DATA, EdgeKind, Start, select_between, select_dependent_runs, select_reached
 from artigraph.orm import link_table, node_table
 from artigraph.outline import outline_of

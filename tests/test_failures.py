@@ -174,7 +174,7 @@ async def test_what_is_not_about_one_artifact_is_never_skipped(
     async def fails(*_: object, **__: object) -> None:
         raise DatabaseError("away")
 
-    monkeypatch.setattr("artigraph.model.load.read_trees", fails)
+    monkeypatch.setattr("artigraph.graph.read_trees", fails)
     with pytest.raises(DatabaseError, match="away"):
         await select(Report).all(errors="skip")
 

@@ -22,7 +22,7 @@ from sqlalchemy.util import greenlet_spawn
 from artigraph import ArtifactModel, Run, RunManager, artifact_field, delete
 from artigraph.db import _engine, _schema, current_database, engine_context, write
 from artigraph.errors import DatabaseError, RetryableError, StorageError
-from artigraph.graph import renew_leases
+from artigraph.graph.leases import renew_leases
 from artigraph.maintenance import gc, mark_lost
 from artigraph.orm import lease_table
 from artigraph.storage import MemoryStorage

@@ -113,7 +113,7 @@ async def test_the_end_of_a_cancelled_run_is_cut_off_too(database_url: str, monk
         async def update(*_arguments: object) -> None:
             await write(never)
 
-        monkeypatch.setattr("artigraph.run._manager.update_run", update)
+        monkeypatch.setattr("artigraph.graph.runs.update_run", update)
         async with asyncio.timeout(20):
             with pytest.raises(TimeoutError):
                 async with asyncio.timeout(0.1), RunManager(Run()):

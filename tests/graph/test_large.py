@@ -28,7 +28,8 @@ from artigraph.errors import (
     ValueTooLargeError,
     WrongEventLoopError,
 )
-from artigraph.graph import StoredObject, map_object, open_object, read_object
+from artigraph.graph import map_object, open_object
+from artigraph.graph.stored_object import StoredObject, read_object
 from artigraph.orm import CHUNK_SIZE, INLINE_LIMIT, blob_table, node_table
 from artigraph.serializer import Serializer
 from artigraph.storage import MemoryStorage, Storage

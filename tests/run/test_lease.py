@@ -21,7 +21,7 @@ import artigraph
 from artigraph import Run, RunManager
 from artigraph.db import current_address, current_database, engine_context, read, session_context, utc_now, write
 from artigraph.errors import ConfigurationError, SessionStateError
-from artigraph.graph import renew_leases
+from artigraph.graph.leases import renew_leases
 from artigraph.graph.nodes import read_nodes
 from artigraph.identifiers import new_id
 from artigraph.maintenance import mark_lost

@@ -28,10 +28,11 @@ if TYPE_CHECKING:
     from artigraph.deletion import DeletionReport, delete, prune
     from artigraph.difference import Change, ModelDiff, diff
     from artigraph.lineage import Node, ancestors, descendants, paths
-    from artigraph.query import columns, select
+    from artigraph.query.columns import columns  # not from artigraph.query: mypy would find the module of this name
+    from artigraph.query.select import select
     from artigraph.release import __version__ as __version__
     from artigraph.tracking import TrackedValue, TrackingWarning, tracked
-    from artigraph.versions import Series, Version, series
+    from artigraph.versions.series import Series, Version, series
 else:
     __getattr__, __dir__ = deferred(
         __name__,

@@ -11,7 +11,8 @@ from uuid import UUID
 from sqlalchemy import Select, bindparam, case, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import current_database, in_precomputed, read, recursive
+from artigraph.db import current_database, read, recursive
+from artigraph.db.planner import in_precomputed
 from artigraph.errors import DeserializationError, MalformedRowError, NodeNotFoundError
 from artigraph.graph.leases import end_of, status_of
 from artigraph.graph.runs import RunStatus, check_status, with_runs_below

@@ -48,23 +48,10 @@ from artigraph.db._errors import (
 from artigraph.db._flight import bytes_in_flight, reserve_memory, set_bytes_in_flight
 from artigraph.db._loop_engine import Database
 from artigraph.db._malformed import TABLES, Malformed, error_of, find_malformed
-from artigraph.db._planner import (
-    expect_costly_lookup,
-    expect_few_rows,
-    expect_many_rows,
-    filter_only,
-    in_precomputed,
-    lookup_join,
-    prefer_bitmap,
-    scan_range_first,
-    unindexed,
-    variant_for_postgresql,
-)
 from artigraph.db._session import current_session, session_context
 from artigraph.db._target import Owner, dispose_engines
 from artigraph.db._transaction import declare_nodes
 from artigraph.db._watch import Timeouts, deadline, shielded
-from artigraph.identifiers import id_of
 
 __all__ = [
     "TABLES",
@@ -94,40 +81,29 @@ __all__ = [
     "distinct_values",
     "engine_context",
     "error_of",
-    "expect_costly_lookup",
-    "expect_few_rows",
-    "expect_many_rows",
     "fetch_rows",
-    "filter_only",
     "find_malformed",
     "get_engine",
-    "id_of",
     "in_batches",
-    "in_precomputed",
     "in_session",
     "insert_absent",
     "insert_missing",
     "insert_rows",
     "lock_free",
-    "lookup_join",
     "note_inserted",
     "parts_first",
-    "prefer_bitmap",
     "read",
     "recursive",
     "reserve_memory",
-    "scan_range_first",
     "session_context",
     "set_bytes_in_flight",
     "set_engine",
     "share_lock",
     "shielded",
     "through_index",
-    "unindexed",
     "upsert",
     "utc_in",
     "utc_now",
-    "variant_for_postgresql",
     "write",
     "write_apart",
 ]

@@ -7,21 +7,7 @@ from datetime import datetime, timedelta
 from functools import cache
 from typing import Any, Literal, TypeVar, cast
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    Delete,
-    Dialect,
-    Insert,
-    Select,
-    SQLColumnExpression,
-    Table,
-    func,
-    insert,
-    literal,
-    select,
-    union,
-)
+import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
@@ -34,10 +20,10 @@ DialectName = Literal["sqlite", "postgresql", "mysql", "mariadb"]
 RECURSION_LIMIT = 1_000_000
 """The most levels of a recursive query, where MySQL and MariaDB stop at 1,000. No stored graph is as deep."""
 
-SelectT = TypeVar("SelectT", bound=Select[*tuple[Any, ...]])
+SelectT = TypeVar("SelectT", bound=sa.Select[*tuple[Any, ...]])
 
 
-def dialect_name(dialect: Dialect) -> DialectName:
+def dialect_name(dialect: sa.Dialect) -> DialectName:
     """Return the kind of a dialect's database. After the first connection, it recognizes MariaDB behind a mysql URL."""
     if dialect.name in ("mysql", "mariadb"):
         return "mariadb" if getattr(dialect, "is_mariadb", False) else "mysql"
@@ -45,7 +31,7 @@ def dialect_name(dialect: Dialect) -> DialectName:
 
 
 @cache
-def insert_missing(table: Table, dialect: DialectName) -> Insert:
+def insert_missing(table: sa.Table, dialect: DialectName) -> sa.Insert:
     """Return an INSERT that skips rows that already exist under any unique key, without an error."""
     if dialect == "postgresql":
         from sqlalchemy.dialects import postgresql
@@ -63,18 +49,18 @@ def insert_missing(table: Table, dialect: DialectName) -> Insert:
 
 
 @cache
-def insert_absent(table: Table, dialect: DialectName) -> Insert:
+def insert_absent(table: sa.Table, dialect: DialectName) -> sa.Insert:
     """Return an INSERT of rows that others may insert, too, which never locks an existing row exclusively.
 
     On PostgreSQL and SQLite it skips an existing row. On MySQL and MariaDB it fails with a unique violation, and the
     whole transaction must be retried: ON DUPLICATE KEY UPDATE would lock the row exclusively. That would wait for
     every session that holds the row shared, which may itself wait for the connection that inserts.
     """
-    return insert(table) if dialect in ("mysql", "mariadb") else insert_missing(table, dialect)
+    return sa.insert(table) if dialect in ("mysql", "mariadb") else insert_missing(table, dialect)
 
 
 @cache
-def upsert(table: Table, dialect: DialectName) -> Insert:
+def upsert(table: sa.Table, dialect: DialectName) -> sa.Insert:
     """Return an upsert: an INSERT that updates all other columns if the primary key exists."""
     others = [column.name for column in table.columns if not column.primary_key]
     if dialect in ("postgresql", "sqlite"):
@@ -110,7 +96,7 @@ def lock_free(statement: SelectT) -> SelectT:
     return statement.with_for_update(skip_locked=True)
 
 
-def through_index(statement: SelectT, table: Table, index: str) -> SelectT:
+def through_index(statement: SelectT, table: sa.Table, index: str) -> SelectT:
     """Make a locking SELECT use one index on MySQL and MariaDB.
 
     InnoDB locks the index entry first and its row second. Statements that lock the same rows through different indexes
@@ -126,7 +112,7 @@ class _UtcNow(FunctionElement[datetime]):
     inherit_cache = True
 
 
-def utc_now() -> SQLColumnExpression[datetime]:
+def utc_now() -> sa.SQLColumnExpression[datetime]:
     """Return the database's current time, as a value of `UtcDateTime`. SQLite's clock has milliseconds."""
     return _UtcNow()
 
@@ -154,9 +140,9 @@ class _UtcIn(FunctionElement[datetime]):
     inherit_cache = True
 
 
-def utc_in(span: timedelta) -> SQLColumnExpression[datetime]:
+def utc_in(span: timedelta) -> sa.SQLColumnExpression[datetime]:
     """Return the database's current time plus `span`, to the millisecond or better."""
-    return _UtcIn(literal(span // timedelta(microseconds=1), BigInteger))
+    return _UtcIn(sa.literal(span // timedelta(microseconds=1), sa.BigInteger))
 
 
 @compiles(_UtcIn, "postgresql")
@@ -176,7 +162,7 @@ def _sqlite_in(element: _UtcIn, compiler: SQLCompiler, **kw: Any) -> str:
     return f"strftime('%Y-%m-%d %H:%M:%f000', 'now', {seconds})"
 
 
-class _DeepSelect(Select[Any]):
+class _DeepSelect(sa.Select[Any]):
     """A SELECT whose recursion MariaDB does not cut off."""
 
     inherit_cache = True
@@ -206,8 +192,8 @@ def recursive(statement: SelectT, dialect: DialectName) -> SelectT:
 
 
 def distinct_values(
-    column: Column[Any], behind: Column[Any], firsts: Sequence[str], dialect: DialectName
-) -> Select[*tuple[Any, ...]]:
+    column: sa.Column[Any], behind: sa.Column[Any], firsts: Sequence[str], dialect: DialectName
+) -> sa.Select[*tuple[Any, ...]]:
     """Return a select of the distinct values of a column that follows column `behind` in an index.
 
     `firsts` are all values of `behind`. The select takes one step through the index for each distinct value, not for
@@ -215,27 +201,27 @@ def distinct_values(
     steps from each value to the next.
     """
     if dialect in ("mysql", "mariadb"):
-        pairs = select(behind, column).distinct().subquery()
-        return select(pairs.c[column.name]).where(pairs.c[column.name].is_not(None)).distinct()
-    return select(union(*(_steps(column, behind, first) for first in firsts)).subquery())
+        pairs = sa.select(behind, column).distinct().subquery()
+        return sa.select(pairs.c[column.name]).where(pairs.c[column.name].is_not(None)).distinct()
+    return sa.select(sa.union(*(_steps(column, behind, first) for first in firsts)).subquery())
 
 
-def _steps(column: Column[Any], behind: Column[Any], first: str) -> Select[*tuple[Any, ...]]:
-    least = select(func.min(column).label("value")).where(behind == first, column.is_not(None))
+def _steps(column: sa.Column[Any], behind: sa.Column[Any], first: str) -> sa.Select[*tuple[Any, ...]]:
+    least = sa.select(sa.func.min(column).label("value")).where(behind == first, column.is_not(None))
     found = least.cte(f"found_{first}", recursive=True)
     following = column.table.alias(f"following_{first}")
     value = following.c[column.name]
-    following_least = select(func.min(value)).where(following.c[behind.name] == first, value > found.c.value)
-    following_one = select(following_least.correlate(found).scalar_subquery()).where(found.c.value.is_not(None))
+    following_least = sa.select(sa.func.min(value)).where(following.c[behind.name] == first, value > found.c.value)
+    following_one = sa.select(following_least.correlate(found).scalar_subquery()).where(found.c.value.is_not(None))
     found = found.union_all(following_one)
-    return select(found.c.value).where(found.c.value.is_not(None))
+    return sa.select(found.c.value).where(found.c.value.is_not(None))
 
 
-class _OrderedDelete(Delete):
+class _OrderedDelete(sa.Delete):
     """A DELETE of rows in descending order of a column."""
 
     inherit_cache = False
-    order: Column[Any]
+    order: sa.Column[Any]
 
 
 @compiles(_OrderedDelete)
@@ -246,7 +232,7 @@ def _ordered_delete(element: _OrderedDelete, compiler: SQLCompiler, **kw: Any) -
     return f"{statement} ORDER BY {compiler.preparer.quote(element.order.name)} + 0 DESC"
 
 
-def parts_first(statement: Delete, position: Column[Any], dialect: DialectName) -> Delete:
+def parts_first(statement: sa.Delete, position: sa.Column[Any], dialect: DialectName) -> sa.Delete:
     """Make a DELETE of whole trees delete children before parents, on databases that check row by row.
 
     MySQL and MariaDB check a reference as soon as a row is deleted, the others at the end of the statement.
@@ -256,4 +242,4 @@ def parts_first(statement: Delete, position: Column[Any], dialect: DialectName) 
     ordered: Any = statement.execution_options()
     ordered.__class__ = _OrderedDelete
     ordered.order = position
-    return cast("Delete", ordered)
+    return cast("sa.Delete", ordered)

@@ -8,16 +8,7 @@ from typing import Literal, NamedTuple, cast
 
 import sqlalchemy.exc
 
-from artigraph.errors import (
-    ArtigraphError,
-    ConfigurationError,
-    DatabaseError,
-    DatabaseUnavailableError,
-    LabelConflictError,
-    MissingTablesError,
-    RetryableError,
-    SessionStateError,
-)
+import artigraph.errors as errors
 
 MISSING_TABLES_HINT = (
     "Make them with create_tables=True (set_engine(..., create_tables=True)), with "
@@ -26,7 +17,7 @@ MISSING_TABLES_HINT = (
 )
 
 
-class UniqueViolationError(DatabaseError):
+class UniqueViolationError(errors.DatabaseError):
     """A row with the same key exists. `constraint` is the name of the key, if the database reports it."""
 
     def __init__(self, message: str, constraint: str | None) -> None:
@@ -34,7 +25,7 @@ class UniqueViolationError(DatabaseError):
         self.constraint = constraint
 
 
-class ForeignKeyViolationError(DatabaseError):
+class ForeignKeyViolationError(errors.DatabaseError):
     """A reference between rows would be broken.
 
     `reference` is the referring column (`parent_id`, `blob_id`, `source_id` or `target_id`), or None on SQLite, which
@@ -54,21 +45,21 @@ class ReferenceInUseError(ForeignKeyViolationError):
     """A row cannot be deleted because another row refers to it."""
 
 
-class ConnectionLostError(DatabaseUnavailableError):
+class ConnectionLostError(errors.DatabaseUnavailableError):
     """An established connection broke. A transaction that was not in COMMIT can be retried.
 
     This error never leaves the package: `raise_typed` raises a `DatabaseUnavailableError` instead.
     """
 
 
-class ServerFullError(DatabaseUnavailableError):
+class ServerFullError(errors.DatabaseUnavailableError):
     """The server has no free connection, so none was made. One may become free.
 
     This error never leaves the package, like `ConnectionLostError`.
     """
 
 
-class CommitFailedError(DatabaseError):
+class CommitFailedError(errors.DatabaseError):
     """The database failed at COMMIT, and did not just refuse it.
 
     The transaction is not visible now. But if the disk failed after the last write, SQLite finds the whole transaction
@@ -183,13 +174,13 @@ class _Facts(NamedTuple):
     """Whether the statement changes rows, and so also locks the rows to which they refer."""
 
 
-def translate(error: BaseException) -> ArtigraphError | None:
+def translate(error: BaseException) -> errors.ArtigraphError | None:
     """Return Artigraph's error for an error of a database call; None if the error is not a database's.
 
     The caller raises it from the original. Its message contains the database's message, but never the statement or its
     parameters.
     """
-    if isinstance(error, ArtigraphError):
+    if isinstance(error, errors.ArtigraphError):
         return error
     if isinstance(error, sqlalchemy.exc.DBAPIError):
         facts = _facts(error.orig)
@@ -209,15 +200,15 @@ def translate(error: BaseException) -> ArtigraphError | None:
     return _typed(_facts(error)) if _is_driver_error(error) else None
 
 
-def _of_sqlalchemy(error: sqlalchemy.exc.SQLAlchemyError) -> ArtigraphError:
+def _of_sqlalchemy(error: sqlalchemy.exc.SQLAlchemyError) -> errors.ArtigraphError:
     if isinstance(error, sqlalchemy.exc.TimeoutError):
-        return DatabaseUnavailableError(
+        return errors.DatabaseUnavailableError(
             "No connection became free in time: all of the pool are in use. Close sessions sooner, or give the engine "
             "a larger pool."
         )
     if isinstance(error, sqlalchemy.exc.InvalidRequestError):
-        return SessionStateError(f"The session or its connection cannot be used any more: {error}")
-    return DatabaseError(f"The database layer refused: {error}")
+        return errors.SessionStateError(f"The session or its connection cannot be used any more: {error}")
+    return errors.DatabaseError(f"The database layer refused: {error}")
 
 
 def _is_driver_error(error: BaseException) -> bool:
@@ -288,8 +279,11 @@ def _words(message: str) -> str:
     return re.sub(r"^<class '[^']*'>: ", "", message).partition("\n")[0]
 
 
-_ANSWERS: dict[Kind | None, tuple[type[ArtigraphError], str]] = {
-    "retry": (RetryableError, "The database gave way to another transaction ({}). Try the whole transaction again."),
+_ANSWERS: dict[Kind | None, tuple[type[errors.ArtigraphError], str]] = {
+    "retry": (
+        errors.RetryableError,
+        "The database gave way to another transaction ({}). Try the whole transaction again.",
+    ),
     "lost": (ConnectionLostError, "The connection to the database broke: {}"),
     "full-server": (
         ServerFullError,
@@ -299,32 +293,32 @@ _ANSWERS: dict[Kind | None, tuple[type[ArtigraphError], str]] = {
             "long to wait."
         ),
     ),
-    "starting": (DatabaseUnavailableError, "The database takes no connection now: {}"),
+    "starting": (errors.DatabaseUnavailableError, "The database takes no connection now: {}"),
     "unreachable": (
-        DatabaseUnavailableError,
+        errors.DatabaseUnavailableError,
         "The database cannot be reached: {}. Is its server running, and are host and port those of the URL?",
     ),
-    "no-table": (MissingTablesError, f"The database lacks tables of Artigraph ({{}}). {MISSING_TABLES_HINT}"),
+    "no-table": (errors.MissingTablesError, f"The database lacks tables of Artigraph ({{}}). {MISSING_TABLES_HINT}"),
     "login": (
-        ConfigurationError,
+        errors.ConfigurationError,
         "The database refuses the user, the password or the name of the database: {}. Correct the URL.",
     ),
     "no-file": (
-        ConfigurationError,
+        errors.ConfigurationError,
         "SQLite cannot use what the URL names: {}. Name a file that is a database, or a new one in a writable folder.",
     ),
-    "full": (DatabaseError, "The database has no space left: {}. Nothing was written; make room and try again."),
-    "read-only": (DatabaseError, "The database is read-only here: {}. Nothing was written."),
-    None: (DatabaseError, "The database refused: {}"),
+    "full": (errors.DatabaseError, "The database has no space left: {}. Nothing was written; make room and try again."),
+    "read-only": (errors.DatabaseError, "The database is read-only here: {}. Nothing was written."),
+    None: (errors.DatabaseError, "The database refused: {}"),
 }
 
 
-def _typed(facts: _Facts) -> ArtigraphError:
+def _typed(facts: _Facts) -> errors.ArtigraphError:
     said = facts.message
     if facts.kind == "unique":
         if facts.constraint == _LABEL_KEY:
             msg = "Another node under the same parent has this label already. Choose another label, or another parent."
-            return LabelConflictError(msg)
+            return errors.LabelConflictError(msg)
         return UniqueViolationError(f"A row of the same key exists already: {said}", facts.constraint)
     if facts.kind == "missing-row":
         return ReferenceVanishedError(f"A row to refer to is not there: {said}", _reference(facts))
@@ -338,7 +332,7 @@ def _typed(facts: _Facts) -> ArtigraphError:
             f"Somebody else holds a lock{where} that this needs ({said}). Find and end the transaction that holds it, "
             "then try the whole transaction again. Timeouts(lock=..., retry=...) says how long to wait."
         )
-        return RetryableError(msg)
+        return errors.RetryableError(msg)
     kind, words = _ANSWERS[facts.kind]
     return kind(words.format(said))
 

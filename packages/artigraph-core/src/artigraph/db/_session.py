@@ -12,34 +12,20 @@ from sqlalchemy import text
 from sqlalchemy.exc import UnboundExecutionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, AsyncTransaction
 
+import artigraph.errors as errors
+from artigraph.db import _transaction
 from artigraph.db._caller_connection import join_transaction
 from artigraph.db._dialect import dialect_name
 from artigraph.db._loop_engine import Database, LoopEngine, adopt
 from artigraph.db._schema import identify, prepare, report_store
 from artigraph.db._target import Owner, Target, current_group, current_target, open_group
-from artigraph.db._transaction import (
-    Work,
-    commit,
-    limit_locks,
-    open_transaction,
-    raise_typed,
-    run_naming_rows,
-    watch_on,
-)
+from artigraph.db._transaction import Work
 from artigraph.db._watch import Watch, deadline, has_deadline, outlive
-from artigraph.errors import (
-    ArtigraphError,
-    ConfigurationError,
-    DatabaseUnavailableError,
-    RetryableError,
-    SessionStateError,
-    WrongEventLoopError,
-)
 
 T = TypeVar("T")
 
 
-class AbandonedError(SessionStateError):
+class AbandonedError(errors.SessionStateError):
     """The session belongs to a generator that was closed. The caller must retry without the session."""
 
 
@@ -75,27 +61,27 @@ class Group:
                 "This session belongs to another event loop or thread. Await the async function where it was opened "
                 "(sync calls are done on a loop of their own), or make this call outside of its block."
             )
-            raise WrongEventLoopError(msg)
+            raise errors.WrongEventLoopError(msg)
         if self.owner.abandoned:
             raise AbandonedError
         if self._ended:
             msg = "The session_context in which this task was started has ended; await its tasks inside the block"
-            raise SessionStateError(msg)
+            raise errors.SessionStateError(msg)
         self.check_broken()
         if _working.get() is self:
             msg = "A call in a session was begun inside another one, for whose end it would wait"
-            raise SessionStateError(msg)
+            raise errors.SessionStateError(msg)
 
     async def run(self, work: Work[T]) -> T:
         """Run work in a savepoint, when it is its turn. If it fails, the savepoint is rolled back."""
         self.check()
         async with self._turn:
             self.check()
-            watch = self._watch = watch_on(self.loop_engine)
+            watch = self._watch = _transaction.watch_on(self.loop_engine)
             try:
                 result = await watch.shielded(self._in_savepoint(work, watch))
             except Exception as error:  # raised again, typed
-                raise_typed(error)
+                _transaction.raise_typed(error)
             if self.owner.abandoned:  # a generator was closed meanwhile, and this work is rolled back
                 raise AbandonedError
             return result
@@ -119,10 +105,10 @@ class Group:
         """Raise an error if the transaction is lost: rolled back by the database, or with its connection."""
         if self._broken is None:
             return
-        kind: type[ArtigraphError] = RetryableError
+        kind: type[errors.ArtigraphError] = errors.RetryableError
         msg = "The database rolled the whole transaction back. Leave the block and do all of it again."
         if self._lost:
-            kind = DatabaseUnavailableError
+            kind = errors.DatabaseUnavailableError
             msg = "The connection of this session broke, and its transaction with it. Leave the block and do all again."
         raise kind(msg) from self._broken
 
@@ -143,7 +129,7 @@ class Group:
         savepoint: AsyncTransaction | None = None
         try:
             savepoint = await connection.begin_nested()
-            result = await run_naming_rows(connection, work)
+            result = await _transaction.run_naming_rows(connection, work)
             await savepoint.commit()
         except BaseException as error:
             if watch.why is not None and not connection.invalidated:
@@ -184,7 +170,7 @@ async def _refuse_autocommit(connection: AsyncConnection) -> None:
     proxy = await connection.get_raw_connection()
     if detect is not None and detect(proxy.dbapi_connection):
         msg = "The session's connection commits each statement by itself (AUTOCOMMIT); it cannot hold a transaction"
-        raise ConfigurationError(msg)
+        raise errors.ConfigurationError(msg)
 
 
 def _running_loop() -> asyncio.AbstractEventLoop | None:
@@ -233,7 +219,7 @@ async def session_context(session: AsyncSession | None = None) -> AsyncGenerator
         await held.enter_async_context(loop_engine.session_turn())
         stack = AsyncExitStack()
         try:
-            connection = await open_transaction(loop_engine, stack)
+            connection = await _transaction.open_transaction(loop_engine, stack)
             group = Group(AsyncSession(connection, expire_on_commit=False), loop_engine, target)
             group.database = database
             with _current(group):
@@ -246,7 +232,7 @@ async def session_context(session: AsyncSession | None = None) -> AsyncGenerator
                 group.owner.leave(None)
                 await _commit(group, connection)
         finally:
-            watch = watch_on(loop_engine)
+            watch = _transaction.watch_on(loop_engine)
             await watch.shielded(_closed(stack, watch, None))
 
 
@@ -270,7 +256,7 @@ def current_session(allow_none: bool = False) -> AsyncSession | None:  # noqa: F
     if allow_none:
         return None
     msg = "No session is open here; open one with `async with session_context() as session:`"
-    raise SessionStateError(msg)
+    raise errors.SessionStateError(msg)
 
 
 async def _roll_back(group: Group, stack: AsyncExitStack, connection: AsyncConnection, error: BaseException) -> None:
@@ -278,7 +264,7 @@ async def _roll_back(group: Group, stack: AsyncExitStack, connection: AsyncConne
     soon = group.loop_engine.timeouts.cancel if isinstance(error, asyncio.CancelledError) else None
     with deadline(soon):
         await group.end()
-        watch = watch_on(group.loop_engine)
+        watch = _transaction.watch_on(group.loop_engine)
         with suppress(Exception):
             await watch.shielded(_closed(stack, watch, connection, group.session))
 
@@ -296,19 +282,19 @@ async def _closed(
 
 async def _commit(group: Group, connection: AsyncConnection) -> None:
     await group.end()
-    watch = watch_on(group.loop_engine)
+    watch = _transaction.watch_on(group.loop_engine)
     try:
         group.check_broken()
         await watch.shielded(_committed(group.session, connection, watch))
     except Exception as error:  # raised again, typed
-        raise_typed(error)
+        _transaction.raise_typed(error)
 
 
 async def _committed(session: AsyncSession, connection: AsyncConnection, watch: Watch) -> None:
     watch.hold(connection)
     try:
         await session.commit()  # flushes what its user added; the next line commits the transaction
-        await commit(connection, watch)
+        await _transaction.commit(connection, watch)
     finally:
         with suppress(Exception):
             await session.close()
@@ -346,22 +332,24 @@ async def _caller_session(session: AsyncSession, target: Target) -> AsyncGenerat
 
 async def _ready(group: Group) -> bool:
     """Check that the session can be used; return whether its waits for locks were limited for this block."""
-    watch = watch_on(group.loop_engine)
+    watch = _transaction.watch_on(group.loop_engine)
 
     async def ready() -> bool:
         connection = await group.connection()
         watch.hold(connection)
-        return group.loop_engine.sets_lock_timeout and await limit_locks(connection, group.loop_engine.timeouts)
+        return group.loop_engine.sets_lock_timeout and await _transaction.limit_locks(
+            connection, group.loop_engine.timeouts
+        )
 
     try:
         return await watch.shielded(ready())
     except Exception as error:  # raised again, typed
-        raise_typed(error)
+        _transaction.raise_typed(error)
 
 
 async def _lift_limit(group: Group) -> None:
     """Remove the limit on waits for locks from the caller's transaction. A failed transaction does not need that."""
-    watch = watch_on(group.loop_engine)
+    watch = _transaction.watch_on(group.loop_engine)
 
     async def lift() -> None:
         if group.session.in_transaction():
@@ -378,7 +366,7 @@ def _loop_engine_of(session: AsyncSession, target: Target) -> LoopEngine:
         engine = session.get_bind().engine
     except UnboundExecutionError as error:
         msg = "The session is bound to no engine: AsyncSession(engine)"
-        raise ConfigurationError(msg) from error
+        raise errors.ConfigurationError(msg) from error
     return target.loop_engine_of(engine) or adopt(AsyncEngine(engine), target.timeouts)
 
 

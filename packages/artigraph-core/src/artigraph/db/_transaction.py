@@ -17,16 +17,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.pool import QueuePool
 
+from artigraph.db import _errors
 from artigraph.db._caller_connection import caller_mysql_transaction, caller_sqlite_transaction
 from artigraph.db._engine import LONGEST_PING, whole_seconds
-from artigraph.db._errors import (
-    CommitFailedError,
-    ConnectionLostError,
-    ForeignKeyViolationError,
-    ServerFullError,
-    UniqueViolationError,
-    translate,
-)
 from artigraph.db._loop_engine import LoopEngine, writes_on
 from artigraph.db._malformed import error_of, forget_frames, likeliest, may_be_a_row
 from artigraph.db._watch import POLLS, Timeouts, Watch, connected, has_deadline
@@ -46,7 +39,7 @@ _PING = select(1)
 _LIMIT_LOCKS = text(
     "SELECT set_config('lock_timeout', :limit, true) WHERE current_setting('lock_timeout') = '0'"
 ).bindparams(bindparam("limit", type_=String))
-_REFUSALS = (RetryableError, UniqueViolationError, ForeignKeyViolationError, LabelConflictError)
+_REFUSALS = (RetryableError, _errors.UniqueViolationError, _errors.ForeignKeyViolationError, LabelConflictError)
 """Errors after which a transaction is certainly rolled back, even at COMMIT."""
 
 ATTEMPTS = 15
@@ -58,7 +51,7 @@ _MARGIN = 1.0
 """Seconds beyond the limit that connecting may take. The driver or the engine normally ends it at the limit."""
 
 
-class _UnansweredCommitError(ConnectionLostError):
+class _UnansweredCommitError(_errors.ConnectionLostError):
     """The connection broke while COMMIT was in flight."""
 
     def __init__(self, message: str, result: object) -> None:
@@ -69,8 +62,8 @@ class _UnansweredCommitError(ConnectionLostError):
 
 def raise_typed(error: Exception, *, may_have_committed: bool = False) -> NoReturn:
     """Raise the public error for a database's error, and any other error unchanged."""
-    typed = translate(error)
-    if isinstance(typed, (ConnectionLostError, ServerFullError)) or (
+    typed = _errors.translate(error)
+    if isinstance(typed, (_errors.ConnectionLostError, _errors.ServerFullError)) or (
         may_have_committed and isinstance(typed, DatabaseUnavailableError)
     ):
         doubtful = may_have_committed or typed.may_have_committed
@@ -146,7 +139,7 @@ async def write_on(
             if (
                 unanswered is not None
                 and committed is not None
-                and isinstance(translate(error), (UniqueViolationError, LabelConflictError))
+                and isinstance(_errors.translate(error), (_errors.UniqueViolationError, LabelConflictError))
                 and await read_on(loop_engine, committed)
             ):
                 # The COMMIT was still in flight when `committed` was called: the conflicting rows are our own.
@@ -206,11 +199,11 @@ async def commit(connection: AsyncConnection, watch: Watch, result: object = Non
     except Exception as error:
         if not connection.invalidated:
             await connection.run_sync(_roll_back)
-        typed = translate(error)
+        typed = _errors.translate(error)
         if typed is None or isinstance(typed, _REFUSALS):
             raise
         if not isinstance(typed, DatabaseUnavailableError):
-            raise CommitFailedError(str(typed)) from error
+            raise _errors.CommitFailedError(str(typed)) from error
         msg = f"The connection broke during COMMIT, which may have taken effect: {watch.why or typed}"
         raise _UnansweredCommitError(msg, result) from error
     except asyncio.CancelledError as error:
@@ -318,16 +311,16 @@ class _Retries:
 
     async def after(self, error: Exception) -> None:
         """Wait until the next attempt may begin, or raise the error as its public type."""
-        typed = translate(error)
+        typed = _errors.translate(error)
         limit: float
         if isinstance(typed, RetryableError):
             self.conflicts += 1
             tries, limit = self.conflicts, ATTEMPTS
-        elif isinstance(typed, ServerFullError):
+        elif isinstance(typed, _errors.ServerFullError):
             # Connections of this pool and of other clients become free, and the next attempt may get one.
             self._refusals += 1
             tries, limit = self._refusals, math.inf
-        elif isinstance(typed, ConnectionLostError) or (
+        elif isinstance(typed, _errors.ConnectionLostError) or (
             isinstance(typed, DatabaseUnavailableError) and self._breaks and not isinstance(error, TimeoutError)
         ):
             # If no connection can be made, retrying makes sense only if there was a connection before.

@@ -10,7 +10,8 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import DialectName, expect_few_rows, in_batches, recursive
+from artigraph.db import DialectName, in_batches, recursive
+from artigraph.db.planner import expect_few_rows
 from artigraph.errors import ArtifactInUseError, MalformedRowError, NestedNodeError
 from artigraph.graph.runs import runs_below
 from artigraph.lineage.sql import select_dependent_runs

@@ -14,17 +14,8 @@ from uuid import UUID
 from sqlalchemy import Select, delete, func, select, union, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import (
-    DialectName,
-    ReferenceInUseError,
-    current_database,
-    expect_few_rows,
-    in_batches,
-    in_session,
-    parts_first,
-    read,
-    write,
-)
+import artigraph.db as db
+from artigraph.db.planner import expect_few_rows
 from artigraph.deletion._cascade import DeletionPlan, plan_deletion
 from artigraph.deletion.unused import delete_unused
 from artigraph.errors import ArtigraphError, RetryableError
@@ -108,8 +99,8 @@ async def delete_nodes(choose: Choose, *, dry_run: bool, cascade: bool, keep_ali
             to one, and `keep_aliased` is true.
         RetryableError: at every attempt, others saved below what is deleted.
     """
-    database = await current_database()
-    apart = not in_session()
+    database = await db.current_database()
+    apart = not db.in_session()
 
     async def plan(connection: AsyncConnection) -> tuple[DeletionPlan, Deletion]:
         reasons = await choose(connection)
@@ -137,18 +128,18 @@ async def delete_nodes(choose: Choose, *, dry_run: bool, cascade: bool, keep_ali
         return found.first() is None
 
     if dry_run:
-        return (await read(plan))[1]
+        return (await db.read(plan))[1]
     deletion = await _tried(work, committed)
     deletion.left = await _remove(deletion.objects) if apart else list(deletion.objects)
     return deletion
 
 
 async def _tried(work: Work[T], committed: Work[bool]) -> T:
-    attempts = 1 if in_session() else _ATTEMPTS
+    attempts = 1 if db.in_session() else _ATTEMPTS
     while True:
         try:
-            return await write(work, committed=committed)
-        except (ReferenceInUseError, _ConcurrentChangeError) as error:
+            return await db.write(work, committed=committed)
+        except (db.ReferenceInUseError, _ConcurrentChangeError) as error:
             attempts -= 1
             if not attempts:
                 msg = (
@@ -178,7 +169,7 @@ async def _measure(connection: AsyncConnection, plan: DeletionPlan) -> Deletion:
         artifacts[named] += 1
     root = node_table.c.tree_root_id
     measured = 0
-    for ids in in_batches(list(plan.trees)):
+    for ids in db.in_batches(list(plan.trees)):
         in_trees = expect_few_rows(root.in_(ids), root)
         sizes = select(root, func.count(), func.coalesce(func.sum(func.length(node_table.c.value)), 0))
         for tree, count, size in await connection.execute(sizes.where(in_trees).group_by(root)):
@@ -205,7 +196,7 @@ async def _measure(connection: AsyncConnection, plan: DeletionPlan) -> Deletion:
         for node_id, reason in plan.reasons.items()
         if (node := plan.named.get(node_id)) is not None
     ]
-    for ids in in_batches(list(here)):
+    for ids in db.in_batches(list(here)):
         everywhere = dict((await connection.execute(_references().where(node_table.c.blob_id.in_(ids)))).all())
         statement = select(*(blob_table.c[name] for name in StoredAt._fields)).where(blob_table.c.blob_id.in_(ids))
         for row in await connection.execute(statement.order_by(blob_table.c.blob_id)):
@@ -236,17 +227,17 @@ _ENDS = (link_table.c.source_id, link_table.c.target_id)
 
 def _ends(plan: DeletionPlan) -> Iterator[Any]:
     """Yield the possible ends of links to delete: the nodes of the trees, and the runs."""
-    for ids in in_batches(list(plan.trees)):
+    for ids in db.in_batches(list(plan.trees)):
         yield select(node_table.c.node_id).where(
             expect_few_rows(node_table.c.tree_root_id.in_(ids), node_table.c.tree_root_id)
         )
-    yield from in_batches(list(plan.runs))
+    yield from db.in_batches(list(plan.runs))
 
 
 # Deleting rows and objects ------------------------------------------------------------------------------------------
 
 
-async def _delete(connection: AsyncConnection, plan: DeletionPlan, deletion: Deletion, dialect: DialectName) -> int:
+async def _delete(connection: AsyncConnection, plan: DeletionPlan, deletion: Deletion, dialect: db.DialectName) -> int:
     """Delete the rows, and return the number of nodes deleted: fewer than planned if others deleted some meanwhile."""
     rows = 0
     if deletion.links:
@@ -254,16 +245,16 @@ async def _delete(connection: AsyncConnection, plan: DeletionPlan, deletion: Del
             for end in _ENDS:
                 await connection.execute(delete(link_table).where(end.in_(ends)))
     if deletion.aliases:
-        for ids in in_batches(list(plan.trees)):
+        for ids in db.in_batches(list(plan.trees)):
             await connection.execute(delete(alias_table).where(alias_table.c.node_id.in_(ids)))
-    for ids in in_batches(list(plan.trees)):
+    for ids in db.in_batches(list(plan.trees)):
         whole_trees = delete(node_table).where(
             expect_few_rows(node_table.c.tree_root_id.in_(ids), node_table.c.tree_root_id)
         )
-        rows += (await connection.execute(parts_first(whole_trees, node_table.c.position, dialect))).rowcount
-    for ids in in_batches(list(plan.runs)):  # MySQL and MariaDB want children deleted first
+        rows += (await connection.execute(db.parts_first(whole_trees, node_table.c.position, dialect))).rowcount
+    for ids in db.in_batches(list(plan.runs)):  # MySQL and MariaDB want children deleted first
         await connection.execute(update(node_table).where(node_table.c.node_id.in_(ids)).values(parent_id=None))
-    for ids in in_batches(list(plan.runs)):
+    for ids in db.in_batches(list(plan.runs)):
         rows += (await connection.execute(delete(node_table).where(node_table.c.node_id.in_(ids)))).rowcount
     return rows
 

@@ -12,7 +12,8 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import current_database, expect_few_rows, in_batches, recursive, utc_now
+from artigraph.db import current_database, in_batches, recursive, utc_now
+from artigraph.db.planner import expect_few_rows
 from artigraph.deletion._cascade import uses_of
 from artigraph.graph.leases import end_of, status_of
 from artigraph.graph.runs import runs_below

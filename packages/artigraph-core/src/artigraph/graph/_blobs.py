@@ -13,21 +13,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import (
-    Database,
-    ReferenceVanishedError,
-    UniqueViolationError,
-    bytes_in_flight,
-    in_batches,
-    in_session,
-    insert_absent,
-    read,
-    reserve_memory,
-    share_lock,
-    through_index,
-    utc_now,
-    write_apart,
-)
+import artigraph.db as db
 from artigraph.errors import ValueTooLargeError
 from artigraph.graph._tree import Deferred, PendingValue, Streamed
 from artigraph.graph.hashing import Content, Digests, Part, hash_parts, join
@@ -72,7 +58,7 @@ class Blobs:
     vanished before its row was locked.
     """
 
-    def __init__(self, pending: Sequence[PendingValue], database: Database) -> None:
+    def __init__(self, pending: Sequence[PendingValue], database: db.Database) -> None:
         self._pending = pending
         self._database = database
         self._contents: dict[int, Content] = {}
@@ -113,7 +99,7 @@ class Blobs:
             if await self._put_in_row(value):  # a value in its row reserves no memory and does not wait
                 continue
             hint = _UNKNOWN if (known_size := _size_hint(value)) is None else known_size
-            if group and size + hint > bytes_in_flight():
+            if group and size + hint > db.bytes_in_flight():
                 await self._put_group(group)
                 group, size = [], 0
             group.append(index)
@@ -164,9 +150,9 @@ class Blobs:
         later: list[int] = []
         hints = [_size_hint(self._pending[index]) for index in group]
         expected = begun = sum(hint or 0 for hint in hints)
-        limit, at_once = max(expected, bytes_in_flight()), CONCURRENCY
+        limit, at_once = max(expected, db.bytes_in_flight()), CONCURRENCY
         if None in hints:
-            limit = expected = expected + max(1, bytes_in_flight() // _SHARES)
+            limit = expected = expected + max(1, db.bytes_in_flight() // _SHARES)
             at_once = _SHARES
 
         async def encode(index: int) -> None:
@@ -191,7 +177,7 @@ class Blobs:
                 digests = await hash_parts(parts, size)
                 encoded.setdefault(self._note(index, storage, digests), (storage, parts, digests))
 
-        async with reserve_memory(expected) as place:
+        async with db.reserve_memory(expected) as place:
             await run_concurrently(group, encode, at_once=at_once)
             place.resize(sum(content.size for content in encoded))
             with place.asking_database():
@@ -219,8 +205,8 @@ class Blobs:
         Raises:
             BlobVanishedError, UniqueViolationError: as `hold`.
         """
-        if in_session() and self._to_insert():
-            await write_apart(self._insert)
+        if db.in_session() and self._to_insert():
+            await db.write_apart(self._insert)
             self._committed_apart = True
 
     async def hold(self, connection: AsyncConnection) -> None:
@@ -241,7 +227,7 @@ class Blobs:
             self._pending[index].row["blob_id"] = held[content][0].bytes
         self._registered = {content: location for content, (_, location) in held.items()}
 
-    def can_begin_again(self, error: BlobVanishedError | ReferenceVanishedError | UniqueViolationError) -> bool:
+    def can_begin_again(self, error: BlobVanishedError | db.ReferenceVanishedError | db.UniqueViolationError) -> bool:
         """Return whether the save can be tried again after an error, and prepare for that.
 
         It can if another transaction collected or inserted an object of this save.
@@ -249,7 +235,7 @@ class Blobs:
         match error:
             case BlobVanishedError(lost=lost):
                 self.forget(lost)
-            case UniqueViolationError():
+            case db.UniqueViolationError():
                 taken = (error.constraint or "").startswith(f"uq_{blob_table.name}_")
                 self._was_taken = self._was_taken or taken
                 return taken
@@ -278,7 +264,7 @@ class Blobs:
             if content in self._put:
                 by_storage.setdefault(content.storage, []).append(content)
         for storage, contents in by_storage.items():
-            for part in in_batches(contents):
+            for part in db.in_batches(contents):
                 places = [self._put[content].location for content in part]
                 taken = await registered_at(connection, self._database, storage, places)
                 refused += [content for content in part if self._put[content].location in taken]
@@ -327,7 +313,7 @@ class Blobs:
         late = [content for content in contents if self._put[content].since.is_past(REGISTERED_WITHIN)]
         if late:
             raise BlobVanishedError(late)
-        statement = insert_absent(blob_table, self._database.dialect).values(created_at=utc_now())
+        statement = db.insert_absent(blob_table, self._database.dialect).values(created_at=db.utc_now())
         await connection.execute(
             statement,
             [
@@ -347,7 +333,7 @@ class Blobs:
         """Return the contents that have a row in the database."""
         if not contents:
             return ()
-        return await read(lambda connection: self._select(connection, contents, lock=False))
+        return await db.read(lambda connection: self._select(connection, contents, lock=False))
 
     async def _select(
         self, connection: AsyncConnection, contents: Collection[Content], *, lock: bool
@@ -357,7 +343,7 @@ class Blobs:
         for content in _in_order(contents):
             by_storage.setdefault(content.storage, []).append(content.sha256)
         for storage, hashes in by_storage.items():
-            for some in in_batches(hashes):
+            for some in db.in_batches(hashes):
                 statement = (
                     select(
                         blob_table.c.blob_id,
@@ -370,8 +356,8 @@ class Blobs:
                     .order_by(blob_table.c.sha256)
                 )
                 if lock:
-                    statement = through_index(statement, blob_table, BLOB_KEY)
-                    statement = share_lock(statement, self._database.dialect)
+                    statement = db.through_index(statement, blob_table, BLOB_KEY)
+                    statement = db.share_lock(statement, self._database.dialect)
                 for row in await connection.execute(statement):
                     content = Content(row.storage, bytes(row.sha256), row.size)
                     if content in contents:

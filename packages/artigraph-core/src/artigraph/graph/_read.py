@@ -16,28 +16,12 @@ from uuid import UUID
 from sqlalchemy import ARRAY, ColumnElement, CompoundSelect, FromClause, Select, Uuid, any_, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import (
-    Row,
-    current_database,
-    declare_nodes,
-    expect_few_rows,
-    fetch_rows,
-    id_of,
-    in_batches,
-    in_precomputed,
-    read,
-    recursive,
-)
-from artigraph.errors import (
-    ArtigraphError,
-    DeserializationError,
-    MalformedRowError,
-    NodeNotFoundError,
-    UnknownStorageError,
-)
+import artigraph.db as db
+import artigraph.errors as errors
+from artigraph.db.planner import expect_few_rows, in_precomputed
 from artigraph.graph.placement import storage_by_name
 from artigraph.graph.stored_object import StoredObject
-from artigraph.identifiers import check_id
+from artigraph.identifiers import check_id, id_of
 from artigraph.orm import blob_table, node_table
 from artigraph.storage import Storage
 
@@ -88,7 +72,7 @@ class StoredTree:
         """The first node."""
         return StoredNode._make(self.nodes[0])
 
-    def malformed(self) -> MalformedRowError | None:
+    def malformed(self) -> errors.MalformedRowError | None:
         """Return an error that names the first value that is invalid for its column, or None."""
         for row in self.nodes:
             for column, value in zip(StoredNode._fields, row, strict=True):
@@ -96,14 +80,14 @@ class StoredTree:
                     return self._error(StoredNode._make(row), column, value)
         return None
 
-    def _error(self, node: StoredNode, column: str, value: object) -> MalformedRowError:
+    def _error(self, node: StoredNode, column: str, value: object) -> errors.MalformedRowError:
         label = node.label if isinstance(node.label, str) else None
         msg = (
             f"Node {node.label!r:.100}, at position {node.position!r:.40} of artifact {self.root_id}, holds "
             f"{value!r:.100} in column {column} of {node_table.name}, which cannot hold that. The row was altered by "
             "hand, or the database is damaged: artigraph.maintenance.fsck lists all such"
         )
-        return MalformedRowError(msg, table=node_table.name, column=column, node_id=self.root_id, label=label)
+        return errors.MalformedRowError(msg, table=node_table.name, column=column, node_id=self.root_id, label=label)
 
 
 _root = node_table.alias("root")
@@ -181,7 +165,7 @@ async def read_trees(
     node_ids: Sequence[UUID],
     *,
     fields: Collection[str] | None = None,
-    refused: dict[UUID, ArtigraphError] | None = None,
+    refused: dict[UUID, errors.ArtigraphError] | None = None,
 ) -> dict[UUID, StoredTree]:
     """Read artifacts, or parts of artifacts, by the ids of their roots.
 
@@ -194,18 +178,18 @@ async def read_trees(
     """
     for node_id in node_ids:
         check_id(node_id)
-    several = "array" if (await current_database()).dialect == "postgresql" else "some"
+    several = "array" if (await db.current_database()).dialect == "postgresql" else "some"
     wanted = list(dict.fromkeys(node_ids))
 
-    async def work(connection: AsyncConnection) -> tuple[list[Row], dict[UUID, _Blob]]:
-        declare_nodes(wanted)
-        rows: list[Row] = []
-        for ids in in_batches(wanted):
+    async def work(connection: AsyncConnection) -> tuple[list[db.Row], dict[UUID, _Blob]]:
+        db.declare_nodes(wanted)
+        rows: list[db.Row] = []
+        for ids in db.in_batches(wanted):
             parameters: dict[str, Any] = {"ids": ids[0] if len(ids) == 1 else ids}
             if fields is not None:
                 parameters["fields"] = list(fields)
             given = "one" if len(ids) == 1 else several
-            rows += await fetch_rows(connection, _SELECTS[given, fields is not None], parameters)
+            rows += await db.fetch_rows(connection, _SELECTS[given, fields is not None], parameters)
         # Every node found has its root among the rows. An id without a root was not found.
         missing = set(wanted).difference({id_of(found) for found in {row[_WIDTH] for row in rows}})
         if missing:
@@ -215,28 +199,28 @@ async def read_trees(
             refused.update(reasons)
         return rows, await _select_blobs(connection, rows, refused)
 
-    rows, blobs = await read(work)
+    rows, blobs = await db.read(work)
     rows = await _fill_in(rows, blobs, refused)
     return {tree.root_id: tree for _, tree in await _trees(rows)}
 
 
-async def _reasons(connection: AsyncConnection, node_ids: Sequence[UUID]) -> dict[UUID, ArtigraphError]:
+async def _reasons(connection: AsyncConnection, node_ids: Sequence[UUID]) -> dict[UUID, errors.ArtigraphError]:
     """Return for each of these nodes why it was not found."""
     types: dict[UUID, str] = {}
-    for ids in in_batches(node_ids):
+    for ids in db.in_batches(node_ids):
         types |= {row.node_id: row.node_type for row in await connection.execute(_types, {"ids": ids})}
     return {node_id: _reason(node_id, types.get(node_id)) for node_id in node_ids}
 
 
-def _reason(node_id: UUID, node_type: str | None) -> ArtigraphError:
-    error: ArtigraphError
+def _reason(node_id: UUID, node_type: str | None) -> errors.ArtigraphError:
+    error: errors.ArtigraphError
     if node_type is None:
-        error = NodeNotFoundError(f"There is no node {node_id}")
+        error = errors.NodeNotFoundError(f"There is no node {node_id}")
     elif node_type == "run":
         how = "read what belongs to it with RunManager.load_artifacts"
-        error = NodeNotFoundError(f"Node {node_id} is a run, not an artifact; {how}")
+        error = errors.NodeNotFoundError(f"Node {node_id} is a run, not an artifact; {how}")
     else:
-        error = DeserializationError(f"Node {node_id} has no place in its tree; its row was altered")
+        error = errors.DeserializationError(f"Node {node_id} has no place in its tree; its row was altered")
     error.node_id = node_id
     return error
 
@@ -255,10 +239,10 @@ async def read_artifacts(
     Returns:
         The id of the run and the artifact, in the order in which the artifacts were saved.
     """
-    database = await current_database()
+    database = await db.current_database()
     parameters: dict[str, Any] = {}
     if parents is not None:
-        statement = recursive(
+        statement = db.recursive(
             _under.where(expect_few_rows(in_precomputed(_root.c.parent_id, parents), _root.c.parent_id)),
             database.dialect,
         )
@@ -269,20 +253,20 @@ async def read_artifacts(
     if model_names is not None:
         statement = statement.where(_root.c.model_name.in_(model_names))
 
-    async def work(connection: AsyncConnection) -> tuple[list[Row], dict[UUID, _Blob]]:
-        rows = await fetch_rows(connection, statement, parameters)
+    async def work(connection: AsyncConnection) -> tuple[list[db.Row], dict[UUID, _Blob]]:
+        rows = await db.fetch_rows(connection, statement, parameters)
         for root_id, run_id in {(row[_WIDTH], row[_WIDTH + 1]) for row in rows}:
             _ = id_of(root_id), id_of(run_id)  # check here, where an error names the row
         return rows, await _select_blobs(connection, rows)
 
-    rows, blobs = await read(work)
+    rows, blobs = await db.read(work)
     rows = await _fill_in(rows, blobs)
     return [(id_of(row[_WIDTH + 1]), tree) for row, tree in await _trees(rows)]
 
 
-async def _trees(rows: Iterable[Row]) -> list[tuple[Row, StoredTree]]:
+async def _trees(rows: Iterable[db.Row]) -> list[tuple[db.Row, StoredTree]]:
     """Return the trees that consecutive rows make up, each with the row of its root."""
-    trees: list[tuple[Row, StoredTree]] = []
+    trees: list[tuple[db.Row, StoredTree]] = []
     turn = 0
     for root_id, group in groupby(rows, itemgetter(_WIDTH)):
         members = list(group)
@@ -307,11 +291,11 @@ _SLICE = 10_000
 
 
 async def _select_blobs(
-    connection: AsyncConnection, rows: Collection[Row], refused: dict[UUID, ArtigraphError] | None = None
+    connection: AsyncConnection, rows: Collection[db.Row], refused: dict[UUID, errors.ArtigraphError] | None = None
 ) -> dict[UUID, _Blob]:
     ids = sorted({id_of(row[_BLOB_ID]) for row in rows if row[_BLOB_ID] is not None})
     found: dict[UUID, _Blob] = {}
-    for some in in_batches(ids):
+    for some in db.in_batches(ids):
         statement = select(blob_table).where(blob_table.c.blob_id.in_(some))
         for row in await connection.execute(statement):
             chunk_sha256 = None if row.chunk_sha256 is None else bytes(row.chunk_sha256)
@@ -324,7 +308,7 @@ async def _select_blobs(
                     f"Node {root_id} was deleted while it was read. If it is still there, the row of one of its "
                     "objects is missing: artigraph.maintenance.fsck tells"
                 )
-                error = NodeNotFoundError(msg)
+                error = errors.NodeNotFoundError(msg)
                 error.node_id, error.label = root_id, _label_of(rows, each[_WIDTH])
                 if refused is None:
                     raise error
@@ -332,14 +316,14 @@ async def _select_blobs(
     return found
 
 
-def _label_of(rows: Iterable[Row], root_id: object) -> str | None:
+def _label_of(rows: Iterable[db.Row], root_id: object) -> str | None:
     """Return the label of the root of a tree."""
     return next((row[_LABEL] for row in rows if row[_WIDTH] == root_id), None)
 
 
 async def _fill_in(
-    rows: list[Row], blobs: dict[UUID, _Blob], refused: dict[UUID, ArtigraphError] | None = None
-) -> list[Row]:
+    rows: list[db.Row], blobs: dict[UUID, _Blob], refused: dict[UUID, errors.ArtigraphError] | None = None
+) -> list[db.Row]:
     """Replace missing values in rows by their objects, and drop the trees that are refused."""
     if refused:
         rows = [row for row in rows if id_of(row[_WIDTH]) not in refused]
@@ -352,12 +336,12 @@ async def _fill_in(
         blob = blobs[id_of(cast("bytes", node.blob_id))]
         try:
             storage = storages.get(blob.storage) or await storage_by_name(blob.storage)
-        except ArtigraphError as error:
+        except errors.ArtigraphError as error:
             root_id = id_of(rows[index][_WIDTH])
             if error.node_id is None:
                 error.node_id, error.label = root_id, _label_of(rows, rows[index][_WIDTH])
                 error.add_note(f"It holds the value of {owner}.")
-            if refused is None or not isinstance(error, UnknownStorageError):
+            if refused is None or not isinstance(error, errors.UnknownStorageError):
                 raise
             refused.setdefault(root_id, error)
             continue

@@ -13,19 +13,7 @@ from uuid import UUID
 from sqlalchemy import Insert, bindparam, literal, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 
-from artigraph.db import (
-    DialectName,
-    Owner,
-    current_database,
-    current_session,
-    in_batches,
-    in_session,
-    insert_missing,
-    read,
-    share_lock,
-    utc_now,
-    write,
-)
+import artigraph.db as db
 from artigraph.errors import NodeNotFoundError
 from artigraph.identifiers import check_id
 from artigraph.orm import link_table, node_table
@@ -39,7 +27,7 @@ _part = node_table.alias("part")
 _root = node_table.alias("root")
 _run = node_table.alias("run")
 _used = (
-    select(_root.c.node_id, _run.c.node_id, literal("used"), utc_now())
+    select(_root.c.node_id, _run.c.node_id, literal("used"), db.utc_now())
     .select_from(
         _part.join(_root, _root.c.node_id == _part.c.tree_root_id).join(_run, _run.c.node_id == bindparam("run"))
     )
@@ -69,7 +57,7 @@ class Uses:
         """The uses of the surrounding run."""
         self.ended: bool = at_once
         """Whether the run has no later end that would write the uses. Then they are written at once."""
-        self.owner: Owner = Owner()
+        self.owner: db.Owner = db.Owner()
         """Whether the run's block was left. A task that was started in it and outlives it still notes uses."""
         self._waiting: dict[UUID, AsyncSession | None] = {}
         """The uses to write, each with the session in which it was already written, or None."""
@@ -81,17 +69,17 @@ class Uses:
         Raises:
             DatabaseError: too many uses were waiting, and writing them failed.
         """
-        if (await current_database()).store_id != self.store_id:
+        if (await db.current_database()).store_id != self.store_id:
             return False
         new = [node_id for node_id in node_ids if node_id not in self._known and node_id not in self._waiting]
         self._waiting |= dict.fromkeys(new)
-        if new and (self.ended or (len(self._waiting) >= _MOST and not in_session())):
+        if new and (self.ended or (len(self._waiting) >= _MOST and not db.in_session())):
             await self._write_apart()
         return True
 
     def due(self) -> list[UUID]:
         """Return the uses to write now, in the order in which every transaction writes them."""
-        session = current_session(allow_none=True)
+        session = db.current_session(allow_none=True)
         return sorted(
             node_id for node_id, written in self._waiting.items() if written is None or written is not session
         )
@@ -101,7 +89,7 @@ class Uses:
 
         Call it once the transaction is committed or, in a session, once the call has succeeded.
         """
-        session = current_session(allow_none=True)
+        session = db.current_session(allow_none=True)
         if session is not None:
             self._waiting |= dict.fromkeys(written, session)
             return
@@ -120,7 +108,7 @@ class Uses:
 
     async def _write_apart(self) -> None:
         due = DueUses.of(self)
-        dialect = (await current_database()).dialect
+        dialect = (await db.current_database()).dialect
 
         async def work(connection: AsyncConnection) -> None:
             await due.write(connection, dialect)
@@ -129,7 +117,7 @@ class Uses:
             del connection
             return False  # writing them again is harmless
 
-        await write(work, committed=committed)
+        await db.write(work, committed=committed)
         due.settle()
 
 
@@ -145,9 +133,9 @@ class DueUses:
         """Return the uses that are due now."""
         return cls(uses, [] if uses is None else uses.due())
 
-    async def write(self, connection: AsyncConnection, dialect: DialectName) -> None:
+    async def write(self, connection: AsyncConnection, dialect: db.DialectName) -> None:
         """Write the uses in a transaction. Artifacts that were deleted, and uses that exist already, are left out."""
-        for ids in in_batches(self.node_ids):
+        for ids in db.in_batches(self.node_ids):
             assert self.uses is not None  # without uses there are no ids
             await connection.execute(_insert(dialect), {"run": self.uses.run_id, "ids": ids})
 
@@ -157,10 +145,10 @@ class DueUses:
             self.uses.settle(self.node_ids, saved)
 
 
-_insert_by_dialect: dict[DialectName, Insert] = {}
+_insert_by_dialect: dict[db.DialectName, Insert] = {}
 
 
-def _insert(dialect: DialectName) -> Insert:
+def _insert(dialect: db.DialectName) -> Insert:
     """Return the INSERT of uses. It does not fail for uses that exist, or that another transaction inserts.
 
     It locks the artifacts and the run as it reads them, so that none can be deleted before the commit.
@@ -168,7 +156,7 @@ def _insert(dialect: DialectName) -> Insert:
     made = _insert_by_dialect.get(dialect)
     if made is None:
         columns = [link_table.c[name] for name in ("source_id", "target_id", "kind", "created_at")]
-        made = insert_missing(link_table, dialect).from_select(columns, share_lock(_used, dialect))
+        made = db.insert_missing(link_table, dialect).from_select(columns, db.share_lock(_used, dialect))
         _insert_by_dialect[dialect] = made
     return made
 
@@ -237,17 +225,17 @@ def without_recording() -> Generator[None]:
 
 async def record_inputs(run_id: UUID, node_ids: Sequence[UUID]) -> None:
     """Record that a run used artifacts of its own: inputs that are kept with it, and that it did not produce."""
-    database = await current_database()
+    database = await db.current_database()
     rows = [{"source_id": node_id, "target_id": run_id, "kind": "used"} for node_id in sorted(node_ids)]
 
     async def work(connection: AsyncConnection) -> None:
-        await connection.execute(insert_missing(link_table, database.dialect).values(created_at=utc_now()), rows)
+        await connection.execute(db.insert_missing(link_table, database.dialect).values(created_at=db.utc_now()), rows)
 
     async def committed(connection: AsyncConnection) -> bool:
         del connection
         return False  # writing them again is harmless
 
-    await write(work, committed=committed)
+    await db.write(work, committed=committed)
 
 
 async def read_roots(node_ids: Sequence[UUID]) -> list[UUID]:
@@ -261,11 +249,11 @@ async def read_roots(node_ids: Sequence[UUID]) -> list[UUID]:
 
     async def work(connection: AsyncConnection) -> dict[UUID, UUID | None]:
         found: dict[UUID, UUID | None] = {}
-        for ids in in_batches(node_ids):
+        for ids in db.in_batches(node_ids):
             found |= {row.node_id: row.tree_root_id for row in await connection.execute(_roots, {"ids": ids})}
         return found
 
-    found = await read(work)
+    found = await db.read(work)
     roots: list[UUID] = []
     for node_id in node_ids:
         root_id = found.get(node_id)

@@ -17,16 +17,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import (
-    CommitFailedError,
-    Database,
-    ReferenceVanishedError,
-    UniqueViolationError,
-    current_database,
-    insert_rows,
-    note_inserted,
-    write,
-)
+import artigraph.db as db
 from artigraph.errors import DatabaseUnavailableError, LabelConflictError, NodeNotFoundError, RetryableError
 from artigraph.graph._blobs import Blobs, BlobVanishedError
 from artigraph.graph._tree import PendingValue, Tree
@@ -56,7 +47,7 @@ async def write_trees(trees: Sequence[Tree], *, parent_id: UUID | None = None) -
     """
     if parent_id is not None:
         check_id(parent_id)
-    database = await current_database()
+    database = await db.current_database()
     rows = trees[0].rows if len(trees) == 1 else [row for tree in trees for row in tree.rows]
     if not rows:
         return
@@ -72,7 +63,7 @@ async def write_trees(trees: Sequence[Tree], *, parent_id: UUID | None = None) -
         if parent_id is not None:
             await _check_parent(connection, parent_id)
         try:
-            await insert_rows(connection, node_table, rows)
+            await db.insert_rows(connection, node_table, rows)
         except IntegrityError:
             # SQLite does not say which reference failed, but its transaction can still run a query.
             if database.dialect == "sqlite" and parent is not None:
@@ -82,7 +73,7 @@ async def write_trees(trees: Sequence[Tree], *, parent_id: UUID | None = None) -
 
     try:
         await _write(insert_nodes, committed, pending, database)
-    except ReferenceVanishedError as error:
+    except db.ReferenceVanishedError as error:
         msg = f"There is no node {parent} to save under; it was deleted. Nothing was saved."
         raise NodeNotFoundError(msg) from error
     except LabelConflictError as error:
@@ -90,17 +81,17 @@ async def write_trees(trees: Sequence[Tree], *, parent_id: UUID | None = None) -
         msg = f"Node {parent} has a child of this label already: {labels}. Nothing was saved."
         raise LabelConflictError(msg) from error
     used.settle(saved=(tree.root_id for tree in trees))
-    await note_inserted(len(rows))
+    await db.note_inserted(len(rows))
 
 
 async def _write(
     insert_nodes: Callable[[AsyncConnection], Awaitable[None]],
     committed: Callable[[AsyncConnection], Awaitable[bool]],
     pending: Sequence[PendingValue],
-    database: Database,
+    database: db.Database,
 ) -> None:
     if not pending:
-        await write(insert_nodes, committed=committed)
+        await db.write(insert_nodes, committed=committed)
         return
     blobs = Blobs(pending, database)
 
@@ -112,13 +103,13 @@ async def _write(
         try:
             await blobs.put_missing()
             await blobs.commit_apart()
-            await write(work, committed=committed)
-        except (BlobVanishedError, ReferenceVanishedError, UniqueViolationError) as error:
+            await db.write(work, committed=committed)
+        except (BlobVanishedError, db.ReferenceVanishedError, db.UniqueViolationError) as error:
             if not blobs.can_begin_again(error):
                 await blobs.remove_unregistered()
                 raise
             continue
-        except (DatabaseUnavailableError, RetryableError, CommitFailedError):
+        except (DatabaseUnavailableError, RetryableError, db.CommitFailedError):
             raise  # the commit may have happened, so only gc may decide about the objects
         except Exception:
             await blobs.remove_unregistered()

@@ -16,17 +16,7 @@ from uuid import UUID
 
 from artigraph.db import reserve_memory
 from artigraph.errors import ArtigraphError, StorageError
-from artigraph.graph.hashing import (
-    THREAD_THRESHOLD,
-    Buffer,
-    Content,
-    Digests,
-    Hasher,
-    Part,
-    checked_chunks,
-    checked_whole,
-    join,
-)
+from artigraph.graph import hashing
 from artigraph.graph.stored_object import StoredObject, call_storage, raise_first_error, read_object
 from artigraph.identifiers import new_id
 from artigraph.orm import CHUNK_SIZE
@@ -43,8 +33,8 @@ _LONGEST_LOCATION = 512
 
 
 async def put_all(
-    objects: Mapping[Content, tuple[Storage, Sequence[Part], Digests]], store_id: UUID
-) -> dict[Content, str]:
+    objects: Mapping[hashing.Content, tuple[Storage, Sequence[hashing.Part], hashing.Digests]], store_id: UUID
+) -> dict[hashing.Content, str]:
     """Put objects concurrently, and return their locations.
 
     The stored bytes are those that were hashed; if a value changed meanwhile, it raises a `SerializationError`.
@@ -52,10 +42,10 @@ async def put_all(
     If one object fails, no more are started, and those in flight run to their end. Then all are removed as far as
     possible, and the first error is raised. A canceled put may or may not have left an object.
     """
-    locations: dict[Content, str] = {}
+    locations: dict[hashing.Content, str] = {}
     errors: list[Exception] = []
 
-    async def put(content: Content) -> None:
+    async def put(content: hashing.Content) -> None:
         if errors:
             return
         try:
@@ -63,13 +53,13 @@ async def put_all(
         except Exception as error:  # it is raised when no put is in flight
             errors.append(error)
 
-    async def put_one(storage: Storage, parts: Sequence[Part], digests: Digests) -> str:
+    async def put_one(storage: Storage, parts: Sequence[hashing.Part], digests: hashing.Digests) -> str:
         key = _new_key(store_id)
         if digests.size > CHUNK_SIZE and isinstance(storage, SupportsStreams):
-            async with aclosing(checked_chunks(parts, digests)) as chunks:
+            async with aclosing(hashing.checked_chunks(parts, digests)) as chunks:
                 location = await call_storage(storage, storage.create_stream(chunks, key=key))
         else:
-            data = await checked_whole(parts, digests)
+            data = await hashing.checked_whole(parts, digests)
             location = await call_storage(storage, storage.create(data, key=key))
         return _checked(storage, location)
 
@@ -83,21 +73,23 @@ async def put_all(
     return locations
 
 
-async def put_stream(storage: Storage, parts: Iterator[Part], store_id: UUID) -> tuple[Digests, str, Stopwatch]:
+async def put_stream(
+    storage: Storage, parts: Iterator[hashing.Part], store_id: UUID
+) -> tuple[hashing.Digests, str, Stopwatch]:
     """Put an object while it is being encoded; return its hashes, its location, and a moment when it did not exist yet.
 
     One thread makes all parts, since they may belong to it; each is made when the one before it was consumed. A storage
     that takes no streams gets the whole object at once.
     """
-    hasher = Hasher()
+    hasher = hashing.Hasher()
     thread = ThreadPoolExecutor(1, "artigraph-stream")
     context = copy_context()
     since = Stopwatch()
 
-    def make() -> Part | None:
+    def make() -> hashing.Part | None:
         return context.run(lambda: next(parts, None))
 
-    async def hashed() -> AsyncGenerator[Part]:
+    async def hashed() -> AsyncGenerator[hashing.Part]:
         nonlocal since
         try:
             while (part := await asyncio.get_running_loop().run_in_executor(thread, make)) is not None:
@@ -113,7 +105,7 @@ async def put_stream(storage: Storage, parts: Iterator[Part], store_id: UUID) ->
         if isinstance(storage, SupportsStreams):
             work = storage.create_stream(stream, key=key)
         else:
-            work = storage.create(join([part async for part in stream]), key=key)
+            work = storage.create(hashing.join([part async for part in stream]), key=key)
         location = _checked(storage, await call_storage(storage, work))
     return hasher.digests(), location, since
 
@@ -166,7 +158,7 @@ class Fetch:
     """An object to fetch, or bytes that are in memory already, and the functions that receive them."""
 
     source: StoredObject | bytes
-    use: Callable[[Buffer], None]
+    use: Callable[[hashing.Buffer], None]
     """Receives the bytes. If there are many, it is called in a thread."""
     needs_bytes: bool = False
     """Whether `use` accepts only `bytes`."""
@@ -203,10 +195,10 @@ async def fetch(wanted: Sequence[Fetch]) -> None:
             await use(group, data)
             del data  # frees its memory before other fetches get the bytes
 
-    async def use(group: list[Fetch], data: Buffer) -> None:
+    async def use(group: list[Fetch], data: hashing.Buffer) -> None:
         for item in group:
             try:
-                if len(data) <= THREAD_THRESHOLD:
+                if len(data) <= hashing.THREAD_THRESHOLD:
                     item.use(data)
                 else:
                     await asyncio.to_thread(item.use, data)

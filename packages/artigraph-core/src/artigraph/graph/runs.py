@@ -11,33 +11,11 @@ from uuid import UUID
 from sqlalchemy import Select, bindparam, delete, func, insert, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import (
-    cancel_timeout,
-    current_database,
-    expect_few_rows,
-    filter_only,
-    in_batches,
-    in_session,
-    insert_rows,
-    lookup_join,
-    read,
-    recursive,
-    share_lock,
-    shielded,
-    unindexed,
-    write,
-)
+import artigraph.db as db
+from artigraph.db.planner import expect_few_rows, filter_only, lookup_join, unindexed
 from artigraph.errors import MalformedRowError, NodeNotFoundError, ValueTooLargeError
+from artigraph.graph import leases
 from artigraph.graph._usage import DueUses, Uses
-from artigraph.graph.leases import (
-    delete_lease,
-    end_of,
-    insert_lease,
-    mark_lost,
-    renew_leases,
-    report_lost_runs,
-    status_of,
-)
 from artigraph.orm import node_table, run_value_table
 
 RunValueKind = Literal["tag", "parameter", "environment"]
@@ -60,7 +38,7 @@ class RunValueRow(NamedTuple):
 async def insert_values(connection: AsyncConnection, run_id: UUID, values: Sequence[RunValueRow]) -> None:
     """Insert values of an existing run in one statement."""
     if values:
-        await insert_rows(connection, run_value_table, [{"run_id": run_id.bytes, **row._asdict()} for row in values])
+        await db.insert_rows(connection, run_value_table, [{"run_id": run_id.bytes, **row._asdict()} for row in values])
 
 
 async def read_values(connection: AsyncConnection, run_ids: Sequence[UUID]) -> Mapping[UUID, list[RunValueRow]]:
@@ -70,7 +48,7 @@ async def read_values(connection: AsyncConnection, run_ids: Sequence[UUID]) -> M
         MalformedRowError: a value's kind is not in `RunValueKind`.
     """
     found: defaultdict[UUID, list[RunValueRow]] = defaultdict(list)
-    for ids in in_batches(run_ids):
+    for ids in db.in_batches(run_ids):
         statement = select(*_columns).where(run_value_table.c.run_id.in_(ids)).order_by(run_value_table.c.name)
         for run_id, kind, name, value in await connection.execute(statement):
             if kind not in _KINDS:
@@ -100,7 +78,7 @@ async def replace_values(run_id: UUID, values: Sequence[RunValueRow], *, most: i
         for kind in sorted({row.kind for row in values}):
             of_kind = (run_value_table.c.run_id == run_id, run_value_table.c.kind == kind)
             new = [row.name for row in values if row.kind == kind]
-            for names in in_batches(new):
+            for names in db.in_batches(new):
                 await connection.execute(delete(run_value_table).where(*of_kind, run_value_table.c.name.in_(names)))
             others = await connection.scalar(select(func.count()).select_from(run_value_table).where(*of_kind)) or 0
             if others + len(new) > most:
@@ -114,7 +92,7 @@ async def replace_values(run_id: UUID, values: Sequence[RunValueRow], *, most: i
     async def again(_connection: AsyncConnection) -> bool:
         return False  # the write is idempotent
 
-    await write(work, committed=again)
+    await db.write(work, committed=again)
 
 
 _type_of = select(node_table.c.node_type).where(node_table.c.node_id == bindparam("id"))
@@ -127,9 +105,9 @@ _end_run = update(node_table).where(
 _run_columns = (
     node_table.c.node_id,
     node_table.c.parent_id,
-    status_of(node_table),
+    leases.status_of(node_table),
     node_table.c.run_started_at,
-    end_of(node_table),
+    leases.end_of(node_table),
     node_table.c.run_error_type,
     node_table.c.run_error_message,
     node_table.c.run_name,
@@ -189,14 +167,14 @@ async def insert_run(run: RunRow, lease: timedelta) -> None:
     Raises:
         NodeNotFoundError: its parent does not exist, or is no run.
     """
-    database = await current_database()
-    marks = not in_session()
+    database = await db.current_database()
+    marks = not db.in_session()
     lost: list[UUID] = []
 
     async def work(connection: AsyncConnection) -> None:
         if run.parent_id is not None:
             # Lock the parent until the commit, because MySQL does not check the reference of a row whose label is NULL.
-            held = share_lock(_type_of, database.dialect)
+            held = db.share_lock(_type_of, database.dialect)
             node_type = (await connection.execute(held, {"id": run.parent_id})).scalar()
             if node_type is None:
                 msg = (
@@ -219,16 +197,16 @@ async def insert_run(run: RunRow, lease: timedelta) -> None:
                 "search_key": run.name_key,
             },
         )
-        await insert_lease(connection, run.node_id, lease)
+        await leases.insert_lease(connection, run.node_id, lease)
         await insert_values(connection, run.node_id, run.values)
         if marks:
-            lost[:] = await mark_lost(connection)
+            lost[:] = await leases.mark_lost(connection)
 
     async def committed(connection: AsyncConnection) -> bool:
         return (await connection.execute(_type_of, {"id": run.node_id})).first() is not None
 
-    await write(work, committed=committed)
-    report_lost_runs(lost)
+    await db.write(work, committed=committed)
+    leases.report_lost_runs(lost)
 
 
 async def update_run(run: RunRow, uses: Uses | None = None) -> bool:
@@ -238,10 +216,10 @@ async def update_run(run: RunRow, uses: Uses | None = None) -> bool:
     would repeat it.
     """
     used = DueUses.of(uses)
-    dialect = (await current_database()).dialect
+    dialect = (await db.current_database()).dialect
 
     async def work(connection: AsyncConnection) -> bool:
-        await delete_lease(connection, run.node_id)
+        await leases.delete_lease(connection, run.node_id)
         result = await connection.execute(
             _end_run.values(
                 run_status=run.status,
@@ -258,7 +236,7 @@ async def update_run(run: RunRow, uses: Uses | None = None) -> bool:
         statement = select(node_table.c.run_status).where(node_table.c.node_id == bindparam("id"))
         return (await connection.execute(statement, {"id": run.node_id})).scalar() == run.status
 
-    ended = await shielded(write(work, committed=committed), cancel_timeout())
+    ended = await db.shielded(db.write(work, committed=committed), db.cancel_timeout())
     used.settle()
     return ended
 
@@ -270,12 +248,12 @@ async def join_run(run_id: UUID, lease: timedelta) -> RunRow | None:
     """
 
     async def work(connection: AsyncConnection) -> None:
-        await renew_leases(connection, {run_id: lease})
+        await leases.renew_leases(connection, {run_id: lease})
 
     async def again(_connection: AsyncConnection) -> bool:
         return False  # the write is idempotent
 
-    await write(work, committed=again)
+    await db.write(work, committed=again)
     return (await read_runs([run_id])).get(run_id)
 
 
@@ -309,38 +287,38 @@ async def read_runs(run_ids: Sequence[UUID]) -> dict[UUID, RunRow]:
 
     async def work(connection: AsyncConnection) -> dict[UUID, RunRow]:
         found: dict[UUID, RunRow] = {}
-        for ids in in_batches(run_ids):
+        for ids in db.in_batches(run_ids):
             statement = select(*_run_columns).where(
                 node_table.c.node_id.in_(ids), filter_only(node_table.c.node_type == "run")
             )
             found |= {row.node_id: _run(row) for row in await connection.execute(statement)}
         return await _with_values(connection, found)
 
-    return await read(work)
+    return await db.read(work)
 
 
 async def read_run_ids_below(run_id: UUID) -> list[UUID]:
     """Return the ids of all runs below a run, without itself, in the order in which they were made."""
-    database = await current_database()
+    database = await db.current_database()
     statement = select(node_table.c.node_id).where(node_table.c.node_id.in_(runs_below(run_id)))
 
     async def work(connection: AsyncConnection) -> list[UUID]:
-        ordered = recursive(statement.order_by(node_table.c.node_id), database.dialect)
+        ordered = db.recursive(statement.order_by(node_table.c.node_id), database.dialect)
         return list((await connection.execute(ordered)).scalars())
 
-    return await read(work)
+    return await db.read(work)
 
 
 async def read_runs_below(run_id: UUID) -> list[RunRow]:
     """Return all runs below a run, without itself, in the order in which they were made."""
-    database = await current_database()
+    database = await db.current_database()
     statement = select(*_run_columns).where(node_table.c.node_id.in_(runs_below(run_id))).order_by(node_table.c.node_id)
 
     async def work(connection: AsyncConnection) -> list[RunRow]:
-        rows = await connection.execute(recursive(statement, database.dialect))
+        rows = await connection.execute(db.recursive(statement, database.dialect))
         return list((await _with_values(connection, {row.node_id: _run(row) for row in rows})).values())
 
-    return await read(work)
+    return await db.read(work)
 
 
 async def _with_values(connection: AsyncConnection, runs: Mapping[UUID, RunRow]) -> dict[UUID, RunRow]:

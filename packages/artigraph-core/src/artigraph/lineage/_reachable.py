@@ -15,10 +15,10 @@ from uuid import UUID
 from sqlalchemy import Executable, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import Row, current_database, fetch_rows, id_of, read, recursive
+from artigraph.db import Row, current_database, fetch_rows, read, recursive
 from artigraph.errors import MalformedRowError, NodeNotFoundError, RefusedValueError
 from artigraph.graph.nodes import NODE_COLUMNS, Node
-from artigraph.identifiers import check_id
+from artigraph.identifiers import check_id, id_of
 from artigraph.lineage.sql import DATA, USED, Direction, EdgeKind, Start, select_between, select_reached
 from artigraph.orm import node_table
 

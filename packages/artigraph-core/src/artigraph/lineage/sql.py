@@ -11,24 +11,9 @@ from collections.abc import Collection, Sequence
 from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import (
-    CTE,
-    ColumnElement,
-    FromClause,
-    Integer,
-    Select,
-    String,
-    and_,
-    case,
-    false,
-    literal_column,
-    null,
-    or_,
-    select,
-    union_all,
-)
+import sqlalchemy as sa
 
-from artigraph.db import lookup_join, unindexed
+from artigraph.db.planner import lookup_join, unindexed
 from artigraph.graph.nodes import NODE_COLUMNS
 from artigraph.orm import link_table, node_table
 
@@ -48,7 +33,9 @@ class Start(NamedTuple):
     parent_id: UUID | None
 
 
-def select_reached(start: Start, direction: Direction, kinds: Collection[EdgeKind], levels: int | None) -> Select[Any]:
+def select_reached(
+    start: Start, direction: Direction, kinds: Collection[EdgeKind], levels: int | None
+) -> sa.Select[Any]:
     """Select everything that can be reached along edges of some kinds, as rows with the columns of a `Node`.
 
     A use is also such a row: its `node_type` is `used`, its `node_id` the artifact, and its `parent_id` the run. With
@@ -62,23 +49,23 @@ def select_reached(start: Start, direction: Direction, kinds: Collection[EdgeKin
     return _one_statement(_reached_parts(runs, start, direction, kinds))
 
 
-def select_between(first: Start, last: Start) -> Select[Any]:
+def select_between(first: Start, last: Start) -> sa.Select[Any]:
     """Select everything on the paths of data from one node to another, in the same kind of rows; perhaps no row."""
     below, above = _runs(first, "down", DATA, None), _runs(last, "up", DATA, None)
-    runs = select(below.c.run_id).where(below.c.run_id.in_(select(above.c.run_id))).cte("runs")
+    runs = sa.select(below.c.run_id).where(below.c.run_id.in_(sa.select(above.c.run_id))).cte("runs")
     return _one_statement(_between_parts(runs, (first.node_id, last.node_id)))
 
 
-def select_dependent_runs(run_ids: Sequence[UUID]) -> Select[*tuple[Any, ...]]:
+def select_dependent_runs(run_ids: Sequence[UUID]) -> sa.Select[*tuple[Any, ...]]:
     """Select runs and, with their parents, all runs that depend on them.
 
     These are the runs below them, the runs that used an artifact of any of these, and so on.
     """
-    first = select(node_table.c.node_id.label("run_id")).where(node_table.c.node_id.in_(run_ids))
+    first = sa.select(node_table.c.node_id.label("run_id")).where(node_table.c.node_id.in_(run_ids))
     runs = first.cte("dependent", recursive=True)
     runs = runs.union(_in_order(_step_down(runs, data=True, child=True)))
     found = lookup_join(runs, node_table, node_table.c.node_id == runs.c.run_id)
-    return select(node_table.c.node_id, node_table.c.parent_id).select_from(found)
+    return sa.select(node_table.c.node_id, node_table.c.parent_id).select_from(found)
 
 
 # Runs ----------------------------------------------------------------------------------------------------------------
@@ -88,7 +75,9 @@ _near = node_table.alias("near")
 _is_use = _link.c.kind == "used"
 
 
-def _runs(start: Start, direction: Direction, kinds: Collection[EdgeKind], levels: int | None) -> CTE | FromClause:
+def _runs(
+    start: Start, direction: Direction, kinds: Collection[EdgeKind], levels: int | None
+) -> sa.CTE | sa.FromClause:
     """Return the runs that are reached, as a table of their ids."""
     name = f"runs_{direction}"
     first = _first_runs(start, direction, kinds)
@@ -97,25 +86,25 @@ def _runs(start: Start, direction: Direction, kinds: Collection[EdgeKind], level
         step = _step(runs, direction, kinds)
         return runs if step is None else runs.union(step)
     # A run appears once for each number of steps that lead to it: the work is repeated `levels` times at most.
-    runs = first.add_columns(literal_column("0", Integer).label("level")).cte(name, recursive=True)
+    runs = first.add_columns(sa.literal_column("0", sa.Integer).label("level")).cte(name, recursive=True)
     step = _step(runs, direction, kinds)
     if step is not None:
         runs = runs.union(step.add_columns(runs.c.level + 1).where(runs.c.level < levels))
-    return select(runs.c.run_id).distinct().cte(f"{name}_once")
+    return sa.select(runs.c.run_id).distinct().cte(f"{name}_once")
 
 
-def _first_runs(start: Start, direction: Direction, kinds: Collection[EdgeKind]) -> Select[Any]:
+def _first_runs(start: Start, direction: Direction, kinds: Collection[EdgeKind]) -> sa.Select[Any]:
     if start.is_run:
-        return select(node_table.c.node_id.label("run_id")).where(node_table.c.node_id == start.node_id)
+        return sa.select(node_table.c.node_id.label("run_id")).where(node_table.c.node_id == start.node_id)
     if direction == "down":
         uses = _is_use & (_link.c.source_id == start.node_id)
-        return select(_link.c.target_id.label("run_id")).where(uses if "used" in kinds else uses & false())
+        return sa.select(_link.c.target_id.label("run_id")).where(uses if "used" in kinds else uses & sa.false())
     parent_id = start.parent_id if "produced" in kinds else None
-    above = select(node_table.c.node_id.label("run_id")).where(node_table.c.node_id == parent_id)
+    above = sa.select(node_table.c.node_id.label("run_id")).where(node_table.c.node_id == parent_id)
     return above if "used" in kinds else above.where(~_used_by(start.node_id, node_table.c.node_id))
 
 
-def _step(runs: CTE, direction: Direction, kinds: Collection[EdgeKind]) -> Select[Any] | None:
+def _step(runs: sa.CTE, direction: Direction, kinds: Collection[EdgeKind]) -> sa.Select[Any] | None:
     """Return the runs one step away. PostgreSQL requires a single SELECT that names the recursive table once."""
     data, child = {"used", "produced"} <= {*kinds}, "child" in kinds
     if not data and not child:
@@ -123,64 +112,64 @@ def _step(runs: CTE, direction: Direction, kinds: Collection[EdgeKind]) -> Selec
     return _in_order((_step_down if direction == "down" else _step_up)(runs, data=data, child=child))
 
 
-def _step_down(runs: CTE, *, data: bool, child: bool) -> Select[Any]:
+def _step_down(runs: sa.CTE, *, data: bool, child: bool) -> sa.Select[Any]:
     below = lookup_join(runs, _near, _near.c.parent_id == runs.c.run_id)
-    to_use = and_(_link.c.source_id == _near.c.node_id, _is_use)
+    to_use = sa.and_(_link.c.source_id == _near.c.node_id, _is_use)
     if not data:
-        return select(_near.c.node_id).select_from(below).where(unindexed(_near.c.node_type) == "run")
+        return sa.select(_near.c.node_id).select_from(below).where(unindexed(_near.c.node_type) == "run")
     if not child:
-        return select(_link.c.target_id).select_from(lookup_join(below, _link, to_use))
+        return sa.select(_link.c.target_id).select_from(lookup_join(below, _link, to_use))
     is_run = unindexed(_near.c.node_type) == "run"
-    reached = case((is_run, _near.c.node_id), else_=_link.c.target_id)
+    reached = sa.case((is_run, _near.c.node_id), else_=_link.c.target_id)
     below = lookup_join(below, _link, to_use, outer=True)
-    return select(reached).select_from(below).where(or_(is_run, _link.c.target_id.is_not(None)))
+    return sa.select(reached).select_from(below).where(sa.or_(is_run, _link.c.target_id.is_not(None)))
 
 
-def _step_up(runs: CTE, *, data: bool, child: bool) -> Select[Any]:
-    to_use = and_(_link.c.target_id == runs.c.run_id, _is_use)
+def _step_up(runs: sa.CTE, *, data: bool, child: bool) -> sa.Select[Any]:
+    to_use = sa.and_(_link.c.target_id == runs.c.run_id, _is_use)
     if not child:
         above = lookup_join(lookup_join(runs, _link, to_use), _near, _near.c.node_id == _link.c.source_id)
-        return select(_near.c.parent_id).select_from(above).where(_near.c.parent_id.is_not(None))
+        return sa.select(_near.c.parent_id).select_from(above).where(_near.c.parent_id.is_not(None))
     itself = node_table.alias("itself")
     above = lookup_join(runs, itself, itself.c.node_id == runs.c.run_id)
     if not data:
-        return select(itself.c.parent_id).select_from(above).where(itself.c.parent_id.is_not(None))
-    ways = union_all(select(literal_column("0", Integer).label("way")), select(literal_column("1", Integer))).subquery(
-        "ways"
-    )
+        return sa.select(itself.c.parent_id).select_from(above).where(itself.c.parent_id.is_not(None))
+    ways = sa.union_all(
+        sa.select(sa.literal_column("0", sa.Integer).label("way")), sa.select(sa.literal_column("1", sa.Integer))
+    ).subquery("ways")
     above = lookup_join(above, _link, to_use, outer=True)
     above = lookup_join(above, _near, _near.c.node_id == _link.c.source_id, outer=True)
-    reached = case((ways.c.way == 0, itself.c.parent_id), else_=_near.c.parent_id)
-    each_way = above.join(ways, ways.c.way <= case((_near.c.parent_id.is_(None), 0), else_=1))
-    return select(reached).select_from(each_way).where(reached.is_not(None))
+    reached = sa.case((ways.c.way == 0, itself.c.parent_id), else_=_near.c.parent_id)
+    each_way = above.join(ways, ways.c.way <= sa.case((_near.c.parent_id.is_(None), 0), else_=1))
+    return sa.select(reached).select_from(each_way).where(reached.is_not(None))
 
 
 # Rows joined to the runs -------------------------------------------------------------------------------------------
 
 
-_edge: tuple[ColumnElement[Any], ...] = (
+_edge: tuple[sa.ColumnElement[Any], ...] = (
     _link.c.source_id,
-    literal_column(f"'{USED}'", String),
+    sa.literal_column(f"'{USED}'", sa.String),
     _link.c.target_id,
-    *(null() for _ in NODE_COLUMNS[3:]),
+    *(sa.null() for _ in NODE_COLUMNS[3:]),
 )
-_artifact = tuple(null() if column.name.startswith("run_") else column for column in NODE_COLUMNS)
+_artifact = tuple(sa.null() if column.name.startswith("run_") else column for column in NODE_COLUMNS)
 """The columns of the `Node` of an artifact. The columns of runs are null, so that no lease is looked up for it."""
 
 
 def _reached_parts(
-    runs: CTE | FromClause, start: Start, direction: Direction, kinds: Collection[EdgeKind]
-) -> list[Select[Any]]:
+    runs: sa.CTE | sa.FromClause, start: Start, direction: Direction, kinds: Collection[EdgeKind]
+) -> list[sa.Select[Any]]:
     """Return the selects of the start node, the runs, the artifacts, and the uses between them."""
     others = node_table.c.node_id != start.node_id
     parts = [
-        select(*NODE_COLUMNS).where(node_table.c.node_id == start.node_id),
+        sa.select(*NODE_COLUMNS).where(node_table.c.node_id == start.node_id),
         _nodes(NODE_COLUMNS, lookup_join(runs, node_table, node_table.c.node_id == runs.c.run_id)).where(others),
     ]
     if direction == "up":
         if "used" in kinds:
             uses = _uses_by(runs)
-            used = _in_order(select(_link.c.source_id).select_from(uses)).distinct().subquery("used")
+            used = _in_order(sa.select(_link.c.source_id).select_from(uses)).distinct().subquery("used")
             parts.append(
                 _nodes(_artifact, lookup_join(used, node_table, node_table.c.node_id == used.c.source_id)).where(others)
             )
@@ -193,23 +182,23 @@ def _reached_parts(
             products = products.where(~_used_by(node_table.c.node_id, node_table.c.parent_id))
         parts.append(products)
         if "used" in kinds:
-            used_below = lookup_join(below, _link, and_(_link.c.source_id == node_table.c.node_id, _is_use))
+            used_below = lookup_join(below, _link, sa.and_(_link.c.source_id == node_table.c.node_id, _is_use))
             parts.append(_edges(used_below).where(others))
     if "used" in kinds:
-        parts.append(select(*_edge).where(_link.c.source_id == start.node_id, _is_use))
+        parts.append(sa.select(*_edge).where(_link.c.source_id == start.node_id, _is_use))
     return parts
 
 
-def _between_parts(runs: CTE, ends: tuple[UUID, UUID]) -> list[Select[Any]]:
+def _between_parts(runs: sa.CTE, ends: tuple[UUID, UUID]) -> list[sa.Select[Any]]:
     """Return the selects of the two ends, the runs, the artifacts between them, and the uses between all of them."""
     uses = _uses_by(runs)
-    used = _in_order(select(_link.c.source_id).select_from(uses)).distinct().subquery("used")
-    of_runs = select(runs.c.run_id)
+    used = _in_order(sa.select(_link.c.source_id).select_from(uses)).distinct().subquery("used")
+    of_runs = sa.select(runs.c.run_id)
     others = node_table.c.node_id.not_in(ends)
     itself = node_table.c.node_id.in_(ends)
     between = _near.c.parent_id.in_(of_runs) | _near.c.node_id.in_(ends)
     return [
-        select(*NODE_COLUMNS).where(
+        sa.select(*NODE_COLUMNS).where(
             itself if ends[0] == ends[1] else itself & of_runs.exists()  # every path leads through a run
         ),
         _nodes(NODE_COLUMNS, lookup_join(runs, node_table, node_table.c.node_id == runs.c.run_id)).where(others),
@@ -220,26 +209,28 @@ def _between_parts(runs: CTE, ends: tuple[UUID, UUID]) -> list[Select[Any]]:
     ]
 
 
-def _used_by(artifact_id: ColumnElement[UUID] | UUID, run_id: ColumnElement[UUID]) -> ColumnElement[bool]:
+def _used_by(artifact_id: sa.ColumnElement[UUID] | UUID, run_id: sa.ColumnElement[UUID]) -> sa.ColumnElement[bool]:
     """Return whether a run used an artifact. If it is kept with that run, it is then not the run's product."""
     return (
-        select(_link.c.source_id).where(_link.c.source_id == artifact_id, _link.c.target_id == run_id, _is_use).exists()
+        sa.select(_link.c.source_id)
+        .where(_link.c.source_id == artifact_id, _link.c.target_id == run_id, _is_use)
+        .exists()
     )
 
 
-def _uses_by(runs: CTE | FromClause) -> FromClause:
-    return lookup_join(runs, _link, and_(_link.c.target_id == runs.c.run_id, _is_use))
+def _uses_by(runs: sa.CTE | sa.FromClause) -> sa.FromClause:
+    return lookup_join(runs, _link, sa.and_(_link.c.target_id == runs.c.run_id, _is_use))
 
 
-def _nodes(columns: Sequence[ColumnElement[Any]], source: FromClause) -> Select[Any]:
-    return _in_order(select(*columns).select_from(source))
+def _nodes(columns: Sequence[sa.ColumnElement[Any]], source: sa.FromClause) -> sa.Select[Any]:
+    return _in_order(sa.select(*columns).select_from(source))
 
 
-def _edges(source: FromClause) -> Select[Any]:
+def _edges(source: sa.FromClause) -> sa.Select[Any]:
     return _nodes(_edge, source)
 
 
-def _in_order(statement: Select[Any]) -> Select[Any]:
+def _in_order(statement: sa.Select[Any]) -> sa.Select[Any]:
     """Make MySQL and MariaDB join in the written order: runs first, and the other tables by their indexes.
 
     Without statistics of a table, they would scan all links for each level of the recursion.
@@ -248,5 +239,5 @@ def _in_order(statement: Select[Any]) -> Select[Any]:
     return statement.prefix_with(word, dialect="mysql").prefix_with(word, dialect="mariadb")
 
 
-def _one_statement(parts: Sequence[Select[Any]]) -> Select[Any]:
-    return select(union_all(*parts).subquery("found"))
+def _one_statement(parts: Sequence[sa.Select[Any]]) -> sa.Select[Any]:
+    return sa.select(sa.union_all(*parts).subquery("found"))

@@ -11,9 +11,10 @@ from uuid import UUID
 from sqlalchemy import LargeBinary, Select, Table, and_, case, cast, func, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import TABLES, Database, Malformed, error_of, fetch_rows, find_malformed, id_of, read, recursive
+from artigraph.db import TABLES, Database, Malformed, error_of, fetch_rows, find_malformed, read, recursive
 from artigraph.errors import DanglingObjectsError, MalformedRowError
 from artigraph.graph.tombstones import is_object
+from artigraph.identifiers import id_of
 from artigraph.orm import alias_table, blob_table, link_table, node_table
 
 _node = node_table.alias("node")

@@ -10,39 +10,15 @@ from types import MappingProxyType
 from typing import cast
 from uuid import UUID
 
+import artigraph.errors as errors
 from artigraph.db import Database, current_database, in_session
-from artigraph.errors import (
-    ArtigraphError,
-    ConfigurationError,
-    CorruptObjectError,
-    ObjectNotFoundError,
-    SessionStateError,
-    StorageError,
-    StorageUnavailableError,
-)
-from artigraph.graph import StoredObject, run_concurrently
+from artigraph.graph import StoredObject
+from artigraph.graph.objects import run_concurrently
+from artigraph.maintenance import _inventory, _report
 from artigraph.maintenance._checksums import verify_object
 from artigraph.maintenance._consistency import CHECKS, count_malformed, find_broken, serializers_in_use
-from artigraph.maintenance._inventory import (
-    BlobRow,
-    Place,
-    Survey,
-    count_blobs,
-    find_lost,
-    find_places,
-    read_blobs,
-    survey,
-)
-from artigraph.maintenance._report import (
-    EXAMPLES,
-    FsckReport,
-    Problem,
-    ProblemKind,
-    ProgressCallback,
-    ProgressReporter,
-    SkippedStorage,
-    Total,
-)
+from artigraph.maintenance._inventory import BlobRow, Place
+from artigraph.maintenance._report import FsckReport, ProblemKind, ProgressCallback
 from artigraph.serializer import get_serializer_by_name
 from artigraph.storage import Storage
 
@@ -68,7 +44,7 @@ async def fsck(*, read_data_subset: str | float | None = None, progress: Progres
     fraction = _fraction(read_data_subset)
     if in_session():
         msg = "fsck looks at what is committed: call it outside of session_context()"
-        raise SessionStateError(msg)
+        raise errors.SessionStateError(msg)
     return await _Check(await current_database(), fraction, progress).run()
 
 
@@ -76,16 +52,16 @@ class _Check:
     def __init__(self, database: Database, fraction: float, callback: ProgressCallback | None) -> None:
         self._database = database
         self._fraction = fraction
-        self._report_progress = ProgressReporter(callback)
+        self._report_progress = _report.ProgressReporter(callback)
         self._counts: dict[ProblemKind, int] = {}
-        self._problems: dict[ProblemKind, list[Problem]] = {}
-        self._objects, self._read, self._unregistered = Total(), Total(), Total()
+        self._problems: dict[ProblemKind, list[_report.Problem]] = {}
+        self._objects, self._read, self._unregistered = _report.Total(), _report.Total(), _report.Total()
 
     async def run(self) -> FsckReport:
         await self._look_at_columns()
         await self._look_at_nodes()
         await self._look_at_serializers()
-        places = await find_places(self._database)
+        places = await _inventory.find_places(self._database)
         for place in places:
             await self._look_at(place, [place.name for place in places])
         return FsckReport(
@@ -96,7 +72,7 @@ class _Check:
             unregistered=self._unregistered.amount,
             unregistered_examples=self._unregistered.examples,
             unlisted=tuple(
-                SkippedStorage(place.name, "it cannot say what is in it (see SupportsListing)")
+                _report.SkippedStorage(place.name, "it cannot say what is in it (see SupportsListing)")
                 for place in places
                 if place.storage is not None and not place.lists
             ),
@@ -114,13 +90,13 @@ class _Check:
     ) -> None:
         self._counts[kind] = self._counts.get(kind, 0) + count
         problems = self._problems.setdefault(kind, [])
-        if len(problems) < EXAMPLES:
-            problems.append(Problem(kind, text, node_id, storage, location))
+        if len(problems) < _report.EXAMPLES:
+            problems.append(_report.Problem(kind, text, node_id, storage, location))
 
     # Rows -------------------------------------------------------------------------------------------------------
 
     async def _look_at_columns(self) -> None:
-        count, malformed = await count_malformed(EXAMPLES)
+        count, malformed = await count_malformed(_report.EXAMPLES)
         for found in malformed:
             self._found("malformed", str(found), count=0, node_id=found.node_id)
         if count:
@@ -129,7 +105,7 @@ class _Check:
 
     async def _look_at_nodes(self) -> None:
         done = 0
-        async for broken in find_broken(self._database, EXAMPLES):
+        async for broken in find_broken(self._database, _report.EXAMPLES):
             kind = cast("ProblemKind", broken.kind)
             for node_id in broken.examples:
                 self._found(kind, f"Node {node_id} {broken.text}", count=0, node_id=node_id)
@@ -147,22 +123,22 @@ class _Check:
             else:
                 try:
                     get_serializer_by_name(name)
-                except ArtigraphError as error:
+                except errors.ArtigraphError as error:
                     self._found("serializer-unknown", f"{whose} of serializer {name!r}: {error}", count=count)
             self._report_progress("check serializers", done, len(used))
 
     # Objects ----------------------------------------------------------------------------------------------------
 
     async def _look_at(self, place: Place, names: Collection[str]) -> None:
-        total = await count_blobs(place.name)
+        total = await _inventory.count_blobs(place.name)
         if place.storage is None:
             if total:
                 text = f"{total:,} objects of storage {place.name!r} could not be looked for: {place.reason}"
                 self._found("storage-unknown", text, count=total, storage=place.name)
             return
-        found = Survey()
+        found = _inventory.Survey()
         if place.lists:
-            async for found in survey(place, self._database, names):
+            async for found in _inventory.survey(place, self._database, names):
                 self._report_progress(f"list {place.name}", found.listed)
         for entry in (*found.unregistered, *found.buried):
             self._unregistered.add(place.name, entry.location, entry.size)
@@ -171,8 +147,8 @@ class _Check:
         misfits = {entry.location for entry, _ in found.misfits}
         chosen = set(random.sample(range(total), min(total, math.ceil(total * self._fraction))))
         number = 0
-        async for rows in read_blobs(place.name, self._database):
-            lost = await find_lost(place, [row for row in rows if row.blob_id.bytes not in found.seen])
+        async for rows in _inventory.read_blobs(place.name, self._database):
+            lost = await _inventory.find_lost(place, [row for row in rows if row.blob_id.bytes not in found.seen])
             for row in lost:
                 self._missing(place, row)
             unread = misfits.union(row.location for row in lost)
@@ -198,19 +174,19 @@ class _Check:
             stored = _stored_object(place, row)
             try:
                 await verify_object(stored)
-            except ObjectNotFoundError:
+            except errors.ObjectNotFoundError:
                 gone.append(row)
                 return
-            except CorruptObjectError as error:
+            except errors.CorruptObjectError as error:
                 self._found("object-corrupt", str(error), storage=place.name, location=row.location)
-            except StorageUnavailableError:
+            except errors.StorageUnavailableError:
                 raise
-            except StorageError as error:
+            except errors.StorageError as error:
                 self._found("object-unreadable", str(error), storage=place.name, location=row.location)
             self._read.add(place.name, row.location, row.size)
 
         await run_concurrently(rows, compare, at_once=_AT_ONCE)
-        for row in await find_lost(place, gone):
+        for row in await _inventory.find_lost(place, gone):
             self._missing(place, row)
 
 
@@ -236,5 +212,5 @@ def _fraction(subset: object) -> float:
         value = float(subset)
     if value is None or not 0 <= value <= 1:
         msg = f"read_data_subset is a percentage such as '5%', or a number from 0 to 1, not {subset!r:.100}"
-        raise ConfigurationError(msg)
+        raise errors.ConfigurationError(msg)
     return value

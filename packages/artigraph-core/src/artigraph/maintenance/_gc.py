@@ -8,14 +8,7 @@ from typing import cast
 
 from artigraph.db import Database, current_database, in_session
 from artigraph.errors import ArtigraphError, ConfigurationError, DanglingObjectsError, SessionStateError
-from artigraph.graph import (
-    TOMBSTONES_LAST,
-    call_storage,
-    create_tombstones,
-    forget_tombstones,
-    report_leftovers,
-    run_concurrently,
-)
+from artigraph.graph import objects, stored_object, tombstones
 from artigraph.maintenance._consistency import refuse_to_collect
 from artigraph.maintenance._inventory import Place, Survey, find_lost, find_places, read_blobs, survey
 from artigraph.maintenance._report import Amount, GcReport, ProgressCallback, ProgressReporter, SkippedStorage, Total
@@ -137,7 +130,7 @@ class _Collection:
                 self._in_use.add(place.name, blob.location, blob.size)
 
         async for blobs in read_unused(place.name):
-            await run_concurrently(blobs, collect, at_once=_AT_ONCE)
+            await objects.run_concurrently(blobs, collect, at_once=_AT_ONCE)
             done += len(blobs)
             self._report_progress(f"collect rows of {place.name}", done)
 
@@ -158,7 +151,7 @@ class _Collection:
             )
             if not self._dry_run:
                 kept = {entry.location for entry in buried}
-                await forget_tombstones(place.name, self._now - TOMBSTONES_LAST, kept)
+                await tombstones.forget_tombstones(place.name, self._now - tombstones.TOMBSTONES_LAST, kept)
 
     def _old_enough(self, place: Place, entries: Sequence[StoredEntry]) -> list[StoredEntry]:
         old: list[StoredEntry] = []
@@ -172,7 +165,7 @@ class _Collection:
     async def _bury(self, place: Place, entries: Sequence[StoredEntry], names: Collection[str]) -> set[str]:
         """Create tombstones, and return the locations of objects that were registered meanwhile."""
         locations = [entry.location for entry in entries]
-        return set(locations) - await create_tombstones(self._database, place.name, locations, names)
+        return set(locations) - await tombstones.create_tombstones(self._database, place.name, locations, names)
 
     async def _sweep(self, place: Place, entries: Sequence[StoredEntry]) -> None:
         async def sweep(entry: StoredEntry) -> None:
@@ -185,7 +178,7 @@ class _Collection:
                 await self._delete(place, entry.location, entry.size, self._unregistered)
 
         for start in range(0, len(entries), _TOGETHER):
-            await run_concurrently(entries[start : start + _TOGETHER], sweep)
+            await objects.run_concurrently(entries[start : start + _TOGETHER], sweep)
             self._report_progress(f"collect from {place.name}", min(start + _TOGETHER, len(entries)), len(entries))
 
     async def _tidy(self, place: Place) -> None:
@@ -196,7 +189,9 @@ class _Collection:
         if isinstance(place.storage, SupportsTidying):
             untouched = max(self._grace, _UNFINISHED)
             try:
-                count, size = await call_storage(place.storage, place.storage.tidy(untouched, dry_run=self._dry_run))
+                count, size = await stored_object.call_storage(
+                    place.storage, place.storage.tidy(untouched, dry_run=self._dry_run)
+                )
             except ArtigraphError as error:
                 self._failed.add(place.name, "what was never finished", 0, str(error))
             else:
@@ -205,7 +200,7 @@ class _Collection:
     async def _delete(self, place: Place, location: str, size: int, total: Total) -> None:
         storage = cast("Storage", place.storage)
         try:
-            await call_storage(storage, storage.delete(location))
+            await stored_object.call_storage(storage, storage.delete(location))
         except ArtigraphError as error:
             self._failed.add(place.name, location, size, str(error))
             self._errors.append((place.name, error))
@@ -214,7 +209,7 @@ class _Collection:
 
     def _report(self, places: Sequence[Place]) -> GcReport:
         unswept = [SkippedStorage(place.name, _unswept(place)) for place in places]
-        report_leftovers(self._errors)
+        objects.report_leftovers(self._errors)
         return GcReport(
             dry_run=self._dry_run,
             grace=self._grace,

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from artigraph.db import in_session
 from artigraph.errors import SessionStateError
-from artigraph.graph import mark_lost_runs
+from artigraph.graph.leases import mark_lost_runs
 
 
 async def mark_lost() -> list[UUID]:

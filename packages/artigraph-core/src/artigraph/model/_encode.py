@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence, Sized
 from typing import Any, cast
 
 from artigraph.errors import STOPPING, ArtigraphError, SerializationError, UnknownSerializerError, class_name
-from artigraph.graph import Part
-from artigraph.graph.hashing import encode_parts
+from artigraph.graph.hashing import Part, encode_parts
 from artigraph.model._collections import ArtifactMapping, ArtifactSequence
 from artigraph.model.definition import FieldDefinition, is_model
 from artigraph.serializer import Serializer

@@ -9,15 +9,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any, Generic, NamedTuple, NoReturn, TypeVar, cast
 
-from artigraph.errors import (
-    STOPPING,
-    DeserializationError,
-    FieldNotLoadedError,
-    ModelVersionError,
-    UnknownModelError,
-    WrongModelTypeError,
-)
-from artigraph.graph import THREAD_THRESHOLD, StoredObject, StoredTree
+import artigraph.errors as errors
+from artigraph.graph import StoredObject, StoredTree
+from artigraph.graph.hashing import THREAD_THRESHOLD
 from artigraph.model._classes import find_class, same_place
 from artigraph.model._collections import ArtifactMapping, ArtifactSequence
 from artigraph.model.compare import equal
@@ -51,16 +45,16 @@ def root_class(tree: StoredTree, expected: type[M]) -> type[M]:
     root = tree.root
     if root.node_type != "model":
         msg = f"Node {tree.root_id} is not a model but a {root.node_type}, a part of one: {root.label!r}"
-        raise WrongModelTypeError(msg)
+        raise errors.WrongModelTypeError(msg)
     preferred: dict[str, type[Any]] = {}
     if _stored_name(expected) == root.model_name:
         preferred = {cast("str", root.model_name): expected}
     try:
         cls = preferred.get(cast("str", root.model_name)) or find_class(cast("str", root.model_name), _NOTHING)
-    except UnknownModelError as error:
+    except errors.UnknownModelError as error:
         if _stored_name(expected) is not None:
             msg = f"Node {tree.root_id} holds a model {root.model_name!r}, not {expected.__qualname__}. {error}"
-            raise UnknownModelError(msg) from error
+            raise errors.UnknownModelError(msg) from error
         raise
     if not issubclass(cls, expected):
         if not is_model(expected):  # a base of models
@@ -68,7 +62,7 @@ def root_class(tree: StoredTree, expected: type[M]) -> type[M]:
                 f"Node {tree.root_id} holds a model {cls.__qualname__}, which does not derive from "
                 f"{expected.__module__}.{expected.__qualname__}; load it with load_many({cls.__qualname__}, [...])"
             )
-            raise WrongModelTypeError(msg)
+            raise errors.WrongModelTypeError(msg)
         wanted = expected.__qualname__
         if wanted == cls.__qualname__:
             wanted += f" of {expected.__module__}, which has another stored name"
@@ -76,7 +70,7 @@ def root_class(tree: StoredTree, expected: type[M]) -> type[M]:
             f"Node {tree.root_id} holds a model {cls.__qualname__}, not {wanted}; load it with "
             f"{cls.__qualname__}.load or ArtifactModel.load"
         )
-        raise WrongModelTypeError(msg)
+        raise errors.WrongModelTypeError(msg)
     return cls
 
 
@@ -96,7 +90,7 @@ class _Frame:
         if type(end) is not int or (outer is not None and end > outer.end):
             where = printable(str(label)) if outer is None else outer.path_of(label)
             msg = f"{where} ends where it cannot; its row was altered"
-            raise DeserializationError(msg)
+            raise errors.DeserializationError(msg)
         self.parts: dict[str, Any] = {}
         self.outer = outer
 
@@ -138,14 +132,14 @@ class _ModelFrame(_Frame):
         self.definition = define(cls)
         if type(version) is not int:
             msg = f"{self.path} is a model without a version; the row was altered"
-            raise DeserializationError(msg)
+            raise errors.DeserializationError(msg)
         self.version = version
         if self.version > self.definition.version:
             msg = (
                 f"{self.path} was stored by version {self.version} of model {self.definition.name!r}; the class here "
                 f"is version {self.definition.version}. Update the code that defines it."
             )
-            raise ModelVersionError(msg)
+            raise errors.ModelVersionError(msg)
 
     @property
     def name(self) -> str:
@@ -172,7 +166,7 @@ class _ModelFrame(_Frame):
                 f"model {self.definition.name!r}: {what}. Raise the class's version, and let its migrate() return the "
                 "fields of today."
             )
-            raise ModelVersionError(msg)
+            raise errors.ModelVersionError(msg)
         return self._make(parts)
 
     def _make(self, parts: dict[str, Any]) -> object:
@@ -180,11 +174,11 @@ class _ModelFrame(_Frame):
             model: object = self.cls(**parts)
         except Exception as error:
             msg = f"{self.path} cannot be loaded: {self.cls.__qualname__} refused its fields: {error!r}"
-            raise DeserializationError(msg) from error
+            raise errors.DeserializationError(msg) from error
         if self.definition.own_code:
             if type(model) is not self.cls:
                 msg = f"{self.path} cannot be loaded: {self.cls.__qualname__} makes a {type(model).__qualname__}"
-                raise DeserializationError(msg)
+                raise errors.DeserializationError(msg)
             if self.version == self.definition.version:  # the class may change fields that migrate returned
                 self._put_back(model, parts)
         return model
@@ -203,7 +197,7 @@ class _ModelFrame(_Frame):
             except Exception as error:  # of a property's own code
                 why = f"cannot be set: {error!r}"
             msg = f"{self.path_of(name)} cannot be loaded: this property of {self.cls.__qualname__} {why}"
-            raise DeserializationError(msg)
+            raise errors.DeserializationError(msg)
 
     def _migrated(self) -> dict[str, Any]:
         if self.version == self.definition.version:
@@ -212,10 +206,10 @@ class _ModelFrame(_Frame):
             migrated: object = self.cls.migrate(self.version, self.parts)
         except Exception as error:
             msg = f"{self.path} cannot be migrated from version {self.version} to {self.definition.version}: {error!r}"
-            raise ModelVersionError(msg) from error
+            raise errors.ModelVersionError(msg) from error
         if not isinstance(migrated, dict):
             msg = f"{self.cls.__qualname__}.migrate returned {type(migrated).__name__}; it returns the dict of fields"
-            raise ModelVersionError(msg)
+            raise errors.ModelVersionError(msg)
         return cast("dict[str, Any]", migrated)
 
 
@@ -248,7 +242,7 @@ class _ContainerFrame(_Frame):
                 return tuple(self.parts.values())
             case other:
                 msg = f"{self.path} is stored as a {other!r}, which this release does not know; upgrade artigraph"
-                raise DeserializationError(msg)
+                raise errors.DeserializationError(msg)
 
 
 class Waiting(NamedTuple):
@@ -285,7 +279,7 @@ class Builder(Generic[M]):
         span = tree.root.span
         if fields is None and span != len(tree.nodes):
             msg = f"Node {tree.root_id} has {span} rows, but {len(tree.nodes)} are there; rows were altered or deleted"
-            raise DeserializationError(msg)
+            raise errors.DeserializationError(msg)
 
     def take(self, most: int) -> int:
         """Read the next nodes, at most `most`, and return how many were read."""
@@ -300,7 +294,7 @@ class Builder(Generic[M]):
             if (position != expected and expected is not None) or not span or kind not in _NODE_TYPES:
                 root_id = self._tree.root_id
                 msg = f"Node {label!r} of the artifact {root_id} has no place in it; its row was altered"
-                raise DeserializationError(msg)
+                raise errors.DeserializationError(msg)
             if expected is not None:
                 expected += 1
             while outer is not None and position >= outer.end:
@@ -315,7 +309,7 @@ class Builder(Generic[M]):
                 if serializer == _JSON and type(source) is bytes and len(source) <= THREAD_THRESHOLD and not field.lazy:
                     try:  # the common case
                         outer.parts[label] = decode(source, field.classes)
-                    except DeserializationError as error:
+                    except errors.DeserializationError as error:
                         raise located_error(error, serializer, outer.path_of(label)) from error
                 else:
                     self._take_value(label, serializer, source, field, outer)
@@ -333,11 +327,11 @@ class Builder(Generic[M]):
     def _take_value(self, label: str, serializer: str, source: Any, field: FieldDefinition, outer: _Frame) -> None:
         if not isinstance(source, (bytes, StoredObject)):
             msg = f"{outer.path_of(label)} has neither a value nor an object; the row was altered"
-            raise DeserializationError(msg)
+            raise errors.DeserializationError(msg)
         if isinstance(source, bytes) and len(source) <= THREAD_THRESHOLD and (not field.lazy or source == _NONE):
             try:
                 outer.parts[label] = decode_value(serializer, source, field.classes)
-            except STOPPING:
+            except errors.STOPPING:
                 raise
             except BaseException as error:
                 raise located_error(error, serializer, outer.path_of(label)) from error
@@ -370,14 +364,14 @@ class Builder(Generic[M]):
         for name in fields:
             if name not in frame.parts:
                 msg = f"{frame.path} stores no field {name!r}; it stores {frame.definition.stored}"
-                raise FieldNotLoadedError(msg)
+                raise errors.FieldNotLoadedError(msg)
         return cast("M", build_part(frame.cls, frame.parts))
 
 
 def _refuse_label(label: object, where: object) -> NoReturn:
     path = where.path if isinstance(where, _Frame) else where
     msg = f"A part of {path} has {label!r:.100} for a label, which is no text; its row was altered"
-    raise DeserializationError(msg)
+    raise errors.DeserializationError(msg)
 
 
 def _former_field(label: str, definition: ModelDefinition) -> FieldDefinition:

@@ -20,28 +20,13 @@ from functools import partial
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from artigraph.errors import (
-    CycleError,
-    FieldNotLoadedError,
-    InvalidLabelError,
-    ModelDefinitionError,
-    SerializationError,
-    class_name,
-)
-from artigraph.graph import THREAD_THRESHOLD, Deferred, PendingValue, Streamed, Tree, join
+import artigraph.errors as errors
+from artigraph.graph import Deferred, PendingValue, Streamed, Tree
+from artigraph.graph.hashing import THREAD_THRESHOLD, join
 from artigraph.identifiers import check_id, check_label, new_id_bytes
+from artigraph.model import _encode
 from artigraph.model._collections import ArtifactMapping, ArtifactSequence
-from artigraph.model._encode import (
-    FieldContext,
-    chosen_serializer,
-    describe,
-    encode_plain,
-    encode_text,
-    serialize,
-    stream,
-    takes_long,
-    text_size,
-)
+from artigraph.model._encode import FieldContext, chosen_serializer, encode_plain, encode_text, serialize, takes_long
 from artigraph.model.cooperative import SLICE, ThreadWork, run_here
 from artigraph.model.definition import FieldDefinition, ModelDefinition, define, is_model
 from artigraph.model.lazy import Lazy, held
@@ -117,9 +102,9 @@ class _Writer:
         cls = type(model)
         if not is_model(cls):
             if is_partial(cls):
-                raise FieldNotLoadedError(_not_saved(model))
+                raise errors.FieldNotLoadedError(_not_saved(model))
             msg = f"{cls.__qualname__} itself holds nothing to be saved; save an instance of a subclass of it"
-            raise ModelDefinitionError(msg)
+            raise errors.ModelDefinitionError(msg)
         place = FieldContext(_NO_FIELD, None, None, None, None, cls.__name__)
         self._pending.append(_Task(model, label, None if parent_id is None else check_id(parent_id).bytes, place))
         turn = SLICE
@@ -150,8 +135,8 @@ class _Writer:
                 return None
             cls = type(value)
         elif place.field.lazy and value is not None and cls not in CONTAINERS:
-            msg = f"{place.path} is a {class_name(cls)}, and its field takes a Lazy: wrap it, Lazy(value)"
-            raise SerializationError(msg)
+            msg = f"{place.path} is a {errors.class_name(cls)}, and its field takes a Lazy: wrap it, Lazy(value)"
+            raise errors.SerializationError(msg)
         serializer = chosen_serializer(value, cls, place)
         if serializer is not None:
             self._write_by(task, serializer, value)
@@ -169,7 +154,7 @@ class _Writer:
             self._write_encoded(task, encode_it())
         return None
 
-    def _write_encoded(self, task: _Task, encoded: bytes | SerializationError) -> None:
+    def _write_encoded(self, task: _Task, encoded: bytes | errors.SerializationError) -> None:
         """Write the node of a plain value, or of a container that the codec refused because of its content."""
         cls: type[Any] = type(task.value)
         value = held(task.value)[0] if issubclass(cls, Lazy) else task.value
@@ -178,9 +163,9 @@ class _Writer:
             return
         cls, place = type(value), task.place
         if is_partial(cls):
-            raise FieldNotLoadedError(_not_saved(value)) from encoded
+            raise errors.FieldNotLoadedError(_not_saved(value)) from encoded
         if cls not in CONTAINERS or task.value is not value:
-            raise type(encoded)(describe(encoded, value, place)) from encoded
+            raise type(encoded)(_encode.describe(encoded, value, place)) from encoded
         if cls is dict:
             _check_keys_are_text(cast("dict[object, object]", value), place)
         self._write_items(task)
@@ -221,7 +206,7 @@ class _Writer:
         place = task.place
         hint = serializer.size_hint(value)
         if isinstance(serializer, SupportsStreams):
-            source: Deferred | Streamed = Streamed(partial(stream, serializer, value, place))
+            source: Deferred | Streamed = Streamed(partial(_encode.stream, serializer, value, place))
         elif hint is None or hint > THREAD_THRESHOLD:
             source = Deferred(partial(serialize, serializer, value, place), hint)
         else:
@@ -233,7 +218,7 @@ class _Writer:
     def _write_text(self, task: _Task, value: str | bytes) -> None:
         """Write the node of a large text or bytes. They are encoded when the save has memory for them."""
         place = task.place
-        source = Deferred(partial(encode_text, value, place), text_size(value))
+        source = Deferred(partial(encode_text, value, place), _encode.text_size(value))
         row = self._value_row(task, _JSON, search_key(value))
         self._values.append(PendingValue(row, place.field.storage, place.overflow, source))
 
@@ -256,7 +241,7 @@ class _Writer:
     def _enter(self, task: _Task, row: dict[str, Any]) -> None:
         if id(task.value) in self._open:
             msg = f"{task.place.path} contains itself; what is stored is a tree, so a value cannot be part of itself"
-            raise CycleError(msg)
+            raise errors.CycleError(msg)
         self._open.add(id(task.value))
         self._pending.append(_Leave(row, task.value))
 
@@ -273,7 +258,7 @@ class _Writer:
                 value = getattr(task.value, field.name)
             except AttributeError as error:
                 msg = f"{task.place.path}.{field.name} has no value; a model is saved with all its fields"
-                raise SerializationError(msg) from error
+                raise errors.SerializationError(msg) from error
             if later or not self._write_scalar(value, field, definition, parent_id):
                 place = FieldContext(
                     field, definition.default_serializer, definition.overflow, definition.name, task.place, field.name
@@ -333,11 +318,11 @@ def _check_lazy(cls: type[Any], place: FieldContext) -> None:
     """
     if place.field.lazy is None:
         msg = f"{place.path} is a Lazy, and would load as its value: annotate the field Lazy[...], or give it the value"
-        raise SerializationError(msg)
+        raise errors.SerializationError(msg)
     if place.field.lazy is not cls:
         given, loaded = (f"{kind.__module__}.{kind.__qualname__}" for kind in (cls, place.field.lazy))
         msg = f"{place.path} is a {given}, and would load as a {loaded}: give it what the field is annotated as"
-        raise SerializationError(msg)
+        raise errors.SerializationError(msg)
 
 
 def _check_held(cls: type[Any], place: FieldContext) -> None:
@@ -348,10 +333,10 @@ def _check_held(cls: type[Any], place: FieldContext) -> None:
     """
     if is_model(cls) or cls in (ArtifactMapping, ArtifactSequence):
         msg = (
-            f"{place.path} is a Lazy that holds a {class_name(cls)}; a Lazy holds one value of a serializer. Make "
-            "the fields of the model lazy, or the items of the collection."
+            f"{place.path} is a Lazy that holds a {errors.class_name(cls)}; a Lazy holds one value of a serializer. "
+            "Make the fields of the model lazy, or the items of the collection."
         )
-        raise SerializationError(msg)
+        raise errors.SerializationError(msg)
 
 
 def _not_saved(model: object) -> str:
@@ -361,10 +346,10 @@ def _not_saved(model: object) -> str:
 def _check_key(key: object, place: FieldContext) -> str:
     try:
         return check_label(key, "A key")
-    except InvalidLabelError as error:
+    except errors.InvalidLabelError as error:
         # The path is built only for the error, since that takes time proportional to the depth.
         msg = f"{error}, in {place.path}; keys of a mapping whose items are stored as nodes obey the rule for labels"
-        raise InvalidLabelError(msg) from error
+        raise errors.InvalidLabelError(msg) from error
 
 
 def _check_keys_are_text(value: dict[object, object], place: FieldContext) -> None:
@@ -378,9 +363,9 @@ def _check_keys_are_text(value: dict[object, object], place: FieldContext) -> No
         return
     try:
         encode(value, place.field.classes)
-    except SerializationError as error:
+    except errors.SerializationError as error:
         msg = (
-            f"{describe(error, value, place)} (A dict that holds models, arrays or frames is stored item by item, and "
-            f"its keys are text then; this one has the key {key!r:.100}.)"
+            f"{_encode.describe(error, value, place)} (A dict that holds models, arrays or frames is stored item by "
+            f"item, and its keys are text then; this one has the key {key!r:.100}.)"
         )
         raise type(error)(msg) from error

@@ -13,15 +13,8 @@ from weakref import WeakKeyDictionary
 
 from artigraph.errors import ModelDefinitionError, RegistrationError
 from artigraph.identifiers import check_label
-from artigraph.model._classes import (
-    check_name,
-    classes_in,
-    declared_annotations,
-    last_defined,
-    live_classes,
-    resolve,
-    reused_names,
-)
+from artigraph.model import _classes
+from artigraph.model._classes import check_name, reused_names
 from artigraph.model._collections import ArtifactMapping, ArtifactSequence
 from artigraph.model._fields import FIELD_OPTIONS, ArtifactModelConfig, FieldOptions
 from artigraph.model.compare import Structured
@@ -143,7 +136,7 @@ def _define_all() -> None:
     A process that only imported a model class has not registered them yet. A class that cannot be defined is left out
     here. It raises its error when it is used.
     """
-    for cls in live_classes():
+    for cls in _classes.live_classes():
         if _DEFINITION not in cls.__dict__:
             try:
                 define(cls)
@@ -240,7 +233,7 @@ def _define_field(cls: type[Any], traits: ModelTraits, field: dataclasses.Field[
         storage = register_storage(storage)  # may return an equal storage registered before, which loads use
     if options.serializer is not None:
         know_serializer(options.serializer)
-    models = {traits_of(found).name: found for found in classes_in(annotation) if found in _traits}
+    models = {traits_of(found).name: found for found in _classes.classes_in(annotation) if found in _traits}
     return FieldDefinition(
         name=field.name,
         required=field.default is MISSING and field.default_factory is MISSING,
@@ -258,8 +251,8 @@ def annotation_of(cls: type[Any], name: str) -> Any:
     Raises:
         ModelDefinitionError: the annotation cannot be resolved.
     """
-    owner = next(base for base in cls.__mro__ if name in declared_annotations(base))
-    return resolve(owner, name, _traits[owner].local if owner in _traits else {}, last_defined)
+    owner = next(base for base in cls.__mro__ if name in _classes.declared_annotations(base))
+    return _classes.resolve(owner, name, _traits[owner].local if owner in _traits else {}, _classes.last_defined)
 
 
 def _lazy_class(cls: type[Any], name: str, annotation: object) -> type[Lazy[Any]] | None:

@@ -8,21 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, TypeVar
 from uuid import UUID
 
-from artigraph.errors import (
-    ArgumentError,
-    ArtigraphError,
-    CorruptObjectError,
-    DeserializationError,
-    InvalidLocationError,
-    MissingDependencyError,
-    ModelVersionError,
-    NodeNotFoundError,
-    ObjectNotFoundError,
-    UnknownModelError,
-    UnknownSerializerError,
-    UnknownStorageError,
-    WrongModelTypeError,
-)
+import artigraph.errors as errors
 from artigraph.printable import printable
 
 T = TypeVar("T")
@@ -31,17 +17,17 @@ Errors = Literal["raise", "skip"]
 """What a call does if an artifact cannot be loaded: raise the error, or skip the artifact."""
 
 _SKIPPED = (
-    CorruptObjectError,
-    DeserializationError,
-    InvalidLocationError,
-    MissingDependencyError,
-    ModelVersionError,
-    NodeNotFoundError,
-    ObjectNotFoundError,
-    UnknownModelError,
-    UnknownSerializerError,
-    UnknownStorageError,
-    WrongModelTypeError,
+    errors.CorruptObjectError,
+    errors.DeserializationError,
+    errors.InvalidLocationError,
+    errors.MissingDependencyError,
+    errors.ModelVersionError,
+    errors.NodeNotFoundError,
+    errors.ObjectNotFoundError,
+    errors.UnknownModelError,
+    errors.UnknownSerializerError,
+    errors.UnknownStorageError,
+    errors.WrongModelTypeError,
 )
 """Errors about one artifact. A failing database or storage, or a mistake in the call, is not among them."""
 
@@ -55,7 +41,7 @@ class LoadFailure:
     node_id: UUID
     label: str | None
     """The label of the artifact; None if it is unknown, for example because the node does not exist."""
-    error: ArtigraphError
+    error: errors.ArtigraphError
     """The reason: the error that the call would have raised without `errors="skip"`."""
 
     def __artigraph_node_id__(self) -> UUID:
@@ -71,24 +57,24 @@ class Loaded(list[T]):
         """The failures, in the order in which the artifacts were requested."""
 
 
-def check_errors(errors: object) -> bool:
-    """Return whether artifacts that cannot be loaded are skipped.
+def check_errors(given: object) -> bool:
+    """Return whether artifacts that cannot be loaded are skipped, from the argument `errors`.
 
     Raises:
-        ArgumentError: `errors` is neither "raise" nor "skip".
+        ArgumentError: it is neither "raise" nor "skip".
     """
-    if errors not in ("raise", "skip"):
-        msg = f"errors is 'raise' or 'skip', not {errors!r:.100}"
-        raise ArgumentError(msg)
-    return errors == "skip"
+    if given not in ("raise", "skip"):
+        msg = f"errors is 'raise' or 'skip', not {given!r:.100}"
+        raise errors.ArgumentError(msg)
+    return given == "skip"
 
 
-def is_skipped(error: ArtigraphError) -> bool:
+def is_skipped(error: errors.ArtigraphError) -> bool:
     """Return whether an error is about one artifact, so that others can still be loaded."""
     return isinstance(error, _SKIPPED)
 
 
-def located(error: ArtigraphError, node_id: UUID, label: str | None) -> ArtigraphError:
+def located(error: errors.ArtigraphError, node_id: UUID, label: str | None) -> errors.ArtigraphError:
     """Return an error that names this node. If the error already names another node, a copy is returned."""
     if error.node_id not in (None, node_id):  # two artifacts share a missing object
         try:

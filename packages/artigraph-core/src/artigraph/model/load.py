@@ -11,26 +11,10 @@ from uuid import UUID
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+import artigraph.errors as errors
+import artigraph.graph as graph
 from artigraph.db import in_batches, read
-from artigraph.errors import (
-    ArgumentError,
-    ArtigraphError,
-    CorruptObjectError,
-    FieldNotLoadedError,
-    NodeNotFoundError,
-    ObjectNotFoundError,
-)
-from artigraph.graph import (
-    Buffer,
-    Fetch,
-    StoredTree,
-    current_uses,
-    fetch,
-    note_uses,
-    open_object,
-    read_artifacts,
-    read_trees,
-)
+from artigraph.graph import Fetch, StoredTree, hashing
 from artigraph.model._read import Builder, Waiting, root_class
 from artigraph.model.cooperative import SLICE, ThreadWork, run_in_slices
 from artigraph.model.definition import define, is_model
@@ -62,8 +46,8 @@ async def load_each(
     """
     _check_type(expected)
     fields = _checked_fields(expected, fields)
-    refused: dict[UUID, ArtigraphError] | None = None if failures is None else {}
-    trees = await read_trees(node_ids, fields=fields, refused=refused)
+    refused: dict[UUID, errors.ArtigraphError] | None = None if failures is None else {}
+    trees = await graph.read_trees(node_ids, fields=fields, refused=refused)
     if fields is not None and any(_is_older(tree, expected) for tree in trees.values()):
         whole = await load_each(expected, node_ids, failures=failures)
         for cls in {type(model) for _, model in whole}:  # `expected` may be a base class without these fields
@@ -82,7 +66,7 @@ async def load_each(
                 label: object = error.label if item is None else item.tree.root.label
                 failures.append(LoadFailure(node_id, label if isinstance(label, str) else None, error))
     loaded = [(item.tree.root_id, item.builder.model) for item in items if item.error is None]
-    await note_uses({node_id for node_id, _ in loaded})
+    await graph.note_uses({node_id for node_id, _ in loaded})
     remember([model for _, model in loaded], [node_id for node_id, _ in loaded])
     return loaded
 
@@ -101,11 +85,11 @@ async def load_artifacts(
     used, unless they are its own.
     """
     _check_type(expected)
-    found = await read_artifacts(run_id, label=label, parents=runs, model_names=model_names)
+    found = await graph.read_artifacts(run_id, label=label, parents=runs, model_names=model_names)
     models = [item.builder.model for item in await _build([tree for _, tree in found], expected, None)]
-    active = current_uses()
+    active = graph.current_uses()
     if active is not None:
-        await note_uses(tree.root_id for parent_id, tree in found if parent_id != active.run_id)
+        await graph.note_uses(tree.root_id for parent_id, tree in found if parent_id != active.run_id)
     remember(models, [tree.root_id for _, tree in found])
     return [(parent_id, tree.root.label, model) for (parent_id, tree), model in zip(found, models, strict=True)]
 
@@ -116,7 +100,7 @@ class _Item(Generic[M]):
     def __init__(self, tree: StoredTree, *, skip: bool) -> None:
         self.tree = tree
         self._skip = skip
-        self.error: ArtigraphError | None = None
+        self.error: errors.ArtigraphError | None = None
         self.builder: Builder[M]
 
     def fail(self, error: Exception) -> None:
@@ -128,7 +112,7 @@ class _Item(Generic[M]):
         if malformed is not None:
             malformed.__cause__ = error
             error = malformed
-        if not isinstance(error, ArtigraphError):
+        if not isinstance(error, errors.ArtigraphError):
             raise error
         error = located(error, self.tree.root_id, self.tree.root.label)
         if not self._skip or not is_skipped(error):
@@ -138,7 +122,7 @@ class _Item(Generic[M]):
     def fail_at(self, stored: StoredValue, error: Exception) -> None:
         """Record or raise the error of a value, with the value's path in the message."""
         path = stored.path()
-        if isinstance(error, (CorruptObjectError, ObjectNotFoundError)) and path not in str(error):
+        if isinstance(error, (errors.CorruptObjectError, errors.ObjectNotFoundError)) and path not in str(error):
             cause = error.__cause__ or error
             error = located_error(error, stored.serializer, path)
             error.__cause__ = cause
@@ -197,22 +181,22 @@ async def _supply(waiting: Sequence[tuple[_Item[Any], Waiting]]) -> None:
             wanted.append(Fetch(source, partial(_place, value), value.stored.needs_bytes, fail))
             continue
         try:
-            file = await open_object(source)
+            file = await graph.open_object(source)
             value.parts[value.label] = await asyncio.to_thread(value.stored.decode_file, file)
         except Exception as error:  # raised again, or recorded
             fail(error)
     if wanted:
-        await fetch(wanted)
+        await graph.fetch(wanted)
 
 
-def _place(item: Waiting, data: Buffer) -> None:
+def _place(item: Waiting, data: hashing.Buffer) -> None:
     item.parts[item.label] = item.stored.decode(data)
 
 
 def _check_type(expected: object) -> None:
     if not isinstance(expected, type):
         msg = f"A model class says what is loaded, load_artifact(label, Report) say, not {expected!r:.100}"
-        raise ArgumentError(msg)
+        raise errors.ArgumentError(msg)
 
 
 def _checked_fields(expected: type[Any], fields: Collection[str] | None) -> list[str] | None:
@@ -220,7 +204,7 @@ def _checked_fields(expected: type[Any], fields: Collection[str] | None) -> list
         return None
     if isinstance(fields, str):
         msg = f"fields is a collection of names, not the text {fields!r}: fields=[{fields!r}]"
-        raise ArgumentError(msg)
+        raise errors.ArgumentError(msg)
     names = list(dict.fromkeys(fields))
     if not is_model(expected):
         return names
@@ -230,7 +214,7 @@ def _checked_fields(expected: type[Any], fields: Collection[str] | None) -> list
             f"Model {expected.__qualname__} stores no field {', '.join(map(repr, unknown))}; it stores "
             f"{definition.stored}"
         )
-        raise FieldNotLoadedError(msg)
+        raise errors.FieldNotLoadedError(msg)
     return names
 
 
@@ -260,14 +244,18 @@ async def load_existing(
     if failures is not None:
         failed: list[LoadFailure] = []
         loaded = await load(ids, failures=failed)
-        unsure = [each.node_id for each in failed if isinstance(each.error, (NodeNotFoundError, ObjectNotFoundError))]
+        unsure = [
+            each.node_id
+            for each in failed
+            if isinstance(each.error, (errors.NodeNotFoundError, errors.ObjectNotFoundError))
+        ]
         gone = set(unsure) - await existing_ids(unsure) if unsure else set[UUID]()
         failures += [each for each in failed if each.node_id not in gone]
         return loaded
     while True:
         try:
             return await load(ids)
-        except (NodeNotFoundError, ObjectNotFoundError):  # objects are deleted just after their rows
+        except (errors.NodeNotFoundError, errors.ObjectNotFoundError):  # objects are deleted just after their rows
             remaining = await existing_ids(ids)
             if remaining.issuperset(ids):
                 raise

@@ -10,16 +10,10 @@ from typing import Any, BinaryIO, cast
 from uuid import UUID
 
 from artigraph.errors import STOPPING, ArtigraphError, DeserializationError, FieldNotLoadedError
-from artigraph.graph import Buffer, StoredObject
-from artigraph.graph.hashing import encode_parts
-from artigraph.serializer import (
-    Serializer,
-    SupportsColumns,
-    SupportsMapping,
-    SupportsParts,
-    SupportsStreams,
-    get_serializer_by_name,
-)
+from artigraph.graph import StoredObject
+from artigraph.graph.hashing import Buffer, encode_parts
+from artigraph.serializer import Serializer, SupportsColumns, SupportsMapping, SupportsParts, SupportsStreams
+from artigraph.serializer.base import get_serializer_by_name
 from artigraph.serializer.codec import decode
 from artigraph.serializer.json import json_serializer
 

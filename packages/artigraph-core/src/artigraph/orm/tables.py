@@ -5,16 +5,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    ForeignKey,
-    Index,
-    SmallInteger,
-    String,
-    Table,
-    UniqueConstraint,
-)
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, SmallInteger, String, Table, UniqueConstraint
 
 from artigraph.orm.metadata import metadata
 from artigraph.orm.types import Bytes, Id, ShortBytes, Text, UtcDateTime, Whole

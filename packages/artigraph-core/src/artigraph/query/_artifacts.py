@@ -18,13 +18,10 @@ from artigraph.model import ArtifactModel
 from artigraph.model.load import load_each, load_existing
 from artigraph.model.stored_names import stored_names
 from artigraph.query._base import Select
-from artigraph.query._conditions import Compare, Condition, Field, IsNone, OneOf, RunField, Text, leaves_of, with_leaves
+from artigraph.query._conditions import Condition, Field, OnField, RunField, leaves_of, with_leaves
 from artigraph.query._moments import earliest, latest, saved_between, within
 from artigraph.query._nodes import read_model_names
-from artigraph.query._ordering import (
-    OrderKey,
-    read_field_keys,
-)
+from artigraph.query._ordering import OrderKey, read_field_keys
 from artigraph.query._sql import artifacts_of, has_key, key_of, root
 from artigraph.query.columns import Column, Order
 from artigraph.stored import StoredModel
@@ -73,7 +70,7 @@ class ArtifactQuery(Select[R]):
         return replace(self, _orders=(*self._orders, *made))
 
     def _check(self, condition: Condition) -> None:
-        if not isinstance(condition, (Compare, OneOf, IsNone, Text)) or isinstance(condition.field, RunField):
+        if not isinstance(condition, OnField) or isinstance(condition.field, RunField):
             msg = f"This is a condition on runs. Make conditions on {self._kind} with columns({self._kind})"
             raise QueryError(msg)
         self._check_field(condition.field)
@@ -172,7 +169,7 @@ class StoredSelect(ArtifactQuery[StoredModel]):
 
     async def _placed(self) -> StoredSelect:
         """Return the query with the names of all stored models as those that may have a field of a nested model."""
-        leaves = [leaf for condition in self._conditions for leaf in leaves_of(condition) if _has_field(leaf)]
+        leaves = [leaf for condition in self._conditions for leaf in leaves_of(condition) if isinstance(leaf, OnField)]
         fields = [*(leaf.field for leaf in leaves), *(order.field for order in self._orders)]
         if not any(_has_no_owner(field) for field in fields):
             return self
@@ -181,10 +178,10 @@ class StoredSelect(ArtifactQuery[StoredModel]):
         def placed(field: Field | RunField) -> Any:
             return replace(field, owners=names) if _has_no_owner(field) else field
 
-        conditions = tuple(
-            with_leaves(condition, lambda leaf: replace(leaf, field=placed(leaf.field)) if _has_field(leaf) else leaf)
-            for condition in self._conditions
-        )
+        def with_names(leaf: Condition) -> Condition:
+            return replace(leaf, field=placed(leaf.field)) if isinstance(leaf, OnField) else leaf
+
+        conditions = tuple(with_leaves(condition, with_names) for condition in self._conditions)
         orders = tuple(replace(order, field=placed(order.field)) for order in self._orders)
         return replace(self, _conditions=conditions, _orders=orders)
 
@@ -198,10 +195,6 @@ class StoredSelect(ArtifactQuery[StoredModel]):
 
     async def _load(self, ids: Sequence[UUID]) -> list[tuple[UUID, StoredModel]]:
         return await load_existing(read_each, ids, self._skipped)
-
-
-def _has_field(leaf: Condition) -> TypeGuard[Compare | OneOf | IsNone | Text]:
-    return isinstance(leaf, (Compare, OneOf, IsNone, Text))
 
 
 def _has_no_owner(field: Field | RunField) -> TypeGuard[Field]:

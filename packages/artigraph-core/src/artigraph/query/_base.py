@@ -11,33 +11,19 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, FromClause, and_, func
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import (
-    current_database,
-    expect_few_rows,
-    fetch_rows,
-    id_of,
-    in_precomputed,
-    read,
-    recursive,
-    scan_range_first,
-)
+import artigraph.db as db
+from artigraph.db.planner import expect_few_rows, in_precomputed, scan_range_first
 from artigraph.errors import MultipleNodesFoundError, NodeNotFoundError, QueryError
-from artigraph.graph import with_runs_below, without_recording
-from artigraph.identifiers import NodeId, check_id
+from artigraph.graph import without_recording
+from artigraph.graph.runs import with_runs_below
+from artigraph.identifiers import NodeId, check_id, id_of
 from artigraph.model import ArtifactModel
 from artigraph.model.failures import Errors, Loaded, LoadFailure, check_errors, log_failures
 from artigraph.query._conditions import All, Condition, leaves_of
 from artigraph.query._evaluate import is_true, read_verdicts
 from artigraph.query._key_ranges import Asked
 from artigraph.query._moments import MOST, check_count
-from artigraph.query._ordering import (
-    OrderKey,
-    Ranked,
-    cut_orders,
-    in_order,
-    orders_until,
-    settle,
-)
+from artigraph.query._ordering import OrderKey, Ranked, cut_orders, in_order, orders_until, settle
 from artigraph.query._sql import ask_all, ids_from, leads, root
 
 R = TypeVar("R")
@@ -256,21 +242,21 @@ class Select(ABC, Generic[R]):
         deep = await self._deep(statement)
 
         async def work(connection: AsyncConnection) -> list[UUID]:
-            return [id_of(row[0]) for row in await fetch_rows(connection, deep, {})]  # an error names the row
+            return [id_of(row[0]) for row in await db.fetch_rows(connection, deep, {})]  # an error names the row
 
-        return await read(work)
+        return await db.read(work)
 
     async def _deep(self, statement: Any) -> Any:
         """Lift the database's limit on recursion if the statement is recursive."""
-        database = await current_database()
-        return recursive(statement, database.dialect) if any(below for _, below in self._runs) else statement
+        database = await db.current_database()
+        return db.recursive(statement, database.dialect) if any(below for _, below in self._runs) else statement
 
     async def _fetch(self, statement: Any) -> Sequence[Any]:
         async def work(connection: AsyncConnection) -> Sequence[Any]:
             return (await connection.execute(deep)).all()
 
         deep = await self._deep(statement)
-        return await read(work)
+        return await db.read(work)
 
     @property
     def _leads(self) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal, NoReturn
 
-from artigraph.graph import RunValueKind
+from artigraph.graph.runs import RunValueKind
 from artigraph.model import ArtifactModel
 from artigraph.serializer.search_key import equals_nothing
 
@@ -97,34 +97,36 @@ class Not(Condition):
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Compare(Condition):
-    """A comparison of a field with a value; false where Python cannot compare the two."""
+class OnField(Condition):
+    """A condition on one field."""
 
     field: Field | RunField
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Compare(OnField):
+    """A comparison of a field with a value; false where Python cannot compare the two."""
+
     operator: Operator
     value: Any
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class OneOf(Condition):
+class OneOf(OnField):
     """True where a field equals one of some values."""
 
-    field: Field | RunField
     values: tuple[Any, ...]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class IsNone(Condition):
+class IsNone(OnField):
     """True where a field is None."""
-
-    field: Field | RunField
 
 
 @dataclass(frozen=True, eq=False, slots=True)
-class Text(Condition):
+class Text(OnField):
     """True where a field holds a text, or bytes, that begin with or contain another one."""
 
-    field: Field | RunField
     how: Literal["startswith", "contains"]
     value: str | bytes
 

@@ -7,20 +7,8 @@ from typing import Any, cast
 from uuid import UUID
 
 from artigraph.model import Lazy
-from artigraph.query._conditions import (
-    All,
-    Any_,
-    Compare,
-    Condition,
-    Field,
-    IsNone,
-    Not,
-    OneOf,
-    RunField,
-    Text,
-    compared,
-    is_text,
-)
+from artigraph.query import _conditions
+from artigraph.query._conditions import All, Any_, Compare, Condition, Field, IsNone, Not, OneOf, RunField, Text
 from artigraph.query._sql import ids_from, root, verdict_of
 from artigraph.run import Run
 from artigraph.stored import StoredModel
@@ -73,13 +61,13 @@ async def _is_leaf_true(condition: Condition, loaded: object) -> bool:
         case IsNone(field):
             return await _value(loaded, field) is None
         case Text(field, how, text):
-            return is_text(await _value(loaded, field), how, text)
+            return _conditions.is_text(await _value(loaded, field), how, text)
         case Compare(field, how, value):
-            return compared(await _value(loaded, field), how, value)
+            return _conditions.compared(await _value(loaded, field), how, value)
         case _:
             assert isinstance(condition, OneOf)  # the database decides the others
             found = await _value(loaded, condition.field)
-            return any(compared(found, "==", value) for value in condition.values)
+            return any(_conditions.compared(found, "==", value) for value in condition.values)
 
 
 async def _value(loaded: object, field: Field | RunField) -> object:

@@ -13,18 +13,11 @@ from sqlalchemy import Select as SqlSelect
 from sqlalchemy import select as sql_select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import (
-    current_database,
-    distinct_values,
-    expect_few_rows,
-    expect_many_rows,
-    filter_only,
-    in_precomputed,
-    read,
-)
+import artigraph.db as db
+from artigraph.db.planner import expect_few_rows, expect_many_rows, filter_only, in_precomputed
 from artigraph.errors import QueryError
-from artigraph.graph import read_runs, with_runs_below
 from artigraph.graph.nodes import Node, NodeType, read_nodes
+from artigraph.graph.runs import read_runs, with_runs_below
 from artigraph.identifiers import check_label
 from artigraph.model import ArtifactModel
 from artigraph.model.stored_names import stored_names
@@ -38,14 +31,14 @@ from artigraph.run import Run, run_of_row
 
 async def read_model_names() -> list[str]:
     """Return the names of all stored models. It takes one index lookup for each name, not for each node."""
-    database = await current_database()
+    database = await db.current_database()
     types = ("model", "container", "value")
-    statement = distinct_values(node_table.c.model_name, node_table.c.node_type, types, database.dialect)
+    statement = db.distinct_values(node_table.c.model_name, node_table.c.node_type, types, database.dialect)
 
     async def work(connection: AsyncConnection) -> list[str]:
         return sorted((await connection.execute(statement)).scalars())
 
-    return await read(work)
+    return await db.read(work)
 
 
 _TYPES: tuple[NodeType, ...] = get_args(NodeType)

@@ -9,29 +9,13 @@ from typing import Any, ClassVar, Self, TypeVar, cast, get_args
 from uuid import UUID
 
 from artigraph.errors import InvalidNodeIdError, QueryError
-from artigraph.graph import RunValueKind
+from artigraph.graph.runs import RunValueKind
 from artigraph.identifiers import check_id
+from artigraph.query import _conditions
 from artigraph.query._base import Select
-from artigraph.query._conditions import (
-    Compare,
-    Condition,
-    Field,
-    IsNone,
-    NodeColumn,
-    OneOf,
-    Operator,
-    PropertyCompare,
-    RunColumn,
-    RunField,
-    RunIsNone,
-    RunOneOf,
-    Text,
-)
+from artigraph.query._conditions import Condition, Field, NodeColumn, Operator, RunColumn, RunField
 from artigraph.query._operators import Comparable, check_compared, check_storable
-from artigraph.query._ordering import (
-    OrderKey,
-    read_run_keys,
-)
+from artigraph.query._ordering import OrderKey, read_run_keys
 from artigraph.query._sql import column_keys, has_key, key_of, property_of
 from artigraph.run import RunStatus
 
@@ -69,12 +53,12 @@ class Property(Comparable):
         return RunOrder(self._column, descending=True)
 
     def _is_none(self) -> Condition:
-        return RunIsNone(self._column)
+        return _conditions.RunIsNone(self._column)
 
     def _one_of(self, values: tuple[Any, ...]) -> Condition:
-        return RunOneOf(self._column, values)
+        return _conditions.RunOneOf(self._column, values)
 
-    def _compare(self, how: Operator, value: object) -> PropertyCompare:
+    def _compare(self, how: Operator, value: object) -> _conditions.PropertyCompare:
         if value is None:
             msg = f"{self._name} is compared with None by {self._name}.is_(None)"
             raise QueryError(msg)
@@ -100,7 +84,7 @@ class Property(Comparable):
             except OverflowError:
                 msg = f"{self._name} is a time in UTC, and {value!r} is out of range: before the year 1 or after 9999"
                 raise QueryError(msg) from None
-        return PropertyCompare(self._column, how, value)
+        return _conditions.PropertyCompare(self._column, how, value)
 
     def _checked_id(self, value: object) -> UUID:
         try:
@@ -142,22 +126,22 @@ class RunValueColumn(Comparable):
         return RunOrder(self._field, descending=True)
 
     def _is_none(self) -> Condition:
-        return RunIsNone("run_name") if self._field.kind == "name" else IsNone(self._field)
+        return _conditions.RunIsNone("run_name") if self._field.kind == "name" else _conditions.IsNone(self._field)
 
     def _one_of(self, values: tuple[Any, ...]) -> Condition:
-        return OneOf(self._field, values)
+        return _conditions.OneOf(self._field, values)
 
-    def _compare(self, how: Operator, value: object) -> Compare:
+    def _compare(self, how: Operator, value: object) -> _conditions.Compare:
         check_compared(self._text, value)
         self._check_text(value)
-        return Compare(self._field, how, value)
+        return _conditions.Compare(self._field, how, value)
 
     def _text_condition(self, how: Any, value: object) -> Condition:
         if type(value) not in (str, bytes):
             msg = f"{self._text}.{how}() takes a text, or bytes, not {value!r:.100}"
             raise QueryError(msg)
         self._check_text(value)
-        return Text(self._field, how, cast("str | bytes", value))
+        return _conditions.Text(self._field, how, cast("str | bytes", value))
 
     def _check_text(self, value: object) -> None:
         if self._field.kind in ("name", "tag") and not isinstance(value, str):
@@ -238,7 +222,7 @@ class PropertySelect(Select[R]):
         return replace(self, _orders=(*self._orders, *made))
 
     def _check(self, condition: Condition) -> None:
-        if isinstance(condition, (Compare, OneOf, IsNone, Text)) and isinstance(condition.field, Field):
+        if isinstance(condition, _conditions.OnField) and isinstance(condition.field, Field):
             msg = (
                 f"This is a condition on {condition.field.model_name}; those on what is asked for are made of "
                 f"columns({self._kind})"

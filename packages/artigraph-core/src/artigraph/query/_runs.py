@@ -10,9 +10,9 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, select
 
-from artigraph.db import expect_many_rows, filter_only, in_precomputed, variant_for_postgresql
+from artigraph.db.planner import expect_many_rows, filter_only, in_precomputed, variant_for_postgresql
 from artigraph.errors import DeserializationError, QueryError
-from artigraph.graph import read_runs
+from artigraph.graph.runs import read_runs
 from artigraph.identifiers import check_label
 from artigraph.model import ArtifactModel
 from artigraph.model.failures import LoadFailure

@@ -12,80 +12,32 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import (
-    Boolean,
-    Column,
-    ColumnElement,
-    FromClause,
-    LargeBinary,
-    Select,
-    and_,
-    case,
-    exists,
-    false,
-    func,
-    literal,
-    not_,
-    or_,
-    select,
-    true,
-)
+import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from artigraph.db import expect_costly_lookup, expect_many_rows, filter_only, unindexed
-from artigraph.graph import end_of, status_of
+from artigraph.db.planner import expect_costly_lookup, expect_many_rows, filter_only, unindexed
+from artigraph.graph.leases import end_of, status_of
 from artigraph.model.stored_names import stored_names
 from artigraph.orm import node_table, run_value_table
-from artigraph.query._conditions import (
-    OPERATORS,
-    All,
-    Any_,
-    Compare,
-    Condition,
-    Field,
-    IsNone,
-    Not,
-    OneOf,
-    Path,
-    PropertyCompare,
-    RunField,
-    RunIsNone,
-    RunOneOf,
-    Text,
-    compared,
-    is_nan,
-    is_text,
-)
-from artigraph.query._key_ranges import (
-    Asked,
-    AskKey,
-    Key,
-    Ranges,
-    among_keys,
-    beginning,
-    comparison,
-    containing,
-    has_value_key,
-    keys_of,
-    of_members,
-    same,
-)
+from artigraph.query import _conditions, _key_ranges
+from artigraph.query._conditions import All, Any_, Compare, Condition, Field, Not, OneOf, OnField, RunField, Text
+from artigraph.query._key_ranges import Asked, AskKey, Key
 from artigraph.serializer.search_key import search_key
 
-root: FromClause = node_table.alias("artifact")
+root: sa.FromClause = node_table.alias("artifact")
 """The rows that the query returns: artifacts, runs or nodes."""
 
 
-def ask_all(conditions: Sequence[Condition], *, of_runs: bool = False) -> tuple[FromClause, Asked]:
+def ask_all(conditions: Sequence[Condition], *, of_runs: bool = False) -> tuple[sa.FromClause, Asked]:
     """Return the FROM clause and the conditions of a query. The clause joins `root` to the values that must exist.
 
     A field has at most one value, so a join duplicates no row. The database may begin with the value that its index
     finds fastest. PostgreSQL without statistics begins with the first join, so the narrowest range comes first. With
     `of_runs` the query is limited to runs, and PostgreSQL begins with the runs.
     """
-    ranges: dict[Field | RunField, Ranges] = {}
+    ranges: dict[Field | RunField, _key_ranges.Ranges] = {}
     others: list[tuple[Field | RunField, AskKey]] = []
     parts: list[Asked] = []
     pending = list(reversed(conditions))
@@ -94,11 +46,11 @@ def ask_all(conditions: Sequence[Condition], *, of_runs: bool = False) -> tuple[
         if isinstance(condition, All):
             pending += reversed(condition.parts)
             continue
-        if not isinstance(condition, (Compare, OneOf, IsNone, Text)) or _is_never(condition):
+        if not isinstance(condition, OnField) or _is_never(condition):
             parts.append(_ask(condition))
             continue
         field, asked = condition.field, _asked_of(condition)
-        if isinstance(asked, Ranges):
+        if isinstance(asked, _key_ranges.Ranges):
             ranges[field] = asked.within(ranges[field]) if field in ranges else asked
         else:
             others.append((field, asked))
@@ -115,25 +67,25 @@ def leads(condition: Condition) -> bool:
     """Return whether a condition needs a value that must exist, to which `root` is then joined."""
     if isinstance(condition, All):
         return any(map(leads, condition.parts))
-    return isinstance(condition, (Compare, OneOf, IsNone, Text)) and not _is_never(condition)
+    return isinstance(condition, OnField) and not _is_never(condition)
 
 
 def verdict_of(leaf: Condition) -> Asked:
     """Return a leaf condition in SQL: where it is certainly true of a row of `root`, and where it may be."""
     if _is_never(leaf):
-        return same(false())
-    if not isinstance(leaf, (Compare, OneOf, IsNone, Text)):
-        return same(_of_run(leaf))
+        return _key_ranges.same(sa.false())
+    if not isinstance(leaf, OnField):
+        return _key_ranges.same(_of_run(leaf))
     complement = _where(leaf.field, _asked_of(leaf), negated=True)
     if complement.decided:
-        return same(not_(complement.certain))
-    return Asked(certain=not_(complement.possible), possible=not_(complement.certain))
+        return _key_ranges.same(sa.not_(complement.certain))
+    return Asked(certain=sa.not_(complement.possible), possible=sa.not_(complement.certain))
 
 
 @lru_cache(maxsize=256)
 def artifacts_of(
     names: tuple[str, ...], labels: tuple[str, ...] | None, *, found: bool, few: bool
-) -> ColumnElement[bool]:
+) -> sa.ColumnElement[bool]:
     """Return the condition that rows of `root` are artifacts with one of these model names and one of these labels.
 
     With `found`, a value or a run already leads to the rows, and no index is needed. With `few`, a few of all artifacts
@@ -146,7 +98,7 @@ def artifacts_of(
 
 
 def _is_never(condition: Condition) -> bool:
-    return isinstance(condition, Compare) and is_nan(condition.value)
+    return isinstance(condition, Compare) and _conditions.is_nan(condition.value)
 
 
 def _ask(condition: Condition, *, negated: bool = False) -> Asked:
@@ -158,64 +110,70 @@ def _ask(condition: Condition, *, negated: bool = False) -> Asked:
             every = isinstance(condition, All) is not negated
             return _joined([_ask(part, negated=negated) for part in parts], every=every)
         case _ if _is_never(condition):
-            return same(true() if negated else false())
-        case Compare(field) | OneOf(field) | IsNone(field) | Text(field):
+            return _key_ranges.same(sa.true() if negated else sa.false())
+        case OnField(field):
             return _where(field, _asked_of(condition), negated=negated)
         case _:
             asked = _of_run(condition)
-            return same(not_(asked) if negated else asked)
+            return _key_ranges.same(sa.not_(asked) if negated else asked)
 
 
-def _asked_of(condition: Compare | OneOf | IsNone | Text) -> AskKey:
+def _asked_of(condition: OnField) -> AskKey:
     match condition:
         case OneOf(field, values):
-            asked = among_keys({key for value in values for key in keys_of(value)})
-            return _or_members(asked, field, lambda member: any(compared(member, "==", value) for value in values))
-        case Compare(_, "==", Enum() as member) if not has_value_key(type(member)):
-            return among_keys(keys_of(member))
+            asked = _key_ranges.among_keys({key for value in values for key in _key_ranges.keys_of(value)})
+            return _or_members(
+                asked, field, lambda member: any(_conditions.compared(member, "==", value) for value in values)
+            )
+        case Compare(_, "==", Enum() as member) if not _key_ranges.has_value_key(type(member)):
+            return _key_ranges.among_keys(_key_ranges.keys_of(member))
         case Compare(field, how, value):
-            return _or_members(comparison(how, value), field, lambda member: compared(member, how, value))
+            return _or_members(
+                _key_ranges.comparison(how, value), field, lambda member: _conditions.compared(member, how, value)
+            )
         case Text(field, where, text):
-            asked = beginning(text) if where == "startswith" else containing(text)
-            return _or_members(asked, field, lambda member: is_text(member, where, text))
-        case IsNone():
-            return lambda key: same(key == search_key(None))
+            asked = _key_ranges.beginning(text) if where == "startswith" else _key_ranges.containing(text)
+            return _or_members(asked, field, lambda member: _conditions.is_text(member, where, text))
+        case _:  # the field is None
+            return lambda key: _key_ranges.same(key == search_key(None))
 
 
 def _or_members(asked: AskKey, field: Field | RunField, holds: Callable[[Enum], bool]) -> AskKey:
     enums = field.enums if isinstance(field, Field) else ()
-    return of_members(asked, enums, holds) if enums else asked
+    return _key_ranges.of_members(asked, enums, holds) if enums else asked
 
 
-def _of_run(condition: Condition) -> ColumnElement[bool]:
+def _of_run(condition: Condition) -> sa.ColumnElement[bool]:
     """Return a condition on a run in SQL. It is false, not NULL, where the run has no such property."""
-    if isinstance(condition, RunIsNone):
+    if isinstance(condition, _conditions.RunIsNone):
         return property_of(condition.column).is_(None)
-    if isinstance(condition, RunOneOf):
-        return func.coalesce(property_of(condition.column).in_(condition.values), false())
-    assert isinstance(condition, PropertyCompare)  # there are no others
-    return func.coalesce(OPERATORS[condition.operator](property_of(condition.column), condition.value), false())
+    if isinstance(condition, _conditions.RunOneOf):
+        return sa.func.coalesce(property_of(condition.column).in_(condition.values), sa.false())
+    assert isinstance(condition, _conditions.PropertyCompare)  # there are no others
+    return sa.func.coalesce(
+        _conditions.OPERATORS[condition.operator](property_of(condition.column), condition.value), sa.false()
+    )
 
 
-def property_of(column: str) -> ColumnElement[Any]:
+def property_of(column: str) -> sa.ColumnElement[Any]:
     """Return the expression for a property of a row. A run whose lease expired counts as lost, marked or not."""
     return _lease_says[column] if column in _lease_says else root.c[column]
 
 
-_lease_says: dict[str, ColumnElement[Any]] = {"run_status": status_of(root), "run_ended_at": end_of(root)}
+_lease_says: dict[str, sa.ColumnElement[Any]] = {"run_status": status_of(root), "run_ended_at": end_of(root)}
 
 
-def key_of(field: Field | RunField) -> ColumnElement[bytes]:
+def key_of(field: Field | RunField) -> sa.ColumnElement[bytes]:
     """Return the search key of a field of an artifact or a run, and empty bytes where it has no value."""
     selected, value = _reached(field, from_root=True)
     key: Any = selected.with_only_columns(value.c.search_key).scalar_subquery()
-    return func.coalesce(key, literal(b"", LargeBinary))
+    return sa.func.coalesce(key, sa.literal(b"", sa.LargeBinary))
 
 
 class _IsOfType(FunctionElement[bool]):
     """Whether a node is of a type, written so that no index is used."""
 
-    type = Boolean()
+    type = sa.Boolean()
     inherit_cache = True
 
 
@@ -239,31 +197,31 @@ def _postgresql_is_of_type(element: _IsOfType, compiler: SQLCompiler, **kw: Any)
     return f"({column} >= {node_type} AND {column} || '' <= {node_type})"
 
 
-def is_of_type_in_order(node_type: str) -> ColumnElement[bool]:
+def is_of_type_in_order(node_type: str) -> sa.ColumnElement[bool]:
     """Return the condition that a row of `root` is of a type, for a query that walks along the ids to its limit.
 
     With a plain equality, SQLite and PostgreSQL without statistics fetch all runs by the index of keys and sort them.
     """
-    return _IsOfType(root.c.node_type, literal(node_type, root.c.node_type.type))
+    return _IsOfType(root.c.node_type, sa.literal(node_type, root.c.node_type.type))
 
 
-def column_keys(column: ColumnElement[Any]) -> list[ColumnElement[Any]]:
+def column_keys(column: sa.ColumnElement[Any]) -> list[sa.ColumnElement[Any]]:
     """Return the expressions to order by for a column, so that rows without a value come first on every database.
 
     A column that is never NULL is its own expression, so that the database can walk along its index.
     """
-    if isinstance(column, Column) and not column.nullable:
+    if isinstance(column, sa.Column) and not column.nullable:
         return [column]
-    return [case((column.is_(None), 0), else_=1), column]
+    return [sa.case((column.is_(None), 0), else_=1), column]
 
 
 def _joined(parts: Sequence[Asked], *, every: bool) -> Asked:
     if len(parts) == 1:
         return parts[0]
-    join, nothing = (and_, true()) if every else (or_, false())
+    join, nothing = (sa.and_, sa.true()) if every else (sa.or_, sa.false())
     certain = join(nothing, *(part.certain for part in parts))
     if all(part.decided for part in parts):
-        return same(certain)
+        return _key_ranges.same(certain)
     return Asked(certain, join(nothing, *(part.possible for part in parts)))
 
 
@@ -273,7 +231,7 @@ def _joined(parts: Sequence[Asked], *, every: bool) -> Asked:
 class _Place(NamedTuple):
     """The position of a field, by names only: entries of the cache must keep no class alive."""
 
-    path: Path
+    path: _conditions.Path
     names: tuple[str, ...]
     """The stored names of the models that have the field."""
     roots: tuple[str, ...]
@@ -287,7 +245,7 @@ def _place_of(field: Field | RunField) -> _Place | RunField:
 
 
 @lru_cache(maxsize=256)
-def _joined_to(places: tuple[_Place | RunField, ...], *, of_runs: bool) -> tuple[FromClause, list[Key]]:
+def _joined_to(places: tuple[_Place | RunField, ...], *, of_runs: bool) -> tuple[sa.FromClause, list[Key]]:
     """Join artifacts, or runs, to their values, and return the search key of each value.
 
     Queries repeat the same fields, and building such a join costs as much as executing it. So the joins are cached.
@@ -297,39 +255,39 @@ def _joined_to(places: tuple[_Place | RunField, ...], *, of_runs: bool) -> tuple
     for place in places:
         if isinstance(place, RunField):
             value, run_id, conditions = _of_runs(place)
-            source = source.join(value, and_(run_id == root.c.node_id, *conditions))
+            source = source.join(value, sa.and_(run_id == root.c.node_id, *conditions))
         else:
             below: Any = root
             conditions = _is_in_root(place)
             for name in place.path[:-1]:
                 owner = node_table.alias()
-                on = and_(owner.c.parent_id == below.c.node_id, owner.c.label == name, *conditions)
+                on = sa.and_(owner.c.parent_id == below.c.node_id, owner.c.label == name, *conditions)
                 source, below, conditions = source.join(owner, on), owner, []
             value = node_table.alias()
             is_value = _is_value(value, place, expect_costly_lookup(value.c.node_type, "value", much=of_runs))
-            on = and_(value.c.parent_id == below.c.node_id, *is_value, *conditions)
+            on = sa.and_(value.c.parent_id == below.c.node_id, *is_value, *conditions)
             source = source.join(value, on)
         keys.append(value.c.search_key)
     return source, keys
 
 
 @lru_cache(maxsize=256)
-def ids_from(source: FromClause) -> Select[Any]:
+def ids_from(source: sa.FromClause) -> sa.Select[Any]:
     """Select the ids of the rows of `root` from a FROM clause."""
-    return select(root.c.node_id).select_from(source)
+    return sa.select(root.c.node_id).select_from(source)
 
 
-def _is_value(value: Any, place: _Place, of_type: ColumnElement[bool]) -> list[ColumnElement[bool]]:
+def _is_value(value: Any, place: _Place, of_type: sa.ColumnElement[bool]) -> list[sa.ColumnElement[bool]]:
     """Return the conditions on the columns that precede the key in the index of keys."""
     return [of_type, is_one_of(value.c.model_name, place.names), value.c.label == place.path[-1]]
 
 
-def _is_in_root(place: _Place) -> list[ColumnElement[bool]]:
+def _is_in_root(place: _Place) -> list[sa.ColumnElement[bool]]:
     """Return the condition on the artifact's model name. A field of the artifact itself needs none."""
     return [] if len(place.path) == 1 else [is_one_of(root.c.model_name, place.roots)]
 
 
-def is_one_of(column: ColumnElement[str], names: Sequence[str]) -> ColumnElement[bool]:
+def is_one_of(column: sa.ColumnElement[str], names: Sequence[str]) -> sa.ColumnElement[bool]:
     """Return the condition that a column is one of some names. A single name is compared by `=`.
 
     SQLAlchemy expands the values of an IN anew at each execution.
@@ -337,7 +295,7 @@ def is_one_of(column: ColumnElement[str], names: Sequence[str]) -> ColumnElement
     return column == names[0] if len(names) == 1 else column.in_(names)
 
 
-def _of_runs(field: RunField) -> tuple[Any, Key, list[ColumnElement[bool]]]:
+def _of_runs(field: RunField) -> tuple[Any, Key, list[sa.ColumnElement[bool]]]:
     """Return a table of runs' values, its column of run ids, and the conditions that precede the key in its index."""
     if field.kind == "name":
         run = node_table.alias()
@@ -346,12 +304,12 @@ def _of_runs(field: RunField) -> tuple[Any, Key, list[ColumnElement[bool]]]:
     return value, value.c.run_id, [value.c.kind == field.kind, value.c.name == field.name]
 
 
-def has_key(field: Field | RunField, key: bytes) -> ColumnElement[bool]:
+def has_key(field: Field | RunField, key: bytes) -> sa.ColumnElement[bool]:
     """Return the condition that rows of `root` have a key in a field. An empty key means no value, as in `key_of`."""
-    return _where(field, lambda found: same(found == key)).certain if key else key_of(field) == key
+    return _where(field, lambda found: _key_ranges.same(found == key)).certain if key else key_of(field) == key
 
 
-def values_below(field: Field, ids: Sequence[UUID]) -> tuple[ColumnElement[UUID], Any, Select[Any]]:
+def values_below(field: Field, ids: Sequence[UUID]) -> tuple[sa.ColumnElement[UUID], Any, sa.Select[Any]]:
     """Return the column of the artifacts' ids, the table of the values, and the select of a field of some artifacts."""
     selected, value = _reached(field, from_root=False)
     (artifact_id,) = selected.selected_columns
@@ -363,20 +321,20 @@ def _where(field: Field | RunField, ask_key: AskKey, *, negated: bool = False) -
     selected, value = _reached(field, from_root=negated)
     asked = ask_key(value.c.search_key)
     if negated:
-        without = [not_(exists(selected.where(part).with_only_columns(literal(1)))) for part in asked]
-        return same(without[0]) if asked.decided else Asked(certain=without[1], possible=without[0])
+        without = [sa.not_(sa.exists(selected.where(part).with_only_columns(sa.literal(1)))) for part in asked]
+        return _key_ranges.same(without[0]) if asked.decided else Asked(certain=without[1], possible=without[0])
     place = _place_of(field)
     roots = [] if isinstance(place, RunField) else _is_in_root(place)
-    found = [and_(root.c.node_id.in_(selected.where(part)), *roots) for part in asked]
-    return same(found[0]) if asked.decided else Asked(*found)
+    found = [sa.and_(root.c.node_id.in_(selected.where(part)), *roots) for part in asked]
+    return _key_ranges.same(found[0]) if asked.decided else Asked(*found)
 
 
-def _reached(field: Field | RunField, *, from_root: bool) -> tuple[Select[Any], Any]:
+def _reached(field: Field | RunField, *, from_root: bool) -> tuple[sa.Select[Any], Any]:
     """Select the values of a field: with `from_root` for one row of `root`, otherwise all, by the index of keys."""
     place = _place_of(field)
     if isinstance(place, RunField):
         of_runs, run_id, found = _of_runs(place)
-        chosen = select(run_id).select_from(of_runs).where(*found)
+        chosen = sa.select(run_id).select_from(of_runs).where(*found)
         return (chosen.where(run_id == root.c.node_id) if from_root else chosen), of_runs
     value = node_table.alias()
     below: Any = value
@@ -389,5 +347,5 @@ def _reached(field: Field | RunField, *, from_root: bool) -> tuple[Select[Any], 
         joined = joined.join(owner, below.c.parent_id == owner.c.node_id)
         conditions.append(owner.c.label == name)
         below = owner
-    selected = select(below.c.parent_id).select_from(joined).where(*conditions)
+    selected = sa.select(below.c.parent_id).select_from(joined).where(*conditions)
     return (selected.where(below.c.parent_id == root.c.node_id, *_is_in_root(place)) if from_root else selected), value

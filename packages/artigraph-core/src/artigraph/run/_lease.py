@@ -20,7 +20,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import Address, current_address
 from artigraph.errors import ConfigurationError
-from artigraph.graph import mark_lost, renew_leases, report_lost_runs
+from artigraph.graph.leases import mark_lost, renew_leases, report_lost_runs
 from artigraph.printable import quoted
 
 LEASE = timedelta(minutes=5)

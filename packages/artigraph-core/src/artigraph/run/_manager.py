@@ -12,20 +12,10 @@ from types import TracebackType
 from typing import Any, Self, TypeVar, overload
 from uuid import UUID
 
+import artigraph.graph as graph
 from artigraph.db import cancel_timeout, current_database, deadline
 from artigraph.errors import ArgumentError, ArtigraphError, NodeNotFoundError, RunStateError
-from artigraph.graph import (
-    RunValueKind,
-    Uses,
-    insert_run,
-    read_roots,
-    read_run_ids_below,
-    read_runs_below,
-    replace_values,
-    runs_below,
-    set_uses,
-    update_run,
-)
+from artigraph.graph import runs
 from artigraph.identifiers import NodeId, check_id, check_label, check_order
 from artigraph.model import ArtifactModel
 from artigraph.model.functions import check_artifacts
@@ -88,7 +78,7 @@ class RunManager:
         self._process = 0
         self._release: Release | None = None
         self._record_use = record_use
-        self._uses: Uses | None = None
+        self._uses: graph.Uses | None = None
         self._values = RecordedValues()
 
     @property
@@ -163,9 +153,9 @@ class RunManager:
             raise
         self._process = os.getpid()
         assert self._token is not None  # the run has started or was joined
-        self._uses = Uses(self._token.run_id, self._token.store_id, automatic=self._record_use)
+        self._uses = graph.Uses(self._token.run_id, self._token.store_id, automatic=self._record_use)
         self._entry = enter(self)
-        set_uses(self._uses)
+        graph.set_uses(self._uses)
         return self
 
     async def _start(self) -> None:
@@ -188,7 +178,7 @@ class RunManager:
         set_fields(run, node_parent_id=parent_id, started_at=started_at)
         row = row._replace(parent_id=parent_id, status=run.status, started_at=started_at)
         try:
-            await insert_run(row, self._lease)
+            await runs.insert_run(row, self._lease)
         except ArtigraphError:
             set_fields(run, node_parent_id=given, started_at=None)
             raise
@@ -223,7 +213,7 @@ class RunManager:
         if self._uses is not None:
             self._uses.owner.leave(error)
         if self._entry is not None and self._entry.leave():
-            set_uses(None if self._uses is None else self._uses.outer)
+            graph.set_uses(None if self._uses is None else self._uses.outer)
         if self._process != os.getpid():
             return  # a forked child: the run and the renewal of its lease belong to the parent
         self._values.warn_of_changes(self.run)
@@ -249,7 +239,7 @@ class RunManager:
         )
         if self._uses is not None:
             self._uses.ended = True
-        if await self._record(update_run(row_of_run(run), self._uses), f"The end of run {run.node_id}", error):
+        if await self._record(runs.update_run(row_of_run(run), self._uses), f"The end of run {run.node_id}", error):
             seconds = time.monotonic() - self._clock
             _log.info("Run %s ends as %s after %.3f s, name %s", run.node_id, run.status, seconds, quoted(run.name))
 
@@ -278,9 +268,9 @@ class RunManager:
         """
         checked = [check_id(node_id) for node_id in node_ids]
         await self._ready()
-        roots = await read_roots(checked)
+        roots = await graph.read_roots(checked)
         if self._uses is None:  # the run was not entered in this process
-            self._uses = Uses(self.run.node_id, (await current_database()).store_id, at_once=True)
+            self._uses = graph.Uses(self.run.node_id, (await current_database()).store_id, at_once=True)
         if not await self._uses.note(roots):
             msg = (
                 f"Run {self.run.node_id} is in another database than the one that is in force here: it cannot use this"
@@ -309,10 +299,10 @@ class RunManager:
         """
         await self._add("parameter", parameters)
 
-    async def _add(self, kind: RunValueKind, values: object) -> None:
+    async def _add(self, kind: runs.RunValueKind, values: object) -> None:
         await self._ready()
         rows = value_rows(kind, values)
-        await replace_values(self.run.node_id, rows, most=MOST_VALUES)
+        await runs.replace_values(self.run.node_id, rows, most=MOST_VALUES)
         self._values.record(self.run, rows, beside=True)
 
     async def save_artifact(self, label: str, model: ArtifactModel) -> UUID:
@@ -366,7 +356,7 @@ class RunManager:
     async def load_descendant_runs(self) -> list[Run]:
         """Load all runs below this one, without itself, in the order in which they were made."""
         await self._ready()
-        return [run_of_row(row) for row in await read_runs_below(self.run.node_id)]
+        return [run_of_row(row) for row in await runs.read_runs_below(self.run.node_id)]
 
     @overload
     async def load_descendant_artifacts(self) -> dict[UUID, dict[str, ArtifactModel]]: ...
@@ -377,8 +367,10 @@ class RunManager:
     ) -> Mapping[UUID, Mapping[str, ArtifactModel]]:
         """Load the artifacts of a type from all runs below this one, by run id and label. A run without any has {}."""
         await self._ready()
-        names, below = names_of(model_type), runs_below(self.run.node_id)
-        result: dict[UUID, dict[str, ArtifactModel]] = {key: {} for key in await read_run_ids_below(self.run.node_id)}
+        names, below = names_of(model_type), runs.runs_below(self.run.node_id)
+        result: dict[UUID, dict[str, ArtifactModel]] = {
+            key: {} for key in await runs.read_run_ids_below(self.run.node_id)
+        }
         for run_id, label, model in await load_artifacts(model_type, runs=below, model_names=names):
             result.setdefault(run_id, {})[label] = model
         return result

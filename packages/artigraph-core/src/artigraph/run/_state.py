@@ -11,7 +11,7 @@ from typing import Any, Final, Literal, cast
 from uuid import UUID
 
 from artigraph.errors import InvalidNodeIdError
-from artigraph.graph import RunRow, RunStatus
+from artigraph.graph.runs import RunRow, RunStatus
 from artigraph.identifiers import NodeId, check_id, check_label, new_id
 from artigraph.run.values import read_only, refuse_assignment, value_rows, values_of
 from artigraph.serializer.search_key import search_key

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from artigraph.db import current_database
 from artigraph.errors import InvalidTokenError, NodeNotFoundError
-from artigraph.graph import RunRow, join_run
+from artigraph.graph.runs import RunRow, join_run
 
 _VERSION = "run1."
 _ID = 16

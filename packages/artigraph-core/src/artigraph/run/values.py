@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NoReturn, Protocol, cast
 from uuid import UUID
 
 from artigraph.errors import ArgumentError, DeserializationError, RunStateError, SerializationError, ValueTooLargeError
-from artigraph.graph import RunRow, RunValueKind, RunValueRow
+from artigraph.graph.runs import RunRow, RunValueKind, RunValueRow
 from artigraph.identifiers import check_label
 from artigraph.printable import quoted
 from artigraph.serializer.codec import decode, encode

@@ -23,8 +23,6 @@ from artigraph.errors import (
     WrongModelTypeError,
 )
 from artigraph.graph import (
-    THREAD_THRESHOLD,
-    Buffer,
     StoredObject,
     all_subtrees,
     open_object,
@@ -32,6 +30,7 @@ from artigraph.graph import (
     subtree_root,
     subtrees,
 )
+from artigraph.graph.hashing import THREAD_THRESHOLD, Buffer
 from artigraph.graph.placement import storage_by_name
 from artigraph.identifiers import NodeId, check_id
 from artigraph.model.failures import LoadFailure

@@ -15,7 +15,7 @@ from artigraph.difference import Change, ModelDiff, diff
 from artigraph.lineage import Node
 from artigraph.model import ArtifactMapping, ArtifactModelConfig, ArtifactSequence, Loaded, LoadFailure, artifact_field
 from artigraph.portal import wait_for
-from artigraph.query import columns
+from artigraph.query.columns import columns
 from artigraph.run import NO_PARENT, Run
 from artigraph.serializer.file import File
 from artigraph.sync.deletion import delete, prune
@@ -25,7 +25,7 @@ from artigraph.sync.query import select
 from artigraph.sync.run import RunManager, run_manager
 from artigraph.sync.versions import Series, series
 from artigraph.tracking import TrackedValue, TrackingWarning, tracked
-from artigraph.versions import Version
+from artigraph.versions.series import Version
 
 __all__ = [
     "NO_PARENT",

@@ -14,19 +14,8 @@ from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
 
+import artigraph.errors as errors
 from artigraph.db import session_context
-from artigraph.errors import (
-    ArtigraphError,
-    DatabaseError,
-    FieldNotLoadedError,
-    InvalidLabelError,
-    LabelConflictError,
-    ModelDefinitionError,
-    SchemaError,
-    SerializationError,
-    TrackingError,
-    ValueTooLargeError,
-)
 from artigraph.graph import record_inputs, without_recording
 from artigraph.graph.nodes import read_nodes
 from artigraph.model import ArtifactModel
@@ -49,9 +38,15 @@ class TrackedValue(ArtifactModel, name="artigraph.TrackedValue"):
 
 _SMALL = 4096
 """The most bytes of a plain value that is recorded as a parameter of the run."""
-_UNFIT = (SerializationError, ModelDefinitionError, FieldNotLoadedError, InvalidLabelError, LabelConflictError)
+_UNFIT = (
+    errors.SerializationError,
+    errors.ModelDefinitionError,
+    errors.FieldNotLoadedError,
+    errors.InvalidLabelError,
+    errors.LabelConflictError,
+)
 """Artigraph's errors in a save that say that a value cannot be stored, not that storing failed."""
-_BROKEN = (DatabaseError, SchemaError, SQLAlchemyError)
+_BROKEN = (errors.DatabaseError, errors.SchemaError, SQLAlchemyError)
 """Errors of the database. They are not about a value."""
 
 
@@ -145,7 +140,7 @@ class TrackedCall:
         if self._signature.unsupported == "refuse":
             exclude = f"exclude=[{name!r}] leaves it out, " if can_be_excluded else ""
             msg += f" ({exclude}unsupported='warn' {'does so' if exclude else 'leaves it out'} with a warning)"
-            raise TrackingError(msg) from error
+            raise errors.TrackingError(msg) from error
         exclude = f"; exclude=[{name!r}] says so without a warning" if can_be_excluded else ""
         msg += f" (it is left out{exclude})"
         warnings.warn_explicit(msg, TrackingWarning, self._signature.file, self._signature.line)
@@ -156,12 +151,12 @@ def _is_of_value(error: Exception) -> bool:
 
     Databases and storages raise Artigraph's errors or SQLAlchemy's. All others come from reading a value.
     """
-    return isinstance(error, _UNFIT) or not isinstance(error, (ArtigraphError, SQLAlchemyError))
+    return isinstance(error, _UNFIT) or not isinstance(error, (errors.ArtigraphError, SQLAlchemyError))
 
 
 def _shown(error: Exception) -> str:
     """Return the text of an error. A foreign error needs its type to be understood, and its `str` may fail."""
-    if isinstance(error, ArtigraphError) or type(error) is TypeError:
+    if isinstance(error, errors.ArtigraphError) or type(error) is TypeError:
         return str(error)
     return traceback.format_exception_only(error)[0].strip()
 
@@ -188,7 +183,7 @@ def _as_model(value: object) -> Generator[None, None, ArtifactModel]:
     if stream is not None:
         what = f"a {type(stream).__qualname__}" if stream is value else f"the {type(stream).__qualname__} in it"
         msg = f"{what} is gone once it was read, so nobody else could read it; use a list or table"
-        raise SerializationError(msg)
+        raise errors.SerializationError(msg)
     return value if isinstance(value, ArtifactModel) else TrackedValue(value)
 
 
@@ -206,7 +201,7 @@ class _Plain:
         self._parts += 1
         if self._parts > _SMALL:
             msg = "no parameter has so many parts"
-            raise ValueTooLargeError(msg)
+            raise errors.ValueTooLargeError(msg)
         if isinstance(value, Enum):
             return value.name
         cls: type[Any] = type(value)

@@ -12,7 +12,8 @@ from uuid import UUID
 from sqlalchemy import Select, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import fetch_rows, id_of, read
+from artigraph.db import fetch_rows, read
+from artigraph.identifiers import id_of
 from artigraph.orm import alias_table, node_table
 
 _FIRST = UUID(int=0)

@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from artigraph.graph import RunStatus
 from artigraph.graph.nodes import Node
+from artigraph.graph.runs import RunStatus
 from artigraph.lineage._graph import Lineage
 
 _PRODUCER = "urn:artigraph"

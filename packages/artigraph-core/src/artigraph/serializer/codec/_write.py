@@ -27,12 +27,7 @@ from artigraph.errors import CycleError, SerializationError, class_name
 from artigraph.serializer.codec._limits import MAX_BITS, MAX_DEPTH, NO_CLASSES, in_fresh_stack
 from artigraph.serializer.codec._read import decode
 from artigraph.serializer.codec._zones import describe_zone
-from artigraph.serializer.codec.classes import (
-    constructor_fields,
-    is_named_tuple,
-    is_stored_class,
-    runs_own_code,
-)
+from artigraph.serializer.codec.classes import constructor_fields, is_named_tuple, is_stored_class, runs_own_code
 
 
 class RefusedError(Exception):

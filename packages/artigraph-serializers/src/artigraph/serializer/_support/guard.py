@@ -5,19 +5,12 @@ from __future__ import annotations
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from artigraph.errors import (
-    STOPPING,
-    ArtigraphError,
-    DeserializationError,
-    MissingDependencyError,
-    SerializationError,
-    class_name,
-)
+import artigraph.errors as errors
 
 
 def class_of(value: object) -> str:
     """Return the name of a value's class as messages show it."""
-    return class_name(type(value))
+    return errors.class_name(type(value))
 
 
 @contextmanager
@@ -25,11 +18,11 @@ def serializing(name: str, value: object) -> Generator[None]:
     """Raise the errors of a library in this block as SerializationError."""
     try:
         yield
-    except (*STOPPING, SerializationError):
+    except (*errors.STOPPING, errors.SerializationError):
         raise
     except BaseException as error:  # a panic of polars does not derive from Exception
         msg = f"The serializer {name!r} cannot store this {class_of(value)} exactly: {error}"
-        raise SerializationError(msg) from error
+        raise errors.SerializationError(msg) from error
 
 
 @contextmanager
@@ -37,16 +30,16 @@ def deserializing(name: str) -> Generator[None]:
     """Raise the errors of a library in this block as DeserializationError. Errors of a stored file pass unchanged."""
     try:
         yield
-    except STOPPING:
+    except errors.STOPPING:
         raise
     except BaseException as error:
-        if isinstance(error, ArtigraphError) and not isinstance(error, SerializationError):
+        if isinstance(error, errors.ArtigraphError) and not isinstance(error, errors.SerializationError):
             raise
         msg = (
             f"These bytes are not what the serializer {name!r} writes, or need something that is not here: "
             f"{type(error).__name__}: {error}"
         )
-        raise DeserializationError(msg) from error
+        raise errors.DeserializationError(msg) from error
 
 
 @contextmanager
@@ -54,11 +47,11 @@ def needs(extra: str) -> Generator[None]:
     """Raise a failing import in this block as an error that names the pip command."""
     try:
         yield
-    except MissingDependencyError:
+    except errors.MissingDependencyError:
         raise
     except ImportError as error:
         msg = (
             f"artigraph.serializer.{extra} cannot be imported: {error}. Install what it needs: "
             f"pip install 'artigraph[{extra}]'"
         )
-        raise MissingDependencyError(msg) from error
+        raise errors.MissingDependencyError(msg) from error

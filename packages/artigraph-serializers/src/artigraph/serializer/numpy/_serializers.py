@@ -9,14 +9,8 @@ import numpy as np
 from artigraph.errors import SerializationError
 from artigraph.serializer._support import class_of, deserializing, joined, serializing
 from artigraph.serializer.base import Serializer
-from artigraph.serializer.numpy._arrays import (
-    Array,
-    array_from_buffer,
-    array_over,
-    array_to_parts,
-    scalar_from_bytes,
-    scalar_to_bytes,
-)
+from artigraph.serializer.numpy import _arrays
+from artigraph.serializer.numpy._arrays import Array
 from artigraph.serializer.numpy._equal import same_array, same_scalar
 from artigraph.serializer.numpy._npy import Buffer
 from artigraph.serializer.numpy.difference import describe_arrays
@@ -39,23 +33,23 @@ class ArraySerializer(Serializer[Array]):
         """Return an npy file."""
         _check_class(value)
         with serializing(self.name, value):
-            return joined(array_to_parts(value))
+            return joined(_arrays.array_to_parts(value))
 
     def serialize_parts(self, value: Array) -> Iterator[bytes | memoryview]:
         """Yield an npy file in parts of at most 8 MiB. They are views of the array's memory if it is contiguous."""
         _check_class(value)
         with serializing(self.name, value):
-            yield from array_to_parts(value)
+            yield from _arrays.array_to_parts(value)
 
     def deserialize(self, data: Buffer) -> Array:
         """Return the array of an npy file. A writable buffer becomes its memory; any other buffer is copied."""
         with deserializing(self.name):
-            return array_from_buffer(data)
+            return _arrays.array_from_buffer(data)
 
     def deserialize_mapped(self, buffer: memoryview) -> Array:
         """Return a read-only array over the buffer of an npy file. StringDType does not support this."""
         with deserializing(self.name):
-            return array_over(buffer)
+            return _arrays.array_over(buffer)
 
     def equal(self, one: Array, other: Array) -> bool:
         """Say whether two arrays have one dtype and shape, and equal elements. NaN equals NaN."""
@@ -78,12 +72,12 @@ class ScalarSerializer(Serializer[np.generic]):
         if not isinstance(value, np.generic):
             raise SerializationError(_refusal(value))
         with serializing(self.name, value):
-            return scalar_to_bytes(value)
+            return _arrays.scalar_to_bytes(value)
 
     def deserialize(self, data: bytes) -> np.generic:
         """Return the scalar of an npy file without dimensions."""
         with deserializing(self.name):
-            return scalar_from_bytes(data)
+            return _arrays.scalar_from_bytes(data)
 
     def equal(self, one: np.generic, other: np.generic) -> bool:
         """Say whether two scalars have one type and are equal. NaN equals NaN."""

@@ -18,25 +18,12 @@ import numpy as np
 
 import pandas as pd
 from artigraph.errors import DeserializationError, SerializationError
-from artigraph.serializer._support import class_of
-from artigraph.serializer._support.arrow import (
-    open_parquet,
-    pa,
-    read_parquet_columns,
-    read_parquet_in_turn,
-    write_parquet,
-)
+from artigraph.serializer._support import arrow, class_of
+from artigraph.serializer._support.arrow import pa
+from artigraph.serializer.pandas import _values
 from artigraph.serializer.pandas._assemble import Assembly
 from artigraph.serializer.pandas._columns import ColumnReader, ColumnWriter, cell_from_text, cell_to_text
-from artigraph.serializer.pandas._values import (
-    Description,
-    count_arrays,
-    describe_values,
-    dtype_of,
-    restore_values,
-    values_of,
-    values_or_pieces,
-)
+from artigraph.serializer.pandas._values import Description
 
 _pd: Any = pd
 
@@ -69,7 +56,7 @@ def describe_index(index: Any, columns: ColumnWriter, name: str) -> Description:
     values = index.to_numpy() if isinstance(index.dtype, np.dtype) else index.array
     description: Description = {
         "kind": "values",
-        "values": describe_values(values, columns, name),
+        "values": _values.describe_values(values, columns, name),
         "name": cell_to_text(index.name),
     }
     freq = getattr(index, "freq", None)
@@ -119,7 +106,7 @@ def restore_index(description: Description, columns: ColumnReader) -> Any:
             sortorder=description["sortorder"],
             names=[cell_from_text(each) for each in description["names"]],
         )
-    values = restore_values(description["values"], columns)
+    values = _values.restore_values(description["values"], columns)
     # With an explicit dtype: pandas would convert objects to strings or times.
     index = _pd.Index(values, dtype=values.dtype, name=cell_from_text(description["name"]), copy=False)
     return _with_freq(index, description["freq"]) if "freq" in description else index
@@ -164,9 +151,9 @@ def frame_from_bytes(data: bytes) -> Any:
     """Return the frame of a file."""
     description, columns = _read(data, "frame")
     described = description["values"]
-    assembly = Assembly([dtype_of(each) for each in described])
+    assembly = Assembly([_values.dtype_of(each) for each in described])
     for each in described:
-        assembly.add(values_or_pieces(each, columns))
+        assembly.add(_values.values_or_pieces(each, columns))
     index = restore_index(description["index"], columns)
     columns.finish()
     return _restore_common(assembly.frame(index, index_from_json(description["columns"])), description)
@@ -178,17 +165,19 @@ def frame_from_columns(file: BinaryIO, chosen: list[Any]) -> Any:
     Raises:
         DeserializationError: the file has no column with one of the labels.
     """
-    source = open_parquet(file)
+    source = arrow.open_parquet(file)
     description = _description_of(source.metadata.metadata or {}, "frame")
     places, labels = _places_of(index_from_json(description["columns"]), chosen)
     names: Iterator[str] = iter(source.schema_arrow.names)
-    names_of = [list(islice(names, count_arrays(each))) for each in description["values"]]
+    names_of = [list(islice(names, _values.count_arrays(each))) for each in description["values"]]
     names_of_index = list(names)
-    table = read_parquet_columns(source, {*names_of_index, *(name for place in places for name in names_of[place])})
+    table = arrow.read_parquet_columns(
+        source, {*names_of_index, *(name for place in places for name in names_of[place])}
+    )
     described = [description["values"][place] for place in places]
-    assembly = Assembly([dtype_of(each) for each in described])
+    assembly = Assembly([_values.dtype_of(each) for each in described])
     for place, each in zip(places, described, strict=True):
-        assembly.add(values_or_pieces(each, ColumnReader(table.column(name) for name in names_of[place])))
+        assembly.add(_values.values_or_pieces(each, ColumnReader(table.column(name) for name in names_of[place])))
     index = restore_index(description["index"], ColumnReader(table.column(name) for name in names_of_index))
     return _restore_common(assembly.frame(index, labels), description)
 
@@ -223,7 +212,7 @@ def series_to_parts(series: Any) -> Iterator[bytes]:
 def series_from_bytes(data: bytes) -> Any:
     """Return the series of a file."""
     description, columns = _read(data, "series")
-    values = restore_values(description["values"], columns)
+    values = _values.restore_values(description["values"], columns)
     index = restore_index(description["index"], columns)
     columns.finish()
     name = cell_from_text(description["name"])
@@ -247,7 +236,7 @@ def index_from_bytes(data: bytes) -> Any:
 
 def _describe_column(series: Any, columns: ColumnWriter, label: str) -> Description:
     try:
-        return describe_values(values_of(series), columns, label)
+        return _values.describe_values(_values.values_of(series), columns, label)
     except SerializationError as error:
         msg = f"The column {series.name!r} of dtype {series.dtype} cannot be stored exactly: {error}"
         raise SerializationError(msg) from error
@@ -281,12 +270,12 @@ def _restore_common(value: Any, description: Description) -> Any:
 
 def _write(columns: ColumnWriter, description: Description) -> Iterator[bytes]:
     text = json.dumps({"version": _VERSION, **description})
-    return write_parquet(columns.arrays, columns.schema(), dictionary=columns.dictionary, metadata={_KEY: text})
+    return arrow.write_parquet(columns.arrays, columns.schema(), dictionary=columns.dictionary, metadata={_KEY: text})
 
 
 def _read(data: bytes, kind: str) -> tuple[Description, ColumnReader]:
-    file = open_parquet(pa.BufferReader(data))
-    return _description_of(file.metadata.metadata or {}, kind), ColumnReader(read_parquet_in_turn(file))
+    file = arrow.open_parquet(pa.BufferReader(data))
+    return _description_of(file.metadata.metadata or {}, kind), ColumnReader(arrow.read_parquet_in_turn(file))
 
 
 def _description_of(metadata: Mapping[bytes, bytes], kind: str) -> Description:

@@ -12,16 +12,8 @@ from artigraph.errors import SerializationError
 from artigraph.serializer._support import class_of, deserializing, joined, serializing
 from artigraph.serializer._support.ipc import buffer_size
 from artigraph.serializer.base import Serializer
-from artigraph.serializer.pandas import _frames
+from artigraph.serializer.pandas import _equal, _frames
 from artigraph.serializer.pandas._columns import SCALAR_TYPES, cell_from_bytes, cell_to_bytes
-from artigraph.serializer.pandas._equal import (
-    describe_frames,
-    describe_series,
-    same_frame,
-    same_index,
-    same_scalar,
-    same_series,
-)
 
 _OBJECT = 64
 """The approximate bytes of an object in a column of objects."""
@@ -108,11 +100,11 @@ class DataFrameSerializer(Serializer[pd.DataFrame]):
 
     def equal(self, one: pd.DataFrame, other: pd.DataFrame) -> bool:
         """Say whether two frames have equal labels, dtypes and values. NaN equals NaN."""
-        return same_frame(one, other)
+        return _equal.same_frame(one, other)
 
     def describe_change(self, before: pd.DataFrame, after: pd.DataFrame) -> str:
         """Return one line on shapes, columns, dtypes, and how many cells differ by how much."""
-        return describe_frames(before, after)
+        return _equal.describe_frames(before, after)
 
 
 class SeriesSerializer(Serializer["pd.Series[Any]"]):
@@ -143,11 +135,11 @@ class SeriesSerializer(Serializer["pd.Series[Any]"]):
 
     def equal(self, one: pd.Series[Any], other: pd.Series[Any]) -> bool:
         """Say whether two series have equal name, labels, dtype and values. NaN equals NaN."""
-        return same_series(one, other)
+        return _equal.same_series(one, other)
 
     def describe_change(self, before: pd.Series[Any], after: pd.Series[Any]) -> str:
         """Return one line on name, length, dtype, and how many cells differ by how much."""
-        return describe_series(before, after)
+        return _equal.describe_series(before, after)
 
 
 class IndexSerializer(Serializer["pd.Index[Any]"]):
@@ -179,7 +171,7 @@ class IndexSerializer(Serializer["pd.Index[Any]"]):
 
     def equal(self, one: pd.Index[Any], other: pd.Index[Any]) -> bool:
         """Say whether two indexes have one kind, and equal names and labels."""
-        return same_index(one, other)
+        return _equal.same_index(one, other)
 
 
 class ScalarSerializer(Serializer[Any]):
@@ -211,7 +203,7 @@ class ScalarSerializer(Serializer[Any]):
 
     def equal(self, one: Any, other: Any) -> bool:
         """Say whether two scalars have one type, unit and zone, and are equal. NA equals NA."""
-        return same_scalar(one, other)
+        return _equal.same_scalar(one, other)
 
 
 def _check_class(value: object, cls: type[Any], remedy: str) -> None:

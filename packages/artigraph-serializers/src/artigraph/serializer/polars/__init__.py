@@ -11,10 +11,4 @@ with needs("polars"):
         series_serializer,
     )
 
-__all__ = [
-    "DataFrameSerializer",
-    "SeriesSerializer",
-    "dataframe_serializer",
-    "polars_serializer",
-    "series_serializer",
-]
+__all__ = ["DataFrameSerializer", "SeriesSerializer", "dataframe_serializer", "polars_serializer", "series_serializer"]

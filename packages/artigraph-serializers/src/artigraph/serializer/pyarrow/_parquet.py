@@ -7,17 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, BinaryIO
 
 from artigraph.errors import DeserializationError, SerializationError
-from artigraph.serializer._support.arrow import (
-    kept_type,
-    open_parquet,
-    pa,
-    parquet_schema,
-    read_parquet,
-    read_parquet_columns,
-    schema_of_text,
-    schema_text,
-    write_parquet,
-)
+from artigraph.serializer._support import arrow
+from artigraph.serializer._support.arrow import pa
 from artigraph.serializer._support.compare import same_chunked
 from artigraph.serializer._support.ipc import check_extensions, check_key, extension_names, unique_place
 
@@ -38,7 +29,9 @@ def table_to_parquet(table: Any) -> Iterator[bytes]:
     _check_nulls(table)
     dictionary = [field.name for field in table.schema if not pa.types.is_floating(field.type)]
     note = _note_of_schema(table.schema)
-    parts = write_parquet(table.columns, table.schema, dictionary=dictionary, metadata={_KEY: note} if note else {})
+    parts = arrow.write_parquet(
+        table.columns, table.schema, dictionary=dictionary, metadata={_KEY: note} if note else {}
+    )
     if not all(_is_kept(field.type) for field in table.schema):
         written = list(parts)
         _check_values(table, table_from_parquet(b"".join(written)))
@@ -52,7 +45,7 @@ def table_from_parquet(data: bytes) -> Any:
     Raises:
         DeserializationError: a newer release wrote the file. Broken bytes may raise Arrow's errors, too.
     """
-    table, metadata = read_parquet(data)
+    table, metadata = arrow.read_parquet(data)
     about = _note_of(metadata)
     check_extensions(table.schema, about)
     return _with_schema(table, about)
@@ -60,18 +53,20 @@ def table_from_parquet(data: bytes) -> Any:
 
 def columns_from_parquet(source: BinaryIO, columns: Sequence[Any]) -> Any:
     """Return a table of the columns with these names, in their order. Reads no other columns."""
-    file = open_parquet(source)
+    file = arrow.open_parquet(source)
     schema = file.schema_arrow
     about = _note_of(file.metadata.metadata or {})
     check_extensions(schema, about)
     # At least one column is read, because it has the number of rows.
     places = [unique_place(schema, name) for name in columns] or list(range(len(schema.names)))[:1]
     names = [schema.names[place] for place in places]
-    table = read_parquet_columns(file, names)
+    table = arrow.read_parquet_columns(file, names)
     table = table.select([table.column_names.index(name) for name in names])
     if "schema" in about:
-        stored = schema_of_text(about["schema"])
-        about["schema"] = schema_text(pa.schema([stored.field(place) for place in places], metadata=stored.metadata))
+        stored = arrow.schema_of_text(about["schema"])
+        about["schema"] = arrow.schema_text(
+            pa.schema([stored.field(place) for place in places], metadata=stored.metadata)
+        )
     return _with_schema(table, about).select(list(columns))
 
 
@@ -86,7 +81,7 @@ def _note_of(metadata: Mapping[bytes, bytes]) -> dict[str, Any]:
 
 def _with_schema(table: Any, about: dict[str, Any]) -> Any:
     if "schema" in about:
-        return table.cast(schema_of_text(about["schema"]))
+        return table.cast(arrow.schema_of_text(about["schema"]))
     # Arrow returns the metadata of the file as metadata of the schema, too.
     own: dict[bytes, bytes] = dict(table.schema.metadata or {})
     own.pop(_KEY.encode(), None)
@@ -105,16 +100,16 @@ def _note_of_schema(schema: Any) -> str | None:
             _check_type(field)
     if extensions := extension_names(schema):
         about["extensions"] = extensions
-    kept = parquet_schema(schema)
+    kept = arrow.parquet_schema(schema)
     if not kept.equals(schema, check_metadata=True):
         # Equal types may differ in the names of the fields in a map.
-        about["schema"] = schema_text(schema)
+        about["schema"] = arrow.schema_text(schema)
     return json.dumps({"version": _VERSION, **about}) if about else None
 
 
 def _check_type(field: Any) -> None:
     try:
-        kept = kept_type(field.type)
+        kept = arrow.kept_type(field.type)
     except SerializationError as error:
         msg = f"the column {field.name!r}: {error}, or use feather_serializer, which keeps every type"
         raise SerializationError(msg) from error

@@ -18,16 +18,9 @@ from botocore.exceptions import ClientError
 
 from artigraph.errors import InvalidLocationError, StorageError
 from artigraph.storage import StoredEntry, check_key
+from artigraph.storage.aws import _errors
 from artigraph.storage.aws._clients import Body, S3Client
-from artigraph.storage.aws._errors import (
-    NOT_FOUND,
-    NOT_IMPLEMENTED,
-    OUT_OF_RANGE,
-    PRECONDITION_FAILED,
-    DamagedTransferError,
-    code_of,
-    status_of,
-)
+from artigraph.storage.aws._errors import DamagedTransferError, code_of, status_of
 
 _CHUNK = 1024 * 1024
 _RANGE = re.compile(r"bytes (\d{1,20})-\d{1,20}/(\d{1,20})")
@@ -87,10 +80,10 @@ class Bucket:
         try:
             answer = await client.put_object(**given)
         except ClientError as error:
-            if status_of(error) == PRECONDITION_FAILED:
+            if status_of(error) == _errors.PRECONDITION_FAILED:
                 self.conditions = self._seen = True
                 return False
-            if "IfNoneMatch" in given and status_of(error) == NOT_IMPLEMENTED:
+            if "IfNoneMatch" in given and status_of(error) == _errors.NOT_IMPLEMENTED:
                 self.conditions = False
                 msg = "the server has no conditional puts"
                 raise DamagedTransferError(msg) from error
@@ -129,7 +122,7 @@ class Bucket:
         try:
             answer = await client.get_object(**self.at(location), Range=f"bytes={start}-{last}")
         except ClientError as error:
-            if status_of(error) != OUT_OF_RANGE:
+            if status_of(error) != _errors.OUT_OF_RANGE:
                 raise
             self._seen = True
             return b""
@@ -162,7 +155,7 @@ class Bucket:
         try:
             answer = await client.head_object(**self.at(location), ChecksumMode="ENABLED")
         except ClientError as error:
-            if status_of(error) != NOT_FOUND:
+            if status_of(error) != _errors.NOT_FOUND:
                 raise
             await self._look_for_bucket(client)
             return None
@@ -202,7 +195,7 @@ class Bucket:
         try:
             await client.delete_object(**self.at(location))
         except ClientError as error:
-            if status_of(error) != NOT_FOUND or code_of(error) == "NoSuchBucket":
+            if status_of(error) != _errors.NOT_FOUND or code_of(error) == "NoSuchBucket":
                 raise
         self._seen = True
 
@@ -213,7 +206,7 @@ class Bucket:
         try:
             await client.head_bucket(Bucket=self.bucket)
         except ClientError as error:
-            if status_of(error) == NOT_FOUND:
+            if status_of(error) == _errors.NOT_FOUND:
                 answer = {**cast("dict[str, Any]", error.response), "Error": {"Code": "NoSuchBucket", "Message": ""}}
                 raise ClientError(answer, "HeadBucket") from error
             if status_of(error) not in {400, 403}:  # we may lack permission to ask, and then the bucket exists

@@ -7,13 +7,7 @@ from typing import Any, cast
 import aiohttp
 from botocore import exceptions as boto
 
-from artigraph.errors import (
-    CorruptObjectError,
-    ObjectNotFoundError,
-    StorageError,
-    StorageFullError,
-    StorageUnavailableError,
-)
+import artigraph.errors as errors
 
 BAD_REQUEST, FORBIDDEN, NOT_FOUND, CONFLICT, PRECONDITION_FAILED = 400, 403, 404, 409, 412
 OUT_OF_RANGE, TOO_MANY, SERVER_ERROR, NOT_IMPLEMENTED, NO_SPACE = 416, 429, 500, 501, 507
@@ -94,51 +88,51 @@ def worth_another_try(error: BaseException) -> bool:
     )
 
 
-def translated(error: Exception, storage: object, action: str, where: str, bucket: str) -> StorageError:
+def translated(error: Exception, storage: object, action: str, where: str, bucket: str) -> errors.StorageError:
     """Return Artigraph's error for an error of the client. It says what was tried, why it failed and what to do."""
     kind, why = _explained(error, bucket)
     return kind(f"{storage!r} cannot {action} {where}: {why}")
 
 
-def _explained(error: Exception, bucket: str) -> tuple[type[StorageError], str]:  # noqa: C901, PLR0911 (one return for each kind of failure)
+def _explained(error: Exception, bucket: str) -> tuple[type[errors.StorageError], str]:  # noqa: C901, PLR0911 (one return for each kind of failure)
     code, status = code_of(error), status_of(error)
     said = f"{error}".rstrip(".")
     if code == "NoSuchBucket":
-        return StorageError, (
+        return errors.StorageError, (
             f"there is no bucket {bucket!r}. Make it (aws s3 mb s3://{bucket}), or correct the name, the endpoint or "
             "the account."
         )
     if code == "NoSuchKey" or status == NOT_FOUND:
-        return ObjectNotFoundError, "there is no such object."
+        return errors.ObjectNotFoundError, "there is no such object."
     if isinstance(error, _NO_CREDENTIALS) or code in _CREDENTIALS:
-        return StorageError, (
+        return errors.StorageError, (
             f"{said}. Log in again (aws sso login), set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or pass "
             "access_key_id= and secret_access_key=."
         )
     if code in _ELSEWHERE or (status == BAD_REQUEST and code == str(BAD_REQUEST)):
-        return StorageError, f"{said}. The bucket may be in another region: pass region=."
+        return errors.StorageError, f"{said}. The bucket may be in another region: pass region=."
     if code in _FULL or status == NO_SPACE:
-        return StorageFullError, f"{said}. Nothing was kept. Make space, or raise the quota, and try again."
+        return errors.StorageFullError, f"{said}. Nothing was kept. Make space, or raise the quota, and try again."
     if status == FORBIDDEN:
-        return StorageError, (
+        return errors.StorageError, (
             f"{said}. If the bucket exists, allow s3:GetObject, s3:PutObject and s3:DeleteObject on its objects, and "
             "s3:ListBucket on itself: without that one S3 gives this answer for an object that is not there, too."
         )
     if code == "InvalidObjectState":
-        return StorageError, f"{said}. It was moved to an archive: restore it (aws s3api restore-object)."
+        return errors.StorageError, f"{said}. It was moved to an archive: restore it (aws s3api restore-object)."
     if isinstance(error, _UNREACHABLE) or status in (TOO_MANY, CONFLICT) or status >= SERVER_ERROR:
         return (
-            StorageUnavailableError,
+            errors.StorageUnavailableError,
             f"{said}. It was tried several times; check the endpoint and the network, and try again.",
         )
     if isinstance(error, boto.FlexibleChecksumError):
         return (
-            CorruptObjectError,
+            errors.CorruptObjectError,
             f"what the server sends is not what it was given: {said}. Several tries gave no other.",
         )
     if isinstance(error, (DamagedTransferError, boto.IncompleteReadError)) or code in AGAIN:
-        return StorageUnavailableError, f"{said}. It was tried several times; check the network, and try again."
-    return StorageError, f"{said}."
+        return errors.StorageUnavailableError, f"{said}. It was tried several times; check the network, and try again."
+    return errors.StorageError, f"{said}."
 
 
 def _metadata(error: BaseException) -> dict[str, Any]:

@@ -13,16 +13,10 @@ from typing import Any, Protocol, TypeVar
 from botocore.exceptions import ClientError
 
 from artigraph.errors import StorageUnavailableError
+from artigraph.storage.aws import _errors
 from artigraph.storage.aws._calls import Bucket, digest_of
 from artigraph.storage.aws._clients import S3Client
-from artigraph.storage.aws._errors import (
-    NOT_FOUND,
-    NOT_IMPLEMENTED,
-    PRECONDITION_FAILED,
-    DamagedTransferError,
-    code_of,
-    status_of,
-)
+from artigraph.storage.aws._errors import DamagedTransferError, code_of, status_of
 from artigraph.storage.aws._pieces import Pieces, size_of_piece
 
 T = TypeVar("T")
@@ -145,15 +139,18 @@ class Upload:
         try:
             await client.complete_multipart_upload(**given)
         except ClientError as error:
-            if status_of(error) == NOT_IMPLEMENTED and "IfNoneMatch" in given:
+            if status_of(error) == _errors.NOT_IMPLEMENTED and "IfNoneMatch" in given:
                 self._bucket.conditions = False
                 msg = "the server does not complete uploads on a condition"
                 raise DamagedTransferError(msg) from error
-            if status_of(error) not in {NOT_FOUND, PRECONDITION_FAILED} or code_of(error) == "NoSuchBucket":
+            if (
+                status_of(error) not in {_errors.NOT_FOUND, _errors.PRECONDITION_FAILED}
+                or code_of(error) == "NoSuchBucket"
+            ):
                 raise
             if await self._is_taken(client, parts, allow):  # a call whose reply was lost may have completed it
                 return False
-            if status_of(error) == NOT_FOUND:
+            if status_of(error) == _errors.NOT_FOUND:
                 msg = "the server has lost the parts of an upload, or somebody ended it: save again"
                 raise StorageUnavailableError(msg) from error
             msg = "what was there is there no more"

@@ -11,21 +11,7 @@ from collections.abc import Sequence
 from typing import Any, cast
 from uuid import UUID
 
-from sqlalchemy import (
-    BigInteger,
-    BinaryExpression,
-    BooleanClauseList,
-    ColumnElement,
-    FromClause,
-    Join,
-    Select,
-    String,
-    and_,
-    literal,
-    literal_column,
-    true,
-    tuple_,
-)
+import sqlalchemy as sa
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql import operators
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -41,7 +27,7 @@ class _Unindexed(FunctionElement[Any]):
     inherit_cache = True
 
 
-def unindexed(column: ColumnElement[str]) -> ColumnElement[str]:
+def unindexed(column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
     """Return a column of text for a condition that PostgreSQL should check, and not begin with.
 
     Without statistics it expects every condition to match few rows. It then looks up rows that were found by id by the
@@ -68,7 +54,7 @@ class _FilterOnly(Grouping[bool]):
     """Not that of the condition: SQLAlchemy would dissolve an AND within another one, and drop this."""
 
 
-def filter_only(condition: ColumnElement[bool]) -> ColumnElement[bool]:
+def filter_only(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     """Return a condition that PostgreSQL should check on rows that it finds otherwise, and not begin with.
 
     PostgreSQL expects it to match half of all rows, with or without statistics, so beginning with it gains nothing.
@@ -88,29 +74,29 @@ def _postgresql_filter_only(element: _FilterOnly, compiler: SQLCompiler, **kw: A
 
 
 # Constants, not parameters: in a plan for any parameters, PostgreSQL would expect these hints to match few rows.
-_LEAST_ID = literal_column("'00000000-0000-0000-0000-000000000000'::uuid", Id)
-_GREATEST_ID = literal_column("'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid", Id)
-_LEAST_WHOLE, _GREATEST_WHOLE = literal_column("-2147483648", Whole), literal_column("2147483647", Whole)
-_LEAST_TEXT = literal_column("''", String)
+_LEAST_ID = sa.literal_column("'00000000-0000-0000-0000-000000000000'::uuid", Id)
+_GREATEST_ID = sa.literal_column("'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid", Id)
+_LEAST_WHOLE, _GREATEST_WHOLE = sa.literal_column("-2147483648", Whole), sa.literal_column("2147483647", Whole)
+_LEAST_TEXT = sa.literal_column("''", sa.String)
 
 
-class _FewRows(BinaryExpression[bool]):
+class _FewRows(sa.BinaryExpression[bool]):
     """A condition AND, on PostgreSQL, one that every row satisfies."""
 
     inherit_cache = True
 
 
-def expect_few_rows(condition: ColumnElement[bool], *columns: ColumnElement[Any]) -> ColumnElement[bool]:
+def expect_few_rows(condition: sa.ColumnElement[bool], *columns: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
     """Return a condition that PostgreSQL without statistics expects to match few rows.
 
     Each column is compared with the least and the greatest value of its type. That excludes only rows where it is NULL.
     Without statistics PostgreSQL expects this to match one row in 200 (one in 3 for text, which has no greatest value),
     with statistics all rows. Columns of the index that answers the condition make the lookup look cheap.
     """
-    return _FewRows(condition, and_(*(_any_value(column) for column in columns)), operators.and_)
+    return _FewRows(condition, sa.and_(*(_any_value(column) for column in columns)), operators.and_)
 
 
-def _any_value(column: ColumnElement[Any]) -> ColumnElement[bool]:
+def _any_value(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
     if isinstance(column.type, Id):
         return column.between(_LEAST_ID, _GREATEST_ID)
     if isinstance(column.type, Whole):
@@ -118,13 +104,13 @@ def _any_value(column: ColumnElement[Any]) -> ColumnElement[bool]:
     return column >= _LEAST_TEXT
 
 
-class _ManyRows(BinaryExpression[bool]):
+class _ManyRows(sa.BinaryExpression[bool]):
     """A condition OR, on PostgreSQL, one that no row satisfies."""
 
     inherit_cache = True
 
 
-def expect_many_rows(condition: ColumnElement[bool], node_id: ColumnElement[UUID]) -> ColumnElement[bool]:
+def expect_many_rows(condition: sa.ColumnElement[bool], node_id: sa.ColumnElement[UUID]) -> sa.ColumnElement[bool]:
     """Return a condition that PostgreSQL without statistics expects to match a third of all rows.
 
     With a limit, it then walks along the requested order instead of finding and sorting all matching rows. The hint
@@ -133,42 +119,42 @@ def expect_many_rows(condition: ColumnElement[bool], node_id: ColumnElement[UUID
     return _ManyRows(condition, node_id < _LEAST_ID, operators.or_)
 
 
-class _Bitmap(BinaryExpression[bool]):
+class _Bitmap(sa.BinaryExpression[bool]):
     """A condition OR, on PostgreSQL, a second one that an index answers and no row satisfies."""
 
     inherit_cache = True
 
 
-def prefer_bitmap(condition: ColumnElement[bool], node_id: ColumnElement[UUID]) -> ColumnElement[bool]:
+def prefer_bitmap(condition: sa.ColumnElement[bool], node_id: sa.ColumnElement[UUID]) -> sa.ColumnElement[bool]:
     """Return a condition for which PostgreSQL gathers what an index finds as a bitmap, and reads each page once.
 
     Without statistics it expects one row, and would visit the pages in the order of the index.
     """
-    return _Bitmap(condition, and_(node_id == _LEAST_ID, node_id < _LEAST_ID), operators.or_)
+    return _Bitmap(condition, sa.and_(node_id == _LEAST_ID, node_id < _LEAST_ID), operators.or_)
 
 
 @compiles(_FewRows)
 @compiles(_ManyRows)
 @compiles(_Bitmap)
-def _without_hint(element: BinaryExpression[bool], compiler: SQLCompiler, **kw: Any) -> str:
+def _without_hint(element: sa.BinaryExpression[bool], compiler: SQLCompiler, **kw: Any) -> str:
     return f"({compiler.process(element.left, **kw)})"
 
 
 @compiles(_FewRows, "postgresql")
 @compiles(_ManyRows, "postgresql")
 @compiles(_Bitmap, "postgresql")
-def _with_hint(element: BinaryExpression[bool], compiler: SQLCompiler, **kw: Any) -> str:
+def _with_hint(element: sa.BinaryExpression[bool], compiler: SQLCompiler, **kw: Any) -> str:
     left, right = (compiler.process(side, **kw) for side in (element.left, element.right))
     return f"(({left}) {'AND' if isinstance(element, _FewRows) else 'OR'} ({right}))"
 
 
-class _InPrecomputed(BinaryExpression[bool]):
+class _InPrecomputed(sa.BinaryExpression[bool]):
     """A comparison with ids that PostgreSQL collects first."""
 
     inherit_cache = True
 
 
-def in_precomputed(column: ColumnElement[UUID], ids: Select[Any]) -> ColumnElement[bool]:
+def in_precomputed(column: sa.ColumnElement[UUID], ids: sa.Select[Any]) -> sa.ColumnElement[bool]:
     """Return the condition that a column is one of the ids of a select, which does not depend on the row.
 
     PostgreSQL collects the ids first, as an array, and expects ten. So it looks up the rows with these ids. In a join,
@@ -189,7 +175,7 @@ def _postgresql_any(element: _InPrecomputed, compiler: SQLCompiler, **kw: Any) -
     return f"{column} = ANY (ARRAY{ids})"
 
 
-class _CostlyLookup(BinaryExpression[bool]):
+class _CostlyLookup(sa.BinaryExpression[bool]):
     """An equality that PostgreSQL considers costlier to look up than another one.
 
     It is not a function with a boolean result: on databases without that type SQLAlchemy compares the result with 1,
@@ -208,7 +194,7 @@ class _CostlierLookup(_CostlyLookup):
     absent: tuple[str, ...] = ("", *map(str, range(30)))
 
 
-def expect_costly_lookup(column: ColumnElement[str], value: str, *, much: bool = False) -> ColumnElement[bool]:
+def expect_costly_lookup(column: sa.ColumnElement[str], value: str, *, much: bool = False) -> sa.ColumnElement[bool]:
     """Return an equality on a column of text with which PostgreSQL begins rather than looking it up for each row.
 
     Without statistics all ways to a row cost the same. The first condition may find an artifact, through which a second
@@ -218,7 +204,7 @@ def expect_costly_lookup(column: ColumnElement[str], value: str, *, much: bool =
     rows is the same. With `much` there are 31 more values, so an index must save that many lookups before PostgreSQL
     begins with it.
     """
-    return (_CostlierLookup if much else _CostlyLookup)(column, literal(value, column.type), operators.eq)
+    return (_CostlierLookup if much else _CostlyLookup)(column, sa.literal(value, column.type), operators.eq)
 
 
 @compiles(_CostlyLookup)
@@ -234,13 +220,15 @@ def _postgresql_costly(element: _CostlyLookup, compiler: SQLCompiler, **kw: Any)
     return f"{column} IN ({value}, {absent})"
 
 
-class _LookupJoin(Join):
+class _LookupJoin(sa.Join):
     """A join that PostgreSQL executes as one index lookup after the other."""
 
     inherit_cache = True
 
 
-def lookup_join(left: FromClause, right: FromClause, on: ColumnElement[bool], *, outer: bool = False) -> FromClause:
+def lookup_join(
+    left: sa.FromClause, right: sa.FromClause, on: sa.ColumnElement[bool], *, outer: bool = False
+) -> sa.FromClause:
     """Join a table so that PostgreSQL looks up its rows in an index, for each row of `left`.
 
     `on` is, or begins with, an equality between a column of the table and a key of `left`.
@@ -263,7 +251,7 @@ def _postgresql_lookup(element: _LookupJoin, compiler: SQLCompiler, **kw: Any) -
     left, right = (compiler.process(side, **{**kw, "asfrom": True}) for side in (element.left, element.right))
     on: Any = element.onclause
     kw.pop("asfrom", None)
-    equality = on.clauses[0] if isinstance(on, BooleanClauseList) else on
+    equality = on.clauses[0] if isinstance(on, sa.BooleanClauseList) else on
     column, key = (compiler.process(side, **kw) for side in (equality.left, equality.right))
     where = f"{compiler.process(on, **kw)} AND {column} >= {key} AND {column} <= {key}"
     name = compiler.preparer.quote(cast("Any", element.right).name)
@@ -271,13 +259,15 @@ def _postgresql_lookup(element: _LookupJoin, compiler: SQLCompiler, **kw: Any) -
     return f"{left} {join} LATERAL (SELECT * FROM {right} WHERE {where} OFFSET 0) AS {name} ON true"  # noqa: S608
 
 
-class _Variant(BinaryExpression[bool]):
+class _Variant(sa.BinaryExpression[bool]):
     """A condition, and the one that PostgreSQL gets instead."""
 
     inherit_cache = True
 
 
-def variant_for_postgresql(condition: ColumnElement[bool], on_postgresql: ColumnElement[bool]) -> ColumnElement[bool]:
+def variant_for_postgresql(
+    condition: sa.ColumnElement[bool], on_postgresql: sa.ColumnElement[bool]
+) -> sa.ColumnElement[bool]:
     """Return a condition for which PostgreSQL gets another one that is true of the same rows."""
     return _Variant(condition, on_postgresql, operators.and_)
 
@@ -292,7 +282,7 @@ def _second(element: _Variant, compiler: SQLCompiler, **kw: Any) -> str:
     return compiler.process(element.right, **kw)
 
 
-class _RangeFirst(Join):
+class _RangeFirst(sa.Join):
     """A table whose rows PostgreSQL looks for among the first ids, and elsewhere only if there are too few."""
 
     inherit_cache = True
@@ -313,13 +303,13 @@ class _Found(Grouping[bool]):
 
 
 def scan_range_first(
-    nodes: FromClause,
-    condition: ColumnElement[bool],
-    between: Sequence[ColumnElement[bool]],
+    nodes: sa.FromClause,
+    condition: sa.ColumnElement[bool],
+    between: Sequence[sa.ColumnElement[bool]],
     *,
     count: int | None,
     backwards: bool = False,
-) -> tuple[FromClause, ColumnElement[bool]]:
+) -> tuple[sa.FromClause, sa.ColumnElement[bool]]:
     """Return a FROM clause and a condition for nodes that are asked for by a condition, and by ids in a range.
 
     On PostgreSQL the clause has the column `node_id` only. It first looks through the first rows in the range, at least
@@ -327,15 +317,15 @@ def scan_range_first(
     read. Otherwise it finds all rows by the index that answers the condition. No statistics are needed to choose.
     """
     rows = 2_000 if count is None else max(2_000, 5 * count)
-    asked = tuple_(
+    asked = sa.tuple_(
         condition,
-        and_(true(), *between),
-        literal(2**62 if count is None else count, BigInteger),
-        literal(rows, BigInteger),
-        literal(rows - 1, BigInteger),
+        sa.and_(sa.true(), *between),
+        sa.literal(2**62 if count is None else count, sa.BigInteger),
+        sa.literal(rows, sa.BigInteger),
+        sa.literal(rows - 1, sa.BigInteger),
     )
     source = (_RangeFirstBackwards if backwards else _RangeFirst)(nodes, nodes.alias("tried"), asked)
-    return source, _Found(and_(condition, *between))
+    return source, _Found(sa.and_(condition, *between))
 
 
 @compiles(_RangeFirst)
