@@ -161,7 +161,7 @@ async def read_each(
 
 
 async def read_value(model: StoredModel, path: Sequence[str], default: object) -> object:
-    """Return a plain value of a model, also one whose bytes are in a storage; or the default if nothing is stored there.
+    """Return a plain value of a model, also one whose bytes are in a storage. Otherwise return the default.
 
     Raises:
         DeserializationError: the value cannot be read without its classes.
