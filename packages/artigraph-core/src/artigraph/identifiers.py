@@ -9,7 +9,7 @@ import time
 from collections.abc import Collection, Iterable
 from datetime import UTC, datetime, timedelta
 from struct import Struct, unpack
-from typing import NoReturn, Protocol, TypeAlias, cast
+from typing import Any, NoReturn, Protocol, TypeAlias
 from uuid import UUID
 
 from artigraph.errors import InvalidLabelError, InvalidNodeIdError, QueryError, RefusedValueError
@@ -78,10 +78,11 @@ def check_ids(values: object, call: str) -> list[UUID]:
     Raises:
         InvalidNodeIdError: a value has no node's id, or `values` is not a collection. The message names the call.
     """
+    items: Any = values
     if isinstance(values, (UUID, str, bytes)) or _stands_for_node(values) or not isinstance(values, Iterable):
         msg = f"{call} takes several ids, [node_id] say, not {values!r:.100} of type {type(values).__qualname__}"
         raise InvalidNodeIdError(msg)
-    return [check_id(value) for value in cast("Iterable[object]", values)]
+    return [check_id(value) for value in items]
 
 
 def check_one_or_more(values: object, call: str) -> list[UUID]:

@@ -6,7 +6,7 @@ import re
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, Generic, Protocol, TypeVar, cast
+from typing import Any, Generic, Protocol, TypeVar
 
 from artigraph.errors import MissingDependencyError, NotFoundError, RegistrationError
 
@@ -123,7 +123,7 @@ class Registry(Generic[T]):
         owner = entry_point.dist.name if entry_point.dist is not None else "a distribution that is not installed"
         offer = f"The {self._kind} {entry_point.name!r} is offered by {owner}"
         try:
-            item: Any = entry_point.load()
+            item: T = entry_point.load()
         except ImportError as error:
             msg = (
                 f"{offer}, but cannot be imported: {error}. "
@@ -138,7 +138,7 @@ class Registry(Generic[T]):
                 f"{offer}, but {entry_point.value} is {item!r}, which has not this name; the entry point must be mended"
             )
             raise RegistrationError(msg)
-        return cast("T", item)
+        return item
 
     def _hint(self) -> str:
         known = ", ".join(sorted(repr(name) for name in self._items)) or "none"

@@ -166,8 +166,8 @@ async def fetch_rows(connection: AsyncConnection, statement: Executable, paramet
     `Row` objects are skipped. For a tree of 10,000 nodes, these take half of the time, and are most of the objects
     that the garbage collector traverses.
     """
-    result = await connection.execute(statement, parameters)
-    rows = cast("list[Row]", cast("Any", result).cursor.fetchall())
+    result: Any = await connection.execute(statement, parameters)
+    rows: list[Row] = result.cursor.fetchall()
     result.close()
     return rows
 

@@ -171,7 +171,8 @@ class _DeepSelect(sa.Select[Any]):
 @compiles(_DeepSelect)
 def _deep_select(element: _DeepSelect, compiler: SQLCompiler, **kw: Any) -> str:
     outermost = not compiler.stack
-    statement = str(cast("Any", compiler).visit_select(element, **kw))
+    untyped: Any = compiler
+    statement = str(untyped.visit_select(element, **kw))
     return f"SET STATEMENT max_recursive_iterations={RECURSION_LIMIT} FOR {statement}" if outermost else statement
 
 
@@ -185,9 +186,10 @@ def recursive(statement: SelectT, dialect: DialectName) -> SelectT:
         return statement.prefix_with(f"/*+ SET_VAR(cte_max_recursion_depth={RECURSION_LIMIT}) */", dialect="mysql")
     if dialect == "mariadb":
         # MariaDB needs the prefix before WITH, where SQLAlchemy offers no place for one.
-        deep: Any = statement.execution_options()
-        deep.__class__ = _DeepSelect
-        return cast("SelectT", deep)
+        deep = statement.execution_options()
+        untyped: Any = deep
+        untyped.__class__ = _DeepSelect
+        return deep
     return statement
 
 
@@ -226,7 +228,8 @@ class _OrderedDelete(sa.Delete):
 
 @compiles(_OrderedDelete)
 def _ordered_delete(element: _OrderedDelete, compiler: SQLCompiler, **kw: Any) -> str:
-    statement = str(cast("Any", compiler).visit_delete(element, **kw))
+    untyped: Any = compiler
+    statement = str(untyped.visit_delete(element, **kw))
     # Ordered by the bare column, InnoDB would read the index backwards. It would then also lock the row before the
     # tree, which another session may not have committed yet.
     return f"{statement} ORDER BY {compiler.preparer.quote(element.order.name)} + 0 DESC"
@@ -239,7 +242,8 @@ def parts_first(statement: sa.Delete, position: sa.Column[Any], dialect: Dialect
     """
     if dialect not in ("mysql", "mariadb"):
         return statement
-    ordered: Any = statement.execution_options()
-    ordered.__class__ = _OrderedDelete
-    ordered.order = position
-    return cast("sa.Delete", ordered)
+    ordered = statement.execution_options()
+    untyped: Any = ordered
+    untyped.__class__ = _OrderedDelete
+    untyped.order = position
+    return ordered

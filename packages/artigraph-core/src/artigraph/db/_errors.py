@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple
 
 import sqlalchemy.exc
 
@@ -223,7 +223,7 @@ def _facts(error: BaseException | None) -> _Facts:
     """Extract the facts of a driver's error. Its codes show which database it is from."""
     code: object = error.args[0] if error is not None and error.args else None
     if isinstance(code, int) and not isinstance(error, OSError):
-        return _mysql_facts(code, str(cast("object", error.args[-1])) if error is not None else "")
+        return _mysql_facts(code, str(error.args[-1]) if error is not None else "")
     sqlite_code = getattr(error, "sqlite_errorcode", None)
     if isinstance(sqlite_code, int):
         return _sqlite_facts(sqlite_code, str(error))

@@ -305,7 +305,7 @@ class FastConnection(AdaptedConnection):
     __slots__ = ()
 
     def __init__(self, connection: ThreadedConnection) -> None:
-        self._connection = cast("Any", connection)
+        self._connection: Any = connection
 
     @property
     def isolation_level(self) -> str | None:

@@ -8,7 +8,7 @@ hints.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -243,7 +243,8 @@ def lookup_join(
 
 @compiles(_LookupJoin)
 def _join(element: _LookupJoin, compiler: SQLCompiler, **kw: Any) -> str:
-    return str(cast("Any", compiler).visit_join(element, **kw))
+    untyped: Any = compiler
+    return str(untyped.visit_join(element, **kw))
 
 
 @compiles(_LookupJoin, "postgresql")
@@ -254,7 +255,8 @@ def _postgresql_lookup(element: _LookupJoin, compiler: SQLCompiler, **kw: Any) -
     equality = on.clauses[0] if isinstance(on, sa.BooleanClauseList) else on
     column, key = (compiler.process(side, **kw) for side in (equality.left, equality.right))
     where = f"{compiler.process(on, **kw)} AND {column} >= {key} AND {column} <= {key}"
-    name = compiler.preparer.quote(cast("Any", element.right).name)
+    table: Any = element.right
+    name = compiler.preparer.quote(table.name)
     join = "LEFT JOIN" if element.isouter else "JOIN"
     return f"{left} {join} LATERAL (SELECT * FROM {right} WHERE {where} OFFSET 0) AS {name} ON true"  # noqa: S608
 
@@ -351,7 +353,8 @@ def _postgresql_range_first(element: _RangeFirst, compiler: SQLCompiler, **kw: A
     kw.pop("asfrom", None)
     asked: Any = element.onclause
     condition, between, count, rows, before = (compiler.process(each, **kw) for each in asked.clauses)
-    name = compiler.preparer.quote(cast("Any", element.left).name)
+    table: Any = element.left
+    name = compiler.preparer.quote(table.name)
     in_order = f"{name}.node_id {element.order}"
     # It cannot know this limit when it plans, and assumes a tenth of all rows. So few look cheaper to walk along than
     # all are to sort; 2,000 would not, where it has no statistics and takes the table for small.

@@ -5,15 +5,7 @@ these from the modules here.
 """
 
 from artigraph.graph._object_file import map_object, open_object
-from artigraph.graph._read import (
-    StoredTree,
-    all_subtrees,
-    read_artifacts,
-    read_trees,
-    subtree_node,
-    subtree_root,
-    subtrees,
-)
+from artigraph.graph._read import SUBTREE, StoredTree, read_artifacts, read_trees, subtrees
 from artigraph.graph._tree import Deferred, PendingValue, Streamed, Tree
 from artigraph.graph._usage import (
     Uses,
@@ -30,6 +22,7 @@ from artigraph.graph.objects import Fetch, fetch
 from artigraph.graph.stored_object import StoredObject
 
 __all__ = [
+    "SUBTREE",
     "Deferred",
     "Fetch",
     "PendingValue",
@@ -38,7 +31,6 @@ __all__ = [
     "Streamed",
     "Tree",
     "Uses",
-    "all_subtrees",
     "current_uses",
     "fetch",
     "inherit_uses",
@@ -50,8 +42,6 @@ __all__ = [
     "read_trees",
     "record_inputs",
     "set_uses",
-    "subtree_node",
-    "subtree_root",
     "subtrees",
     "without_recording",
     "write_trees",

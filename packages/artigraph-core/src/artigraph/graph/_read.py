@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ARRAY, ColumnElement, CompoundSelect, FromClause, Select, Uuid, any_, bindparam, select
@@ -108,24 +108,34 @@ _in_field = (
 _root_id = _root.c.node_id.label("root_id")
 
 
-all_subtrees = _root.join(_node, _in_subtree)
-subtree_root, subtree_node = _root, _node
+class _Subtree(NamedTuple):
+    """The tables of a statement that reads trees, or parts of trees."""
+
+    root: FromClause
+    """The roots. A condition on them chooses the trees."""
+    node: FromClause
+    """All nodes of the trees."""
+    nodes: FromClause
+    """The nodes joined to their roots."""
+
+
+SUBTREE = _Subtree(_root, _node, _root.join(_node, _in_subtree))
 _BY_POSITION = "FORCE INDEX (uq_artigraph_node_tree_root_id_position)"
 
 
 def subtrees(
     which: ColumnElement[bool], columns: Sequence[ColumnElement[Any]] = _columns, joined: FromClause | None = None
 ) -> Select[*tuple[Any, ...]]:
-    """Return a select of the nodes of trees, or parts of trees: columns of `subtree_node`, and the id of each's root.
+    """Return a select of the nodes of trees, or parts of trees: columns of `SUBTREE.node`, and the id of each's root.
 
     Args:
-        which: the condition on `subtree_root` that chooses the trees.
+        which: the condition on `SUBTREE.root` that chooses the trees.
         columns: the columns.
-        joined: instead of the nodes alone, a join that begins with `all_subtrees`.
+        joined: instead of the nodes alone, a join that begins with `SUBTREE.nodes`.
     """
     # Force the index, because MySQL would read the complete table and sort it if a tree is a large part of it. The rows
     # of a tree were inserted together, so they lie together, and the index has them in order.
-    whole = select(*columns, _root_id).select_from(all_subtrees if joined is None else joined).where(which)
+    whole = select(*columns, _root_id).select_from(SUBTREE.nodes if joined is None else joined).where(which)
     return whole.with_hint(_node, _BY_POSITION, "mysql").with_hint(_node, _BY_POSITION, "mariadb")
 
 
@@ -333,7 +343,7 @@ async def _fill_in(
     storages: dict[str, Storage] = {}
     for index, node in nodes.items():
         owner = repr(node.label) if node.model_name is None else f"field {node.label!r} of model {node.model_name!r}"
-        blob = blobs[id_of(cast("bytes", node.blob_id))]
+        blob = blobs[id_of(node.blob_id)]
         try:
             storage = storages.get(blob.storage) or await storage_by_name(blob.storage)
         except errors.ArtigraphError as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import cast
 
 from artigraph.db import Database, current_database, current_placement
 from artigraph.errors import MissingDependencyError, UnknownStorageError, ValueTooLargeError
@@ -44,7 +43,7 @@ def embedded_storage(database: Database) -> Storage | None:
     storage = _embedded.get(database.folder)
     if storage is None and _has_file_storage():
         module = import_module("artigraph.storage.file")
-        storage = cast("Storage", module.FileSystem(database.folder / OBJECTS, name=EMBEDDED_STORAGE))
+        storage = module.FileSystem(database.folder / OBJECTS, name=EMBEDDED_STORAGE)
         _embedded[database.folder] = storage
     return storage
 

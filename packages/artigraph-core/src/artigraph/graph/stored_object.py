@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import io
 import os
 from collections.abc import Coroutine, Generator, Iterator
 from contextlib import contextmanager
@@ -110,7 +109,7 @@ async def read_object(stored: StoredObject, *, as_bytes: bool = False) -> Buffer
                     tasks.create_task(_read_chunks(stored, data, indexes))
         return data
     with _reading(stored):
-        found = cast("object", await call_storage(storage, storage.read(stored.location)))
+        found: object = await call_storage(storage, storage.read(stored.location))
         if not isinstance(found, bytes):
             name = type(found).__name__
             msg = f"{storage!r} returned {name} for the object at {stored.location!r}; read returns bytes"
@@ -140,10 +139,11 @@ def _read_from_file(stored: StoredObject, view: memoryview, indexes: Iterator[in
 def read_chunk(stored: StoredObject, file: BinaryIO, index: int, into: memoryview) -> None:
     """Read a chunk of an open file into memory, and check it."""
     with _reading(stored):
+        unbuffered: Any = file
         try:
             file.seek(index * CHUNK_SIZE)
             done = 0
-            while done < len(into) and (count := cast("io.RawIOBase", file).readinto(into[done:])):
+            while done < len(into) and (count := unbuffered.readinto(into[done:])):
                 done += count
         except OSError as error:
             raise _typed(stored.storage, error) from error

@@ -15,6 +15,7 @@ from artigraph.db import TABLES, Database, Malformed, error_of, fetch_rows, find
 from artigraph.errors import DanglingObjectsError, MalformedRowError
 from artigraph.graph.tombstones import is_object
 from artigraph.identifiers import id_of
+from artigraph.maintenance._report import ProblemKind
 from artigraph.orm import alias_table, blob_table, link_table, node_table
 
 _node = node_table.alias("node")
@@ -60,7 +61,7 @@ def _runs_that_are_below_others_alone() -> Select[*tuple[Any, ...]]:
     return select(_node.c.node_id).select_from(others).where(_is_run, reached.c.node_id.is_(None))
 
 
-CHECKS: dict[str, tuple[str, Select[*tuple[Any, ...]]]] = {
+CHECKS: dict[ProblemKind, tuple[str, Select[*tuple[Any, ...]]]] = {
     "unknown-type": (
         "is of a type that this release does not know",
         select(_node.c.node_id).where(_node.c.node_type.not_in(["run", "model", "container", "value"])),
@@ -189,14 +190,14 @@ CHECKS: dict[str, tuple[str, Select[*tuple[Any, ...]]]] = {
 class Broken:
     """The result of one check."""
 
-    kind: str
+    kind: ProblemKind
     text: str
     count: int
     examples: tuple[UUID, ...]
 
 
 async def find_broken(
-    database: Database, examples: int, kinds: Collection[str] = CHECKS.keys()
+    database: Database, examples: int, kinds: Collection[ProblemKind] = CHECKS.keys()
 ) -> AsyncGenerator[Broken]:
     """Run each check and yield its result, even if it found nothing. Each check sees one state of the database."""
     for kind in kinds:

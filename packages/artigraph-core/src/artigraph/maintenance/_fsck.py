@@ -7,7 +7,6 @@ import random
 import re
 from collections.abc import Collection, Sequence
 from types import MappingProxyType
-from typing import cast
 from uuid import UUID
 
 import artigraph.errors as errors
@@ -20,7 +19,6 @@ from artigraph.maintenance._consistency import CHECKS, count_malformed, find_bro
 from artigraph.maintenance._inventory import BlobRow, Place
 from artigraph.maintenance._report import FsckReport, ProblemKind, ProgressCallback
 from artigraph.serializer import get_serializer_by_name
-from artigraph.storage import Storage
 
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)\s?%")
 _AT_ONCE = 8
@@ -106,7 +104,7 @@ class _Check:
     async def _look_at_nodes(self) -> None:
         done = 0
         async for broken in find_broken(self._database, _report.EXAMPLES):
-            kind = cast("ProblemKind", broken.kind)
+            kind = broken.kind
             for node_id in broken.examples:
                 self._found(kind, f"Node {node_id} {broken.text}", count=0, node_id=node_id)
             if broken.count:
@@ -192,8 +190,7 @@ class _Check:
 
 def _stored_object(place: Place, row: BlobRow) -> StoredObject:
     chunks = None if row.chunk_sha256 is None else bytes(row.chunk_sha256)
-    storage = cast("Storage", place.storage)
-    return StoredObject(storage, row.location, row.size, bytes(row.sha256), chunks, f"blob {row.blob_id}")
+    return StoredObject(place.known, row.location, row.size, bytes(row.sha256), chunks, f"blob {row.blob_id}")
 
 
 def _fraction(subset: object) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import cast
 
 from artigraph.db import Database, current_database, in_session
 from artigraph.errors import ArtigraphError, ConfigurationError, DanglingObjectsError, SessionStateError
@@ -13,7 +12,7 @@ from artigraph.maintenance._consistency import refuse_to_collect
 from artigraph.maintenance._inventory import Place, Survey, find_lost, find_places, read_blobs, survey
 from artigraph.maintenance._report import Amount, GcReport, ProgressCallback, ProgressReporter, SkippedStorage, Total
 from artigraph.maintenance._unused import UnusedBlob, database_time, delete_blob, read_unused
-from artigraph.storage import Storage, StoredEntry, SupportsTidying
+from artigraph.storage import StoredEntry, SupportsTidying
 
 GRACE = timedelta(hours=72)
 """Longer than any save takes."""
@@ -198,7 +197,7 @@ class _Collection:
                 self._unfinished = Amount(self._unfinished.count + count, self._unfinished.size + size)
 
     async def _delete(self, place: Place, location: str, size: int, total: Total) -> None:
-        storage = cast("Storage", place.storage)
+        storage = place.known
         try:
             await stored_object.call_storage(storage, storage.delete(location))
         except ArtigraphError as error:

@@ -39,6 +39,12 @@ class Place:
     """The name of a storage that keeps its objects in this one."""
 
     @property
+    def known(self) -> Storage:
+        """The storage, where the caller made sure that it is known."""
+        assert self.storage is not None
+        return self.storage
+
+    @property
     def lists(self) -> bool:
         """Whether the storage can list its objects."""
         return isinstance(self.storage, SupportsListing)
@@ -103,7 +109,8 @@ async def find_places(database: Database) -> list[Place]:
 def _storages_in(storage: Storage) -> set[str]:
     """Return the names of the storages in a storage's attributes: it may keep its objects in them."""
     found: set[str] = set()
-    for value in cast("dict[str, object]", getattr(storage, "__dict__", {})).values():
+    attributes: dict[str, object] = getattr(storage, "__dict__", {})
+    for value in attributes.values():
         items: Collection[object] = [value]
         if isinstance(value, (list, tuple, set, frozenset)):
             items = cast("Collection[object]", value)
@@ -125,7 +132,7 @@ async def survey(place: Place, database: Database, names: Collection[str]) -> As
     """
     result = Survey()
     others = [name for name in names if name != place.name]
-    async with aclosing(_batches(cast("Storage", place.storage), f"{database.store_id.hex}/")) as batches:
+    async with aclosing(_batches(place.known, f"{database.store_id.hex}/")) as batches:
         async for entries in batches:
             await _compare(result, entries, place.name, others, database)
             yield result
@@ -212,10 +219,11 @@ async def _batches(storage: Storage, prefix: str) -> AsyncGenerator[list[StoredE
 
 
 def _listing(storage: Storage, prefix: str) -> object:
-    listing: object = cast("SupportsListing", storage).list(prefix)
+    untyped: Any = storage
+    listing: Any = untyped.list(prefix)
     if not hasattr(listing, "__anext__"):
         if hasattr(listing, "close"):
-            cast("Any", listing).close()  # a coroutine that nobody would await
+            listing.close()  # a coroutine that nobody would await
         msg = f"The method `list` of {storage!r} is no asynchronous generator of StoredEntry; see SupportsListing"
         raise StorageError(msg)
     return listing
@@ -280,7 +288,7 @@ async def find_lost(place: Place, rows: Sequence[BlobRow]) -> list[BlobRow]:
     Raises:
         StorageError: the storage did not answer.
     """
-    storage = cast("Storage", place.storage)
+    storage = place.known
     missing: list[BlobRow] = []
 
     async def ask(row: BlobRow) -> None:

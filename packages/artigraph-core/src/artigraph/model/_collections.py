@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import GenericAlias
-from typing import Any, TypeVar, cast, overload
+from typing import Any, TypeVar, overload
 
 from artigraph.identifiers import check_label
 from artigraph.model.compare import Structured, equal
@@ -67,8 +67,8 @@ class ArtifactMapping(Structured, Mapping[K, T_co]):  # noqa: PLW1641 (no more h
     def _artigraph_show(self, level: int) -> str:
         return show_parts(type(self).__name__, self._items.items(), level)
 
-    def _artigraph_parts(self) -> Mapping[str, object]:
-        return cast("Mapping[str, object]", self._items)
+    def _artigraph_parts(self) -> Mapping[Any, object]:
+        return self._items
 
 
 class ArtifactSequence(Structured, Sequence[T_co]):  # noqa: PLW1641 (no more hashable than a list)

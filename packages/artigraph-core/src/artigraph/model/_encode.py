@@ -176,7 +176,7 @@ def takes_long(value: Any) -> bool:
             if items > _HEAVY:
                 return True
             if len(pending) < _LOOKED_AT:
-                pending += cast("Mapping[Any, Any]", part).values() if isinstance(part, dict) else part
+                pending += part.values() if isinstance(part, dict) else part
         elif isinstance(part, (str, bytes)):
             items += len(part) // 32
     return items > _HEAVY

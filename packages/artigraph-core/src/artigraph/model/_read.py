@@ -46,11 +46,10 @@ def root_class(tree: StoredTree, expected: type[M]) -> type[M]:
     if root.node_type != "model":
         msg = f"Node {tree.root_id} is not a model but a {root.node_type}, a part of one: {root.label!r}"
         raise errors.WrongModelTypeError(msg)
-    preferred: dict[str, type[Any]] = {}
-    if _stored_name(expected) == root.model_name:
-        preferred = {cast("str", root.model_name): expected}
+    name: Any = root.model_name  # a model has one, unless its row was altered
+    preferred: dict[str, type[Any]] = {name: expected} if _stored_name(expected) == name else {}
     try:
-        cls = preferred.get(cast("str", root.model_name)) or find_class(cast("str", root.model_name), _NOTHING)
+        cls = preferred.get(name) or find_class(name, _NOTHING)
     except errors.UnknownModelError as error:
         if _stored_name(expected) is not None:
             msg = f"Node {tree.root_id} holds a model {root.model_name!r}, not {expected.__qualname__}. {error}"
@@ -119,7 +118,7 @@ class _Frame:
     def field_of(self, label: str) -> FieldDefinition:
         raise NotImplementedError
 
-    def build(self) -> object:
+    def build(self) -> Any:
         raise NotImplementedError
 
 
@@ -149,7 +148,7 @@ class _ModelFrame(_Frame):
         field = self.definition.fields.get(label)
         return field if field is not None else _former_field(label, self.definition)
 
-    def build(self) -> object:
+    def build(self) -> Any:
         parts = self._migrated()
         fields = self.definition.fields
         if parts.keys() == fields.keys():
@@ -203,14 +202,14 @@ class _ModelFrame(_Frame):
         if self.version == self.definition.version:
             return self.parts
         try:
-            migrated: object = self.cls.migrate(self.version, self.parts)
+            migrated: dict[str, Any] = self.cls.migrate(self.version, self.parts)
         except Exception as error:
             msg = f"{self.path} cannot be migrated from version {self.version} to {self.definition.version}: {error!r}"
             raise errors.ModelVersionError(msg) from error
         if not isinstance(migrated, dict):
             msg = f"{self.cls.__qualname__}.migrate returned {type(migrated).__name__}; it returns the dict of fields"
             raise errors.ModelVersionError(msg)
-        return cast("dict[str, Any]", migrated)
+        return migrated
 
 
 class _ContainerFrame(_Frame):
@@ -228,7 +227,7 @@ class _ContainerFrame(_Frame):
             _refuse_label(label, self)
         return self.field
 
-    def build(self) -> object:
+    def build(self) -> Any:
         match self.container:
             case "mapping":
                 return ArtifactMapping(self.parts)
@@ -355,7 +354,7 @@ class Builder(Generic[M]):
             if frame.outer is not None:
                 frame.outer.parts[frame.label] = frame.build()
             elif self._fields is None:
-                self.model = cast("M", frame.build())
+                self.model = frame.build()
             else:
                 self.model = self._build_part(cast("_ModelFrame", frame), self._fields)
         return count

@@ -15,9 +15,9 @@ A list, tuple or dict that the codec cannot take because of its content becomes 
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping
 from functools import partial
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import artigraph.errors as errors
@@ -127,7 +127,7 @@ class _Writer:
         value, place = task.value, task.place
         cls = type(value)
         if issubclass(cls, Lazy):
-            _check_lazy(cast("type[Any]", cls), place)
+            _check_lazy(type(value), place)
             value, stored = held(value)
             _check_held(type(value), place)
             if stored is not None:
@@ -167,7 +167,7 @@ class _Writer:
         if cls not in CONTAINERS or task.value is not value:
             raise type(encoded)(_encode.describe(encoded, value, place)) from encoded
         if cls is dict:
-            _check_keys_are_text(cast("dict[object, object]", value), place)
+            _check_keys_are_text(value, place)
         self._write_items(task)
 
     def _row(
@@ -290,12 +290,12 @@ class _Writer:
         self._enter(task, row)
         items: list[_Task] = []
         value: Any = task.value
-        if isinstance(value, Mapping):
-            for key, item in cast("Mapping[object, object]", value).items():
+        if isinstance(task.value, Mapping):
+            for key, item in value.items():
                 text = _check_key(key, place)
                 items.append(_Task(item, text, row["node_id"], place.item(text)))
         else:
-            for index, item in enumerate(cast("Sequence[object]", value)):
+            for index, item in enumerate(value):
                 items.append(_Task(item, str(index), row["node_id"], place.item(index)))
         self._pending.extend(reversed(items))
 
@@ -352,7 +352,7 @@ def _check_key(key: object, place: FieldContext) -> str:
         raise errors.InvalidLabelError(msg) from error
 
 
-def _check_keys_are_text(value: dict[object, object], place: FieldContext) -> None:
+def _check_keys_are_text(value: Any, place: FieldContext) -> None:
     """Check that a dict that the codec refused can become a node. If not, the codec's error is the helpful one.
 
     Raises:

@@ -25,7 +25,7 @@ class Structured:
     _artigraph_like: ClassVar[tuple[type[Any], ...]] = ()
     """Other types with the same kind of parts, whose instances may equal an instance of this class."""
 
-    def _artigraph_parts(self) -> Mapping[str, object] | list[object] | None:
+    def _artigraph_parts(self) -> Mapping[Any, object] | list[object] | None:
         """Return the parts by which instances are compared; None if an instance equals only itself."""
         raise NotImplementedError
 
@@ -89,31 +89,34 @@ def parts_of_both(left: object, right: object) -> tuple[Parts | None, Parts | No
 
 
 def _parts_alike(value: object) -> Parts | None:
+    items: Any = value
     if isinstance(value, Mapping) and not isinstance(value, Structured):
-        return dict(cast("Mapping[Any, object]", value))
-    return list(cast("list[object]", value)) if isinstance(value, list) else _parts(value)
+        return dict(items)
+    return list(items) if isinstance(value, list) else _parts(value)
 
 
 def _parts(value: object) -> Parts | None:
     """Return the parts of a value if it is compared part by part, else None."""
-    cls = type(value)
+    cls: Any = type(value)
+    items: Any = value
     if cls is list or cls is tuple or cls is dict:
-        return cast("list[object] | tuple[object, ...] | dict[Any, object]", value)
+        parts: Parts = items
+        return parts
     if isinstance(value, Structured):
         own = getattr(cls.__eq__, "__module__", None) or ""
         return value._artigraph_parts() if own.startswith("artigraph.model.") else None  # pyright: ignore[reportPrivateUsage]
     if dataclasses.is_dataclass(cls):
         return _dataclass_parts(value)
-    if isinstance(value, tuple) and cast("object", cls.__eq__) is _TUPLE_EQUAL:
-        return tuple(cast("tuple[object, ...]", value))
+    if isinstance(value, tuple) and cls.__eq__ is _TUPLE_EQUAL:
+        return tuple(items)
     return None
 
 
-def _dataclass_parts(value: object) -> Mapping[str, object] | None:
+def _dataclass_parts(value: Any) -> Mapping[str, object] | None:
     """Return the fields of a plain dataclass if the decorator made its `__eq__`, else None."""
     if not is_generated(type(value).__eq__):
         return None
-    fields = dataclasses.fields(cast("Any", value))
+    fields = dataclasses.fields(value)
     return {field.name: getattr(value, field.name) for field in fields if field.compare}
 
 

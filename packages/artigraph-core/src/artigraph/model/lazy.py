@@ -85,15 +85,17 @@ class Lazy(Structured, Generic[T]):
         if memory_map:
             source = stored.source
             view = memoryview(source) if isinstance(source, bytes) else await map_object(source)
-            return cast("T", await asyncio.to_thread(stored.decode_mapped, view))
-        if columns is not None:
+            value: T = await asyncio.to_thread(stored.decode_mapped, view)
+        elif columns is not None:
             with await _open(stored) as file:
-                return cast("T", await asyncio.to_thread(stored.decode_columns, file, columns))
-        if stored.streamed:
-            return cast("T", await asyncio.to_thread(stored.decode_file, await _open(stored)))
-        loaded: list[Any] = []
-        await fetch([Fetch(stored.source, lambda data: loaded.append(stored.decode(data)), stored.needs_bytes)])
-        return cast("T", loaded[0])
+                value = await asyncio.to_thread(stored.decode_columns, file, columns)
+        elif stored.streamed:
+            value = await asyncio.to_thread(stored.decode_file, await _open(stored))
+        else:
+            loaded: list[T] = []
+            await fetch([Fetch(stored.source, lambda data: loaded.append(stored.decode(data)), stored.needs_bytes)])
+            value = loaded[0]
+        return value
 
     async def open(self) -> BinaryIO:
         """Open the stored value as a seekable file. Each chunk is checked before you can read a byte of it.
@@ -146,12 +148,13 @@ def is_lazy(annotation: object) -> TypeIs[type[Lazy[Any]]]:
 
 def unloaded(stored: StoredValue, kind: type[Lazy[Any]]) -> Lazy[Any]:
     """Return a handle, of `Lazy` or a class derived from it, to a stored value."""
-    lazy = cast("Any", object.__new__(kind))
-    lazy._value, lazy._stored = None, stored
-    return cast("Lazy[Any]", lazy)
+    lazy = object.__new__(kind)
+    private: Any = lazy
+    private._value, private._stored = None, stored
+    return lazy
 
 
 def held(lazy: object) -> tuple[object, StoredValue | None]:
     """Return the two things that a handle may hold: a value, or a stored value."""
-    private = cast("Any", lazy)
+    private: Any = lazy
     return private._value, private._stored

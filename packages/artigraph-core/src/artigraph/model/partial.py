@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 from artigraph.errors import FieldNotLoadedError, ModelDefinitionError
 
@@ -22,7 +22,8 @@ def is_partial(cls: type[Any]) -> bool:
 
 def loaded_fields(model: object) -> Mapping[str, object]:
     """Return the loaded fields of a partial model."""
-    loaded: Mapping[str, object] = cast("Any", model)._artigraph_loaded
+    private: Any = model
+    loaded: Mapping[str, object] = private._artigraph_loaded
     return loaded
 
 

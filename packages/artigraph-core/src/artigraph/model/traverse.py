@@ -20,14 +20,15 @@ _PLAIN = frozenset({type(None), bool, int, float, str, bytes})
 
 def parts_of(item: object) -> Iterator[tuple[Step, object]]:
     """Yield the stored fields of a model, or the items of a container, each with its step from there."""
+    container: Any = item
     if is_model(type(item)):
         for name in define(type(item)).fields:
             yield ("field", name), getattr(item, name)
     elif _is_container(item) and isinstance(item, Mapping):
-        for key, part in cast("Mapping[Any, object]", item).items():
+        for key, part in container.items():
             yield ("item", key), part
     elif _is_container(item) and isinstance(item, Sequence):
-        for index, part in enumerate(cast("Sequence[object]", item)):
+        for index, part in enumerate(container):
             yield ("item", index), part
 
 

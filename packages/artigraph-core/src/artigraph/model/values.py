@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeVar, cast
 from uuid import UUID
 
 from artigraph.errors import STOPPING, ArtigraphError, DeserializationError, FieldNotLoadedError
@@ -16,6 +16,8 @@ from artigraph.serializer import Serializer, SupportsColumns, SupportsMapping, S
 from artigraph.serializer.base import get_serializer_by_name
 from artigraph.serializer.codec import decode
 from artigraph.serializer.json import json_serializer
+
+R = TypeVar("R")
 
 _JSON = json_serializer.name
 
@@ -108,9 +110,9 @@ class StoredValue:
         return whole.digest() == self.digest
 
     def _find(self) -> Serializer[Any]:
-        return cast("Serializer[Any]", self._try(lambda: get_serializer_by_name(self.serializer)))
+        return self._try(lambda: get_serializer_by_name(self.serializer))
 
-    def _try(self, work: Callable[[], Any]) -> Any:
+    def _try(self, work: Callable[[], R]) -> R:
         try:
             return work()
         except STOPPING:

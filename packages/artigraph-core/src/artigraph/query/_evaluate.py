@@ -71,11 +71,11 @@ async def _is_leaf_true(condition: Condition, loaded: object) -> bool:
 
 
 async def _value(loaded: object, field: Field | RunField) -> object:
+    value: Any = loaded
     if isinstance(field, RunField):
-        return _value_of_run(cast("Run", loaded), field)
+        return _value_of_run(value, field)
     if isinstance(loaded, StoredModel):
         return await read_value(loaded, field.path, _MISSING)
-    value: Any = loaded
     for name in field.path:
         value = getattr(value, name, _MISSING)
     handle: object = value

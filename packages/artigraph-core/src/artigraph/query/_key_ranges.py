@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from enum import Enum, Flag
 from itertools import islice, product, takewhile
-from typing import Any, NamedTuple, Protocol, cast
+from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Boolean, ColumnElement, LargeBinary, and_, false, func, literal, or_
 from sqlalchemy.ext.compiler import compiles
@@ -249,7 +249,7 @@ def of_members(asked: AskKey, classes: Iterable[type[Enum]], holds: Callable[[En
         numbers = numbers or not issubclass(cls, str)
 
     def ask(key: Key) -> Asked:
-        value: ColumnElement[Any] = cast("Any", key).table.c.value
+        value: ColumnElement[Any] = key.table.c.value
         found = asked(key)
         certain, possible = found
         if false_of:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Self, cast, get_args
+from typing import Self, get_args
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, true, union_all
@@ -93,11 +93,10 @@ class NodeSelect(PropertySelect[Node]):
             if isinstance(model, str):
                 names.add(check_label(model, "The name of a model"))
                 continue
-            cls = cast("object", model)
-            if not isinstance(cls, type) or not issubclass(cls, ArtifactModel):
+            if not isinstance(model, type) or not issubclass(model, ArtifactModel):
                 msg = f"of_model takes model classes, or stored names of model classes, not {model!r:.100}"
                 raise QueryError(msg)
-            names.update(stored_names([cls]))
+            names.update(stored_names([model]))
         return replace(self, _models=within(sorted(names), self._models))
 
     def saved(self, *, since: datetime | None = None, before: datetime | None = None) -> Self:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import partial
-from typing import Any, ClassVar, Self, TypeVar, cast, get_args
+from typing import Any, ClassVar, Self, TypeVar, get_args
 from uuid import UUID
 
 from artigraph.errors import InvalidNodeIdError, QueryError
@@ -136,12 +136,12 @@ class RunValueColumn(Comparable):
         self._check_text(value)
         return _conditions.Compare(self._field, how, value)
 
-    def _text_condition(self, how: Any, value: object) -> Condition:
+    def _text_condition(self, how: Any, value: Any) -> Condition:
         if type(value) not in (str, bytes):
             msg = f"{self._text}.{how}() takes a text, or bytes, not {value!r:.100}"
             raise QueryError(msg)
         self._check_text(value)
-        return _conditions.Text(self._field, how, cast("str | bytes", value))
+        return _conditions.Text(self._field, how, value)
 
     def _check_text(self, value: object) -> None:
         if self._field.kind in ("name", "tag") and not isinstance(value, str):

@@ -250,7 +250,8 @@ def _leaves(annotation: object) -> Iterable[type[Any]]:
         for arg in args:
             yield from _leaves(arg)
     elif isinstance(origin, type):
-        yield cast("type[Any]", origin)
+        leaf: type[Any] = origin
+        yield leaf
     elif annotation in (None, NoneType):
         return
     elif annotation is Any:  # a class since Python 3.11

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, NoReturn, Protocol, cast
+from typing import Any, ClassVar, NoReturn, Protocol
 from uuid import UUID
 
 from artigraph.errors import ArgumentError, DeserializationError, RunStateError, SerializationError, ValueTooLargeError
@@ -30,10 +30,11 @@ def value_rows(kind: RunValueKind, values: object) -> list[RunValueRow]:
         SerializationError: a value is no plain value (a ValueTooLargeError if a value or their number is too large).
         ArgumentError: (a TypeError) `values` is no mapping.
     """
+    given: Any = values
     if not isinstance(values, Mapping):
         msg = f"The {_FIELDS[kind]} of a run are a mapping of names to values, not {type(values).__name__}"
         raise ArgumentError(msg)
-    items = list(cast("Mapping[object, object]", values).items())
+    items: list[tuple[object, object]] = list(given.items())
     if len(items) > MOST_VALUES:
         msg = f"A run has at most {MOST_VALUES:,} {_FIELDS[kind]}, not {len(items):,}. Save an artifact in it instead."
         raise ValueTooLargeError(msg)

@@ -70,7 +70,7 @@ class Serializer(abc.ABC, Generic[T]):
         if type(one) is not type(other):
             return False
         try:
-            return cast("object", one == other) is True or self.serialize(one) == self.serialize(other)
+            return (one == other) is True or self.serialize(one) == self.serialize(other)
         except ArithmeticError:  # a signaling NaN of decimals
             return self.serialize(one) == self.serialize(other)
         except SerializationError:

@@ -13,23 +13,9 @@ from uuid import UUID
 from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+import artigraph.errors as errors
+import artigraph.graph as graph
 from artigraph.db import in_batches, read
-from artigraph.errors import (
-    ArgumentError,
-    ArtigraphError,
-    DeserializationError,
-    MalformedRowError,
-    NodeNotFoundError,
-    WrongModelTypeError,
-)
-from artigraph.graph import (
-    StoredObject,
-    all_subtrees,
-    open_object,
-    subtree_node,
-    subtree_root,
-    subtrees,
-)
 from artigraph.graph.hashing import THREAD_THRESHOLD, Buffer
 from artigraph.graph.placement import storage_by_name
 from artigraph.identifiers import NodeId, check_id
@@ -51,7 +37,7 @@ _DECODERS: dict[str, Callable[[bytes], object]] = {
 
 _COLUMNS = (
     *(
-        subtree_node.c[name]
+        graph.SUBTREE.node.c[name]
         for name in (
             *("node_id", "parent_id", "position", "span", "node_type", "label"),
             *("model_name", "model_version", "serializer", "value", "blob_id"),
@@ -59,10 +45,10 @@ _COLUMNS = (
     ),
     *(blob_table.c[name] for name in ("storage", "location", "size", "sha256")),
 )
-_with_blobs = all_subtrees.outerjoin(blob_table, subtree_node.c.blob_id == blob_table.c.blob_id)
-_models = subtrees(subtree_root.c.node_id.in_(bindparam("ids", expanding=True)), _COLUMNS, joined=_with_blobs).order_by(
-    "root_id", "position"
-)
+_with_blobs = graph.SUBTREE.nodes.outerjoin(blob_table, graph.SUBTREE.node.c.blob_id == blob_table.c.blob_id)
+_models = graph.subtrees(
+    graph.SUBTREE.root.c.node_id.in_(bindparam("ids", expanding=True)), _COLUMNS, joined=_with_blobs
+).order_by("root_id", "position")
 _SLICE = 1_000
 """The most nodes that are decoded on the event loop."""
 
@@ -111,17 +97,19 @@ async def open_stored(node_id: NodeId, path: str | Sequence[str]) -> BinaryIO:
     where = f"{'.'.join(labels)!r} of node {node_id}"
     if row.node_type != "value":
         msg = f"{where} is a {row.node_type}, which has no bytes itself; add the name of a field or item to the path"
-        raise ArgumentError(msg)
+        raise errors.ArgumentError(msg)
     if row.blob_id is None:
         if not isinstance(row.value, bytes):
             _refuse(row.node_id, "value", row.value)
         return io.BytesIO(row.value)
     if row.storage is None:
         msg = f"The row of the object of {where} is missing: artigraph.maintenance.fsck tells more"
-        raise MalformedRowError(msg, table=node_table.name, column="blob_id", node_id=row.node_id)
+        raise errors.MalformedRowError(msg, table=node_table.name, column="blob_id", node_id=row.node_id)
     storage = await storage_by_name(row.storage)
     chunks = None if row.chunk_sha256 is None else bytes(row.chunk_sha256)
-    return await open_object(StoredObject(storage, row.location, row.size, bytes(row.sha256), chunks, where))
+    return await graph.open_object(
+        graph.StoredObject(storage, row.location, row.size, bytes(row.sha256), chunks, where)
+    )
 
 
 async def read_each(
@@ -135,7 +123,7 @@ async def read_each(
         NodeNotFoundError, WrongModelTypeError, MalformedRowError: as `load_stored`.
     """
     wanted = list(dict.fromkeys(node_ids))
-    refused: dict[UUID, ArtigraphError] | None = None if failures is None else {}
+    refused: dict[UUID, errors.ArtigraphError] | None = None if failures is None else {}
 
     async def work(connection: AsyncConnection) -> list[Any]:
         rows: list[Any] = []
@@ -178,7 +166,7 @@ async def read_value(model: StoredModel, path: Sequence[str], default: object) -
                 return decode_stored(field.serializer, await asyncio.to_thread(file.read))
         if field.problem is not None:
             msg = f"{model.name}.{'.'.join(path)} of node {model.node_id} cannot be read: {field.problem}"
-            raise DeserializationError(msg)
+            raise errors.DeserializationError(msg)
         found = field.value
     return found
 
@@ -192,20 +180,22 @@ def decode_stored(serializer: str | None, data: Buffer) -> object:
     decode = None if serializer is None else _DECODERS.get(serializer)
     if decode is None:
         msg = f"Serializer {serializer!r} wrote the value, which cannot be compared without it"
-        raise DeserializationError(msg)
+        raise errors.DeserializationError(msg)
     return decode(bytes(data))
 
 
-async def _reason(connection: AsyncConnection, node_id: UUID) -> ArtigraphError:
+async def _reason(connection: AsyncConnection, node_id: UUID) -> errors.ArtigraphError:
     """Return why no model was found."""
     statement = select(node_table.c.node_type).where(node_table.c.node_id == node_id)
     kind = (await connection.execute(statement)).scalar()
     if kind is None:
-        return NodeNotFoundError(f"There is no node {node_id}")
+        return errors.NodeNotFoundError(f"There is no node {node_id}")
     if kind == "run":
-        return NodeNotFoundError(f"Node {node_id} is a run, which holds no model: outline_of shows what belongs to it")
+        return errors.NodeNotFoundError(
+            f"Node {node_id} is a run, which holds no model: outline_of shows what belongs to it"
+        )
     msg = f"Node {node_id} has no place in its tree; its row was altered: artigraph.maintenance.fsck lists all such"
-    return MalformedRowError(msg, table=node_table.name, node_id=node_id)
+    return errors.MalformedRowError(msg, table=node_table.name, node_id=node_id)
 
 
 async def _find(connection: AsyncConnection, node_id: UUID, labels: Sequence[str]) -> Any:
@@ -214,7 +204,7 @@ async def _find(connection: AsyncConnection, node_id: UUID, labels: Sequence[str
     for label in labels:
         if not isinstance(label, str):
             msg = f"A path is made of labels, which are text, not {label!r:.100}"
-            raise ArgumentError(msg)
+            raise errors.ArgumentError(msg)
         step = select(node_table.c.node_id).where(node_table.c.parent_id == at, node_table.c.label == label)
         found = (await connection.execute(step)).scalar()
         if found is None:
@@ -224,7 +214,7 @@ async def _find(connection: AsyncConnection, node_id: UUID, labels: Sequence[str
             if at == node_id and not known:
                 await _check_there(connection, node_id)
             msg = f"Nothing is stored under {label!r:.100} of node {at}; {parts}"
-            raise NodeNotFoundError(msg)
+            raise errors.NodeNotFoundError(msg)
         at = found
     columns = (node_table.c.node_id, node_table.c.node_type, node_table.c.value, node_table.c.blob_id)
     joined = node_table.outerjoin(blob_table, node_table.c.blob_id == blob_table.c.blob_id)
@@ -243,7 +233,7 @@ async def _check_there(connection: AsyncConnection, node_id: UUID) -> None:
         raise await _reason(connection, node_id)
 
 
-def _build(rows: Sequence[Any], refused: dict[UUID, ArtigraphError] | None) -> dict[UUID, StoredModel]:
+def _build(rows: Sequence[Any], refused: dict[UUID, errors.ArtigraphError] | None) -> dict[UUID, StoredModel]:
     """Make the models of rows. With `refused`, errors are added to it by the id of the model."""
     models: dict[UUID, StoredModel] = {}
     for root_id, tree in groupby(rows, lambda row: row.root_id):
@@ -251,7 +241,7 @@ def _build(rows: Sequence[Any], refused: dict[UUID, ArtigraphError] | None) -> d
         try:
             for row in tree:
                 builder.add(row)
-        except ArtigraphError as error:
+        except errors.ArtigraphError as error:
             if refused is None:
                 raise
             refused[root_id] = error
@@ -283,7 +273,7 @@ class _Builder:
                 outer[row.label] = StoredField("model", None, None, model)
         elif outer is None:
             msg = f"Node {row.node_id} is no model but a {row.node_type}, a part of one: {row.label!r}"
-            raise WrongModelTypeError(msg)
+            raise errors.WrongModelTypeError(msg)
         elif row.node_type == "container":
             outer[row.label] = StoredField("container", row.serializer, None, MappingProxyType(parts))
         elif row.node_type == "value":
@@ -324,7 +314,7 @@ def _value_of(row: Any) -> StoredField:
                 f"Node {row.node_id} was deleted while it was read. If it is still there, the row of its object is "
                 "missing: artigraph.maintenance.fsck tells"
             )
-            raise NodeNotFoundError(msg)
+            raise errors.NodeNotFoundError(msg)
         return StoredField("object", row.serializer, row.size, None, row.storage, row.location, bytes(row.sha256))
     if type(row.value) is not bytes:
         _refuse(row.node_id, "value", row.value)
@@ -333,7 +323,7 @@ def _value_of(row: Any) -> StoredField:
         return StoredField("object", row.serializer, len(row.value), None)
     try:
         return StoredField("plain", row.serializer, len(row.value), decode(row.value))
-    except DeserializationError as error:
+    except errors.DeserializationError as error:
         return StoredField("plain", row.serializer, len(row.value), None, problem=str(error))
 
 
@@ -342,4 +332,4 @@ def _refuse(node_id: UUID, column: str, value: object) -> NoReturn:
         f"Node {node_id} holds {value!r:.100} in column {column} of {node_table.name}, which cannot be. The row was "
         "altered by hand, or the database is damaged: artigraph.maintenance.fsck lists all such"
     )
-    raise MalformedRowError(msg, table=node_table.name, column=column, node_id=node_id)
+    raise errors.MalformedRowError(msg, table=node_table.name, column=column, node_id=node_id)

@@ -9,7 +9,7 @@ from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, 
 from dataclasses import dataclass
 from enum import Enum
 from types import TracebackType
-from typing import Any, Self, cast
+from typing import Any, Self
 from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -233,10 +233,11 @@ async def _artifacts_of(values: Iterable[object]) -> list[list[UUID]]:
 
 
 def _items(value: object) -> Iterator[object]:
+    container: Any = value
     if type(value) in (list, tuple):
-        yield from cast("Sequence[object]", value)
+        yield from container
     elif type(value) is dict:
-        yield from cast("dict[Any, object]", value).values()
+        yield from container.values()
     else:
         yield value
 

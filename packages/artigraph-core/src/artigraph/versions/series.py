@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Generic, TypeVar, cast
+from typing import Generic, TypeVar
 from uuid import UUID
 
 from artigraph.difference import ModelDiff, diff
@@ -84,10 +84,10 @@ class Series(Generic[M]):
     label: str
 
     def __post_init__(self) -> None:
-        cls = cast("object", self.model_type)
+        cls = self.model_type
         if not isinstance(cls, type) or not is_model(cls):
             msg = f"A series is of a model class and of no class derived from it, not of {cls!r:.100}"
-            if isinstance(label := cast("object", self.label), type):
+            if isinstance(label := self.label, type):
                 msg += f". The arguments are swapped: write series({label.__qualname__}, {cls!r:.100})"
             raise QueryError(msg)
         check_label(self.label)

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import Enum, Flag
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from artigraph.errors import DeserializationError, class_name
 from artigraph.serializer.codec._limits import LONGEST_NUMBER, MAX_DEPTH, NO_CLASSES, in_fresh_stack, is_too_deep
@@ -95,8 +95,9 @@ def _decoder(tags: Tags) -> json.JSONDecoder:
     )
 
 
-def _scanner(decoder: json.JSONDecoder) -> Scan:
-    return cast("Scan", cast("Any", decoder).scan_once)
+def _scanner(decoder: Any) -> Scan:
+    scan: Scan = decoder.scan_once
+    return scan
 
 
 def _python_limits_digits() -> bool:
@@ -225,8 +226,9 @@ def _read_named_tuple(classes: Classes, content: object) -> tuple[Any, ...]:
     defaults: dict[str, Any] = getattr(cls, "_field_defaults", {})
     fields = defaults | expect_dict(stored)
     _check_fields(cls, fields, names, [name for name in names if name not in fields])
-    make = cast("Any", tuple).__new__  # not the class's own `__new__`, whose parameters are unknown
-    return cast("tuple[Any, ...]", make(cls, [fields[name] for name in names]))
+    plain: Any = tuple  # not the class's own `__new__`, whose parameters are unknown
+    made: tuple[Any, ...] = plain.__new__(cls, [fields[name] for name in names])
+    return made
 
 
 def _read_dataclass(classes: Classes, content: object) -> object:

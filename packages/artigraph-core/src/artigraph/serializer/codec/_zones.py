@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, time, timedelta, timezone
-from typing import Any, cast
+from typing import Any
 from zoneinfo import ZoneInfo
 
 _KEY = re.compile(r"[A-Za-z0-9_+-]{1,64}(?:/[A-Za-z0-9_+-]{1,64}){0,3}")
@@ -37,7 +37,8 @@ def describe_zone(value: datetime | time) -> dict[str, str | int]:
     """
     zone = value.tzinfo
     if type(zone) is timezone:
-        offset, *names = cast("tuple[Any, ...]", cast("Any", zone).__getinitargs__())
+        untyped: Any = zone
+        offset, *names = untyped.__getinitargs__()
         parts: dict[str, str | int] = {}
         if offset.microseconds:  # `fromisoformat` of Python 3.11 takes +00:00:00.000001 for UTC
             parts["offset"] = offset // timedelta(microseconds=1)

@@ -28,7 +28,7 @@ def is_stored_class(candidate: object) -> TypeGuard[type[Any]]:
     """Say whether a class is an enum, named tuple or dataclass. Their instances are stored with the class's name."""
     if not isinstance(candidate, type):
         return False
-    cls = cast("type[Any]", candidate)
+    cls: type[Any] = candidate
     return issubclass(cls, Enum) or is_named_tuple(cls) or dataclasses.is_dataclass(cls)
 
 
@@ -138,12 +138,12 @@ def _line(cls: type[Any]) -> str:
         return "?"
 
 
-def _parts(item: object) -> list[object]:
+def _parts(item: Any) -> list[object]:
     """Return the parts of a generic alias, union, `Annotated`, type alias, new type or type variable."""
     if isinstance(item, NewType):
         return [item.__supertype__]
     if isinstance(item, _ALIASES):
-        return [cast("Any", item).__value__]
+        return [item.__value__]
     if isinstance(item, TypeVar):
         return [item.__bound__, *item.__constraints__]
     return [get_origin(item), *get_args(item)]

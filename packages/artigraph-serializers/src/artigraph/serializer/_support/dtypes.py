@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -45,7 +45,8 @@ def describe(dtype: np.dtype[Any]) -> object:
 
 
 def _describe_fields(dtype: np.dtype[Any], names: tuple[str, ...]) -> object:
-    fields: list[tuple[Any, ...]] = [cast("Any", dtype.fields)[name] for name in names]
+    by_name: Any = dtype.fields
+    fields: list[tuple[Any, ...]] = [by_name[name] for name in names]
     titles = [title for _, _, *title in fields]
     for text in (*names, *(each for title in titles for each in title)):
         if type(text) is not str or not _is_unicode(text):
@@ -88,14 +89,14 @@ def restore(description: Any) -> np.dtype[Any]:
         return dtype
     if "base" in description:
         return np.dtype((restore(description["base"]), tuple(description["shape"])))
-    spec = {
+    spec: Any = {
         "names": description["names"],
         "titles": description["titles"],
         "formats": [restore(each) for each in description["formats"]],
         "offsets": description["offsets"],
         "itemsize": description["itemsize"],
     }
-    dtype = np.dtype(cast("Any", spec), align=bool(description["aligned"]))
+    dtype = np.dtype(spec, align=bool(description["aligned"]))
     return np.dtype((np.record, dtype)) if description["record"] else dtype
 
 
@@ -141,8 +142,9 @@ def _meaningful_bytes(dtype: np.dtype[Any]) -> npt.NDArray[np.bool_]:
         return np.tile(_meaningful_bytes(base), math.prod(shape))
     if dtype.names is not None:
         found = np.zeros(dtype.itemsize, np.bool_)
+        fields: Any = dtype.fields
         for name in dtype.names:
-            kind, offset = cast("Any", dtype.fields)[name][:2]
+            kind, offset = fields[name][:2]
             found[offset : offset + kind.itemsize] |= _meaningful_bytes(kind)
         return found
     found = np.ones(dtype.itemsize, np.bool_)

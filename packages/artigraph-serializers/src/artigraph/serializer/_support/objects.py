@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any
 
 
 def same_object(one: object, other: object, same_array: Callable[[Any, Any], bool]) -> bool:
@@ -16,12 +16,13 @@ def same_object(one: object, other: object, same_array: Callable[[Any, Any], boo
         return True
     if type(one) is not type(other):
         return False
+    mine: Any = one
+    theirs: Any = other
     if isinstance(one, (list, tuple)):
-        return _same_items(cast("Any", one), cast("Any", other), same_array)
+        return _same_items(mine, theirs, same_array)
     if isinstance(one, dict):
-        mine, theirs = cast("dict[object, object]", one), cast("dict[object, object]", other)
         return mine.keys() == theirs.keys() and all(same_object(mine[key], theirs[key], same_array) for key in mine)
-    if hasattr(one, "dtype") and (cast("Any", one).ndim or cast("Any", other).ndim):
+    if hasattr(one, "dtype") and (mine.ndim or theirs.ndim):
         return same_array(one, other)
     return _same_scalar(one, other)
 

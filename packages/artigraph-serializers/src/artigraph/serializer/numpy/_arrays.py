@@ -117,7 +117,8 @@ def _check_elements(array: Array) -> None:
 
 
 def _strings_to_parts(ordered: Array, shape: tuple[int, ...], *, fortran: bool) -> Iterator[bytes | memoryview]:
-    missing = _missing_name(ordered.dtype)
+    dtype: Any = ordered.dtype
+    missing = _missing_name(dtype)
     values: list[object] = ordered.reshape(-1).tolist()
     try:
         texts = [value.encode() if isinstance(value, str) else None for value in values]
@@ -125,7 +126,7 @@ def _strings_to_parts(ordered: Array, shape: tuple[int, ...], *, fortran: bool) 
         msg = f"a string has a lone surrogate, which UTF-8 does not have: {error}"
         raise SerializationError(msg) from error
     lengths = np.array([-1 if text is None else len(text) for text in texts], np.dtype("<i8"))
-    trailer = {"string": {"missing": missing, "coerce": bool(cast("Any", ordered.dtype).coerce)}}
+    trailer = {"string": {"missing": missing, "coerce": bool(dtype.coerce)}}
     strings = b"".join(text for text in texts if text is not None)
     return join(lengths.dtype, shape, (_elements(lengths),), fortran=fortran, strings=strings, trailer=trailer)
 
@@ -134,10 +135,11 @@ def _strings_from_parts(parts: Parts) -> Array:
     said = parts.trailer["string"]
     missing = _MISSING[said["missing"]]
     options: dict[str, Any] = {} if said["missing"] == "none" else {"na_object": missing}
-    dtype = np.dtypes.StringDType(coerce=bool(said["coerce"]), **options)
+    dtype: Any = np.dtypes.StringDType(coerce=bool(said["coerce"]), **options)
     values: list[object] = []
     start = 0
-    for length in cast("list[int]", np.frombuffer(parts.elements, "<i8").tolist()):
+    lengths: list[int] = np.frombuffer(parts.elements, "<i8").tolist()
+    for length in lengths:
         if length < 0:
             values.append(missing)
         else:
@@ -146,19 +148,19 @@ def _strings_from_parts(parts: Parts) -> Array:
     if start != len(parts.strings) or (said["missing"] == "none" and None in values):
         msg = "These bytes are not a stored array: its strings are not as long as it says."
         raise DeserializationError(msg)
-    array: Array = np.empty(parts.shape, cast("Any", dtype), "F" if parts.fortran else "C")
+    array: Array = np.empty(parts.shape, dtype, "F" if parts.fortran else "C")
     if values:
-        (array.T if parts.fortran else array).reshape(-1)[...] = np.array(values, cast("Any", dtype))
+        (array.T if parts.fortran else array).reshape(-1)[...] = np.array(values, dtype)
     return array
 
 
 _MISSING: dict[str, object] = {"none": None, "None": None, "nan": np.nan}
 
 
-def _missing_name(dtype: np.dtype[Any]) -> str:
+def _missing_name(dtype: Any) -> str:
     if not hasattr(dtype, "na_object"):
         return "none"
-    missing: object = cast("Any", dtype).na_object
+    missing: object = dtype.na_object
     if missing is None:
         return "None"
     if type(missing) is float and missing != missing:  # NaN
@@ -175,8 +177,8 @@ def scalar_to_bytes(value: np.generic) -> bytes:
         return b"".join(join(np.dtype(f"<U{len(value)}"), (), (text,)))
     if type(value) is np.bytes_:
         return b"".join(join(np.dtype(f"|S{len(value)}"), (), (bytes(value),)))
-    array: Array = np.asarray(value)
-    if type(cast("object", array[()])) is not type(value):
+    array: Any = np.asarray(value)
+    if type(array[()]) is not type(value):
         msg = f"{type(value)!r} is not one of NumPy's own scalar types; convert it to one"
         raise SerializationError(msg)
     return b"".join(join(array.dtype, (), (_elements(array),)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,7 +15,7 @@ def same_array(one: npt.NDArray[Any], other: npt.NDArray[Any]) -> bool:
         return False
     if one.dtype.names is not None:
         return all(same_array(one[name], other[name]) for name in one.dtype.names)
-    return _same_elements(cast("Any", one), cast("Any", other), one.dtype.kind)
+    return _same_elements(one, other, one.dtype.kind)
 
 
 def _same_elements(one: Any, other: Any, kind: str) -> bool:

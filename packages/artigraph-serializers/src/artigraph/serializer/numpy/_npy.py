@@ -16,7 +16,7 @@ import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 import numpy as np
 from artigraph.errors import DeserializationError
@@ -100,8 +100,8 @@ def _npy_descr(dtype: np.dtype[Any], description: object) -> tuple[object, bool]
         return dtype.str, description == dtype.str
     raw = f"|V{dtype.itemsize}"
     try:
-        descr = np.lib.format.dtype_to_descr(dtype)
-        said: np.dtype[Any] = np.lib.format.descr_to_dtype(cast("Any", descr))
+        descr: Any = np.lib.format.dtype_to_descr(dtype)
+        said: np.dtype[Any] = np.lib.format.descr_to_dtype(descr)
     except ValueError:  # fields that overlap or are out of order
         return raw, False
     if len(repr(descr)) > _LARGEST_DESCR:
@@ -132,10 +132,10 @@ def split(buffer: Buffer) -> Parts:
     data = memoryview(buffer).cast("B")
     header, start = _read_header(data)
     said: np.dtype[Any] = np.lib.format.descr_to_dtype(header["descr"])
-    shape = header["shape"]
-    if type(shape) is not tuple or not all(type(size) is int and size >= 0 for size in cast("Any", shape)):
+    shape: Any = header["shape"]
+    if type(header["shape"]) is not tuple or not all(type(size) is int and size >= 0 for size in shape):
         _refuse("its shape is not one")
-    end = start + math.prod(cast("Any", shape)) * said.itemsize
+    end = start + math.prod(shape) * said.itemsize
     if end > len(data):
         _refuse(f"{end - len(data)} bytes of its elements are missing")
     dtype, trailer, stop = said, dict[str, Any](), len(data)
@@ -148,7 +148,7 @@ def split(buffer: Buffer) -> Parts:
         _refuse(f"{dtype!r} is not a dtype of stored elements")
     if stop < end or (stop > end and "string" not in trailer):
         _refuse("its trailer does not follow its elements")
-    return Parts(dtype, cast("Any", shape), bool(header["fortran_order"]), data[start:end], data[end:stop], trailer)
+    return Parts(dtype, shape, bool(header["fortran_order"]), data[start:end], data[end:stop], trailer)
 
 
 def _read_header(data: memoryview) -> tuple[dict[str, Any], int]:
@@ -161,20 +161,22 @@ def _read_header(data: memoryview) -> tuple[dict[str, Any], int]:
         _refuse("its header is cut off, or longer than any that is written")
     text = bytes(data[start : start + size]).decode("utf-8" if data[6] == _UTF8_VERSION else "latin1")
     with _parsing:
-        header: object = ast.literal_eval(text)
-    if not isinstance(header, dict) or set(cast("Any", header)) != {"descr", "fortran_order", "shape"}:
+        found: object = ast.literal_eval(text)
+    header: Any = found
+    if not isinstance(found, dict) or set(header) != {"descr", "fortran_order", "shape"}:
         _refuse("its header does not say what an npy header says")
-    return cast("dict[str, Any]", header), start + size
+    return header, start + size
 
 
 def _read_trailer(data: memoryview) -> tuple[dict[str, Any], int]:
     if bytes(data[-4:]) != _TRAILER_MAGIC:
         _refuse("something follows its elements")
     start = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
-    trailer: object = json.loads(bytes(data[max(start, 0) : -8]))
-    if not isinstance(trailer, dict) or cast("Any", trailer).get("artigraph") != _TRAILER_VERSION:
+    found: object = json.loads(bytes(data[max(start, 0) : -8]))
+    trailer: Any = found
+    if not isinstance(found, dict) or trailer.get("artigraph") != _TRAILER_VERSION:
         _refuse("its trailer is of a newer release, or not one")
-    return cast("dict[str, Any]", trailer), start
+    return trailer, start
 
 
 def _refuse(what: str) -> NoReturn:

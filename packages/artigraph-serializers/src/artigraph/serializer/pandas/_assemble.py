@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 import pandas as pd
-from artigraph.serializer.pandas._values import one_array
+from artigraph.serializer.pandas._values import is_pieces, one_array
 
 Array = npt.NDArray[Any]
-Pieces = tuple[np.dtype[Any], list[Array]]
 
 _pd: Any = pd
 
@@ -45,7 +44,7 @@ class Assembly:
         length = _length(value)
         self._lengths.add(length)
         if self._from_blocks is None:
-            self._columns.append(one_array(*cast("Pieces", value)) if isinstance(value, tuple) else value)
+            self._columns.append(one_array(*value) if is_pieces(value) else value)
         elif dtype is None:
             self._blocks.append((value, np.array([place], np.intp)))
         else:
@@ -71,7 +70,7 @@ class Assembly:
 
 
 def _length(value: Any) -> int:
-    return sum(map(len, cast("Pieces", value)[1])) if isinstance(value, tuple) else len(value)
+    return sum(map(len, value[1])) if is_pieces(value) else len(value)
 
 
 def _fill(row: Array, value: Any) -> None:
@@ -79,7 +78,7 @@ def _fill(row: Array, value: Any) -> None:
         msg = f"a column has {_length(value)} rows, and another {len(row)}"
         raise ValueError(msg)
     start = 0
-    for piece in cast("Pieces", value)[1] if isinstance(value, tuple) else [value]:
+    for piece in value[1] if is_pieces(value) else [value]:
         row[start : start + len(piece)] = piece
         start += len(piece)
 

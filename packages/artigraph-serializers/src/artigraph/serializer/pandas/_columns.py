@@ -6,7 +6,7 @@ import base64
 import json
 from collections.abc import Callable, Iterable
 from itertools import count
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -116,10 +116,11 @@ def cell_to_bytes(value: object) -> bytes:
     """
     if type(value) in SCALAR_TYPES:
         return _PANDAS + json.dumps(_describe_scalar(value)).encode()
+    known: Any = value
     if isinstance(value, np.generic):
-        return _NUMPY + scalar_serializer.serialize(cast("Any", value))
+        return _NUMPY + scalar_serializer.serialize(known)
     if isinstance(value, np.ndarray):
-        return _ARRAY + array_serializer.serialize(cast("Any", value))
+        return _ARRAY + array_serializer.serialize(known)
     return _PLAIN + encode(value)
 
 

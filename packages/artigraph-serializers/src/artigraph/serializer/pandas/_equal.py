@@ -62,9 +62,10 @@ def same_scalar(one: object, other: object) -> bool:
         return True
     if type(one) is not type(other):
         return False
+    mine: Any = one
+    theirs: Any = other
     if isinstance(one, tuple):
-        both = (cast("tuple[object, ...]", one), cast("tuple[object, ...]", other))
-        return len(both[0]) == len(both[1]) and all(map(same_scalar, *both))
+        return len(mine) == len(theirs) and all(map(same_scalar, mine, theirs))
     details = [[str(getattr(each, name, None)) for name in ("unit", "tzinfo", "freq")] for each in (one, other)]
     return bool(one == other or (one != one and other != other)) and details[0] == details[1]  # NaN
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import date
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -116,9 +116,9 @@ def restore_objects(description: dict[str, Any], chunked: Any) -> Array:
     array: Array = np.empty(len(chunked), object)
     start = 0
     for step in _steps(chunked):
-        values: list[object] = step.to_pylist()
+        values: list[Any] = step.to_pylist()
         if store == "cells":
-            values = [cell_from_bytes(cast("bytes", cell)) for cell in values]
+            values = [cell_from_bytes(cell) for cell in values]
         elif missing not in (None, "None"):
             values = [_MISSING[missing] if value is None else value for value in values]
         # Not from the list: NumPy would make lists of one length into further dimensions.

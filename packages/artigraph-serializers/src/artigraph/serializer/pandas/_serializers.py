@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -34,18 +34,18 @@ def _frame_size(frame: Any) -> int:
     for place, dtype in enumerate(frame.dtypes):
         # Taking a column out of a frame would take longer than all the rest.
         plain = isinstance(dtype, np.dtype)
-        size += rows * _width(cast("Any", dtype)) if plain else _values_size(frame.iloc[:, place])
+        size += rows * _width(dtype) if plain else _values_size(frame.iloc[:, place])
     return size
 
 
 def _values_size(value: Any) -> int:
     if isinstance(value, pd.MultiIndex):
-        return sum(int(codes.nbytes) for codes in cast("Any", value).codes) + sum(map(_values_size, value.levels))
+        return sum(int(codes.nbytes) for codes in value.codes) + sum(map(_values_size, value.levels))
     if isinstance(value, pd.RangeIndex):
         return 0
     dtype: Any = value.dtype
     if isinstance(dtype, np.dtype):
-        return len(value) * _width(cast("Any", dtype))
+        return len(value) * _width(dtype)
     # The size of data in Arrow's memory comes from Arrow, because `nbytes` of some of these arrays crashes the process.
     return buffer_size(value.array.__arrow_array__()) if isinstance(dtype, pd.ArrowDtype) else int(value.nbytes)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -130,10 +130,15 @@ def values_or_pieces(description: Description, columns: ColumnReader) -> Any:
     return restore(description, columns)
 
 
+def is_pieces(value: object) -> TypeGuard[Pieces]:
+    """Return whether values are pieces of NumPy arrays, not an array."""
+    return isinstance(value, tuple)
+
+
 def restore_values(description: Description, columns: ColumnReader) -> Any:
     """Return the NumPy or extension array for a description that `describe_values` returned. It is writable."""
     found = values_or_pieces(description, columns)
-    return one_array(*cast("Pieces", found)) if isinstance(found, tuple) else found
+    return one_array(*found) if is_pieces(found) else found
 
 
 def count_arrays(description: Description) -> int:

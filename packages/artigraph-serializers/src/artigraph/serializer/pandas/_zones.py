@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta, timezone, tzinfo
 from importlib import import_module
-from typing import Any, cast
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from artigraph.errors import SerializationError
@@ -19,14 +19,15 @@ def describe_zone(zone: tzinfo) -> dict[str, Any]:
     """
     library = type(zone).__module__.partition(".")[0]
     description: dict[str, Any] = {}
+    untyped: Any = zone
     if type(zone) is timezone:
-        offset, *name = cast("Any", zone).__getinitargs__()
+        offset, *name = untyped.__getinitargs__()
         description = {"offset": [offset.days, offset.seconds, offset.microseconds], "name": name}
     elif type(zone) is ZoneInfo:
         description = {"zoneinfo": zone.key}
     elif library == "pytz":
         key: object = getattr(zone, "zone", None)
-        description = {"pytz": key} if key else {"pytz_minutes": cast("Any", zone)._minutes}
+        description = {"pytz": key} if key else {"pytz_minutes": untyped._minutes}
     elif library == "dateutil" and zone == import_module("dateutil.tz").UTC:
         description = {"dateutil": "UTC"}
     if not description or not _comes_back(zone, description):
@@ -55,8 +56,9 @@ def restore_zone(description: dict[str, Any]) -> tzinfo:
     if "zoneinfo" in description:
         return ZoneInfo(description["zoneinfo"])
     if "dateutil" in description:
-        return cast("tzinfo", import_module("dateutil.tz").UTC)
-    pytz = import_module("pytz")
-    if "pytz" in description:
-        return cast("tzinfo", pytz.timezone(description["pytz"]))
-    return cast("tzinfo", pytz.FixedOffset(description["pytz_minutes"]))
+        zone: tzinfo = import_module("dateutil.tz").UTC
+    elif "pytz" in description:
+        zone = import_module("pytz").timezone(description["pytz"])
+    else:
+        zone = import_module("pytz").FixedOffset(description["pytz_minutes"])
+    return zone

@@ -7,7 +7,7 @@ type for (categories, enums). Polars's own readers are not used, because damaged
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 import polars as pl
 from artigraph.errors import SerializationError
@@ -83,15 +83,14 @@ def _check_kind(about: dict[str, Any], kind: str) -> None:
 
 def _to_arrow(frame: pl.DataFrame) -> Any:
     # A clone of the handle, not of the data: some releases borrow what they convert from other threads.
-    return cast("Any", frame.clone()).to_arrow(compat_level=_pl.CompatLevel.newest())
+    clone: Any = frame.clone()
+    return clone.to_arrow(compat_level=_pl.CompatLevel.newest())
 
 
 def _from_arrow(table: Any, wide: dict[str, str]) -> pl.DataFrame:
     # By position, because Polars would rename a column with an empty name.
-    frame = cast(
-        "pl.DataFrame",
-        _pl.from_arrow(table.rename_columns([str(place) for place in range(table.num_columns)]), rechunk=False),
-    )
+    numbered = table.rename_columns([str(place) for place in range(table.num_columns)])
+    frame: pl.DataFrame = _pl.from_arrow(numbered, rechunk=False)
     frame.columns = table.column_names
     return frame.with_columns(pl.col(name).cast(_WIDE[dtype]) for name, dtype in wide.items()) if wide else frame
 

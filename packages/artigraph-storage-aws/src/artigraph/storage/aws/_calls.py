@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
-from typing import Any, cast
+from typing import Any
 from urllib.parse import urlsplit
 
 from botocore.exceptions import ClientError
@@ -137,7 +137,7 @@ class Bucket:
         self._seen = True
         size = int(answer["ContentLength"])
         allow(size)
-        body = cast("Body", answer["Body"])
+        body: Body = answer["Body"]
         data = io.BytesIO()  # grows in place and returns its bytes without a copy
         try:
             while chunk := await body.read(_CHUNK):
@@ -169,8 +169,8 @@ class Bucket:
             given["ContinuationToken"] = token
         answer = await client.list_objects_v2(**given)
         self._seen = True
-        found = cast("list[dict[str, Any]]", answer.get("Contents", []))
-        following = cast("str | None", answer.get("NextContinuationToken"))
+        found: list[dict[str, Any]] = answer.get("Contents", [])
+        following: str | None = answer.get("NextContinuationToken")
         if answer.get("KeyCount", len(found)) < len(found) or bool(answer.get("IsTruncated")) != bool(following):
             msg = "the server's page of a listing contradicts itself"
             raise DamagedTransferError(msg)
@@ -187,7 +187,7 @@ class Bucket:
             location = check_key(key[len(self.prefix) :])
         except InvalidLocationError:
             return None
-        age = timedelta() if now is None else max(now - cast("datetime", item["LastModified"]), timedelta())
+        age = timedelta() if now is None else max(now - item["LastModified"], timedelta())
         return StoredEntry(location, int(item["Size"]), age)
 
     async def delete(self, client: S3Client, location: str) -> None:
@@ -207,7 +207,7 @@ class Bucket:
             await client.head_bucket(Bucket=self.bucket)
         except ClientError as error:
             if status_of(error) == _errors.NOT_FOUND:
-                answer = {**cast("dict[str, Any]", error.response), "Error": {"Code": "NoSuchBucket", "Message": ""}}
+                answer = {**error.response, "Error": {"Code": "NoSuchBucket", "Message": ""}}
                 raise ClientError(answer, "HeadBucket") from error
             if status_of(error) not in {400, 403}:  # we may lack permission to ask, and then the bucket exists
                 raise
@@ -238,7 +238,7 @@ async def digest_of(data: bytes | memoryview) -> str:
 
 
 def _facts_of(answer: dict[str, Any]) -> ObjectFacts:
-    digest = cast("str | None", answer.get("ChecksumSHA256"))
+    digest: str | None = answer.get("ChecksumSHA256")
     whole = digest is not None and "-" not in digest and answer.get("ChecksumType", "FULL_OBJECT") == "FULL_OBJECT"
     return ObjectFacts(
         size=int(answer["ContentLength"]), digest=digest if whole else None, of_parts=None if whole else digest

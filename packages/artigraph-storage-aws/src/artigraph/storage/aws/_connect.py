@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast
+from typing import Any, Literal
 
 from artigraph.storage.aws._clients import S3Client
 
@@ -62,5 +62,7 @@ def connect(settings: Settings, credentials: Credentials) -> AbstractAsyncContex
         aws_session_token=credentials.session_token,
         region_name=settings.region,
     )
-    client = session.client("s3", endpoint_url=settings.endpoint_url, config=config)
-    return cast("AbstractAsyncContextManager[S3Client]", client)
+    client: AbstractAsyncContextManager[S3Client] = session.client(
+        "s3", endpoint_url=settings.endpoint_url, config=config
+    )
+    return client

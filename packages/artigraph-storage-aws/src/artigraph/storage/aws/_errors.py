@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, cast
+from typing import Any
 
 import aiohttp
 from botocore import exceptions as boto
@@ -142,4 +142,4 @@ def _metadata(error: BaseException) -> dict[str, Any]:
 
 def _answer(error: BaseException) -> dict[str, Any]:
     answer: Any = getattr(error, "response", None)  # botocore has no types
-    return cast("dict[str, Any]", answer) if isinstance(error, boto.ClientError) else {}
+    return answer if isinstance(error, boto.ClientError) else {}

@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path, PurePath
-from typing import BinaryIO, TypeAlias, TypeVar, cast
+from typing import BinaryIO, TypeAlias, TypeVar
 
 from artigraph.errors import ConfigurationError, StorageError
 from artigraph.storage import Storage, StoredEntry, check_key, check_prefix, new_key
@@ -86,7 +86,7 @@ class FileSystem(Storage):
         file_mode: int = 0o600,
         folder_mode: int = 0o700,
     ) -> None:
-        given = cast("str | bytes", os.fspath(directory))
+        given = os.fspath(directory)
         if not isinstance(given, str) or not given or "\0" in given:
             msg = f"{given!r} is no directory: give its path as text, such as FileSystem('data')"
             raise ConfigurationError(msg)
