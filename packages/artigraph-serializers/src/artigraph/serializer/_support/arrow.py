@@ -142,10 +142,11 @@ def read_parquet_columns(file: Any, names: Iterable[str]) -> Any:
     return table.select([place for place, name in enumerate(table.column_names) if name in wanted])
 
 
-def open_parquet(source: Any) -> Any:
+def open_parquet(source: Any, **options: Any) -> Any:
     """Open a parquet file and read its footer. The source is an Arrow input stream, or any file that can be sought."""
     return pq.ParquetFile(
         source,
+        **options,
         page_checksum_verification=True,
         # The file's length is limit enough: a footer may hold the categories of a column.
         thrift_string_size_limit=_LIMIT,

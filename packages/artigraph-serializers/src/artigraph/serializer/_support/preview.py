@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TypeVar
 
 from artigraph.errors import STOPPING
-from artigraph.serializer.preview import LimitedFile
+from artigraph.serializer.preview import (
+    Cell,
+    Cells,
+    LimitedFile,
+    TableColumn,
+    TablePreview,
+    bytes_text,
+    count_text,
+)
 
 T = TypeVar("T")
 
@@ -24,3 +33,49 @@ def within_limit(limited: LimitedFile, make: Callable[[], T], otherwise: Callabl
         if limited.exceeded:
             return otherwise()
         raise
+
+
+Column = tuple[TableColumn, "list[Cell] | None"]
+"""A column and its first cells, or None if they were not read."""
+
+
+def table_preview(
+    described: Sequence[Column],
+    cells: Cells,
+    *,
+    size: int,
+    total_rows: int | None,
+    total_columns: int,
+    noun: str = "table",
+) -> TablePreview:
+    """Return the preview of a table.
+
+    Args:
+        described: the columns that are shown, those of an index first.
+        cells: what made the cells.
+        size: the stored bytes.
+        total_rows: how many rows there are, or None if that is unknown.
+        total_columns: how many columns there are, without those of an index.
+        noun: what the value is.
+    """
+    lengths = {len(each) for _, each in described if each is not None}
+    if len(lengths) > 1:
+        msg = "its columns have different numbers of rows"
+        raise ValueError(msg)
+    many = lengths.pop() if lengths else 0
+    columns = tuple(
+        column if found is not None or not total_rows or not many else replace(column, is_read=False)
+        for column, found in described
+    )
+    rows = tuple(zip(*(found if found is not None else [None] * many for _, found in described), strict=True))
+    shown = sum(not column.is_index for column in columns)
+    cut = cells.cut or shown < total_columns or len(rows) != total_rows
+    cut = cut or (any(found is None for _, found in described) and bool(total_rows))
+    rows_text = "rows" if total_rows is None else count_text(total_rows, "row")
+    parts = [noun, f"{rows_text} x {count_text(total_columns, 'column')}", bytes_text(size)]
+    return TablePreview(", ".join(parts), cut, columns, rows, total_rows, total_columns)
+
+
+def unread_table(size: int, noun: str = "table") -> TablePreview:
+    """Return the preview of a table of which not even the columns can be read."""
+    return TablePreview(f"{noun}, {bytes_text(size)}", True, (), (), None, None)  # noqa: FBT003

@@ -84,7 +84,7 @@ def _read_head(limited: LimitedFile, max_bytes: int) -> _Head | ArrayPreview:
         if found is None:
             refuse("its header does not say what an npy header says")
         shape = tuple(int(each) for each in found[1].split(",") if each.strip())
-        summary = f"array of {_shape_text(shape)} elements with very many fields, {bytes_text(size)}"
+        summary = f"records with very many fields, {_shape_text(shape)}, {bytes_text(size)}"
         return ArrayPreview(summary, True, shape, None, 0, ())  # noqa: FBT003
     header, start = read_header(memoryview(data))
     said, shape = said_dtype(header)
@@ -99,7 +99,7 @@ def _read_head(limited: LimitedFile, max_bytes: int) -> _Head | ArrayPreview:
         if stop < end:
             refuse("its trailer does not follow its elements")
         if length * _TRAILER_EXPANSION > max_bytes:
-            summary = f"array of {_shape_text(shape)} elements with very many fields, {bytes_text(size)}"
+            summary = f"records with very many fields, {_shape_text(shape)}, {bytes_text(size)}"
             return ArrayPreview(summary, True, shape, None, 0, ())  # noqa: FBT003
         trailer, _ = read_trailer(memoryview(limited.read_at(stop, length)))
     dtype = stored_dtype(said, trailer)
