@@ -63,9 +63,8 @@ def _texts_of_times(array: Any) -> list[str | None]:
 
 def _shown(array: Any, place: int, cells: Cells) -> Cell:
     """Return a value of a type that Python has no values for, or only large ones, as text."""
-    if not array[place].is_valid:
-        return None
-    return cells.text(cells.show(_Nested(cells).value_of(array, place)))
+    value = _Nested(cells).value_of(array, place)
+    return cells.text(cells.show(value)) if isinstance(value, (dict, list)) else cells.of(value)
 
 
 class _Nested:
@@ -83,8 +82,10 @@ class _Nested:
             return self.value_of(pc.run_end_decode(array.slice(place, 1)), 0)
         if types.is_union(kind):
             return self._value_of_union(array, place)
-        if not array[place].is_valid:
-            return None
+        return self._parts_of(array, place) if array[place].is_valid else None
+
+    def _parts_of(self, array: Any, place: int) -> object:
+        kind, types = array.type, pa.types
         if types.is_struct(kind):
             return {
                 kind.field(child).name: self.value_of(array.field(child), place)

@@ -43,6 +43,7 @@ def table_preview(
     described: Sequence[Column],
     cells: Cells,
     *,
+    rows: int,
     size: int,
     total_rows: int | None,
     total_columns: int,
@@ -53,27 +54,34 @@ def table_preview(
     Args:
         described: the columns that are shown, those of an index first.
         cells: what made the cells.
+        rows: how many rows may be shown.
         size: the stored bytes.
         total_rows: how many rows there are, or None if that is unknown.
         total_columns: how many columns there are, without those of an index.
         noun: what the value is.
+
+    Raises:
+        ValueError: the columns have different numbers of rows.
     """
     lengths = {len(each) for _, each in described if each is not None}
-    if len(lengths) > 1:
+    many = max(lengths, default=0)
+    if len(lengths) > 1 or (total_rows is not None and many > total_rows):
         msg = "its columns have different numbers of rows"
         raise ValueError(msg)
-    many = lengths.pop() if lengths else 0
+    needed = rows > 0 and total_rows != 0
     columns = tuple(
-        column if found is not None or not total_rows or not many else replace(column, is_read=False)
-        for column, found in described
+        replace(column, is_read=False) if found is None and needed else column for column, found in described
     )
-    rows = tuple(zip(*(found if found is not None else [None] * many for _, found in described), strict=True))
-    shown = sum(not column.is_index for column in columns)
-    cut = cells.cut or shown < total_columns or len(rows) != total_rows
-    cut = cut or (any(found is None for _, found in described) and bool(total_rows))
+    shown = tuple(zip(*(found if found is not None else [None] * many for _, found in described), strict=True))
+    cut = (
+        cells.cut
+        or sum(not column.is_index for column in columns) < total_columns
+        or not all(column.is_read for column in columns)
+        or (bool(described) and len(shown) != total_rows)
+    )
     rows_text = "rows" if total_rows is None else count_text(total_rows, "row")
-    parts = [noun, f"{rows_text} x {count_text(total_columns, 'column')}", bytes_text(size)]
-    return TablePreview(", ".join(parts), cut, columns, rows, total_rows, total_columns)
+    summary = f"{noun}, {rows_text} x {count_text(total_columns, 'column')}, {bytes_text(size)}"
+    return TablePreview(summary, cut, columns, shown, total_rows, total_columns)
 
 
 def unread_table(size: int, noun: str = "table") -> TablePreview:

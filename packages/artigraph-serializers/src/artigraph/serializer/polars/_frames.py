@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, cast
 import polars as pl
 from artigraph.errors import SerializationError
 from artigraph.serializer._support import serializing
+from artigraph.serializer._support.arrow import pa
 from artigraph.serializer._support.ipc import read_ipc, read_ipc_columns, write_ipc
 
 _pl: Any = pl
@@ -77,7 +78,10 @@ def frame_from_columns(file: BinaryIO, columns: Sequence[Any]) -> pl.DataFrame:
 
 def dtypes_of(schema: Any, wide: dict[str, str]) -> list[Any]:
     """Return the dtypes of the columns of a stored frame, without reading its rows."""
-    return _from_arrow(schema.empty_table(), wide).dtypes if schema.names else []
+    if not schema.names:
+        return []
+    empty = pa.Table.from_arrays([pa.nulls(0, kind) for kind in schema.types], schema=schema)
+    return list(_from_arrow(empty, wide).dtypes)
 
 
 def check_kind(about: dict[str, Any], kind: str) -> None:

@@ -41,6 +41,7 @@ def _preview_of(limited: LimitedFile, kind: str, rows: int, columns: int) -> Tab
     return table_preview(
         described,
         cells,
+        rows=rows,
         size=limited.size,
         total_rows=height,
         total_columns=len(head.schema.names),
