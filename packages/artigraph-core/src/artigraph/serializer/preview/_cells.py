@@ -72,7 +72,7 @@ class _Writer:
 
     def put(self, value: object) -> None:
         if isinstance(value, (list, tuple, set, frozenset)):
-            self._put_items(value)
+            self._put_items(cast("list[object] | tuple[object, ...] | AbstractSet[object]", value))
         elif isinstance(value, StoredStruct):
             self._put_pairs(value.fields, f"{value.class_name}(", "=", ")", names=True)
         elif isinstance(value, Mapping):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from typing import Any
 
 from artigraph.serializer._support.arrow import pa, pc
@@ -63,8 +64,7 @@ def _texts_of_times(array: Any) -> list[str | None]:
 
 def _shown(array: Any, place: int, cells: Cells) -> Cell:
     """Return a value of a type that Python has no values for, or only large ones, as text."""
-    value = _Nested(cells).value_of(array, place)
-    return cells.text(cells.show(value)) if isinstance(value, (dict, list)) else cells.of(value)
+    return cells.of(_Nested(cells).value_of(array, place))
 
 
 class _Nested:
@@ -110,7 +110,7 @@ class _Nested:
 
     def _key_of(self, keys: Any, place: int) -> object:
         key = self.value_of(keys, place)
-        return self._cells.show(key) if isinstance(key, (dict, list)) else key
+        return key if isinstance(key, Hashable) else self._cells.show(key)
 
     def _value_of_union(self, array: Any, place: int) -> object:
         child = array.type.type_codes.index(array.type_codes[place].as_py())

@@ -125,7 +125,8 @@ def note_of(schema: Any) -> dict[str, Any]:
     Raises:
         DeserializationError: a newer release wrote the note.
     """
-    text = (schema.metadata or {}).get(_KEY)
+    metadata: Mapping[bytes, bytes] = schema.metadata or {}
+    text = metadata.get(_KEY)
     about: dict[str, Any] = {} if text is None else json.loads(text)
     if text is not None and about.get("version") != _VERSION:
         msg = "These bytes were written by a newer release of Artigraph."

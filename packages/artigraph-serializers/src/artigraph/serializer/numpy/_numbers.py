@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -75,7 +75,7 @@ def histogram_of(flat: Array) -> Histogram | None:
             place = np.zeros(finite.size) if bins == 1 else (finite / scale - start) / span * bins
             counts += np.bincount(np.clip(place.astype(np.int64), 0, bins - 1), minlength=bins)
         edges = [low, *(low * (1 - step / bins) + high * (step / bins) for step in range(1, bins)), high]
-    return Histogram(tuple(edges), tuple(cast("list[int]", counts.tolist())))
+    return Histogram(tuple(edges), tuple(counts.tolist()))
 
 
 def _finite(block: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -9,11 +9,11 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
+from artigraph.serializer._support.elements import element_cell
 from artigraph.serializer._support.preview import within_limit
 from artigraph.serializer.numpy._arrays import check_elements
 from artigraph.serializer.numpy._npy import (
     TRAILER_END,
-    Buffer,
     header_length,
     read_header,
     read_trailer,
@@ -75,7 +75,7 @@ def preview_array(file: BinaryIO, *, rows: int, max_bytes: int, is_scalar: bool 
 
 def _read_head(limited: LimitedFile, max_bytes: int) -> _Head | ArrayPreview:
     """Return the head, or a preview if parsing the head takes too much memory."""
-    data: Buffer = limited.read_at(0, 12)
+    data = limited.read_at(0, 12)
     length = header_length(memoryview(data))
     data += limited.read(length - len(data))
     size = limited.size
@@ -112,8 +112,8 @@ def _preview_of(head: _Head, limited: LimitedFile, rows: int) -> ArrayPreview:
     cells = Cells()
     count = math.prod(head.shape)
     if "string" in head.trailer:
-        items = _strings(head, limited, rows, cells)
-        return _array_preview(head, limited.size, len(items), tuple(items), cells, "StringDType()")
+        strings = tuple(_strings(head, limited, rows, cells))
+        return _array_preview(head, limited.size, len(strings), strings, cells, "StringDType()")
     dtype = head.dtype
     if not dtype.itemsize or not count:
         # NumPy makes elements without a size only as fields of others.
@@ -181,18 +181,7 @@ def _leading(flat: Array, head: _Head) -> Array | None:
 def _items(array: Array, many: int, cells: Cells) -> tuple[Cell, ...]:
     flat: Any = array.flat
     first: Array = flat[: max(many, 0)]
-    kind = first.dtype.kind
-    if kind in "biuSU":
-        return tuple(cells.of(value) for value in cast("list[object]", first.tolist()))
-    if kind == "f":
-        return tuple(_float(value, cells) for value in cast("Any", first))
-    # NumPy's own text: times without a unit, records and complex numbers have no Python value, or another one.
-    return tuple(cells.text(str(value)) for value in cast("Any", first))
-
-
-def _float(value: Any, cells: Cells) -> Cell:
-    exact = float(value)
-    return exact if exact == value or exact != exact else cells.text(str(value))
+    return tuple(element_cell(element, cells) for element in cast("Any", first))
 
 
 def _strings(head: _Head, limited: LimitedFile, rows: int, cells: Cells) -> list[Cell]:

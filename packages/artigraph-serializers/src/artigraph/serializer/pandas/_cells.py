@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from artigraph.serializer._support.arrow import pa
 from artigraph.serializer._support.arrow_cells import arrow_cells
+from artigraph.serializer._support.elements import element_cell
 from artigraph.serializer.pandas._columns import ColumnReader, cell_from_bytes
 from artigraph.serializer.pandas._frames import index_from_json
 from artigraph.serializer.pandas._values import Description, restore_values
@@ -49,10 +50,11 @@ def cells_of_values(description: Description, arrays: list[Any], cells: Cells) -
         return [_cell_of_bytes(value.as_py(), cells) for value in arrays[0]]
     if kind == "level":
         return _cells_of_level(description, arrays[0], cells)
-    values = restore_values(description, ColumnReader(arrays))
+    values: Any = restore_values(description, ColumnReader(arrays))
     if kind == "sparse":
         values = np.asarray(values)
-    missing: Any = np.zeros(len(values), np.bool_) if isinstance(values, np.ndarray) else np.asarray(values.isna())
+    # Elements of extension arrays are missing as the array says. Those of arrays of NumPy are looked at one by one.
+    missing: list[bool] = values.isna().tolist() if hasattr(values, "isna") else [False] * len(values)
     return [None if gone else cell_of(value, cells) for value, gone in zip(values, missing, strict=True)]
 
 
@@ -79,12 +81,10 @@ def cell_of(value: object, cells: Cells) -> Cell:
     if value is pd.NA or value is pd.NaT:
         return None
     if isinstance(value, np.generic):
-        generic: Any = value
+        generic: Any = cast("Any", value)
         if generic.dtype.kind in "mM" and np.isnat(generic):
             return None
-        if generic.dtype.kind in "biuSU" or generic.dtype.char in "efd":
-            return cells.of(generic.item())
-        return cells.text(str(generic))
+        return element_cell(generic, cells)
     if value is None or isinstance(value, (str, int, float)):
         return cells.of(value)
     return cells.text(_text(value, cells))

@@ -92,7 +92,7 @@ class _Reader:
 
     def described(self, columns: int) -> list[Column]:
         """Return the columns of the index and the first ones of the values, with their cells."""
-        names = iter(self._head.schema.names)
+        names: Iterator[str] = iter(self._head.schema.names)
         of_values = [list(islice(names, count_arrays(each))) for each in self._values]
         of_index = list(names)
         labels = self._labels(columns)
@@ -114,7 +114,7 @@ class _Reader:
             return []
         stored: Description = self._description["columns"]
         if not self._fits(stored):
-            names = iter(self._head.schema.names)
+            names: Iterator[str] = iter(self._head.schema.names)
             return [next(islice(names, count_arrays(each)), "") for each in self._values[:columns]]
         return [label_text(label) for label in index_from_json(stored)[:columns]]
 
