@@ -304,8 +304,7 @@ class SerializerConformance:
                 assert isinstance(preview, Preview), f"{preview!r} is no Preview"
                 assert len(preview.summary.splitlines()) == 1, f"{preview.summary!r} is not one line"
                 assert len(preview.summary) < _LONGEST_LINE, f"{len(preview.summary)} characters are not a summary"
-                # UTF-8 has no lone surrogates, and JSON has no NaN.
-                json.dumps(preview.to_dict(), allow_nan=False, ensure_ascii=False).encode()
+                _check_json(preview.to_dict())
                 most = options.get("max_bytes", _PREVIEW_BYTES)
                 assert file.fetched <= most, f"{file.fetched} bytes were read for a preview of at most {most}"
                 assert not file.closed, "the file belongs to the caller"
@@ -444,6 +443,15 @@ def _ability(serializer: Serializer[Any], protocol: Any, method: str) -> Callabl
         pytest.skip(f"the serializer does not have the ability {protocol.__name__}")
     found: Callable[..., Any] = getattr(serializer, method)
     return found
+
+
+def _check_json(document: object) -> None:
+    """Check that a document can be written as JSON, which has no NaN, in UTF-8, which has no lone surrogates."""
+    __tracebackhide__ = True
+    try:
+        json.dumps(document, allow_nan=False, ensure_ascii=False).encode()
+    except (TypeError, ValueError) as error:
+        pytest.fail(f"{document!r:.500} is not JSON: {error}")
 
 
 def _load_columns(restore: Callable[..., Any], names: Sequence[Any], data: bytes) -> Any:
