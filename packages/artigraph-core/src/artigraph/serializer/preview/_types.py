@@ -104,13 +104,14 @@ class ArrayPreview(Preview):
     items: tuple[Cell, ...]
     """The first elements in C order. Elements other than numbers, truth values and strings are texts."""
     statistics: ArrayStatistics | None = None
-    """Of the elements that were read. None if they are not real numbers, or there are none."""
+    """Of the elements that were read. None without elements, or if they are not real numbers."""
     histogram: Histogram | None = None
     """Of the elements that were read. None if none of them is a finite real number."""
     thumbnail: tuple[tuple[float | None, ...], ...] | None = None
     """A two-dimensional array of real numbers, scaled down to at most 32x32 numbers. None for any other array.
 
-    Each number is the mean of the finite numbers in its area, or of up to 64 of them. It is None if there are none. If
+    Each number is the mean of the finite numbers in its area, or of up to 64 of them. It is None for an area
+    without finite numbers. If
     not all elements were read, it shows the rows (or in Fortran order the columns) that were read in full.
     """
 

@@ -13,12 +13,12 @@ from artigraph.serializer.preview import LimitedFile
 _BUFFER = 2**14
 """Bytes that are read at once. So only the first pages of a column are read, not all of it."""
 _PAGE_ROWS = 1024
-"""A page has at least so many rows, even if they are large. Otherwise it has about 1 MiB."""
+"""A page ends at about 1 MiB, but only after this number of rows. So pages of large rows are larger."""
 _STEPS = 64
 
 
 class ParquetHead:
-    """The beginning of a parquet file of which only so much is read."""
+    """The beginning of a parquet file, read within a limit."""
 
     def __init__(self, limited: LimitedFile, max_bytes: int) -> None:
         self._limited = limited

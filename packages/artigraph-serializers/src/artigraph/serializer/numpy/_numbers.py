@@ -28,7 +28,7 @@ def is_real(dtype: np.dtype[Any]) -> bool:
 
 
 def statistics_of(flat: Array, *, complete: bool) -> ArrayStatistics | None:
-    """Return the statistics of real numbers, given in one dimension, or None if there are none."""
+    """Return the statistics of real numbers, given in one dimension. Without numbers, return None."""
     if not flat.size:
         return None
     with np.errstate(all="ignore"):
@@ -58,7 +58,7 @@ def _blocks(flat: Array) -> Iterator[npt.NDArray[np.float64]]:
 
 
 def histogram_of(flat: Array) -> Histogram | None:
-    """Return the histogram of the finite ones of real numbers, or None if there are none."""
+    """Return the histogram of the finite numbers among real numbers. Without any, return None."""
     with np.errstate(all="ignore"):
         blocks = [(float(finite.min()), float(finite.max())) for finite in map(_finite, _blocks(flat)) if finite.size]
         if not blocks:
