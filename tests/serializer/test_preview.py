@@ -102,21 +102,21 @@ def test_the_serializers_of_core_have_the_ability(serializer: object) -> None:
     assert isinstance(serializer, SupportsPreview)
 
 
-@pytest.mark.parametrize(
-    ("value", "cell"),
-    [
-        (None, None),
-        (True, True),
-        (2**64 - 1, 2**64 - 1),
-        (2**64, str(2**64)),
-        (2**5000, hex(2**5000)[:199] + "…"),
-        ("a" * 201, "a" * 199 + "…"),
-        ("\ud800", "\\ud800"),
-        (b"\0", "b'\\x00'"),
-        ([1, "a", (2,), set(), {1.5: None}], "[1, 'a', (2,), set(), {1.5: None}]"),
-        (date(2020, 1, 2), "2020-01-02"),
-    ],
-)
+CELLS: list[tuple[Any, Any]] = [
+    (None, None),
+    (True, True),
+    (2**64 - 1, 2**64 - 1),
+    (2**64, str(2**64)),
+    (2**5000, hex(2**5000)[:199] + "…"),
+    ("a" * 201, "a" * 199 + "…"),
+    ("\ud800", "\\ud800"),
+    (b"\0", "b'\\x00'"),
+    ([1, "a", (2,), set(), {1.5: None}], "[1, 'a', (2,), set(), {1.5: None}]"),
+    (date(2020, 1, 2), "2020-01-02"),
+]
+
+
+@pytest.mark.parametrize(("value", "cell"), CELLS)
 def test_cells(value: object, cell: object) -> None:
     cells = Cells()
     assert cells.of(value) == cell
@@ -244,7 +244,8 @@ def test_the_lines_of_a_text_are_limited() -> None:
 
 
 def test_a_value_that_would_take_much_memory_is_shown_as_its_json() -> None:
-    file = RecordingFile(encode([[]] * 10**6))
+    empty: list[object] = []
+    file = RecordingFile(encode([empty] * 10**6))
     preview = json_serializer.preview(file)
     assert preview.summary == "a plain value of 3.0 MB"
     assert (preview.text[:6], preview.encoding, preview.cut) == ("[[],[]", "utf-8", True)

@@ -195,14 +195,13 @@ def test_columns_of_pandas(name: str) -> None:
 
 def missing_of(series: Any) -> list[object]:
     """Return the values, with None for each that its array says is missing."""
-    values = series.array
-    if isinstance(series.dtype, np.dtype):
-        values = series.to_numpy()
-    if not isinstance(series.dtype, np.dtype) and not str(series.dtype).startswith("Sparse"):
-        return [None if gone else value for value, gone in zip(values, values.isna(), strict=True)]
-    return [
-        None if isinstance(value, np.datetime64 | np.timedelta64) and np.isnat(value) else value for value in values
-    ]
+    if _pd.api.types.is_extension_array_dtype(series.dtype) and not str(series.dtype).startswith("Sparse"):
+        return [None if gone else value for value, gone in zip(series.array, series.isna(), strict=True)]
+    return [None if is_not_a_time(value) else value for value in _np.asarray(series)]
+
+
+def is_not_a_time(value: Any) -> bool:
+    return bool(isinstance(value, (_np.datetime64, _np.timedelta64)) and _np.isnat(value))
 
 
 @pytest.mark.parametrize("name", INDEXES)
