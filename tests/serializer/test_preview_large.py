@@ -124,6 +124,31 @@ def test_the_memory_is_limited(name: str, kind: str, tmp_path: Any) -> None:
     assert int(ended.stdout) < 40, f"{ended.stdout} MiB"
 
 
+DAMAGE = """
+import io, resource
+import numpy, pyarrow
+from artigraph.errors import DeserializationError
+from artigraph.serializer.pyarrow import parquet_serializer
+
+stored = parquet_serializer.serialize(pyarrow.table({"a": numpy.arange(1000), "s": ["x", None] * 500}))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for place in range(len(stored) - 8 - int.from_bytes(stored[-8:-4], "little"), len(stored) - 8):
+    broken = bytearray(stored)
+    broken[place : place + 5] = bytes([0xFC, 0xFF, 0xFF, 0xFF, 7])  # a list of 2**31 - 1 structs
+    try:
+        parquet_serializer.preview(io.BytesIO(broken))
+    except DeserializationError:
+        pass
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in kB on Linux only")
+def test_a_damaged_length_in_a_footer_takes_a_preview_no_memory() -> None:
+    ended = subprocess.run([sys.executable, "-c", DAMAGE], capture_output=True, text=True, timeout=120, check=True)
+    assert int(ended.stdout) < 100, f"{ended.stdout} MiB"
+
+
 def test_damage_that_is_found_late_propagates(table: Any) -> None:
     class Damaged(RecordingFile):
         def read(self, size: int | None = -1, /) -> bytes:
