@@ -162,7 +162,7 @@ def open_parquet(source: Any, **options: Any) -> Any:
 
 def _footer_length(source: Any) -> int:
     """Return the bytes of a parquet file's footer. No text and no list in it has a greater length."""
-    size = source.seek(0, io.SEEK_END)
+    size: int = source.seek(0, io.SEEK_END)
     source.seek(max(size - 8, 0))
     length = int.from_bytes(source.read(8)[:4], "little")
     source.seek(0)
