@@ -149,6 +149,32 @@ def test_a_damaged_length_in_a_footer_takes_a_preview_no_memory() -> None:
     assert int(ended.stdout) < 100, f"{ended.stdout} MiB"
 
 
+PAGE = """
+import io, resource
+import numpy, pyarrow
+from artigraph.errors import DeserializationError
+from artigraph.serializer.pyarrow import parquet_serializer
+
+stored = parquet_serializer.serialize(pyarrow.table({"a": numpy.arange(1000.0)}))
+parquet_serializer.preview(io.BytesIO(stored))
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+for place in range(4, 40):
+    for large in (b"\\xfe\\xff\\xff\\xff\\x0f", b"\\x80\\x80\\x80\\x80\\x04"):  # sizes in Thrift
+        broken = stored[:place] + large + stored[place + 5 :]
+        try:
+            parquet_serializer.preview(io.BytesIO(broken))
+        except DeserializationError:
+            pass
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="ru_maxrss is in kB on Linux only")
+def test_a_damaged_size_of_a_page_takes_a_preview_no_memory() -> None:
+    ended = subprocess.run([sys.executable, "-c", PAGE], capture_output=True, text=True, timeout=120, check=True)
+    assert int(ended.stdout) < 100, f"{ended.stdout} MiB"
+
+
 def test_damage_that_is_found_late_propagates(table: Any) -> None:
     class Damaged(RecordingFile):
         def read(self, size: int | None = -1, /) -> bytes:

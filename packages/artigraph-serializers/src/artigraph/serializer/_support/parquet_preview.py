@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from artigraph.serializer._support.arrow import open_parquet, pa
+from artigraph.serializer._support.pages import PageGuard
 from artigraph.serializer._support.preview import within_limit
 from artigraph.serializer.preview import LimitedFile
 
@@ -23,7 +24,8 @@ class ParquetHead:
     def __init__(self, limited: LimitedFile, max_bytes: int) -> None:
         self._limited = limited
         self._max_bytes = max_bytes
-        self._file = open_parquet(limited, pre_buffer=False, buffer_size=_BUFFER)
+        self._guard = PageGuard(limited, max_bytes)
+        self._file = open_parquet(self._guard, pre_buffer=False, buffer_size=_BUFFER)
         self.schema: Any = self._file.schema_arrow
         self.metadata: Mapping[bytes, bytes] = self._file.metadata.metadata or {}
         self.total_rows: int = self._file.metadata.num_rows
@@ -62,6 +64,7 @@ class ParquetHead:
     def _read_one(self, name: str, many: int, rows: int, step: int) -> list[Any] | None:
         chunks: list[list[Any]] = [[] for _ in range(many)]
         size = done = 0
+        self._guard.begin()
         for batch in self._file.iter_batches(step, row_groups=[0], columns=[name], use_threads=False):
             part = batch.slice(0, rows - done)
             part.validate(full=True)
