@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import itertools
 import json
+import sys
 import threading
 import uuid
 from collections.abc import Callable
-from typing import Any, cast
+from types import ModuleType
+from typing import Any, BinaryIO, cast
 
 import pytest
 from hypothesis import strategies as st
 
-from artigraph.errors import DeserializationError, SerializationError
+from artigraph.errors import CorruptObjectError, DeserializationError, SerializationError
 from artigraph.serializer import Serializer, base
+from artigraph.serializer.preview import Cells, LimitedFile, Preview, TextPreview
 from artigraph.testing.serializer import SerializerConformance
 
 FAILS = (AssertionError, pytest.fail.Exception)
@@ -147,6 +150,71 @@ class Importing(Words):
         return super().deserialize(data)
 
 
+class Shown(Words):
+    """Keeps its promises about previews."""
+
+    def preview(self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20) -> Preview:
+        limited = LimitedFile(file, max_bytes)
+        if limited.size > max_bytes:
+            return TextPreview("words", True, "", None, limited.size)
+        words = self.deserialize(limited.read())
+        return TextPreview("words", False, Cells().show(words), None, limited.size)
+
+
+class TestShown(TestWords):
+    @pytest.fixture
+    def serializer(self) -> Serializer[Any]:
+        return Shown()
+
+
+class ShownWhole(Shown):
+    def preview(self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20) -> Preview:
+        return super().preview(file, max_bytes=2**30)
+
+
+class ShownAndClosed(Shown):
+    def preview(self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20) -> Preview:
+        with file:
+            return super().preview(file, max_bytes=max_bytes)
+
+
+class ShownInLines(Shown):
+    def preview(self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20) -> Preview:
+        return TextPreview("a\nb", False, "", None, 0)
+
+
+class ShownAsNothing(Shown):
+    def preview(self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20) -> Any:
+        return None
+
+
+class ShownUnencodable(Shown):
+    def preview(self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20) -> Preview:
+        return TextPreview("words", False, "\ud800", None, 0)
+
+
+class ShownUnwrapped(Shown):
+    def preview(self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20) -> Preview:
+        return TextPreview("words", False, str(json.loads(file.read())), None, 0)
+
+
+class ShownInSpiteOfDamage(Shown):
+    def preview(self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20) -> Preview:
+        try:
+            return super().preview(file, max_bytes=max_bytes)
+        except CorruptObjectError:
+            return TextPreview("words", False, "", None, 0)
+
+
+class ShownByImports(Shown):
+    names = itertools.count()
+
+    def preview(self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20) -> Preview:
+        name = f"tests_imported_for_a_preview_{next(self.names)}"
+        sys.modules[name] = ModuleType(name)
+        return super().preview(file, max_bytes=max_bytes)
+
+
 KIT = TestWords()
 CASES: list[tuple[type[Words], Callable[[Serializer[Any]], None]]] = [
     (Tuples, lambda serializer: KIT.test_values_come_back_exactly(serializer, VALUES)),
@@ -163,6 +231,16 @@ CASES: list[tuple[type[Words], Callable[[Serializer[Any]], None]]] = [
     (Panicking, lambda serializer: KIT.test_bytes_of_others_are_data_or_an_error(serializer, b"")),
     (OneAtATime, lambda serializer: KIT.test_threads_do_not_disturb_each_other(serializer, VALUES)),
     (Importing, lambda serializer: KIT.test_loading_imports_nothing(serializer, VALUES)),
+    *(
+        (cls, lambda serializer: KIT.test_a_preview_is_plain_and_reads_little(serializer, VALUES))
+        for cls in (ShownWhole, ShownAndClosed, ShownInLines, ShownAsNothing, ShownUnencodable)
+    ),
+    (ShownUnwrapped, lambda serializer: KIT.test_a_preview_of_broken_bytes_is_one_or_an_error(serializer, VALUES)),
+    (
+        ShownInSpiteOfDamage,
+        lambda serializer: KIT.test_what_a_file_raises_goes_on_from_a_preview(serializer, VALUES),
+    ),
+    (ShownByImports, lambda serializer: KIT.test_a_preview_imports_nothing(serializer, VALUES)),
 ]
 
 

@@ -9,6 +9,7 @@ from artigraph.serializer._abilities import (
     SupportsDiff,
     SupportsMapping,
     SupportsParts,
+    SupportsPreview,
     SupportsStreams,
 )
 from artigraph.serializer.base import Serializer, get_serializer_by_name, get_serializer_by_type
@@ -24,6 +25,7 @@ __all__ = [
     "SupportsDiff",
     "SupportsMapping",
     "SupportsParts",
+    "SupportsPreview",
     "SupportsStreams",
     "get_serializer_by_name",
     "get_serializer_by_type",

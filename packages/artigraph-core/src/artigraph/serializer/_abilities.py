@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO, Protocol, TypeVar, runtime_checkable
 
+from artigraph.serializer.preview import Preview
+
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 T_contra = TypeVar("T_contra", contravariant=True)
@@ -83,5 +85,31 @@ class SupportsDiff(Protocol[T_contra]):
         """Return one line about two values of one class that `equal` says differ: shapes, types, how much differs.
 
         Its length does not grow with the values, and it holds no line break.
+        """
+        ...
+
+
+@runtime_checkable
+class SupportsPreview(Protocol):
+    """A serializer that shows what a stored value looks like, without loading it."""
+
+    def preview(self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20) -> Preview:
+        """Return a preview of an object, given as an open file.
+
+        It runs no code of users, looks up none of their classes, and imports only what the serializer itself needs. It
+        reads at most `max_bytes`, and decodes about as much at once into memory. If a part of the preview would need
+        more, the preview lacks that part: at the least it says how large the object is.
+
+        The file can be sought, and bytes that are not read are not fetched. The file is not used after this returns.
+
+        Args:
+            file: the object, as `Lazy.open` or `artigraph.stored.open_stored` returns it. Its bytes are checked as they
+                are read.
+            rows: the most rows of a table, elements of an array, or lines of a text.
+            columns: the most columns of a table.
+            max_bytes: the most bytes to read.
+
+        Raises:
+            DeserializationError: this serializer did not write the bytes. Bytes that are not read are not checked.
         """
         ...

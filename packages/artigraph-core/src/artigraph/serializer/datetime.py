@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime, time, timedelta
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, BinaryIO, Generic, TypeVar, cast
 
 from artigraph.errors import DeserializationError, SerializationError
 from artigraph.serializer.base import Serializer
 from artigraph.serializer.codec import decode, encode
+from artigraph.serializer.preview import TextPreview, preview_plain
 
 __all__ = ["DatetimeSerializer", "TimedeltaSerializer", "datetime_serializer", "timedelta_serializer"]
 
@@ -29,6 +30,12 @@ class _PlainSerializer(Serializer[T], Generic[T]):
             msg = f"A {type(value).__name__} is stored where serializer {self.name!r} reads {self._kinds()}"
             raise DeserializationError(msg)
         return cast("T", value)
+
+    def preview(
+        self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20
+    ) -> TextPreview:
+        """Return the value as text, as ISO 8601 writes it where that has a form for it."""
+        return preview_plain(file, rows=rows, max_bytes=max_bytes, types=self.types)
 
     def _kinds(self) -> str:
         return ", ".join(cls.__name__ for cls in self.types)

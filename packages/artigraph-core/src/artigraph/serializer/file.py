@@ -17,6 +17,7 @@ from uuid import uuid4
 from artigraph.errors import SerializationError
 from artigraph.raw_file import RawFile
 from artigraph.serializer.base import Serializer
+from artigraph.serializer.preview import Preview, preview_content
 
 __all__ = ["File", "FileSerializer", "file_serializer"]
 
@@ -213,6 +214,10 @@ class FileSerializer(Serializer[File]):
     def deserialize_file(self, file: BinaryIO) -> File:
         """Return the content of an open file. It is read when you ask for it."""
         return File.of(file)
+
+    def preview(self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20) -> Preview:
+        """Return the format and size of an image, or the beginning of a text or of other bytes."""
+        return preview_content(file, rows=rows, max_bytes=max_bytes)
 
     def size_hint(self, value: File) -> int | None:
         if type(value) is not File:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from decimal import Decimal
 from pathlib import PurePosixPath, PureWindowsPath
 from types import NoneType
-from typing import Any
+from typing import Any, BinaryIO
 from uuid import UUID
 
 from artigraph.serializer.base import Serializer
 from artigraph.serializer.codec import decode, encode
+from artigraph.serializer.preview import TextPreview, preview_plain
 
 __all__ = ["JsonSerializer", "json_serializer"]
 
@@ -44,6 +45,12 @@ class JsonSerializer(Serializer[Any]):
 
     def deserialize(self, data: bytes) -> Any:
         return decode(data)
+
+    def preview(
+        self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20
+    ) -> TextPreview:
+        """Return the value as text. Instances of classes are shown by the names of these."""
+        return preview_plain(file, rows=rows, max_bytes=max_bytes)
 
 
 json_serializer: JsonSerializer = JsonSerializer().register()

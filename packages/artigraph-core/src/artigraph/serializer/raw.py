@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, BinaryIO
 
 from artigraph.errors import SerializationError
 from artigraph.serializer.base import Serializer
+from artigraph.serializer.preview import Preview, preview_content
 
 __all__ = ["BytesSerializer", "bytes_serializer"]
 
@@ -27,6 +28,10 @@ class BytesSerializer(Serializer[bytes]):
 
     def deserialize(self, data: bytes) -> bytes:
         return bytes(data)
+
+    def preview(self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20) -> Preview:
+        """Return the format and size of an image, or the beginning of a text or of other bytes."""
+        return preview_content(file, rows=rows, max_bytes=max_bytes)
 
 
 bytes_serializer: BytesSerializer = BytesSerializer().register()

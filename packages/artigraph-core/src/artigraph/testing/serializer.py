@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import copy
 import io
+import json
 import random
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -26,11 +27,13 @@ from artigraph.serializer import (
     SupportsDiff,
     SupportsMapping,
     SupportsParts,
+    SupportsPreview,
     SupportsStreams,
     base,
     get_serializer_by_name,
     get_serializer_by_type,
 )
+from artigraph.serializer.preview import Preview
 
 __all__ = ["RecordingFile", "SerializerConformance"]
 
@@ -40,6 +43,17 @@ _EXAMPLES = 50
 _THREADS = 8
 _LARGEST_PART = 16 * 2**20
 _LONGEST_LINE = 5000
+
+_PREVIEW_BYTES = 8 * 2**20
+_PREVIEWS: tuple[dict[str, int], ...] = (
+    {},
+    {"rows": 1, "columns": 1},
+    {"rows": 0, "columns": 0},
+    {"rows": 3, "max_bytes": 2**12},
+    {"max_bytes": 500},
+    {"max_bytes": 0},
+)
+"""Options of `SupportsPreview.preview`."""
 
 _FOREIGN: tuple[bytes, ...] = (
     b"",
@@ -280,6 +294,47 @@ class SerializerConformance:
             for data in _broken(serializer.serialize(value)):
                 _load(lambda data: restore(memoryview(data)), data)
 
+    def test_a_preview_is_plain_and_reads_little(self, serializer: Serializer[Any], values: Any) -> None:
+        preview_of = _ability(serializer, SupportsPreview, "preview")
+        for value in _examples(values):
+            data = serializer.serialize(self.fresh(value))
+            for options in _PREVIEWS:
+                file = RecordingFile(data)
+                preview: object = preview_of(file, **options)
+                assert isinstance(preview, Preview), f"{preview!r} is no Preview"
+                assert len(preview.summary.splitlines()) == 1, f"{preview.summary!r} is not one line"
+                assert len(preview.summary) < _LONGEST_LINE, f"{len(preview.summary)} characters are not a summary"
+                _check_json(preview.to_dict())
+                most = options.get("max_bytes", _PREVIEW_BYTES)
+                assert file.fetched <= most, f"{file.fetched} bytes were read for a preview of at most {most}"
+                assert not file.closed, "the file belongs to the caller"
+
+    def test_a_preview_imports_nothing(self, serializer: Serializer[Any], values: Any) -> None:
+        preview_of = _ability(serializer, SupportsPreview, "preview")
+        stored = [serializer.serialize(self.fresh(value)) for value in _examples(values)]
+        for data in stored:
+            serializer.deserialize(data)
+        before = set(sys.modules)
+        for data in stored:
+            preview_of(RecordingFile(data))
+        assert set(sys.modules) == before
+
+    def test_a_preview_of_broken_bytes_is_one_or_an_error(self, serializer: Serializer[Any], values: Any) -> None:
+        preview_of = _ability(serializer, SupportsPreview, "preview")
+        for data in {serializer.serialize(self.fresh(value)) for value in _examples(values)}:
+            for broken in _broken(data):
+                _load(lambda data: preview_of(RecordingFile(data)).to_dict(), broken)
+        for data in _FOREIGN:
+            _load(lambda data: preview_of(RecordingFile(data)).to_dict(), data)
+
+    def test_what_a_file_raises_goes_on_from_a_preview(self, serializer: Serializer[Any], values: Any) -> None:
+        preview_of = _ability(serializer, SupportsPreview, "preview")
+        for value in _examples(values):
+            data = serializer.serialize(self.fresh(value))
+            if data:
+                with pytest.raises(CorruptObjectError):
+                    preview_of(_CorruptFile(data))
+
     # Refusals ---------------------------------------------------------------------------------------------------------
 
     def test_what_would_not_come_back_is_refused(self, serializer: Serializer[Any]) -> None:
@@ -388,6 +443,15 @@ def _ability(serializer: Serializer[Any], protocol: Any, method: str) -> Callabl
         pytest.skip(f"the serializer does not have the ability {protocol.__name__}")
     found: Callable[..., Any] = getattr(serializer, method)
     return found
+
+
+def _check_json(document: object) -> None:
+    """Check that a document can be written as JSON, which has no NaN, in UTF-8, which has no lone surrogates."""
+    __tracebackhide__ = True
+    try:
+        json.dumps(document, allow_nan=False, ensure_ascii=False).encode()
+    except (TypeError, ValueError) as error:
+        pytest.fail(f"{document!r:.500} is not JSON: {error}")
 
 
 def _load_columns(restore: Callable[..., Any], names: Sequence[Any], data: bytes) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any
@@ -63,6 +64,9 @@ ParquetFile = tuple[Any, Mapping[bytes, bytes]]
 """A table, and the metadata of its file."""
 
 _LIMIT = 2**31 - 1
+
+_LEAST_LIMIT = 2**16
+"""More than any text in the header of a page. Arrow leaves out statistics of more than 4 KiB."""
 
 _AT_ONCE = 64 * 2**20
 """Bytes of columns that are read at once, so that reading a frame takes little more memory than the frame."""
@@ -142,15 +146,27 @@ def read_parquet_columns(file: Any, names: Iterable[str]) -> Any:
     return table.select([place for place, name in enumerate(table.column_names) if name in wanted])
 
 
-def open_parquet(source: Any) -> Any:
+def open_parquet(source: Any, **options: Any) -> Any:
     """Open a parquet file and read its footer. The source is an Arrow input stream, or any file that can be sought."""
+    # A footer may hold the categories of a column, so a fixed limit would refuse valid files. Without any, a damaged
+    # length makes Arrow take gigabytes for a list.
+    limit = max(_footer_length(source), _LEAST_LIMIT)
     return pq.ParquetFile(
         source,
         page_checksum_verification=True,
-        # The file's length is limit enough: a footer may hold the categories of a column.
-        thrift_string_size_limit=_LIMIT,
-        thrift_container_size_limit=_LIMIT,
+        thrift_string_size_limit=limit,
+        thrift_container_size_limit=limit,
+        **options,
     )
+
+
+def _footer_length(source: Any) -> int:
+    """Return the bytes of a parquet file's footer. No text and no list in it has a greater length."""
+    size: int = source.seek(0, io.SEEK_END)
+    source.seek(max(size - 8, 0))
+    length = int.from_bytes(source.read(8)[:4], "little")
+    source.seek(0)
+    return min(length, size, _LIMIT)
 
 
 def parquet_schema(schema: Any) -> Any:

@@ -110,16 +110,28 @@ def split_note(schema: Any) -> tuple[Any, dict[str, Any]]:
     Raises:
         DeserializationError: an extension type is not registered here, or a newer release wrote the note.
     """
-    metadata = dict(schema.metadata or {})
-    text = metadata.pop(_KEY, None)
-    about: dict[str, Any] = {} if text is None else json.loads(text)
-    if text is not None:
-        if about.get("version") != _VERSION:
-            msg = "These bytes were written by a newer release of Artigraph."
-            raise DeserializationError(msg)
+    about = note_of(schema)
+    if about:
+        metadata = dict(schema.metadata)
+        del metadata[_KEY]
         schema = schema.with_metadata(metadata or None)
     check_extensions(schema, about)
     return schema, about
+
+
+def note_of(schema: Any) -> dict[str, Any]:
+    """Return what was stored beside the data.
+
+    Raises:
+        DeserializationError: a newer release wrote the note.
+    """
+    metadata: Mapping[bytes, bytes] = schema.metadata or {}
+    text = metadata.get(_KEY)
+    about: dict[str, Any] = {} if text is None else json.loads(text)
+    if text is not None and about.get("version") != _VERSION:
+        msg = "These bytes were written by a newer release of Artigraph."
+        raise DeserializationError(msg)
+    return about
 
 
 def read_ipc(data: bytes) -> tuple[Any, dict[str, Any]]:

@@ -34,7 +34,7 @@ def array_from_buffer(data: Buffer) -> Array:
     if not memoryview(data).readonly and parts.elements:
         view = _view_of(parts)
         if view.flags.aligned:
-            _check_elements(view)
+            check_elements(view)
             return view
     return _array_of(parts)
 
@@ -54,7 +54,7 @@ def array_over(buffer: memoryview) -> Array:
         array.flags.writeable = False
         return array
     array = _view_of(parts)
-    _check_elements(array)
+    check_elements(array)
     return array
 
 
@@ -94,15 +94,15 @@ def _array_of(parts: Parts) -> Array:
     if array.nbytes:
         memory = (array.T if parts.fortran else array).reshape(-1).view(np.uint8)
         memory[:] = np.frombuffer(parts.elements, np.uint8)
-    _check_elements(array)
+    check_elements(array)
     return array
 
 
-def _check_elements(array: Array) -> None:
+def check_elements(array: Array) -> None:
     """Refuse elements that no value of the dtype has, because NumPy would misbehave on them later."""
     if array.dtype.names is not None:
         for name in array.dtype.names:
-            _check_elements(array[name])
+            check_elements(array[name])
     elif array.dtype.kind == "b":
         valid = not array.size or bool(array.view(np.uint8).max() <= 1)
         if not valid:

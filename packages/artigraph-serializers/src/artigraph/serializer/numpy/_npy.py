@@ -32,6 +32,8 @@ _UTF8_VERSION = 3
 """The version of npy with a header in UTF-8. Other versions have it in Latin-1."""
 _SMALLEST = 12
 _TRAILER_MAGIC = b"ARTI"
+TRAILER_END = 8
+"""The bytes of a trailer's length and magic."""
 _TRAILER_VERSION = 1
 _LARGEST_HEADER = 2**18
 """In bytes. Python's parser takes 500 times the memory of a literal's text, and a second for each 100,000 bytes."""
@@ -130,55 +132,83 @@ def split(buffer: Buffer) -> Parts:
         DeserializationError: it is not such a file. Broken bytes may raise NumPy's errors, too.
     """
     data = memoryview(buffer).cast("B")
-    header, start = _read_header(data)
-    said: np.dtype[Any] = np.lib.format.descr_to_dtype(header["descr"])
-    shape: Any = header["shape"]
-    if type(header["shape"]) is not tuple or not all(type(size) is int and size >= 0 for size in shape):
-        _refuse("its shape is not one")
+    header, start = read_header(data)
+    said, shape = said_dtype(header)
     end = start + math.prod(shape) * said.itemsize
     if end > len(data):
-        _refuse(f"{end - len(data)} bytes of its elements are missing")
-    dtype, trailer, stop = said, dict[str, Any](), len(data)
+        refuse(f"{end - len(data)} bytes of its elements are missing")
+    trailer, stop = dict[str, Any](), len(data)
     if end < len(data):
-        trailer, stop = _read_trailer(data)
-        dtype = restore(trailer["dtype"]) if "dtype" in trailer else said
-        if trailer.get("longdouble", _LONGDOUBLE) != _LONGDOUBLE:
-            _refuse("it was written on a platform whose long double is another type; load it on one like that")
-    if dtype.itemsize != said.itemsize or dtype.hasobject or dtype.subdtype is not None:
-        _refuse(f"{dtype!r} is not a dtype of stored elements")
+        trailer, stop = read_trailer(data)
+    dtype = stored_dtype(said, trailer)
     if stop < end or (stop > end and "string" not in trailer):
-        _refuse("its trailer does not follow its elements")
+        refuse("its trailer does not follow its elements")
     return Parts(dtype, shape, bool(header["fortran_order"]), data[start:end], data[end:stop], trailer)
 
 
-def _read_header(data: memoryview) -> tuple[dict[str, Any], int]:
+def said_dtype(header: dict[str, Any]) -> tuple[np.dtype[Any], tuple[int, ...]]:
+    """Return the dtype and the shape that a header says."""
+    dtype: np.dtype[Any] = np.lib.format.descr_to_dtype(header["descr"])
+    shape: Any = header["shape"]
+    if type(header["shape"]) is not tuple or not all(type(size) is int and size >= 0 for size in shape):
+        refuse("its shape is not one")
+    return dtype, shape
+
+
+def stored_dtype(said: np.dtype[Any], trailer: dict[str, Any]) -> np.dtype[Any]:
+    """Return the dtype of the stored elements: the header's, or the one that the trailer describes."""
+    dtype = restore(trailer["dtype"]) if "dtype" in trailer else said
+    if trailer.get("longdouble", _LONGDOUBLE) != _LONGDOUBLE:
+        refuse("it was written on a platform whose long double is another type; load it on one like that")
+    if dtype.itemsize != said.itemsize or dtype.hasobject or dtype.subdtype is not None:
+        refuse(f"{dtype!r} is not a dtype of stored elements")
+    return dtype
+
+
+def header_length(data: memoryview) -> int:
+    """Return where a header ends, of which the first bytes are given."""
     if bytes(data[:6]) != _MAGIC or len(data) < _SMALLEST or data[6] not in (1, 2, 3):
-        _refuse("it does not begin as an npy file does")
+        refuse("it does not begin as an npy file does")
     width = 2 if data[6] == 1 else 4
-    start = 8 + width
-    size = int.from_bytes(data[8:start], "little")
-    if size > _LARGEST_HEADER or start + size > len(data):
-        _refuse("its header is cut off, or longer than any that is written")
-    text = bytes(data[start : start + size]).decode("utf-8" if data[6] == _UTF8_VERSION else "latin1")
+    size = int.from_bytes(data[8 : 8 + width], "little")
+    if size > _LARGEST_HEADER:
+        refuse("its header is longer than any that is written")
+    return 8 + width + size
+
+
+def read_header(data: memoryview) -> tuple[dict[str, Any], int]:
+    """Return the header at the beginning of a file, and where it ends."""
+    end = header_length(data)
+    if end > len(data):
+        refuse("its header is cut off")
+    start = 10 if data[6] == 1 else 12
+    text = bytes(data[start:end]).decode("utf-8" if data[6] == _UTF8_VERSION else "latin1")
     with _parsing:
         found: object = ast.literal_eval(text)
     header: Any = found
     if not isinstance(found, dict) or set(header) != {"descr", "fortran_order", "shape"}:
-        _refuse("its header does not say what an npy header says")
-    return header, start + size
+        refuse("its header does not say what an npy header says")
+    return header, end
 
 
-def _read_trailer(data: memoryview) -> tuple[dict[str, Any], int]:
+def trailer_length(data: memoryview) -> int:
+    """Return the length of a trailer, of which at least the last bytes are given."""
     if bytes(data[-4:]) != _TRAILER_MAGIC:
-        _refuse("something follows its elements")
-    start = len(data) - 8 - int.from_bytes(data[-8:-4], "little")
-    found: object = json.loads(bytes(data[max(start, 0) : -8]))
+        refuse("something follows its elements")
+    return TRAILER_END + int.from_bytes(data[-8:-4], "little")
+
+
+def read_trailer(data: memoryview) -> tuple[dict[str, Any], int]:
+    """Return the trailer at the end of a file, and where it begins."""
+    start = len(data) - trailer_length(data)
+    found: object = json.loads(bytes(data[max(start, 0) : -TRAILER_END]))
     trailer: Any = found
     if not isinstance(found, dict) or trailer.get("artigraph") != _TRAILER_VERSION:
-        _refuse("its trailer is of a newer release, or not one")
+        refuse("its trailer is of a newer release, or not one")
     return trailer, start
 
 
-def _refuse(what: str) -> NoReturn:
+def refuse(what: str) -> NoReturn:
+    """Raise the error for bytes that are not a stored array."""
     msg = f"These bytes are not a stored array: {what}."
     raise DeserializationError(msg)

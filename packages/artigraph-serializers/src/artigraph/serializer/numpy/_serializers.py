@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 from artigraph.errors import SerializationError
@@ -13,7 +13,9 @@ from artigraph.serializer.numpy import _arrays
 from artigraph.serializer.numpy._arrays import Array
 from artigraph.serializer.numpy._equal import same_array, same_scalar
 from artigraph.serializer.numpy._npy import Buffer
+from artigraph.serializer.numpy._preview import preview_array
 from artigraph.serializer.numpy.difference import describe_arrays
+from artigraph.serializer.preview import ArrayPreview
 
 
 class ArraySerializer(Serializer[Array]):
@@ -51,6 +53,13 @@ class ArraySerializer(Serializer[Array]):
         with deserializing(self.name):
             return _arrays.array_over(buffer)
 
+    def preview(
+        self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20
+    ) -> ArrayPreview:
+        """Return shape, dtype and first elements. Of numbers also statistics, a histogram and a thumbnail."""
+        with deserializing(self.name):
+            return preview_array(file, rows=rows, max_bytes=max_bytes)
+
     def equal(self, one: Array, other: Array) -> bool:
         """Say whether two arrays have one dtype and shape, and equal elements. NaN equals NaN."""
         return same_array(one, other)
@@ -78,6 +87,13 @@ class ScalarSerializer(Serializer[np.generic]):
         """Return the scalar of an npy file without dimensions."""
         with deserializing(self.name):
             return _arrays.scalar_from_bytes(data)
+
+    def preview(
+        self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20
+    ) -> ArrayPreview:
+        """Return the dtype and the scalar."""
+        with deserializing(self.name):
+            return preview_array(file, rows=rows, max_bytes=max_bytes, is_scalar=True)
 
     def equal(self, one: np.generic, other: np.generic) -> bool:
         """Say whether two scalars have one type and are equal. NaN equals NaN."""

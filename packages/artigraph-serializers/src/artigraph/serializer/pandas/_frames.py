@@ -166,7 +166,7 @@ def frame_from_columns(file: BinaryIO, chosen: list[Any]) -> Any:
         DeserializationError: the file has no column with one of the labels.
     """
     source = arrow.open_parquet(file)
-    description = _description_of(source.metadata.metadata or {}, "frame")
+    description = description_of(source.metadata.metadata or {}, "frame")
     places, labels = _places_of(index_from_json(description["columns"]), chosen)
     names: Iterator[str] = iter(source.schema_arrow.names)
     names_of = [list(islice(names, _values.count_arrays(each))) for each in description["values"]]
@@ -275,10 +275,15 @@ def _write(columns: ColumnWriter, description: Description) -> Iterator[bytes]:
 
 def _read(data: bytes, kind: str) -> tuple[Description, ColumnReader]:
     file = arrow.open_parquet(pa.BufferReader(data))
-    return _description_of(file.metadata.metadata or {}, kind), ColumnReader(arrow.read_parquet_in_turn(file))
+    return description_of(file.metadata.metadata or {}, kind), ColumnReader(arrow.read_parquet_in_turn(file))
 
 
-def _description_of(metadata: Mapping[bytes, bytes], kind: str) -> Description:
+def description_of(metadata: Mapping[bytes, bytes], kind: str) -> Description:
+    """Return the description of the object of a kind that a file with this metadata holds.
+
+    Raises:
+        DeserializationError: it holds no such object, or a newer release wrote it.
+    """
     text = metadata.get(_KEY.encode())
     description: Description = {} if text is None else json.loads(text)
     if description.get("version") != _VERSION or description.get("kind") != kind:

@@ -14,6 +14,8 @@ from artigraph.serializer._support.ipc import buffer_size
 from artigraph.serializer.base import Serializer
 from artigraph.serializer.pandas import _equal, _frames
 from artigraph.serializer.pandas._columns import SCALAR_TYPES, cell_from_bytes, cell_to_bytes
+from artigraph.serializer.pandas._preview import preview_scalar, preview_table
+from artigraph.serializer.preview import TablePreview, TextPreview
 
 _OBJECT = 64
 """The approximate bytes of an object in a column of objects."""
@@ -94,6 +96,13 @@ class DataFrameSerializer(Serializer[pd.DataFrame]):
             frame: pd.DataFrame = _frames.frame_from_columns(file, list(columns))
             return frame
 
+    def preview(
+        self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20
+    ) -> TablePreview:
+        """Return index and columns with the first rows. Reads the footer and the first pages of each column."""
+        with deserializing(self.name):
+            return preview_table(file, "frame", rows=rows, columns=columns, max_bytes=max_bytes)
+
     def size_hint(self, value: pd.DataFrame) -> int | None:
         """Return the approximate number of bytes of the frame."""
         return size_of(value)
@@ -128,6 +137,13 @@ class SeriesSerializer(Serializer["pd.Series[Any]"]):
         with deserializing(self.name):
             series: pd.Series[Any] = _frames.series_from_bytes(data)
             return series
+
+    def preview(
+        self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20
+    ) -> TablePreview:
+        """Return the index and the first values, as a table."""
+        with deserializing(self.name):
+            return preview_table(file, "series", rows=rows, columns=columns, max_bytes=max_bytes)
 
     def size_hint(self, value: pd.Series[Any]) -> int | None:
         """Return the approximate number of bytes of the series."""
@@ -165,6 +181,13 @@ class IndexSerializer(Serializer["pd.Index[Any]"]):
             index: pd.Index[Any] = _frames.index_from_bytes(data)
             return index
 
+    def preview(
+        self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20
+    ) -> TablePreview:
+        """Return the first labels, as a table with a column for each level."""
+        with deserializing(self.name):
+            return preview_table(file, "index", rows=rows, columns=columns, max_bytes=max_bytes)
+
     def size_hint(self, value: pd.Index[Any]) -> int | None:
         """Return the approximate number of bytes of the index."""
         return size_of(value)
@@ -186,6 +209,13 @@ class ScalarSerializer(Serializer[Any]):
             raise SerializationError(_refusal(value, "name another serializer"))
         with serializing(self.name, value):
             return cell_to_bytes(value)
+
+    def preview(
+        self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20
+    ) -> TextPreview:
+        """Return the scalar as text."""
+        with deserializing(self.name):
+            return preview_scalar(file, max_bytes, self.deserialize)
 
     def size_hint(self, value: Any) -> int | None:
         """Return 0, because a scalar takes almost no bytes."""

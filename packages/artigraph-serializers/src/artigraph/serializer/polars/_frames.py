@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import polars as pl
 from artigraph.errors import SerializationError
 from artigraph.serializer._support import serializing
+from artigraph.serializer._support.arrow import pa
 from artigraph.serializer._support.ipc import read_ipc, read_ipc_columns, write_ipc
 
 _pl: Any = pl
@@ -60,7 +61,7 @@ def _write_nested(narrow: pl.DataFrame, nested: pl.DataFrame, about: dict[str, A
 def frame_from_bytes(data: bytes, kind: str) -> pl.DataFrame:
     """Return the frame of a file."""
     table, about = read_ipc(data)
-    _check_kind(about, kind)
+    check_kind(about, kind)
     if not table.num_columns:  # an Arrow table without columns may lose its number of rows
         return pl.DataFrame(height=about["height"]) if about["height"] else pl.DataFrame()
     return _from_arrow(table, about["wide"])
@@ -69,13 +70,22 @@ def frame_from_bytes(data: bytes, kind: str) -> pl.DataFrame:
 def frame_from_columns(file: BinaryIO, columns: Sequence[Any]) -> pl.DataFrame:
     """Return a frame of some columns of a file, in their order. Reads no other columns."""
     table, about = read_ipc_columns(file, columns)
-    _check_kind(about, "frame")
+    check_kind(about, "frame")
     if not table.num_columns:
         return pl.DataFrame()  # as Polars does if it selects no columns
     return _from_arrow(table, {name: dtype for name, dtype in about["wide"].items() if name in columns})
 
 
-def _check_kind(about: dict[str, Any], kind: str) -> None:
+def dtypes_of(schema: Any, wide: dict[str, str]) -> list[Any]:
+    """Return the dtypes of the columns of a stored frame, without reading its rows."""
+    if not schema.names:
+        return []
+    empty = pa.Table.from_arrays([pa.nulls(0, kind) for kind in schema.types], schema=schema)
+    return list(_from_arrow(empty, wide).dtypes)
+
+
+def check_kind(about: dict[str, Any], kind: str) -> None:
+    """Check what a file says that it holds: a frame or a series."""
     if about.get("kind") != kind:
         msg = f"this is not a {kind} of polars"
         raise ValueError(msg)

@@ -11,6 +11,8 @@ from artigraph.serializer._support import class_of, deserializing, joined, seria
 from artigraph.serializer.base import Serializer
 from artigraph.serializer.polars._difference import describe_frames
 from artigraph.serializer.polars._frames import frame_from_bytes, frame_from_columns, frame_to_parts
+from artigraph.serializer.polars._preview import preview_frame
+from artigraph.serializer.preview import TablePreview
 
 
 class DataFrameSerializer(Serializer[pl.DataFrame]):
@@ -44,6 +46,13 @@ class DataFrameSerializer(Serializer[pl.DataFrame]):
         """Return the frame with only the columns that have these names. Reads no other columns."""
         with deserializing(self.name):
             return frame_from_columns(file, columns)
+
+    def preview(
+        self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20
+    ) -> TablePreview:
+        """Return columns, dtypes and the first rows. Reads columns of the first batch, if they fit."""
+        with deserializing(self.name):
+            return preview_frame(file, "frame", rows=rows, columns=columns, max_bytes=max_bytes)
 
     def size_hint(self, value: pl.DataFrame) -> int | None:
         """Return the approximate number of bytes of the frame."""
@@ -79,6 +88,13 @@ class SeriesSerializer(Serializer[pl.Series]):
         """Return the series of an Arrow IPC file."""
         with deserializing(self.name):
             return frame_from_bytes(data, "series").to_series()
+
+    def preview(
+        self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20
+    ) -> TablePreview:
+        """Return dtype and the first values, as a table of one column."""
+        with deserializing(self.name):
+            return preview_frame(file, "series", rows=rows, columns=columns, max_bytes=max_bytes)
 
     def size_hint(self, value: pl.Series) -> int | None:
         """Return the approximate number of bytes of the series."""

@@ -46,7 +46,7 @@ def table_from_parquet(data: bytes) -> Any:
         DeserializationError: a newer release wrote the file. Broken bytes may raise Arrow's errors, too.
     """
     table, metadata = arrow.read_parquet(data)
-    about = _note_of(metadata)
+    about = note_of(metadata)
     check_extensions(table.schema, about)
     return _with_schema(table, about)
 
@@ -55,7 +55,7 @@ def columns_from_parquet(source: BinaryIO, columns: Sequence[Any]) -> Any:
     """Return a table of the columns with these names, in their order. Reads no other columns."""
     file = arrow.open_parquet(source)
     schema = file.schema_arrow
-    about = _note_of(file.metadata.metadata or {})
+    about = note_of(file.metadata.metadata or {})
     check_extensions(schema, about)
     # At least one column is read, because it has the number of rows.
     places = [unique_place(schema, name) for name in columns] or list(range(len(schema.names)))[:1]
@@ -70,7 +70,12 @@ def columns_from_parquet(source: BinaryIO, columns: Sequence[Any]) -> Any:
     return _with_schema(table, about).select(list(columns))
 
 
-def _note_of(metadata: Mapping[bytes, bytes]) -> dict[str, Any]:
+def note_of(metadata: Mapping[bytes, bytes]) -> dict[str, Any]:
+    """Return what is stored beside the table.
+
+    Raises:
+        DeserializationError: a newer release wrote the file.
+    """
     note = metadata.get(_KEY.encode())
     about: dict[str, Any] = {} if note is None else json.loads(note)
     if note is not None and about.get("version") != _VERSION:

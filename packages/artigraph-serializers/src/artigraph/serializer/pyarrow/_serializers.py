@@ -13,7 +13,9 @@ from artigraph.serializer._support.arrow_difference import describe_arrow_tables
 from artigraph.serializer._support.compare import same_table
 from artigraph.serializer._support.ipc import buffer_size, read_ipc, read_ipc_columns, write_ipc
 from artigraph.serializer.base import Serializer
+from artigraph.serializer.preview import TablePreview
 from artigraph.serializer.pyarrow._parquet import columns_from_parquet, table_from_parquet, table_to_parquet
+from artigraph.serializer.pyarrow._preview import preview_ipc, preview_parquet, preview_stream
 from artigraph.serializer.pyarrow._streams import is_begun, reader_of_file, reader_to_parts
 
 
@@ -47,6 +49,13 @@ class ParquetSerializer(Serializer[Any]):
         """Return the table with only the columns that have these names. Reads no other columns."""
         with deserializing(self.name):
             return columns_from_parquet(file, columns)
+
+    def preview(
+        self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20
+    ) -> TablePreview:
+        """Return columns, types and the first rows. Reads the footer and the first pages of each column."""
+        with deserializing(self.name):
+            return preview_parquet(file, rows=rows, columns=columns, max_bytes=max_bytes)
 
     def size_hint(self, value: Any) -> int | None:
         """Return the approximate number of bytes of the value's buffers."""
@@ -94,6 +103,13 @@ class FeatherSerializer(Serializer[Any]):
         with deserializing(self.name):
             return read_ipc_columns(file, columns)[0]
 
+    def preview(
+        self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20
+    ) -> TablePreview:
+        """Return columns, types and the first rows. Reads columns of the first batch, if they fit."""
+        with deserializing(self.name):
+            return preview_ipc(file, rows=rows, columns=columns, max_bytes=max_bytes, noun="table")
+
     def size_hint(self, value: Any) -> int | None:
         """Return the approximate number of bytes of the value's buffers."""
         return buffer_size(value) if isinstance(value, pa.Table) else None
@@ -135,6 +151,13 @@ class RecordBatchSerializer(Serializer[Any]):
                 return batches[0]
             # Not from a list of rows, from which Arrow makes no unions.
             return pa.RecordBatch.from_arrays([pa.nulls(0, kind) for kind in table.schema.types], schema=table.schema)
+
+    def preview(
+        self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20
+    ) -> TablePreview:
+        """Return columns, types and the first rows. Reads columns of the batch, if they fit."""
+        with deserializing(self.name):
+            return preview_ipc(file, rows=rows, columns=columns, max_bytes=max_bytes, noun="record batch")
 
     def size_hint(self, value: Any) -> int | None:
         """Return the approximate number of bytes of the value's buffers."""
@@ -196,6 +219,13 @@ class RecordBatchReaderSerializer(Serializer[Any]):
         """Return a reader that reads each batch from the file when you ask for it."""
         with deserializing(self.name):
             return reader_of_file(file, self.name)
+
+    def preview(
+        self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20
+    ) -> TablePreview:
+        """Return columns, types and the first rows. Reads the first batches, if they fit."""
+        with deserializing(self.name):
+            return preview_stream(file, rows=rows, columns=columns, max_bytes=max_bytes)
 
     def size_hint(self, value: Any) -> int | None:
         """Return None: the length of a stream is unknown until it ends."""

@@ -1,0 +1,42 @@
+"""Previews: what a stored value looks like, found by reading only a small part of it.
+
+A preview consists of plain Python values, so any program can show it. No class of the user is imported and no code of
+users runs, so a preview is safe to make of anybody's data.
+"""
+
+from artigraph.serializer.preview._cells import Cell, Cells
+from artigraph.serializer.preview._content import preview_content
+from artigraph.serializer.preview._limited import LimitedFile
+from artigraph.serializer.preview._plain import preview_plain
+from artigraph.serializer.preview._text import bytes_text, count_text, one_line
+from artigraph.serializer.preview._types import (
+    ArrayPreview,
+    ArrayStatistics,
+    BytesPreview,
+    Histogram,
+    ImagePreview,
+    Preview,
+    TableColumn,
+    TablePreview,
+    TextPreview,
+)
+
+__all__ = [
+    "ArrayPreview",
+    "ArrayStatistics",
+    "BytesPreview",
+    "Cell",
+    "Cells",
+    "Histogram",
+    "ImagePreview",
+    "LimitedFile",
+    "Preview",
+    "TableColumn",
+    "TablePreview",
+    "TextPreview",
+    "bytes_text",
+    "count_text",
+    "one_line",
+    "preview_content",
+    "preview_plain",
+]

@@ -1,0 +1,159 @@
+"""Previews of frames, series, indexes and scalars of pandas."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Callable, Iterator
+from itertools import islice
+from typing import Any, BinaryIO
+
+from artigraph.serializer._support.arrow_cells import column_of
+from artigraph.serializer._support.ipc_layout import walk_stream
+from artigraph.serializer._support.parquet_preview import ParquetHead
+from artigraph.serializer._support.preview import Column, table_preview, unread_table, within_limit
+from artigraph.serializer.pandas._cells import cells_of_values, dtype_text, label_text, scalar_text
+from artigraph.serializer.pandas._columns import cell_from_text
+from artigraph.serializer.pandas._frames import description_of, index_from_json
+from artigraph.serializer.pandas._values import Description, count_arrays
+from artigraph.serializer.preview import Cell, Cells, LimitedFile, TablePreview, TextPreview, bytes_text, one_line
+
+_EXPANSION = 8
+"""How many times the memory of its Arrow buffers an index may take."""
+_SCALAR_EXPANSION = 32
+"""How many times the memory of its JSON a scalar may take."""
+
+
+def preview_table(file: BinaryIO, kind: str, *, rows: int, columns: int, max_bytes: int) -> TablePreview:
+    """Return the preview of a file that holds a frame, a series or an index. Broken bytes may raise Arrow's errors."""
+    limited = LimitedFile(file, max_bytes)
+
+    def make() -> TablePreview:
+        reader = _Reader(ParquetHead(limited, max_bytes), kind, max(rows, 0), max_bytes)
+        described = reader.described(max(columns, 0))
+        return table_preview(
+            described,
+            reader.cells,
+            rows=max(rows, 0),
+            size=limited.size,
+            total_rows=reader.total_rows,
+            total_columns=reader.total_columns,
+            noun=kind,
+        )
+
+    return within_limit(limited, make, lambda: unread_table(limited.size, kind))
+
+
+def preview_scalar(file: BinaryIO, max_bytes: int, restore: Callable[[bytes], object]) -> TextPreview:
+    """Return the preview of a scalar, which a function makes of its bytes."""
+    limited = LimitedFile(file, max_bytes)
+    size = limited.size
+    if size * _SCALAR_EXPANSION > max_bytes:
+        return TextPreview(f"a scalar in {bytes_text(size)}", cut=True, text="", encoding=None, size=size)
+    text = scalar_text(restore(limited.read()))
+    return TextPreview(one_line(text), cut=False, text=text, encoding=None, size=size)
+
+
+class _Part:
+    """A column of the preview: how its cells are described, and in which columns of the file they are."""
+
+    def __init__(self, label: str, description: Description, names: list[str], *, is_index: bool) -> None:
+        self.label = label
+        self.description = description
+        self.names = names
+        self.is_index = is_index
+
+
+class _Reader:
+    """Reads the first rows of a pandas object from its file."""
+
+    def __init__(self, head: ParquetHead, kind: str, rows: int, max_bytes: int) -> None:
+        self.cells = Cells()
+        self._head = head
+        self._kind = kind
+        self._rows = rows
+        self._most = max_bytes // _EXPANSION
+        self._types: dict[str, Any] = {field.name: field.type for field in head.schema}
+        description = description_of(head.metadata, kind)
+        self._values: list[Description] = (
+            description["values"] if kind == "frame" else [description["values"]] if kind == "series" else []
+        )
+        self._index: Description = description["index"]
+        self._description = description
+        self.total_rows = head.total_rows
+        if self._index["kind"] == "range":
+            self._range = range(*self._index["range"])
+            if head.schema.names and len(self._range) != head.total_rows:
+                msg = "the index has another number of rows than the columns"
+                raise ValueError(msg)
+            self.total_rows = len(self._range)
+        levels = len(self._index["levels"]) if self._index["kind"] == "multi" else 1
+        self.total_columns = levels if kind == "index" else len(self._values)
+
+    def described(self, columns: int) -> list[Column]:
+        """Return the columns of the index and the first ones of the values, with their cells."""
+        names: Iterator[str] = iter(self._head.schema.names)
+        of_values = [list(islice(names, count_arrays(each))) for each in self._values]
+        of_index = list(names)
+        labels = self._labels(columns)
+        values = [
+            _Part(label, description, own, is_index=False)
+            for label, description, own in zip(labels, self._values, of_values, strict=False)
+        ]
+        index = list(self._index_parts(of_index))
+        if self._kind == "index":
+            index = index[:columns]
+        parts = [*index, *values]
+        found = self._head.read([name for part in parts for name in part.names], self._rows)
+        return [self._column(part, found) for part in parts]
+
+    def _labels(self, columns: int) -> list[str]:
+        if self._kind == "series":
+            return [label_text(cell_from_text(self._description["name"]))][:columns]
+        if self._kind == "index":
+            return []
+        stored: Description = self._description["columns"]
+        if not self._fits(stored):
+            names: Iterator[str] = iter(self._head.schema.names)
+            return [next(islice(names, count_arrays(each)), "") for each in self._values[:columns]]
+        return [label_text(label) for label in index_from_json(stored)[:columns]]
+
+    def _index_parts(self, names: list[str]) -> Iterator[_Part]:
+        index = self._index
+        is_index = self._kind != "index"
+        if index["kind"] == "multi":
+            for level, name, label in zip(index["levels"], names, index["names"], strict=True):
+                text = label_text(cell_from_text(label))
+                yield _Part(text, {"kind": "level", "categories": level}, [name], is_index=is_index)
+            return
+        label = cell_from_text(index["name"])
+        if index["kind"] == "values":
+            yield _Part(label_text(label), index["values"], names, is_index=is_index)
+        elif not is_index or label is not None or self._range != range(len(self._range)):
+            yield _Part(label_text(label), index, [], is_index=is_index)
+
+    def _column(self, part: _Part, found: dict[str, list[Any]]) -> Column:
+        kind = part.description["kind"]
+        if kind == "range":
+            cells: list[Cell] = [self.cells.of(value) for value in self._range[: self._rows]]
+            return column_of(part.label, "int64", is_index=part.is_index), cells
+        fits = "categories" not in part.description or self._fits(part.description["categories"])
+        dtype = dtype_text(part.description, [self._types[name] for name in part.names]) if fits else "category"
+        if not fits or not all(name in found for name in part.names):
+            return column_of(part.label, dtype, is_index=part.is_index), None
+        arrays = [found[name][0] for name in part.names]
+        return column_of(part.label, dtype, is_index=part.is_index), cells_of_values(
+            part.description, arrays, self.cells
+        )
+
+    def _fits(self, stored: Description) -> bool:
+        """Say whether an index, which is stored as JSON, may be decoded."""
+        text: object = stored.get("arrays", "")
+        if not isinstance(text, str) or len(text) > self._most:
+            return False
+        if not text:
+            return True
+        data = base64.b64decode(text, validate=True)
+        limited = LimitedFile(io.BytesIO(data), 2 * len(data))
+        size = sum(batch.decoded_size(limited, range(len(batch.buffers))) for batch in walk_stream(limited))
+        return size <= self._most
