@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from artigraph.errors import DeserializationError
 from artigraph.serializer.codec import StoredStruct, decode_class_free
@@ -71,11 +71,11 @@ def _beginning(limited: LimitedFile, rows: int) -> TextPreview:
 
 
 def _summary_of(value: object) -> str:
+    held: Any = value
     if isinstance(value, StoredStruct):
         return f"{value.class_name} with {count_text(len(value.fields), 'field')}"
     if isinstance(value, (list, tuple, AbstractSet, Mapping)):
-        items = cast("list[object]", value)
-        return f"{type(items).__name__} of {count_text(len(items), 'item')}"
+        return f"{type(held).__name__} of {count_text(len(held), 'item')}"
     return Cells(_SUMMARY).show(value)
 
 
@@ -104,15 +104,15 @@ def _lines_of(value: object, rows: int) -> tuple[list[str], bool]:
 
 def _items_of(value: object) -> tuple[str, list[tuple[str, object]], str] | None:
     """Return the items of a container, each with the text before it, and what encloses them. None for other values."""
+    held: Any = value
     if isinstance(value, StoredStruct):
         return f"{value.class_name}(", [(f"{name}=", item) for name, item in value.fields.items()], ")"
     if isinstance(value, Mapping):
-        pairs = cast("Mapping[object, object]", value).items()
-        return "{", [(f"{Cells().show(key)}: ", item) for key, item in pairs], "}"
+        return "{", [(f"{Cells().show(key)}: ", item) for key, item in held.items()], "}"
     if isinstance(value, list):
-        return "[", [("", item) for item in cast("list[object]", value)], "]"
+        return "[", [("", item) for item in held], "]"
     if isinstance(value, tuple):
-        return "(", [("", item) for item in cast("tuple[object, ...]", value)], ")"
+        return "(", [("", item) for item in held], ")"
     if isinstance(value, AbstractSet):
-        return "{", [("", item) for item in cast("AbstractSet[object]", value)], "}"
+        return "{", [("", item) for item in held], "}"
     return None

@@ -6,7 +6,7 @@ import dataclasses
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal
 
 from artigraph.serializer.preview._cells import Cell
 
@@ -163,10 +163,11 @@ def _fields_of(instance: Any) -> dict[str, Any]:
 
 
 def _json(value: object) -> object:
+    held: Any = value
     if isinstance(value, float) and not math.isfinite(value):
         return "NaN" if value != value else "Infinity" if value > 0 else "-Infinity"
     if isinstance(value, tuple):
-        return [_json(item) for item in cast("tuple[object, ...]", value)]
+        return [_json(item) for item in held]
     if isinstance(value, Mapping):
-        return {key: _json(item) for key, item in cast("Mapping[str, object]", value).items()}
+        return {key: _json(item) for key, item in held.items()}
     return _fields_of(value) if dataclasses.is_dataclass(value) else value

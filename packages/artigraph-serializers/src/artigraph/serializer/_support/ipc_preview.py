@@ -7,14 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from artigraph.serializer._support import ipc_layout
 from artigraph.serializer._support.arrow import pa
-from artigraph.serializer._support.ipc_layout import (
-    Block,
-    buffers_of_columns,
-    read_block,
-    read_footer,
-    walk_stream,
-)
+from artigraph.serializer._support.ipc_layout import Block
 from artigraph.serializer._support.preview import within_limit
 from artigraph.serializer.preview import LimitedFile
 
@@ -42,7 +37,7 @@ class TableHead:
 def read_ipc_head(limited: LimitedFile, rows: int, columns: int) -> TableHead:
     """Return the first rows and columns of an Arrow IPC file, as far as their buffers may be read and decoded."""
     budget = limited.left
-    dictionaries, blocks = read_footer(limited)
+    dictionaries, blocks = ipc_layout.read_footer(limited)
     schema = pa.ipc.open_file(limited).schema
     total = _count_rows((limited, block) for block in blocks)
     empty = _nothing()
@@ -67,12 +62,17 @@ def _count_rows(blocks: Iterable[tuple[LimitedFile, Block]]) -> int | None:
         seen.add(block.offset // _CHUNK)
         if len(seen) > _MOST_CHUNKS or block.metadata > limited.left // 4:
             return None
-        total += read_block(limited, block).rows
+        total += ipc_layout.read_block(limited, block).rows
     return total
 
 
 def _choose(
-    limited: LimitedFile, schema: Any, dictionaries: list[Block], blocks: list[Block], columns: int, budget: int
+    limited: LimitedFile,
+    schema: Any,
+    dictionaries: list[Block],
+    blocks: list[Block],
+    columns: int,
+    budget: int,
 ) -> list[int]:
     """Return the columns of which the first batch can be read and decoded."""
     decoded = 0
@@ -80,11 +80,11 @@ def _choose(
     for block in dictionaries:  # Arrow reads them all
         if block.metadata + block.body > limited.left:
             return []
-        batch = read_block(limited, block)
+        batch = ipc_layout.read_block(limited, block)
         decoded += batch.decoded_size(limited, range(len(batch.buffers)))
         stored += block.metadata + block.body
-    batch = read_block(limited, blocks[0])
-    ranges = buffers_of_columns(schema, batch)
+    batch = ipc_layout.read_block(limited, blocks[0])
+    ranges = ipc_layout.buffers_of_columns(schema, batch)
     if ranges is None:
         msg = "a batch does not have the buffers of its columns"
         raise ValueError(msg)
@@ -125,7 +125,7 @@ def _read_batches(limited: LimitedFile, blocks: list[Block], chosen: list[int], 
 
 
 def _fits(limited: LimitedFile, block: Block, budget: int) -> bool:
-    batch = read_block(limited, block)
+    batch = ipc_layout.read_block(limited, block)
     return batch.decoded_size(limited, range(len(batch.buffers))) <= budget
 
 
@@ -136,7 +136,7 @@ def read_stream_head(limited: LimitedFile, rows: int) -> TableHead:
     decoded = stored = 0
     counted: int | None = None
     seen: set[int] = set()
-    for batch in walk_stream(limited):
+    for batch in ipc_layout.walk_stream(limited):
         seen.add(batch.body // _CHUNK)
         if len(seen) > _MOST_CHUNKS or limited.left < budget // 2:
             break

@@ -7,20 +7,12 @@ from dataclasses import replace
 from typing import TypeVar
 
 from artigraph.errors import STOPPING
-from artigraph.serializer.preview import (
-    Cell,
-    Cells,
-    LimitedFile,
-    TableColumn,
-    TablePreview,
-    bytes_text,
-    count_text,
-)
+from artigraph.serializer import preview
 
 T = TypeVar("T")
 
 
-def within_limit(limited: LimitedFile, make: Callable[[], T], otherwise: Callable[[], T]) -> T:
+def within_limit(limited: preview.LimitedFile, make: Callable[[], T], otherwise: Callable[[], T]) -> T:
     """Return what `make` returns, or what `otherwise` returns if the file refused to read as much as that needs.
 
     A library may replace the file's error by one of its own, so the file is asked.
@@ -35,20 +27,20 @@ def within_limit(limited: LimitedFile, make: Callable[[], T], otherwise: Callabl
         raise
 
 
-Column = tuple[TableColumn, "list[Cell] | None"]
+Column = tuple[preview.TableColumn, "list[preview.Cell] | None"]
 """A column and its first cells, or None if they were not read."""
 
 
 def table_preview(
     described: Sequence[Column],
-    cells: Cells,
+    cells: preview.Cells,
     *,
     rows: int,
     size: int,
     total_rows: int | None,
     total_columns: int,
     noun: str = "table",
-) -> TablePreview:
+) -> preview.TablePreview:
     """Return the preview of a table.
 
     Args:
@@ -79,11 +71,11 @@ def table_preview(
         or not all(column.is_read for column in columns)
         or (bool(described) and len(shown) != total_rows)
     )
-    rows_text = "rows" if total_rows is None else count_text(total_rows, "row")
-    summary = f"{noun}, {rows_text} x {count_text(total_columns, 'column')}, {bytes_text(size)}"
-    return TablePreview(summary, cut, columns, shown, total_rows, total_columns)
+    rows_text = "rows" if total_rows is None else preview.count_text(total_rows, "row")
+    summary = f"{noun}, {rows_text} x {preview.count_text(total_columns, 'column')}, {preview.bytes_text(size)}"
+    return preview.TablePreview(summary, cut, columns, shown, total_rows, total_columns)
 
 
-def unread_table(size: int, noun: str = "table") -> TablePreview:
+def unread_table(size: int, noun: str = "table") -> preview.TablePreview:
     """Return the preview of a table of which not even the columns can be read."""
-    return TablePreview(f"{noun}, {bytes_text(size)}", True, (), (), None, None)  # noqa: FBT003
+    return preview.TablePreview(f"{noun}, {preview.bytes_text(size)}", True, (), (), None, None)  # noqa: FBT003

@@ -11,17 +11,8 @@ import numpy as np
 import numpy.typing as npt
 from artigraph.serializer._support.elements import element_cell
 from artigraph.serializer._support.preview import within_limit
+from artigraph.serializer.numpy import _npy
 from artigraph.serializer.numpy._arrays import check_elements
-from artigraph.serializer.numpy._npy import (
-    TRAILER_END,
-    header_length,
-    read_header,
-    read_trailer,
-    refuse,
-    said_dtype,
-    stored_dtype,
-    trailer_length,
-)
 from artigraph.serializer.numpy._numbers import histogram_of, is_real, statistics_of, thumbnail_of
 from artigraph.serializer.preview import ArrayPreview, Cell, Cells, LimitedFile, bytes_text, count_text, one_line
 
@@ -67,7 +58,7 @@ def preview_array(file: BinaryIO, *, rows: int, max_bytes: int, is_scalar: bool 
         if isinstance(head, ArrayPreview):
             return head
         if is_scalar and head.shape:
-            refuse("it is an array, not a scalar")
+            _npy.refuse("it is an array, not a scalar")
         return _preview_of(head, limited, max(rows, 0))
 
     return within_limit(limited, read, unread)
@@ -76,35 +67,35 @@ def preview_array(file: BinaryIO, *, rows: int, max_bytes: int, is_scalar: bool 
 def _read_head(limited: LimitedFile, max_bytes: int) -> _Head | ArrayPreview:
     """Return the head, or a preview if parsing the head takes too much memory."""
     data = limited.read_at(0, 12)
-    length = header_length(memoryview(data))
+    length = _npy.header_length(memoryview(data))
     data += limited.read(length - len(data))
     size = limited.size
     if length > max(max_bytes // _PARSED, _LEAST_HEADER):
         found = _TAIL.search(data[-2048:].decode("utf-8", "replace"))
         if found is None:
-            refuse("its header does not say what an npy header says")
+            _npy.refuse("its header does not say what an npy header says")
         shape = tuple(int(each) for each in found[1].split(",") if each.strip())
         summary = f"records with very many fields, {_shape_text(shape)}, {bytes_text(size)}"
         return ArrayPreview(summary, True, shape, None, 0, ())  # noqa: FBT003
-    header, start = read_header(memoryview(data))
-    said, shape = said_dtype(header)
+    header, start = _npy.read_header(memoryview(data))
+    said, shape = _npy.said_dtype(header)
     end = start + math.prod(shape) * said.itemsize
     if end > size:
-        refuse(f"{end - size} bytes of its elements are missing")
+        _npy.refuse(f"{end - size} bytes of its elements are missing")
     trailer: dict[str, Any] = {}
     stop = size
     if end < size:
-        length = trailer_length(memoryview(limited.read_at(max(size - TRAILER_END, 0), TRAILER_END)))
+        length = _npy.trailer_length(memoryview(limited.read_at(max(size - _npy.TRAILER_END, 0), _npy.TRAILER_END)))
         stop = size - length
         if stop < end:
-            refuse("its trailer does not follow its elements")
+            _npy.refuse("its trailer does not follow its elements")
         if length * _TRAILER_EXPANSION > max_bytes:
             summary = f"records with very many fields, {_shape_text(shape)}, {bytes_text(size)}"
             return ArrayPreview(summary, True, shape, None, 0, ())  # noqa: FBT003
-        trailer, _ = read_trailer(memoryview(limited.read_at(stop, length)))
-    dtype = stored_dtype(said, trailer)
+        trailer, _ = _npy.read_trailer(memoryview(limited.read_at(stop, length)))
+    dtype = _npy.stored_dtype(said, trailer)
     if stop > end and "string" not in trailer:
-        refuse("its trailer does not follow its elements")
+        _npy.refuse("its trailer does not follow its elements")
     return _Head(dtype, shape, bool(header["fortran_order"]), start, end, stop, trailer)
 
 
@@ -199,10 +190,10 @@ def _strings(head: _Head, limited: LimitedFile, rows: int, cells: Cells) -> list
     for length in lengths_read:
         starts.append(starts[-1] + max(length, 0))
     if starts[-1] > head.stop - head.end or (read == count and starts[-1] != head.stop - head.end):
-        refuse("its strings are not as long as it says")
+        _npy.refuse("its strings are not as long as it says")
     missing = head.trailer["string"]["missing"]
     if missing not in ("none", "None", "nan"):
-        refuse("its missing value is unknown")
+        _npy.refuse("its missing value is unknown")
     found: list[Cell] = []
     for place in places:
         length = lengths_read[place]
