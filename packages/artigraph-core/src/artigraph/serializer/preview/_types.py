@@ -110,9 +110,9 @@ class ArrayPreview(Preview):
     thumbnail: tuple[tuple[float | None, ...], ...] | None = None
     """A two-dimensional array of real numbers, scaled down to at most 32x32 numbers. None for any other array.
 
-    Each number is the mean of the finite numbers in its area, or of up to 64 of them. It is None for an area
-    without finite numbers. If
-    not all elements were read, it shows the rows (or in Fortran order the columns) that were read in full.
+    Each number is the mean of the finite numbers in its area, or of up to 64 of them. It is None for an area without
+    finite numbers. If not all elements were read, it shows the rows (or in Fortran order the columns) that were read in
+    full.
     """
 
 
