@@ -34,7 +34,8 @@ STEPS = (
     "examples",
     "packaging",
 )
-ON_ONE_CORE = {"pyright", "mypy", "verifytypes", "layers", "dependencies", "constraints"}
+ON_ONE_CORE = {"pyright", "mypy", "verifytypes", "dependencies", "constraints"}
+"""Not `layers` too: it installs into the folder of `verifytypes`."""
 
 
 class Result(NamedTuple):

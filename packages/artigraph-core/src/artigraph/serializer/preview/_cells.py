@@ -25,7 +25,7 @@ class Cells:
 
     def __init__(self, longest: int = _LONGEST_CELL) -> None:
         self._longest = longest
-        self.cut = False
+        self.cut: bool = False
         """Whether a text was longer than a cell."""
 
     def of(self, value: object) -> Cell:

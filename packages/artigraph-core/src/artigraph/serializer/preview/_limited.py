@@ -19,9 +19,9 @@ class LimitedFile(RawFile):
     def __init__(self, file: BinaryIO, max_bytes: int) -> None:
         super().__init__(file.seek(0, io.SEEK_END))
         self._file = file
-        self.left = max(max_bytes, 0)
+        self.left: int = max(max_bytes, 0)
         """How many more bytes can be read."""
-        self.exceeded = False
+        self.exceeded: bool = False
         """Whether a read was refused."""
 
     @property
