@@ -11,7 +11,7 @@ import polars as pl
 import pyarrow as pa
 import pytest
 
-from artigraph.errors import DeserializationError
+from artigraph.errors import DeserializationError, SerializationError
 from artigraph.serializer import SupportsPreview, get_serializer_by_name
 from artigraph.serializer.preview import ArrayPreview, TablePreview, TextPreview
 from artigraph.testing.serializer import RecordingFile
@@ -280,7 +280,12 @@ def test_columns_of_arrow(name: str, column: str) -> None:
         pytest.skip("parquet does not take the type")
     table = _pa.table({"column": (ARROW | FEATHER_ONLY)[column]})
     value = table.to_batches()[0] if name == "arrow-record-batch" else table
-    found = preview(name, table.to_reader() if name.endswith("stream") else value)
+    try:
+        found = preview(name, table.to_reader() if name.endswith("stream") else value)
+    except SerializationError:
+        if (name, column) != ("arrow-parquet", "lists of a size"):
+            raise
+        pytest.skip("pyarrow before 25 does not read lists of a size without some of them")
     assert (found.total_rows, found.total_columns, found.cut) == (3, 1, False)
     values = table.column(0).chunk(0)
     if column != "run-end encoded":
