@@ -54,7 +54,7 @@ COLUMNS: dict[str, Any] = {
     "dictionary": pa.array(["b", None, "a"]).dictionary_encode(),
     "uuid": pa.array([b"0" * 16, None, b"1" * 16], pa.uuid()),
 }
-_BEFORE_26 = int(pa.__version__.partition(".")[0]) < 26
+BEFORE_26 = int(pa.__version__.partition(".")[0]) < 26
 """Whether Parquet cannot read back lists of a fixed size of which some are null, so that they are refused."""
 FEATHER_ONLY: dict[str, Any] = {
     "seconds": pa.array([1, None, 2**35], pa.timestamp("s")),
@@ -90,7 +90,7 @@ def round_trip(serializer: Any, table: Any) -> Any:
 @pytest.mark.parametrize("column", COLUMNS)
 def test_every_type(serializer: Any, column: str) -> None:
     table = pa.table({column: COLUMNS[column]})
-    if serializer is parquet_serializer and column == "lists of a size" and _BEFORE_26:
+    if serializer is parquet_serializer and column == "lists of a size" and BEFORE_26:
         with pytest.raises(SerializationError, match="Expected all lists to be of size=2"):
             serializer.serialize(table)
         return
