@@ -18,8 +18,8 @@ from artigraph.testing.serializer import RecordingFile
 from tests.serializer.numpy.test_array_serializer import SIMPLE, STRUCTURED, TIMES
 from tests.serializer.numpy.test_scalar_serializer import SCALARS
 from tests.serializer.polars.columns import COLUMNS as POLARS
-from tests.serializer.pyarrow.test_tables import COLUMNS as ARROW
 from tests.serializer.pyarrow.test_tables import BEFORE_26, FEATHER_ONLY
+from tests.serializer.pyarrow.test_tables import COLUMNS as ARROW
 from tests.support.frames import COLUMNS, INDEXES
 from tests.support.golden import FOLDER, golden
 
