@@ -436,7 +436,9 @@ async def test_a_value_that_cannot_be_read_does_not_hide_the_others() -> None:
 @pytest.mark.parametrize(
     ("label", "change", "column"),
     [
-        ("title", {"position": 50}, "position"),
+        ("title", {"position": 50}, None),
+        ("large", {"tree_root_id": new_id()}, None),
+        ("title", {"tree_root_id": new_id()}, None),
         ("title", {"span": 0}, "span"),
         ("parts", {"span": 500}, "span"),
         ("title", {"node_type": "other"}, "node_type"),
@@ -445,7 +447,7 @@ async def test_a_value_that_cannot_be_read_does_not_hide_the_others() -> None:
         ("0", {"model_name": None}, "model_name"),
     ],
 )
-async def test_altered_rows_are_named(label: str, change: dict[str, Any], column: str) -> None:
+async def test_altered_rows_are_named(label: str, change: dict[str, Any], column: str | None) -> None:
     node_id = await report().save("report")
     async with session_context() as session:
         await session.execute(update(node_table).where(node_table.c.label == label).values(**change))

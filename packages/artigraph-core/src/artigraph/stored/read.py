@@ -194,8 +194,7 @@ async def _reason(connection: AsyncConnection, node_id: UUID) -> errors.Artigrap
         return errors.NodeNotFoundError(
             f"Node {node_id} is a run, which holds no model: outline_of shows what belongs to it"
         )
-    msg = f"Node {node_id} has no place in its tree; its row was altered: artigraph.maintenance.fsck lists all such"
-    return errors.MalformedRowError(msg, table=node_table.name, node_id=node_id)
+    return _no_place(node_id)
 
 
 async def _find(connection: AsyncConnection, node_id: UUID, labels: Sequence[str]) -> Any:
@@ -241,6 +240,7 @@ def _build(rows: Sequence[Any], refused: dict[UUID, errors.ArtigraphError] | Non
         try:
             for row in tree:
                 builder.add(row)
+            builder.check_complete(root_id)
         except errors.ArtigraphError as error:
             if refused is None:
                 raise
@@ -258,6 +258,8 @@ class _Builder:
         self._enclosing: list[tuple[int, dict[str, StoredField]]] = []
         """The end of each model or container that encloses the next node, and its parts so far."""
         self._position: int | None = None
+        self._end: int | None = None
+        """The position after the last node of the tree."""
 
     def add(self, row: Any) -> None:
         self._take_place(row)
@@ -281,6 +283,11 @@ class _Builder:
         else:
             _refuse(row.node_id, "node_type", row.node_type)
 
+    def check_complete(self, root_id: UUID) -> None:
+        """Check that no row at the end of the tree is missing."""
+        if self._position != self._end:
+            raise _no_place(root_id)
+
     def _take_place(self, row: Any) -> None:
         """Close what the node is no part of, and check that it has a place in the tree."""
         if type(row.position) is not int or type(row.label) is not str:
@@ -288,10 +295,11 @@ class _Builder:
             _refuse(row.node_id, column, getattr(row, column))
         if self._position is None:
             self._position = row.position
+            self._end = row.position + row.span if type(row.span) is int else None
         while self._enclosing and row.position >= self._enclosing[-1][0]:
             self._enclosing.pop()
         if row.position != self._position or bool(self._enclosing) == (row.node_id == row.root_id):
-            _refuse(row.node_id, "position", row.position)
+            raise _no_place(row.node_id)
         end = self._enclosing[-1][0] if self._enclosing else None
         if type(row.span) is not int or row.span < 1 or (end is not None and row.position + row.span > end):
             _refuse(row.node_id, "span", row.span)
@@ -325,6 +333,14 @@ def _value_of(row: Any) -> StoredField:
         return StoredField("plain", row.serializer, len(row.value), decode(row.value))
     except errors.DeserializationError as error:
         return StoredField("plain", row.serializer, len(row.value), None, problem=str(error))
+
+
+def _no_place(node_id: UUID) -> errors.MalformedRowError:
+    msg = (
+        f"Node {node_id} has no place in its tree; its row, or that of another node, was altered or deleted: "
+        "artigraph.maintenance.fsck lists all such"
+    )
+    return errors.MalformedRowError(msg, table=node_table.name, node_id=node_id)
 
 
 def _refuse(node_id: UUID, column: str, value: object) -> NoReturn:
