@@ -10,13 +10,15 @@ import pytest
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from artigraph import ArtifactModel, Run, RunManager, artifact_field, columns, select
+from artigraph import ArtifactModel, LoadFailure, Run, RunManager, artifact_field, columns, select
 from artigraph.db import session_context
-from artigraph.errors import MalformedRowError, QueryError
+from artigraph.errors import MalformedRowError, NodeNotFoundError, QueryError
+from artigraph.identifiers import new_id
 from artigraph.orm import node_table
 from artigraph.query import Condition, StoredSelect
 from artigraph.storage import MemoryStorage
 from artigraph.stored import StoredEnum, StoredModel
+from artigraph.stored.read import read_each
 from tests.support.statements import counted
 
 pytestmark = pytest.mark.usefixtures("saved")
@@ -151,13 +153,19 @@ async def test_runs_by_the_stored_name_of_what_they_used() -> None:
     assert await select(Run).used("select-stored.Other").all() == []
 
 
-async def test_a_constant_number_of_statements() -> None:
+@pytest.mark.parametrize(
+    ("condition", "before"),
+    [(c.data.name == "train", 2), (c.title.startswith(LONG), 2), (c.note == LONG + "1", 1)],
+    ids=["decided by the database", "decided by values in rows", "decided by objects"],
+)
+async def test_a_constant_number_of_statements(condition: Condition, before: int) -> None:
     with counted() as few:
-        await select(NAME).where(c.data.name == "train").all()
+        assert len(await select(NAME).where(condition).all()) == before
     for number in range(50):
-        await Report(0.1, str(number), Color.RED, Level.LOW, Data("train", number)).save("more")
+        title = f"{LONG}{number}"
+        await Report(0.1, title, Color.RED, Level.LOW, Data("train", number), LONG + "1").save("more")
     with counted() as many:
-        assert len(await select(NAME).where(c.data.name == "train").all()) == 52
+        assert len(await select(NAME).where(condition).all()) == before + 50
     assert len(many) == len(few)
 
 
@@ -198,9 +206,26 @@ async def test_what_cannot_be_read_is_raised_or_skipped() -> None:
         await select(NAME).all()
     found = await select(NAME).all(errors="skip")
     assert [each.label for each in found] == ["report 0", "report 2"]
-    assert [(each.node_id, type(each.error)) for each in found.failures] == [(damaged, MalformedRowError)]
+    assert [(each.node_id, each.label, type(each.error)) for each in found.failures] == [
+        (damaged, "report 1", MalformedRowError)
+    ]
 
 
 def test_a_query_error_is_raised_for_other_kinds() -> None:
     with pytest.raises(QueryError, match="the stored name of one"):
         select(5)  # type: ignore[call-overload]
+
+
+async def test_what_is_gone_takes_a_constant_number_of_statements() -> None:
+    (there, *_) = await select(NAME).ids()
+    gone = [new_id() for _ in range(50)]
+    counts: set[int] = set()
+    for missing in (gone[:1], gone):
+        failures: list[LoadFailure] = []
+        with counted() as statements:
+            found = await read_each([there, *missing], failures=failures)
+        counts.add(len(statements))
+        assert [node_id for node_id, _ in found] == [there]
+        assert [each.node_id for each in failures] == missing
+        assert {type(each.error) for each in failures} == {NodeNotFoundError}
+    assert len(counts) == 1

@@ -5,7 +5,7 @@ these from the modules here.
 """
 
 from artigraph.graph._object_file import map_object, open_object
-from artigraph.graph._read import SUBTREE, StoredTree, read_artifacts, read_trees, subtrees
+from artigraph.graph._read import SUBTREE, StoredTree, read_artifacts, read_trees, reasons_not_read, subtrees
 from artigraph.graph._tree import Deferred, PendingValue, Streamed, Tree
 from artigraph.graph._usage import (
     Uses,
@@ -40,6 +40,7 @@ __all__ = [
     "read_artifacts",
     "read_roots",
     "read_trees",
+    "reasons_not_read",
     "record_inputs",
     "set_uses",
     "subtrees",

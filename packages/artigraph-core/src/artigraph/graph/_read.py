@@ -203,7 +203,7 @@ async def read_trees(
         # Every node found has its root among the rows. An id without a root was not found.
         missing = set(wanted).difference({id_of(found) for found in {row[_WIDTH] for row in rows}})
         if missing:
-            reasons = await _reasons(connection, sorted(missing))
+            reasons = await reasons_not_read(connection, sorted(missing))
             if refused is None:
                 raise reasons[min(missing)]
             refused.update(reasons)
@@ -214,8 +214,8 @@ async def read_trees(
     return {tree.root_id: tree for _, tree in await _trees(rows)}
 
 
-async def _reasons(connection: AsyncConnection, node_ids: Sequence[UUID]) -> dict[UUID, errors.ArtigraphError]:
-    """Return for each of these nodes why it was not found."""
+async def reasons_not_read(connection: AsyncConnection, node_ids: Sequence[UUID]) -> dict[UUID, errors.ArtigraphError]:
+    """Return for each of these nodes why no tree was found."""
     types: dict[UUID, str] = {}
     for ids in db.in_batches(node_ids):
         types |= {row.node_id: row.node_type for row in await connection.execute(_types, {"ids": ids})}

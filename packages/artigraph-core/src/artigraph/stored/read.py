@@ -49,6 +49,17 @@ _with_blobs = graph.SUBTREE.nodes.outerjoin(blob_table, graph.SUBTREE.node.c.blo
 _models = graph.subtrees(
     graph.SUBTREE.root.c.node_id.in_(bindparam("ids", expanding=True)), _COLUMNS, joined=_with_blobs
 ).order_by("root_id", "position")
+_part = select(node_table.c.node_id).where(
+    node_table.c.parent_id == bindparam("parent_id"), node_table.c.label == bindparam("label")
+)
+_value = (
+    select(
+        *(node_table.c[name] for name in ("node_id", "node_type", "value", "blob_id")),
+        *(blob_table.c[name] for name in ("storage", "location", "size", "sha256", "chunk_sha256")),
+    )
+    .select_from(node_table.outerjoin(blob_table, node_table.c.blob_id == blob_table.c.blob_id))
+    .where(node_table.c.node_id == bindparam("node_id"))
+)
 _SLICE = 1_000
 """The most nodes that are decoded on the event loop."""
 
@@ -130,12 +141,12 @@ async def read_each(
         for ids in in_batches(wanted):
             rows += (await connection.execute(_models, {"ids": ids})).all()
         found = {row.root_id for row in rows}
-        for node_id in wanted:
-            if node_id not in found:
-                reason = await _reason(connection, node_id)
-                if refused is None:
-                    raise reason
-                refused[node_id] = reason
+        missing = [node_id for node_id in wanted if node_id not in found]
+        if missing:
+            reasons = await graph.reasons_not_read(connection, missing)
+            if refused is None:
+                raise reasons[missing[0]]
+            refused.update(reasons)
         return rows
 
     rows = await read(work)
@@ -144,7 +155,8 @@ async def read_each(
     else:
         models = await asyncio.to_thread(_build, rows, refused)
     if failures is not None and refused:
-        failures += [LoadFailure(node_id, None, error) for node_id, error in refused.items()]
+        labels: dict[UUID, Any] = {row.root_id: row.label for row in rows if row.node_id == row.root_id}
+        failures += [LoadFailure(node_id, labels.get(node_id), error) for node_id, error in refused.items()]
     return [(node_id, models[node_id]) for node_id in node_ids if node_id in models]
 
 
@@ -162,13 +174,26 @@ async def read_value(model: StoredModel, path: Sequence[str], default: object) -
             return default
         field = parts[name]
         if field.kind == "object":
-            with await open_stored(model.node_id, path) as file:
-                return decode_stored(field.serializer, await asyncio.to_thread(file.read))
+            return await _read_object(model, path, field)
         if field.problem is not None:
             msg = f"{model.name}.{'.'.join(path)} of node {model.node_id} cannot be read: {field.problem}"
             raise errors.DeserializationError(msg)
         found = field.value
     return found
+
+
+async def _read_object(model: StoredModel, path: Sequence[str], field: StoredField) -> object:
+    decode = _decoder_of(field.serializer)
+    # For type checkers: a value that is no plain one, although its serializer writes these, is in a storage.
+    assert field.storage is not None
+    assert field.location is not None
+    assert field.size is not None
+    assert field.sha256 is not None
+    storage, owner = await storage_by_name(field.storage), f"{'.'.join(path)!r} of node {model.node_id}"
+    stored = graph.StoredObject(storage, field.location, field.size, field.sha256, None, owner)
+    found: list[object] = []
+    await graph.fetch([graph.Fetch(stored, lambda data: found.append(decode(bytes(data))))])
+    return found[0]
 
 
 def decode_stored(serializer: str | None, data: Buffer) -> object:
@@ -177,24 +202,15 @@ def decode_stored(serializer: str | None, data: Buffer) -> object:
     Raises:
         DeserializationError: the serializer does not write plain values, or did not write these bytes.
     """
+    return _decoder_of(serializer)(bytes(data))
+
+
+def _decoder_of(serializer: str | None) -> Callable[[bytes], object]:
     decode = None if serializer is None else _DECODERS.get(serializer)
     if decode is None:
         msg = f"Serializer {serializer!r} wrote the value, which cannot be compared without it"
         raise errors.DeserializationError(msg)
-    return decode(bytes(data))
-
-
-async def _reason(connection: AsyncConnection, node_id: UUID) -> errors.ArtigraphError:
-    """Return why no model was found."""
-    statement = select(node_table.c.node_type).where(node_table.c.node_id == node_id)
-    kind = (await connection.execute(statement)).scalar()
-    if kind is None:
-        return errors.NodeNotFoundError(f"There is no node {node_id}")
-    if kind == "run":
-        return errors.NodeNotFoundError(
-            f"Node {node_id} is a run, which holds no model: outline_of shows what belongs to it"
-        )
-    return _no_place(node_id)
+    return decode
 
 
 async def _find(connection: AsyncConnection, node_id: UUID, labels: Sequence[str]) -> Any:
@@ -204,32 +220,24 @@ async def _find(connection: AsyncConnection, node_id: UUID, labels: Sequence[str
         if not isinstance(label, str):
             msg = f"A path is made of labels, which are text, not {label!r:.100}"
             raise errors.ArgumentError(msg)
-        step = select(node_table.c.node_id).where(node_table.c.parent_id == at, node_table.c.label == label)
-        found = (await connection.execute(step)).scalar()
+        found = await connection.scalar(_part, {"parent_id": at, "label": label})
         if found is None:
-            names = select(node_table.c.label).where(node_table.c.parent_id == at).order_by(node_table.c.position)
-            known = (await connection.execute(names.limit(20))).scalars().all()
-            parts = f"it has {', '.join(map(repr, known))}" if known else "it has no parts"
-            if at == node_id and not known:
-                await _check_there(connection, node_id)
-            msg = f"Nothing is stored under {label!r:.100} of node {at}; {parts}"
-            raise errors.NodeNotFoundError(msg)
+            raise await _nothing_under(connection, at, label)
         at = found
-    columns = (node_table.c.node_id, node_table.c.node_type, node_table.c.value, node_table.c.blob_id)
-    joined = node_table.outerjoin(blob_table, node_table.c.blob_id == blob_table.c.blob_id)
-    objects = (blob_table.c[name] for name in ("storage", "location", "size", "sha256", "chunk_sha256"))
-    row = (
-        await connection.execute(select(*columns, *objects).select_from(joined).where(node_table.c.node_id == at))
-    ).first()
+    row = (await connection.execute(_value, {"node_id": at})).first()
     if row is None:
-        raise await _reason(connection, at)
+        msg = f"There is no node {at}"
+        raise errors.NodeNotFoundError(msg)
     return row
 
 
-async def _check_there(connection: AsyncConnection, node_id: UUID) -> None:
-    found = await connection.execute(select(node_table.c.node_id).where(node_table.c.node_id == node_id))
-    if found.first() is None:
-        raise await _reason(connection, node_id)
+async def _nothing_under(connection: AsyncConnection, node_id: UUID, label: str) -> errors.NodeNotFoundError:
+    names = select(node_table.c.label).where(node_table.c.parent_id == node_id).order_by(node_table.c.position)
+    known = (await connection.scalars(names.limit(20))).all()
+    if not known and (await connection.execute(_value, {"node_id": node_id})).first() is None:
+        return errors.NodeNotFoundError(f"There is no node {node_id}")
+    parts = f"it has {', '.join(map(repr, known))}" if known else "it has no parts"
+    return errors.NodeNotFoundError(f"Nothing is stored under {label!r:.100} of node {node_id}; {parts}")
 
 
 def _build(rows: Sequence[Any], refused: dict[UUID, errors.ArtigraphError] | None) -> dict[UUID, StoredModel]:
