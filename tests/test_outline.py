@@ -50,7 +50,7 @@ async def test_a_run_is_drawn_with_all_below_it(engine: AsyncEngine) -> None:
         "│   │   └── b = None",
         "│   ├── stored: json, 2.9 KiB in outline",
         "│   ├── long: json, 202 bytes in the database",
-        '│   └── colour = {"$enum":["Colour","RED"]}',
+        "│   └── colour = Colour.RED",
     ]
     assert lines[9].startswith(f"└── run {child.run.node_id} failed in 0.")
     assert lines[9].endswith("by ZeroDivisionError: by nought")

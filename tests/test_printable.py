@@ -12,7 +12,7 @@ import pytest
 from artigraph import ArtifactModel, Run, RunManager, ancestors, delete
 from artigraph.db import engine_context
 from artigraph.outline import outline_of
-from artigraph.printable import printable, quoted
+from artigraph.printable import bytes_text, printable, quoted
 
 ESCAPED = {
     "a\nb\r\tc": "a\\nb\\r\\tc",
@@ -94,3 +94,21 @@ async def test_no_label_fakes_a_line(tmp_path: Path) -> None:
     for text in texts:
         assert "fake" in text
         assert not any(bad in text for bad in ("\u202e", "\x1b", "\n└── fake"))
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 bytes"),
+        (1, "1 byte"),
+        (1023, "1023 bytes"),
+        (1024, "1.0 KiB"),
+        (1536, "1.5 KiB"),
+        (2**20 - 1, "1.0 MiB"),
+        (2**20, "1.0 MiB"),
+        (5 * 2**30, "5.0 GiB"),
+        (2**70, "1,048,576.0 PiB"),
+    ],
+)
+def test_sizes_are_shown_in_one_unit(size: int, text: str) -> None:
+    assert bytes_text(size) == text

@@ -133,14 +133,6 @@ def test_a_cell_of_a_huge_value_is_short() -> None:
 
 
 def test_pieces_of_summaries() -> None:
-    assert [bytes_text(size) for size in (0, 1, 999, 1000, 999_960, 10**18)] == [
-        "0 bytes",
-        "1 byte",
-        "999 bytes",
-        "1.0 kB",
-        "1.0 MB",
-        "1,000.0 PB",
-    ]
     assert (count_text(1, "row"), count_text(1000, "row")) == ("1 row", "1,000 rows")
     assert one_line("a\nb\u202e") == "a\\nb\\u202e"
     assert len(one_line("\n" * 1000, 20)) == 20
@@ -247,7 +239,7 @@ def test_a_value_that_would_take_much_memory_is_shown_as_its_json() -> None:
     empty: list[object] = []
     file = RecordingFile(encode([empty] * 10**6))
     preview = json_serializer.preview(file)
-    assert preview.summary == "a plain value of 3.0 MB"
+    assert preview.summary == "a plain value of 2.9 MiB"
     assert (preview.text[:6], preview.encoding, preview.cut) == ("[[],[]", "utf-8", True)
     assert file.fetched <= 2**16
     assert json_serializer.preview(io.BytesIO(b'"' + "ä".encode() * 10**6 + b'"')).text.startswith('"ää')
@@ -345,7 +337,7 @@ def test_a_large_file_is_read_in_small_part() -> None:
     file = RecordingFile(b"text\n" * 20_000_000)
     found = file_serializer.preview(file)
     assert isinstance(found, TextPreview)
-    assert (found.summary, found.text, found.cut) == ("text (utf-8), 100.0 MB", "\n".join(["text"] * 50), True)
+    assert (found.summary, found.text, found.cut) == ("text (utf-8), 95.4 MiB", "\n".join(["text"] * 50), True)
     assert file.fetched == 2**16
     assert content(bytes(1000), rows=2).hex == " ".join(["00"] * 32)
 

@@ -481,4 +481,5 @@ async def test_depth_and_width_are_no_limit() -> None:
 def test_what_stands_for_instances_prints_its_class() -> None:
     assert str(StoredEnum("Color", "RED")) == "Color.RED"
     assert str(StoredEnum("Right", 3)) == "Right(3)"
+    assert repr(StoredStruct("Place", {"x": 1, "y": StoredEnum("Color", "RED")})) == "Place(x=1, y=Color.RED)"
     assert hash(StoredStruct("Place", {"x": 1})) == hash(StoredStruct("Place", {"x": 1}))

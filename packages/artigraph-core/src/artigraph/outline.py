@@ -19,8 +19,8 @@ from artigraph.graph.runs import RunStatus, check_status, with_runs_below
 from artigraph.identifiers import NodeId, check_id
 from artigraph.model.repr import short_repr
 from artigraph.orm import blob_table, node_table
-from artigraph.printable import printable
-from artigraph.serializer.codec import decode
+from artigraph.printable import bytes_text, printable
+from artigraph.serializer.codec import decode_class_free
 
 __all__ = ["Outline", "outline_of"]
 
@@ -197,24 +197,15 @@ def _describe_run(node: _Summary) -> str:
 
 def _describe_value(node: _Summary) -> str:
     if node.storage is not None:
-        return f"{node.label}: {node.serializer}, {_bytes(node.size)} in {node.storage}"
+        return f"{node.label}: {node.serializer}, {bytes_text(node.size or 0)} in {node.storage}"
     preview = None if node.preview is None else bytes(node.preview)
     if node.serializer == "json" and preview is not None:
         return f"{node.label} = {_show(preview)}"
-    return f"{node.label}: {node.serializer}, {_bytes(node.size)} in the database"
+    return f"{node.label}: {node.serializer}, {bytes_text(node.size or 0)} in the database"
 
 
 def _show(preview: bytes) -> str:
     try:
-        return short_repr(decode(preview))
-    except DeserializationError:  # it names a class, which only the model's annotations supply
+        return short_repr(decode_class_free(preview))
+    except DeserializationError:  # a newer release wrote it, or the row was altered
         return preview.decode(errors="replace")
-
-
-def _bytes(size: int | None) -> str:
-    value = float(size or 0)
-    for unit in ("bytes", "KiB", "MiB"):
-        if value < 1024:  # noqa: PLR2004 (a KiB)
-            return f"{value:.0f} {unit}" if unit == "bytes" else f"{value:.1f} {unit}"
-        value /= 1024
-    return f"{value:.1f} GiB"

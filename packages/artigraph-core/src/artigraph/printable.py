@@ -1,4 +1,4 @@
-"""Make stored text printable: no label, name or message can move the cursor, reorder a line or add one."""
+"""Text for people: stored text that can neither move the cursor nor add a line, and sizes."""
 
 from __future__ import annotations
 
@@ -23,6 +23,8 @@ _JOINED = frozenset(
 """Scripts in which a joiner or non-joiner changes the shape of letters, as the first word of their letters' names."""
 _VIRAMA = 9
 """The combining class of the mark that removes the vowel of a consonant."""
+_KIB = 1024
+_UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB")
 _VARIATION = "\ufe0f"
 _SKIN = range(0x1F3FB, 0x1F400)
 
@@ -53,6 +55,16 @@ def quoted(text: str | None) -> str:
         return "None"
     mark = '"' if "'" in text and '"' not in text else "'"
     return f"{mark}{printable(text).replace(mark, chr(92) + mark)}{mark}"
+
+
+def bytes_text(size: int) -> str:
+    """Return a number of bytes for people: "1 byte", "2.5 MiB"."""
+    if size < _KIB:
+        return f"{size} byte{'' if size == 1 else 's'}"
+    power = min((size.bit_length() - 1) // 10, len(_UNITS))
+    if f"{size / _KIB**power:.1f}" == f"{_KIB}.0" and power < len(_UNITS):  # rounded to the next unit
+        power += 1
+    return f"{size / _KIB**power:,.1f} {_UNITS[power - 1]}"
 
 
 def _shows(text: str, index: int) -> bool:

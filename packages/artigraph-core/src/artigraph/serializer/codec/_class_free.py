@@ -10,21 +10,20 @@ from artigraph.serializer.codec._read import TAGS, decode_tagged
 from artigraph.serializer.codec._read_scalars import expect, expect_dict, expect_list
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class StoredEnum:
     """A stored member of an enum, whose class is not looked up."""
 
     class_name: str
     member: str | int
-    """The name of the member. For a `Flag` it is the number that its flags make up."""
+    """The name of the member. Flags that are no member together have the number that they make up."""
 
-    def __str__(self) -> str:
-        return (
-            f"{self.class_name}.{self.member}" if isinstance(self.member, str) else f"{self.class_name}({self.member})"
-        )
+    def __repr__(self) -> str:
+        name = self.class_name
+        return f"{name}.{self.member}" if isinstance(self.member, str) else f"{name}({self.member})"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class StoredStruct:
     """A stored named tuple or dataclass, whose class is not looked up."""
 
@@ -34,6 +33,9 @@ class StoredStruct:
 
     def __hash__(self) -> int:
         return hash((self.class_name, tuple(self.fields.items())))
+
+    def __repr__(self) -> str:
+        return f"{self.class_name}({', '.join(f'{name}={value!r}' for name, value in self.fields.items())})"
 
 
 def decode_class_free(data: bytes) -> object:

@@ -4,11 +4,12 @@ A preview consists of plain Python values, so any program can show it. No class 
 users runs, so a preview is safe to make of anybody's data.
 """
 
+from artigraph.printable import bytes_text
 from artigraph.serializer.preview._cells import Cell, Cells
 from artigraph.serializer.preview._content import preview_content
 from artigraph.serializer.preview._limited import LimitedFile
 from artigraph.serializer.preview._plain import preview_plain
-from artigraph.serializer.preview._text import bytes_text, count_text, one_line
+from artigraph.serializer.preview._text import count_text, one_line
 from artigraph.serializer.preview._types import (
     ArrayPreview,
     ArrayStatistics,

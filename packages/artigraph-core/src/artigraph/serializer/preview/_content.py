@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import codecs
 import re
+import struct
 from collections.abc import Callable
+from struct import Struct
 from typing import BinaryIO, Literal
 
+from artigraph.printable import bytes_text
 from artigraph.serializer.preview._limited import LimitedFile
 from artigraph.serializer.preview._plain import first_lines
-from artigraph.serializer.preview._text import bytes_text, count_text
+from artigraph.serializer.preview._text import count_text
 from artigraph.serializer.preview._types import BytesPreview, ImagePreview, Preview, TextPreview
 
 _HEAD = 2**16
@@ -67,7 +70,10 @@ Size = tuple[int, int]
 def _image_of(head: bytes, limited: LimitedFile) -> ImagePreview | None:
     for kind, starts, size_of in _FORMATS:
         if head.startswith(starts):
-            found = _jpeg_size(limited) if size_of is None else size_of(head)
+            try:
+                found = _jpeg_size(limited) if size_of is None else size_of(head)
+            except struct.error:  # it is too short
+                return None
             if found is None or not all(found):
                 return None
             width, height = found
@@ -76,23 +82,25 @@ def _image_of(head: bytes, limited: LimitedFile) -> ImagePreview | None:
     return None
 
 
+_PNG, _GIF, _WEBP = Struct(">12x4sII"), Struct("<6sHH"), Struct("<8x4s4s4x10s")
+"""What is read at the beginning of an image: of PNG and WebP, the first chunk's name and content, too."""
+
+
 def _png_size(head: bytes) -> Size | None:
-    if head[12:16] != b"IHDR" or len(head) < 24:  # noqa: PLR2004
-        return None
-    return int.from_bytes(head[16:20], "big"), int.from_bytes(head[20:24], "big")
+    name, width, height = _PNG.unpack_from(head)
+    return (width, height) if name == b"IHDR" else None
 
 
 def _gif_size(head: bytes) -> Size | None:
-    if head[:6] not in (b"GIF87a", b"GIF89a") or len(head) < 10:  # noqa: PLR2004
-        return None
-    return int.from_bytes(head[6:8], "little"), int.from_bytes(head[8:10], "little")
+    version, width, height = _GIF.unpack_from(head)
+    return (width, height) if version in (b"GIF87a", b"GIF89a") else None
 
 
 def _webp_size(head: bytes) -> Size | None:
     """Return the size from the first chunk: a lossy image, a lossless one, or the header of an extended file."""
-    if head[8:12] != b"WEBP" or len(head) < 30:  # noqa: PLR2004
+    form, kind, start = _WEBP.unpack_from(head)
+    if form != b"WEBP":
         return None
-    kind, start = head[12:16], head[20:30]
     if kind == b"VP8 " and start[3:6] == b"\x9d\x01\x2a":
         return int.from_bytes(start[6:8], "little") & 0x3FFF, int.from_bytes(start[8:10], "little") & 0x3FFF
     if kind == b"VP8L" and start[:1] == b"\x2f":
@@ -109,27 +117,24 @@ _BARE_MARKERS = frozenset({0x01, *range(0xD0, 0xD8)})
 """The markers that no segment follows."""
 _END_MARKERS = frozenset({0xD9, 0xDA})
 """The end, and the beginning of the pixels."""
+_FILL = 0xFF
 _MOST_SEGMENTS = 500
+_SEGMENT = Struct(">BBHxHH")
+"""A mark, the marker, and the length of its segment. The segment of some markers begins with height and width."""
 
 
 def _jpeg_size(limited: LimitedFile) -> Size | None:
     """Return the size of a JPEG. It is behind the metadata, whose segments are skipped."""
     position = 2
     for _ in range(_MOST_SEGMENTS):
-        if limited.left < 9:  # noqa: PLR2004
+        if limited.left < _SEGMENT.size:
             return None
-        segment = limited.read_at(position, 9)
-        if len(segment) < 4 or segment[0] != 0xFF or segment[1] in _END_MARKERS:  # noqa: PLR2004
+        mark, marker, length, height, width = _SEGMENT.unpack_from(limited.read_at(position, _SEGMENT.size))
+        if mark != _FILL or marker in _END_MARKERS:
             return None
-        if segment[1] in _SIZE_MARKERS:
-            found = int.from_bytes(segment[7:9], "big"), int.from_bytes(segment[5:7], "big")
-            return found if len(segment) == 9 else None  # noqa: PLR2004
-        if segment[1] == 0xFF:  # a byte that fills up  # noqa: PLR2004
-            position += 1
-        elif segment[1] in _BARE_MARKERS:
-            position += 2
-        else:
-            position += 2 + int.from_bytes(segment[2:4], "big")
+        if marker in _SIZE_MARKERS:
+            return width, height
+        position += 1 if marker == _FILL else 2 if marker in _BARE_MARKERS else 2 + length
     return None
 
 

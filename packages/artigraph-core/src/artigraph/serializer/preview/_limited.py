@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from artigraph.raw_file import RawFile
 
@@ -28,10 +28,6 @@ class LimitedFile(RawFile):
     def size(self) -> int:
         """The size of the file in bytes."""
         return self._size
-
-    def open(self) -> BinaryIO:
-        """Return this file as the type that other code asks for."""
-        return cast("BinaryIO", self)
 
     def read(self, size: int | None = -1, /) -> bytes:
         """Return the next bytes, fewer only at the end of the file.

@@ -10,6 +10,8 @@ from artigraph.serializer.preview import Cell, Cells, TableColumn, one_line
 
 _LONGEST_DTYPE = 100
 _LONGEST_NAME = 200
+_INTEGERS = {32: pa.int32(), 64: pa.int64()}
+"""The integers that hold dates, times and durations, by their bits."""
 _MOST_PARTS = 100
 """The most parts of a nested value that are looked at."""
 
@@ -56,8 +58,7 @@ def _texts_of_times(array: Any) -> list[str | None]:
         pass
     else:
         return texts
-    width = 32 if array.type.bit_width == 32 else 64  # noqa: PLR2004
-    numbers: list[int | None] = array.view(pa.int32() if width == 32 else pa.int64()).to_pylist()  # noqa: PLR2004
+    numbers: list[int | None] = array.view(_INTEGERS[array.type.bit_width]).to_pylist()
     unit = getattr(array.type, "unit", "d")
     return [None if number is None else f"{number} {unit}" for number in numbers]
 

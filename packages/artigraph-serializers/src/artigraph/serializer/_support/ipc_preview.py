@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -39,7 +38,7 @@ def read_ipc_head(limited: LimitedFile, rows: int, columns: int) -> TableHead:
     budget = limited.left
     dictionaries, blocks = ipc_layout.read_footer(limited)
     schema = pa.ipc.open_file(limited).schema
-    total = _count_rows((limited, block) for block in blocks)
+    total = _count_rows(limited, blocks)
     empty = _nothing()
     if not rows or not columns or not blocks:
         return TableHead(schema, empty, total)
@@ -54,11 +53,11 @@ def _nothing() -> Any:
     return pa.table({})
 
 
-def _count_rows(blocks: Iterable[tuple[LimitedFile, Block]]) -> int | None:
+def _count_rows(limited: LimitedFile, blocks: list[Block]) -> int | None:
     """Return the rows of all batches, or None if too much would be fetched for that."""
     total = 0
     seen: set[int] = set()
-    for limited, block in blocks:
+    for block in blocks:
         seen.add(block.offset // _CHUNK)
         if len(seen) > _MOST_CHUNKS or block.metadata > limited.left // 4:
             return None

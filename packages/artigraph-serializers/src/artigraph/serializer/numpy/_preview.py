@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import math
 import re
+from dataclasses import replace
 from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
@@ -51,7 +52,8 @@ def preview_array(file: BinaryIO, *, rows: int, max_bytes: int, is_scalar: bool 
 
     def unread() -> ArrayPreview:
         noun = "scalar" if is_scalar else "array"
-        return ArrayPreview(f"{noun} in {bytes_text(limited.size)}", True, None, None, 0, ())  # noqa: FBT003
+        summary = f"{noun} in {bytes_text(limited.size)}"
+        return ArrayPreview(summary, cut=True, shape=None, dtype=None, elements_read=0, items=())
 
     def read() -> ArrayPreview:
         head = _read_head(limited, max_bytes)
@@ -74,9 +76,7 @@ def _read_head(limited: LimitedFile, max_bytes: int) -> _Head | ArrayPreview:
         found = _TAIL.search(data[-2048:].decode("utf-8", "replace"))
         if found is None:
             _npy.refuse("its header does not say what an npy header says")
-        shape = tuple(int(each) for each in found[1].split(",") if each.strip())
-        summary = f"records with very many fields, {_shape_text(shape)}, {bytes_text(size)}"
-        return ArrayPreview(summary, True, shape, None, 0, ())  # noqa: FBT003
+        return _shape_alone(tuple(int(each) for each in found[1].split(",") if each.strip()), size)
     header, start = _npy.read_header(memoryview(data))
     said, shape = _npy.said_dtype(header)
     end = start + math.prod(shape) * said.itemsize
@@ -90,13 +90,17 @@ def _read_head(limited: LimitedFile, max_bytes: int) -> _Head | ArrayPreview:
         if stop < end:
             _npy.refuse("its trailer does not follow its elements")
         if length * _TRAILER_EXPANSION > max_bytes:
-            summary = f"records with very many fields, {_shape_text(shape)}, {bytes_text(size)}"
-            return ArrayPreview(summary, True, shape, None, 0, ())  # noqa: FBT003
+            return _shape_alone(shape, size)
         trailer, _ = _npy.read_trailer(memoryview(limited.read_at(stop, length)))
     dtype = _npy.stored_dtype(said, trailer)
     if stop > end and "string" not in trailer:
         _npy.refuse("its trailer does not follow its elements")
     return _Head(dtype, shape, bool(header["fortran_order"]), start, end, stop, trailer)
+
+
+def _shape_alone(shape: tuple[int, ...], size: int) -> ArrayPreview:
+    summary = f"records with very many fields, {_shape_text(shape)}, {bytes_text(size)}"
+    return ArrayPreview(summary, cut=True, shape=shape, dtype=None, elements_read=0, items=())
 
 
 def _preview_of(head: _Head, limited: LimitedFile, rows: int) -> ArrayPreview:
@@ -123,12 +127,11 @@ def _preview_of(head: _Head, limited: LimitedFile, rows: int) -> ArrayPreview:
     items = _items(ordered, known, cells)
     if not is_real(dtype):
         return _array_preview(head, limited.size, read, items, cells)
-    statistics = statistics_of(flat, complete=read == count)
-    thumbnail = thumbnail_of(part) if part is not None and part.ndim == 2 else None  # noqa: PLR2004
-    histogram = histogram_of(flat)
-    preview = _array_preview(head, limited.size, read, items, cells)
-    return ArrayPreview(
-        preview.summary, preview.cut, preview.shape, preview.dtype, read, items, statistics, histogram, thumbnail
+    return replace(
+        _array_preview(head, limited.size, read, items, cells),
+        statistics=statistics_of(flat, complete=read == count),
+        histogram=histogram_of(flat),
+        thumbnail=thumbnail_of(part) if part is not None and part.ndim == 2 else None,  # noqa: PLR2004
     )
 
 

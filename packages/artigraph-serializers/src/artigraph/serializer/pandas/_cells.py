@@ -26,11 +26,6 @@ def label_text(label: object) -> str:
     return label if isinstance(label, str) else _text(label, Cells())
 
 
-def scalar_text(value: object) -> str:
-    """Return a scalar of pandas as text."""
-    return str(value)
-
-
 def dtype_text(description: Description, types: list[Any]) -> str:
     """Return the dtype of values as pandas names it."""
     if description["kind"] == "level":

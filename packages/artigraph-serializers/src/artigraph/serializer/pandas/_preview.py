@@ -12,7 +12,7 @@ from artigraph.serializer._support.arrow_cells import column_of
 from artigraph.serializer._support.ipc_layout import walk_stream
 from artigraph.serializer._support.parquet_preview import ParquetHead
 from artigraph.serializer._support.preview import Column, table_preview, unread_table, within_limit
-from artigraph.serializer.pandas._cells import cells_of_values, dtype_text, label_text, scalar_text
+from artigraph.serializer.pandas._cells import cells_of_values, dtype_text, label_text
 from artigraph.serializer.pandas._columns import cell_from_text
 from artigraph.serializer.pandas._frames import description_of, index_from_json
 from artigraph.serializer.pandas._values import Description, count_arrays
@@ -50,7 +50,7 @@ def preview_scalar(file: BinaryIO, max_bytes: int, restore: Callable[[bytes], ob
     size = limited.size
     if size * _SCALAR_EXPANSION > max_bytes:
         return TextPreview(f"a scalar in {bytes_text(size)}", cut=True, text="", encoding=None, size=size)
-    text = scalar_text(restore(limited.read()))
+    text = str(restore(limited.read()))
     return TextPreview(one_line(text), cut=False, text=text, encoding=None, size=size)
 
 
