@@ -40,18 +40,27 @@ class Order:
     """Whether search keys alone decide the order, because no key of the field's types is ever cut."""
 
 
-class Columns(Generic[M]):
+class _ByAttribute:
+    """Columns that are attributes as well as items."""
+
+    __slots__ = ()
+
+    def __getattr__(self, name: str) -> Column:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        return self[name]
+
+    def __getitem__(self, name: str) -> Column:
+        raise NotImplementedError
+
+
+class Columns(_ByAttribute, Generic[M]):
     """The columns of a model class: one attribute, or item, for each stored field."""
 
     __slots__ = ("_model_type",)
 
     def __init__(self, model_type: type[M]) -> None:
         self._model_type = model_type
-
-    def __getattr__(self, name: str) -> Column:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return self[name]
 
     def __getitem__(self, name: str) -> Column:
         return _column(self._model_type, (), [self._model_type], name)
@@ -97,18 +106,13 @@ def columns(kind: type[Any] | str) -> Any:
     return Columns(kind)
 
 
-class StoredColumns:
+class StoredColumns(_ByAttribute):
     """The columns of a model given by its stored name: one attribute, or item, for each field."""
 
     __slots__ = ("_name",)
 
     def __init__(self, name: str) -> None:
         self._name = name
-
-    def __getattr__(self, name: str) -> Column:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return self[name]
 
     def __getitem__(self, name: str) -> Column:
         return _StoredColumn(Field(self._name, (check_label(name),), (self._name,)), {object}, ())
@@ -117,7 +121,7 @@ class StoredColumns:
         return f"<columns of {self._name!r}>"
 
 
-class Column(Comparable):
+class Column(_ByAttribute, Comparable):
     """A field of a model, or of a model nested in it. Comparing it makes a condition.
 
     Comparisons follow Python. Where Python cannot compare the stored value with the given one, a comparison is false
@@ -135,11 +139,6 @@ class Column(Comparable):
 
     def __repr__(self) -> str:
         return f"<column {self._text}>"
-
-    def __getattr__(self, name: str) -> Column:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        return self[name]
 
     def __getitem__(self, name: str) -> Column:
         model = self._field.model
