@@ -48,8 +48,8 @@ class S3Storage(Storage):
     Each request of an upload is a call with its own retries and deadline. If an upload fails, its parts are removed,
     provided that the server responds.
 
-    A call that fails for a transient reason is tried at least 8 times, unless its time ends first: `deadline` seconds,
-    plus one second for each MiB of the object. After that it raises `StorageUnavailableError`. `connect_timeout` and
+    A call that fails for a transient reason is tried several times, until its time ends: `deadline` seconds, plus one
+    second for each MiB of the object. After that it raises `StorageUnavailableError`. `connect_timeout` and
     `read_timeout` limit, in seconds, how long one attempt waits without a response. Each event loop has at most
     `max_connections` open connections.
 
