@@ -14,7 +14,6 @@ from artigraph.errors import NodeNotFoundError
 from artigraph.identifiers import new_id
 from artigraph.storage import MemoryStorage
 from artigraph.stored import StoredEnum, StoredField, load_stored, open_stored
-from tests.support.statements import counted
 
 pytestmark = pytest.mark.usefixtures("engine")
 
@@ -70,10 +69,8 @@ async def test_artifacts_by_stored_name() -> None:
     c: Any = columns("integration-stored.Report")
     red = c.color == StoredEnum("Color", "RED")
     query = select("integration-stored.Report")
-    with counted() as statements:
-        found = await query.where(red, c.data.name != "data 3").order_by(c.title.desc()).all()
+    found = await query.where(red, c.data.name != "data 3").order_by(c.title.desc()).all()
     assert [each.label for each in found] == ["report 5", "report 1"]
-    assert len(statements) < 20
     assert await query.where(c.title == LONG + "2").count() == 1
     assert [each.label for each in await query.order_by(c.title).limit(2).all()] == ["report 0", "report 1"]
     assert [each.label for each in await query.where(c.data.name == "data 4").all()] == ["report 4"]

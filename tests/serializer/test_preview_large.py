@@ -129,7 +129,7 @@ def test_the_memory_is_limited(name: str, kind: str, tmp_path: Any) -> None:
     assert int(ended.stdout) < 40, f"{ended.stdout} MiB"
 
 
-DAMAGE = """
+FOOTER = """
 import io
 import numpy
 import pyarrow
@@ -147,15 +147,6 @@ for place in range(len(stored) - 8 - int.from_bytes(stored[-8:-4], "little"), le
         pass
 print((peak() - before) // 1024)
 """
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
-def test_a_damaged_length_in_a_footer_takes_a_preview_no_memory() -> None:
-    ended = subprocess.run(
-        [sys.executable, "-c", PEAK + DAMAGE], capture_output=True, text=True, timeout=120, check=True
-    )
-    assert int(ended.stdout) < 100, f"{ended.stdout} MiB"
-
 
 PAGE = """
 import io
@@ -179,8 +170,10 @@ print((peak() - before) // 1024)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has /proc")
-def test_a_damaged_size_of_a_page_takes_a_preview_no_memory() -> None:
-    ended = subprocess.run([sys.executable, "-c", PEAK + PAGE], capture_output=True, text=True, timeout=120, check=True)
+@pytest.mark.parametrize("script", [FOOTER, PAGE], ids=["a length in a footer", "the size of a page"])
+def test_damage_takes_a_preview_no_memory(script: str) -> None:
+    command = [sys.executable, "-c", PEAK + script]
+    ended = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
     assert int(ended.stdout) < 100, f"{ended.stdout} MiB"
 
 
