@@ -182,6 +182,8 @@ async def test_a_constant_number_of_statements(condition: Condition, before: int
         (lambda: columns(NAME)["\0"], "NUL"),
         (lambda: c.accuracy == None, "is_"),  # noqa: E711
         (lambda: c.color > object(), "is not searched by"),
+        (lambda: c.color < StoredEnum("Color", "RED"), "members of Color have no order"),
+        (lambda: columns(Report).color == StoredEnum("Color", "RED"), "cannot be compared with Color.RED"),
     ],
 )
 def test_what_cannot_be_asked_is_refused(make: Callable[[], object], words: str) -> None:

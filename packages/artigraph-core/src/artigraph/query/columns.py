@@ -26,6 +26,7 @@ from artigraph.query._key_ranges import has_value_key
 from artigraph.query._operators import Comparable, check_compared
 from artigraph.query._properties import NodeColumns, RunColumns
 from artigraph.run import Run
+from artigraph.stored import StoredEnum
 
 M = TypeVar("M", bound=ArtifactModel)
 
@@ -174,8 +175,9 @@ class Column(_ByAttribute, Comparable):
         self._check_searchable("compared")
         check_compared(self._text, value)
         kind = _kind(type(value))
-        if how != "==" and kind == "enum":
-            msg = f"{self._text} cannot be ordered: members of {type(value).__qualname__} have no order"
+        if how != "==" and kind in ("enum", "stored enum"):
+            enum = value.class_name if isinstance(value, StoredEnum) else type(value).__qualname__
+            msg = f"{self._text} cannot be ordered: members of {enum} have no order"
             raise QueryError(msg)
         self._check_kind(kind, value)
         return Compare(self._field, how, value)
@@ -294,6 +296,8 @@ def _kind(cls: type[Any]) -> str:
             return kind
     if issubclass(cls, Enum):
         return "enum"
+    if issubclass(cls, StoredEnum):
+        return "stored enum"
     if cls is object or getattr(cls, "_is_protocol", False):
         return "any"
     return "none"
