@@ -8,81 +8,60 @@ import logging
 from typing import TYPE_CHECKING
 
 from artigraph.lazy_import import deferred
-from artigraph.model import (
-    ArtifactMapping,
-    ArtifactModel,
-    ArtifactModelConfig,
-    ArtifactSequence,
-    Lazy,
-    Loaded,
-    LoadFailure,
-    artifact_field,
-    load_many,
-    origin_of,
-    save_many,
-)
-from artigraph.run import NO_PARENT, Run, RunManager, run_manager
-from artigraph.serializer.file import File
 
 if TYPE_CHECKING:
     from artigraph.deletion import DeletionReport, delete, prune
-    from artigraph.difference import Change, ModelDiff, diff
+    from artigraph.difference import Change, ModelDiff, RunDiff, diff
     from artigraph.lineage import Node, ancestors, descendants, paths
+    from artigraph.model import (
+        ArtifactMapping,
+        ArtifactModel,
+        ArtifactModelConfig,
+        ArtifactSequence,
+        Lazy,
+        Loaded,
+        LoadFailure,
+        artifact_field,
+        load_many,
+        origin_of,
+        save_many,
+    )
+    from artigraph.notebook import load_ipython_extension as load_ipython_extension
+    from artigraph.notebook import unload_ipython_extension as unload_ipython_extension
     from artigraph.query.columns import columns  # not from artigraph.query: mypy would find the module of this name
     from artigraph.query.select import select
     from artigraph.release import __version__ as __version__
+    from artigraph.run import NO_PARENT, Run, RunManager, run_manager
+    from artigraph.serializer.file import File
     from artigraph.tracking import TrackedValue, TrackingWarning, tracked
     from artigraph.versions.series import Series, Version, series
 else:
+    # All names are lazy: the command line imports this package to print a help text.
     __getattr__, __dir__ = deferred(
         __name__,
         {
-            "deletion": ("DeletionReport", "delete", "prune"),
-            "difference": ("Change", "ModelDiff", "diff"),
-            "lineage": ("Node", "ancestors", "descendants", "paths"),
-            "query": ("columns", "select"),
-            "release": ("__version__",),
-            "tracking": ("TrackedValue", "TrackingWarning", "tracked"),
-            "versions": ("Series", "Version", "series"),
+            "deletion": "DeletionReport delete prune",
+            "difference": "Change ModelDiff RunDiff diff",
+            "lineage": "Node ancestors descendants paths",
+            "model": (
+                "ArtifactMapping ArtifactModel ArtifactModelConfig ArtifactSequence Lazy Loaded LoadFailure "
+                "artifact_field load_many origin_of save_many"
+            ),
+            "notebook": "load_ipython_extension unload_ipython_extension",
+            "query": "columns select",
+            "release": "__version__",
+            "run": "NO_PARENT Run RunManager run_manager",
+            "serializer.file": "File",
+            "tracking": "TrackedValue TrackingWarning tracked",
+            "versions": "Series Version series",
         },
     )
 
 # What the library logs goes where the application sends it, and nowhere if that is not set up.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
-__all__ = [
-    "NO_PARENT",
-    "ArtifactMapping",
-    "ArtifactModel",
-    "ArtifactModelConfig",
-    "ArtifactSequence",
-    "Change",
-    "DeletionReport",
-    "File",
-    "Lazy",
-    "LoadFailure",
-    "Loaded",
-    "ModelDiff",
-    "Node",
-    "Run",
-    "RunManager",
-    "Series",
-    "TrackedValue",
-    "TrackingWarning",
-    "Version",
-    "ancestors",
-    "artifact_field",
-    "columns",
-    "delete",
-    "descendants",
-    "diff",
-    "load_many",
-    "origin_of",
-    "paths",
-    "prune",
-    "run_manager",
-    "save_many",
-    "select",
-    "series",
-    "tracked",
-]
+__all__: list[str] = ["NO_PARENT", "ArtifactMapping", "ArtifactModel", "ArtifactModelConfig", "ArtifactSequence"]
+__all__ += ["Change", "DeletionReport", "File", "Lazy", "LoadFailure", "Loaded", "ModelDiff", "Node", "Run", "RunDiff"]
+__all__ += ["RunManager", "Series", "TrackedValue", "TrackingWarning", "Version"]
+__all__ += ["ancestors", "artifact_field", "columns", "delete", "descendants", "diff", "load_many", "origin_of"]
+__all__ += ["paths", "prune", "run_manager", "save_many", "select", "series", "tracked"]

@@ -11,58 +11,21 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from uuid import UUID
 
-__all__ = [
-    "ArgumentError",
-    "ArtifactInUseError",
-    "ArtigraphError",
-    "ConfigurationError",
-    "CorruptObjectError",
-    "CycleError",
-    "DanglingObjectsError",
-    "DatabaseError",
-    "DatabaseUnavailableError",
-    "DeserializationError",
-    "FieldNotLoadedError",
-    "InvalidLabelError",
-    "InvalidLocationError",
-    "InvalidNodeIdError",
-    "InvalidTokenError",
-    "LabelConflictError",
-    "MalformedRowError",
-    "MissingDependencyError",
-    "MissingTablesError",
-    "ModelDefinitionError",
-    "ModelNameConflictError",
-    "ModelVersionError",
-    "MultipleNodesFoundError",
-    "NestedNodeError",
-    "NoActiveRunError",
-    "NodeNotFoundError",
-    "NotFoundError",
-    "ObjectNotFoundError",
-    "QueryError",
-    "RegistrationError",
-    "RetryableError",
-    "RunStateError",
-    "SchemaError",
-    "SchemaVersionError",
-    "SerializationError",
-    "SessionStateError",
-    "StorageError",
-    "StorageFullError",
-    "StorageUnavailableError",
-    "SyncCallError",
-    "TrackingError",
-    "UnknownModelError",
-    "UnknownSerializerError",
-    "UnknownStorageError",
-    "ValueTooLargeError",
-    "VersionNotFoundError",
-    "WrongEventLoopError",
-    "WrongModelTypeError",
-]
+__all__: list[str] = ["AmbiguousReferenceError", "ArgumentError", "ArtifactInUseError", "ArtigraphError"]
+__all__ += ["ConfigurationError", "CorruptObjectError", "CycleError", "DanglingObjectsError", "DatabaseError"]
+__all__ += ["DatabaseUnavailableError", "DeserializationError", "ExpressionError", "FieldNotLoadedError"]
+__all__ += ["InvalidCursorError", "InvalidLabelError", "InvalidLocationError", "InvalidNodeIdError"]
+__all__ += ["InvalidTokenError", "LabelConflictError", "MalformedRowError", "MissingDependencyError"]
+__all__ += ["MissingTablesError", "ModelDefinitionError", "ModelNameConflictError", "ModelVersionError"]
+__all__ += ["MultipleNodesFoundError", "NestedNodeError", "NoActiveRunError", "NodeNotFoundError", "NotFoundError"]
+__all__ += ["ObjectNotFoundError", "QueryError", "RegistrationError", "RetryableError", "RunStateError", "SchemaError"]
+__all__ += ["SchemaVersionError", "SerializationError", "SessionStateError", "StorageError", "StorageFullError"]
+__all__ += ["StorageUnavailableError", "SyncCallError", "TableError", "TrackingError", "UnknownModelError"]
+__all__ += ["UnknownSerializerError", "UnknownStorageError", "ValueTooLargeError", "VersionNotFoundError"]
+__all__ += ["WrongEventLoopError", "WrongModelTypeError"]
 
 STOPPING = (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError)
 """Exceptions that stop the process or the task. Any other one, raised by somebody's code, is a failure of a value."""
@@ -194,8 +157,34 @@ class MultipleNodesFoundError(ArtigraphError, LookupError):
     """One result was expected, and there are several."""
 
 
+class AmbiguousReferenceError(MultipleNodesFoundError):
+    """A reference, such as the beginning of an id, matches several nodes."""
+
+    def __init__(self, message: str, candidates: Sequence[UUID] = ()) -> None:
+        super().__init__(message)
+        self.candidates: tuple[UUID, ...] = tuple(candidates)
+        """The ids of the first nodes that match."""
+
+
 class QueryError(ArtigraphError, ValueError):
     """A query is invalid: for example, it uses a field that does not exist or cannot be compared in this way."""
+
+
+class TableError(ArtigraphError, ValueError):
+    """A column of a table holds values of several types, or a value that its type cannot hold exactly."""
+
+
+class ExpressionError(QueryError):
+    """The text of a condition cannot be read as one. The message shows the place."""
+
+    def __init__(self, message: str, *, position: int = 0) -> None:
+        super().__init__(message)
+        self.position: int = position
+        """The index of the character in the text at which the mistake begins."""
+
+
+class InvalidCursorError(ArtigraphError, ValueError):
+    """A text is not the cursor of a page: it was cut or changed, or comes from another function."""
 
 
 # Models -----------------------------------------------------------------------------------------------------------

@@ -43,6 +43,11 @@ NodeId: TypeAlias = UUID | str | SupportsNodeId
 """What public functions accept as a node: its id, the text of its id, or an object that has its id."""
 
 
+def is_id_text(value: str) -> bool:
+    """Return whether a text is that of an id: 32 hexadecimal digits, with hyphens or without."""
+    return _TEXT.fullmatch(value) is not None
+
+
 def check_id(value: object) -> UUID:
     """Return the id of a node from any value that public functions accept (`NodeId`). Reads no database.
 
@@ -52,7 +57,7 @@ def check_id(value: object) -> UUID:
     if isinstance(value, UUID):
         return value
     if isinstance(value, str):
-        if _TEXT.fullmatch(value):
+        if is_id_text(value):
             return UUID(value)
         msg = (
             f"{value!r:.100} is not the text of an id, as str(node_id) or print shows it: 32 hexadecimal digits, with "

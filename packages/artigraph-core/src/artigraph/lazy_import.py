@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from importlib import import_module
 
 
-def deferred(
-    package: str, homes: Mapping[str, Sequence[str]]
-) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
+def deferred(package: str, homes: Mapping[str, str]) -> tuple[Callable[[str], object], Callable[[], list[str]]]:
     """Return the `__getattr__` and the `__dir__` of a package with lazy imports (PEP 562).
 
-    `homes` maps each submodule to the names that it defines. A submodule is an attribute, too, as if it had been
-    imported. For type checkers, import the names under `if TYPE_CHECKING`. Do not show them `__getattr__`, because they
-    would then accept any name.
+    `homes` maps each submodule to the names that it defines, separated by spaces. A submodule is an attribute, too, as
+    if it had been imported. For type checkers, import the names under `if TYPE_CHECKING`. Do not show them
+    `__getattr__`, because they would then accept any name.
     """
     module = sys.modules[package]
-    home_of = {name: home for home, names in homes.items() for name in names}
+    home_of = {name: home for home, names in homes.items() for name in names.split()}
 
     def get(name: str) -> object:
         home = name if name in homes else home_of.get(name)

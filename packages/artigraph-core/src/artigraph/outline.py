@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import Select, bindparam, case, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+import artigraph.html as html
 from artigraph.db import current_database, read, recursive
 from artigraph.db.planner import in_precomputed
 from artigraph.errors import DeserializationError, MalformedRowError, NodeNotFoundError
@@ -27,6 +29,11 @@ __all__ = ["Outline", "outline_of"]
 
 PREVIEW = 120
 """The most bytes of an inline value that are read as a preview."""
+
+_MOST = 200
+"""The most children of a node that HTML shows."""
+_OPENED, _NESTED = 2, 10
+"""How many levels are open in HTML at first, and how many are elements in each other."""
 
 _size = func.length(node_table.c.value)
 
@@ -140,6 +147,9 @@ class Outline:
     def __str__(self) -> str:
         return "\n".join(self._lines())
 
+    def _repr_html_(self) -> str:
+        return html.render(html.attempt(lambda: _view(self, 0)))
+
     def _lines(self) -> Iterator[str]:
         """Draw the lines without recursion, because a tree may be deeper than Python's stack."""
         pending: list[tuple[Outline, str, str]] = [(self, "", "")]
@@ -171,6 +181,21 @@ async def outline_of(node_id: NodeId) -> Outline:
         if parent is not None:
             parent.children.append(outlines[node.node_id])
     return outlines[node_id]
+
+
+def _view(outline: Outline, depth: int) -> html.Part:
+    """Return the tree as nested elements that open on a click. Below some depth, it is drawn with lines."""
+    text = html.code(outline.text, title=str(outline.node_id))
+    if not outline.children:
+        return html.element("div", text)
+    if depth == _NESTED:
+        lines = islice(outline._lines(), _MOST)  # pyright: ignore[reportPrivateUsage]
+        drawn = (part for line in lines for part in (line, html.Markup("\n")))
+        return html.Element("pre", drawn)
+    below = (_view(child, depth + 1) for child in outline.children[:_MOST])
+    more = len(outline.children) - _MOST
+    rest = [html.muted(f"and {more:,} more")] if more > 0 else []
+    return html.details(text, html.Element("div", below), *rest, opened=depth < _OPENED)
 
 
 def _describe(node: _Summary) -> str:

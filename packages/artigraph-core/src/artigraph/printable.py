@@ -1,9 +1,10 @@
-"""Text for people: stored text that can neither move the cursor nor add a line, and sizes."""
+"""Text for people: stored text that can neither move the cursor nor add a line, counts, sizes, and lengths of time."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
+from datetime import timedelta
 
 _PLAIN = re.compile(r"[ -~]*")
 _ESCAPED = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
@@ -23,8 +24,11 @@ _JOINED = frozenset(
 """Scripts in which a joiner or non-joiner changes the shape of letters, as the first word of their letters' names."""
 _VIRAMA = 9
 """The combining class of the mark that removes the vowel of a consonant."""
+_LONGEST_LINE = 300
 _KIB = 1024
 _UNITS = ("KiB", "MiB", "GiB", "TiB", "PiB")
+_MINUTE, _HOUR, _DAY = 60, 3600, 86_400
+_SPANS = ((_DAY, "d", _HOUR, "h"), (_HOUR, "h", _MINUTE, "min"), (_MINUTE, "min", 1, "s"))
 _VARIATION = "\ufe0f"
 _SKIN = range(0x1F3FB, 0x1F400)
 
@@ -57,6 +61,21 @@ def quoted(text: str | None) -> str:
     return f"{mark}{printable(text).replace(mark, chr(92) + mark)}{mark}"
 
 
+def shortened(text: str, longest: int) -> str:
+    """Return a text of at most `longest` characters, the last of which is "…" if the text was cut."""
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def one_line(text: str, longest: int = _LONGEST_LINE) -> str:
+    """Return a text as one line of printable characters, cut if it is longer."""
+    return shortened(printable(text[: longest + 1]), longest)
+
+
+def count_text(number: int, noun: str) -> str:
+    """Return a number of things for people: "1 row", "1,000 rows"."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def bytes_text(size: int) -> str:
     """Return a number of bytes for people: "1 byte", "2.5 MiB"."""
     if size < _KIB:
@@ -65,6 +84,16 @@ def bytes_text(size: int) -> str:
     if f"{size / _KIB**power:.1f}" == f"{_KIB}.0" and power < len(_UNITS):  # rounded to the next unit
         power += 1
     return f"{size / _KIB**power:,.1f} {_UNITS[power - 1]}"
+
+
+def duration_text(span: timedelta) -> str:
+    """Return a length of time for people: "1.50 s", "4 min 5 s", "2 h 3 min", "3 d 4 h"."""
+    seconds = span.total_seconds()
+    if round(seconds) < _MINUTE:
+        return f"{seconds:.2f} s"
+    whole = round(seconds)
+    unit, name, below, name_below = next(each for each in _SPANS if whole >= each[0])
+    return f"{whole // unit:,} {name} {whole % unit // below} {name_below}"
 
 
 def _shows(text: str, index: int) -> bool:

@@ -13,6 +13,7 @@ from artigraph.db._api import (
     current_address,
     current_database,
     current_placement,
+    distinct_texts,
     fetch_rows,
     in_batches,
     in_session,
@@ -45,6 +46,7 @@ from artigraph.db._errors import (
     ReferenceVanishedError,
     UniqueViolationError,
 )
+from artigraph.db._files import find_folder
 from artigraph.db._flight import bytes_in_flight, reserve_memory, set_bytes_in_flight
 from artigraph.db._loop_engine import Database
 from artigraph.db._malformed import TABLES, Malformed, error_of, find_malformed
@@ -53,57 +55,13 @@ from artigraph.db._target import Owner, dispose_engines
 from artigraph.db._transaction import declare_nodes
 from artigraph.db._watch import Timeouts, deadline, shielded
 
-__all__ = [
-    "TABLES",
-    "Address",
-    "CommitFailedError",
-    "Database",
-    "DialectName",
-    "ForeignKeyViolationError",
-    "Malformed",
-    "Owner",
-    "ReferenceInUseError",
-    "ReferenceVanishedError",
-    "Row",
-    "Timeouts",
-    "UniqueViolationError",
-    "bytes_in_flight",
-    "cancel_timeout",
-    "create_tables",
-    "current_address",
-    "current_database",
-    "current_placement",
-    "current_session",
-    "deadline",
-    "declare_nodes",
-    "dialect_name",
-    "dispose_engines",
-    "distinct_values",
-    "engine_context",
-    "error_of",
-    "fetch_rows",
-    "find_malformed",
-    "get_engine",
-    "in_batches",
-    "in_session",
-    "insert_absent",
-    "insert_missing",
-    "insert_rows",
-    "lock_free",
-    "note_inserted",
-    "parts_first",
-    "read",
-    "recursive",
-    "reserve_memory",
-    "session_context",
-    "set_bytes_in_flight",
-    "set_engine",
-    "share_lock",
-    "shielded",
-    "through_index",
-    "upsert",
-    "utc_in",
-    "utc_now",
-    "write",
-    "write_apart",
-]
+__all__: list[str] = ["TABLES", "Address", "CommitFailedError", "Database", "DialectName", "ForeignKeyViolationError"]
+__all__ += ["Malformed", "Owner", "ReferenceInUseError", "ReferenceVanishedError", "Row", "Timeouts"]
+__all__ += ["UniqueViolationError"]
+__all__ += ["bytes_in_flight", "cancel_timeout", "create_tables", "current_address", "current_database"]
+__all__ += ["current_placement", "current_session", "deadline", "declare_nodes", "dialect_name", "dispose_engines"]
+__all__ += ["distinct_texts", "distinct_values", "engine_context", "error_of", "fetch_rows", "find_folder"]
+__all__ += ["find_malformed", "get_engine", "in_batches", "in_session", "insert_absent", "insert_missing"]
+__all__ += ["insert_rows", "lock_free", "note_inserted", "parts_first", "read", "recursive", "reserve_memory"]
+__all__ += ["session_context", "set_bytes_in_flight", "set_engine", "share_lock", "shielded", "through_index", "upsert"]
+__all__ += ["utc_in", "utc_now", "write", "write_apart"]

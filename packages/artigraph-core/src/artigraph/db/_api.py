@@ -13,7 +13,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import Dialect, Executable, Table, insert, text
+from sqlalchemy import ColumnElement, Dialect, Executable, Table, insert, select, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db._files import Placement
@@ -170,6 +170,32 @@ async def fetch_rows(connection: AsyncConnection, statement: Executable, paramet
     rows: list[Row] = result.cursor.fetchall()
     result.close()
     return rows
+
+
+async def distinct_texts(
+    connection: AsyncConnection,
+    column: ColumnElement[str],
+    *conditions: ColumnElement[bool],
+    prefix: str = "",
+    most: int | None = None,
+) -> list[str]:
+    """Return the distinct values of a column of text, in their order, by one index lookup for each.
+
+    Args:
+        connection: the connection.
+        column: a column of an index.
+        conditions: equalities on the columns that precede it in the index, and others.
+        prefix: only values that begin with it.
+        most: the most values; None for all.
+    """
+    found: list[str] = []
+    while most is None or len(found) < most:
+        place = column > found[-1] if found else column >= prefix
+        following = await connection.scalar(select(column).where(*conditions, place).order_by(column).limit(1))
+        if following is None or not following.startswith(prefix):
+            break
+        found.append(following)
+    return found
 
 
 def in_batches(items: Sequence[Item]) -> Iterator[Sequence[Item]]:

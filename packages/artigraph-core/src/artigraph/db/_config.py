@@ -24,6 +24,7 @@ def set_engine(
     large_value_storage: Storage | None = None,
     inline_limit: int | None = None,
     timeouts: Timeouts | None = None,
+    read_only: bool = False,
 ) -> Callable[[], None]:
     """Set the database for the whole process, and return a function that restores the previous one.
 
@@ -42,11 +43,15 @@ def set_engine(
 
     `timeouts` sets how long calls wait for the database: `Timeouts(command=30)`.
 
+    With `read_only`, the database itself refuses each write, which raises a `DatabaseError`. SQLite opens the file only
+    to read. The sessions of the servers have read-only transactions.
+
     You may call the returned functions in any order, and more than once.
 
     Raises:
         ConfigurationError: the URL is malformed, or names a database, driver or argument that cannot be used, or a
-            folder without a store. Or the engine is not asynchronous, or a setting is invalid.
+            folder without a store. Or the engine is not asynchronous, or a setting is invalid, or `read_only` is used
+            with `create_tables`, an engine of yours, a database in memory or PgBouncer.
         MissingDependencyError: the URL's driver is not installed.
     """
     target = Target(
@@ -56,6 +61,7 @@ def set_engine(
         large_value_storage=large_value_storage,
         inline_limit=inline_limit,
         timeouts=timeouts,
+        read_only=read_only,
     )
     process_targets.append(target)
 
@@ -81,6 +87,7 @@ class engine_context:  # noqa: N801 (used like a function)
         large_value_storage: Storage | None = None,
         inline_limit: int | None = None,
         timeouts: Timeouts | None = None,
+        read_only: bool = False,
     ) -> None:
         self._target = Target(
             url_or_async_engine,
@@ -89,6 +96,7 @@ class engine_context:  # noqa: N801 (used like a function)
             large_value_storage=large_value_storage,
             inline_limit=inline_limit,
             timeouts=timeouts,
+            read_only=read_only,
         )
         self._block: EngineBlock | None = None
 

@@ -198,13 +198,14 @@ def distinct_values(
 ) -> sa.Select[*tuple[Any, ...]]:
     """Return a select of the distinct values of a column that follows column `behind` in an index.
 
-    `firsts` are all values of `behind`. The select takes one step through the index for each distinct value, not for
-    each row. MySQL and MariaDB do so for DISTINCT by themselves, if there is no condition. On the others a recursion
-    steps from each value to the next.
+    Only rows count in which `behind` is one of `firsts`. The select takes one step through the index for each distinct
+    value, not for each row. MySQL and MariaDB do so for DISTINCT by themselves, if it has no condition. On the others
+    a recursion steps from each value to the next.
     """
     if dialect in ("mysql", "mariadb"):
         pairs = sa.select(behind, column).distinct().subquery()
-        return sa.select(pairs.c[column.name]).where(pairs.c[column.name].is_not(None)).distinct()
+        is_value = pairs.c[behind.name].in_(firsts) & pairs.c[column.name].is_not(None)
+        return sa.select(pairs.c[column.name]).where(is_value).distinct()
     return sa.select(sa.union(*(_steps(column, behind, first) for first in firsts)).subquery())
 
 

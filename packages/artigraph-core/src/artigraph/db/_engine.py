@@ -56,15 +56,15 @@ LONGEST_PING = _ANSWER + 3.0
 """The most seconds until an idle connection is known to be dead: psycopg closes it after some cancellations."""
 
 
-def make_engine(url: URL, *, synchronous: Synchronous, timeouts: Timeouts) -> AsyncEngine:
-    """Return an engine for one event loop.
+def make_engine(url: URL, *, synchronous: Synchronous, timeouts: Timeouts, read_only: bool = False) -> AsyncEngine:
+    """Return an engine for one event loop. The database refuses all writes of one that is `read_only`.
 
     Raises:
         ConfigurationError: the folder of a SQLite file does not exist.
     """
     database = url.get_backend_name()
     if database == "sqlite":
-        return _sqlite(url, synchronous, timeouts)
+        return _sqlite(url, synchronous, timeouts, read_only=read_only)
     if database in ("mysql", "mariadb") and "charset" not in url.query:
         url = url.update_query_dict({"charset": "utf8mb4"})
     # hide_parameters: values are the user's data, and must appear neither in logs nor in errors.
@@ -77,9 +77,11 @@ def make_engine(url: URL, *, synchronous: Synchronous, timeouts: Timeouts) -> As
     engine = create_async_engine(url, isolation_level="READ COMMITTED", hide_parameters=True, connect_args=arguments)
     event.listen(engine.sync_engine, "do_connect", _connecting(timeouts.connect))
     if database in ("mysql", "mariadb"):
-        event.listen(engine.sync_engine, "connect", _tuning_mysql(timeouts.lock))
+        event.listen(engine.sync_engine, "connect", _tuning_mysql(timeouts.lock, read_only=read_only))
     elif not pooled:
-        event.listen(engine.sync_engine, "connect", _tuning_postgresql(engine.driver, timeouts.lock))
+        event.listen(
+            engine.sync_engine, "connect", _tuning_postgresql(engine.driver, timeouts.lock, read_only=read_only)
+        )
     event.listen(engine.sync_engine, "checkin", _note_return)
     event.listen(engine.sync_engine, "checkout", _ping_idle(engine))
     return engine
@@ -107,13 +109,15 @@ def _connect(dialect: Any, arguments: Any, options: dict[str, Any]) -> Any:
         raise ConfigurationError(msg) from (None if hidden else error)
 
 
-def _sqlite(url: URL, synchronous: Synchronous, timeouts: Timeouts) -> AsyncEngine:
+def _sqlite(url: URL, synchronous: Synchronous, timeouts: Timeouts, *, read_only: bool) -> AsyncEngine:
     busy = _BUSY if timeouts.lock is None else min(_BUSY, timeouts.lock)
     path = "" if is_memory(url) else url.database or ""
     if path and not path.startswith("file:") and not Path(path).parent.is_dir():
         msg = f"The folder of the SQLite file {path!r} does not exist. Make it, or correct the path."
         raise ConfigurationError(msg)
-    pragmas = ("foreign_keys=ON", "journal_mode=WAL", f"synchronous={synchronous}")
+    pragmas: tuple[str, ...] = ("foreign_keys=ON", "journal_mode=WAL", f"synchronous={synchronous}")
+    if read_only:
+        url, pragmas = _reading(url), ("query_only=ON",)
     if url.get_driver_name() != _FAST_DRIVER or not sqlalchemy_version.startswith(tuple(f"{x}." for x in _FAST_LINES)):
         engine = create_async_engine(url, hide_parameters=True, poolclass=AsyncAdaptedQueuePool, **_sizes(url))
         event.listen(engine.sync_engine, "connect", _tuning(busy, pragmas))
@@ -122,7 +126,7 @@ def _sqlite(url: URL, synchronous: Synchronous, timeouts: Timeouts) -> AsyncEngi
     from artigraph.db._sqlite import begin_later, connect  # imported here, because other databases do not need it
 
     def creator() -> FastConnection:
-        if path and not path.startswith("file:"):
+        if path and not path.startswith("file:") and not read_only:
             with suppress(OSError):  # SQLite raises a better error
                 make_private(Path(path))
         arguments, options = dialect.create_connect_args(url)
@@ -133,6 +137,44 @@ def _sqlite(url: URL, synchronous: Synchronous, timeouts: Timeouts) -> AsyncEngi
     )
     dialect = engine.dialect
     dialect.has_terminate = True  # our connections can terminate, with any aiosqlite
+    event.listen(engine.sync_engine, "begin", begin_later)
+    event.listen(engine.sync_engine, "invalidate", _give_up)
+    return engine
+
+
+def _reading(url: URL) -> URL:
+    """Return the URL of a SQLite file as one that opens the file only to read."""
+    database = url.database or ""
+    if not database.startswith("file:"):
+        database = Path(database).absolute().as_uri()
+    return url.set(database=database).update_query_dict({"uri": "true", "mode": "ro"})
+
+
+def log_of(file: Path) -> Path:
+    """Return the path of the write-ahead log of a SQLite file. It exists as long as somebody has the file open."""
+    return file.with_name(f"{file.name}-wal")
+
+
+def make_reading_engine(file: Path) -> AsyncEngine:
+    """Return an engine that reads an existing SQLite file, and changes neither it nor the folder around it.
+
+    SQLite would make the files of its write-ahead log even to read. While they do not exist, nobody has the database
+    open, and it is read as a file that does not change.
+    """
+    query = {"uri": "true", "mode": "ro"}
+    if not log_of(file).exists():
+        query["immutable"] = "1"
+    url = URL.create("sqlite+aiosqlite", database=file.as_uri(), query=query)
+    if not sqlalchemy_version.startswith(tuple(f"{x}." for x in _FAST_LINES)):
+        return create_async_engine(url, hide_parameters=True, poolclass=AsyncAdaptedQueuePool)
+    from artigraph.db._sqlite import begin_later, connect
+
+    def creator() -> FastConnection:
+        arguments, options = engine.dialect.create_connect_args(url)
+        return connect((), *arguments, **{"timeout": _BUSY, **options})
+
+    engine = create_async_engine(url, creator=creator, hide_parameters=True, poolclass=AsyncAdaptedQueuePool)
+    engine.dialect.has_terminate = True
     event.listen(engine.sync_engine, "begin", begin_later)
     event.listen(engine.sync_engine, "invalidate", _give_up)
     return engine
@@ -189,7 +231,7 @@ def whole_seconds(limit: float | None) -> int:
     return _MOST_SECONDS if limit is None else max(1, min(_MOST_SECONDS, math.ceil(limit)))
 
 
-def _tuning_mysql(lock: float | None) -> Callable[[Any, object], None]:
+def _tuning_mysql(lock: float | None, *, read_only: bool) -> Callable[[Any, object], None]:
     seconds = whole_seconds(lock)
 
     def tune(connection: Any, _record: object) -> None:
@@ -203,18 +245,22 @@ def _tuning_mysql(lock: float | None) -> Callable[[Any, object], None]:
             f"SET SESSION {limit} = {RECURSION_LIMIT}, SESSION innodb_lock_wait_timeout = {seconds}, "
             f"SESSION lock_wait_timeout = {seconds}, SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')"
         )
+        if read_only:
+            cursor.execute("SET SESSION TRANSACTION READ ONLY")
         cursor.close()
 
     return tune
 
 
-def _tuning_postgresql(driver: str, lock: float | None) -> Callable[[Any, object], None]:
+def _tuning_postgresql(driver: str, lock: float | None, *, read_only: bool) -> Callable[[Any, object], None]:
     """Return a listener that limits waits for locks. The server's default is no limit.
 
     It does not use a startup parameter, because PgBouncer refuses unknown ones. In PgBouncer's transaction mode the
     setting would stay on other clients' connections, so there each transaction sets its own.
     """
     setting = f"SET lock_timeout = {0 if lock is None else max(1, round(lock * 1000))}"
+    if read_only:
+        setting += "; SET default_transaction_read_only = on"
 
     def tune(connection: Any, _record: object) -> None:
         if driver == "asyncpg":  # a cursor of its adapter would begin a transaction

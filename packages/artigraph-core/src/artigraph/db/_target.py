@@ -52,6 +52,7 @@ class Target:
         large_value_storage: Storage | None = None,
         inline_limit: int | None = None,
         timeouts: Timeouts | None = None,
+        read_only: bool = False,
     ) -> None:
         if timeouts is not None and not isinstance(timeouts, Timeouts):  # pyright: ignore[reportUnnecessaryIsInstance]
             msg = f"timeouts is a Timeouts(...), not {timeouts!r:.100}"
@@ -74,7 +75,30 @@ class Target:
         if self._url is None and sqlite_synchronous != "NORMAL":
             msg = "sqlite_synchronous is for engines that Artigraph makes; an engine of your own is used as it is"
             raise ConfigurationError(msg)
+        self._read_only = read_only
+        if read_only:
+            self._check_reading()
         _targets.add(self)
+
+    @property
+    def url(self) -> URL:
+        """The URL of the database, with its password."""
+        return self._engine.url if self._url is None and self._engine is not None else cast("URL", self._url)
+
+    @property
+    def is_callers(self) -> bool:
+        """Whether the engine is the caller's own."""
+        return self._engine is not None
+
+    @property
+    def creates_tables(self) -> bool:
+        """Whether the first use creates missing tables, and SQLite's file."""
+        return self._create_tables
+
+    @property
+    def synchronous(self) -> Synchronous:
+        """How SQLite commits on engines that Artigraph makes."""
+        return self._synchronous
 
     def engine(self) -> AsyncEngine:
         """Return the engine for the running event loop; a caller's own engine even if no loop is running."""
@@ -137,6 +161,20 @@ class Target:
                 # closed.
                 entry.loop_engine.engine.sync_engine.dispose(close=False)
 
+    def _check_reading(self) -> None:
+        msg = None
+        if self._url is None:
+            msg = "an engine of your own is used as it is; give its user or its connections no right to write"
+        elif self._create_tables:
+            msg = "it excludes create_tables=True, which writes"
+        elif self._url.get_backend_name() == "sqlite" and self._file is None:
+            msg = "a database in memory would always be empty"
+        elif self._url.query.get("prepared_statement_cache_size") == "0":
+            msg = "behind PgBouncer it is not possible; connect as a user who may only read"
+        if msg is not None:
+            msg = f"read_only=True is for a database that exists and that Artigraph connects to: {msg}"
+            raise ConfigurationError(msg)
+
     def _adopted(self) -> _Entry:
         assert self._engine is not None  # for type checkers; the caller asked
         return _Entry(os.getpid(), adopt(self._engine, self.timeouts, create_tables=self._create_tables), None)
@@ -158,7 +196,9 @@ class Target:
             self._in_memory = True
         if self._folder is not None and self._file is not None and self._create_tables:
             self._make_folder(self._folder, self._file)
-        engine = make_engine(self._url, synchronous=self._synchronous, timeouts=self.timeouts)
+        engine = make_engine(
+            self._url, synchronous=self._synchronous, timeouts=self.timeouts, read_only=self._read_only
+        )
         closer = _closer(engine)
         with suppress(StopIteration):
             closer.asend(None).send(None)  # runs to its yield, which registers it with the loop

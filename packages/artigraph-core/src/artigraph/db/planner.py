@@ -1,8 +1,9 @@
-"""Hints in statements for PostgreSQL's planner, which plans badly without statistics.
+"""Hints in statements for PostgreSQL's planner, which plans badly without statistics, and one for SQLite's.
 
 Without statistics it expects each equality to match one row in 200. Several equalities then leave one row, and all
-plans look equally good. With statistics, statements with hints must be as fast as without. Other databases get no
-hints.
+plans look equally good. With statistics, statements with hints must be as fast as without.
+
+The module is long because a hint is a class and its SQL for each database, which belong side by side.
 """
 
 from __future__ import annotations
@@ -44,6 +45,53 @@ def _indexed(element: _Unindexed, compiler: SQLCompiler, **kw: Any) -> str:
 @compiles(_Unindexed, "postgresql")
 def _postgresql_unindexed(element: _Unindexed, compiler: SQLCompiler, **kw: Any) -> str:
     return f"({compiler.process(element.clauses, **kw)} || '')"
+
+
+class _UnsearchedBySqlite(FunctionElement[Any]):
+    """A column for which SQLite uses no index."""
+
+    inherit_cache = True
+
+
+def unsearched_by_sqlite(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]:
+    """Return a column for a condition, or an order, for which SQLite should use no index.
+
+    With statistics, SQLite expects each parent to have as many children as the average one. If a few have very many, it
+    walks along the whole order for any parent, rather than sort the children.
+    """
+    return _UnsearchedBySqlite(column)
+
+
+@compiles(_UnsearchedBySqlite)
+def _searched(element: _UnsearchedBySqlite, compiler: SQLCompiler, **kw: Any) -> str:
+    return compiler.process(element.clauses, **kw)
+
+
+@compiles(_UnsearchedBySqlite, "sqlite")
+def _sqlite_unsearched(element: _UnsearchedBySqlite, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"+{compiler.process(element.clauses, **kw)}"
+
+
+class _LikelyForSqlite(Grouping[bool]):
+    """A condition that SQLite expects to match most rows."""
+
+    inherit_cache = True
+    operator: Any = None
+
+
+def likely_for_sqlite(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Return a condition that SQLite should not begin with. A partial index with this condition can still be used."""
+    return _LikelyForSqlite(condition)
+
+
+@compiles(_LikelyForSqlite)
+def _as_it_is(element: _LikelyForSqlite, compiler: SQLCompiler, **kw: Any) -> str:
+    return compiler.process(element.element, **kw)
+
+
+@compiles(_LikelyForSqlite, "sqlite")
+def _sqlite_likely(element: _LikelyForSqlite, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"likely({compiler.process(element.element, **kw)})"
 
 
 class _FilterOnly(Grouping[bool]):
@@ -218,6 +266,32 @@ def _postgresql_costly(element: _CostlyLookup, compiler: SQLCompiler, **kw: Any)
     column, value = (compiler.process(side, **kw) for side in (element.left, element.right))
     absent = ", ".join(f"'{each}'" for each in element.absent)
     return f"{column} IN ({value}, {absent})"
+
+
+class _SmallLevels(sa.BinaryExpression[bool]):
+    """A condition that every row satisfies, and of which SQLite expects that hardly any does."""
+
+    inherit_cache = True
+
+
+def expect_small_levels(key: sa.ColumnElement[UUID]) -> sa.ColumnElement[bool]:
+    """Return a condition for a recursion that joins a table by its previous level: SQLite expects few rows of that.
+
+    With statistics, SQLite expects a million. It then builds a Bloom filter for each execution, for which it reads all
+    of the joined table. Do not use this for wide levels, which are better joined as the planner likes.
+    """
+    return _SmallLevels(key, key, operators.eq)
+
+
+@compiles(_SmallLevels)
+def _always(_element: _SmallLevels, _compiler: SQLCompiler, **_kw: Any) -> str:
+    return "1 = 1"
+
+
+@compiles(_SmallLevels, "sqlite")
+def _sqlite_small_levels(element: _SmallLevels, compiler: SQLCompiler, **kw: Any) -> str:
+    # Not `IS NOT NULL`, which SQLite would also look up in the index of the joined column.
+    return f"likelihood(typeof({compiler.process(element.left, **kw)}) <> 'null', 0.0001)"
 
 
 class _LookupJoin(sa.Join):

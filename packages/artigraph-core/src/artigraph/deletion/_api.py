@@ -15,7 +15,8 @@ from artigraph.deletion._execute import DeletedNode, Deletion, delete_nodes
 from artigraph.deletion._retention import Retention, retire
 from artigraph.errors import ConfigurationError
 from artigraph.identifiers import NodeId, check_label, check_one_or_more
-from artigraph.printable import printable
+from artigraph.printable import count_text, printable
+from artigraph.progress import ProgressCallback, ProgressReporter
 
 _OLDEST = timedelta(days=365_000)
 """The greatest age in a rule. Beyond it there is no point in time."""
@@ -74,6 +75,12 @@ class DeletionReport:
 
     __str__ = render
 
+    def _repr_html_(self) -> str:
+        from artigraph.deletion._html import report_view
+        from artigraph.html import attempt, render
+
+        return render(attempt(lambda: report_view(self)))
+
     def _lines(self) -> Iterator[str]:
         yield "Would delete:" if self.dry_run else "Deleted:"
         for node in self.nodes[:_LINES]:
@@ -83,23 +90,29 @@ class DeletionReport:
         if not self.nodes:
             yield "  nothing"
         yield (
-            f"In all: {_counted(self.runs, 'run')}, {_counted(self.artifacts, 'artifact')}, "
-            f"{_counted(self.rows, 'row')} with {_counted(self.value_bytes, 'byte')} of values, "
-            f"{_counted(self.links, 'link')}; {_counted(self.objects, 'object')} of "
-            f"{_counted(self.object_bytes, 'byte')} in storages."
+            f"In all: {count_text(self.runs, 'run')}, {count_text(self.artifacts, 'artifact')}, "
+            f"{count_text(self.rows, 'row')} with {count_text(self.value_bytes, 'byte')} of values, "
+            f"{count_text(self.links, 'link')}; {count_text(self.objects, 'object')} of "
+            f"{count_text(self.object_bytes, 'byte')} in storages."
         )
         if self.aliases:
             yield f"{'An alias' if self.aliases == 1 else f'{self.aliases:,} aliases'} of what goes will go with it."
         if self.shared_objects:
-            yield f"{_counted(self.shared_objects, 'object')} will stay, as others refer to them."
+            yield f"{count_text(self.shared_objects, 'object')} will stay, as others refer to them."
         if self.left_objects:
-            yield f"{_counted(self.left_objects, 'object')} could not be removed yet; artigraph.maintenance.gc will."
+            yield f"{count_text(self.left_objects, 'object')} could not be removed yet; artigraph.maintenance.gc will."
         if self.not_found:
             some = ", ".join(str(node_id) for node_id in self.not_found[:_LINES])
             yield f"Not there: {some}" + (", ..." if len(self.not_found) > _LINES else "")
 
 
-async def delete(ids: NodeId | Iterable[NodeId], *, dry_run: bool = False, cascade: bool = False) -> DeletionReport:
+async def delete(
+    ids: NodeId | Iterable[NodeId],
+    *,
+    dry_run: bool = False,
+    cascade: bool = False,
+    progress: ProgressCallback | None = None,
+) -> DeletionReport:
     """Delete saved artifacts, and runs with everything below them, in one transaction (the caller's if there is one).
 
         report = await delete(run.node_id, dry_run=True)
@@ -117,6 +130,8 @@ async def delete(ids: NodeId | Iterable[NodeId], *, dry_run: bool = False, casca
         ids: one or several ids of artifacts and runs. A run, or a model that was saved or loaded, counts as its id.
         dry_run: report what would be deleted, and delete nothing.
         cascade: also delete the runs that have used a deleted artifact, and the aliases that point to one.
+        progress: receives how far the deletion is. An exception that it raises before the commit undoes everything.
+            After the commit, it leaves the remaining objects to `artigraph.maintenance.gc`.
 
     Raises:
         InvalidNodeIdError: an argument identifies no node.
@@ -130,7 +145,9 @@ async def delete(ids: NodeId | Iterable[NodeId], *, dry_run: bool = False, casca
     async def choose(_: AsyncConnection) -> Mapping[UUID, str]:
         return reasons
 
-    deletion = await delete_nodes(choose, dry_run=dry_run, cascade=cascade, keep_aliased=not cascade)
+    deletion = await delete_nodes(
+        choose, ProgressReporter(progress), dry_run=dry_run, cascade=cascade, keep_aliased=not cascade
+    )
     return _report(deletion, dry_run=dry_run)
 
 
@@ -142,6 +159,7 @@ async def prune(
     keep_used: bool = False,
     dry_run: bool = False,
     cascade: bool = False,
+    progress: ProgressCallback | None = None,
 ) -> DeletionReport:
     """Delete the artifacts and runs that a retention rule selects, in the transaction that selects them; see `delete`.
 
@@ -167,6 +185,7 @@ async def prune(
         dry_run: report what would be deleted, and delete nothing.
         cascade: also delete the runs that have used a deleted artifact. It remains an error if an alias points to an
             artifact of such a run.
+        progress: as for `delete`.
 
     Raises:
         ConfigurationError: no rule was given, or its values are invalid or contradictory.
@@ -177,7 +196,8 @@ async def prune(
     if keep_used and cascade:
         msg = "keep_used leaves what was used, and cascade deletes who used it; prune can do one of them"
         raise ConfigurationError(msg)
-    deletion = await delete_nodes(partial(retire, rule), dry_run=dry_run, cascade=cascade, keep_aliased=True)
+    report = ProgressReporter(progress)
+    deletion = await delete_nodes(partial(retire, rule), report, dry_run=dry_run, cascade=cascade, keep_aliased=True)
     return _report(deletion, dry_run=dry_run)
 
 
@@ -233,9 +253,5 @@ def _of(node: DeletedNode) -> str:
 
 
 def _contents(node: DeletedNode) -> str:
-    below = f"{_counted(node.runs, 'run')}, {_counted(node.artifacts, 'artifact')}, " if node.is_run else ""
-    return f"{below}{_counted(node.rows, 'row')}"
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count:,} {what}" if count == 1 else f"{count:,} {what}s"
+    below = f"{count_text(node.runs, 'run')}, {count_text(node.artifacts, 'artifact')}, " if node.is_run else ""
+    return f"{below}{count_text(node.rows, 'row')}"

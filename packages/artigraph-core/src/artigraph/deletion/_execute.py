@@ -23,6 +23,7 @@ from artigraph.graph.objects import report_leftovers, run_concurrently
 from artigraph.graph.placement import storage_by_name
 from artigraph.graph.stored_object import call_storage
 from artigraph.orm import alias_table, blob_table, link_table, node_table
+from artigraph.progress import ProgressReporter
 
 T = TypeVar("T")
 
@@ -81,7 +82,9 @@ class StoredAt(NamedTuple):
     size: int
 
 
-async def delete_nodes(choose: Choose, *, dry_run: bool, cascade: bool, keep_aliased: bool) -> Deletion:
+async def delete_nodes(
+    choose: Choose, report: ProgressReporter, *, dry_run: bool, cascade: bool, keep_aliased: bool
+) -> Deletion:
     """Delete the chosen artifacts and runs in one transaction, or in the caller's if there is one.
 
     After the commit, the objects are removed that nothing refers to. In the caller's transaction these objects and
@@ -89,6 +92,7 @@ async def delete_nodes(choose: Choose, *, dry_run: bool, cascade: bool, keep_ali
 
     Args:
         choose: selects the artifacts and runs to delete.
+        report: reports the progress. Until the commit, an exception of its callback undoes everything.
         dry_run: report what would be deleted, and delete nothing.
         cascade: also delete the runs that have used a deleted artifact.
         keep_aliased: refuse to delete an artifact that an alias points to, instead of deleting the alias with it.
@@ -103,9 +107,10 @@ async def delete_nodes(choose: Choose, *, dry_run: bool, cascade: bool, keep_ali
     apart = not db.in_session()
 
     async def plan(connection: AsyncConnection) -> tuple[DeletionPlan, Deletion]:
+        report("select", 0, unit="nodes")
         reasons = await choose(connection)
         made = await plan_deletion(connection, reasons, database.dialect, cascade=cascade, keep_aliased=keep_aliased)
-        return made, await _measure(connection, made)
+        return made, await _measure(connection, made, report)
 
     gone: list[UUID] = []
 
@@ -113,7 +118,7 @@ async def delete_nodes(choose: Choose, *, dry_run: bool, cascade: bool, keep_ali
         made, deletion = await plan(connection)
         gone[:] = list(made.named)[:1]
         if made.named:
-            rows = await _delete(connection, made, deletion, database.dialect)
+            rows = await _delete(connection, made, deletion, database.dialect, report)
             if apart:
                 if deletion.changed or rows != sum(node.rows for node in deletion.nodes):
                     raise _ConcurrentChangeError
@@ -130,7 +135,7 @@ async def delete_nodes(choose: Choose, *, dry_run: bool, cascade: bool, keep_ali
     if dry_run:
         return (await db.read(plan))[1]
     deletion = await _tried(work, committed)
-    deletion.left = await _remove(deletion.objects) if apart else list(deletion.objects)
+    deletion.left = await _remove(deletion.objects, report) if apart else list(deletion.objects)
     return deletion
 
 
@@ -143,7 +148,8 @@ async def _tried(work: Work[T], committed: Work[bool]) -> T:
             attempts -= 1
             if not attempts:
                 msg = (
-                    "Others saved, or deleted, what belongs to what was to go, or shares an object with it. Try again."
+                    "The set to delete changed during each attempt: other processes saved or deleted parts of it, or "
+                    "refer to its objects. Try again."
                 )
                 raise RetryableError(msg) from error
 
@@ -155,7 +161,7 @@ class _ConcurrentChangeError(Exception):
 # Measuring the deletion -------------------------------------------------------------------------------------------
 
 
-async def _measure(connection: AsyncConnection, plan: DeletionPlan) -> Deletion:
+async def _measure(connection: AsyncConnection, plan: DeletionPlan, report: ProgressReporter) -> Deletion:
     rows = dict.fromkeys(plan.named, 0)
     value_bytes = dict.fromkeys(plan.named, 0)
     runs = dict.fromkeys(plan.named, 0)
@@ -170,6 +176,7 @@ async def _measure(connection: AsyncConnection, plan: DeletionPlan) -> Deletion:
     root = node_table.c.tree_root_id
     measured = 0
     for ids in db.in_batches(list(plan.trees)):
+        report("measure", measured, len(plan.trees), "artifacts")
         in_trees = expect_few_rows(root.in_(ids), root)
         sizes = select(root, func.count(), func.coalesce(func.sum(func.length(node_table.c.value)), 0))
         for tree, count, size in await connection.execute(sizes.where(in_trees).group_by(root)):
@@ -237,9 +244,15 @@ def _ends(plan: DeletionPlan) -> Iterator[Any]:
 # Deleting rows and objects ------------------------------------------------------------------------------------------
 
 
-async def _delete(connection: AsyncConnection, plan: DeletionPlan, deletion: Deletion, dialect: db.DialectName) -> int:
+async def _delete(
+    connection: AsyncConnection,
+    plan: DeletionPlan,
+    deletion: Deletion,
+    dialect: db.DialectName,
+    report: ProgressReporter,
+) -> int:
     """Delete the rows, and return the number of nodes deleted: fewer than planned if others deleted some meanwhile."""
-    rows = 0
+    rows, total = 0, sum(node.rows for node in deletion.nodes)
     if deletion.links:
         for ends in _ends(plan):
             for end in _ENDS:
@@ -248,6 +261,7 @@ async def _delete(connection: AsyncConnection, plan: DeletionPlan, deletion: Del
         for ids in db.in_batches(list(plan.trees)):
             await connection.execute(delete(alias_table).where(alias_table.c.node_id.in_(ids)))
     for ids in db.in_batches(list(plan.trees)):
+        report("delete rows", rows, total, "rows")
         whole_trees = delete(node_table).where(
             expect_few_rows(node_table.c.tree_root_id.in_(ids), node_table.c.tree_root_id)
         )
@@ -255,22 +269,28 @@ async def _delete(connection: AsyncConnection, plan: DeletionPlan, deletion: Del
     for ids in db.in_batches(list(plan.runs)):  # MySQL and MariaDB want children deleted first
         await connection.execute(update(node_table).where(node_table.c.node_id.in_(ids)).values(parent_id=None))
     for ids in db.in_batches(list(plan.runs)):
+        report("delete rows", rows, total, "rows")
         rows += (await connection.execute(delete(node_table).where(node_table.c.node_id.in_(ids)))).rowcount
     return rows
 
 
-async def _remove(objects: Sequence[StoredAt]) -> list[StoredAt]:
+async def _remove(objects: Sequence[StoredAt], report: ProgressReporter) -> list[StoredAt]:
     """Remove objects whose rows were deleted, and return those that could not be removed."""
     left: list[StoredAt] = []
     errors: list[tuple[str, Exception]] = []
 
+    done = 0
+
     async def remove(item: StoredAt) -> None:
+        nonlocal done
         try:
             storage = await storage_by_name(item.storage)
             await call_storage(storage, storage.delete(item.location))
         except ArtigraphError as error:
             left.append(item)
             errors.append((item.storage, error))
+        done += 1
+        report.paced("remove objects", done, len(objects), "objects")
 
     await run_concurrently(objects, remove)
     report_leftovers(errors)

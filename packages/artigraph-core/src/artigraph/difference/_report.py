@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from html import escape
 from typing import Any, Literal, cast
+from uuid import UUID
 
 from artigraph.errors import class_name
 from artigraph.model.repr import short_repr
-from artigraph.printable import printable
+from artigraph.printable import count_text, printable
 from artigraph.serializer import SupportsDiff
 from artigraph.serializer.base import claimed_by
 
@@ -68,6 +69,19 @@ class Path:
     def item(self, key: object) -> Path:
         """Return the path of an item, by its key or index."""
         return Path(self, key, _as_item)
+
+    def named(self, name: str) -> Path:
+        """Return the path of what has a name that need not be an identifier: `.rate`, `['learning rate']`."""
+        return self.field(name) if name.isidentifier() else self.item(name)
+
+    def labels(self) -> tuple[str, ...]:
+        """Return the steps as texts."""
+        found: list[str] = []
+        path = self
+        while path.above is not None:
+            found.append(path.step if isinstance(path.step, str) else short_repr(path.step))
+            path = path.above
+        return tuple(reversed(found))
 
     def __str__(self) -> str:
         return "".join(reversed(list(self._steps()))).removeprefix(".")
@@ -146,8 +160,74 @@ class Change:
         return self.kind, self._path.shortened() or "(itself)", self.summary
 
 
+def labels_of(change: Change) -> tuple[str, ...]:
+    """Return the steps of a change's path as texts."""
+    return change._path.labels()  # pyright: ignore[reportPrivateUsage]
+
+
+def note_of(change: Change) -> str | None:
+    """Return what is said about a change whose values do not tell."""
+    return change._note  # pyright: ignore[reportPrivateUsage]
+
+
+class _Changes(ABC):
+    """What the results of comparisons have in common."""
+
+    __slots__ = ()
+
+    @property
+    def changed(self) -> bool:
+        """Whether a difference was found."""
+        return any(change.kind != "unknown" for change in self)
+
+    def __bool__(self) -> bool:
+        return bool(self._all())
+
+    def __len__(self) -> int:
+        return len(self._all())
+
+    def __iter__(self) -> Iterator[Change]:
+        return iter(self._all())
+
+    def render(self, *, most: int = _LINES) -> str:
+        """Return the changes as text, at most `most` of them."""
+        lines = [self._title(), *(f"  {change}" for change in self._all()[:most])]
+        if len(self) > most:
+            lines.append(f"  and {len(self) - most:,} more")
+        return "\n".join(lines)
+
+    def __str__(self) -> str:
+        return self.render()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self._title()}>"
+
+    def _repr_html_(self) -> str:
+        import artigraph.html as html
+
+        def cells(change: Change) -> list[html.Part]:
+            kind, path, summary = change._cells()  # pyright: ignore[reportPrivateUsage]
+            return [kind, html.code(path), html.code(summary)]
+
+        def view() -> html.Part:
+            rows = html.first_of(map(cells, self), _LINES, len(self))
+            body = [html.table(rows, head=["kind", "path", "change"])] if self else []
+            return html.element("div", html.element("b", self._title()), *body)
+
+        return html.render(html.attempt(view))
+
+    def _title(self) -> str:
+        return f"{self._subject()}: {count_text(len(self), 'change') if self else 'no changes'}"
+
+    @abstractmethod
+    def _all(self) -> tuple[Change, ...]: ...
+
+    @abstractmethod
+    def _subject(self) -> str: ...
+
+
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class ModelDiff:
+class ModelDiff(_Changes):
     """The changes between two models, in the order of their fields.
 
     It is false only if all values are known to be equal. It is true if a value is not loaded, so that it is unknown
@@ -160,43 +240,38 @@ class ModelDiff:
     after: str
     """The class of the model after."""
 
+    def _all(self) -> tuple[Change, ...]:
+        return self.changes
+
+    def _subject(self) -> str:
+        return self.before if self.before == self.after else f"{self.before} → {self.after}"
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class RunDiff(_Changes):
+    """The changes between two runs: parameters, tags, environment, and results, each ordered by name.
+
+    The path of a change begins with its section: `parameters.rate`, `results.report.accuracy`. It is false only if
+    nothing changed. It is true if a value of a result is not loaded, so that it is unknown whether it changed.
+    """
+
+    before: UUID
+    """The id of the run before."""
+    after: UUID
+    """The id of the run after."""
+    parameters: tuple[Change, ...]
+    tags: tuple[Change, ...]
+    environment: tuple[Change, ...]
+    results: tuple[Change, ...]
+    """The changes of the artifacts that the runs made, by label."""
+
     @property
-    def changed(self) -> bool:
-        """Whether a difference was found."""
-        return any(change.kind != "unknown" for change in self.changes)
+    def changes(self) -> tuple[Change, ...]:
+        """The changes of all sections."""
+        return (*self.parameters, *self.tags, *self.environment, *self.results)
 
-    def __bool__(self) -> bool:
-        return bool(self.changes)
+    def _all(self) -> tuple[Change, ...]:
+        return self.changes
 
-    def __len__(self) -> int:
-        return len(self.changes)
-
-    def __iter__(self) -> Iterator[Change]:
-        return iter(self.changes)
-
-    def render(self, *, most: int = _LINES) -> str:
-        """Return the changes as text, at most `most` of them."""
-        lines = [self._title(), *(f"  {change}" for change in self.changes[:most])]
-        if len(self.changes) > most:
-            lines.append(f"  and {len(self.changes) - most:,} more")
-        return "\n".join(lines)
-
-    def __str__(self) -> str:
-        return self.render()
-
-    def __repr__(self) -> str:
-        return f"<ModelDiff of {self._title()}>"
-
-    def _repr_html_(self) -> str:
-        rows = "".join(
-            f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in change._cells())}</tr>"  # pyright: ignore[reportPrivateUsage]
-            for change in self.changes[:_LINES]
-        )
-        more = len(self.changes) - _LINES
-        last = f'<tr><td colspan="3">and {more:,} more</td></tr>' if more > 0 else ""
-        return f"<table><caption>{escape(self._title())}</caption>{rows}{last}</table>"
-
-    def _title(self) -> str:
-        classes = self.before if self.before == self.after else f"{self.before} → {self.after}"
-        count = len(self.changes)
-        return f"{classes}: {f'{count:,} change' + ('s' if count != 1 else '') if count else 'no changes'}"
+    def _subject(self) -> str:
+        return f"Run {self.before} → {self.after}"

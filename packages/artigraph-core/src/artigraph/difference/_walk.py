@@ -3,48 +3,37 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any, NamedTuple, cast
 
 from artigraph.difference._report import TOP, Change, ChangeKind, ModelDiff, Path
-from artigraph.errors import ArgumentError, FieldNotLoadedError
+from artigraph.errors import FieldNotLoadedError
 from artigraph.model import ArtifactModel, Lazy
 from artigraph.model.compare import Parts, canonical, equal, parts_of_both, plainly_equal
 from artigraph.model.definition import traits_of
 from artigraph.model.lazy import held
 from artigraph.model.partial import is_partial, loaded_fields
 from artigraph.model.values import StoredValue
+from artigraph.serializer.codec import encode
 
 _OWN_EQUALITY = "unequal by its own ==, though no field of it is"
 
 
-def diff(before: ArtifactModel, after: ArtifactModel) -> ModelDiff:
-    """Return what changed from one model to another, field by field, down to single values.
+def diff_models(before: ArtifactModel, after: ArtifactModel) -> ModelDiff:
+    """Return what changed from one model to another, field by field."""
+    changes = tuple(changes_of_models(before, after))
+    return ModelDiff(changes, _class_of(before).__qualname__, _class_of(after).__qualname__)
 
-        changes = diff(await Report.load(old_id), await Report.load(new_id))
-        for change in changes:
-            print(change.path, change.kind, change.before, change.after)
 
-    Values are equal if they are equal as fields of models that are compared by `==`. NaN equals NaN, arrays and frames
-    are compared by content and dtype, and a class's own `__eq__` wins. Models of different classes are compared by the
-    names of their fields. Depth is unlimited.
+def changes_of_models(before: ArtifactModel, after: ArtifactModel, path: Path = TOP) -> list[Change]:
+    """Return the changes between two models that are under a path."""
+    return _Walk(_AS_FIELDS).walk(path, before, after)
 
-    Items of sequences are compared by index. If the lengths differ, equal items at the start and at the end are left
-    out first. Values that are not loaded are compared by the hash of their stored bytes. If that does not decide, the
-    change is `unknown`. If the same two objects meet again in several places, their changes are reported once.
-        ArgumentError: (a TypeError) an argument is not a model.
-        SerializationError: a value cannot be stored, and so cannot be compared with one that is not loaded.
-    """
-    for model in (before, after):
-        if not isinstance(model, ArtifactModel):
-            msg = (
-                f"diff compares two models, and {model!r:.100} is not a model. Load the model of an id first: "
-                "await Model.load(node_id); compare other values with =="
-            )
-            raise ArgumentError(msg)
-    changes = _Walk().walk(before, after)
-    return ModelDiff(tuple(changes), _class_of(before).__qualname__, _class_of(after).__qualname__)
+
+def changes_of_values(before: object, after: object, path: Path) -> list[Change]:
+    """Return the changes between two values that consist of builtin types, of which `1`, `1.0` and `True` differ."""
+    return _Walk(_EXACT).walk(path, before, after)
 
 
 class _Nothing(Enum):
@@ -68,14 +57,26 @@ class _Unequal(NamedTuple):
     """The number of changes found before that walk."""
 
 
+class _Rules(NamedTuple):
+    """How values are compared."""
+
+    are_equal: Callable[[object, object], bool]
+    """Returns whether two values are equal, whatever parts they have."""
+    are_plainly_equal: Callable[[object, object], bool]
+    """Returns whether two values without parts are equal."""
+    mark: Callable[[Any], object]
+    """Returns what is equal for equal keys."""
+
+
 class _Walk:
-    def __init__(self) -> None:
+    def __init__(self, rules: _Rules) -> None:
+        self._rules = rules
         self._changes: list[Change] = []
         self._pending: list[_Pair | _Unequal] = []
         self._seen: dict[tuple[int, int], _Pair] = {}  # keeps the objects alive, so that no other gets their ids
 
-    def walk(self, before: object, after: object) -> list[Change]:
-        self._pending.append(_Pair(TOP, before, after))
+    def walk(self, path: Path, before: object, after: object) -> list[Change]:
+        self._pending.append(_Pair(path, before, after))
         while self._pending:
             item = self._pending.pop()
             if isinstance(item, _Pair):
@@ -140,10 +141,10 @@ class _Walk:
     def _compare_values(self, pair: _Pair) -> None:
         parts, others = parts_of_both(pair.before, pair.after)
         if parts is None or others is None:
-            if not plainly_equal(pair.before, pair.after):
+            if not self._rules.are_plainly_equal(pair.before, pair.after):
                 self._tell("changed", pair)
         elif not self._met(pair):
-            self._push(_pairs_of(pair, parts, others))
+            self._push(_pairs_of(pair, parts, others, self._rules))
 
     def _met(self, pair: _Pair) -> bool:
         key = (id(pair.before), id(pair.after))
@@ -155,11 +156,11 @@ class _Walk:
         self._pending += reversed(list(pairs))
 
 
-def _pairs_of(pair: _Pair, parts: Parts, others: Parts) -> Iterator[_Pair]:
+def _pairs_of(pair: _Pair, parts: Parts, others: Parts, rules: _Rules) -> Iterator[_Pair]:
     """Pair the parts of two values that correspond, and pair each other part with nothing."""
     if isinstance(parts, Mapping) and isinstance(others, Mapping):
         step = pair.path.field if dataclasses.is_dataclass(pair.before) else pair.path.item
-        items, other_items = _by_key(parts), _by_key(others)
+        items, other_items = _by_key(parts, rules), _by_key(others, rules)
         for mark, (key, part) in items.items():
             yield _Pair(step(key), part, other_items.get(mark, (None, _Nothing.ABSENT))[1])
         for mark, (key, part) in other_items.items():
@@ -168,7 +169,7 @@ def _pairs_of(pair: _Pair, parts: Parts, others: Parts) -> Iterator[_Pair]:
         return
     before, after = cast("Sequence[object]", parts), cast("Sequence[object]", others)
     names: Sequence[str] | None = getattr(pair.before, "_fields", None) if type(parts) is tuple else None
-    start, end = (0, 0) if len(before) == len(after) else _in_common(before, after)
+    start, end = (0, 0) if len(before) == len(after) else _in_common(before, after, rules.are_equal)
     last, other_last = len(before) - end, len(after) - end
     for index in range(start, max(last, other_last)):
         path = pair.path.item(index) if names is None else pair.path.field(names[index])
@@ -179,24 +180,26 @@ def _pairs_of(pair: _Pair, parts: Parts, others: Parts) -> Iterator[_Pair]:
         )
 
 
-def _by_key(mapping: Mapping[Any, object]) -> dict[object, tuple[object, object]]:
+def _by_key(mapping: Mapping[Any, object], rules: _Rules) -> dict[object, tuple[object, object]]:
     """Return keys and parts by an identity of the keys: NaN equals NaN, and a mapping may have NaN several times."""
     found: dict[object, tuple[object, object]] = {}
     for key, part in mapping.items():
-        mark, again = canonical(key), 0
+        mark, again = rules.mark(key), 0
         while (mark, again) in found:
             again += 1
         found[mark, again] = (key, part)
     return found
 
 
-def _in_common(before: Sequence[object], after: Sequence[object]) -> tuple[int, int]:
+def _in_common(
+    before: Sequence[object], after: Sequence[object], are_equal: Callable[[object, object], bool]
+) -> tuple[int, int]:
     """Return the number of equal items at the start of two sequences, and of further equal items at their end."""
     shorter = min(len(before), len(after))
     start = end = 0
-    while start < shorter and _surely_equal(before[start], after[start]):
+    while start < shorter and are_equal(before[start], after[start]):
         start += 1
-    while end < shorter - start and _surely_equal(before[-1 - end], after[-1 - end]):
+    while end < shorter - start and are_equal(before[-1 - end], after[-1 - end]):
         end += 1
     return start, end
 
@@ -206,6 +209,16 @@ def _surely_equal(before: object, after: object) -> bool:
         return equal(before, after)
     except FieldNotLoadedError:
         return False
+
+
+def _equally_encoded(before: object, after: object) -> bool:
+    return encode(before) == encode(after)
+
+
+_AS_FIELDS = _Rules(_surely_equal, plainly_equal, canonical)
+"""Values are equal if they are equal as fields of models."""
+_EXACT = _Rules(_equally_encoded, _equally_encoded, encode)
+"""Values of builtin types are equal if they are of one type and equal: the codec encodes these alike."""
 
 
 def _same_stored(

@@ -21,29 +21,8 @@ from artigraph.graph._write import write_trees
 from artigraph.graph.objects import Fetch, fetch
 from artigraph.graph.stored_object import StoredObject
 
-__all__ = [
-    "SUBTREE",
-    "Deferred",
-    "Fetch",
-    "PendingValue",
-    "StoredObject",
-    "StoredTree",
-    "Streamed",
-    "Tree",
-    "Uses",
-    "current_uses",
-    "fetch",
-    "inherit_uses",
-    "map_object",
-    "note_uses",
-    "open_object",
-    "read_artifacts",
-    "read_roots",
-    "read_trees",
-    "reasons_not_read",
-    "record_inputs",
-    "set_uses",
-    "subtrees",
-    "without_recording",
-    "write_trees",
-]
+__all__: list[str] = ["SUBTREE", "Deferred", "Fetch", "PendingValue", "StoredObject", "StoredTree", "Streamed", "Tree"]
+__all__ += ["Uses"]
+__all__ += ["current_uses", "fetch", "inherit_uses", "map_object", "note_uses", "open_object", "read_artifacts"]
+__all__ += ["read_roots", "read_trees", "reasons_not_read", "record_inputs", "set_uses", "subtrees"]
+__all__ += ["without_recording", "write_trees"]

@@ -24,6 +24,7 @@ from artigraph.graph.tombstones import REGISTERED_WITHIN, registered_at
 from artigraph.identifiers import new_ids
 from artigraph.orm import blob_table
 from artigraph.orm.tables import BLOB_KEY
+from artigraph.progress import Meter
 from artigraph.storage import Storage
 
 _UNKNOWN = 4 * 1024 * 1024
@@ -75,8 +76,8 @@ class Blobs:
         self._was_taken = False
         """Whether another transaction inserted a row at the same time, so that more of its rows may follow."""
 
-    async def put_missing(self) -> None:
-        """Encode the values, look up their blob rows, and put the objects that have none.
+    async def put_missing(self, meter: Meter) -> None:
+        """Encode the values, look up their blob rows, and put the objects that have none. The meter counts their bytes.
 
         Raises:
             SerializationError, StorageError: a value cannot be encoded or put.
@@ -94,17 +95,17 @@ class Blobs:
             if content is not None and (content in known or content in self._put):
                 continue
             if isinstance(value.source, Streamed):
-                await self._put_stream(index, value, value.source)
+                await self._put_stream(index, value, value.source, meter)
                 continue
             if await self._put_in_row(value):  # a value in its row reserves no memory and does not wait
                 continue
             hint = _UNKNOWN if (known_size := _size_hint(value)) is None else known_size
             if group and size + hint > db.bytes_in_flight():
-                await self._put_group(group)
+                await self._put_group(group, meter)
                 group, size = [], 0
             group.append(index)
             size += hint
-        await self._put_group(group)
+        await self._put_group(group, meter, last=True)
 
     async def _put_in_row(self, value: PendingValue) -> bool:
         """Store a value in its row if it belongs there, and return whether it does."""
@@ -128,20 +129,20 @@ class Blobs:
         except ValueTooLargeError:  # raised later, when its exact size is known
             return False
 
-    async def _put_stream(self, index: int, value: PendingValue, source: Streamed) -> None:
+    async def _put_stream(self, index: int, value: PendingValue, source: Streamed, meter: Meter) -> None:
         storage = storage_for_stream(value, self._database)
-        digests, location, since = await put_stream(storage, source.parts(), self._database.store_id)
+        digests, location, since = await put_stream(storage, source.parts(), self._database.store_id, meter)
         content = self._note(index, storage, digests)
         if content in self._put:
             self._superfluous.append((storage, location))
         else:
             self._put[content] = _Placed(location, since)
 
-    async def _put_group(self, group: Sequence[int]) -> None:
+    async def _put_group(self, group: Sequence[int], meter: Meter, *, last: bool = False) -> None:
         while group:
-            group = await self._put_some(group)
+            group = await self._put_some(group, meter, last=last)
 
-    async def _put_some(self, group: Sequence[int]) -> list[int]:
+    async def _put_some(self, group: Sequence[int], meter: Meter, *, last: bool) -> list[int]:
         """Encode and put values of a group; return those that did not fit, as others were larger than expected.
 
         Their bytes are reserved from before they are encoded until they are put.
@@ -187,7 +188,9 @@ class Blobs:
             place.resize(sum(content.size for content in encoded))
             if encoded:
                 since = Stopwatch()
-                locations = await put_all(encoded, self._database.store_id)
+                if last and not later:  # only now are the sizes of all objects known
+                    meter.total = meter.done + sum(content.size for content in encoded)
+                locations = await put_all(encoded, self._database.store_id, meter)
                 self._put |= {content: _Placed(location, since) for content, location in locations.items()}
                 encoded.clear()
         return later

@@ -12,6 +12,7 @@ from artigraph.db import reserve_memory
 from artigraph.errors import StorageError, WrongEventLoopError
 from artigraph.graph.stored_object import StoredObject, fetch_chunk, open_file, read_chunk, read_object
 from artigraph.orm import CHUNK_SIZE
+from artigraph.progress import Meter
 from artigraph.raw_file import RawFile
 from artigraph.storage import SupportsFiles, SupportsRanges
 
@@ -19,26 +20,27 @@ _KEPT = 2
 """How many checked chunks an open object keeps."""
 
 
-async def open_object(stored: StoredObject) -> BinaryIO:
+async def open_object(stored: StoredObject, meter: Meter | None = None) -> BinaryIO:
     """Open an object as a seekable file for reading. Every chunk is checked before any byte of it is returned.
 
     A small object is read at once, and so is one whose storage reads only whole objects. Another object is fetched as
     it is read, 8 MiB at a time. A storage of files can be read in any thread, another one only outside the event loop's
-    thread.
+    thread. The meter counts each chunk once, when it is first read.
 
     Raises:
         ObjectNotFoundError, StorageError, CorruptObjectError: as `read_object`; later, from the file's methods.
     """
     if stored.chunks:
         if isinstance(stored.storage, SupportsFiles):
-            return cast("BinaryIO", _OpenObject(stored, _Local(stored, await asyncio.to_thread(open_file, stored))))
+            local = _Local(stored, await asyncio.to_thread(open_file, stored))
+            return cast("BinaryIO", _OpenObject(stored, local, meter))
         if isinstance(stored.storage, SupportsRanges):
-            return cast("BinaryIO", _OpenObject(stored, _Remote(stored, asyncio.get_running_loop())))
+            return cast("BinaryIO", _OpenObject(stored, _Remote(stored, asyncio.get_running_loop()), meter))
     async with reserve_memory(stored.size):
-        return io.BytesIO(await read_object(stored))
+        return io.BytesIO(await read_object(stored, meter=meter))
 
 
-async def map_object(stored: StoredObject) -> memoryview:
+async def map_object(stored: StoredObject, meter: Meter | None = None) -> memoryview:
     """Map an object into memory, read-only, after checking all of it, since later accesses cannot be observed.
 
     Raises:
@@ -48,10 +50,10 @@ async def map_object(stored: StoredObject) -> memoryview:
     if not isinstance(stored.storage, SupportsFiles):
         msg = f"{stored} cannot be mapped into memory: its storage keeps no files of this machine. Load it instead."
         raise StorageError(msg)
-    return await asyncio.to_thread(_map, stored)
+    return await asyncio.to_thread(_map, stored, meter or Meter())
 
 
-def _map(stored: StoredObject) -> memoryview:
+def _map(stored: StoredObject, meter: Meter) -> memoryview:
     with open_file(stored) as file:
         if not stored.size:
             return memoryview(b"")
@@ -59,7 +61,9 @@ def _map(stored: StoredObject) -> memoryview:
     if not stored.chunks:
         stored.check(view)
     for index in range(stored.chunks):
-        stored.check(view[index * CHUNK_SIZE : (index + 1) * CHUNK_SIZE], index)
+        chunk = view[index * CHUNK_SIZE : (index + 1) * CHUNK_SIZE]
+        stored.check(chunk, index)
+        meter.add(len(chunk))
     return view
 
 
@@ -106,8 +110,10 @@ class _Remote:
 class _OpenObject(RawFile):
     """A file over the chunks of an object, which keeps the chunks read last."""
 
-    def __init__(self, stored: StoredObject, source: _Local | _Remote) -> None:
+    def __init__(self, stored: StoredObject, source: _Local | _Remote, meter: Meter | None) -> None:
         super().__init__(stored.size)
+        self._meter = meter
+        self._uncounted = set(range(stored.chunks if meter else 0))
         self._source = source
         self._chunks: OrderedDict[int, bytes | bytearray] = OrderedDict()
 
@@ -132,6 +138,9 @@ class _OpenObject(RawFile):
             while len(self._chunks) >= _KEPT:
                 self._chunks.popitem(last=False)
             chunk = self._source.read(index)
+            if self._meter is not None and index in self._uncounted:
+                self._uncounted.remove(index)
+                self._meter.add(len(chunk))
             self._chunks[index] = chunk
         self._chunks.move_to_end(index)
         return chunk

@@ -23,6 +23,7 @@ from artigraph.graph.placement import storage_by_name
 from artigraph.graph.stored_object import StoredObject
 from artigraph.identifiers import check_id, id_of
 from artigraph.orm import blob_table, node_table
+from artigraph.progress import ProgressReporter
 from artigraph.storage import Storage
 
 _NodeRow = Sequence[Any]
@@ -176,6 +177,7 @@ async def read_trees(
     *,
     fields: Collection[str] | None = None,
     refused: dict[UUID, errors.ArtigraphError] | None = None,
+    report: ProgressReporter | None = None,
 ) -> dict[UUID, StoredTree]:
     """Read artifacts, or parts of artifacts, by the ids of their roots.
 
@@ -190,11 +192,15 @@ async def read_trees(
         check_id(node_id)
     several = "array" if (await db.current_database()).dialect == "postgresql" else "some"
     wanted = list(dict.fromkeys(node_ids))
+    report = report or ProgressReporter()
 
     async def work(connection: AsyncConnection) -> tuple[list[db.Row], dict[UUID, _Blob]]:
         db.declare_nodes(wanted)
         rows: list[db.Row] = []
+        done = 0
         for ids in db.in_batches(wanted):
+            report("read rows", done, len(wanted), "models")
+            done += len(ids)
             parameters: dict[str, Any] = {"ids": ids[0] if len(ids) == 1 else ids}
             if fields is not None:
                 parameters["fields"] = list(fields)

@@ -24,6 +24,7 @@ from artigraph.graph._tree import PendingValue, Tree
 from artigraph.graph._usage import due_uses
 from artigraph.identifiers import check_id
 from artigraph.orm import node_table
+from artigraph.progress import ProgressReporter
 
 _ATTEMPTS = 10
 """How often a save is tried if others collect or insert one of its objects meanwhile."""
@@ -32,11 +33,14 @@ _is_there = select(node_table.c.node_id).where(node_table.c.node_id == bindparam
 _node_type = select(node_table.c.node_type).where(node_table.c.node_id == bindparam("parent"))
 
 
-async def write_trees(trees: Sequence[Tree], *, parent_id: UUID | None = None) -> None:
+async def write_trees(
+    trees: Sequence[Tree], *, parent_id: UUID | None = None, report: ProgressReporter | None = None
+) -> None:
     """Write trees, all or none, in one transaction, or in the caller's if there is one.
 
     With a `parent_id`, the parent is first checked to be a run. If the trees are saved under an active run, its due
-    uses are written with them.
+    uses are written with them. Progress is reported before the transaction only, so that an exception of the callback
+    leaves nothing behind.
 
     Raises:
         LabelConflictError: a root's label is taken under its parent; nothing was saved.
@@ -72,7 +76,7 @@ async def write_trees(trees: Sequence[Tree], *, parent_id: UUID | None = None) -
         await used.write(connection, database.dialect)
 
     try:
-        await _write(insert_nodes, committed, pending, database)
+        await _write(insert_nodes, committed, pending, database, report or ProgressReporter(), len(rows))
     except db.ReferenceVanishedError as error:
         msg = f"There is no node {parent} to save under; it was deleted. Nothing was saved."
         raise NodeNotFoundError(msg) from error
@@ -89,8 +93,11 @@ async def _write(
     committed: Callable[[AsyncConnection], Awaitable[bool]],
     pending: Sequence[PendingValue],
     database: db.Database,
+    report: ProgressReporter,
+    rows: int,
 ) -> None:
     if not pending:
+        report("insert rows", 0, rows, "rows")
         await db.write(insert_nodes, committed=committed)
         return
     blobs = Blobs(pending, database)
@@ -101,7 +108,9 @@ async def _write(
 
     for _ in range(_ATTEMPTS):
         try:
-            await blobs.put_missing()
+            async with report.metered("put objects") as meter:
+                await blobs.put_missing(meter)
+            report("insert rows", 0, rows, "rows")
             await blobs.commit_apart()
             await db.write(work, committed=committed)
         except (BlobVanishedError, db.ReferenceVanishedError, db.UniqueViolationError) as error:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, select
@@ -17,6 +17,9 @@ from artigraph.graph.leases import end_of, status_of
 from artigraph.graph.runs import RunStatus, check_status
 from artigraph.identifiers import moment_of
 from artigraph.orm import node_table
+
+if TYPE_CHECKING:
+    from artigraph.html import Part
 
 NodeType = Literal["run", "model", "container", "value"]
 """A run; a model, which is an artifact if it is the root of its tree; a mapping or sequence; a value."""
@@ -48,6 +51,19 @@ class Node:
 
     def __artigraph_node_id__(self) -> UUID:
         return self.node_id
+
+    def _artigraph_cells(self) -> Mapping[str, Part]:
+        import artigraph.html as html
+
+        name = self.run_name if self.node_type == "run" else self.label
+        return {
+            "type": self.node_type,
+            "name": name or "",
+            "model": self.model_name or "",
+            "status": self.run_status or "",
+            "serializer": self.serializer or "",
+            "node": html.identifier(self.node_id),
+        }
 
     def __post_init__(self) -> None:
         check_status(self.node_id, self.run_status)

@@ -21,6 +21,7 @@ from artigraph.graph.stored_object import StoredObject, call_storage, raise_firs
 from artigraph.identifiers import new_id
 from artigraph.orm import CHUNK_SIZE
 from artigraph.printable import quoted
+from artigraph.progress import Meter
 from artigraph.storage import Storage, SupportsStreams
 
 T = TypeVar("T")
@@ -33,9 +34,11 @@ _LONGEST_LOCATION = 512
 
 
 async def put_all(
-    objects: Mapping[hashing.Content, tuple[Storage, Sequence[hashing.Part], hashing.Digests]], store_id: UUID
+    objects: Mapping[hashing.Content, tuple[Storage, Sequence[hashing.Part], hashing.Digests]],
+    store_id: UUID,
+    meter: Meter,
 ) -> dict[hashing.Content, str]:
-    """Put objects concurrently, and return their locations.
+    """Put objects concurrently, and return their locations. The meter counts their bytes.
 
     The stored bytes are those that were hashed; if a value changed meanwhile, it raises a `SerializationError`.
 
@@ -49,24 +52,25 @@ async def put_all(
         if errors:
             return
         try:
-            locations[content] = await put_one(*objects[content])
+            storage, parts, digests = objects[content]
+            locations[content], uncounted = await put_one(storage, parts, digests)
+            meter.add(uncounted)
         except Exception as error:  # it is raised when no put is in flight
             errors.append(error)
 
-    async def put_one(storage: Storage, parts: Sequence[hashing.Part], digests: hashing.Digests) -> str:
+    async def put_one(storage: Storage, parts: Sequence[hashing.Part], digests: hashing.Digests) -> tuple[str, int]:
+        """Return the location, and the number of bytes that the meter has not counted yet."""
         key = _new_key(store_id)
         if digests.size > CHUNK_SIZE and isinstance(storage, SupportsStreams):
-            async with aclosing(hashing.checked_chunks(parts, digests)) as chunks:
-                location = await call_storage(storage, storage.create_stream(chunks, key=key))
-        else:
-            data = await hashing.checked_whole(parts, digests)
-            location = await call_storage(storage, storage.create(data, key=key))
-        return _checked(storage, location)
+            async with aclosing(_metered(hashing.checked_chunks(parts, digests), meter)) as chunks:
+                return _checked(storage, await call_storage(storage, storage.create_stream(chunks, key=key))), 0
+        data = await hashing.checked_whole(parts, digests)
+        return _checked(storage, await call_storage(storage, storage.create(data, key=key))), digests.size
 
     try:
         await run_concurrently(objects, put)
     finally:
-        if len(locations) < len(objects):
+        if errors or len(locations) < len(objects):
             await remove_quietly((objects[content][0], location) for content, location in locations.items())
     if errors:
         raise errors[0]
@@ -74,7 +78,7 @@ async def put_all(
 
 
 async def put_stream(
-    storage: Storage, parts: Iterator[hashing.Part], store_id: UUID
+    storage: Storage, parts: Iterator[hashing.Part], store_id: UUID, meter: Meter
 ) -> tuple[hashing.Digests, str, Stopwatch]:
     """Put an object while it is being encoded; return its hashes, its location, and a moment when it did not exist yet.
 
@@ -96,6 +100,7 @@ async def put_stream(
                 await hasher.update(part)
                 since = Stopwatch()
                 yield part
+                meter.add(len(part))
                 del part  # frees its memory before the next one is made
         finally:
             thread.shutdown(wait=False)
@@ -108,6 +113,13 @@ async def put_stream(
             work = storage.create(hashing.join([part async for part in stream]), key=key)
         location = _checked(storage, await call_storage(storage, work))
     return hasher.digests(), location, since
+
+
+async def _metered(chunks: AsyncGenerator[hashing.Part], meter: Meter) -> AsyncGenerator[hashing.Part]:
+    async with aclosing(chunks):
+        async for chunk in chunks:
+            yield chunk
+            meter.add(len(chunk))
 
 
 def _new_key(store_id: UUID) -> str:
@@ -166,8 +178,8 @@ class Fetch:
     """Receives the error if the object cannot be read or used. It may raise it to stop all fetches."""
 
 
-async def fetch(wanted: Sequence[Fetch]) -> None:
-    """Fetch objects concurrently, each only once, check them, and pass on their bytes.
+async def fetch(wanted: Sequence[Fetch], meter: Meter | None = None) -> None:
+    """Fetch objects concurrently, each only once, check them, and pass on their bytes. The meter counts them.
 
     Raises:
         ObjectNotFoundError, StorageError: an object cannot be read.
@@ -187,7 +199,7 @@ async def fetch(wanted: Sequence[Fetch]) -> None:
         as_bytes = len(group) > 1 or group[0].needs_bytes
         async with reserve_memory(source.size):
             try:
-                data = await read_object(source, as_bytes=as_bytes)
+                data = await read_object(source, as_bytes=as_bytes, meter=meter)
             except ArtigraphError as error:
                 for item in group:
                     item.fail(error)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, get_args
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, delete, func, insert, select, union_all, update
+import sqlalchemy as sa
+from sqlalchemy import ColumnElement, FromClause, Select, bindparam, delete, func, insert, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import artigraph.db as db
-from artigraph.db.planner import expect_few_rows, filter_only, lookup_join, unindexed
+from artigraph.db.planner import expect_few_rows, expect_small_levels, filter_only, lookup_join, unindexed
 from artigraph.errors import MalformedRowError, NodeNotFoundError, ValueTooLargeError
 from artigraph.graph import leases
 from artigraph.graph._usage import DueUses, Uses
@@ -22,7 +23,20 @@ RunValueKind = Literal["tag", "parameter", "environment"]
 """The kinds of values of a run."""
 _KINDS: tuple[str, ...] = get_args(RunValueKind)
 
-_columns = (run_value_table.c.run_id, run_value_table.c.kind, run_value_table.c.name, run_value_table.c.value)
+_values_of = (
+    select(run_value_table.c.run_id, run_value_table.c.kind, run_value_table.c.name, run_value_table.c.value)
+    .where(run_value_table.c.run_id.in_(bindparam("ids", expanding=True)))
+    .order_by(run_value_table.c.name)
+)
+
+
+def of_kinds(names: Collection[tuple[RunValueKind, str]]) -> ColumnElement[bool]:
+    """Return the condition that values of runs have one of these kinds and names."""
+    value = run_value_table.c
+    by_kind = {kind: [name for each, name in names if each == kind] for kind, _ in names}
+    return sa.or_(
+        sa.false(), *(sa.and_(value.kind == kind, value.name.in_(chosen)) for kind, chosen in by_kind.items())
+    )
 
 
 class RunValueRow(NamedTuple):
@@ -41,16 +55,18 @@ async def insert_values(connection: AsyncConnection, run_id: UUID, values: Seque
         await db.insert_rows(connection, run_value_table, [{"run_id": run_id.bytes, **row._asdict()} for row in values])
 
 
-async def read_values(connection: AsyncConnection, run_ids: Sequence[UUID]) -> Mapping[UUID, list[RunValueRow]]:
-    """Return the values of runs, in the order of their names.
+async def read_values(
+    connection: AsyncConnection, run_ids: Sequence[UUID], names: Collection[tuple[RunValueKind, str]] | None = None
+) -> Mapping[UUID, list[RunValueRow]]:
+    """Return the values of runs, or those of some kinds and names, in the order of their names.
 
     Raises:
         MalformedRowError: a value's kind is not in `RunValueKind`.
     """
     found: defaultdict[UUID, list[RunValueRow]] = defaultdict(list)
-    for ids in db.in_batches(run_ids):
-        statement = select(*_columns).where(run_value_table.c.run_id.in_(ids)).order_by(run_value_table.c.name)
-        for run_id, kind, name, value in await connection.execute(statement):
+    statement = _values_of if names is None else _values_of.where(of_kinds(names))
+    for ids in db.in_batches(run_ids if names is None or names else ()):
+        for run_id, kind, name, value in await connection.execute(statement, {"ids": ids}):
             if kind not in _KINDS:
                 msg = (
                     f"Run {run_id} has the value {name!r:.100} of kind {kind!r:.100} in {run_value_table.name}, where "
@@ -102,15 +118,25 @@ _end_run = update(node_table).where(
     node_table.c.node_type == "run",
     node_table.c.run_status.in_(("running", "lost")),
 )
-_run_columns = (
-    node_table.c.node_id,
-    node_table.c.parent_id,
-    leases.status_of(node_table),
-    node_table.c.run_started_at,
-    leases.end_of(node_table),
-    node_table.c.run_error_type,
-    node_table.c.run_error_message,
-    node_table.c.run_name,
+
+
+def run_columns(run: FromClause) -> tuple[ColumnElement[Any], ...]:
+    """Return the columns of a run, for `run_row`, from the table of nodes or an alias of it."""
+    return (
+        run.c.node_id,
+        run.c.parent_id,
+        leases.status_of(run),
+        run.c.run_started_at,
+        leases.end_of(run),
+        run.c.run_error_type,
+        run.c.run_error_message,
+        run.c.run_name,
+    )
+
+
+_run_columns = run_columns(node_table)
+_runs_of = select(*_run_columns).where(
+    node_table.c.node_id.in_(bindparam("ids", expanding=True)), filter_only(node_table.c.node_type == "run")
 )
 
 
@@ -152,7 +178,12 @@ def check_status(node_id: UUID, status: str | None) -> None:
         raise MalformedRowError(msg, table=node_table.name, column="run_status", node_id=node_id)
 
 
-def _run(row: Sequence[Any]) -> RunRow:
+def run_row(row: Sequence[Any]) -> RunRow:
+    """Return the run of a row whose columns are `run_columns`. It has no values yet.
+
+    Raises:
+        MalformedRowError: the status is not in `RunStatus`.
+    """
     run = RunRow(*row)
     check_status(run.node_id, run.status)
     return run
@@ -271,7 +302,7 @@ def runs_below(*run_ids: UUID) -> Select[*tuple[Any, ...]]:
     below = below.union(
         select(child.c.node_id)
         .select_from(lookup_join(below, child, child.c.parent_id == below.c.node_id))
-        .where(unindexed(child.c.node_type) == "run")
+        .where(unindexed(child.c.node_type) == "run", expect_small_levels(below.c.node_id))
     )
     return select(below.c.node_id)
 
@@ -282,16 +313,25 @@ def with_runs_below(run_id: UUID) -> Select[*tuple[Any, ...]]:
     return select(union_all(itself, runs_below(run_id)).subquery("above"))
 
 
-async def read_runs(run_ids: Sequence[UUID]) -> dict[UUID, RunRow]:
-    """Return the ids that belong to existing runs."""
+async def read_runs(
+    run_ids: Sequence[UUID], names: Collection[tuple[RunValueKind, str]] | None = None
+) -> dict[UUID, RunRow]:
+    """Return the runs that exist, by their ids, with all their values, or with those of some kinds and names."""
 
     async def work(connection: AsyncConnection) -> dict[UUID, RunRow]:
         found: dict[UUID, RunRow] = {}
         for ids in db.in_batches(run_ids):
-            statement = select(*_run_columns).where(
-                node_table.c.node_id.in_(ids), filter_only(node_table.c.node_type == "run")
-            )
-            found |= {row.node_id: _run(row) for row in await connection.execute(statement)}
+            found |= {row[0]: run_row(row) for row in await connection.execute(_runs_of, {"ids": ids})}
+        return await _with_values(connection, found, names)
+
+    return await db.read(work)
+
+
+async def read_selected_runs(statement: Select[*tuple[Any, ...]]) -> dict[UUID, RunRow]:
+    """Return the runs whose `run_columns` a statement selects, by their ids, in its order."""
+
+    async def work(connection: AsyncConnection) -> dict[UUID, RunRow]:
+        found = {row[0]: run_row(row) for row in await connection.execute(statement)}
         return await _with_values(connection, found)
 
     return await db.read(work)
@@ -316,11 +356,15 @@ async def read_runs_below(run_id: UUID) -> list[RunRow]:
 
     async def work(connection: AsyncConnection) -> list[RunRow]:
         rows = await connection.execute(db.recursive(statement, database.dialect))
-        return list((await _with_values(connection, {row.node_id: _run(row) for row in rows})).values())
+        return list((await _with_values(connection, {row.node_id: run_row(row) for row in rows})).values())
 
     return await db.read(work)
 
 
-async def _with_values(connection: AsyncConnection, runs: Mapping[UUID, RunRow]) -> dict[UUID, RunRow]:
-    values = await read_values(connection, list(runs))
+async def _with_values(
+    connection: AsyncConnection,
+    runs: Mapping[UUID, RunRow],
+    names: Collection[tuple[RunValueKind, str]] | None = None,
+) -> dict[UUID, RunRow]:
+    values = await read_values(connection, list(runs), names)
     return {run_id: run._replace(values=values.get(run_id, ())) for run_id, run in runs.items()}

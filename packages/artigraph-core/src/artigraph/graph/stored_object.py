@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, NamedTuple, TypeVar, cast
 from artigraph.errors import ArtigraphError, CorruptObjectError, ObjectNotFoundError, StorageError
 from artigraph.graph.hashing import THREAD_THRESHOLD, Buffer, Part, fresh_memory
 from artigraph.orm import CHUNK_SIZE
+from artigraph.progress import Meter
 from artigraph.storage import Storage, SupportsFiles, SupportsRanges
 
 R = TypeVar("R")
@@ -89,8 +90,8 @@ def _typed(storage: Storage, error: Exception) -> StorageError:
     return StorageError(f"{storage!r} failed: {type(error).__name__}: {error}")
 
 
-async def read_object(stored: StoredObject, *, as_bytes: bool = False) -> Buffer:
-    """Return an object, checked against its recorded size and hashes.
+async def read_object(stored: StoredObject, *, as_bytes: bool = False, meter: Meter | None = None) -> Buffer:
+    """Return an object, checked against its recorded size and hashes. The meter counts its bytes.
 
     A large object is read in several chunks concurrently, if its storage can and `as_bytes` is false. The result is
     then a view of fresh memory.
@@ -99,14 +100,14 @@ async def read_object(stored: StoredObject, *, as_bytes: bool = False) -> Buffer
         ObjectNotFoundError, StorageError: the object cannot be read.
         CorruptObjectError: its bytes differ from the stored ones.
     """
-    storage = stored.storage
+    storage, meter = stored.storage, meter or Meter()
     if stored.chunks and not as_bytes and isinstance(storage, (SupportsFiles, SupportsRanges)):
         data = fresh_memory(stored.size)
         indexes = iter(range(stored.chunks))  # shared: each worker takes the next index
         with raise_first_error():
             async with asyncio.TaskGroup() as tasks:
                 for _ in range(min(_AT_ONCE, stored.chunks)):
-                    tasks.create_task(_read_chunks(stored, data, indexes))
+                    tasks.create_task(_read_chunks(stored, data, indexes, meter))
         return data
     with _reading(stored):
         found: object = await call_storage(storage, storage.read(stored.location))
@@ -118,22 +119,26 @@ async def read_object(stored: StoredObject, *, as_bytes: bool = False) -> Buffer
         stored.check(found)
     else:
         await asyncio.to_thread(stored.check, found)
+    meter.add(len(found))
     return found
 
 
-async def _read_chunks(stored: StoredObject, view: memoryview, indexes: Iterator[int]) -> None:
+async def _read_chunks(stored: StoredObject, view: memoryview, indexes: Iterator[int], meter: Meter) -> None:
     if isinstance(stored.storage, SupportsFiles):
-        await asyncio.to_thread(_read_from_file, stored, view, indexes)
+        await asyncio.to_thread(_read_from_file, stored, view, indexes, meter)
         return
     for index in indexes:
         piece = await fetch_chunk(stored, index)
         view[index * CHUNK_SIZE : index * CHUNK_SIZE + len(piece)] = piece
+        meter.add(len(piece))
 
 
-def _read_from_file(stored: StoredObject, view: memoryview, indexes: Iterator[int]) -> None:
+def _read_from_file(stored: StoredObject, view: memoryview, indexes: Iterator[int], meter: Meter) -> None:
     with open_file(stored) as file:
         for index in indexes:
-            read_chunk(stored, file, index, view[index * CHUNK_SIZE : (index + 1) * CHUNK_SIZE])
+            into = view[index * CHUNK_SIZE : (index + 1) * CHUNK_SIZE]
+            read_chunk(stored, file, index, into)
+            meter.add(len(into))
 
 
 def read_chunk(stored: StoredObject, file: BinaryIO, index: int, into: memoryview) -> None:

@@ -86,7 +86,7 @@ async def _bury(database: Database, storage: str, locations: Sequence[str], ever
         except UniqueViolationError as error:  # on MySQL and MariaDB; the next select sees whose row it is
             attempts -= 1
             if not attempts:
-                msg = "Others registered objects again and again while garbage was collected. Collect it again."
+                msg = "Other processes registered the same objects during each attempt to collect them. Run gc again."
                 raise RetryableError(msg) from error
 
 

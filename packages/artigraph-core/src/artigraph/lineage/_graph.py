@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cache
 from operator import attrgetter
 from types import MappingProxyType
-from typing import Any, Self
+from typing import Any, Literal, Self
 from uuid import UUID
 
 from artigraph.errors import InvalidNodeIdError
@@ -65,6 +65,20 @@ class Lineage:
         from artigraph.lineage.export.mermaid import to_mermaid
 
         return to_mermaid(self)
+
+    def to_svg(self, *, collapse: Literal["series"] | None = None) -> str:
+        """Return a drawing as an SVG file, with data flowing from left to right. Few lines cross.
+
+        Args:
+            collapse: "series" draws all versions of a series as one box, and all runs of one name, with their number.
+
+        Raises:
+            QueryError: the graph is empty, or the drawing would have more than 150 boxes.
+            ArgumentError: `collapse` is another value.
+        """
+        from artigraph.lineage.export.html import to_svg
+
+        return to_svg(self, collapse)
 
     def to_openlineage(self, *, namespace: str = "artigraph") -> list[dict[str, Any]]:
         """Return the events of the runs in the format of OpenLineage (2-0-2), as plain dicts ordered by time.

@@ -218,6 +218,11 @@ def _used_by(artifact_id: sa.ColumnElement[UUID] | UUID, run_id: sa.ColumnElemen
     )
 
 
+def own_input(artifact: sa.FromClause) -> sa.ColumnElement[bool]:
+    """Return the condition that an artifact was saved with the run that used it, and so is not its product."""
+    return _used_by(artifact.c.node_id, artifact.c.parent_id)
+
+
 def _uses_by(runs: sa.CTE | sa.FromClause) -> sa.FromClause:
     return lookup_join(runs, _link, sa.and_(_link.c.target_id == runs.c.run_id, _is_use))
 

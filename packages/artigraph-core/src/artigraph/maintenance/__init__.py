@@ -1,29 +1,16 @@
-"""Maintenance of a store: `gc` removes unused objects, `fsck` finds damage, and `mark_lost` marks runs that died."""
+"""Maintenance of a store.
 
+`doctor` says how it is, `gc` removes unused objects, `fsck` finds damage, and `mark_lost` marks runs that died.
+"""
+
+from artigraph.maintenance._doctor import doctor
+from artigraph.maintenance._findings import DoctorReport, Finding, StorageState
 from artigraph.maintenance._fsck import fsck
 from artigraph.maintenance._gc import gc
 from artigraph.maintenance._lost import mark_lost
-from artigraph.maintenance._report import (
-    Amount,
-    Example,
-    FsckReport,
-    GcReport,
-    Problem,
-    ProblemKind,
-    Progress,
-    SkippedStorage,
-)
+from artigraph.maintenance._report import Amount, Example, FsckReport, GcReport, Problem, ProblemKind, SkippedStorage
+from artigraph.progress import Progress
 
-__all__ = [
-    "Amount",
-    "Example",
-    "FsckReport",
-    "GcReport",
-    "Problem",
-    "ProblemKind",
-    "Progress",
-    "SkippedStorage",
-    "fsck",
-    "gc",
-    "mark_lost",
-]
+__all__: list[str] = ["Amount", "DoctorReport", "Example", "Finding", "FsckReport", "GcReport", "Problem"]
+__all__ += ["ProblemKind", "Progress", "SkippedStorage", "StorageState"]
+__all__ += ["doctor", "fsck", "gc", "mark_lost"]

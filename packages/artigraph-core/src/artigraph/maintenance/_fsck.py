@@ -17,7 +17,9 @@ from artigraph.maintenance import _inventory, _report
 from artigraph.maintenance._checksums import verify_object
 from artigraph.maintenance._consistency import CHECKS, count_malformed, find_broken, serializers_in_use
 from artigraph.maintenance._inventory import BlobRow, Place
-from artigraph.maintenance._report import FsckReport, ProblemKind, ProgressCallback
+from artigraph.maintenance._report import FsckReport, ProblemKind
+from artigraph.printable import count_text
+from artigraph.progress import ProgressCallback, ProgressReporter
 from artigraph.serializer import get_serializer_by_name
 
 _PERCENT = re.compile(r"(\d{1,3}(?:\.\d{1,6})?)\s?%")
@@ -50,7 +52,7 @@ class _Check:
     def __init__(self, database: Database, fraction: float, callback: ProgressCallback | None) -> None:
         self._database = database
         self._fraction = fraction
-        self._report_progress = _report.ProgressReporter(callback)
+        self._report_progress = ProgressReporter(callback)
         self._counts: dict[ProblemKind, int] = {}
         self._problems: dict[ProblemKind, list[_report.Problem]] = {}
         self._objects, self._read, self._unregistered = _report.Total(), _report.Total(), _report.Total()
@@ -99,7 +101,7 @@ class _Check:
             self._found("malformed", str(found), count=0, node_id=found.node_id)
         if count:
             self._counts["malformed"] = count
-        self._report_progress("check columns", 1, 1)
+        self._report_progress("check columns", 1, 1, "checks")
 
     async def _look_at_nodes(self) -> None:
         done = 0
@@ -110,12 +112,12 @@ class _Check:
             if broken.count:
                 self._counts[kind] = broken.count
             done += 1
-            self._report_progress("check nodes", done, len(CHECKS))
+            self._report_progress("check nodes", done, len(CHECKS), "checks")
 
     async def _look_at_serializers(self) -> None:
         used = await serializers_in_use(self._database)
         for done, (name, count) in enumerate(used, 1):
-            whose = f"{count:,} {'value' if count == 1 else 'values'}"
+            whose = count_text(count, "value")
             if name is None:
                 self._found("serializer-unknown", f"{whose} of no serializer: their rows were altered", count=count)
             else:
@@ -123,7 +125,7 @@ class _Check:
                     get_serializer_by_name(name)
                 except errors.ArtigraphError as error:
                     self._found("serializer-unknown", f"{whose} of serializer {name!r}: {error}", count=count)
-            self._report_progress("check serializers", done, len(used))
+            self._report_progress("check serializers", done, len(used), "serializers")
 
     # Objects ----------------------------------------------------------------------------------------------------
 
@@ -137,7 +139,7 @@ class _Check:
         found = _inventory.Survey()
         if place.lists:
             async for found in _inventory.survey(place, self._database, names):
-                self._report_progress(f"list {place.name}", found.listed)
+                self._report_progress(f"list {place.name}", found.listed, unit="objects")
         for entry in (*found.unregistered, *found.buried):
             self._unregistered.add(place.name, entry.location, entry.size)
         for entry, size in found.misfits:
@@ -155,7 +157,7 @@ class _Check:
             for row in rows:
                 self._objects.add(place.name, row.location, row.size)
             number += len(rows)
-            self._report_progress(f"check {place.name}", number, max(number, total))
+            self._report_progress(f"check {place.name}", number, max(number, total), "rows")
 
     def _missing(self, place: Place, row: BlobRow) -> None:
         text = f"The object at {row.location!r} in storage {place.name!r} is not there"

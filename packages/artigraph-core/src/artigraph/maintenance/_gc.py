@@ -10,8 +10,9 @@ from artigraph.errors import ArtigraphError, ConfigurationError, DanglingObjects
 from artigraph.graph import objects, stored_object, tombstones
 from artigraph.maintenance._consistency import refuse_to_collect
 from artigraph.maintenance._inventory import Place, Survey, find_lost, find_places, read_blobs, survey
-from artigraph.maintenance._report import Amount, GcReport, ProgressCallback, ProgressReporter, SkippedStorage, Total
+from artigraph.maintenance._report import Amount, GcReport, SkippedStorage, Total
 from artigraph.maintenance._unused import UnusedBlob, database_time, delete_blob, read_unused
+from artigraph.progress import ProgressCallback, ProgressReporter
 from artigraph.storage import StoredEntry, SupportsTidying
 
 GRACE = timedelta(hours=72)
@@ -97,7 +98,7 @@ class _Collection:
         found = Survey()
         if place.lists:
             async for found in survey(place, self._database, names):
-                self._report_progress(f"list {place.name}", found.listed)
+                self._report_progress(f"list {place.name}", found.listed, unit="objects")
         done = 0
         async for rows in read_blobs(place.name, self._database):
             for row in rows:
@@ -106,7 +107,7 @@ class _Collection:
             for row in await find_lost(place, [row for row in rows if row.blob_id.bytes not in found.seen]):
                 self._dangling.add(place.name, row.location, row.size)
             done += len(rows)
-            self._report_progress(f"check {place.name}", done)
+            self._report_progress(f"check {place.name}", done, unit="rows")
         found.seen.clear()  # it takes the most memory, and is not needed again
         return found
 
@@ -131,7 +132,7 @@ class _Collection:
         async for blobs in read_unused(place.name):
             await objects.run_concurrently(blobs, collect, at_once=_AT_ONCE)
             done += len(blobs)
-            self._report_progress(f"collect rows of {place.name}", done)
+            self._report_progress(f"collect rows of {place.name}", done, unit="rows")
 
     async def _collect_unregistered(
         self, places: Sequence[Place], surveys: Mapping[str, Survey], names: Collection[str]
@@ -178,7 +179,8 @@ class _Collection:
 
         for start in range(0, len(entries), _TOGETHER):
             await objects.run_concurrently(entries[start : start + _TOGETHER], sweep)
-            self._report_progress(f"collect from {place.name}", min(start + _TOGETHER, len(entries)), len(entries))
+            done = min(start + _TOGETHER, len(entries))
+            self._report_progress(f"collect from {place.name}", done, len(entries), "objects")
 
     async def _tidy(self, place: Place) -> None:
         """Remove old files that were never finished.

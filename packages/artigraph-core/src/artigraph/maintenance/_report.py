@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 from uuid import UUID
 
-from artigraph.printable import printable
+from artigraph.printable import bytes_text, count_text, printable
 
 EXAMPLES = 10
 """The most examples of one kind in a report."""
@@ -48,7 +48,7 @@ class Amount:
     size: int = 0
 
     def __str__(self) -> str:
-        return f"{self.count:,} {'object' if self.count == 1 else 'objects'}, {_human(self.size)}"
+        return f"{count_text(self.count, 'object')}, {bytes_text(self.size)}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ class Example:
     """Why deleting it failed, if it did."""
 
     def __str__(self) -> str:
-        return f"{self.storage} {self.location} ({_human(self.size)}){f': {self.text}' if self.text else ''}"
+        return f"{self.storage} {self.location} ({bytes_text(self.size)}){f': {self.text}' if self.text else ''}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +138,12 @@ class GcReport:
     unswept: tuple[SkippedStorage, ...]
     """Storages that were not searched for objects without a row."""
 
+    def _repr_html_(self) -> str:
+        from artigraph.html import attempt, render
+        from artigraph.maintenance._html import gc_view
+
+        return render(attempt(lambda: gc_view(self)))
+
     def render(self) -> str:
         """Return the report as text."""
         verb = "would be deleted" if self.dry_run else "deleted"
@@ -211,6 +217,12 @@ class FsckReport:
         """Whether no problem was found."""
         return not self.counts
 
+    def _repr_html_(self) -> str:
+        from artigraph.html import attempt, render
+        from artigraph.maintenance._html import fsck_view
+
+        return render(attempt(lambda: fsck_view(self)))
+
     def render(self) -> str:
         """Return the report as text."""
         lines = [f"fsck: {'no problems' if self.ok else f'{sum(self.counts.values()):,} problems'}"]
@@ -229,16 +241,6 @@ class FsckReport:
         return "\n".join(lines)
 
 
-def _human(size: int) -> str:
-    """Return a number of bytes in a unit that people read."""
-    value = float(size)
-    for unit in ("B", "KiB", "MiB", "GiB"):
-        if value < 1024:  # noqa: PLR2004 (what the units are multiples of)
-            return f"{size} B" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1024
-    return f"{value:.1f} TiB"
-
-
 def _section(title: str, amount: Amount | None = None, examples: Sequence[object] = ()) -> list[str]:
     """Return a title with the examples below it, and how many objects are not shown."""
     more = 0 if amount is None else amount.count - len(examples)
@@ -248,31 +250,3 @@ def _section(title: str, amount: Amount | None = None, examples: Sequence[object
 
 def _time(span: timedelta) -> str:
     return str(span).removesuffix(", 0:00:00")
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """The progress of a long operation."""
-
-    stage: str
-    """The current stage, as text to show."""
-    done: int
-    """How many items of this stage are done."""
-    total: int | None
-    """How many items the stage has, or None if that is unknown."""
-
-
-ProgressCallback = Callable[[Progress], object]
-"""Receives progress, on the event loop. An exception that it raises ends the operation and propagates unchanged."""
-
-
-class ProgressReporter:
-    """Reports progress to a callback, if there is one."""
-
-    def __init__(self, callback: ProgressCallback | None) -> None:
-        self._callback = callback
-
-    def __call__(self, stage: str, done: int, total: int | None = None) -> None:
-        """Report the progress of a stage."""
-        if self._callback is not None:
-            self._callback(Progress(stage, done, total))

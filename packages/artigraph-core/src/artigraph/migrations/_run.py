@@ -21,8 +21,6 @@ from artigraph.errors import ConfigurationError, MissingDependencyError, Missing
 if TYPE_CHECKING:
     from alembic.config import Config
 
-__all__ = ["current", "downgrade", "upgrade"]
-
 _PAUSE = 0.01
 _running = threading.Lock()
 

@@ -7,16 +7,6 @@ from artigraph.model.failures import Loaded, LoadFailure
 from artigraph.model.functions import load_many, origin_of, save_many
 from artigraph.model.lazy import Lazy
 
-__all__ = [
-    "ArtifactMapping",
-    "ArtifactModel",
-    "ArtifactModelConfig",
-    "ArtifactSequence",
-    "Lazy",
-    "LoadFailure",
-    "Loaded",
-    "artifact_field",
-    "load_many",
-    "origin_of",
-    "save_many",
-]
+__all__: list[str] = ["ArtifactMapping", "ArtifactModel", "ArtifactModelConfig", "ArtifactSequence", "Lazy"]
+__all__ += ["LoadFailure", "Loaded"]
+__all__ += ["artifact_field", "load_many", "origin_of", "save_many"]

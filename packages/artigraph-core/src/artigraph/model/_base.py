@@ -6,7 +6,7 @@ import dataclasses
 import sys
 from collections.abc import Collection, Mapping
 from dataclasses import field
-from typing import Any, Self, cast, dataclass_transform
+from typing import TYPE_CHECKING, Any, Self, cast, dataclass_transform
 from uuid import UUID
 
 from artigraph.errors import ModelDefinitionError
@@ -18,9 +18,13 @@ from artigraph.model.definition import RESERVED, ModelTraits, set_traits, traits
 from artigraph.model.identity_map import node_id_of
 from artigraph.model.load import load_models
 from artigraph.model.partial import is_partial
-from artigraph.model.repr import show_parts, top_level
+from artigraph.model.repr import html_of, show_parts, top_level
 from artigraph.model.save import save_models
+from artigraph.progress import ProgressCallback, ProgressReporter
 from artigraph.serializer.codec.classes import is_generated
+
+if TYPE_CHECKING:
+    from artigraph.html import Part
 
 
 @dataclass_transform(field_specifiers=(artifact_field, field))
@@ -86,11 +90,14 @@ class ArtifactModel(Structured):
         set_traits(cls, traits)
         register_class(cls, traits.name)
 
-    async def save(self, label: str, parent_id: NodeId | None = None) -> UUID:
+    async def save(
+        self, label: str, parent_id: NodeId | None = None, *, progress: ProgressCallback | None = None
+    ) -> UUID:
         """Save this model under a label, all of it or nothing, and return its node's id.
 
         Without a parent, labels may repeat. Under a parent, which is a run, a label is unique. Values that go into
-        storages are durable there before the database commits.
+        storages are durable there before the database commits. `progress` receives how far the save is, up to its
+        transaction. An exception that it raises ends the save, and nothing is saved.
 
         Raises:
             InvalidLabelError: the label, or a key of a mapping, is not valid.
@@ -102,15 +109,18 @@ class ArtifactModel(Structured):
             StorageError, DatabaseError: a storage or the database failed.
         """
         check_order("save", label, parent_id)
-        return (await save_models([(check_label(label), self)], parent_id, check_parent=True))[0]
+        pairs, report = [(check_label(label), self)], ProgressReporter(progress)
+        return (await save_models(pairs, parent_id, check_parent=True, report=report))[0]
 
     @classmethod
-    async def load(cls, node_id: NodeId, *, fields: Collection[str] | None = None) -> Self:
+    async def load(
+        cls, node_id: NodeId, *, fields: Collection[str] | None = None, progress: ProgressCallback | None = None
+    ) -> Self:
         """Load the model of a node, built by its class's constructor. The id of a nested model loads that model alone.
 
         With `fields`, only these fields are read, and the constructor does not run. Such a model cannot be saved, and
         reading another of its fields raises `FieldNotLoadedError`. A model stored by an older version of the class is
-        read completely, because `migrate` needs all fields.
+        read completely, because `migrate` needs all fields. `progress` receives how far the load is.
 
         Raises:
             FieldNotLoadedError: the class stores no field of a name in `fields`.
@@ -122,7 +132,7 @@ class ArtifactModel(Structured):
             DeserializationError, UnknownSerializerError: a value's bytes cannot be decoded.
             StorageError, UnknownStorageError: an object cannot be read, or does not match its checksum.
         """
-        return (await load_models(cls, [check_id(node_id)], fields=fields))[0]
+        return (await load_models(cls, [check_id(node_id)], fields=fields, report=ProgressReporter(progress)))[0]
 
     @classmethod
     def migrate(cls, version: int, data: dict[str, Any]) -> dict[str, Any]:
@@ -139,6 +149,14 @@ class ArtifactModel(Structured):
 
     def __repr__(self) -> str:
         return self._artigraph_show(top_level())
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
+
+    def _artigraph_cells(self) -> Mapping[str, Part]:
+        from artigraph.model.html import model_cells
+
+        return model_cells(self)
 
     def _artigraph_show(self, level: int) -> str:
         shown = ((part.name, getattr(self, part.name, ...)) for part in _fields(self) if part.repr)

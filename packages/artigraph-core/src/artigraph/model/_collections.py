@@ -8,7 +8,7 @@ from typing import Any, TypeVar, overload
 
 from artigraph.identifiers import check_label
 from artigraph.model.compare import Structured, equal
-from artigraph.model.repr import show_parts, top_level
+from artigraph.model.repr import html_of, show_parts, top_level
 
 K = TypeVar("K", bound=str)
 T = TypeVar("T")
@@ -64,6 +64,9 @@ class ArtifactMapping(Structured, Mapping[K, T_co]):  # noqa: PLW1641 (no more h
     def __repr__(self) -> str:
         return self._artigraph_show(top_level())
 
+    def _repr_html_(self) -> str:
+        return html_of(self)
+
     def _artigraph_show(self, level: int) -> str:
         return show_parts(type(self).__name__, self._items.items(), level)
 
@@ -104,6 +107,9 @@ class ArtifactSequence(Structured, Sequence[T_co]):  # noqa: PLW1641 (no more ha
 
     def __repr__(self) -> str:
         return self._artigraph_show(top_level())
+
+    def _repr_html_(self) -> str:
+        return html_of(self)
 
     def _artigraph_show(self, level: int) -> str:
         return show_parts(type(self).__name__, (("", item) for item in self._items), level)

@@ -27,12 +27,12 @@ from artigraph.identifiers import check_id, check_label, new_id_bytes
 from artigraph.model import _encode
 from artigraph.model._collections import ArtifactMapping, ArtifactSequence
 from artigraph.model._encode import FieldContext, chosen_serializer, encode_plain, encode_text, serialize, takes_long
-from artigraph.model.cooperative import SLICE, ThreadWork, run_here
 from artigraph.model.definition import FieldDefinition, ModelDefinition, define, is_model
 from artigraph.model.lazy import Lazy, held
 from artigraph.model.partial import is_partial
 from artigraph.model.values import StoredValue
 from artigraph.orm import SMALLEST_INLINE_LIMIT
+from artigraph.progress import SLICE, ThreadWork, run_here
 from artigraph.serializer import Serializer, SupportsStreams
 from artigraph.serializer.base import claimed_apart
 from artigraph.serializer.codec import encode, encode_scalar

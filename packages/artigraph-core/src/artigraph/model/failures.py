@@ -56,6 +56,12 @@ class Loaded(list[T]):
         self.failures: tuple[LoadFailure, ...] = tuple(failures)
         """The failures, in the order in which the artifacts were requested."""
 
+    def _repr_html_(self) -> str:
+        from artigraph.html import attempt, render
+        from artigraph.model.html import loaded_view
+
+        return render(attempt(lambda: loaded_view(self)))
+
 
 def check_errors(given: object) -> bool:
     """Return whether artifacts that cannot be loaded are skipped, from the argument `errors`.

@@ -14,23 +14,27 @@ from artigraph.model.failures import Errors, Loaded, LoadFailure, check_errors, 
 from artigraph.model.identity_map import node_id_of
 from artigraph.model.load import load_each
 from artigraph.model.save import save_models
+from artigraph.progress import ProgressCallback, ProgressReporter
 
 M = TypeVar("M", bound=ArtifactModel)
 
 
 async def save_many(
-    models: Mapping[str, ArtifactModel] | Iterable[tuple[str, ArtifactModel]], parent_id: NodeId | None = None
+    models: Mapping[str, ArtifactModel] | Iterable[tuple[str, ArtifactModel]],
+    parent_id: NodeId | None = None,
+    *,
+    progress: ProgressCallback | None = None,
 ) -> list[UUID]:
     """Save models under their labels, all or none of them in one transaction, and return their ids in order.
 
         ids = await save_many([("report", first), ("report", second)])
 
-    The number of statements does not grow with the number of models. See `ArtifactModel.save` for labels, parents and
-    errors.
+    The number of statements does not grow with the number of models. See `ArtifactModel.save` for labels, parents,
+    progress and errors.
     """
     given = cast("Mapping[str, ArtifactModel]", models).items() if isinstance(models, Mapping) else models
     pairs = check_artifacts(given)
-    return await save_models(pairs, parent_id, check_parent=True)
+    return await save_models(pairs, parent_id, check_parent=True, report=ProgressReporter(progress))
 
 
 @overload
@@ -40,6 +44,7 @@ async def load_many(
     *,
     fields: Collection[str] | None = None,
     errors: Literal["raise"] = "raise",
+    progress: ProgressCallback | None = None,
 ) -> list[M]: ...
 @overload
 async def load_many(
@@ -48,6 +53,7 @@ async def load_many(
     *,
     fields: Collection[str] | None = None,
     errors: Literal["skip"],
+    progress: ProgressCallback | None = None,
 ) -> Loaded[M]: ...
 async def load_many(
     model_type: type[M],
@@ -55,18 +61,20 @@ async def load_many(
     *,
     fields: Collection[str] | None = None,
     errors: Errors = "raise",
+    progress: ProgressCallback | None = None,
 ) -> list[M]:
     """Load the models of nodes in the order of the ids. All are of one class or its subclasses.
 
     `ArtifactModel` as the class means any. An id that you pass twice gives two models. See `ArtifactModel.load` for
-    `fields` and errors. The first node that cannot be loaded raises its error. With `errors="skip"` it is skipped, and
-    listed in `failures` of the result.
+    `fields`, progress and errors. The first node that cannot be loaded raises its error. With `errors="skip"` it is
+    skipped, and listed in `failures` of the result.
     """
     if isinstance(node_ids, type) and not isinstance(model_type, type):
         msg = f"The arguments of load_many are swapped: write load_many({cast('Any', node_ids).__qualname__}, [...])"
         raise ArgumentError(msg)
     failures: list[LoadFailure] | None = [] if check_errors(errors) else None
-    found = await load_each(model_type, check_ids(node_ids, "load_many"), fields=fields, failures=failures)
+    ids, report = check_ids(node_ids, "load_many"), ProgressReporter(progress)
+    found = await load_each(model_type, ids, fields=fields, failures=failures, report=report)
     models = [model for _, model in found]
     if failures is None:
         return models

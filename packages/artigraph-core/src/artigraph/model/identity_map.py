@@ -15,8 +15,8 @@ from uuid import UUID
 
 from artigraph.errors import InvalidNodeIdError, SerializationError
 from artigraph.model.compare import equal
-from artigraph.model.cooperative import run_here
 from artigraph.model.traverse import Step, find_stream, is_stream, parts_of
+from artigraph.progress import run_here
 from artigraph.serializer.codec import encode
 
 _DEEPEST, _MOST = 3, 1_000

@@ -13,8 +13,9 @@ from typing_extensions import TypeIs
 from artigraph.errors import FieldNotLoadedError
 from artigraph.graph import Fetch, StoredObject, fetch, map_object, note_uses, open_object
 from artigraph.model.compare import Parts, Structured
-from artigraph.model.repr import show_parts, top_level
+from artigraph.model.repr import html_of, show_parts, top_level
 from artigraph.model.values import StoredValue
+from artigraph.progress import Meter, ProgressCallback, ProgressReporter
 
 T = TypeVar("T")
 
@@ -56,7 +57,13 @@ class Lazy(Structured, Generic[T]):
         """The size of the stored value in bytes; None for a value that was not stored."""
         return None if self._stored is None else self._stored.size
 
-    async def load(self, *, columns: Sequence[Any] | None = None, memory_map: bool = False) -> T:
+    async def load(
+        self,
+        *,
+        columns: Sequence[Any] | None = None,
+        memory_map: bool = False,
+        progress: ProgressCallback | None = None,
+    ) -> T:
         """Load the value, or only some columns of a table, or map it into memory.
 
         Args:
@@ -64,6 +71,7 @@ class Lazy(Structured, Generic[T]):
             memory_map: leave the value in its file and map it read-only, which takes no memory of its own. This needs a
                 storage that keeps files on this machine, and a format that can be used in place, such as that of
                 arrays. The file is checked first.
+            progress: receives the bytes read of a value in a storage.
 
         Raises:
             DeserializationError: the bytes cannot be decoded, a column does not exist, or the value's serializer cannot
@@ -82,19 +90,12 @@ class Lazy(Structured, Generic[T]):
                 raise ValueError(msg)
             return cast("T", self._value)
         await note_uses([stored.node_id])
-        if memory_map:
-            source = stored.source
-            view = memoryview(source) if isinstance(source, bytes) else await map_object(source)
-            value: T = await asyncio.to_thread(stored.decode_mapped, view)
-        elif columns is not None:
-            with await _open(stored) as file:
-                value = await asyncio.to_thread(stored.decode_columns, file, columns)
-        elif stored.streamed:
-            value = await asyncio.to_thread(stored.decode_file, await _open(stored))
-        else:
-            loaded: list[T] = []
-            await fetch([Fetch(stored.source, lambda data: loaded.append(stored.decode(data)), stored.needs_bytes)])
-            value = loaded[0]
+        if isinstance(stored.source, bytes):
+            inline: T = await _load(stored, Meter(), columns, memory_map=memory_map)
+            return inline
+        total = stored.size if columns is None else None
+        async with ProgressReporter(progress).metered("read objects", total) as meter:
+            value: T = await _load(stored, meter, columns, memory_map=memory_map)
         return value
 
     async def open(self) -> BinaryIO:
@@ -117,6 +118,9 @@ class Lazy(Structured, Generic[T]):
     def __repr__(self) -> str:
         return self._artigraph_show(top_level())
 
+    def _repr_html_(self) -> str:
+        return html_of(self)
+
     def _artigraph_show(self, level: int) -> str:
         stored = self._stored
         if stored is None:
@@ -136,9 +140,24 @@ class Lazy(Structured, Generic[T]):
         return super()._artigraph_aligned(other)
 
 
-async def _open(stored: StoredValue) -> BinaryIO:
+async def _load(stored: StoredValue, meter: Meter, columns: Sequence[Any] | None, *, memory_map: bool) -> Any:
+    if memory_map:
+        source = stored.source
+        view = memoryview(source) if isinstance(source, bytes) else await map_object(source, meter)
+        return await asyncio.to_thread(stored.decode_mapped, view)
+    if columns is not None:
+        with await _open(stored, meter) as file:
+            return await asyncio.to_thread(stored.decode_columns, file, columns)
+    if stored.streamed:
+        return await asyncio.to_thread(stored.decode_file, await _open(stored, meter))
+    loaded: list[Any] = []
+    await fetch([Fetch(stored.source, lambda data: loaded.append(stored.decode(data)), stored.needs_bytes)], meter)
+    return loaded[0]
+
+
+async def _open(stored: StoredValue, meter: Meter | None = None) -> BinaryIO:
     source = stored.source
-    return io.BytesIO(source) if isinstance(source, bytes) else await open_object(source)
+    return io.BytesIO(source) if isinstance(source, bytes) else await open_object(source, meter)
 
 
 def is_lazy(annotation: object) -> TypeIs[type[Lazy[Any]]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Generator, Iterable, Sequence
+from collections.abc import Callable, Collection, Generator, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any, Generic, Protocol, TypeVar
 from uuid import UUID
@@ -14,22 +14,28 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 import artigraph.errors as errors
 import artigraph.graph as graph
 from artigraph.db import in_batches, read
-from artigraph.graph import Fetch, StoredTree, hashing
+from artigraph.graph import Fetch, StoredObject, StoredTree, hashing
 from artigraph.model._read import Builder, Waiting, root_class
-from artigraph.model.cooperative import SLICE, ThreadWork, run_in_slices
 from artigraph.model.definition import define, is_model
 from artigraph.model.failures import LoadFailure, is_skipped, located
 from artigraph.model.identity_map import remember
 from artigraph.model.partial import build_part
 from artigraph.model.values import StoredValue, located_error
 from artigraph.orm import node_table
+from artigraph.progress import SLICE, Meter, ProgressReporter, ThreadWork, run_in_slices
 
 M = TypeVar("M")
 
 
-async def load_models(expected: type[M], node_ids: Sequence[UUID], *, fields: Collection[str] | None = None) -> list[M]:
+async def load_models(
+    expected: type[M],
+    node_ids: Sequence[UUID],
+    *,
+    fields: Collection[str] | None = None,
+    report: ProgressReporter | None = None,
+) -> list[M]:
     """Load the models of nodes, in their order; see `ArtifactModel.load`. The active run records them as used."""
-    return [model for _, model in await load_each(expected, node_ids, fields=fields)]
+    return [model for _, model in await load_each(expected, node_ids, fields=fields, report=report)]
 
 
 async def load_each(
@@ -38,25 +44,27 @@ async def load_each(
     *,
     fields: Collection[str] | None = None,
     failures: list[LoadFailure] | None = None,
+    report: ProgressReporter | None = None,
 ) -> list[tuple[UUID, M]]:
     """Load the models of nodes, each with its id, in their order. The active run records them as used.
 
     With `failures`, models that cannot be loaded are skipped and added to that list. The number of statements is the
     same.
     """
+    report = report or ProgressReporter()
     _check_type(expected)
     fields = _checked_fields(expected, fields)
     refused: dict[UUID, errors.ArtigraphError] | None = None if failures is None else {}
-    trees = await graph.read_trees(node_ids, fields=fields, refused=refused)
+    trees = await graph.read_trees(node_ids, fields=fields, refused=refused, report=report)
     if fields is not None and any(_is_older(tree, expected) for tree in trees.values()):
-        whole = await load_each(expected, node_ids, failures=failures)
+        whole = await load_each(expected, node_ids, failures=failures, report=report)
         for cls in {type(model) for _, model in whole}:  # `expected` may be a base class without these fields
             _checked_fields(cls, fields)
         parts = [(key, build_part(type(one), {name: getattr(one, name) for name in fields})) for key, one in whole]
         remember([part for _, part in parts], [node_id for node_id, _ in parts])
         return parts
     ids = [node_id for node_id in node_ids if node_id in trees]
-    items = await _build([trees[node_id] for node_id in ids], expected, fields, skip=failures is not None)
+    items = await _build([trees[node_id] for node_id in ids], expected, fields, report, skip=failures is not None)
     if failures is not None:
         made = iter(items)
         for node_id in node_ids:
@@ -86,7 +94,9 @@ async def load_artifacts(
     """
     _check_type(expected)
     found = await graph.read_artifacts(run_id, label=label, parents=runs, model_names=model_names)
-    models = [item.builder.model for item in await _build([tree for _, tree in found], expected, None)]
+    models = [
+        item.builder.model for item in await _build([tree for _, tree in found], expected, None, ProgressReporter())
+    ]
     active = graph.current_uses()
     if active is not None:
         await graph.note_uses(tree.root_id for parent_id, tree in found if parent_id != active.run_id)
@@ -130,7 +140,12 @@ class _Item(Generic[M]):
 
 
 async def _build(
-    trees: Iterable[StoredTree], expected: type[M], fields: Collection[str] | None, *, skip: bool = False
+    trees: Iterable[StoredTree],
+    expected: type[M],
+    fields: Collection[str] | None,
+    report: ProgressReporter,
+    *,
+    skip: bool = False,
 ) -> list[_Item[M]]:
     items = [_Item[M](tree, skip=skip) for tree in trees]
     for item in items:
@@ -138,42 +153,46 @@ async def _build(
             item.builder = Builder(item.tree, root_class(item.tree, expected), fields=fields)
         except Exception as error:  # raised again, or recorded
             item.fail(error)
-    await run_in_slices(_take(items))
-    await _supply([(item, value) for item in items if item.error is None for value in item.builder.waiting])
-    await run_in_slices(_finish(items))
+    await run_in_slices(_advance(items, lambda builder: builder.take(SLICE), "decode values", report))
+    await _supply([(item, value) for item in items if item.error is None for value in item.builder.waiting], report)
+    await run_in_slices(_advance(items, lambda builder: builder.build(SLICE), "build models", report))
     return items
 
 
-def _take(items: Iterable[_Item[Any]]) -> Generator[ThreadWork | None, Any, None]:
-    """Let the builders take all their nodes, in slices."""
-    taken = 0
-    for item in items:
+def _advance(
+    items: Sequence[_Item[Any]], step: Callable[[Builder[Any]], int], stage: str, report: ProgressReporter
+) -> Generator[ThreadWork | None, Any, None]:
+    """Let the builders do all their steps of one kind, in slices. `step` returns how many it did: 0 at the end."""
+    steps = 0
+    for done, item in enumerate(items, 1):
         try:
-            while item.error is None and (count := item.builder.take(SLICE)):
-                taken += count
-                if taken >= SLICE:
-                    taken = 0
+            while item.error is None and (count := step(item.builder)):
+                steps += count
+                if steps >= SLICE:
+                    steps = 0
                     yield None
         except Exception as error:  # raised again, or recorded
             item.fail(error)
+        report.paced(stage, done, len(items), "models")
 
 
-def _finish(items: Iterable[_Item[Any]]) -> Generator[ThreadWork | None, Any, None]:
-    """Let the builders make their models, in slices."""
-    made = 0
-    for item in items:
-        try:
-            while item.error is None and (count := item.builder.build(SLICE)):
-                made += count
-                if made >= SLICE:
-                    made = 0
-                    yield None
-        except Exception as error:  # raised again, or recorded
-            item.fail(error)
-
-
-async def _supply(waiting: Sequence[tuple[_Item[Any], Waiting]]) -> None:
+async def _supply(waiting: Sequence[tuple[_Item[Any], Waiting]], report: ProgressReporter) -> None:
     """Fetch and decode the values for which the builders wait."""
+    sources = {(source.storage.name, source.location): source for source in _objects(waiting)}
+    if not sources:
+        await _fetch_all(waiting, None)
+        return
+    async with report.metered("read objects", sum(source.size for source in sources.values())) as meter:
+        await _fetch_all(waiting, meter)
+
+
+def _objects(waiting: Iterable[tuple[_Item[Any], Waiting]]) -> Iterator[StoredObject]:
+    for _, value in waiting:
+        if isinstance(value.stored.source, StoredObject):
+            yield value.stored.source
+
+
+async def _fetch_all(waiting: Sequence[tuple[_Item[Any], Waiting]], meter: Meter | None) -> None:
     wanted: list[Fetch] = []
     for item, value in waiting:
         source, fail = value.stored.source, partial(item.fail_at, value.stored)
@@ -181,12 +200,12 @@ async def _supply(waiting: Sequence[tuple[_Item[Any], Waiting]]) -> None:
             wanted.append(Fetch(source, partial(_place, value), value.stored.needs_bytes, fail))
             continue
         try:
-            file = await graph.open_object(source)
+            file = await graph.open_object(source, meter)
             value.parts[value.label] = await asyncio.to_thread(value.stored.decode_file, file)
         except Exception as error:  # raised again, or recorded
             fail(error)
     if wanted:
-        await graph.fetch(wanted)
+        await graph.fetch(wanted, meter)
 
 
 def _place(item: Waiting, data: hashing.Buffer) -> None:

@@ -1,4 +1,4 @@
-"""Short reprs of models, whatever their size and depth."""
+"""Short reprs of models, whatever their size and depth, and where their views for notebooks are made."""
 
 from __future__ import annotations
 
@@ -64,3 +64,11 @@ def show_parts(name: str, parts: Iterable[tuple[str, object]], level: int, *, mo
 def top_level() -> int:
     """Return the number of levels with which a repr begins."""
     return _shorten.maxlevel
+
+
+def html_of(value: object) -> str:
+    """Return the view of a model or of another value as HTML. The code for it is imported when it is first used."""
+    from artigraph.html import attempt, render
+    from artigraph.model.html import value_view
+
+    return render(attempt(lambda: value_view(value)))

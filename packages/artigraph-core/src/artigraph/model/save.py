@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
 from artigraph.graph import Tree, note_uses, write_trees
 from artigraph.identifiers import NodeId, check_id
 from artigraph.model._write import tree_steps
-from artigraph.model.cooperative import SLICE, ThreadWork, run_in_slices
 from artigraph.model.identity_map import remember, sources_of
+from artigraph.progress import SLICE, ProgressReporter, ThreadWork, run_in_slices
 
 
 async def save_models(
-    models: Iterable[tuple[str, object]], parent_id: NodeId | None, *, check_parent: bool
+    models: Iterable[tuple[str, object]],
+    parent_id: NodeId | None,
+    *,
+    check_parent: bool,
+    report: ProgressReporter | None = None,
 ) -> list[UUID]:
     """Save models under their labels, which are already checked, all or none, and return their ids in order.
 
@@ -22,20 +26,22 @@ async def save_models(
         models: pairs of a label and a model.
         parent_id: the run to which the models belong, or None.
         check_parent: whether to check that the parent is a run.
+        report: reports the progress.
     """
     pairs = list(models)
+    report = report or ProgressReporter()
     parent_id = None if parent_id is None else check_id(parent_id)
     if parent_id is not None:  # a saved model may contain parts of other artifacts
         await note_uses({node_id for _, model in pairs for node_id in sources_of(model)})
-    trees = await run_in_slices(_convert(pairs, parent_id))
-    await write_trees(trees, parent_id=parent_id if check_parent else None)
+    trees = await run_in_slices(_convert(pairs, parent_id, report))
+    await write_trees(trees, parent_id=parent_id if check_parent else None, report=report)
     node_ids = [tree.root_id for tree in trees]
     remember([model for _, model in pairs], node_ids)
     return node_ids
 
 
 def _convert(
-    models: Iterable[tuple[str, object]], parent_id: UUID | None
+    models: Sequence[tuple[str, object]], parent_id: UUID | None, report: ProgressReporter
 ) -> Generator[ThreadWork | None, Any, list[Tree]]:
     trees: list[Tree] = []
     nodes = 0
@@ -45,5 +51,7 @@ def _convert(
         nodes += len(tree.rows)
         if nodes > SLICE:
             nodes = 0
+            report.paced("prepare models", len(trees), len(models), "models")
             yield None
+    report.paced("prepare models", len(trees), len(models), "models")
     return trees

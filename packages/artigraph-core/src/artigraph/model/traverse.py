@@ -7,10 +7,10 @@ from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
 from artigraph.model._collections import ArtifactMapping, ArtifactSequence
-from artigraph.model.cooperative import SLICE
 from artigraph.model.definition import define, is_model
 from artigraph.model.lazy import Lazy, held
 from artigraph.model.partial import is_partial
+from artigraph.progress import SLICE
 
 Step = tuple[str, Any]
 """The name of a field, or the key or index of an item."""

@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Connection, MetaData, event, text
+from sqlalchemy import Connection, Dialect, MetaData, event, text
+from sqlalchemy.schema import SchemaItem
 
 _MYSQL_OPTIONS = {"engine": "InnoDB", "charset": "utf8mb4"}
 """Table options for MySQL and MariaDB, where a server's defaults may differ."""
+
+
+def has_partial_indexes(*_: object, dialect: Dialect, **__: object) -> bool:
+    """Return whether a database has partial indexes, for `ddl_if`."""
+    return dialect.name in ("sqlite", "postgresql")
+
+
+def is_made(item: SchemaItem, dialect: Dialect) -> bool:
+    """Return whether a part of the tables is made in a database. Some indexes are of use only if they are partial."""
+    return not item.info.get("only_partial") or has_partial_indexes(dialect=dialect)
+
 
 # Primary keys have no name: MySQL and MariaDB ignore it, and MariaDB logs a warning.
 metadata: MetaData = MetaData(
@@ -24,10 +36,11 @@ def _set_options(metadata: MetaData, connection: Connection, **_: object) -> Non
 
     Set in the declaration of a table, they would make SQLAlchemy import each of these dialects with this module.
     """
+    partial = has_partial_indexes(dialect=connection.dialect)
     dialect = connection.dialect.name
     for table in metadata.tables.values():
         if dialect in ("mysql", "mariadb"):
             table.dialect_options[dialect].update(_MYSQL_OPTIONS)
         for index in table.indexes:
-            if dialect in ("sqlite", "postgresql") and (where := index.info.get("where")) is not None:
+            if partial and (where := index.info.get("where")) is not None:
                 index.dialect_options[dialect]["where"] = text(where)

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, ForeignKey, Index, SmallInteger, String, Table, UniqueConstraint
 
-from artigraph.orm.metadata import metadata
+from artigraph.orm.metadata import has_partial_indexes, metadata
 from artigraph.orm.types import Bytes, Id, ShortBytes, Text, UtcDateTime, Whole
 
-SCHEMA_VERSION = "0002"
+SCHEMA_VERSION = "0003"
 """The migration to which the tables of this release correspond. Versions count upwards."""
 LABEL_LENGTH = 255
 """The most code points of a label, and of the name of a model."""
@@ -62,6 +62,13 @@ node_table: Table = Table(
         "ix_artigraph_node_blob_id",
         "blob_id",
         info={"where": "blob_id IS NOT NULL"},  # used by databases with partial indexes
+    ),
+    *(
+        Index(name, "node_id", info={"where": where, "only_partial": True}).ddl_if(callable_=has_partial_indexes)
+        for name, where in (
+            ("ix_artigraph_node_run", "run_status IS NOT NULL"),
+            ("ix_artigraph_node_top_run", "run_status IS NOT NULL AND parent_id IS NULL"),
+        )
     ),
 )
 blob_table: Table = Table(

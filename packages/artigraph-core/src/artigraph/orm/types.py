@@ -60,6 +60,10 @@ class Whole(Stored[int]):
         return dialect.type_descriptor(self.size())
 
 
+def _id_or_none(value: object) -> UUID | None:
+    return None if value is None else id_of(value)
+
+
 class Id(Stored[UUID]):
     """A UUID in 16 bytes: native on PostgreSQL, BINARY(16) elsewhere (MariaDB's driver returns its UUID as str)."""
 
@@ -81,8 +85,11 @@ class Id(Stored[UUID]):
     def process_bind_param(self, value: UUID | bytes | None, dialect: Dialect) -> Any:
         return value if dialect.name == "postgresql" else id_bytes(value)
 
-    def process_result_value(self, value: Any, dialect: Dialect) -> UUID | None:
-        return value if value is None or dialect.name == "postgresql" else id_of(value)
+    def result_processor(self, dialect: Dialect, coltype: Any) -> Any:
+        # One call for each value, because most values that are read are ids.
+        if dialect.name == "postgresql":
+            return self.load_dialect_impl(dialect).result_processor(dialect, coltype)
+        return _id_or_none
 
 
 class Text(Stored[str]):

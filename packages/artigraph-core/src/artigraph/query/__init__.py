@@ -6,26 +6,11 @@ from artigraph.query._conditions import Condition
 from artigraph.query._nodes import NodeSelect
 from artigraph.query._properties import NodeColumns, Property, PropertySelect, RunColumns, RunValueColumn, RunValues
 from artigraph.query._runs import RunSelect
+from artigraph.query._tables import ArtifactTables, RunTables
 from artigraph.query.columns import Column, Columns, StoredColumns, columns
 from artigraph.query.select import select
 
-__all__ = [
-    "ArtifactQuery",
-    "ArtifactSelect",
-    "Column",
-    "Columns",
-    "Condition",
-    "NodeColumns",
-    "NodeSelect",
-    "Property",
-    "PropertySelect",
-    "RunColumns",
-    "RunSelect",
-    "RunValueColumn",
-    "RunValues",
-    "Select",
-    "StoredColumns",
-    "StoredSelect",
-    "columns",
-    "select",
-]
+__all__: list[str] = ["ArtifactQuery", "ArtifactSelect", "ArtifactTables", "Column", "Columns", "Condition"]
+__all__ += ["NodeColumns", "NodeSelect", "Property", "PropertySelect", "RunColumns", "RunSelect", "RunTables"]
+__all__ += ["RunValueColumn", "RunValues", "Select", "StoredColumns", "StoredSelect"]
+__all__ += ["columns", "select"]

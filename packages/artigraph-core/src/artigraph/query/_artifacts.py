@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -11,28 +11,34 @@ from typing import Any, Self, TypeGuard, TypeVar
 from uuid import UUID
 
 from sqlalchemy import ColumnElement
+from sqlalchemy import Select as SqlSelect
 
 from artigraph.errors import QueryError
 from artigraph.identifiers import check_label
 from artigraph.model import ArtifactModel
+from artigraph.model.definition import define
 from artigraph.model.load import load_each, load_existing
 from artigraph.model.stored_names import stored_names
 from artigraph.query._base import Select
 from artigraph.query._conditions import Condition, Field, OnField, RunField, leaves_of, with_leaves
 from artigraph.query._moments import earliest, latest, saved_between, within
-from artigraph.query._nodes import read_model_names
+from artigraph.query._nodes import has_nodes, read_field_names, read_model_names
 from artigraph.query._ordering import OrderKey, read_field_keys
 from artigraph.query._sql import artifacts_of, has_key, key_of, root
-from artigraph.query.columns import Column, Order
+from artigraph.query._table_plan import RunProperty, chosen_field, chosen_property
+from artigraph.query._table_read import ArtifactRows
+from artigraph.query._tables import ArtifactTables
+from artigraph.query.columns import Column, Order, columns
 from artigraph.stored import StoredModel
 from artigraph.stored.read import read_each
+from artigraph.table import Values
 
 M = TypeVar("M", bound=ArtifactModel)
 R = TypeVar("R")
 
 
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True, repr=False)
-class ArtifactQuery(Select[R]):
+class ArtifactQuery(ArtifactTables[R]):
     """A query for artifacts, whatever it returns for each."""
 
     _labels: tuple[str, ...] | None = None
@@ -98,6 +104,28 @@ class ArtifactQuery(Select[R]):
             return list(saved_between(root.c.search_key, self._since, self._before, as_bytes=True))
         return list(saved_between(root.c.node_id, self._since, self._before))
 
+    async def _source(self) -> SqlSelect[Any] | list[UUID]:
+        """Return the select of the ids of the results, or the ids where the database alone cannot find them."""
+        source, asked = self._asked()
+        is_paged = self._limit is not None or self._offset
+        if is_paged or not asked.decided or any(below for _, below in self._runs):
+            return await self.ids()
+        found: SqlSelect[Any] = replace(self, _orders=())._statement(source, asked, paged=False)
+        return found.order_by(None).correlate(None)
+
+    @abstractmethod
+    async def _all_columns(self) -> Sequence[Column]:
+        """Return the columns of a table for which none were named."""
+
+    async def _reader(self, columns: Sequence[Column], run: Sequence[RunProperty], *, label: bool) -> ArtifactRows:
+        fields = [chosen_field(column, self._kind) for column in columns or await self._all_columns()]
+        for chosen in fields:
+            self._check_field(chosen.field)
+        if isinstance(run, str):
+            msg = f"run takes names of properties, run=({run!r},) say, not one text"
+            raise QueryError(msg)
+        return ArtifactRows(fields, [chosen_property(each, "run.") for each in run], label=label)
+
     @property
     def _searched(self) -> bool:
         return not self._is_series
@@ -141,6 +169,12 @@ class ArtifactSelect(ArtifactQuery[M]):
             )
             raise QueryError(msg)
 
+    async def _all_columns(self) -> Sequence[Column]:
+        found = columns(self._model_type)
+        return [
+            column for name in define(self._model_type).fields if (column := found[name]).__artigraph_is_one_value__()
+        ]
+
     async def _load(self, ids: Sequence[UUID]) -> list[tuple[UUID, M]]:
         return await load_existing(partial(load_each, self._model_type), ids, self._skipped)
 
@@ -159,6 +193,12 @@ class StoredSelect(ArtifactQuery[StoredModel]):
         """Return the number of results. Only values on which the database cannot decide are loaded."""
         return await Select[StoredModel].count(await self._placed())
 
+    async def _read_all(self, rows: ArtifactRows) -> Mapping[str, Values]:
+        return await ArtifactQuery[StoredModel]._read_all(await self._placed(), rows)
+
+    async def _source(self) -> SqlSelect[Any] | list[UUID]:
+        return await ArtifactQuery[StoredModel]._source(await self._placed())
+
     @property
     def _kind(self) -> str:
         return self._name
@@ -174,15 +214,14 @@ class StoredSelect(ArtifactQuery[StoredModel]):
         if not any(_has_no_owner(field) for field in fields):
             return self
         names = tuple(await read_model_names())
-
-        def placed(field: Field | RunField) -> Any:
-            return replace(field, owners=names) if _has_no_owner(field) else field
+        placed = {field: await _with_owners(field, names) for field in dict.fromkeys(filter(_has_no_owner, fields))}
 
         def with_names(leaf: Condition) -> Condition:
-            return replace(leaf, field=placed(leaf.field)) if isinstance(leaf, OnField) else leaf
+            field = leaf.field if isinstance(leaf, OnField) and isinstance(leaf.field, Field) else None
+            return replace(leaf, field=placed[field]) if isinstance(leaf, OnField) and field in placed else leaf
 
         conditions = tuple(with_leaves(condition, with_names) for condition in self._conditions)
-        orders = tuple(replace(order, field=placed(order.field)) for order in self._orders)
+        orders = tuple(replace(order, field=placed.get(order.field, order.field)) for order in self._orders)
         return replace(self, _conditions=conditions, _orders=orders)
 
     def _check_field(self, field: Field) -> None:
@@ -193,9 +232,22 @@ class StoredSelect(ArtifactQuery[StoredModel]):
             )
             raise QueryError(msg)
 
+    async def _all_columns(self) -> Sequence[Column]:
+        found = columns(self._name)
+        return [found[name] for name in await read_field_names(self._name)]
+
     async def _load(self, ids: Sequence[UUID]) -> list[tuple[UUID, StoredModel]]:
         return await load_existing(read_each, ids, self._skipped)
 
 
 def _has_no_owner(field: Field | RunField) -> TypeGuard[Field]:
     return isinstance(field, Field) and not field.owners
+
+
+async def _with_owners(field: Field, names: Sequence[str]) -> Field:
+    """Return a nested field with the names of all stored models as its owners, or as an item of a mapping."""
+    holder, name = field.path[-2:]
+    is_item = await has_nodes("container", names, holder) or await has_nodes("container", None, holder)
+    if is_item and not await has_nodes("value", names, name):
+        return replace(field, items=1)
+    return replace(field, owners=tuple(names), is_either=is_item)

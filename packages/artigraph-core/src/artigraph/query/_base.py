@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
@@ -12,14 +13,14 @@ from sqlalchemy import ColumnElement, FromClause, and_, func
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import artigraph.db as db
-from artigraph.db.planner import expect_few_rows, in_precomputed, scan_range_first
+from artigraph.db.planner import expect_few_rows, in_precomputed, scan_range_first, unsearched_by_sqlite
 from artigraph.errors import MultipleNodesFoundError, NodeNotFoundError, QueryError
 from artigraph.graph import without_recording
 from artigraph.graph.runs import with_runs_below
 from artigraph.identifiers import NodeId, check_id, id_of
 from artigraph.model import ArtifactModel
 from artigraph.model.failures import Errors, Loaded, LoadFailure, check_errors, log_failures
-from artigraph.query._conditions import All, Condition, leaves_of
+from artigraph.query._conditions import All, Condition, bounds_ids, leaves_of
 from artigraph.query._evaluate import is_true, read_verdicts
 from artigraph.query._key_ranges import Asked
 from artigraph.query._moments import MOST, check_count
@@ -31,6 +32,8 @@ M = TypeVar("M", bound=ArtifactModel)
 
 _BATCH = 200
 """The number of results that are loaded together during iteration."""
+_HELD = 100_000
+"""The number of ids that are held at once while results are read page by page."""
 _FEW = 1000
 """As many first results are looked for among the first ids, where the database has no statistics."""
 
@@ -45,6 +48,12 @@ class Select(ABC, Generic[R]):
     """The runs to which results must belong, each with whether belonging to a run below it is enough."""
     _limit: int | None = None
     _offset: int = 0
+    _older: UUID | None = None
+    """The node before which results must have been made."""
+    _newer: UUID | None = None
+    """The node after which results must have been made."""
+    _newest_first: bool = False
+    """Whether results that are equal in all orders come newest first."""
     _skipped: list[LoadFailure] | None = None
     """The list to which failures to load are added; None if a failure is raised."""
 
@@ -71,6 +80,33 @@ class Select(ABC, Generic[R]):
             InvalidNodeIdError: `run` is neither an id nor a run.
         """
         return replace(self, _runs=(*self._runs, (check_id(run), descendants)))
+
+    def older_than(self, node: NodeId) -> Self:
+        """Keep only results that were made before a node: those with a smaller id.
+
+            page = await select(Run).newest_first().limit(50).all()
+            following = await select(Run).newest_first().older_than(page[-1]).limit(50).all()
+
+        So you read pages of any depth at the same cost, which `offset` cannot do. The node need not exist any more.
+
+        Raises:
+            InvalidNodeIdError: `node` denotes no node.
+        """
+        node_id = check_id(node)
+        return replace(self, _older=node_id if self._older is None else min(self._older, node_id))
+
+    def newer_than(self, node: NodeId) -> Self:
+        """Keep only results that were made after a node: those with a greater id. See `older_than`.
+
+        Raises:
+            InvalidNodeIdError: `node` denotes no node.
+        """
+        node_id = check_id(node)
+        return replace(self, _newer=node_id if self._newer is None else max(self._newer, node_id))
+
+    def newest_first(self) -> Self:
+        """Return the newest results first. It replaces the orders of earlier calls."""
+        return replace(self, _orders=(), _newest_first=True)
 
     def limit(self, count: int) -> Self:
         """Return at most `count` results.
@@ -139,19 +175,34 @@ class Select(ABC, Generic[R]):
         found = [each async for each in self.iterate(errors=errors, failures=failures)]
         return Loaded(found, failures) if errors == "skip" else found
 
+    async def items(self, *, errors: Errors = "raise") -> list[tuple[UUID, R]]:
+        """Load all results, each with its id. With `errors="skip"`, those that cannot be loaded are left out.
+
+        for node_id, report in await select(Report).items():
+            print(node_id, report.accuracy)
+        """
+        return [item async for item in self._iterate_items(errors, [])]
+
     async def iterate(self, *, errors: Errors = "raise", failures: list[LoadFailure] | None = None) -> AsyncIterator[R]:
         """Yield the results, loaded batch by batch, as `async for` over the query does.
 
         With `errors="skip"`, results that cannot be loaded are left out, and added to `failures` if that list is given.
         """
-        skipped = [] if failures is None else failures
-        asked, before, loaded = replace(self, _skipped=skipped if check_errors(errors) else None), len(skipped), 0
-        ids = await asked.ids()
+        async for _, found in self._iterate_items(errors, [] if failures is None else failures):
+            yield found
+
+    async def _iterate_items(self, errors: Errors, failures: list[LoadFailure]) -> AsyncIterator[tuple[UUID, R]]:
+        asked, before, loaded = replace(self, _skipped=failures if check_errors(errors) else None), len(failures), 0
+        page = await asked._load_page()
+        for item in page or ():
+            loaded += 1
+            yield item
+        ids = await asked.ids() if page is None else []
         for start in range(0, len(ids), _BATCH):
-            for _, found in await asked._load(ids[start : start + _BATCH]):
+            for item in await asked._load(ids[start : start + _BATCH]):
                 loaded += 1
-                yield found
-        log_failures(skipped[before:], loaded)
+                yield item
+        log_failures(failures[before:], loaded)
 
     async def first(self) -> R | None:
         """Load the first result, or return None if there is no result."""
@@ -200,6 +251,15 @@ class Select(ABC, Generic[R]):
         """Return the conditions on the ids of `root` that say when a node was saved."""
         return []
 
+    def _bounds(self) -> Sequence[ColumnElement[bool]]:
+        """Return the conditions on the ids of `root`: between which others they are, and when a node was saved."""
+        place = self._in_order_of_saves()
+        found = list(self._saved())
+        for bound, compare in ((self._older, operator.lt), (self._newer, operator.gt)):
+            if bound is not None:
+                found.append(compare(place, bound if place is root.c.node_id else bound.bytes))
+        return found
+
     def _belonging(self, run_id: UUID, *, below: bool) -> ColumnElement[bool]:
         """Return the condition that rows of `root` belong to a run, or to a run below it."""
         of_run = in_precomputed(root.c.parent_id, with_runs_below(run_id)) if below else root.c.parent_id == run_id
@@ -221,6 +281,10 @@ class Select(ABC, Generic[R]):
     async def _load(self, ids: Sequence[UUID]) -> list[tuple[UUID, R]]:
         """Load the nodes that still exist, with their ids, in the order of `ids`."""
 
+    async def _load_page(self) -> list[tuple[UUID, R]] | None:
+        """Load the results with the statement that finds them, where one can; else return None."""
+        return None
+
     async def _to_decide(self, ids: Sequence[UUID]) -> Sequence[tuple[UUID, object]]:
         """Load the nodes on which the database could not decide."""
         return await self._load(ids)
@@ -237,6 +301,21 @@ class Select(ABC, Generic[R]):
                     if await is_true(condition, loaded, verdicts[node_id]):
                         accepted.add(node_id)
         return accepted
+
+    async def _pages(self, size: int) -> AsyncIterator[Sequence[UUID]]:
+        """Yield the ids of the results in parts of at most `size`, without holding all, where that is possible."""
+        page, remaining, held = self, self._limit, max(size, _HELD)
+        steps = not self._orders and self._asked()[1].decided and not self._offset
+        while True:
+            if steps:
+                page = page.limit(held if remaining is None else min(held, remaining))
+            ids = await page.ids()
+            for start in range(0, len(ids), size):
+                yield ids[start : start + size]
+            if not steps or len(ids) < held:
+                return
+            remaining = None if remaining is None else remaining - len(ids)
+            page = page.older_than(ids[-1]) if self._newest_first else page.newer_than(ids[-1])
 
     async def _fetch_ids(self, statement: Any) -> list[UUID]:
         deep = await self._deep(statement)
@@ -272,8 +351,10 @@ class Select(ABC, Generic[R]):
 
     @property
     def _walks(self) -> bool:
-        """Whether the query wants only the first or last few ids of all nodes of a kind."""
-        return self._few and not self._conditions and not self._runs
+        """Whether the query wants only the first or last few ids of a kind of nodes, perhaps beyond a given id."""
+        if self._runs or not self._few:
+            return False
+        return not self._conditions or (not self._searched and all(map(bounds_ids, self._conditions)))
 
     @property
     def _searched(self) -> bool:
@@ -286,18 +367,18 @@ class Select(ABC, Generic[R]):
             return False
         if paged and self._limit is not None:
             return self._few and self._offset + self._limit <= _FEW
-        return bool(self._saved()) and not self._orders
+        return bool(self._bounds()) and not self._orders
 
     def _asked(self) -> tuple[FromClause, Asked]:
         """Return the FROM clause of the query, and its conditions in SQL."""
         return ask_all(self._conditions, of_runs=bool(self._runs))
 
     def _statement(self, source: FromClause, asked: Asked, *, paged: bool) -> Any:
-        rows, saved = self._rows(), self._saved()
+        rows, saved = self._rows(), self._bounds()
         orders = self._order_keys()
         if self._is_tried(paged=paged):
             count = None if self._limit is None or not paged else self._offset + self._limit
-            backwards = bool(orders) and orders[0].descending
+            backwards = orders[0].descending if orders else self._newest_first
             source, found = scan_range_first(root, and_(*rows), saved, count=count, backwards=backwards)
             statement = ids_from(source).where(found)
         else:
@@ -306,7 +387,9 @@ class Select(ABC, Generic[R]):
         for order in orders:
             statement = statement.order_by(*(key.desc() if order.descending else key for key in order.columns))
         if not orders or orders[-1].key is not root.c.node_id:
-            statement = statement.order_by(self._in_order_of_saves())
+            saves = self._in_order_of_saves()
+            saves = unsearched_by_sqlite(saves) if self._runs else saves
+            statement = statement.order_by(saves.desc() if self._newest_first else saves)
         if paged and (self._limit is not None or self._offset):
             statement = statement.limit(MOST if self._limit is None else self._limit).offset(self._offset or None)
         return statement

@@ -29,6 +29,22 @@ class Field:
     """The model classes that have the field, or their stored names."""
     enums: tuple[type[Enum], ...] = ()
     """The enums that the field may hold and whose members are numbers or texts."""
+    items: int = 0
+    """How many of the last steps of the path are keys of mappings whose items are nodes. Such items have no model."""
+    is_either: bool = False
+    """Whether the last step may be a field as well as a key: only the stored name of the model is known."""
+    keys: Path = ()
+    """The keys within a plain dict, which is one value. The database does not search in it."""
+
+    @property
+    def field_name(self) -> str:
+        """The name of the field that holds the value, or the mapping with the value."""
+        return self.path[-1 - self.items]
+
+    @property
+    def text(self) -> str:
+        """The field in messages, as a path with dots."""
+        return ".".join((*self.path, *self.keys))
 
     @property
     def model_name(self) -> str:
@@ -159,6 +175,17 @@ class RunIsNone(Condition):
     """True where a run, or any node, does not have a property, or does not have it yet."""
 
     column: RunColumn | NodeColumn
+
+
+def bounds_ids(condition: Condition) -> bool:
+    """Return whether a condition only says before or after which ids the nodes are, as that of a page does."""
+    match condition:
+        case All(parts):
+            return all(map(bounds_ids, parts))
+        case PropertyCompare(column, operator):
+            return column == "node_id" and operator in ("<", "<=", ">", ">=")
+        case _:
+            return False
 
 
 def leaves_of(condition: Condition) -> Iterator[Condition]:

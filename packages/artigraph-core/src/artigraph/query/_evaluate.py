@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 from uuid import UUID
 
 from artigraph.model import Lazy
@@ -77,10 +77,19 @@ async def _value(loaded: object, field: Field | RunField) -> object:
     if isinstance(loaded, StoredModel):
         return await read_value(loaded, field.path, _MISSING)
     for name in field.path:
-        value = getattr(value, name, _MISSING)
+        value = _part_of(value, name)
     handle: object = value
     # Call the method of Lazy itself: a derived class may load in another manner.
     return await cast("Any", Lazy).load(handle) if isinstance(handle, Lazy) else handle
+
+
+def _part_of(value: object, name: str) -> object:
+    return value.get(name, _MISSING) if is_mapping(value) else getattr(value, name, _MISSING)
+
+
+def is_mapping(value: object) -> TypeGuard[Mapping[object, object]]:
+    """Return whether a value is a mapping, whose keys and values may be anything."""
+    return isinstance(value, Mapping)
 
 
 def _value_of_run(run: Run, field: RunField) -> object:

@@ -41,6 +41,30 @@ async def read_model_names() -> list[str]:
     return await db.read(work)
 
 
+async def read_field_names(model_name: str) -> list[str]:
+    """Return the names of the fields that hold values in stored models of a name: one index lookup for each."""
+    node = node_table.c
+
+    async def work(connection: AsyncConnection) -> list[str]:
+        of_model = node.node_type == "value", node.model_name == model_name
+        return await db.distinct_texts(connection, node.label, *of_model)
+
+    return await db.read(work)
+
+
+async def has_nodes(node_type: NodeType, names: Sequence[str] | None, label: str) -> bool:
+    """Return whether there is a node of this type, label and one of these model names; None for nodes without one."""
+    of_model = node_table.c.model_name.is_(None) if names is None else node_table.c.model_name.in_(names)
+    found = sql_select(node_table.c.node_id).where(
+        node_table.c.node_type == node_type, of_model, node_table.c.label == label
+    )
+
+    async def work(connection: AsyncConnection) -> bool:
+        return (await connection.execute(found.limit(1))).first() is not None
+
+    return await db.read(work)
+
+
 _TYPES: tuple[NodeType, ...] = get_args(NodeType)
 
 
@@ -130,10 +154,11 @@ class NodeSelect(PropertySelect[Node]):
     def _rows(self) -> Sequence[ColumnElement[bool]]:
         conditions = [self._found()]
         if self._artifacts:
-            # Both conditions find the same rows. Without statistics, PostgreSQL expects the second to match one row in
-            # 200, which looks too few to walk along the ids for.
+            # No index serves this condition. Without statistics, PostgreSQL expects it to match one row in 200, which
+            # looks too few to walk along the ids for.
+            is_artifact = root.c.tree_root_id == root.c.node_id
             walks = self._walks and not self._is_tried(paged=True)
-            conditions.append(root.c.position < 1 if walks else root.c.tree_root_id == root.c.node_id)
+            conditions.append(filter_only(is_artifact) if walks else is_artifact)
         return conditions
 
     def _saved(self) -> Sequence[ColumnElement[bool]]:

@@ -204,7 +204,7 @@ async def read_field_keys(field: Field, ids: Sequence[UUID]) -> AsyncIterator[tu
     Raises:
         DeserializationError: a value cannot be decoded.
     """
-    classes = _classes_of(field)
+    classes = classes_of(field)
     for some in in_batches(ids):
         for batch in _batches(await _places(field, some)):
             artifact_of = {place.node_id: place.artifact_id for place in batch}
@@ -291,13 +291,13 @@ async def _decoded(
     return decoded[0]
 
 
-def _classes_of(field: Field) -> dict[str, type[Any]]:
+def classes_of(field: Field) -> dict[str, type[Any]]:
     """Return by name the classes that values of a field may have. Define the models that have the field on the way."""
     found: dict[str, type[Any]] = {}
     pending: list[type[Any]] = [owner for owner in field.owners if not isinstance(owner, str)]
     while pending:
         cls = pending.pop()
         pending += cls.__subclasses__()
-        if is_model(cls) and (definition := define(cls).fields.get(field.path[-1])) is not None:
+        if is_model(cls) and (definition := define(cls).fields.get(field.field_name)) is not None:
             found |= definition.classes
     return found

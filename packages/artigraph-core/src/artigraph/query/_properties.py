@@ -41,6 +41,9 @@ class Property(Comparable):
         self._column: RunColumn | NodeColumn = column
         self._type = of_type
 
+    def __artigraph_field__(self) -> str:
+        return self._name
+
     def __repr__(self) -> str:
         return f"<column {self._name} of {self._owners}>"
 
@@ -105,6 +108,9 @@ class RunValueColumn(Comparable):
     def __init__(self, field: RunField, text: str) -> None:
         self._field = field
         self._text = text
+
+    def __artigraph_field__(self) -> RunField:
+        return self._field
 
     def __repr__(self) -> str:
         return f"<column {self._text} of runs>"

@@ -2,27 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any, NamedTuple, Self
+from typing import Any, Literal, NamedTuple, Self, TypeGuard
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Select, select
 
-from artigraph.db.planner import expect_many_rows, filter_only, in_precomputed, variant_for_postgresql
-from artigraph.errors import DeserializationError, QueryError
-from artigraph.graph.runs import read_runs
-from artigraph.identifiers import check_label
+from artigraph.db.planner import expect_few_rows, expect_many_rows, filter_only, in_precomputed, variant_for_postgresql
+from artigraph.errors import DeserializationError, InvalidNodeIdError, QueryError
+from artigraph.graph.runs import RunRow, read_runs, read_selected_runs, run_columns
+from artigraph.identifiers import NodeId, check_id, check_label, is_id_text
 from artigraph.model import ArtifactModel
 from artigraph.model.failures import LoadFailure
 from artigraph.model.stored_names import stored_names
 from artigraph.orm import link_table, node_table
+from artigraph.query._artifacts import ArtifactQuery
 from artigraph.query._bounded_users import Models, select_users
 from artigraph.query._properties import PropertySelect
-from artigraph.query._sql import is_of_type_in_order, is_one_of, root
+from artigraph.query._sql import is_of_type_in_order, is_one_of, is_top_level, root
+from artigraph.query._table_plan import DEFAULT_PROPERTIES, RunProperty, chosen_property
+from artigraph.query._table_read import RunRows
+from artigraph.query._tables import RunTables
 from artigraph.run import Run, run_of_row
 
+_MOST_ARTIFACTS = 30_000
+"""The most artifacts that a statement names."""
+_PAGE = 1000
+"""The most runs that the statement which finds them also reads."""
+_columns = run_columns(root)
 _FEW_USERS = 100
 """As many first runs with a use are looked for among the first uses."""
 
@@ -35,6 +44,20 @@ class Used(NamedTuple):
     """The version of the class that wrote the model."""
     label: str | None
     """The label under which the artifact was saved."""
+
+
+def _is_query(given: object) -> TypeGuard[ArtifactQuery[Any]]:
+    return isinstance(given, ArtifactQuery)
+
+
+def _checked_artifacts(given: object) -> UUID | ArtifactQuery[Any]:
+    if _is_query(given):
+        return given
+    try:
+        return check_id(given)
+    except InvalidNodeIdError as error:
+        msg = f"used takes a model class, the stored name of one, an artifact or a query for some: {error}"
+        raise QueryError(msg) from error
 
 
 def checked_use(model_type: object, version: object, label: str | None) -> Used:
@@ -87,42 +110,142 @@ def _has_used(models: Models, number: int, few: int | None, *, newest: bool) -> 
     return variant_for_postgresql(root.c.node_id.in_(_users_of(models)), in_precomputed(root.c.node_id, bounded))
 
 
+class Related(NamedTuple):
+    """Artifacts of which a run must have used one, or of which one must belong to it."""
+
+    how: Literal["used", "having"]
+    artifacts: UUID | ArtifactQuery[Any] | Sequence[UUID] | Select[Any]
+    """An id, a query, or what a query stands for: ids, or a select of ids."""
+
+
+def _related_runs(related: Related) -> Select[Any]:
+    """Select the ids of the runs that are related to artifacts."""
+    artifact, found = node_table.alias("related"), related.artifacts
+    if isinstance(found, UUID):
+        of_found = artifact.c.node_id == found
+    elif isinstance(found, Select):
+        of_found = in_precomputed(artifact.c.node_id, found)
+    else:
+        assert not isinstance(found, ArtifactQuery)  # `_resolved` has replaced it
+        of_found = artifact.c.node_id.in_(found)
+    if related.how == "having":
+        return select(artifact.c.parent_id).where(of_found, artifact.c.parent_id.is_not(None))
+    link = link_table.alias("related_link")
+    joined = artifact.join(link, link.c.source_id == artifact.c.tree_root_id)
+    return select(link.c.target_id).select_from(joined).where(of_found, link.c.kind == "used")
+
+
 @dataclass(frozen=True, eq=False, slots=True, kw_only=True, repr=False)
-class RunSelect(PropertySelect[Run]):
+class RunSelect(RunTables):
     """A query for runs."""
 
     _used: tuple[Used, ...] = ()
+    _related: tuple[Related, ...] = ()
+    _top: bool = False
+
+    def top_level(self) -> Self:
+        """Keep only runs that belong to no other run."""
+        return replace(self, _top=True)
 
     def used(
-        self, model_type: type[ArtifactModel] | str, *, version: int | None = None, label: str | None = None
+        self,
+        artifact: type[ArtifactModel] | NodeId | ArtifactQuery[Any],
+        *,
+        version: int | None = None,
+        label: str | None = None,
     ) -> Self:
-        """Keep only runs that used a model of this class or of a derived one, in addition to earlier calls.
+        """Keep only runs that used an artifact, in addition to earlier calls.
 
-            affected = await select(Run).used(Tokenizer, version=3).all()
+            affected = await select(Run).used(Tokenizer, version=3).all()       # any model of this class
+            affected = await select(Run).used(tokenizer.node_id).all()         # this one
+            affected = await select(Run).used(select(Report).where(c.accuracy < 0.1)).all()
 
-        A run used a model if it used the artifact that is the model or contains it. With `version`, only models written
-        by that version of the class count. With `label`, only artifacts saved under that label count. Name a class that
-        is not here by its stored name.
+        A run used a model if it used the artifact that is the model or contains it. A class stands for the models of
+        this class and of derived ones. With `version`, only models written by that version of the class count. With
+        `label`, only artifacts saved under that label count.
+
+        Args:
+            artifact: a model class, the stored name of a class that is not here, an artifact or its id, or a query.
+            version: the version of the class.
+            label: the label of the artifact.
 
         Raises:
-            QueryError: `model_type` is neither a model class nor a name, or `version` is not a whole number.
+            QueryError: `artifact` is of another type, or a version or label is given with an id or a query.
             InvalidLabelError: the label is not valid.
         """
-        return replace(self, _used=(*self._used, checked_use(model_type, version, label)))
+        is_text = isinstance(artifact, str) and not is_id_text(artifact)
+        if is_text or (isinstance(artifact, type) and not isinstance(artifact, ArtifactQuery)):
+            return replace(self, _used=(*self._used, checked_use(artifact, version, label)))
+        if version is not None or label is not None:
+            msg = "used takes version= and label= with a model class; narrow a query by its own methods"
+            raise QueryError(msg)
+        return replace(self, _related=(*self._related, Related("used", _checked_artifacts(artifact))))
+
+    def having(self, artifacts: ArtifactQuery[Any]) -> Self:
+        """Keep only runs to which at least one result of a query belongs, in addition to earlier calls.
+
+            c = columns(Report)
+            good = await select(Run).having(select(Report).where(c.accuracy > 0.9)).all()
+
+        Raises:
+            QueryError: `artifacts` is no query for artifacts.
+        """
+        if not isinstance(artifacts, ArtifactQuery):  # pyright: ignore[reportUnnecessaryIsInstance]
+            msg = f"having takes a query for artifacts, select(Report).where(...) say, not {artifacts!r:.100}"
+            raise QueryError(msg)
+        return replace(self, _related=(*self._related, Related("having", artifacts)))
+
+    async def ids(self) -> list[UUID]:
+        """Return the ids of the runs. Only values on which the database cannot decide are loaded."""
+        return await RunTables.ids(await self._resolved())
+
+    async def count(self) -> int:
+        """Return the number of runs. Only values on which the database cannot decide are loaded."""
+        return await RunTables.count(await self._resolved())
+
+    async def _resolved(self) -> RunSelect:
+        """Return the query with the select, or the ids, of the artifacts that it names."""
+        found: list[Related] = []
+        for related in self._related:
+            artifacts = related.artifacts
+            if isinstance(artifacts, ArtifactQuery):
+                artifacts = await artifacts._source()  # pyright: ignore[reportPrivateUsage]
+            if isinstance(artifacts, list) and len(artifacts) > _MOST_ARTIFACTS:
+                msg = (
+                    f"{related.how} takes at most {_MOST_ARTIFACTS:,} artifacts of a query that the database cannot "
+                    f"answer alone, and these are {len(artifacts):,}; narrow the query"
+                )
+                raise QueryError(msg)
+            found.append(Related(related.how, artifacts))
+        return replace(self, _related=tuple(found))
+
+    async def _reader(self, columns: Sequence[RunProperty]) -> RunRows:
+        return RunRows([chosen_property(each) for each in columns or DEFAULT_PROPERTIES])
 
     @property
     def _kind(self) -> str:
         return "Run"
 
     def _rows(self) -> Sequence[ColumnElement[bool]]:
-        if self._walks and not self._used:
-            return [is_of_type_in_order("run")]
-        is_run = root.c.node_type == "run"
-        if self._leads or self._used:
+        if self._walks and not self._used and not self._related:
+            return [is_top_level(in_order=True) if self._top else is_of_type_in_order("run")]
+        is_run: ColumnElement[bool] = is_top_level(in_order=False) if self._top else root.c.node_type == "run"
+        if self._leads or self._used or self._related:
             is_run = filter_only(is_run)
         elif self._few:
             is_run = expect_many_rows(is_run, root.c.node_id)
-        return [is_run, *(self._uses(number, used) for number, used in enumerate(self._used))]
+        related = [in_precomputed(root.c.node_id, _related_runs(each)) for each in self._related]
+        return [is_run, *(self._uses(number, used) for number, used in enumerate(self._used)), *related]
+
+    def _belonging(self, run_id: UUID, *, below: bool) -> ColumnElement[bool]:
+        """Return the condition that runs belong to a run, or to a run below it.
+
+        No run has a label, and every artifact has one. So the index of parents and labels finds the runs alone, however
+        many artifacts belong to the same run.
+        """
+        if below:
+            return PropertySelect[Run]._belonging(self, run_id, below=below)
+        return expect_few_rows((root.c.parent_id == run_id) & root.c.label.is_(None), root.c.parent_id)
 
     def _uses(self, number: int, used: Used) -> ColumnElement[bool]:
         """Return the condition that rows of `root` are runs with a use."""
@@ -132,11 +255,20 @@ class RunSelect(PropertySelect[Run]):
         few = None if self._limit is None else self._offset + self._limit
         if few is None or few > _FEW_USERS or not self._walks or len(self._used) > 1:
             return _has_used(models, number, None, newest=False)
-        newest = bool(self._orders) and self._order_keys()[0].descending
+        newest = self._order_keys()[0].descending if self._orders else self._newest_first
         return _has_used(models, number, few, newest=newest)
 
     async def _load(self, ids: Sequence[UUID]) -> list[tuple[UUID, Run]]:
-        rows = await read_runs(ids)
+        return self._made(ids, await read_runs(ids))
+
+    async def _load_page(self) -> list[tuple[UUID, Run]] | None:
+        if not self._walks or self._used or self._related or self._limit is None or self._limit > _PAGE:
+            return None
+        statement = self._statement(*self._asked(), paged=True).with_only_columns(*_columns)
+        rows = await read_selected_runs(statement)
+        return self._made(list(rows), rows)
+
+    def _made(self, ids: Sequence[UUID], rows: Mapping[UUID, RunRow]) -> list[tuple[UUID, Run]]:
         found: list[tuple[UUID, Run]] = []
         for node_id in ids:
             try:

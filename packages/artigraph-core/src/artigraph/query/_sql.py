@@ -17,7 +17,14 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from artigraph.db.planner import expect_costly_lookup, expect_many_rows, filter_only, unindexed
+from artigraph.db.planner import (
+    expect_costly_lookup,
+    expect_many_rows,
+    filter_only,
+    likely_for_sqlite,
+    unindexed,
+    unsearched_by_sqlite,
+)
 from artigraph.graph.leases import end_of, status_of
 from artigraph.model.stored_names import stored_names
 from artigraph.orm import node_table, run_value_table
@@ -148,11 +155,17 @@ def _of_run(condition: Condition) -> sa.ColumnElement[bool]:
     if isinstance(condition, _conditions.RunIsNone):
         return property_of(condition.column).is_(None)
     if isinstance(condition, _conditions.RunOneOf):
-        return sa.func.coalesce(property_of(condition.column).in_(condition.values), sa.false())
+        held = property_of(condition.column)
+        return _false_if_null(held, held.in_(condition.values))
     assert isinstance(condition, _conditions.PropertyCompare)  # there are no others
-    return sa.func.coalesce(
-        _conditions.OPERATORS[condition.operator](property_of(condition.column), condition.value), sa.false()
-    )
+    held = property_of(condition.column)
+    return _false_if_null(held, _conditions.OPERATORS[condition.operator](held, condition.value))
+
+
+def _false_if_null(held: sa.ColumnElement[Any], compared: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
+    """Return a comparison that is false where it would be NULL. Of a column that is never NULL, an index answers it."""
+    never_null = isinstance(held, sa.Column) and not held.nullable
+    return compared if never_null else sa.func.coalesce(compared, sa.false())
 
 
 def property_of(column: str) -> sa.ColumnElement[Any]:
@@ -201,8 +214,29 @@ def is_of_type_in_order(node_type: str) -> sa.ColumnElement[bool]:
     """Return the condition that a row of `root` is of a type, for a query that walks along the ids to its limit.
 
     With a plain equality, SQLite and PostgreSQL without statistics fetch all runs by the index of keys and sort them.
+    For runs, the second condition is that of the index that has runs alone.
     """
+    return root.c.run_status.is_not(None) & _of_type(node_type) if node_type == "run" else _of_type(node_type)
+
+
+def _of_type(node_type: str) -> sa.ColumnElement[bool]:
     return _IsOfType(root.c.node_type, sa.literal(node_type, root.c.node_type.type))
+
+
+def is_top_level(*, in_order: bool) -> sa.ColumnElement[bool]:
+    """Return the condition that a row of `root` is a run that belongs to no other one.
+
+    No run has a label, and every artifact has one. With `in_order`, the query walks along the ids to its limit, in the
+    index that has these runs alone, where there is one. SQLite would fetch them by the index of parents, and sort them.
+    """
+    if not in_order:
+        return (root.c.node_type == "run") & root.c.parent_id.is_(None) & root.c.label.is_(None)
+    without_label = unsearched_by_sqlite(root.c.label).is_(None)
+    return sa.and_(
+        root.c.run_status.is_not(None),
+        likely_for_sqlite(root.c.parent_id.is_(None)),
+        expect_many_rows(_of_type("run") & without_label, root.c.node_id),
+    )
 
 
 def column_keys(column: sa.ColumnElement[Any]) -> list[sa.ColumnElement[Any]]:
@@ -236,12 +270,16 @@ class _Place(NamedTuple):
     """The stored names of the models that have the field."""
     roots: tuple[str, ...]
     """The stored names of the artifacts that may contain these models."""
+    is_item: bool
+    """Whether the value may be an item of a mapping, which has no model's name."""
 
 
 def _place_of(field: Field | RunField) -> _Place | RunField:
     if isinstance(field, RunField):
         return field
-    return _Place(field.path, tuple(stored_names(field.owners)), tuple(stored_names([field.model])))
+    names = () if field.items else tuple(stored_names(field.owners))
+    is_item = field.items > 0 or field.is_either
+    return _Place(field.path, names, tuple(stored_names([field.model])), is_item)
 
 
 @lru_cache(maxsize=256)
@@ -279,7 +317,9 @@ def ids_from(source: sa.FromClause) -> sa.Select[Any]:
 
 def _is_value(value: Any, place: _Place, of_type: sa.ColumnElement[bool]) -> list[sa.ColumnElement[bool]]:
     """Return the conditions on the columns that precede the key in the index of keys."""
-    return [of_type, is_one_of(value.c.model_name, place.names), value.c.label == place.path[-1]]
+    named = [is_one_of(value.c.model_name, place.names)] if place.names else []
+    item = [value.c.model_name.is_(None)] if place.is_item else []
+    return [of_type, sa.or_(*named, *item), value.c.label == place.path[-1]]
 
 
 def _is_in_root(place: _Place) -> list[sa.ColumnElement[bool]]:

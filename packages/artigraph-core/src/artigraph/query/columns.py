@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from abc import abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
@@ -18,7 +19,7 @@ from uuid import UUID
 from artigraph.errors import QueryError
 from artigraph.graph.nodes import Node
 from artigraph.identifiers import check_label
-from artigraph.model import ArtifactModel
+from artigraph.model import ArtifactMapping, ArtifactModel, ArtifactSequence
 from artigraph.model.definition import annotation_of, define, is_model
 from artigraph.model.lazy import is_lazy
 from artigraph.query._conditions import Compare, Condition, Field, IsNone, OneOf, Operator, Path, Text
@@ -51,8 +52,9 @@ class _ByAttribute:
             raise AttributeError(name)
         return self[name]
 
+    @abstractmethod
     def __getitem__(self, name: str) -> Column:
-        raise NotImplementedError
+        """Return the column of a field or of a key."""
 
 
 class Columns(_ByAttribute, Generic[M]):
@@ -128,6 +130,10 @@ class Column(_ByAttribute, Comparable):
     Comparisons follow Python. Where Python cannot compare the stored value with the given one, a comparison is false
     and its complement (`~`, `!=`) is true. Examples are a text with a number, and None or NaN with anything. All
     numbers compare with each other by their exact values.
+
+    A key of a mapping is a column, too: `c.metrics["accuracy"]`, or `c.metrics.accuracy`. Each item of an
+    `ArtifactMapping` is a node, so an index finds it. A dict of plain values is one value: its keys can be columns of
+    a table, but no conditions.
     """
 
     __slots__ = ("_field", "_models", "_text", "_types")
@@ -136,7 +142,13 @@ class Column(_ByAttribute, Comparable):
         self._field = field
         self._types = types
         self._models = models
-        self._text = ".".join(field.path)
+        self._text = field.text
+
+    def __artigraph_field__(self) -> tuple[Field, AbstractSet[type[Any]]]:
+        return self._field, self._types
+
+    def __artigraph_is_one_value__(self) -> bool:
+        return bool(self._types) and not any(is_model(cls) or issubclass(cls, _COLLECTIONS) for cls in self._types)
 
     def __repr__(self) -> str:
         return f"<column {self._text}>"
@@ -144,7 +156,7 @@ class Column(_ByAttribute, Comparable):
     def __getitem__(self, name: str) -> Column:
         model = self._field.model
         if not self._models or isinstance(model, str):
-            msg = f"{self._text} is no model, so it has no field {name!r}"
+            msg = f"{self._text} is no model and no mapping, so it has no field or key {name!r}"
             raise QueryError(msg)
         return _column(model, self._field.path, self._models, name)
 
@@ -166,9 +178,11 @@ class Column(_ByAttribute, Comparable):
         return replace(self.asc(), descending=True)
 
     def _is_none(self) -> Condition:
+        self._check_is_node()
         return IsNone(self._field)
 
     def _one_of(self, values: tuple[Any, ...]) -> Condition:
+        self._check_is_node()
         return OneOf(self._field, values)
 
     def _compare(self, how: Operator, value: object) -> Compare:
@@ -200,16 +214,62 @@ class Column(_ByAttribute, Comparable):
             raise QueryError(msg)
 
     def _check_searchable(self, what: str) -> None:
+        self._check_is_node()
         if any(_kind(cls) != "none" for cls in self._types):
             return
         names = ", ".join(sorted(cls.__qualname__ for cls in self._types)) or "None"
-        hint = f"; {'its fields can be' if self._models else 'it can only be asked whether it .is_(None)'}"
-        msg = f"{self._text} cannot be {what}: of a {names} nothing inside is searched{hint}"
+        msg = f"{self._text} cannot be {what}: of a {names} nothing inside is searched; {self._within}"
         raise QueryError(msg)
+
+    def _check_is_node(self) -> None:
+        field = self._field
+        if field.keys:
+            name = f"{field.model_name}.{'.'.join(field.path)}"
+            msg = (
+                f"{self._text} is a key of a plain dict, which is one value that the database does not search in. "
+                f"Annotate {name} as ArtifactMapping, whose items are nodes with an index"
+            )
+            raise QueryError(msg)
+
+    @property
+    def _within(self) -> str:
+        """What can be searched instead, for messages."""
+        return "its fields can be" if self._models else "it can only be asked whether it .is_(None)"
+
+
+class _MappingColumn(Column):
+    """A field that may hold a mapping. Its keys are columns."""
+
+    __slots__ = ("_items",)
+
+    def __init__(
+        self,
+        field: Field,
+        types: AbstractSet[type[Any]],
+        models: Sequence[type[ArtifactModel]],
+        items: Sequence[tuple[bool, object]],
+    ) -> None:
+        super().__init__(field, types, models)
+        self._items = items
+        """The annotation of the items of each mapping that the field may hold, and whether they are nodes."""
+
+    def __getitem__(self, name: str) -> Column:
+        if self._models and any(name in define(model).fields for model in self._models):
+            return super().__getitem__(name)
+        field, label = self._field, check_label(name, "A key of a mapping")
+        if any(are_nodes for are_nodes, _ in self._items):
+            within = replace(field, path=(*field.path, label), items=field.items + 1, enums=())
+            return _of_annotations(within, [item for are_nodes, item in self._items if are_nodes])
+        within = replace(field, keys=(*field.keys, label), enums=())
+        return _of_annotations(within, [item for _, item in self._items])
+
+    @property
+    def _within(self) -> str:
+        return f"its keys can be, as in {self._text}[key]"
 
 
 class _StoredColumn(Column):
-    """A field of a model given by its stored name. Its types are unknown, and it may be a model."""
+    """A field of a model given by its stored name. Its types are unknown, and it may be a model or a mapping."""
 
     __slots__ = ()
 
@@ -224,8 +284,6 @@ def _column(model: type[ArtifactModel], path: Path, owners: Iterable[type[Artifa
     Raises:
         QueryError: none of the classes stores such a field.
     """
-    types: set[type[Any]] = set()
-    models: dict[type[ArtifactModel], None] = {}
     owners = list(owners)
     found = [owner for owner in owners if name in define(owner).fields]
     if not found:
@@ -233,17 +291,35 @@ def _column(model: type[ArtifactModel], path: Path, owners: Iterable[type[Artifa
         known = ", ".join(map(repr, define(owner).fields)) or "none"
         msg = f"Model {owner.__qualname__} stores no field {name!r}; it stores {known}"
         raise QueryError(msg)
-    for owner in found:
-        for leaf in _leaves(annotation_of(owner, name)):
-            if is_model(leaf):
-                models[leaf] = None
-            types.add(leaf)
+    return _of_annotations(Field(model, (*path, name), tuple(found)), [annotation_of(owner, name) for owner in found])
+
+
+def _of_annotations(field: Field, annotations: Iterable[object]) -> Column:
+    """Return the column of a field, or of an item of a mapping, that has one of some annotations."""
+    types: set[type[Any]] = set()
+    models: dict[type[ArtifactModel], None] = {}
+    items: list[tuple[bool, object]] = []
+    for leaf, arguments in (leaf for annotation in annotations for leaf in _leaves(annotation)):
+        if is_model(leaf):
+            models[leaf] = None
+        if issubclass(leaf, _MAPPINGS):
+            are_nodes = leaf is ArtifactMapping or any(map(is_model, _classes(arguments[-1:])))
+            items.append((are_nodes, arguments[-1] if arguments else Any))
+        types.add(leaf)
     enums = tuple(sorted(filter(has_value_key, types), key=lambda cls: cls.__name__))
-    return Column(Field(model, (*path, name), tuple(found), enums), types, list(models))
+    field = replace(field, enums=enums)
+    return _MappingColumn(field, types, list(models), items) if items else Column(field, types, list(models))
 
 
-def _leaves(annotation: object) -> Iterable[type[Any]]:
-    """Yield the classes of the values that an annotation allows, and `object` if it allows any. None is left out."""
+def _classes(annotations: Iterable[object]) -> list[type[Any]]:
+    return [leaf for annotation in annotations for leaf, _ in _leaves(annotation)]
+
+
+def _leaves(annotation: object) -> Iterable[tuple[type[Any], tuple[Any, ...]]]:
+    """Yield the classes of the values that an annotation allows, each with its type arguments.
+
+    The class is `object` if any value is allowed. None is left out.
+    """
     origin, args = get_origin(annotation), get_args(annotation)
     if origin is Annotated or is_lazy(origin):
         yield from _leaves(args[0])
@@ -252,23 +328,27 @@ def _leaves(annotation: object) -> Iterable[type[Any]]:
             yield from _leaves(arg)
     elif isinstance(origin, type):
         leaf: type[Any] = origin
-        yield leaf
+        yield leaf, args
     elif annotation in (None, NoneType):
         return
     elif annotation is Any:  # a class since Python 3.11
-        yield object
+        yield object, ()
     elif isinstance(annotation, type):
-        yield cast("type[Any]", annotation)
+        yield cast("type[Any]", annotation), ()
     elif args:  # Literal
-        yield from {type(arg) for arg in args if arg is not None} if _is_literal(origin) else {object}
+        kinds: set[type[Any]] = {type(arg) for arg in args if arg is not None} if _is_literal(origin) else {object}
+        for kind in kinds:
+            yield kind, ()
     else:
-        yield object
+        yield object, ()
 
 
 def _is_literal(origin: object) -> bool:
     return re.fullmatch(r"typing\.Literal|typing_extensions\.Literal", str(origin)) is not None
 
 
+_COLLECTIONS: tuple[type[Any], ...] = (ArtifactMapping, ArtifactSequence, dict, list, tuple, set, frozenset)
+_MAPPINGS: tuple[type[Any], ...] = (ArtifactMapping, dict)
 _NEVER_CUT = frozenset({bool, float, datetime, date, time, timedelta, UUID})
 """Types whose search keys all have one length."""
 _KINDS: Mapping[type[Any], str] = {

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
 from types import MappingProxyType
-from typing import Any, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from uuid import UUID
 
 from artigraph.errors import InvalidNodeIdError
@@ -15,6 +15,9 @@ from artigraph.graph.runs import RunRow, RunStatus
 from artigraph.identifiers import NodeId, check_id, check_label, new_id
 from artigraph.run.values import read_only, refuse_assignment, value_rows, values_of
 from artigraph.serializer.search_key import search_key
+
+if TYPE_CHECKING:
+    from artigraph.html import Part
 
 
 class _NoParent(Enum):
@@ -95,6 +98,17 @@ class Run:
     def __artigraph_node_id__(self) -> UUID:
         return self.node_id
 
+    def _repr_html_(self) -> str:
+        from artigraph.html import attempt, render
+        from artigraph.run._html import run_view
+
+        return render(attempt(lambda: run_view(self)))
+
+    def _artigraph_cells(self) -> Mapping[str, Part]:
+        from artigraph.run._html import run_cells
+
+        return run_cells(self)
+
     def __setattr__(self, name: str, value: object) -> None:
         """Set a field of a run that was not entered yet.
 
@@ -156,9 +170,10 @@ def run_of_row(row: RunRow) -> Run:
     Raises:
         DeserializationError: a value cannot be read; a newer release or another program wrote it.
     """
-    return Run(
-        row.parent_id,
-        row.node_id,
+    run = object.__new__(Run)  # without __init__, which checks each field
+    run.__dict__.update(
+        node_parent_id=row.parent_id,
+        node_id=row.node_id,
         status=row.status,
         started_at=row.started_at,
         ended_at=row.ended_at,
@@ -169,3 +184,4 @@ def run_of_row(row: RunRow) -> Run:
         parameters=read_only("parameters", values_of(row, "parameter")),
         environment=read_only("environment", environment) if (environment := values_of(row, "environment")) else None,
     )
+    return run

@@ -19,7 +19,10 @@ MOST_VALUES = 1000
 VALUE_LIMIT = 256 * 1024
 """The most bytes of a parameter. Save a larger value as an artifact."""
 
-_FIELDS: Mapping[RunValueKind, str] = {"tag": "tags", "parameter": "parameters", "environment": "environment"}
+FIELDS: Mapping[RunValueKind, str] = {"tag": "tags", "parameter": "parameters", "environment": "environment"}
+"""The field of `Run` that holds the values of each kind."""
+KINDS: Mapping[str, RunValueKind] = {field: kind for kind, field in FIELDS.items()}
+"""The kind of the values in each of these fields."""
 
 
 def value_rows(kind: RunValueKind, values: object) -> list[RunValueRow]:
@@ -32,11 +35,11 @@ def value_rows(kind: RunValueKind, values: object) -> list[RunValueRow]:
     """
     given: Any = values
     if not isinstance(values, Mapping):
-        msg = f"The {_FIELDS[kind]} of a run are a mapping of names to values, not {type(values).__name__}"
+        msg = f"The {FIELDS[kind]} of a run are a mapping of names to values, not {type(values).__name__}"
         raise ArgumentError(msg)
     items: list[tuple[object, object]] = list(given.items())
     if len(items) > MOST_VALUES:
-        msg = f"A run has at most {MOST_VALUES:,} {_FIELDS[kind]}, not {len(items):,}. Save an artifact in it instead."
+        msg = f"A run has at most {MOST_VALUES:,} {FIELDS[kind]}, not {len(items):,}. Save an artifact in it instead."
         raise ValueTooLargeError(msg)
     return [_row(kind, check_label(name, f"The name of a run's {kind}"), value) for name, value in items]
 
@@ -67,10 +70,15 @@ def values_of(run: RunRow, kind: RunValueKind) -> dict[str, Any]:
     Raises:
         DeserializationError: a value cannot be read.
     """
-    return {row.name: _value(run, row) for row in run.values if row.kind == kind}
+    return {row.name: value_of(run, row) for row in run.values if row.kind == kind}
 
 
-def _value(run: RunRow, row: RunValueRow) -> Any:
+def value_of(run: RunRow, row: RunValueRow) -> Any:
+    """Return a value of a run.
+
+    Raises:
+        DeserializationError: it cannot be read.
+    """
     try:
         return decode(row.value)
     except DeserializationError as error:
@@ -168,7 +176,7 @@ class RecordedValues:
     """Sets a run's values as they were recorded, and detects later changes in place."""
 
     def __init__(self) -> None:
-        self._recorded: dict[str, dict[str, bytes]] = {field: {} for field in _FIELDS.values()}
+        self._recorded: dict[str, dict[str, bytes]] = {field: {} for field in FIELDS.values()}
         """Encoded values by field and name."""
 
     def record(self, run: _Run, rows: Sequence[RunValueRow], *, beside: bool = False) -> None:
@@ -177,7 +185,7 @@ class RecordedValues:
         The values are decoded from their stored form. Changing a list that was given as a parameter does not change
         them.
         """
-        for kind, field in _FIELDS.items():
+        for kind, field in FIELDS.items():
             before = getattr(run, field)
             new = {row.name: decode(row.value) for row in rows if row.kind == kind}
             if new or not beside:
@@ -188,7 +196,7 @@ class RecordedValues:
     def remember(self, rows: Iterable[RunValueRow]) -> None:
         """Keep values as they were recorded."""
         for row in rows:
-            self._recorded[_FIELDS[row.kind]][row.name] = row.value
+            self._recorded[FIELDS[row.kind]][row.name] = row.value
 
     def warn_of_changes(self, run: _Run) -> None:
         """Log which values, such as lists, were changed in place, because those changes are not stored."""

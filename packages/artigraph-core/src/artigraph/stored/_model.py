@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from uuid import UUID
 
 from artigraph.identifiers import moment_of
+from artigraph.printable import count_text
+
+if TYPE_CHECKING:
+    from artigraph.html import Part
 
 FieldKind = Literal["plain", "object", "model", "container"]
 """A plain value; bytes that only their serializer reads; a model; a mapping or sequence whose items are nodes."""
@@ -66,7 +70,17 @@ class StoredModel:
     def __artigraph_node_id__(self) -> UUID:
         return self.node_id
 
+    def _repr_html_(self) -> str:
+        from artigraph.html import attempt, render
+        from artigraph.stored._html import model_view
+
+        return render(attempt(lambda: model_view(self)))
+
+    def _artigraph_cells(self) -> Mapping[str, Part]:
+        from artigraph.stored._html import model_cells
+
+        return model_cells(self)
+
     def __repr__(self) -> str:
-        count = len(self.fields)
-        fields = f"{count} field{'' if count == 1 else 's'}"
+        fields = count_text(len(self.fields), "field")
         return f"<StoredModel {self.name!r} (version {self.class_version}), {self.label!r}, {self.node_id}, {fields}>"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import io
 from collections.abc import Callable, Collection, Mapping, Sequence
 from itertools import groupby
@@ -34,6 +35,8 @@ _DECODERS: dict[str, Callable[[bytes], object]] = {
     timedelta_serializer.name: decode_class_free,
 }
 """How the plain values of each serializer are read."""
+PLAIN_SERIALIZERS = frozenset(_DECODERS)
+"""The names of the serializers that write plain values."""
 
 _COLUMNS = (
     *(
@@ -124,11 +127,12 @@ async def open_stored(node_id: NodeId, path: str | Sequence[str]) -> BinaryIO:
 
 
 async def read_each(
-    node_ids: Collection[UUID], *, failures: list[LoadFailure] | None = None
+    node_ids: Collection[UUID], *, failures: list[LoadFailure] | None = None, digests: bool = False
 ) -> list[tuple[UUID, StoredModel]]:
     """Return models as they are stored, each with its id, in the order of the ids.
 
-    With `failures`, models that cannot be read are left out and added to that list.
+    With `failures`, models that cannot be read are left out and added to that list. With `digests`, objects in the
+    database have a `sha256`, too.
 
     Raises:
         NodeNotFoundError, WrongModelTypeError, MalformedRowError: as `load_stored`.
@@ -151,9 +155,9 @@ async def read_each(
 
     rows = await read(work)
     if len(rows) <= _SLICE and sum(len(row.value or b"") for row in rows) <= THREAD_THRESHOLD:
-        models = _build(rows, refused)
+        models = _build(rows, refused, digests=digests)
     else:
-        models = await asyncio.to_thread(_build, rows, refused)
+        models = await asyncio.to_thread(_build, rows, refused, digests=digests)
     if failures is not None and refused:
         labels: dict[UUID, Any] = {row.root_id: row.label for row in rows if row.node_id == row.root_id}
         failures += [LoadFailure(node_id, labels.get(node_id), error) for node_id, error in refused.items()]
@@ -167,9 +171,9 @@ async def read_value(model: StoredModel, path: Sequence[str], default: object) -
         DeserializationError: the value cannot be read without its classes.
         StorageError, CorruptObjectError: the object cannot be read, or does not match its checksum.
     """
+    parts: Mapping[str, StoredField] | None = model.fields
     found: object = model
     for name in path:
-        parts = found.fields if isinstance(found, StoredModel) else None
         if parts is None or name not in parts:
             return default
         field = parts[name]
@@ -179,7 +183,13 @@ async def read_value(model: StoredModel, path: Sequence[str], default: object) -
             msg = f"{model.name}.{'.'.join(path)} of node {model.node_id} cannot be read: {field.problem}"
             raise errors.DeserializationError(msg)
         found = field.value
+        parts = found.fields if isinstance(found, StoredModel) else _items_of(field)
     return found
+
+
+def _items_of(field: StoredField) -> Mapping[str, StoredField] | None:
+    items: Any = field.value
+    return items if field.kind == "container" else None
 
 
 async def _read_object(model: StoredModel, path: Sequence[str], field: StoredField) -> object:
@@ -240,11 +250,13 @@ async def _nothing_under(connection: AsyncConnection, node_id: UUID, label: str)
     return errors.NodeNotFoundError(f"Nothing is stored under {label!r:.100} of node {node_id}; {parts}")
 
 
-def _build(rows: Sequence[Any], refused: dict[UUID, errors.ArtigraphError] | None) -> dict[UUID, StoredModel]:
+def _build(
+    rows: Sequence[Any], refused: dict[UUID, errors.ArtigraphError] | None, *, digests: bool
+) -> dict[UUID, StoredModel]:
     """Make the models of rows. With `refused`, errors are added to it by the id of the model."""
     models: dict[UUID, StoredModel] = {}
     for root_id, tree in groupby(rows, lambda row: row.root_id):
-        builder = _Builder()
+        builder = _Builder(digests=digests)
         try:
             for row in tree:
                 builder.add(row)
@@ -261,8 +273,9 @@ def _build(rows: Sequence[Any], refused: dict[UUID, errors.ArtigraphError] | Non
 class _Builder:
     """Makes a model of rows in preorder."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, digests: bool) -> None:
         self.model: StoredModel
+        self._digests = digests
         self._enclosing: list[tuple[int, dict[str, StoredField]]] = []
         """The end of each model or container that encloses the next node, and its parts so far."""
         self._position: int | None = None
@@ -287,7 +300,7 @@ class _Builder:
         elif row.node_type == "container":
             outer[row.label] = StoredField("container", row.serializer, None, MappingProxyType(parts))
         elif row.node_type == "value":
-            outer[row.label] = _value_of(row)
+            outer[row.label] = _value_of(row, digests=self._digests)
         else:
             _refuse(row.node_id, "node_type", row.node_type)
 
@@ -323,7 +336,7 @@ def _model_of(row: Any, fields: Mapping[str, StoredField], *, is_root: bool) -> 
     return StoredModel(row.node_id, row.model_name, row.model_version, row.label, run_id, fields)
 
 
-def _value_of(row: Any) -> StoredField:
+def _value_of(row: Any, *, digests: bool) -> StoredField:
     if row.blob_id is not None:
         if row.storage is None:
             msg = (
@@ -336,7 +349,8 @@ def _value_of(row: Any) -> StoredField:
         _refuse(row.node_id, "value", row.value)
     decode = _DECODERS.get(row.serializer)
     if decode is None:
-        return StoredField("object", row.serializer, len(row.value), None)
+        digest = hashlib.sha256(row.value).digest() if digests else None
+        return StoredField("object", row.serializer, len(row.value), None, sha256=digest)
     try:
         return StoredField("plain", row.serializer, len(row.value), decode(row.value))
     except errors.DeserializationError as error:

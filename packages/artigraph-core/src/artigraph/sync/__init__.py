@@ -6,12 +6,12 @@
         manager.save_artifact("report", report)
 
 `artigraph.sync.db`, `.deletion`, `.lineage`, `.maintenance`, `.migrations`, `.outline`, `.query`, `.stored`,
-`.versions` are the twins of the modules of these names.
+`.versions`, `.view` are the twins of the modules of these names.
 All but `_twin` is written by scripts/make_sync.py.
 """
 
 from artigraph.deletion import DeletionReport
-from artigraph.difference import Change, ModelDiff, diff
+from artigraph.difference import Change, ModelDiff, RunDiff
 from artigraph.lineage import Node
 from artigraph.model import ArtifactMapping, ArtifactModelConfig, ArtifactSequence, Loaded, LoadFailure, artifact_field
 from artigraph.portal import wait_for
@@ -19,6 +19,7 @@ from artigraph.query.columns import columns
 from artigraph.run import NO_PARENT, Run
 from artigraph.serializer.file import File
 from artigraph.sync.deletion import delete, prune
+from artigraph.sync.difference import diff
 from artigraph.sync.lineage import ancestors, descendants, paths
 from artigraph.sync.model import ArtifactModel, Lazy, load_many, origin_of, save_many
 from artigraph.sync.query import select
@@ -42,6 +43,7 @@ __all__ = [
     "ModelDiff",
     "Node",
     "Run",
+    "RunDiff",
     "RunManager",
     "Series",
     "TrackedValue",

@@ -5,11 +5,13 @@ from __future__ import annotations
 from abc import ABCMeta
 from collections.abc import Callable
 from dataclasses import field
+from inspect import iscoroutine
 from typing import TYPE_CHECKING, Any, Self, TypeVar, dataclass_transform
 
 from artigraph.model import artifact_field
+from artigraph.portal import wait_for
 
-__all__ = ["BaseOfModels", "Twin", "on_the_loop", "plain", "twin"]
+__all__ = ["BaseOfModels", "Twin", "on_the_loop", "plain", "result_of", "twin"]
 
 T = TypeVar("T")
 
@@ -53,6 +55,10 @@ class Twin:
     def __repr__(self) -> str:
         return repr(self._async)
 
+    def _repr_html_(self) -> str | None:
+        show: Callable[[], str] | None = getattr(self._async, "_repr_html_", None)
+        return None if show is None else show()
+
 
 def twin(value: Any) -> Any:
     """Return the twin of an async object; what has none as it is."""
@@ -63,6 +69,12 @@ def twin(value: Any) -> Any:
 def plain(value: Any) -> Any:
     """Return what a twin stands for; what is none as it is."""
     return value._async if isinstance(value, Twin) else value  # pyright: ignore[reportPrivateUsage]
+
+
+def result_of(function: Callable[..., Any], *arguments: Any) -> Any:
+    """Call a function that returns a coroutine for some arguments, and return the result in each case."""
+    value = function(*arguments)
+    return wait_for(value) if iscoroutine(value) else value
 
 
 async def on_the_loop(function: Callable[[], T]) -> T:

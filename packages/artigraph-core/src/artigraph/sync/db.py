@@ -36,6 +36,7 @@ def engine_context(
     large_value_storage: Storage | None = None,
     inline_limit: int | None = None,
     timeouts: Timeouts | None = None,
+    read_only: bool = False,
 ) -> AbstractContextManager[AsyncEngine]:
     """Set the database for a block, in this thread.
 
@@ -50,6 +51,7 @@ def engine_context(
             large_value_storage=large_value_storage,
             inline_limit=inline_limit,
             timeouts=timeouts,
+            read_only=read_only,
         )
     )
 

@@ -9,11 +9,18 @@ import artigraph.deletion as async_deletion
 from artigraph.deletion import DeletionReport
 from artigraph.identifiers import NodeId
 from artigraph.portal import wait_for
+from artigraph.progress import ProgressCallback
 
 __all__ = ["DeletionReport", "delete", "prune"]
 
 
-def delete(ids: NodeId | Iterable[NodeId], *, dry_run: bool = False, cascade: bool = False) -> DeletionReport:
+def delete(
+    ids: NodeId | Iterable[NodeId],
+    *,
+    dry_run: bool = False,
+    cascade: bool = False,
+    progress: ProgressCallback | None = None,
+) -> DeletionReport:
     """Delete saved artifacts, and runs with everything below them, in one transaction (the caller's if there is one).
 
         report = delete(run.node_id, dry_run=True)
@@ -31,6 +38,8 @@ def delete(ids: NodeId | Iterable[NodeId], *, dry_run: bool = False, cascade: bo
         ids: one or several ids of artifacts and runs. A run, or a model that was saved or loaded, counts as its id.
         dry_run: report what would be deleted, and delete nothing.
         cascade: also delete the runs that have used a deleted artifact, and the aliases that point to one.
+        progress: receives how far the deletion is. An exception that it raises before the commit undoes everything.
+            After the commit, it leaves the remaining objects to `artigraph.maintenance.gc`.
 
     Raises:
         InvalidNodeIdError: an argument identifies no node.
@@ -39,7 +48,7 @@ def delete(ids: NodeId | Iterable[NodeId], *, dry_run: bool = False, cascade: bo
         RetryableError: at every attempt, others saved below what is deleted. In a session there is one attempt.
         DatabaseError: the database failed; nothing was deleted.
     """
-    return wait_for(async_deletion.delete(ids, dry_run=dry_run, cascade=cascade))
+    return wait_for(async_deletion.delete(ids, dry_run=dry_run, cascade=cascade, progress=progress))
 
 
 def prune(
@@ -50,6 +59,7 @@ def prune(
     keep_used: bool = False,
     dry_run: bool = False,
     cascade: bool = False,
+    progress: ProgressCallback | None = None,
 ) -> DeletionReport:
     """Delete the artifacts and runs that a retention rule selects, in the transaction that selects them; see `delete`.
 
@@ -75,6 +85,7 @@ def prune(
         dry_run: report what would be deleted, and delete nothing.
         cascade: also delete the runs that have used a deleted artifact. It remains an error if an alias points to an
             artifact of such a run.
+        progress: as for `delete`.
 
     Raises:
         ConfigurationError: no rule was given, or its values are invalid or contradictory.
@@ -89,5 +100,6 @@ def prune(
             keep_used=keep_used,
             dry_run=dry_run,
             cascade=cascade,
+            progress=progress,
         )
     )

@@ -6,24 +6,66 @@ from datetime import timedelta
 from uuid import UUID
 
 import artigraph.maintenance as async_maintenance
-from artigraph.maintenance import Amount, Example, FsckReport, GcReport, Problem, ProblemKind, Progress, SkippedStorage
+from artigraph.maintenance import (
+    Amount,
+    DoctorReport,
+    Example,
+    Finding,
+    FsckReport,
+    GcReport,
+    Problem,
+    ProblemKind,
+    Progress,
+    SkippedStorage,
+    StorageState,
+)
+from artigraph.maintenance._doctor import SECONDS
 from artigraph.maintenance._gc import GRACE
-from artigraph.maintenance._report import ProgressCallback
 from artigraph.portal import wait_for
+from artigraph.progress import ProgressCallback
 
 __all__ = [
     "Amount",
+    "DoctorReport",
     "Example",
+    "Finding",
     "FsckReport",
     "GcReport",
     "Problem",
     "ProblemKind",
     "Progress",
     "SkippedStorage",
+    "StorageState",
+    "doctor",
     "fsck",
     "gc",
     "mark_lost",
 ]
+
+
+def doctor(*, gc: bool = False, time_limit: float = SECONDS) -> DoctorReport:
+    """Examine the current store and its surroundings, and say what is wrong and what to do about it.
+
+        report = doctor()
+        print(report)
+
+    It says which store is in use and why, and whether its tables are of this release. It looks at its size, storages,
+    runs and clock, the settings of the database, and the libraries. It writes nothing, and creates neither a file nor
+    a folder. It works on a store of any release, on a folder without a store, and for a user who may only read.
+
+    What cannot be found out, or takes too long, becomes a finding. So it raises no error of a database or storage.
+
+    Args:
+        gc: also report what `gc` would delete. This opens the store as `gc` does, lists all objects, and has no time
+            limit.
+        time_limit: the most seconds for one look at the database or a storage. There are about ten, and one for each
+            storage.
+
+    Raises:
+        ConfigurationError: `time_limit` is not a positive number.
+        SessionStateError: a session is open here. It looks at what is committed.
+    """
+    return wait_for(async_maintenance.doctor(gc=gc, time_limit=time_limit))
 
 
 def fsck(*, read_data_subset: str | float | None = None, progress: ProgressCallback | None = None) -> FsckReport:

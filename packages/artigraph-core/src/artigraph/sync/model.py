@@ -13,6 +13,7 @@ from artigraph.identifiers import NodeId
 from artigraph.model._fields import artifact_field
 from artigraph.model.failures import Errors, Loaded
 from artigraph.portal import wait_for
+from artigraph.progress import ProgressCallback
 from artigraph.sync._twin import BaseOfModels
 
 __all__ = ["ArtifactModel", "Lazy", "load_many", "origin_of", "save_many"]
@@ -48,11 +49,12 @@ class ArtifactModel(async_model.ArtifactModel, metaclass=BaseOfModels):
 
     _artigraph_base: ClassVar[bool] = True
 
-    def save(self, label: str, parent_id: NodeId | None = None) -> UUID:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+    def save(self, label: str, parent_id: NodeId | None = None, *, progress: ProgressCallback | None = None) -> UUID:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         """Save this model under a label, all of it or nothing, and return its node's id.
 
         Without a parent, labels may repeat. Under a parent, which is a run, a label is unique. Values that go into
-        storages are durable there before the database commits.
+        storages are durable there before the database commits. `progress` receives how far the save is, up to its
+        transaction. An exception that it raises ends the save, and nothing is saved.
 
         Raises:
             InvalidLabelError: the label, or a key of a mapping, is not valid.
@@ -63,15 +65,17 @@ class ArtifactModel(async_model.ArtifactModel, metaclass=BaseOfModels):
             SerializationError: a value cannot be stored in a way that loads back exactly.
             StorageError, DatabaseError: a storage or the database failed.
         """
-        return wait_for(super().save(label, parent_id))
+        return wait_for(super().save(label, parent_id, progress=progress))
 
     @classmethod
-    def load(cls, node_id: NodeId, *, fields: Collection[str] | None = None) -> Self:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+    def load(  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+        cls, node_id: NodeId, *, fields: Collection[str] | None = None, progress: ProgressCallback | None = None
+    ) -> Self:
         """Load the model of a node, built by its class's constructor. The id of a nested model loads that model alone.
 
         With `fields`, only these fields are read, and the constructor does not run. Such a model cannot be saved, and
         reading another of its fields raises `FieldNotLoadedError`. A model stored by an older version of the class is
-        read completely, because `migrate` needs all fields.
+        read completely, because `migrate` needs all fields. `progress` receives how far the load is.
 
         Raises:
             FieldNotLoadedError: the class stores no field of a name in `fields`.
@@ -83,7 +87,7 @@ class ArtifactModel(async_model.ArtifactModel, metaclass=BaseOfModels):
             DeserializationError, UnknownSerializerError: a value's bytes cannot be decoded.
             StorageError, UnknownStorageError: an object cannot be read, or does not match its checksum.
         """
-        return wait_for(super().load(node_id, fields=fields))
+        return wait_for(super().load(node_id, fields=fields, progress=progress))
 
 
 class Lazy(async_model.Lazy[T]):
@@ -108,7 +112,13 @@ class Lazy(async_model.Lazy[T]):
 
     __slots__ = ()
 
-    def load(self, *, columns: Sequence[Any] | None = None, memory_map: bool = False) -> T:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+    def load(  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
+        self,
+        *,
+        columns: Sequence[Any] | None = None,
+        memory_map: bool = False,
+        progress: ProgressCallback | None = None,
+    ) -> T:
         """Load the value, or only some columns of a table, or map it into memory.
 
         Args:
@@ -116,6 +126,7 @@ class Lazy(async_model.Lazy[T]):
             memory_map: leave the value in its file and map it read-only, which takes no memory of its own. This needs a
                 storage that keeps files on this machine, and a format that can be used in place, such as that of
                 arrays. The file is checked first.
+            progress: receives the bytes read of a value in a storage.
 
         Raises:
             DeserializationError: the bytes cannot be decoded, a column does not exist, or the value's serializer cannot
@@ -124,7 +135,7 @@ class Lazy(async_model.Lazy[T]):
             CorruptObjectError: the object does not match its checksum.
             ValueError: columns or a map are requested of a value that was not stored, or both are requested.
         """
-        return wait_for(super().load(columns=columns, memory_map=memory_map))
+        return wait_for(super().load(columns=columns, memory_map=memory_map, progress=progress))
 
     def open(self) -> BinaryIO:  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]
         """Open the stored value as a seekable file. Each chunk is checked before you can read a byte of it.
@@ -143,15 +154,17 @@ class Lazy(async_model.Lazy[T]):
 def save_many(
     models: Mapping[str, async_model.ArtifactModel] | Iterable[tuple[str, async_model.ArtifactModel]],
     parent_id: NodeId | None = None,
+    *,
+    progress: ProgressCallback | None = None,
 ) -> list[UUID]:
     """Save models under their labels, all or none of them in one transaction, and return their ids in order.
 
         ids = save_many([("report", first), ("report", second)])
 
-    The number of statements does not grow with the number of models. See `ArtifactModel.save` for labels, parents and
-    errors.
+    The number of statements does not grow with the number of models. See `ArtifactModel.save` for labels, parents,
+    progress and errors.
     """
-    return wait_for(async_model.save_many(models, parent_id))
+    return wait_for(async_model.save_many(models, parent_id, progress=progress))
 
 
 @overload
@@ -161,21 +174,32 @@ def load_many(
     *,
     fields: Collection[str] | None = None,
     errors: Literal["raise"] = "raise",
+    progress: ProgressCallback | None = None,
 ) -> list[M]: ...
 @overload
 def load_many(
-    model_type: type[M], node_ids: Iterable[NodeId], *, fields: Collection[str] | None = None, errors: Literal["skip"]
+    model_type: type[M],
+    node_ids: Iterable[NodeId],
+    *,
+    fields: Collection[str] | None = None,
+    errors: Literal["skip"],
+    progress: ProgressCallback | None = None,
 ) -> Loaded[M]: ...
 def load_many(
-    model_type: type[M], node_ids: Iterable[NodeId], *, fields: Collection[str] | None = None, errors: Errors = "raise"
+    model_type: type[M],
+    node_ids: Iterable[NodeId],
+    *,
+    fields: Collection[str] | None = None,
+    errors: Errors = "raise",
+    progress: ProgressCallback | None = None,
 ) -> list[M]:
     """Load the models of nodes in the order of the ids. All are of one class or its subclasses.
 
     `ArtifactModel` as the class means any. An id that you pass twice gives two models. See `ArtifactModel.load` for
-    `fields` and errors. The first node that cannot be loaded raises its error. With `errors="skip"` it is skipped, and
-    listed in `failures` of the result.
+    `fields`, progress and errors. The first node that cannot be loaded raises its error. With `errors="skip"` it is
+    skipped, and listed in `failures` of the result.
     """
-    return wait_for(async_model.load_many(model_type, node_ids, fields=fields, errors=errors))
+    return wait_for(async_model.load_many(model_type, node_ids, fields=fields, errors=errors, progress=progress))
 
 
 def origin_of(model: async_model.ArtifactModel) -> Node:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, Generic, Literal, Self, TypeVar, overload
 from uuid import UUID
@@ -13,6 +13,7 @@ from artigraph.graph.nodes import Node, NodeType
 from artigraph.identifiers import NodeId
 from artigraph.model.failures import Errors, Loaded, LoadFailure
 from artigraph.portal import iterate, wait_for
+from artigraph.progress import ProgressCallback
 from artigraph.query import (
     Column,
     Columns,
@@ -26,14 +27,17 @@ from artigraph.query import (
     columns,
 )
 from artigraph.query._properties import RunOrder
+from artigraph.query._table_plan import RunProperty
 from artigraph.query.columns import Order
 from artigraph.run import Run
 from artigraph.stored import StoredModel
-from artigraph.sync._twin import Twin, twin
+from artigraph.sync._twin import Twin, plain, twin
+from artigraph.table import Table
 
 __all__ = [
     "ArtifactQuery",
     "ArtifactSelect",
+    "ArtifactTables",
     "Column",
     "Columns",
     "Condition",
@@ -43,6 +47,7 @@ __all__ = [
     "PropertySelect",
     "RunColumns",
     "RunSelect",
+    "RunTables",
     "RunValueColumn",
     "RunValues",
     "Select",
@@ -78,6 +83,31 @@ class Select(Twin, Generic[R], of=async_query.Select):
             InvalidNodeIdError: `run` is neither an id nor a run.
         """
         return self._of(self._async.in_run(run, descendants=descendants))
+
+    def older_than(self, node: NodeId) -> Self:
+        """Keep only results that were made before a node: those with a smaller id.
+
+            page = select(Run).newest_first().limit(50).all()
+            following = select(Run).newest_first().older_than(page[-1]).limit(50).all()
+
+        So you read pages of any depth at the same cost, which `offset` cannot do. The node need not exist any more.
+
+        Raises:
+            InvalidNodeIdError: `node` denotes no node.
+        """
+        return self._of(self._async.older_than(node))
+
+    def newer_than(self, node: NodeId) -> Self:
+        """Keep only results that were made after a node: those with a greater id. See `older_than`.
+
+        Raises:
+            InvalidNodeIdError: `node` denotes no node.
+        """
+        return self._of(self._async.newer_than(node))
+
+    def newest_first(self) -> Self:
+        """Return the newest results first. It replaces the orders of earlier calls."""
+        return self._of(self._async.newest_first())
 
     def limit(self, count: int) -> Self:
         """Return at most `count` results.
@@ -118,6 +148,14 @@ class Select(Twin, Generic[R], of=async_query.Select):
         """
         return wait_for(self._async.all(errors=errors))
 
+    def items(self, *, errors: Errors = "raise") -> list[tuple[UUID, R]]:
+        """Load all results, each with its id. With `errors="skip"`, those that cannot be loaded are left out.
+
+        for node_id, report in select(Report).items():
+            print(node_id, report.accuracy)
+        """
+        return wait_for(self._async.items(errors=errors))
+
     def iterate(self, *, errors: Errors = "raise", failures: list[LoadFailure] | None = None) -> Iterator[R]:
         """Yield the results, loaded batch by batch, as `for` over the query does.
 
@@ -143,7 +181,107 @@ class Select(Twin, Generic[R], of=async_query.Select):
         return iterate(self._async)
 
 
-class ArtifactQuery(Select[R], of=async_query.ArtifactQuery):
+class PropertySelect(Select[R], of=async_query.PropertySelect):
+    """A query for rows that have properties instead of fields: runs, or nodes of any kind."""
+
+    __slots__ = ()
+
+    _async: async_query.PropertySelect[R]  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def order_by(self, *orders: RunOrder | Property | RunValueColumn) -> Self:
+        """Order by properties. Properties of earlier calls take precedence.
+
+        Results that are equal in all orders stay in the order in which they were made.
+        """
+        return self._of(self._async.order_by(*orders))
+
+
+class ArtifactTables(Select[R], of=async_query.ArtifactTables):
+    """A query for artifacts, whose fields can be the columns of a table."""
+
+    __slots__ = ()
+
+    _async: async_query.ArtifactTables[R]  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def table(
+        self, *columns: Column, run: Sequence[RunProperty] = (), label: bool = False, as_text: bool = False
+    ) -> Table:
+        """Return an Arrow table of the results: one row for each, and one column for each field that you name.
+
+            c = columns(Report)
+            found = select(Report).table(c.title, c.metrics["loss"], run=("name", "parameters.rate"))
+            found.to_pandas(), found.to_polars(), found.arrow        # the same table, for each library
+
+        The first columns are `node_id` and `run_id`. A field's column has its path as its name: `data.name`. Without
+        columns you get all fields but models and collections. No model is built, and no object is loaded: the column
+        of a frame says where its bytes are, and how many.
+
+        The annotation decides the Arrow type. If it allows several types, the values decide. Ids and paths are text,
+        enums are dictionaries of their members' names, aware datetimes are in UTC, and decimals have 18 digits after
+        the point. A field that an older version of the class did not have is null, as None is.
+
+        It takes one statement. A query with a limit takes one for the ids, and one for each 8,000 values. So does a
+        query that the database cannot decide alone.
+
+        Args:
+            columns: fields of the model, of models in it, or keys of mappings: `c.data.name`, `c.metrics["loss"]`.
+            run: properties of the run of each artifact, by name (`name`, `parameters.rate`) or as columns of `Run`.
+            label: whether there is a column `label`.
+            as_text: whether a column is text if its values are of several types, or fit into no Arrow type.
+
+        Raises:
+            QueryError: a column is not one of this model, or runs have no such property.
+            TableError: a column holds values of several types, or one that its Arrow type cannot hold exactly.
+            MissingDependencyError: pyarrow is not installed. `rows` does without it.
+            DeserializationError: a value cannot be read.
+        """
+        return wait_for(self._async.table(*columns, run=run, label=label, as_text=as_text))
+
+    def table_batches(
+        self,
+        *columns: Column,
+        run: Sequence[RunProperty] = (),
+        label: bool = False,
+        as_text: bool = False,
+        size: int = 10000,
+        progress: ProgressCallback | None = None,
+    ) -> Iterator[Table]:
+        """Yield the results as tables of at most `size` rows, so that memory does not grow with their number.
+
+            for batch in select(Report).table_batches(c.title, c.accuracy):
+                writer.write_table(batch.arrow)
+
+        All batches have one schema. A column keeps the type that its annotation, or the first batch, gives it. With
+        `as_text` a column without an annotation of one type is text from the start. Artifacts that are saved or
+        deleted meanwhile may be in it or not. With an order, or with a comparison that the database cannot decide, the
+        ids of all results are held in memory. `progress` receives the number of rows so far.
+
+        Raises:
+            QueryError, TableError, MissingDependencyError, DeserializationError: as `table`.
+        """
+        return iterate(
+            self._async.table_batches(*columns, run=run, label=label, as_text=as_text, size=size, progress=progress)
+        )
+
+    def rows(self, *columns: Column, run: Sequence[RunProperty] = (), label: bool = False) -> list[dict[str, Any]]:
+        """Return a dict for each result, with the same keys as the columns of `table`. It needs no pyarrow.
+
+            for row in select(Report).rows(c.title, c.accuracy):
+                print(row["node_id"], row["title"], row["accuracy"])
+
+        Each value is exactly the one that was saved, whatever its type. An `ObjectCell` stands for a value that only
+        its serializer reads, or that was too large for its row. If you ask by a stored name, a `StoredEnum` or
+        `StoredStruct` stands for an instance of a class.
+
+        Raises:
+            QueryError: a column is not one of this model, or runs have no such property.
+            TableError: a column is a model in some artifacts.
+            DeserializationError: a value cannot be read.
+        """
+        return wait_for(self._async.rows(*columns, run=run, label=label))
+
+
+class ArtifactQuery(ArtifactTables[R], of=async_query.ArtifactQuery):
     """A query for artifacts, whatever it returns for each."""
 
     __slots__ = ()
@@ -173,45 +311,6 @@ class ArtifactQuery(Select[R], of=async_query.ArtifactQuery):
         the whole values are loaded and compared.
         """
         return self._of(self._async.order_by(*orders))
-
-
-class PropertySelect(Select[R], of=async_query.PropertySelect):
-    """A query for rows that have properties instead of fields: runs, or nodes of any kind."""
-
-    __slots__ = ()
-
-    _async: async_query.PropertySelect[R]  # pyright: ignore[reportIncompatibleVariableOverride]
-
-    def order_by(self, *orders: RunOrder | Property | RunValueColumn) -> Self:
-        """Order by properties. Properties of earlier calls take precedence.
-
-        Results that are equal in all orders stay in the order in which they were made.
-        """
-        return self._of(self._async.order_by(*orders))
-
-
-class ArtifactSelect(ArtifactQuery[M], of=async_query.ArtifactSelect):
-    """A query for artifacts of a model class."""
-
-    __slots__ = ()
-
-    _async: async_query.ArtifactSelect[M]  # pyright: ignore[reportIncompatibleVariableOverride]
-
-
-class StoredSelect(ArtifactQuery[StoredModel], of=async_query.StoredSelect):
-    """A query for artifacts by the stored name of their model. It needs no class, and runs no code of users."""
-
-    __slots__ = ()
-
-    _async: async_query.StoredSelect  # pyright: ignore[reportIncompatibleVariableOverride]
-
-    def ids(self) -> list[UUID]:
-        """Return the ids of the nodes. Only values on which the database cannot decide are loaded."""
-        return wait_for(self._async.ids())
-
-    def count(self) -> int:
-        """Return the number of results. Only values on which the database cannot decide are loaded."""
-        return wait_for(self._async.count())
 
 
 class NodeSelect(PropertySelect[Node], of=async_query.NodeSelect):
@@ -270,29 +369,137 @@ class NodeSelect(PropertySelect[Node], of=async_query.NodeSelect):
         return wait_for(self._async.count())
 
 
-class RunSelect(PropertySelect[Run], of=async_query.RunSelect):
+class RunTables(PropertySelect[Run], of=async_query.RunTables):
+    """A query for runs, whose properties can be the columns of a table."""
+
+    __slots__ = ()
+
+    _async: async_query.RunTables  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def table(self, *columns: RunProperty, as_text: bool = False) -> Table:
+        """Return an Arrow table of the runs: one row for each, and one column for each property that you name.
+
+            found = select(Run).where(columns(Run).name == "train").table("started_at", "parameters.rate")
+            found.to_pandas(), found.to_polars(), found.arrow        # the same table, for each library
+
+        The first column is `node_id`. Without columns you get the name, status, start, end and type of error. Types
+        are as in tables of artifacts. It takes one statement for the ids and two for each 1,000 runs.
+
+        Args:
+            columns: properties, by name (`name`, `parameters.rate`, `tags.team`) or as columns of `Run`.
+            as_text: whether a column is text if its values are of several types, or fit into no Arrow type.
+
+        Raises:
+            QueryError: runs have no such property.
+            TableError: a column holds values of several types, or one that its Arrow type cannot hold exactly.
+            MissingDependencyError: pyarrow is not installed. `rows` does without it.
+            DeserializationError: a value cannot be read.
+        """
+        return wait_for(self._async.table(*columns, as_text=as_text))
+
+    def table_batches(
+        self, *columns: RunProperty, as_text: bool = False, size: int = 10000, progress: ProgressCallback | None = None
+    ) -> Iterator[Table]:
+        """Yield the runs as tables of at most `size` rows, so that memory does not grow with their number.
+
+        All batches have one schema, as those of artifacts have.
+
+        Raises:
+            QueryError, TableError, MissingDependencyError, DeserializationError: as `table`.
+        """
+        return iterate(self._async.table_batches(*columns, as_text=as_text, size=size, progress=progress))
+
+    def rows(self, *columns: RunProperty) -> list[dict[str, Any]]:
+        """Return a dict for each run, with the same keys as the columns of `table`. It needs no pyarrow.
+
+        Raises:
+            QueryError: runs have no such property.
+            DeserializationError: a value cannot be read.
+        """
+        return wait_for(self._async.rows(*columns))
+
+
+class ArtifactSelect(ArtifactQuery[M], of=async_query.ArtifactSelect):
+    """A query for artifacts of a model class."""
+
+    __slots__ = ()
+
+    _async: async_query.ArtifactSelect[M]  # pyright: ignore[reportIncompatibleVariableOverride]
+
+
+class StoredSelect(ArtifactQuery[StoredModel], of=async_query.StoredSelect):
+    """A query for artifacts by the stored name of their model. It needs no class, and runs no code of users."""
+
+    __slots__ = ()
+
+    _async: async_query.StoredSelect  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    def ids(self) -> list[UUID]:
+        """Return the ids of the nodes. Only values on which the database cannot decide are loaded."""
+        return wait_for(self._async.ids())
+
+    def count(self) -> int:
+        """Return the number of results. Only values on which the database cannot decide are loaded."""
+        return wait_for(self._async.count())
+
+
+class RunSelect(RunTables, of=async_query.RunSelect):
     """A query for runs."""
 
     __slots__ = ()
 
     _async: async_query.RunSelect  # pyright: ignore[reportIncompatibleVariableOverride]
 
+    def top_level(self) -> Self:
+        """Keep only runs that belong to no other run."""
+        return self._of(self._async.top_level())
+
     def used(
-        self, model_type: type[async_model.ArtifactModel] | str, *, version: int | None = None, label: str | None = None
+        self,
+        artifact: type[async_model.ArtifactModel] | NodeId | ArtifactQuery[Any],
+        *,
+        version: int | None = None,
+        label: str | None = None,
     ) -> Self:
-        """Keep only runs that used a model of this class or of a derived one, in addition to earlier calls.
+        """Keep only runs that used an artifact, in addition to earlier calls.
 
-            affected = select(Run).used(Tokenizer, version=3).all()
+            affected = select(Run).used(Tokenizer, version=3).all()       # any model of this class
+            affected = select(Run).used(tokenizer.node_id).all()         # this one
+            affected = select(Run).used(select(Report).where(c.accuracy < 0.1)).all()
 
-        A run used a model if it used the artifact that is the model or contains it. With `version`, only models written
-        by that version of the class count. With `label`, only artifacts saved under that label count. Name a class that
-        is not here by its stored name.
+        A run used a model if it used the artifact that is the model or contains it. A class stands for the models of
+        this class and of derived ones. With `version`, only models written by that version of the class count. With
+        `label`, only artifacts saved under that label count.
+
+        Args:
+            artifact: a model class, the stored name of a class that is not here, an artifact or its id, or a query.
+            version: the version of the class.
+            label: the label of the artifact.
 
         Raises:
-            QueryError: `model_type` is neither a model class nor a name, or `version` is not a whole number.
+            QueryError: `artifact` is of another type, or a version or label is given with an id or a query.
             InvalidLabelError: the label is not valid.
         """
-        return self._of(self._async.used(model_type, version=version, label=label))
+        return self._of(self._async.used(plain(artifact), version=version, label=label))
+
+    def having(self, artifacts: ArtifactQuery[Any]) -> Self:
+        """Keep only runs to which at least one result of a query belongs, in addition to earlier calls.
+
+            c = columns(Report)
+            good = select(Run).having(select(Report).where(c.accuracy > 0.9)).all()
+
+        Raises:
+            QueryError: `artifacts` is no query for artifacts.
+        """
+        return self._of(self._async.having(plain(artifacts)))
+
+    def ids(self) -> list[UUID]:
+        """Return the ids of the runs. Only values on which the database cannot decide are loaded."""
+        return wait_for(self._async.ids())
+
+    def count(self) -> int:
+        """Return the number of runs. Only values on which the database cannot decide are loaded."""
+        return wait_for(self._async.count())
 
 
 @overload

@@ -14,40 +14,12 @@ from typing import Any, TypeVar, cast
 from uuid import UUID
 
 import pytest
-from sqlalchemy import (
-    Connection,
-    Inspector,
-    Select,
-    bindparam,
-    delete,
-    func,
-    insert,
-    inspect,
-    literal,
-    select,
-    type_coerce,
-    update,
-)
+import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession, create_async_engine
 from sqlalchemy.sql.expression import ClauseElement
 from sqlalchemy.types import TypeEngine
 
-from artigraph.db import (
-    ReferenceInUseError,
-    ReferenceVanishedError,
-    UniqueViolationError,
-    current_database,
-    engine_context,
-    get_engine,
-    insert_missing,
-    read,
-    recursive,
-    session_context,
-    share_lock,
-    utc_now,
-    write,
-    write_apart,
-)
+import artigraph.db as db
 from artigraph.errors import (
     DatabaseError,
     LabelConflictError,
@@ -101,7 +73,7 @@ def _inserting(**values: Any) -> Work[UUID]:
     row: dict[str, Any] = {"node_id": node_id, "node_type": "run"} | values
 
     async def work(connection: AsyncConnection) -> UUID:
-        await connection.execute(insert(_node).values(row))
+        await connection.execute(sa.insert(_node).values(row))
         return node_id
 
     return work
@@ -109,32 +81,32 @@ def _inserting(**values: Any) -> Work[UUID]:
 
 def _deleting(*where: Any) -> Work[None]:
     async def work(connection: AsyncConnection) -> None:
-        await connection.execute(delete(_node).where(*where))
+        await connection.execute(sa.delete(_node).where(*where))
 
     return work
 
 
-async def _scalars(statement: Select[Any]) -> list[Any]:
-    return list((await read(lambda connection: connection.execute(statement))).scalars())
+async def _scalars(statement: sa.Select[Any]) -> list[Any]:
+    return list((await db.read(lambda connection: connection.execute(statement))).scalars())
 
 
 async def _nodes(connection: AsyncConnection) -> int:
-    return (await connection.execute(select(func.count()).select_from(_node))).scalar_one()
+    return (await connection.execute(sa.select(sa.func.count()).select_from(_node))).scalar_one()
 
 
 async def _labels(connection: AsyncConnection) -> Sequence[str]:
-    return (await connection.execute(select(_node.c.label).where(_node.c.label.is_not(None)))).scalars().all()
+    return (await connection.execute(sa.select(_node.c.label).where(_node.c.label.is_not(None)))).scalars().all()
 
 
-def _ancestry() -> Select[*tuple[Any, ...]]:
+def _ancestry() -> sa.Select[*tuple[Any, ...]]:
     """Select the ids from a node up to its root, each with its distance from the node."""
-    start = type_coerce(bindparam("start", type_=Id), Id)
-    nodes = select(_node.c.node_id, _node.c.parent_id, literal(0).label("up")).where(_node.c.node_id == start)
+    start = sa.type_coerce(sa.bindparam("start", type_=Id), Id)
+    nodes = sa.select(_node.c.node_id, _node.c.parent_id, sa.literal(0).label("up")).where(_node.c.node_id == start)
     chain = nodes.cte("chain", recursive=True)
     above = _node.alias()
-    step = select(above.c.node_id, above.c.parent_id, chain.c.up + 1).where(above.c.node_id == chain.c.parent_id)
+    step = sa.select(above.c.node_id, above.c.parent_id, chain.c.up + 1).where(above.c.node_id == chain.c.parent_id)
     chain = chain.union(step)
-    return select(chain.c.node_id, chain.c.up)
+    return sa.select(chain.c.node_id, chain.c.up)
 
 
 class DatabaseConformance:
@@ -152,9 +124,9 @@ class DatabaseConformance:
         values = [bytes(index % 251 for index in range(size)) for size in _SIZES]
 
         async def main() -> None:
-            ids = [await write(_inserting(node_type="value", value=value)) for value in values]
-            statement = select(_node.c.node_id, _node.c.value)
-            stored = {row.node_id: row.value for row in await read(lambda connection: connection.execute(statement))}
+            ids = [await db.write(_inserting(node_type="value", value=value)) for value in values]
+            statement = sa.select(_node.c.node_id, _node.c.value)
+            stored = {row.node_id: row.value for row in await db.read(lambda connection: connection.execute(statement))}
             assert [stored[node_id] for node_id in ids] == values
             assert {type(value) for value in stored.values()} == {bytes}
 
@@ -165,35 +137,35 @@ class DatabaseConformance:
 
         async def main() -> None:
             for key in reversed(keys):
-                await write(_inserting(node_type="value", search_key=key))
-            statement = select(_node.c.search_key).order_by(_node.c.search_key)
+                await db.write(_inserting(node_type="value", search_key=key))
+            statement = sa.select(_node.c.search_key).order_by(_node.c.search_key)
             assert await _scalars(statement) == sorted(keys)
-            found = select(_node.c.search_key).where(_node.c.search_key == b"a")
+            found = sa.select(_node.c.search_key).where(_node.c.search_key == b"a")
             assert await _scalars(found) == [b"a"]
 
         _in_database(database_url, main)
 
     def test_moments_come_back_to_the_microsecond(self, database_url: str) -> None:
         async def main() -> None:
-            ids = [await write(_inserting(run_started_at=moment)) for moment in _MOMENTS]
-            statement = select(_node.c.node_id, _node.c.run_started_at)
-            rows = await read(lambda connection: connection.execute(statement))
+            ids = [await db.write(_inserting(run_started_at=moment)) for moment in _MOMENTS]
+            statement = sa.select(_node.c.node_id, _node.c.run_started_at)
+            rows = await db.read(lambda connection: connection.execute(statement))
             stored: dict[UUID, datetime] = {row.node_id: row.run_started_at for row in rows}
             assert [stored[node_id] for node_id in ids] == list(_MOMENTS)
             assert {value.utcoffset() for value in stored.values()} == {timedelta(0)}
-            ordered = select(_node.c.run_started_at).order_by(_node.c.run_started_at)
+            ordered = sa.select(_node.c.run_started_at).order_by(_node.c.run_started_at)
             assert await _scalars(ordered) == sorted(_MOMENTS)
 
         _in_database(database_url, main)
 
     def test_the_database_tells_the_time(self, database_url: str) -> None:
         async def main() -> None:
-            now = (await read(lambda connection: connection.execute(select(utc_now())))).scalar_one()
+            now = (await db.read(lambda connection: connection.execute(sa.select(db.utc_now())))).scalar_one()
             assert isinstance(now, datetime)
             assert now.utcoffset() == timedelta(0)
-            node_id = await write(_inserting(run_started_at=utc_now()))
-            statement = select(_node.c.run_started_at).where(_node.c.node_id == node_id)
-            later = (await read(lambda connection: connection.execute(statement))).scalar_one()
+            node_id = await db.write(_inserting(run_started_at=db.utc_now()))
+            statement = sa.select(_node.c.run_started_at).where(_node.c.node_id == node_id)
+            later = (await db.read(lambda connection: connection.execute(statement))).scalar_one()
             assert now <= later <= now + timedelta(minutes=5)
 
         _in_database(database_url, main)
@@ -202,9 +174,9 @@ class DatabaseConformance:
         text = "🍣é " * 1333
 
         async def main() -> None:
-            await write(_inserting(run_error_message=text))
-            statement = select(_node.c.run_error_message)
-            assert (await read(lambda connection: connection.execute(statement))).scalar_one() == text
+            await db.write(_inserting(run_error_message=text))
+            statement = sa.select(_node.c.run_error_message)
+            assert (await db.read(lambda connection: connection.execute(statement))).scalar_one() == text
 
         _in_database(database_url, main)
 
@@ -212,12 +184,12 @@ class DatabaseConformance:
 
     def test_labels_are_distinct_by_code_point(self, database_url: str) -> None:
         async def main() -> None:
-            parent = await write(_inserting())
+            parent = await db.write(_inserting())
             for label in DISTINCT_LABELS:
-                await write(_inserting(parent_id=parent, label=label))
-            assert sorted(await read(_labels)) == sorted(DISTINCT_LABELS)
+                await db.write(_inserting(parent_id=parent, label=label))
+            assert sorted(await db.read(_labels)) == sorted(DISTINCT_LABELS)
             for label in DISTINCT_LABELS:
-                found = select(_node.c.label).where(_node.c.parent_id == parent, _node.c.label == label)
+                found = sa.select(_node.c.label).where(_node.c.parent_id == parent, _node.c.label == label)
                 assert await _scalars(found) == [label]
 
         _in_database(database_url, main)
@@ -225,21 +197,21 @@ class DatabaseConformance:
     def test_labels_are_ordered_by_code_point(self, database_url: str) -> None:
         async def main() -> None:
             for label in DISTINCT_LABELS:
-                await write(_inserting(label=label))
-            statement = select(_node.c.label).order_by(_node.c.label)
+                await db.write(_inserting(label=label))
+            statement = sa.select(_node.c.label).order_by(_node.c.label)
             assert await _scalars(statement) == sorted(DISTINCT_LABELS)
 
         _in_database(database_url, main)
 
     def test_a_label_is_taken_once_under_a_parent_and_often_at_the_root(self, database_url: str) -> None:
         async def main() -> None:
-            parent = await write(_inserting(label="same"))
-            await write(_inserting(label="same"))
-            await write(_inserting(label="same", parent_id=parent))
+            parent = await db.write(_inserting(label="same"))
+            await db.write(_inserting(label="same"))
+            await db.write(_inserting(label="same", parent_id=parent))
             with pytest.raises(LabelConflictError) as caught:
-                await write(_inserting(label="same", parent_id=parent))
+                await db.write(_inserting(label="same", parent_id=parent))
             assert caught.value.__cause__ is not None
-            assert list(await read(_labels)) == ["same"] * 3
+            assert list(await db.read(_labels)) == ["same"] * 3
 
         _in_database(database_url, main)
 
@@ -247,22 +219,22 @@ class DatabaseConformance:
 
     def test_keys_and_references_are_kept(self, database_url: str) -> None:
         async def main() -> None:
-            node_id = await write(_inserting())
-            child = await write(_inserting(parent_id=node_id))
-            with pytest.raises(UniqueViolationError):
-                await write(_inserting(node_id=node_id))
-            with pytest.raises(ReferenceVanishedError) as vanished:
-                await write(_inserting(parent_id=new_id(), label="orphan"))
+            node_id = await db.write(_inserting())
+            child = await db.write(_inserting(parent_id=node_id))
+            with pytest.raises(db.UniqueViolationError):
+                await db.write(_inserting(node_id=node_id))
+            with pytest.raises(db.ReferenceVanishedError) as vanished:
+                await db.write(_inserting(parent_id=new_id(), label="orphan"))
             assert vanished.value.reference in ("parent_id", None)
-            with pytest.raises(ReferenceVanishedError) as vanished:
-                await write(_inserting(blob_id=new_id()))
+            with pytest.raises(db.ReferenceVanishedError) as vanished:
+                await db.write(_inserting(blob_id=new_id()))
             assert vanished.value.reference in ("blob_id", None)
-            with pytest.raises(ReferenceInUseError):
-                await write(_deleting(_node.c.node_id == node_id))
-            assert await _scalars(select(_node.c.node_id).order_by(_node.c.node_id)) == [node_id, child]
+            with pytest.raises(db.ReferenceInUseError):
+                await db.write(_deleting(_node.c.node_id == node_id))
+            assert await _scalars(sa.select(_node.c.node_id).order_by(_node.c.node_id)) == [node_id, child]
             for gone in (child, node_id):
-                await write(_deleting(_node.c.node_id == gone))
-            assert await read(_nodes) == 0
+                await db.write(_deleting(_node.c.node_id == gone))
+            assert await db.read(_nodes) == 0
 
         _in_database(database_url, main)
 
@@ -278,14 +250,15 @@ class DatabaseConformance:
             }
 
         async def main() -> None:
-            statement = insert_missing(_blob, (await current_database()).dialect)
+            statement = db.insert_missing(_blob, (await db.current_database()).dialect)
             first, second, third = row("one", 1), row("two", 1), row("three", 3)
-            await write(lambda connection: connection.execute(statement, [first]))
-            await write(lambda connection: connection.execute(statement, [second, third]))
-            wanted = share_lock(
-                select(_blob.c.blob_id, _blob.c.location).order_by(_blob.c.sha256), (await current_database()).dialect
+            await db.write(lambda connection: connection.execute(statement, [first]))
+            await db.write(lambda connection: connection.execute(statement, [second, third]))
+            wanted = db.share_lock(
+                sa.select(_blob.c.blob_id, _blob.c.location).order_by(_blob.c.sha256),
+                (await db.current_database()).dialect,
             )
-            rows = (await write(lambda connection: connection.execute(wanted))).all()
+            rows = (await db.write(lambda connection: connection.execute(wanted))).all()
             assert [tuple(found) for found in rows] == [(first["blob_id"], "one"), (third["blob_id"], "three")]
 
         _in_database(database_url, main)
@@ -299,52 +272,52 @@ class DatabaseConformance:
                 raise KeyError
 
             with pytest.raises(KeyError):
-                await write(fail)
+                await db.write(fail)
 
             async def conflict(connection: AsyncConnection) -> None:
                 node_id = await _inserting()(connection)
                 await _inserting(node_id=node_id)(connection)
 
             with pytest.raises(DatabaseError):
-                await write(conflict)
-            assert await read(_nodes) == 0
+                await db.write(conflict)
+            assert await db.read(_nodes) == 0
 
         _in_database(database_url, main)
 
     def test_writers_give_way_to_each_other_unseen(self, database_url: str) -> None:
         async def main() -> None:
-            ids = [await write(_inserting(position=0)) for _ in range(4)]
+            ids = [await db.write(_inserting(position=0)) for _ in range(4)]
 
             def counting_up(order: Sequence[UUID]) -> Work[None]:
                 async def work(connection: AsyncConnection) -> None:
                     for node_id in order:
                         await connection.execute(
-                            update(_node).where(_node.c.node_id == node_id).values(position=_node.c.position + 1)
+                            sa.update(_node).where(_node.c.node_id == node_id).values(position=_node.c.position + 1)
                         )
 
                 return work
 
             orders = [ids, ids[::-1], ids[2:] + ids[:2]]
-            await asyncio.gather(*(write(counting_up(orders[index % 3])) for index in range(_DOZENS)))
-            statement = select(_node.c.position)
+            await asyncio.gather(*(db.write(counting_up(orders[index % 3])) for index in range(_DOZENS)))
+            statement = sa.select(_node.c.position)
             assert await _scalars(statement) == [_DOZENS] * 4
 
         _in_database(database_url, main)
 
     def test_a_cancelled_write_happens_or_does_not(self, database_url: str) -> None:
         async def main() -> None:
-            parent = await write(_inserting())
+            parent = await db.write(_inserting())
             for index in range(30):
-                task = asyncio.ensure_future(write(_inserting(parent_id=parent, label="same")))
+                task = asyncio.ensure_future(db.write(_inserting(parent_id=parent, label="same")))
                 await asyncio.sleep(0.0004 * (index % 8))
                 task.cancel()
                 outcome = (await asyncio.gather(task, return_exceptions=True))[0]
-                rows = list(await read(_labels))
+                rows = list(await db.read(_labels))
                 assert rows in ([], ["same"])
                 assert rows or isinstance(outcome, asyncio.CancelledError)
-                await write(_deleting(_node.c.label == "same"))
-            last = await write(_inserting())
-            assert set(await _scalars(select(_node.c.node_id))) == {parent, last}
+                await db.write(_deleting(_node.c.label == "same"))
+            last = await db.write(_inserting())
+            assert set(await _scalars(sa.select(_node.c.node_id))) == {parent, last}
 
         _in_database(database_url, main)
 
@@ -353,62 +326,62 @@ class DatabaseConformance:
     def test_a_session_commits_as_a_whole(self, database_url: str) -> None:
         async def main() -> None:
             with pytest.raises(KeyError):  # noqa: PT012 (the block is the matter)
-                async with session_context():
-                    await write(_inserting(label="rolled back"))
-                    assert list(await read(_labels)) == ["rolled back"]
+                async with db.session_context():
+                    await db.write(_inserting(label="rolled back"))
+                    assert list(await db.read(_labels)) == ["rolled back"]
                     raise KeyError
-            assert await read(_nodes) == 0
-            async with session_context() as session:
-                parent = await write(_inserting())
-                await write(_inserting(parent_id=parent, label="a"))
+            assert await db.read(_nodes) == 0
+            async with db.session_context() as session:
+                parent = await db.write(_inserting())
+                await db.write(_inserting(parent_id=parent, label="a"))
                 with pytest.raises(LabelConflictError):
-                    await write(_inserting(parent_id=parent, label="a"))
-                async with session_context() as joined:
+                    await db.write(_inserting(parent_id=parent, label="a"))
+                async with db.session_context() as joined:
                     assert joined is session
-                    await asyncio.gather(*(write(_inserting(parent_id=parent, label=str(n))) for n in range(10)))
-            assert sorted(await read(_labels)) == sorted(["a", *map(str, range(10))])
+                    await asyncio.gather(*(db.write(_inserting(parent_id=parent, label=str(n))) for n in range(10)))
+            assert sorted(await db.read(_labels)) == sorted(["a", *map(str, range(10))])
 
         _in_database(database_url, main)
 
     def test_what_is_written_apart_can_be_seen_in_the_session(self, database_url: str) -> None:
         async def main() -> None:
-            async with session_context():
-                await write(_inserting(label="in"))
-                await write_apart(_inserting(label="apart"))
-                assert sorted(await read(_labels)) == ["apart", "in"]
-            assert sorted(await read(_labels)) == ["apart", "in"]
+            async with db.session_context():
+                await db.write(_inserting(label="in"))
+                await db.write_apart(_inserting(label="apart"))
+                assert sorted(await db.read(_labels)) == ["apart", "in"]
+            assert sorted(await db.read(_labels)) == ["apart", "in"]
 
         _in_database(database_url, main)
 
     def test_a_task_that_outlives_its_session_is_told(self, database_url: str) -> None:
         async def main() -> None:
-            async with session_context():
+            async with db.session_context():
                 gate = asyncio.Event()
 
                 async def late() -> None:
                     await gate.wait()
-                    await write(_inserting())
+                    await db.write(_inserting())
 
                 task = asyncio.ensure_future(late())
                 await asyncio.sleep(0)
             gate.set()
             with pytest.raises(SessionStateError):
                 await task
-            assert await read(_nodes) == 0
+            assert await db.read(_nodes) == 0
 
         _in_database(database_url, main)
 
     def test_a_session_of_ones_own_stays_ones_own(self, database_url: str) -> None:
         async def main() -> None:
-            async with AsyncSession(get_engine()) as session:
-                async with session_context(session):
-                    await write(_inserting())
+            async with AsyncSession(db.get_engine()) as session:
+                async with db.session_context(session):
+                    await db.write(_inserting())
                 await session.rollback()
-                assert await read(_nodes) == 0
-                async with session_context(session):
-                    await write(_inserting())
+                assert await db.read(_nodes) == 0
+                async with db.session_context(session):
+                    await db.write(_inserting())
                 await session.commit()
-            assert await read(_nodes) == 1
+            assert await db.read(_nodes) == 1
 
         _in_database(database_url, main)
 
@@ -417,20 +390,20 @@ class DatabaseConformance:
     def test_missing_tables_are_told(self, database_url: str) -> None:
         async def main() -> None:
             with pytest.raises(MissingTablesError, match="create_tables=True"):
-                await read(_nodes)
+                await db.read(_nodes)
             with pytest.raises(MissingTablesError):
-                await write(_inserting())
+                await db.write(_inserting())
 
         _in_database(database_url, main, create_tables=False)
 
     @pytest.mark.parametrize(("version", "remedy"), [("0000", "migrate"), ("9999", "pip install --upgrade")])
     def test_tables_of_another_version_are_told(self, database_url: str, version: str, remedy: str) -> None:
         async def main() -> None:
-            await write(lambda connection: connection.execute(update(version_table).values(version_num=version)))
-            async with engine_context(get_engine()) as engine:
+            await db.write(lambda connection: connection.execute(sa.update(version_table).values(version_num=version)))
+            async with db.engine_context(db.get_engine()) as engine:
                 await engine.dispose()
                 with pytest.raises(SchemaVersionError, match=remedy):
-                    await write(_inserting())
+                    await db.write(_inserting())
 
         _in_database(database_url, main)
 
@@ -438,14 +411,14 @@ class DatabaseConformance:
         found: list[UUID] = []
 
         async def first_use() -> None:
-            found.append((await current_database()).store_id)
-            await write(_inserting())
+            found.append((await db.current_database()).store_id)
+            await db.write(_inserting())
 
         _in_threads(_CREATORS, lambda: _in_database(database_url, first_use))
 
         async def main() -> None:
-            assert await _scalars(select(Store.store_id)) == [found[0]]
-            assert await read(_nodes) == _CREATORS
+            assert await _scalars(sa.select(Store.store_id)) == [found[0]]
+            assert await db.read(_nodes) == _CREATORS
 
         _in_database(database_url, main, create_tables=False)
         assert set(found) == {found[0]}
@@ -460,37 +433,37 @@ class DatabaseConformance:
                 {"node_id": node_id, "node_type": "run", "parent_id": parent}
                 for node_id, parent in zip(ids, [None, *ids], strict=False)
             ]
-            await write(lambda connection: connection.execute(insert(_node), rows))
-            statement = recursive(_ancestry(), (await current_database()).dialect)
+            await db.write(lambda connection: connection.execute(sa.insert(_node), rows))
+            statement = db.recursive(_ancestry(), (await db.current_database()).dialect)
 
             async def climb(connection: AsyncConnection) -> list[UUID]:
                 found = await connection.execute(statement, {"start": ids[-1]})
                 return [row.node_id for row in sorted(found, key=lambda row: row.up)]
 
-            assert await read(climb) == ids[::-1]
-            async with engine_context(get_engine().url):
-                assert await read(climb) == ids[::-1]
-            engine = create_async_engine(get_engine().url)  # an engine without our settings
-            async with engine_context(engine):
-                assert await read(climb) == ids[::-1]
+            assert await db.read(climb) == ids[::-1]
+            async with db.engine_context(db.get_engine().url):
+                assert await db.read(climb) == ids[::-1]
+            engine = create_async_engine(db.get_engine().url)  # an engine without our settings
+            async with db.engine_context(engine):
+                assert await db.read(climb) == ids[::-1]
             await engine.dispose()
 
         _in_database(database_url, main)
 
     def test_a_callers_engine_serves_as_it_is(self, database_url: str) -> None:
         async def main() -> None:
-            await current_database()  # our own engine makes the tables
-            engine = create_async_engine(get_engine().url)
-            async with engine_context(engine):
-                parent = await write(_inserting())
-                await asyncio.gather(*(write(_inserting(parent_id=parent, label=str(n))) for n in range(_DOZENS)))
-                with pytest.raises(ReferenceVanishedError):
-                    await write(_inserting(parent_id=new_id(), label="orphan"))
+            await db.current_database()  # our own engine makes the tables
+            engine = create_async_engine(db.get_engine().url)
+            async with db.engine_context(engine):
+                parent = await db.write(_inserting())
+                await asyncio.gather(*(db.write(_inserting(parent_id=parent, label=str(n))) for n in range(_DOZENS)))
+                with pytest.raises(db.ReferenceVanishedError):
+                    await db.write(_inserting(parent_id=new_id(), label="orphan"))
                 with pytest.raises(LabelConflictError):
-                    await write(_inserting(parent_id=parent, label="1"))
-                async with session_context():
-                    await write(_inserting())
-                assert await read(_nodes) == _DOZENS + 2
+                    await db.write(_inserting(parent_id=parent, label="1"))
+                async with db.session_context():
+                    await db.write(_inserting())
+                assert await db.read(_nodes) == _DOZENS + 2
                 told: list[type[BaseException]] = []
                 await asyncio.to_thread(_elsewhere, engine, told)
                 assert told == [WrongEventLoopError]
@@ -501,7 +474,7 @@ class DatabaseConformance:
 
 def _in_database(url: str, main: Callable[[], Coroutine[Any, Any, T]], *, create_tables: bool = True) -> T:
     async def run() -> T:
-        async with engine_context(url, create_tables=create_tables):
+        async with db.engine_context(url, create_tables=create_tables):
             return await main()
 
     return asyncio.run(run())
@@ -526,8 +499,8 @@ def _in_threads(count: int, job: Callable[[], object]) -> None:
 
 def _elsewhere(engine: Any, told: list[type[BaseException]]) -> None:
     async def main() -> None:
-        async with engine_context(engine):
-            await read(_nodes)
+        async with db.engine_context(engine):
+            await db.read(_nodes)
 
     try:
         asyncio.run(main())
@@ -535,9 +508,9 @@ def _elsewhere(engine: Any, told: list[type[BaseException]]) -> None:
         told.append(type(error))
 
 
-def describe_schema(connection: Connection) -> dict[str, Any]:
+def describe_schema(connection: sa.Connection) -> dict[str, Any]:
     """Describe a database's columns, keys, indexes and options. Databases that were made alike compare equal."""
-    inspector = inspect(connection)
+    inspector = sa.inspect(connection)
     return {
         table: {
             "columns": {column["name"]: _plain(column) for column in inspector.get_columns(table)},
@@ -551,7 +524,7 @@ def describe_schema(connection: Connection) -> dict[str, Any]:
     }
 
 
-def _options(inspector: Inspector, table: str) -> Any:
+def _options(inspector: sa.Inspector, table: str) -> Any:
     try:
         return _plain(inspector.get_table_options(table))
     except NotImplementedError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections import Counter
-from collections.abc import Callable, Hashable
+from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime, time, timezone
 from decimal import Decimal
 from enum import Enum
@@ -100,7 +100,7 @@ def _content_of_items(value: list[Any] | tuple[Any, ...]) -> Hashable:
     return tuple(map(identity, value))
 
 
-def _content_of_dict(value: dict[Any, Any]) -> Hashable:
+def _content_of_mapping(value: Mapping[Any, Any]) -> Hashable:
     return tuple((identity(key), identity(item)) for key, item in value.items())
 
 
@@ -120,7 +120,7 @@ _CONTENTS: tuple[tuple[tuple[type[Any], ...], Callable[[Any], Hashable]], ...] =
     ((datetime, time), _content_of_time),
     ((set, frozenset), _content_of_set),
     ((tuple, list), _content_of_items),
-    ((dict,), _content_of_dict),
+    ((Mapping,), _content_of_mapping),
 )
 
 

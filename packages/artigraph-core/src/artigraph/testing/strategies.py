@@ -20,23 +20,8 @@ except ImportError as _error:
     msg = "artigraph.testing.strategies needs Hypothesis: pip install 'artigraph-core[testing]'"
     raise MissingDependencyError(msg) from _error
 
-__all__ = [
-    "CLASSES",
-    "Access",
-    "Box",
-    "Colour",
-    "Level",
-    "Point",
-    "Unit",
-    "hashable_scalars",
-    "instances",
-    "labels",
-    "numbers",
-    "plain_values",
-    "scalars",
-    "texts",
-    "time_zones",
-]
+__all__: list[str] = ["CLASSES", "Access", "Box", "Colour", "Level", "Point", "Unit"]
+__all__ += ["hashable_scalars", "instances", "labels", "numbers", "plain_values", "scalars", "texts", "time_zones"]
 
 LABEL_LENGTH = 255
 

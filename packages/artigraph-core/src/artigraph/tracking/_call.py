@@ -19,11 +19,11 @@ from artigraph.db import session_context
 from artigraph.graph import record_inputs, without_recording
 from artigraph.graph.nodes import read_nodes
 from artigraph.model import ArtifactModel
-from artigraph.model.cooperative import run_in_slices
 from artigraph.model.identity_map import Origin, is_same, origin_in_map, part_of, parts_with_origin, remember_parts
 from artigraph.model.load import load_models
 from artigraph.model.partial import is_partial
 from artigraph.model.traverse import find_stream
+from artigraph.progress import run_in_slices
 from artigraph.run import Run, RunManager
 from artigraph.run.values import value_rows
 from artigraph.tracking._signature import RETURN, Arguments, Signature

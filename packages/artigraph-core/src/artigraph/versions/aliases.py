@@ -15,6 +15,8 @@ from artigraph.orm import alias_table, node_table
 from artigraph.printable import printable
 from artigraph.versions._sql import SeriesKey
 
+__all__ = ["PointedTo", "SeriesKey", "aliases_of", "drop_alias", "point_alias", "read_aliases", "refuse_aliased"]
+
 
 class PointedTo(NamedTuple):
     """An artifact, and an alias that points to it."""

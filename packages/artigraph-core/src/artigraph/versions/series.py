@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 from uuid import UUID
 
 from artigraph.difference import ModelDiff, diff
@@ -18,6 +18,9 @@ from artigraph.model.load import load_each, load_existing, load_models
 from artigraph.orm import ALIAS_LENGTH
 from artigraph.versions._sql import SeriesKey, count_versions, read_version_ids, read_versions
 from artigraph.versions.aliases import drop_alias, point_alias, read_aliases
+
+if TYPE_CHECKING:
+    from artigraph.html import Part
 
 M = TypeVar("M", bound=ArtifactModel)
 
@@ -49,6 +52,16 @@ class Version:
 
     def __artigraph_node_id__(self) -> UUID:
         return self.node_id
+
+    def _repr_html_(self) -> str:
+        from artigraph.versions._html import version_html
+
+        return version_html(self)
+
+    def _artigraph_cells(self) -> Mapping[str, Part]:
+        from artigraph.versions._html import version_cells
+
+        return version_cells(self)
 
 
 Which = int | NodeId
@@ -92,6 +105,11 @@ class Series(Generic[M]):
             raise QueryError(msg)
         check_label(self.label)
         define(cls)
+
+    def _repr_html_(self) -> str:
+        from artigraph.versions._html import series_html
+
+        return series_html(self)
 
     # Versions -----------------------------------------------------------------------------------------------------
 

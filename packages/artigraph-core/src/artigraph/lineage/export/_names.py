@@ -16,6 +16,13 @@ def name_of(node: Node) -> str:
     return f"{_cut(node.label or '')}: {_cut(node.model_name or node.node_type)} (version {node.model_version})"
 
 
+def name_of_group(node: Node) -> str:
+    """Return one line that names the series of an artifact, or the runs that have the name of a run."""
+    if node.node_type == "run":
+        return _cut(node.run_name or "run")
+    return f"{_cut(node.label or '')}: {_cut(node.model_name or node.node_type)}"
+
+
 def short_id(node: Node) -> str:
     """Return the last 8 hexadecimal digits of a node's id, which are random."""
     return node.node_id.hex[-8:]

@@ -68,7 +68,7 @@ def _decode_parts(text: str, make_tags: Callable[[], Tags] | None) -> object:
         msg = f"it is nested deeper than {MAX_DEPTH} levels, which is never written"
         raise ValueError(msg)
     tags = make_tags() if make_tags is not None and any(tag in text for tag in _CLASS_TAGS) else _PLAIN_TAGS
-    scan = _scan_plain if tags is _PLAIN_TAGS and _python_limits_digits() else _scanner(_decoder(tags))
+    scan = _scan_plain if tags is _PLAIN_TAGS and python_limits_digits() else _scanner(_decoder(tags))
     try:
         return _parse(scan, text)
     except RecursionError:
@@ -90,8 +90,8 @@ def _parse(scan: Scan, text: str) -> object:
 def _decoder(tags: Tags) -> json.JSONDecoder:
     return json.JSONDecoder(
         object_pairs_hook=partial(_read_object, tags),
-        parse_int=int if _python_limits_digits() else _read_int,
-        parse_constant=_refuse_constant,
+        parse_int=int if python_limits_digits() else _read_int,
+        parse_constant=refuse_constant,
     )
 
 
@@ -100,7 +100,7 @@ def _scanner(decoder: Any) -> Scan:
     return scan
 
 
-def _python_limits_digits() -> bool:
+def python_limits_digits() -> bool:
     """Say whether `int` limits its digits in this process. A program may have switched the limit off."""
     return 0 < sys.get_int_max_str_digits() <= sys.int_info.default_max_str_digits
 
@@ -115,7 +115,7 @@ def _read_int(digits: str) -> int:
     return int(digits)
 
 
-def _refuse_constant(name: str) -> object:
+def refuse_constant(name: str) -> object:
     msg = f"{name} is not JSON"
     raise ValueError(msg)
 
@@ -284,6 +284,6 @@ _PLAIN_TAGS = _tags_of(NO_CLASSES)
 _DATETIME = '{"$datetime":"'
 _BRACKETS = frozenset("[{")
 _scan_plain = _scanner(
-    json.JSONDecoder(object_pairs_hook=partial(_read_object, _PLAIN_TAGS), parse_constant=_refuse_constant)
+    json.JSONDecoder(object_pairs_hook=partial(_read_object, _PLAIN_TAGS), parse_constant=refuse_constant)
 )
 """The scanner for values without classes, made once. It leaves the limit of digits to Python."""

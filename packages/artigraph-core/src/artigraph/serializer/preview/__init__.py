@@ -4,12 +4,11 @@ A preview consists of plain Python values, so any program can show it. No class 
 users runs, so a preview is safe to make of anybody's data.
 """
 
-from artigraph.printable import bytes_text
+from artigraph.printable import bytes_text, count_text, one_line
 from artigraph.serializer.preview._cells import Cell, Cells
 from artigraph.serializer.preview._content import preview_content
 from artigraph.serializer.preview._limited import LimitedFile
 from artigraph.serializer.preview._plain import preview_plain
-from artigraph.serializer.preview._text import count_text, one_line
 from artigraph.serializer.preview._types import (
     ArrayPreview,
     ArrayStatistics,
@@ -22,22 +21,6 @@ from artigraph.serializer.preview._types import (
     TextPreview,
 )
 
-__all__ = [
-    "ArrayPreview",
-    "ArrayStatistics",
-    "BytesPreview",
-    "Cell",
-    "Cells",
-    "Histogram",
-    "ImagePreview",
-    "LimitedFile",
-    "Preview",
-    "TableColumn",
-    "TablePreview",
-    "TextPreview",
-    "bytes_text",
-    "count_text",
-    "one_line",
-    "preview_content",
-    "preview_plain",
-]
+__all__: list[str] = ["ArrayPreview", "ArrayStatistics", "BytesPreview", "Cell", "Cells", "Histogram", "ImagePreview"]
+__all__ += ["LimitedFile", "Preview", "TableColumn", "TablePreview", "TextPreview"]
+__all__ += ["bytes_text", "count_text", "one_line", "preview_content", "preview_plain"]

@@ -9,10 +9,9 @@ from collections.abc import Callable
 from struct import Struct
 from typing import BinaryIO, Literal
 
-from artigraph.printable import bytes_text
+from artigraph.printable import bytes_text, count_text
 from artigraph.serializer.preview._limited import LimitedFile
 from artigraph.serializer.preview._plain import first_lines
-from artigraph.serializer.preview._text import count_text
 from artigraph.serializer.preview._types import BytesPreview, ImagePreview, Preview, TextPreview
 
 _HEAD = 2**16

@@ -8,11 +8,10 @@ from collections.abc import Set as AbstractSet
 from typing import Any, BinaryIO
 
 from artigraph.errors import DeserializationError
-from artigraph.printable import bytes_text
+from artigraph.printable import bytes_text, count_text, one_line
 from artigraph.serializer.codec import StoredStruct, decode_class_free
 from artigraph.serializer.preview._cells import Cells, encodable
 from artigraph.serializer.preview._limited import LimitedFile
-from artigraph.serializer.preview._text import count_text, one_line
 from artigraph.serializer.preview._types import TextPreview
 
 _EXPANSION = 32

@@ -8,8 +8,6 @@ from artigraph.testing.storage._objects import ObjectTests
 from artigraph.testing.storage._ranges import RangeTests
 from artigraph.testing.storage._streams import StreamTests
 
-__all__ = ["StorageConformance"]
-
 
 class StorageConformance(ObjectTests, StreamTests, RangeTests, FileTests, ListingTests):
     """The promises of a storage, one test each.

@@ -14,8 +14,6 @@ from artigraph.storage import Storage, SupportsFiles
 from artigraph.testing.storage._kit import StorageKit
 from artigraph.testing.storage._locations import HOSTILE_LOCATIONS
 
-__all__ = ["FileTests"]
-
 
 class FileTests(StorageKit):
     """Tests of `SupportsFiles`, one for each promise."""

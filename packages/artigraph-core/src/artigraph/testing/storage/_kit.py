@@ -10,8 +10,6 @@ import pytest
 
 from artigraph.storage import Storage
 
-__all__ = ["StorageKit"]
-
 
 class StorageKit:
     """The storage to test, and a side channel to the place behind it."""

@@ -14,8 +14,6 @@ from artigraph.storage import Storage, StoredEntry, SupportsListing, SupportsStr
 from artigraph.testing.storage._kit import StorageKit
 from artigraph.testing.storage._locations import HOSTILE_LOCATIONS
 
-__all__ = ["ListingTests"]
-
 
 class ListingTests(StorageKit):
     """Tests of `SupportsListing`, one for each promise."""

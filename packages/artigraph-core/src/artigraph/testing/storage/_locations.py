@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-__all__ = ["HOSTILE_LOCATIONS"]
-
 HOSTILE_LOCATIONS: tuple[str, ...] = (
     # Empty, and with empty parts.
     "",

@@ -15,8 +15,6 @@ from artigraph.storage import Storage, get_storage_by_name, new_key
 from artigraph.testing.storage._kit import StorageKit
 from artigraph.testing.storage._locations import HOSTILE_LOCATIONS
 
-__all__ = ["ObjectTests"]
-
 _KIB, _MIB = 1024, 1024 * 1024
 _LARGE = 9 * _MIB
 _LONGEST_LOCATION = 512

@@ -14,8 +14,6 @@ from artigraph.storage import Storage, SupportsRanges
 from artigraph.testing.storage._kit import StorageKit
 from artigraph.testing.storage._locations import HOSTILE_LOCATIONS
 
-__all__ = ["RangeTests"]
-
 _SIZE = 3 * 1024 * 1024 + 17
 
 

@@ -15,8 +15,6 @@ from artigraph.storage import Storage, SupportsStreams, new_key
 from artigraph.testing.storage._kit import StorageKit
 from artigraph.testing.storage._locations import HOSTILE_LOCATIONS
 
-__all__ = ["StreamTests"]
-
 _KIB, _MIB = 1024, 1024 * 1024
 _LARGE = 17 * _MIB + 1
 """More bytes than a storage would send at once."""

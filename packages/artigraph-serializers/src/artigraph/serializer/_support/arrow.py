@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from artigraph.errors import SerializationError
+from artigraph.serializer._support.arrow_input import InputFile
 
 pa: Any = import_module("pyarrow")
 
@@ -152,7 +153,7 @@ def open_parquet(source: Any, **options: Any) -> Any:
     # length makes Arrow take gigabytes for a list.
     limit = max(_footer_length(source), _LEAST_LIMIT)
     return pq.ParquetFile(
-        source,
+        source if isinstance(source, pa.NativeFile) else InputFile(source),
         page_checksum_verification=True,
         thrift_string_size_limit=limit,
         thrift_container_size_limit=limit,

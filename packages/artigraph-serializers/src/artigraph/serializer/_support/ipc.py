@@ -9,6 +9,7 @@ from typing import Any
 
 from artigraph.errors import DeserializationError, SerializationError
 from artigraph.serializer._support.arrow import PartsSink
+from artigraph.serializer._support.arrow_input import InputFile
 
 pa: Any = import_module("pyarrow")
 
@@ -149,7 +150,8 @@ def read_ipc_columns(file: Any, columns: Sequence[Any]) -> tuple[Any, dict[str, 
 
     The buffers of other columns are not read, but all dictionaries are.
     """
-    with pa.ipc.open_file(file) as reader:
+    source = InputFile(file)
+    with pa.ipc.open_file(source) as reader:
         schema = reader.schema
         split_note(schema)  # checks the release and the extension types of the whole file
         places = [unique_place(schema, name) for name in columns]
@@ -157,7 +159,7 @@ def read_ipc_columns(file: Any, columns: Sequence[Any]) -> tuple[Any, dict[str, 
     # Arrow reads all columns if the list is empty. One column is enough to find the number of rows.
     included = sorted(set(places)) or list(range(len(schema.names)))[:1]
     options = pa.ipc.IpcReadOptions(included_fields=included)
-    with pa.ipc.open_file(file, options=options) as reader:
+    with pa.ipc.open_file(source, options=options) as reader:
         table, about = _read_all(reader)
     return table.select([included.index(place) for place in places]), about
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from artigraph.serializer._support import ipc_layout
 from artigraph.serializer._support.arrow import pa
+from artigraph.serializer._support.arrow_input import InputFile
 from artigraph.serializer._support.ipc_layout import Block
 from artigraph.serializer._support.preview import within_limit
 from artigraph.serializer.preview import LimitedFile
@@ -37,7 +38,7 @@ def read_ipc_head(limited: LimitedFile, rows: int, columns: int) -> TableHead:
     """Return the first rows and columns of an Arrow IPC file, as far as their buffers may be read and decoded."""
     budget = limited.left
     dictionaries, blocks = ipc_layout.read_footer(limited)
-    schema = pa.ipc.open_file(limited).schema
+    schema = pa.ipc.open_file(InputFile(limited)).schema
     total = _count_rows(limited, blocks)
     empty = _nothing()
     if not rows or not columns or not blocks:
@@ -106,7 +107,7 @@ def _choose(
 def _read_batches(limited: LimitedFile, blocks: list[Block], chosen: list[int], rows: int, budget: int) -> Any:
     """Return the first rows of some columns. Reads further batches while they are small."""
     limited.seek(0)
-    with pa.ipc.open_file(limited, options=pa.ipc.IpcReadOptions(included_fields=chosen)) as reader:
+    with pa.ipc.open_file(InputFile(limited), options=pa.ipc.IpcReadOptions(included_fields=chosen)) as reader:
         names = [str(place) for place in chosen]
         found: list[Any] = []
         many = 0

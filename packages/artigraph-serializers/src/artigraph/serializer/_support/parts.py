@@ -1,9 +1,15 @@
-"""Joining the parts of a file."""
+"""Serializers that make a file in parts."""
 
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable
+from abc import abstractmethod
+from collections.abc import Iterable, Iterator
+from typing import TypeVar
+
+from artigraph.serializer.base import Serializer
+
+T = TypeVar("T")
 
 
 def joined(parts: Iterable[bytes | memoryview]) -> bytes:
@@ -12,3 +18,15 @@ def joined(parts: Iterable[bytes | memoryview]) -> bytes:
     for part in parts:
         buffer.write(part)
     return buffer.getvalue()
+
+
+class PartsSerializer(Serializer[T]):
+    """A serializer that makes its file in parts, and joins them if the whole file is asked for."""
+
+    def serialize(self, value: T) -> bytes:
+        """Return the file: the parts that `serialize_parts` yields, joined."""
+        return joined(self.serialize_parts(value))
+
+    @abstractmethod
+    def serialize_parts(self, value: T) -> Iterator[bytes]:
+        """Yield the file in parts."""

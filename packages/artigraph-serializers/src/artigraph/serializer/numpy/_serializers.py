@@ -11,10 +11,9 @@ from artigraph.serializer._support import class_of, deserializing, joined, seria
 from artigraph.serializer.base import Serializer
 from artigraph.serializer.numpy import _arrays
 from artigraph.serializer.numpy._arrays import Array
-from artigraph.serializer.numpy._equal import same_array, same_scalar
 from artigraph.serializer.numpy._npy import Buffer
 from artigraph.serializer.numpy._preview import preview_array
-from artigraph.serializer.numpy.difference import describe_arrays
+from artigraph.serializer.numpy.compare import describe_arrays, same_array, same_scalar
 from artigraph.serializer.preview import ArrayPreview
 
 

@@ -15,14 +15,5 @@ with needs("pandas"):
         series_serializer,
     )
 
-__all__ = [
-    "DataFrameSerializer",
-    "IndexSerializer",
-    "ScalarSerializer",
-    "SeriesSerializer",
-    "dataframe_serializer",
-    "index_serializer",
-    "pandas_serializer",
-    "scalar_serializer",
-    "series_serializer",
-]
+__all__: list[str] = ["DataFrameSerializer", "IndexSerializer", "ScalarSerializer", "SeriesSerializer"]
+__all__ += ["dataframe_serializer", "index_serializer", "pandas_serializer", "scalar_serializer", "series_serializer"]

@@ -8,11 +8,10 @@ import numpy as np
 
 import pandas as pd
 from artigraph.serializer._support.arrow import pa
-from artigraph.serializer._support.arrow_difference import differing_arrow
-from artigraph.serializer._support.compare import same_chunked
+from artigraph.serializer._support.arrow_compare import differing_arrow, same_chunked
 from artigraph.serializer._support.difference import Column, Differing, Table, describe_tables
 from artigraph.serializer.numpy import array_serializer
-from artigraph.serializer.numpy.difference import differing_array
+from artigraph.serializer.numpy.compare import differing_array, equal_or_nan
 from artigraph.serializer.pandas._values import values_of
 
 
@@ -67,7 +66,7 @@ def same_scalar(one: object, other: object) -> bool:
     if isinstance(one, tuple):
         return len(mine) == len(theirs) and all(map(same_scalar, mine, theirs))
     details = [[str(getattr(each, name, None)) for name in ("unit", "tzinfo", "freq")] for each in (one, other)]
-    return bool(one == other or (one != one and other != other)) and details[0] == details[1]  # NaN
+    return equal_or_nan(one, other) and details[0] == details[1]
 
 
 def same_values(one: Any, other: Any) -> bool:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, TypeVar
 
 import numpy as np
 
 import pandas as pd
 from artigraph.errors import SerializationError
-from artigraph.serializer._support import class_of, deserializing, joined, serializing
+from artigraph.serializer._support import PartsSerializer, class_of, deserializing, serializing
 from artigraph.serializer._support.ipc import buffer_size
 from artigraph.serializer.base import Serializer
 from artigraph.serializer.pandas import _equal, _frames
 from artigraph.serializer.pandas._columns import SCALAR_TYPES, cell_from_bytes, cell_to_bytes
 from artigraph.serializer.pandas._preview import preview_scalar, preview_table
 from artigraph.serializer.preview import TablePreview, TextPreview
+
+T = TypeVar("T")
 
 _OBJECT = 64
 """The approximate bytes of an object in a column of objects."""
@@ -56,7 +58,15 @@ def _width(dtype: Any) -> int:
     return int(dtype.itemsize) + (_OBJECT if dtype.hasobject else 0)
 
 
-class DataFrameSerializer(Serializer[pd.DataFrame]):
+class _TableSerializer(PartsSerializer[T]):
+    """A serializer of frames, series or indexes, all of which are stored as tables."""
+
+    def size_hint(self, value: T) -> int | None:
+        """Return the approximate number of bytes of the labels and the values."""
+        return size_of(value)
+
+
+class DataFrameSerializer(_TableSerializer[pd.DataFrame]):
     """Stores frames as parquet files with page checksums, exactly.
 
     It keeps the labels of index and columns, of every kind, with their names and duplicates. It keeps dtypes,
@@ -73,10 +83,6 @@ class DataFrameSerializer(Serializer[pd.DataFrame]):
 
     name = "pandas-dataframe"
     types: tuple[type[Any], ...] = (pd.DataFrame,)
-
-    def serialize(self, value: pd.DataFrame) -> bytes:
-        """Return a parquet file."""
-        return joined(self.serialize_parts(value))
 
     def serialize_parts(self, value: pd.DataFrame) -> Iterator[bytes]:
         """Yield a parquet file in parts of at most 8 MiB."""
@@ -103,10 +109,6 @@ class DataFrameSerializer(Serializer[pd.DataFrame]):
         with deserializing(self.name):
             return preview_table(file, "frame", rows=rows, columns=columns, max_bytes=max_bytes)
 
-    def size_hint(self, value: pd.DataFrame) -> int | None:
-        """Return the approximate number of bytes of the frame."""
-        return size_of(value)
-
     def equal(self, one: pd.DataFrame, other: pd.DataFrame) -> bool:
         """Say whether two frames have equal labels, dtypes and values. NaN equals NaN."""
         return _equal.same_frame(one, other)
@@ -116,15 +118,11 @@ class DataFrameSerializer(Serializer[pd.DataFrame]):
         return _equal.describe_frames(before, after)
 
 
-class SeriesSerializer(Serializer["pd.Series[Any]"]):
+class SeriesSerializer(_TableSerializer["pd.Series[Any]"]):
     """Stores series as parquet files with page checksums. It keeps and refuses what `DataFrameSerializer` does."""
 
     name = "pandas-series"
     types: tuple[type[Any], ...] = (pd.Series,)
-
-    def serialize(self, value: pd.Series[Any]) -> bytes:
-        """Return a parquet file."""
-        return joined(self.serialize_parts(value))
 
     def serialize_parts(self, value: pd.Series[Any]) -> Iterator[bytes]:
         """Yield a parquet file in parts of at most 8 MiB."""
@@ -145,10 +143,6 @@ class SeriesSerializer(Serializer["pd.Series[Any]"]):
         with deserializing(self.name):
             return preview_table(file, "series", rows=rows, columns=columns, max_bytes=max_bytes)
 
-    def size_hint(self, value: pd.Series[Any]) -> int | None:
-        """Return the approximate number of bytes of the series."""
-        return size_of(value)
-
     def equal(self, one: pd.Series[Any], other: pd.Series[Any]) -> bool:
         """Say whether two series have equal name, labels, dtype and values. NaN equals NaN."""
         return _equal.same_series(one, other)
@@ -158,15 +152,11 @@ class SeriesSerializer(Serializer["pd.Series[Any]"]):
         return _equal.describe_series(before, after)
 
 
-class IndexSerializer(Serializer["pd.Index[Any]"]):
+class IndexSerializer(_TableSerializer["pd.Index[Any]"]):
     """Stores indexes of every kind as parquet files with page checksums."""
 
     name = "pandas-index"
     types: tuple[type[Any], ...] = (pd.Index,)
-
-    def serialize(self, value: pd.Index[Any]) -> bytes:
-        """Return a parquet file."""
-        return joined(self.serialize_parts(value))
 
     def serialize_parts(self, value: pd.Index[Any]) -> Iterator[bytes]:
         """Yield a parquet file in parts of at most 8 MiB."""
@@ -187,10 +177,6 @@ class IndexSerializer(Serializer["pd.Index[Any]"]):
         """Return the first labels, as a table with a column for each level."""
         with deserializing(self.name):
             return preview_table(file, "index", rows=rows, columns=columns, max_bytes=max_bytes)
-
-    def size_hint(self, value: pd.Index[Any]) -> int | None:
-        """Return the approximate number of bytes of the index."""
-        return size_of(value)
 
     def equal(self, one: pd.Index[Any], other: pd.Index[Any]) -> bool:
         """Say whether two indexes have one kind, and equal names and labels."""

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 
 import polars as pl
 from artigraph.errors import SerializationError
-from artigraph.serializer._support import class_of, deserializing, joined, serializing
-from artigraph.serializer.base import Serializer
-from artigraph.serializer.polars._difference import describe_frames
+from artigraph.serializer._support import PartsSerializer, class_of, deserializing, serializing
+from artigraph.serializer._support.arrow import pa
+from artigraph.serializer._support.arrow_compare import differing_arrow
+from artigraph.serializer._support.difference import Column, Differing, Table, describe_tables
 from artigraph.serializer.polars._frames import frame_from_bytes, frame_from_columns, frame_to_parts
 from artigraph.serializer.polars._preview import preview_frame
 from artigraph.serializer.preview import TablePreview
 
 
-class DataFrameSerializer(Serializer[pl.DataFrame]):
+class DataFrameSerializer(PartsSerializer[pl.DataFrame]):
     """Stores frames as Arrow IPC files, compressed by LZ4, with every dtype except Object.
 
     Refused, with the column's name: dtypes that hold Python objects or that do not survive Arrow, such as 128-bit
@@ -25,10 +26,6 @@ class DataFrameSerializer(Serializer[pl.DataFrame]):
 
     name = "polars-dataframe"
     types: tuple[type[Any], ...] = (pl.DataFrame,)
-
-    def serialize(self, value: pl.DataFrame) -> bytes:
-        """Return an Arrow IPC file."""
-        return joined(self.serialize_parts(value))
 
     def serialize_parts(self, value: pl.DataFrame) -> Iterator[bytes]:
         """Yield an Arrow IPC file in parts of at most 8 MiB."""
@@ -64,18 +61,14 @@ class DataFrameSerializer(Serializer[pl.DataFrame]):
 
     def describe_change(self, before: pl.DataFrame, after: pl.DataFrame) -> str:
         """Return one line on shapes, columns, dtypes, and how many cells differ by how much."""
-        return describe_frames(before, after)
+        return _describe(before, after)
 
 
-class SeriesSerializer(Serializer[pl.Series]):
+class SeriesSerializer(PartsSerializer[pl.Series]):
     """Stores series as Arrow IPC files of one column. It keeps and refuses what `DataFrameSerializer` does."""
 
     name = "polars-series"
     types: tuple[type[Any], ...] = (pl.Series,)
-
-    def serialize(self, value: pl.Series) -> bytes:
-        """Return an Arrow IPC file."""
-        return joined(self.serialize_parts(value))
 
     def serialize_parts(self, value: pl.Series) -> Iterator[bytes]:
         """Yield an Arrow IPC file in parts of at most 8 MiB."""
@@ -107,7 +100,21 @@ class SeriesSerializer(Serializer[pl.Series]):
 
     def describe_change(self, before: pl.Series, after: pl.Series) -> str:
         """Return one line on name, length, dtype, and how many values differ by how much."""
-        return describe_frames(before.to_frame(), after.to_frame())
+        return _describe(before.to_frame(), after.to_frame())
+
+
+def _describe(before: pl.DataFrame, after: pl.DataFrame) -> str:
+    """Return one line on how two frames differ: shapes, columns, dtypes, and how many cells of which columns."""
+    return describe_tables(_table(before), _table(after), _differing)
+
+
+def _table(frame: pl.DataFrame) -> Table:
+    return Table(frame.height, [Column(series.name, series.dtype, series) for series in frame.get_columns()])
+
+
+def _differing(one: Column, other: Column, rows: int) -> Differing:
+    columns = [pa.chunked_array([cast("Any", each.values).head(rows).to_arrow()]) for each in (one, other)]
+    return differing_arrow(*columns)
 
 
 def _refusal(value: object, cls: type[Any]) -> str:

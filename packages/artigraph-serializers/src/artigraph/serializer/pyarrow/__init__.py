@@ -15,14 +15,6 @@ with needs("pyarrow"):
         record_batch_serializer,
     )
 
-__all__ = [
-    "FeatherSerializer",
-    "ParquetSerializer",
-    "RecordBatchReaderSerializer",
-    "RecordBatchSerializer",
-    "feather_serializer",
-    "parquet_serializer",
-    "pyarrow_serializer",
-    "record_batch_reader_serializer",
-    "record_batch_serializer",
-]
+__all__: list[str] = ["FeatherSerializer", "ParquetSerializer", "RecordBatchReaderSerializer", "RecordBatchSerializer"]
+__all__ += ["feather_serializer", "parquet_serializer", "pyarrow_serializer", "record_batch_reader_serializer"]
+__all__ += ["record_batch_serializer"]

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO
 from artigraph.errors import DeserializationError, SerializationError
 from artigraph.serializer._support import arrow
 from artigraph.serializer._support.arrow import pa
-from artigraph.serializer._support.compare import same_chunked
+from artigraph.serializer._support.arrow_compare import same_chunked
 from artigraph.serializer._support.ipc import check_extensions, check_key, extension_names, unique_place
 
 _KEY = "artigraph"

@@ -7,10 +7,9 @@ from typing import Any, BinaryIO
 from weakref import WeakSet
 
 from artigraph.errors import SerializationError, class_name
-from artigraph.serializer._support import class_of, deserializing, joined, serializing
+from artigraph.serializer._support import PartsSerializer, class_of, deserializing, joined, serializing
 from artigraph.serializer._support.arrow import pa
-from artigraph.serializer._support.arrow_difference import describe_arrow_tables
-from artigraph.serializer._support.compare import same_table
+from artigraph.serializer._support.arrow_compare import describe_arrow_tables, same_table
 from artigraph.serializer._support.ipc import buffer_size, read_ipc, read_ipc_columns, write_ipc
 from artigraph.serializer.base import Serializer
 from artigraph.serializer.preview import TablePreview
@@ -19,7 +18,25 @@ from artigraph.serializer.pyarrow._preview import preview_ipc, preview_parquet, 
 from artigraph.serializer.pyarrow._streams import is_begun, reader_of_file, reader_to_parts
 
 
-class ParquetSerializer(Serializer[Any]):
+class _TableSerializer(PartsSerializer[Any]):
+    """A serializer of Arrow tables."""
+
+    types: tuple[type[Any], ...] = (pa.Table,)
+
+    def size_hint(self, value: Any) -> int | None:
+        """Return the approximate number of bytes of the value's buffers."""
+        return buffer_size(value) if isinstance(value, pa.Table) else None
+
+    def equal(self, one: Any, other: Any) -> bool:
+        """Say whether two tables have equal schema and values. Chunks do not matter, and NaN equals NaN."""
+        return type(one) is type(other) and same_table(one, other)
+
+    def describe_change(self, before: Any, after: Any) -> str:
+        """Return one line on shapes, columns, types, and how many values differ by how much."""
+        return describe_arrow_tables(before, after)
+
+
+class ParquetSerializer(_TableSerializer):
     """Stores Arrow tables as parquet files with page checksums.
 
     The schema loads unchanged: names (duplicates too), types, nullability, and the metadata of table and fields.
@@ -28,11 +45,6 @@ class ParquetSerializer(Serializer[Any]):
     """
 
     name = "arrow-parquet"
-    types: tuple[type[Any], ...] = (pa.Table,)
-
-    def serialize(self, value: Any) -> bytes:
-        """Return a parquet file."""
-        return joined(self.serialize_parts(value))
 
     def serialize_parts(self, value: Any) -> Iterator[bytes]:
         """Yield a parquet file in parts of at most 2 MiB."""
@@ -57,20 +69,8 @@ class ParquetSerializer(Serializer[Any]):
         with deserializing(self.name):
             return preview_parquet(file, rows=rows, columns=columns, max_bytes=max_bytes)
 
-    def size_hint(self, value: Any) -> int | None:
-        """Return the approximate number of bytes of the value's buffers."""
-        return buffer_size(value) if isinstance(value, pa.Table) else None
 
-    def equal(self, one: Any, other: Any) -> bool:
-        """Say whether two tables have equal schema and values. Chunks do not matter, and NaN equals NaN."""
-        return type(one) is type(other) and same_table(one, other)
-
-    def describe_change(self, before: Any, after: Any) -> str:
-        """Return one line on shapes, columns, types, and how many values differ by how much."""
-        return describe_arrow_tables(before, after)
-
-
-class FeatherSerializer(Serializer[Any]):
+class FeatherSerializer(_TableSerializer):
     """Stores Arrow tables as Arrow IPC files (Feather), compressed by LZ4. It keeps every type of Arrow.
 
     One case is refused, with the column's name: chunks with different dictionaries that Arrow cannot unify, such as
@@ -81,11 +81,6 @@ class FeatherSerializer(Serializer[Any]):
     """
 
     name = "arrow-feather"
-    types: tuple[type[Any], ...] = (pa.Table,)
-
-    def serialize(self, value: Any) -> bytes:
-        """Return an Arrow IPC file."""
-        return joined(self.serialize_parts(value))
 
     def serialize_parts(self, value: Any) -> Iterator[bytes]:
         """Yield an Arrow IPC file in parts of at most 2 MiB."""
@@ -110,28 +105,12 @@ class FeatherSerializer(Serializer[Any]):
         with deserializing(self.name):
             return preview_ipc(file, rows=rows, columns=columns, max_bytes=max_bytes, noun="table")
 
-    def size_hint(self, value: Any) -> int | None:
-        """Return the approximate number of bytes of the value's buffers."""
-        return buffer_size(value) if isinstance(value, pa.Table) else None
 
-    def equal(self, one: Any, other: Any) -> bool:
-        """Say whether two tables have equal schema and values. Chunks do not matter, and NaN equals NaN."""
-        return type(one) is type(other) and same_table(one, other)
-
-    def describe_change(self, before: Any, after: Any) -> str:
-        """Return one line on shapes, columns, types, and how many values differ by how much."""
-        return describe_arrow_tables(before, after)
-
-
-class RecordBatchSerializer(Serializer[Any]):
+class RecordBatchSerializer(PartsSerializer[Any]):
     """Stores Arrow record batches as Arrow IPC files. It keeps and refuses what `FeatherSerializer` does."""
 
     name = "arrow-record-batch"
     types: tuple[type[Any], ...] = (pa.RecordBatch,)
-
-    def serialize(self, value: Any) -> bytes:
-        """Return an Arrow IPC file."""
-        return joined(self.serialize_parts(value))
 
     def serialize_parts(self, value: Any) -> Iterator[bytes]:
         """Yield an Arrow IPC file in parts of at most 2 MiB."""

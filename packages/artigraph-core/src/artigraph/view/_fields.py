@@ -1,0 +1,127 @@
+"""Fields of artifacts as columns of tables: plain values of a few bytes, read without their classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import case, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from artigraph.db.planner import expect_few_rows
+from artigraph.errors import DeserializationError, QueryError
+from artigraph.identifiers import check_label
+from artigraph.orm import node_table
+from artigraph.serializer.preview import Cell, bytes_text
+from artigraph.stored.read import PLAIN_SERIALIZERS, decode_stored
+from artigraph.view._spelling import cell_of
+
+Path = tuple[str, ...]
+LARGEST_CELL = 1_000
+"""The most bytes of a stored value that are decoded for a cell."""
+_DEEPEST = 20
+"""The most labels of a path."""
+
+_size = func.length(node_table.c.value)
+_part = (
+    *(node_table.c[name] for name in ("node_id", "parent_id", "node_type", "label", "serializer", "model_name")),
+    _size.label("size"),
+    case((_size <= LARGEST_CELL, node_table.c.value)).label("small"),
+)
+
+
+@dataclass(slots=True)
+class Cells:
+    """The cells of one artifact by the text of their column, and why others cannot be shown."""
+
+    cells: dict[str, Cell] = field(default_factory=dict[str, Cell])
+    values: dict[str, object] = field(default_factory=dict[str, object])
+    """The values of the cells, where they were decoded."""
+    problems: dict[str, str] = field(default_factory=dict[str, str])
+
+
+def field_paths(columns: object) -> dict[str, Path] | None:
+    """Return the chosen fields of artifacts by their text; None for all plain fields.
+
+    Raises:
+        QueryError: a column is neither a dotted path nor a sequence of labels.
+    """
+    given: Any = columns
+    if columns is None:
+        return None
+    if isinstance(columns, str) or not isinstance(columns, Sequence):
+        msg = f"columns is a sequence of paths, ['accuracy', 'data.name'] say, not {columns!r:.100}"
+        raise QueryError(msg)
+    paths = [_labels(column.split(".") if isinstance(column, str) else column) for column in given]
+    return {".".join(path): path for path in paths}
+
+
+def _labels(column: object) -> Path:
+    given: Any = column
+    if not isinstance(column, Sequence) or not column:
+        msg = f"A column of artifacts is a path, 'data.name' or ['data', 'name'], not {column!r:.100}"
+        raise QueryError(msg)
+    path = tuple(check_label(label, "A part of a path") for label in given)
+    if len(path) > _DEEPEST:
+        msg = f"A column has at most {_DEEPEST} labels, and {'.'.join(path)!r:.100} has {len(path)}"
+        raise QueryError(msg)
+    return path
+
+
+async def read_cells(
+    connection: AsyncConnection, node_ids: Sequence[UUID], columns: Mapping[str, Path] | None
+) -> Mapping[UUID, Cells]:
+    """Return the cells of artifacts. It takes a statement for each label of the longest path."""
+    found = {node_id: Cells() for node_id in node_ids}
+    if not node_ids:
+        return found
+    if columns is None:
+        parts = select(*_part).where(
+            expect_few_rows(node_table.c.parent_id.in_(node_ids), node_table.c.parent_id),
+            node_table.c.serializer.in_(PLAIN_SERIALIZERS),
+            node_table.c.blob_id.is_(None),
+            _size <= LARGEST_CELL,
+        )
+        for row in await connection.execute(parts.order_by(node_table.c.position)):
+            _fill(found[row.parent_id], row.label, row)
+        return found
+    places: dict[UUID, tuple[UUID, Path]] = {node_id: (node_id, ()) for node_id in node_ids}
+    for depth in range(max(map(len, columns.values()), default=0)):
+        wanted = {path[: depth + 1] for path in columns.values() if len(path) > depth}
+        names = sorted({path[-1] for path in wanted})
+        parts = select(*_part).where(
+            expect_few_rows(node_table.c.parent_id.in_(list(places)), node_table.c.parent_id),
+            node_table.c.label.in_(names),
+        )
+        below: dict[UUID, tuple[UUID, Path]] = {}
+        for row in (await connection.execute(parts)) if places else ():
+            artifact_id, path = places[row.parent_id]
+            if (*path, row.label) in wanted:
+                below[row.node_id] = artifact_id, (*path, row.label)
+                for text in (text for text, each in columns.items() if each == (*path, row.label)):
+                    _fill(found[artifact_id], text, row)
+        places = below
+    return {node_id: _ordered(cells, columns) for node_id, cells in found.items()}
+
+
+def _ordered(cells: Cells, columns: Mapping[str, Path]) -> Cells:
+    cells.cells = {text: cells.cells[text] for text in columns if text in cells.cells}
+    return cells
+
+
+def _fill(cells: Cells, text: str, row: Any) -> None:
+    """Set the cell of a node: a plain value, or in a few words what else it is."""
+    if row.node_type != "value":
+        cells.cells[text] = f"<{row.model_name if row.node_type == 'model' else row.serializer}>"
+    elif row.small is None or row.serializer not in PLAIN_SERIALIZERS:
+        size = "" if row.size is None else f", {bytes_text(row.size)}"
+        cells.cells[text] = f"<{row.serializer}{size}>"
+    else:
+        try:
+            value = decode_stored(row.serializer, bytes(row.small))
+        except DeserializationError as error:
+            cells.problems[text] = str(error)
+        else:
+            cells.values[text], cells.cells[text] = value, cell_of(value)
