@@ -1,0 +1,271 @@
+"""Reports of the library as documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+from uuid import UUID
+
+from artigraph.deletion import DeletionReport
+from artigraph.maintenance import Amount, Example, FsckReport, GcReport, ProblemKind, SkippedStorage
+from artigraph.view import Document, Record
+
+# Deletions ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedItem(Record):
+    """An artifact or run that was selected, with what is deleted with it."""
+
+    node_id: UUID
+    kind: Literal["artifact", "run"]
+    label: str | None
+    """The label of an artifact."""
+    model_name: str | None
+    """The stored name of the class of an artifact."""
+    reason: str
+    """Why it was selected."""
+    runs: int
+    """Runs that are deleted with it, including itself."""
+    artifacts: int
+    """Artifacts that are deleted with it, including itself."""
+    rows: int
+    """Rows of nodes that are deleted with it."""
+    value_bytes: int
+    """Bytes of values in these rows."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeletionDocument(Document):
+    """What a deletion deleted or, on a dry run, would delete."""
+
+    schema: ClassVar[str] = "artigraph.deletion/1"
+
+    dry_run: bool
+    """Whether nothing was deleted."""
+    nodes: tuple[DeletedItem, ...]
+    """The selected artifacts and runs."""
+    not_found: tuple[UUID, ...]
+    """Given ids that do not exist, or no longer do."""
+    runs: int
+    """Deleted runs."""
+    artifacts: int
+    """Deleted artifacts."""
+    rows: int
+    """Deleted rows of nodes."""
+    value_bytes: int
+    """Bytes of values in these rows."""
+    links: int
+    """Deleted edges of lineage."""
+    aliases: int
+    """Deleted aliases."""
+    objects: int
+    """Deleted objects in storages."""
+    object_bytes: int
+    """Bytes of these objects."""
+    shared_objects: int
+    """Kept objects, which other artifacts refer to."""
+    left_objects: int
+    """Objects of the deletion that still exist; `gc` removes them later."""
+
+
+def deletion_document(report: DeletionReport) -> DeletionDocument:
+    """Return what a deletion deleted, or would delete."""
+    nodes = [
+        DeletedItem(
+            node_id=node.node_id,
+            kind="run" if node.is_run else "artifact",
+            label=node.label,
+            model_name=node.model_name,
+            reason=node.reason,
+            runs=node.runs,
+            artifacts=node.artifacts,
+            rows=node.rows,
+            value_bytes=node.value_bytes,
+        )
+        for node in report.nodes
+    ]
+    return DeletionDocument(
+        dry_run=report.dry_run,
+        nodes=tuple(nodes),
+        not_found=report.not_found,
+        runs=report.runs,
+        artifacts=report.artifacts,
+        rows=report.rows,
+        value_bytes=report.value_bytes,
+        links=report.links,
+        aliases=report.aliases,
+        objects=report.objects,
+        object_bytes=report.object_bytes,
+        shared_objects=report.shared_objects,
+        left_objects=report.left_objects,
+    )
+
+
+# Maintenance ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AmountItem(Record):
+    """A number of objects, and their size."""
+
+    count: int
+    size: int
+    """In bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExampleItem(Record):
+    """An object that a report names."""
+
+    storage: str
+    location: str
+    size: int
+    """In bytes."""
+    text: str
+    """Why deleting it failed, or an empty text."""
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedItem(Record):
+    """A storage that was skipped, or partly skipped."""
+
+    name: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GcExamples(Record):
+    """The first few objects of some of the amounts."""
+
+    unused: tuple[ExampleItem, ...]
+    unregistered: tuple[ExampleItem, ...]
+    foreign: tuple[ExampleItem, ...]
+    failed: tuple[ExampleItem, ...]
+    dangling: tuple[ExampleItem, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class GcDocument(Document):
+    """What a garbage collection deleted or, on a dry run, would delete."""
+
+    schema: ClassVar[str] = "artigraph.gc/1"
+
+    dry_run: bool
+    """Whether nothing was deleted."""
+    grace: float
+    """How old an object or row had to be to be deleted, in seconds."""
+    in_use: AmountItem
+    """Objects that artifacts refer to."""
+    unused: AmountItem
+    """Deleted: objects that no artifact referred to, and their rows."""
+    unregistered: AmountItem
+    """Deleted: objects without a row, left by interrupted saves."""
+    unfinished: AmountItem
+    """Deleted: files of interrupted writes, which were untouched for at least a week."""
+    young: AmountItem
+    """Kept: unused or unregistered objects that are not old enough."""
+    foreign: AmountItem
+    """Kept, with their rows: unused objects whose location lacks this database's store id."""
+    failed: AmountItem
+    """Objects whose deletion failed. The next `gc` finds them again."""
+    dangling: AmountItem
+    """Rows whose object does not exist. While there are any, `gc` deletes nothing."""
+    examples: GcExamples
+    skipped: tuple[SkippedItem, ...]
+    """Storages that rows name and that are unknown here. Nothing in them was touched."""
+    unswept: tuple[SkippedItem, ...]
+    """Storages that were not searched for objects without a row."""
+
+
+def gc_document(report: GcReport) -> GcDocument:
+    """Return what a garbage collection deleted, or would delete."""
+    return GcDocument(
+        dry_run=report.dry_run,
+        grace=report.grace.total_seconds(),
+        in_use=amount_item(report.in_use),
+        unused=amount_item(report.unused),
+        unregistered=amount_item(report.unregistered),
+        unfinished=amount_item(report.unfinished),
+        young=amount_item(report.young),
+        foreign=amount_item(report.foreign),
+        failed=amount_item(report.failed),
+        dangling=amount_item(report.dangling),
+        examples=GcExamples(
+            unused=_examples(report.unused_examples),
+            unregistered=_examples(report.unregistered_examples),
+            foreign=_examples(report.foreign_examples),
+            failed=_examples(report.failed_examples),
+            dangling=_examples(report.dangling_examples),
+        ),
+        skipped=_skipped(report.skipped),
+        unswept=_skipped(report.unswept),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ProblemItem(Record):
+    """One problem that a check found."""
+
+    kind: ProblemKind
+    text: str
+    """What is wrong, in a sentence."""
+    node_id: UUID | None
+    """The affected node, if there is one."""
+    storage: str | None
+    """The storage of the affected object, if there is one."""
+    location: str | None
+    """The location of the affected object, if there is one."""
+
+
+@dataclass(frozen=True, slots=True)
+class FsckDocument(Document):
+    """What a check of all rows and objects found."""
+
+    schema: ClassVar[str] = "artigraph.fsck/1"
+
+    ok: bool
+    """Whether no problem was found."""
+    counts: Mapping[ProblemKind, int]
+    """How often each kind of problem was found. Kinds that were not found are absent."""
+    problems: tuple[ProblemItem, ...]
+    """Examples: at most ten of each kind."""
+    objects: AmountItem
+    """Objects that have a row, with the sizes that their rows record."""
+    read: AmountItem
+    """The objects that were read and whose hashes were compared."""
+    unregistered: AmountItem
+    """Objects without a row. They are no problem: a running save has such objects, and `gc` removes the rest."""
+    unregistered_examples: tuple[ExampleItem, ...]
+    unlisted: tuple[SkippedItem, ...]
+    """Storages that could not be searched for objects without a row."""
+
+
+def fsck_document(report: FsckReport) -> FsckDocument:
+    """Return what a check found."""
+    return FsckDocument(
+        ok=report.ok,
+        counts=report.counts,
+        problems=tuple(
+            ProblemItem(each.kind, each.text, each.node_id, each.storage, each.location) for each in report.problems
+        ),
+        objects=amount_item(report.objects),
+        read=amount_item(report.read),
+        unregistered=amount_item(report.unregistered),
+        unregistered_examples=_examples(report.unregistered_examples),
+        unlisted=_skipped(report.unlisted),
+    )
+
+
+def amount_item(amount: Amount) -> AmountItem:
+    """Return a number of objects as a part of a document."""
+    return AmountItem(amount.count, amount.size)
+
+
+def _examples(examples: Iterable[Example]) -> tuple[ExampleItem, ...]:
+    return tuple(ExampleItem(each.storage, each.location, each.size, each.text) for each in examples)
+
+
+def _skipped(storages: Iterable[SkippedStorage]) -> tuple[SkippedItem, ...]:
+    return tuple(SkippedItem(each.name, each.reason) for each in storages)
