@@ -1,0 +1,76 @@
+"""Errors as pages and as documents: what happened, and what to do about it."""
+
+from __future__ import annotations
+
+import logging
+from http import HTTPStatus
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+import artigraph.errors as errors
+from artigraph.ui._render import page_of, wants_json
+
+_log = logging.getLogger("artigraph.ui")
+
+_STATUSES: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
+    ((errors.ConfigurationError, errors.MissingDependencyError, errors.UnknownStorageError), 503),
+    ((errors.NotFoundError,), 404),
+    ((errors.QueryError, errors.InvalidCursorError, errors.InvalidLabelError, errors.ArgumentError), 400),
+    ((errors.AmbiguousReferenceError, errors.NestedNodeError), 400),
+    ((errors.DatabaseError, errors.SchemaError, errors.StorageError), 503),
+)
+_TITLES = {
+    400: "This cannot be shown as asked",
+    401: "This needs the token",
+    403: "You may not see this",
+    404: "There is nothing here",
+    405: "This only reads",
+    414: "The address is too long",
+    503: "The store cannot be read now",
+}
+
+
+async def on_error(request: Request, error: Exception) -> Response:
+    """Return the page of an error of the library."""
+    status = next((status for kinds, status in _STATUSES if isinstance(error, kinds)), 500)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.warning("%s cannot be answered: %s", request.url.path, error)
+    return error_response(request, status, type(error).__name__, str(error), _hint_of(error))
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """Return the page of an address that does not exist."""
+    assert isinstance(error, HTTPException)  # for type checkers: it handles nothing else
+    if error.status_code == HTTPStatus.NOT_FOUND:
+        return error_response(request, 404, "PageNotFound", "No page has this address")
+    return error_response(request, error.status_code, "HTTPException", error.detail)
+
+
+async def on_unexpected_error(request: Request, error: Exception) -> Response:
+    """Return the page of a mistake of this program. It shows no detail, since the message is for its log."""
+    message = "An unexpected error happened. The log of the server has it"
+    return error_response(request, 500, type(error).__name__, message)
+
+
+def error_response(request: Request, status: int, kind: str, message: str, hint: str | None = None) -> Response:
+    """Return an error as a page, or as a document if the request asks for one."""
+    if wants_json(request):
+        return JSONResponse({"error": {"type": kind, "message": message, "hint": hint}}, status)
+    title = _TITLES.get(status, "Something went wrong")
+    return page_of(request, "error.html", status, title=title, kind=kind, message=message, hint=hint)
+
+
+def _hint_of(error: Exception) -> str | None:
+    if isinstance(error, errors.AmbiguousReferenceError):
+        return f"Candidates: {', '.join(map(str, error.candidates))}"
+    if isinstance(error, errors.MissingTablesError):
+        return "`artigraph db upgrade` makes the tables. Or start the web view where the store is"
+    if isinstance(error, errors.SchemaVersionError):
+        return "`artigraph db upgrade` migrates older tables. Newer ones need a newer release"
+    if isinstance(error, errors.DatabaseUnavailableError):
+        return "Reload this page when the database answers again"
+    if isinstance(error, errors.UnknownStorageError):
+        return 'Describe the storage in artigraph.toml: [storage."its name"] with type = "file" or "aws"'
+    return None

@@ -1,0 +1,115 @@
+"""The list of runs: filtered, with chosen columns, and as a tree of the runs inside of runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from artigraph.errors import ExpressionError, QueryError
+from artigraph.graph.runs import RunStatus
+from artigraph.printable import quoted
+from artigraph.query import RunSelect, columns, select
+from artigraph.run import Run
+from artigraph.ui._query import PAGE, items, text
+from artigraph.ui._render import respond, wants_json
+from artigraph.view import RunItem, RunsPage, runs_page
+from artigraph.view.expressions import column_of, condition_of
+from artigraph.view.listing import list_run_columns, ordered_runs
+
+_STATUSES = get_args(RunStatus)
+_MOST_OPEN = 20
+"""The most runs that show the runs inside them on one page."""
+_DEEPEST = 8
+"""The most levels of the tree. Deeper runs are reached by their own pages."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Row:
+    """A row of the table: a run, or the link to the runs that a level leaves out."""
+
+    item: RunItem
+    depth: int
+    is_open: bool
+    more: bool = False
+    """Whether it stands for the other runs inside of `item`."""
+
+
+async def page(request: Request) -> Response:
+    """Show a page of runs, the newest first, or the first ones in another order."""
+    chosen, problem = items(request, "cols"), None
+    try:
+        document = await _document(request, chosen)
+    except ExpressionError as error:
+        if wants_json(request):
+            raise
+        document, problem = RunsPage((), None), str(error)
+    opened = [] if wants_json(request) else items(request, "open")[:_MOST_OPEN]
+    rows = await _rows(document.items, chosen, opened, 0)
+    offered = [] if wants_json(request) else await list_run_columns([row.item.run_id for row in rows])
+    return respond(
+        request,
+        document,
+        "runs.html",
+        200 if problem is None else 400,
+        chosen=chosen,
+        offered=list(dict.fromkeys([*chosen, *offered])),
+        opened=opened,
+        problem=problem,
+        rows=rows,
+        statuses=_STATUSES,
+        filtered=any(text(request, name) for name in ("name", "status", "w", "in", "under")),
+        live=problem is None and not text(request, "before"),
+    )
+
+
+async def _document(request: Request, chosen: Sequence[str]) -> RunsPage:
+    used, under, sort, after = (text(request, name) for name in ("in", "under", "sort", "before"))
+    query, filtered = _query(request)
+    if used is not None and (filtered or sort is not None or under is not None):
+        query, filtered = query.used(used), True
+    elif used is not None:
+        return await runs_page(used=used, columns=chosen, limit=PAGE, after=after)
+    if sort is not None:
+        query = query if under is None else query.in_run(under)
+        return await ordered_runs(query.order_by(_order(sort)), columns=chosen, limit=PAGE)
+    tree = not filtered and under is None
+    return await runs_page(query, under=under, top_only=tree, columns=chosen, limit=PAGE, after=after)
+
+
+def _query(request: Request) -> tuple[RunSelect, bool]:
+    """Return the query of a request, and whether it leaves out runs."""
+    name, status, where = (text(request, key) for key in ("name", "status", "w"))
+    c, query = columns(Run), select(Run)
+    if name is not None:
+        query = query.where(c.name == name)
+    if status is not None:
+        if status not in _STATUSES:
+            msg = f"status is one of {', '.join(_STATUSES)}, not {quoted(status[:100])}"
+            raise QueryError(msg)
+        query = query.where(c.status == status)
+    if where is not None:
+        query = query.where(condition_of(where, c))
+    return query, any((name, status, where))
+
+
+def _order(sort: str) -> Any:
+    column: Any = column_of(sort.removeprefix("-"), columns(Run))
+    return column.desc() if sort.startswith("-") else column.asc()
+
+
+async def _rows(found: Sequence[RunItem], chosen: Sequence[str], opened: Sequence[str], depth: int) -> list[_Row]:
+    """Return the rows of runs, and below each opened one the newest of the runs inside it."""
+    rows: list[_Row] = []
+    for item in found:
+        is_open = str(item.run_id) in opened and item.child_runs > 0 and depth < _DEEPEST
+        rows.append(_Row(item, depth, is_open))
+        if is_open:
+            inside = await runs_page(under=item.run_id, columns=chosen, limit=PAGE)
+            rows += await _rows(inside.items, chosen, opened, depth + 1)
+            if inside.next is not None:
+                rows.append(_Row(item, depth + 1, is_open=False, more=True))
+    return rows
