@@ -16,7 +16,7 @@ from tests.support.offline import offline, offline_guard
 
 __all__ = ["alone", "database_url", "engine", "offline", "offline_guard"]
 
-# A busy machine generates slowly, which says nothing about a test.
+# On a busy machine Hypothesis generates slowly. That is no fault of a test.
 settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("any machine")
 
@@ -31,7 +31,7 @@ def pytest_xdist_auto_num_workers() -> int:
 
 @pytest.fixture
 def database_url(tmp_path: Path) -> str:
-    """The URL of a database that is not there yet."""
+    """The URL of a database that does not exist yet."""
     return f"sqlite:///{tmp_path}/artigraph.db"
 
 

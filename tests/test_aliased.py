@@ -74,7 +74,7 @@ async def test_with_cascade_aliases_go_with_what_they_point_to(engine: AsyncEngi
 
 
 async def test_nothing_is_pointed_to_that_others_delete_meanwhile(engine: AsyncEngine) -> None:
-    """An artifact goes, or an alias points to it: whoever is the first."""
+    """Either an artifact is deleted, or an alias points to it, whichever is first."""
     for number in range(6):
         saved = await Kept(number).save("kept")
         moving, deleting = (kept.set_alias(f"a{number}", saved), delete(saved))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, NamedTuple
@@ -175,7 +176,7 @@ def test_models_of_different_classes_are_compared_by_their_fields() -> None:
     assert found.changes[0].summary == "Model (version 1) → Other (version 3)"
     assert found.render().startswith("Model → Other: 5 changes\n  ~ (itself): Model (version 1) → ")
 
-    def again(version: int) -> Any:
+    def again(version: int) -> Callable[[int], ArtifactModel]:
         @dataclass
         class Again(ArtifactModel, name="difference.Again", version=version):
             x: int
@@ -251,8 +252,8 @@ def test_there_is_no_change_where_models_are_equal_and_one_where_they_are_not(va
 
 
 def test_depth_is_no_limit() -> None:
-    def deep(value: int, depth: int) -> Any:
-        model: Any = Model(value)
+    def deep(value: int, depth: int) -> Model:
+        model = Model(value)
         for number in range(depth):
             model = Model([model] if number % 2 else {"a": model})
         return model
@@ -267,7 +268,7 @@ def test_depth_is_no_limit() -> None:
 
 
 def test_it_ends_on_values_that_contain_themselves() -> None:
-    def looped(value: int) -> Any:
+    def looped(value: int) -> Model:
         model = Model([])
         model.value += [model, value]
         return model
@@ -286,7 +287,7 @@ def test_what_is_long_is_shown_in_part() -> None:
     assert lines[-1] == "  and 1,950 more"
     assert found.render(most=2).count("\n") == 3
     html = found._repr_html_()
-    assert html.count("<tr>") == 51
+    assert html.count("<tr>") == 52
     assert "and 1,950 more" in html
 
 
@@ -294,9 +295,10 @@ def test_html_is_escaped() -> None:
     found = diff(Model({}), Model({"<script>alert(1)</script>": "<b>"}))
     html = found._repr_html_()
     assert "<script>" not in html
-    assert "<b>" not in html
+    assert "<b>&" not in html
+    assert html.count("<b>") == 1  # the title
     assert "&lt;script&gt;" in html
-    assert diff(Model(1), Model(1))._repr_html_() == "<table><caption>Model: no changes</caption></table>"
+    assert diff(Model(1), Model(1))._repr_html_().endswith("<div><b>Model: no changes</b></div></div>")
 
 
 def test_names_in_the_types_of_columns_are_printable() -> None:

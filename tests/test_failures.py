@@ -1,4 +1,4 @@
-"""A load that fails names the artifact, and goes on without it where that is asked for."""
+"""A load that fails names the artifact, or skips it if asked to."""
 
 from __future__ import annotations
 

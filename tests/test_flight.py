@@ -425,7 +425,7 @@ async def test_whoever_is_cancelled_as_their_turn_comes_gives_it_on() -> None:
     second = asyncio.create_task(_alone(reserve_memory(BOUND).__aenter__()))
     third = asyncio.create_task(_alone(reserve_memory(BOUND).__aenter__()))
     await settled(lambda: waiting() == 2)
-    await first.__aexit__(None, None, None)  # the second one's turn is on its way
+    await first.__aexit__(None, None, None)  # the second one is about to get its turn
     second.cancel()
     async with asyncio.timeout(30):
         place = await third
@@ -534,7 +534,7 @@ async def test_a_sync_call_does_not_wait_for_the_loop_that_it_holds_up() -> None
 
 
 async def test_sessions_that_hold_all_connections_do_not_wait_for_saves_that_want_one() -> None:
-    """A save that asks the database holds its bytes meanwhile; those in sessions may go on beside them."""
+    """A save that asks the database holds its bytes meanwhile; those in sessions may proceed meanwhile."""
     asking, inside, done = asyncio.Event(), asyncio.Event(), asyncio.Event()
 
     async def save() -> None:
@@ -587,7 +587,7 @@ async def test_saves_and_sessions_share_few_connections(tmp_path: Path) -> None:
 async def test_threads_that_wait_for_bytes_do_not_keep_them_from_being_used(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """All threads of a loop wait in sync calls, and who holds the bytes needs one: after a while one call goes on."""
+    """All threads of a loop wait in sync calls, and the call that holds the bytes needs one: one call proceeds."""
     monkeypatch.setattr(_flight, "_PATIENCE", 0.2)
     monkeypatch.setattr(_flight, "_LOOK", 0.05)
     loop = asyncio.get_running_loop()

@@ -30,7 +30,7 @@ MACHINE = re.compile("|".join(("/" + "work/", "/" + "root/", r"/home/\w+/", r"C:
 
 
 def offences(path: Path) -> Iterator[str]:
-    """What of a module could run code that came with data."""
+    """Parts of a module that could run code that came with data."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names if alias.name.partition(".")[0] in MODULES)

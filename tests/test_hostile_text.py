@@ -121,7 +121,7 @@ async def awaited(work: Callable[[], object]) -> object:
 
 
 async def broken(shown: Shown, storage: MemoryStorage, file: Path, big: type[ArtifactModel], node_id: UUID) -> None:
-    """Show what is told of objects and rows that somebody altered."""
+    """Show the reports on objects and rows that were altered by hand."""
 
     async def look(what: str) -> None:
         await shown.error(f"{what}: load", lambda: big.load(node_id))

@@ -1,4 +1,4 @@
-"""What stands for a node is taken everywhere, and what stands for none is refused alike."""
+"""Every call accepts the same values as an id of a node, and refuses all others with the same error."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ from artigraph.errors import (
 )
 from artigraph.sync.db import engine_context
 from scripts.sync_names import CHOSEN, MIRRORED
-from tests.support.identifiers import CASES, PARENTS, Score, spellings
+from tests.support.identifiers import CASES, OPTIONAL, PARENTS, Score, spellings
 
 
 @dataclass
@@ -130,7 +130,7 @@ async def test_what_stands_for_no_node_is_refused_with_what_to_pass(engine: Asyn
     await Score(0.5).save("score")
     for wrong in NO_IDS:
         if (
-            (wrong is None and name in PARENTS)  # no parent
+            (wrong is None and name in OPTIONAL)  # no parent, or no condition
             or (wrong == [] and name == "delete(ids)")  # nothing to delete
             or (type(wrong) is int and name.startswith("Series"))  # the number of a version
         ):
@@ -223,7 +223,7 @@ async def test_swapped_arguments_are_told(engine: AsyncEngine) -> None:
     with pytest.raises(QueryError, match=r"swapped: write series\(Score, 'label'\)"):
         series(label, anything)
     with pytest.raises(ArgumentError, match=r"Model\.load"):
-        diff(node_id, score)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+        await diff(node_id, score)
     with pytest.raises(ArgumentError, match=r"resume\(token\)"):
         RunManager(node_id)  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import artigraph
-from artigraph import orm
+from artigraph import orm, view
 from artigraph.lazy_import import deferred
 
 NOT_FOR_EVERYBODY = (
@@ -45,7 +45,7 @@ def test_a_submodule_is_an_attribute_as_if_it_had_been_imported() -> None:
     assert printed("import artigraph; print(artigraph.lineage.Lineage.__name__)") == "Lineage"
 
 
-@pytest.mark.parametrize("package", [artigraph, orm])
+@pytest.mark.parametrize("package", [artigraph, orm, view])
 def test_a_package_lists_its_names_and_refuses_others(package: object) -> None:
     assert set(package.__all__) <= set(dir(package))  # type: ignore[attr-defined]
     with pytest.raises(AttributeError, match="has no attribute 'selct'") as refused:
@@ -60,7 +60,7 @@ def test_a_name_is_imported_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (folder / "home.py").write_text("there = object()\n", "utf-8")
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     package = import_module("packaged")
-    get, names = deferred("packaged", {"home": ("there",)})
+    get, names = deferred("packaged", {"home": "there"})
     assert {"here", "there"} <= set(names())
     assert "packaged.home" not in sys.modules
     there = get("there")
@@ -75,6 +75,17 @@ def test_a_name_that_its_home_lacks_is_an_error(tmp_path: Path, monkeypatch: pyt
     (folder / "home.py").touch()
     monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     import_module("promising")
-    get, _ = deferred("promising", {"home": ("nothing",)})
+    get, _ = deferred("promising", {"home": "nothing"})
     with pytest.raises(AttributeError, match=r"promising\.home"):
         get("nothing")
+
+
+def test_the_configuration_is_read_without_the_documents() -> None:
+    code = (
+        "import sys, artigraph.view.configuration; print(*(n for n in sys.modules if n.startswith('artigraph.view._')))"
+    )
+    assert printed(code) == ""
+    names = (
+        "from artigraph.view import *; print(*sorted(set(globals()) & set(__import__('artigraph.view').view.__all__)))"
+    )
+    assert printed(names).split() == sorted(view.__all__)

@@ -1,4 +1,4 @@
-"""Generators that are left early inside of a session, a run or an engine: the task of whoever iterated works on."""
+"""Generators that are left early inside of a session, a run or an engine: the task that iterated still works."""
 
 from __future__ import annotations
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import unicodedata
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from artigraph import ArtifactModel, Run, RunManager, ancestors, delete
 from artigraph.db import engine_context
 from artigraph.outline import outline_of
-from artigraph.printable import bytes_text, printable, quoted
+from artigraph.printable import bytes_text, duration_text, printable, quoted
 
 ESCAPED = {
     "a\nb\r\tc": "a\\nb\\r\\tc",
@@ -94,6 +95,24 @@ async def test_no_label_fakes_a_line(tmp_path: Path) -> None:
     for text in texts:
         assert "fake" in text
         assert not any(bad in text for bad in ("\u202e", "\x1b", "\n└── fake"))
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0.00 s"),
+        (1.5, "1.50 s"),
+        (59.4, "59.40 s"),
+        (59.6, "1 min 0 s"),
+        (245, "4 min 5 s"),
+        (3599.9, "1 h 0 min"),
+        (7380, "2 h 3 min"),
+        (86_400 * 3 + 4 * 3600 + 59, "3 d 4 h"),
+        (86_400 * 1_500, "1,500 d 0 h"),
+    ],
+)
+def test_a_length_of_time_has_two_units(seconds: float, text: str) -> None:
+    assert duration_text(timedelta(seconds=seconds)) == text
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The public interface as its users were told to write it, and what they are told where it cannot work."""
+"""The public interface as the docs show it, and the errors for code that cannot work."""
 
 from __future__ import annotations
 
@@ -353,7 +353,7 @@ picky = Picky().register()
 
 
 class Locations(Storage):
-    """Returns whatever it was told to."""
+    """Returns the values that a test has set."""
 
     def __init__(self, name: str, location: Any, data: Any = None) -> None:
         self.name, self._location, self._data = name, location, data

@@ -15,7 +15,7 @@ class TestSQLite(DatabaseConformance):
 
 
 class TestSQLiteWithoutOurConnection(DatabaseConformance):
-    """On a SQLAlchemy that our own connection is not known to fit, everything goes by the plain driver."""
+    """With a SQLAlchemy that our own connection may not fit, every statement uses the plain driver."""
 
     @pytest.fixture
     async def database_url(self, tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> str:

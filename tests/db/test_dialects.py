@@ -1,4 +1,4 @@
-"""What is said to servers, without one."""
+"""The statements for servers, compiled without a server."""
 
 from __future__ import annotations
 
@@ -155,11 +155,14 @@ class Cursor:
 )
 def test_engines_for_mysql_and_mariadb_are_tuned(version: str, limit: str) -> None:
     cursor = Cursor(version)
-    _tuning_mysql(2.5)(cursor, None)
+    _tuning_mysql(2.5, read_only=False)(cursor, None)
     assert f"SET SESSION {limit} = 1000000" in cursor.said[1]
     assert "STRICT_ALL_TABLES" in cursor.said[1]
     assert "SESSION innodb_lock_wait_timeout = 3, SESSION lock_wait_timeout = 3" in cursor.said[1]
-    assert cursor.said[-1] == "closed"
+    assert cursor.said[2:] == ["closed"]
+    reading = Cursor(version)
+    _tuning_mysql(2.5, read_only=True)(reading, None)
+    assert reading.said == [*cursor.said[:2], "SET SESSION TRANSACTION READ ONLY", "closed"]
 
 
 @pytest.mark.parametrize(

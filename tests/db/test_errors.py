@@ -23,7 +23,7 @@ from artigraph.errors import (
 
 
 class PostgreSQLError(Exception):
-    """What SQLAlchemy makes of asyncpg's errors."""
+    """An error of asyncpg as SQLAlchemy's dialect raises it."""
 
     def __init__(self, sqlstate: str | None, message: str, constraint: str | None = None) -> None:
         super().__init__(f"<class 'asyncpg.exceptions.SomeError'>: {message}\nDETAIL:  secret values")

@@ -19,12 +19,12 @@ URL = "postgresql+asyncpg://user@127.0.0.1:1/nowhere"
 @pytest.mark.parametrize(
     ("pool", "sessions", "alone"),
     [
-        ({}, 4, False),  # five connections, and ten more that nobody is told of
+        ({}, 4, False),  # five connections, and ten of the overflow, which a pool does not publish
         ({"pool_size": 5, "max_overflow": 0}, 4, False),
         ({"pool_size": 2, "max_overflow": 0}, 1, False),
         ({"pool_size": 1, "max_overflow": 0}, 1, True),
         ({"pool_size": 50}, 8, False),
-        ({"pool_size": 0}, 8, False),  # as many as are wanted
+        ({"pool_size": 0}, 8, False),  # as many as are asked for
         ({"poolclass": NullPool}, 8, False),
         ({"poolclass": StaticPool}, 8, True),  # whose sessions take turns
     ],

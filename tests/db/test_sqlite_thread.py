@@ -1,4 +1,4 @@
-"""The thread of a SQLite connection: whoever waits for it gets an answer, whatever becomes of it."""
+"""The thread of a SQLite connection: each waiting call gets an answer, even if the thread fails or ends."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ async def test_a_thread_that_dies_answers_all_who_wait_and_all_who_come(tmp_path
         with pytest.raises(sqlite3.OperationalError, match=r"no active connection.*\(SystemExit: 3\)"):
             await connection.run(one)
         await connection.close()
-    assert await ended(thread_of(connection))  # which closes the connection as the last that it does
+    assert await ended(thread_of(connection))  # closing the connection is the last thing that it does
     assert closed.is_set()
 
 

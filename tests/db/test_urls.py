@@ -53,13 +53,13 @@ def test_a_relative_path_is_meant_from_here(tmp_path: Path, monkeypatch: pytest.
         ("sqlite+pysqlite:///x.db", r"sqlite\+aiosqlite"),
         ("postgresql+nodriver://u:s3cret@h/d", "no driver 'nodriver'"),
         ("sqlite://u:s3cret@h/x.db", "neither user nor port"),
-        # what is missing
+        # missing parts
         ("mysql://", "names no database: mysql://user:password@host/database"),
         ("mariadb://u:s3cret@h", "names no database: mariadb://"),
         ("mysql://u:s3cret@/d", r"names no host: .* add \?unix_socket="),
         ("postgresql://u:s3cret@/d", r"names no host: .* add \?host="),
         ("postgresql://:5432/d", "names no host"),
-        # what cannot be
+        # impossible values
         ("postgresql://u:s3cret@h:99999/d", "from 1 to 65535, not 99999"),
         ("mysql://u:s3cret@h:0/d", "from 1 to 65535, not 0"),
         ("postgresql://u:s3cret@ho st/d", "name of a host"),

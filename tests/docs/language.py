@@ -1,4 +1,4 @@
-"""The sentences of the pages and docstrings, and what is wrong with them by the rules of docs/design/language.md.
+"""Find the sentences of pages and docstrings that break the rules of docs/design/language.md.
 
 As a program it prints what it finds: `python -m tests.docs.language [FILE...]`, by default in all pages and docstrings.
 """
@@ -14,14 +14,14 @@ from typing import cast
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 LONG, TOO_LONG = 30, 45
-"""Words. Few sentences are longer than the first, none than the second."""
+"""Numbers of words. Few sentences may have more than the first, and none more than the second."""
 BANNED = (
     *("is to go", "are to go", "that which", "such as are", "such as is", "is none", "are none", "there is none"),
     *("is nothing to", "is told", "are told", "comes of it", "came of it", "so many", "in the place of"),
     *("as a whole", "on its way", "on their way", "not any more", "goes on", "stands in", "hears of", "knows of"),
     *("is to be", "are to be", "was to be", "were to be", "what is known", "whoever", "is not there", "are not there"),
 )
-"""Phrases that leave out the noun, turn the sentence around, or belong to no one's technical English."""
+"""Phrases that leave out the noun, invert the sentence, or are not technical English."""
 BRITISH = (
     *("afterwards", "artefact", "behaviour", "cancelled", "cancelling", "catalogue", "centre", "colour", "favour"),
     *("grey", "honour", "initialise", "labelled", "modelled", "neighbour", "normalise", "optimise", "organise"),
@@ -36,14 +36,14 @@ _END = re.compile(r"(?<=[.!?])[\"')*_]*\s+(?=[\"'(*_`\[]*[A-Z0-9`])")
 
 @dataclass(frozen=True)
 class Sentence:
-    """A sentence, with the file it stands in."""
+    """A sentence, and the file that contains it."""
 
     path: Path
     text: str
 
     @property
     def words(self) -> int:
-        """How many words it has. A piece of code and a link count as they read."""
+        """The number of words. Code and links count by the words that a reader sees."""
         return len(self.text.split())
 
     @property

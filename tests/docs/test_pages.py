@@ -1,4 +1,4 @@
-"""The pages that list things list all of them, and what they say of each is so."""
+"""The pages that list things list all of them, with true statements."""
 
 import importlib
 import inspect

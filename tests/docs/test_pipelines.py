@@ -1,4 +1,4 @@
-"""The examples with Dask, Dagster and Prefect: what workers, threads and tasks of theirs saved is in one run."""
+"""The examples with Dask, Dagster and Prefect: artifacts saved by their workers, threads and tasks are in one run."""
 
 from __future__ import annotations
 

@@ -27,6 +27,7 @@ PROMISED = {
         "ModelDiff",
         "Node",
         "Run",
+        "RunDiff",
         "RunManager",
         "Series",
         "TrackedValue",
@@ -62,7 +63,7 @@ PROMISED = {
     "artigraph.storage.file": ["FileSystem", "FileSystemStorage", "temp_file_storage"],
     "artigraph.sync": ["wait_for"],
 }
-"""What users were promised to find, and where."""
+"""The names that users were promised, by module."""
 
 
 def public(module: ModuleType) -> list[tuple[str, object]]:
@@ -124,7 +125,7 @@ DESCRIBED = (
     "artigraph.outline",
 )
 FORWARDED = {"artifact_field"}
-"""What hands its other parameters on to a function of Python's."""
+"""Functions that pass their other parameters to a function of Python."""
 
 
 def parameters() -> list[tuple[str, str, str]]:

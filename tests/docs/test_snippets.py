@@ -27,7 +27,8 @@ ids = [page.relative_to(ROOT).as_posix() for page in PAGES]
 def shell_commands(page: Path) -> Iterator[list[str]]:
     for block in blocks(page):
         if block.language in SHELL and block.runs:
-            for line in block.code.replace("\\\n", " ").splitlines():
+            lines = block.code.replace("\\\n", " ").splitlines()
+            for line in lines if block.language != "console" else [each for each in lines if each.startswith("$ ")]:
                 words = shlex.split(line.removeprefix("$ "), comments=True)
                 while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
                     words = words[1:]

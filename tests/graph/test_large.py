@@ -1,4 +1,4 @@
-"""How large values flow: in threads, within bounds, checked chunk by chunk, and to the storage that is meant."""
+"""Large values: encoded in threads, within bounds, checked chunk by chunk, and put into the chosen storage."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ async def rows(table: Any) -> list[RowMapping]:
 
 
 class Plain(Storage):
-    """Reads and writes whole objects, and nothing else."""
+    """A storage without optional abilities: it reads and writes whole objects."""
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -77,7 +77,7 @@ class Plain(Storage):
 
 
 class Ranged(MemoryStorage):
-    """Counts what is fetched."""
+    """Counts the bytes that are fetched."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -89,7 +89,7 @@ class Ranged(MemoryStorage):
 
 
 class Text:
-    """A value that only the serializer below takes."""
+    """A value of the serializer below."""
 
     def __init__(self, text: str) -> None:
         self.text = text
@@ -138,10 +138,10 @@ class StreamSerializer(Serializer[Stream]):
     types = (Stream,)
 
     def serialize(self, value: Stream) -> bytes:
-        raise AssertionError("streams are not held as a whole")
+        raise AssertionError("a stream was held in memory in full")
 
     def deserialize(self, data: bytes) -> Stream:
-        raise AssertionError("streams are not held as a whole")
+        raise AssertionError("a stream was held in memory in full")
 
     def serialize_stream(self, value: Stream) -> Iterator[bytes | memoryview]:
         yield from value.parts
@@ -278,7 +278,7 @@ async def test_an_open_object_ends_where_a_chunk_comes_back_short(
         return (await real(location, start, length))[:left]
 
     monkeypatch.setattr(storage, "read_range", read_range)
-    if altered:  # by hand: the hashes are those of what comes, and so only the size says that it is too short
+    if altered:  # by hand: the hashes match the bytes that come, so only the size shows that they are too few
         pieces = [LONG[start : start + left] for start in range(0, len(LONG), CHUNK_SIZE)]
         stored = stored._replace(chunk_sha256=b"".join(hashlib.sha256(piece).digest() for piece in pieces))
     file = await open_object(stored)
@@ -428,7 +428,7 @@ async def test_a_stream_needs_a_storage() -> None:
 
 
 class Counting(MemoryStorage):
-    """Knows how many bytes were on their way at once."""
+    """Counts how many bytes were in flight at once."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -527,7 +527,7 @@ async def test_an_unloaded_value_moves_to_another_storage() -> None:
 
 
 class Wobbly(MemoryStorage):
-    """Changes an array while its object is on the way."""
+    """Changes an array while its object is being written."""
 
     def __init__(self, name: str, array: Any) -> None:
         super().__init__(name)

@@ -1,4 +1,4 @@
-"""How many statements a call takes: as many for much as for little."""
+"""How many statements a call takes, for little data and for much."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ async def deleting_what_was_used(count: int) -> Call:
         (saving, 1),
         (saving_many, 1),
         (saving_at_once, 1),
-        (saving_objects, 4),  # the look, the rows of objects, the hold, the nodes
+        (saving_objects, 4),  # look for objects, insert their rows, hold them, insert the nodes
         (loading, 1),
         (loading_at_once, 1),
         (loading_objects, 2),
@@ -130,7 +130,7 @@ async def deleting_what_was_used(count: int) -> Call:
         (loading_below, 2),
         (deleting, 7),  # the node; who used it, its aliases, sizes, objects and links; the rows
         (deleting_objects, 12),  # also who else has the objects, where they are, who has them by now, and their rows
-        (deleting_what_was_used, 20),  # also all that depends on it, what is below and with that, and why it goes
+        (deleting_what_was_used, 20),  # also all that depends on it, what is below that, and the reasons
         (deleting_runs, 12),  # also the runs below and their artifacts; runs' links; the runs, in two steps
     ],
 )

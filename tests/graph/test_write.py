@@ -1,4 +1,4 @@
-"""What is in the tables and storages after a save: rows and bytes."""
+"""The rows and bytes in tables and storages after a save."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Fragile(MemoryStorage):
 
 
 class Late(MemoryStorage):
-    """Answers some time after the object is there."""
+    """Answers some time after it has stored the object."""
 
     created = 0
 

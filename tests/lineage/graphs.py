@@ -1,4 +1,4 @@
-"""Graphs of runs and artifacts: made at random, written as rows, and gone through in plain Python."""
+"""Random graphs of runs and artifacts: written as rows, and searched in plain Python."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ class Graph:
         return {edge for edge in found if edge.kind in kinds}
 
     def reached(self, start: UUID, kinds: Collection[str], *, up: bool, depth: int | None = None) -> set[UUID]:
-        """Return the nodes that are so many edges away at most."""
+        """Return the nodes within this number of edges."""
         edges = self.edges(kinds)
         found, newest = {start}, {start}
         while newest and depth != 0:
@@ -59,7 +59,7 @@ class Graph:
         return {edge for edge in self.edges(kinds) if edge.source_id in nodes and edge.target_id in nodes}
 
     async def write(self) -> None:
-        """Insert it all."""
+        """Insert all rows of the graph."""
         at = datetime.now(UTC)
         runs = [
             {"node_id": run, "node_type": "run", "parent_id": None, "run_status": "completed", "run_started_at": at}

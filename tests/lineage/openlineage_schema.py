@@ -54,5 +54,5 @@ _validator: Any = Draft202012Validator(_EVENT, format_checker=_formats)
 
 
 def violations(event: dict[str, Any]) -> list[str]:
-    """Return what in an event is not as the schema asks, with its place."""
+    """Return the violations of the schema in an event, each with its path."""
     return [f"{error.json_path}: {error.message}" for error in _validator.iter_errors(event)]

@@ -1,4 +1,4 @@
-"""Lineage as a value, and what it is turned into."""
+"""Lineage as a value, and its exports."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from openlineage.client.event_v2 import Run as OpenLineageRun
 from openlineage.client.facet_v2 import DatasetFacet, parent_run
 from openlineage.client.serde import Serde
 
-from artigraph.errors import MissingDependencyError
+from artigraph.errors import ArgumentError, MissingDependencyError, QueryError
+from artigraph.html import BUDGET
 from artigraph.identifiers import new_ids
 from artigraph.lineage import Edge, EdgeKind, Lineage, Node
 from artigraph.lineage.export.html import MOST_DRAWN
@@ -176,20 +177,81 @@ def test_cycles_and_what_is_large_can_be_shown() -> None:
     ]
     ring = a_lineage(nodes, edges)
     assert len(re.findall("<rect", ring._repr_html_())) == 4
-    many = a_lineage([an_artifact(node_id, "x") for node_id in IDS[: MOST_DRAWN + 1]], [])
+    many = a_lineage([an_artifact(node_id, f"{node_id}") for node_id in IDS[: MOST_DRAWN + 1]], [])
     assert many._repr_html_().startswith("<p>&lt;Lineage of")
+    assert ring.to_svg() == ring._repr_html_()
+    with pytest.raises(QueryError, match=f"has {MOST_DRAWN + 1} boxes, more than {MOST_DRAWN}: draw one box"):
+        many.to_svg()
+    with pytest.raises(QueryError, match=f"has {MOST_DRAWN + 1} boxes, more than {MOST_DRAWN}: ask for a part"):
+        many.to_svg(collapse="series")
     assert "too large" in many._repr_html_()
+    run_of = [a_run(node_id, name="training of the model") for node_id in IDS[:MOST_DRAWN]]
+    chain: list[tuple[UUID, UUID, EdgeKind]] = [(IDS[n], IDS[n + 1], "child") for n in range(MOST_DRAWN - 1)]
+    drawn = a_lineage(run_of, chain)._repr_html_()
+    assert 40_000 < len(drawn.encode()) <= BUDGET
+    assert drawn.count("<rect") == MOST_DRAWN
+    dense: list[tuple[UUID, UUID, EdgeKind]] = [(IDS[n], IDS[m], "used") for n in range(40) for m in range(40, 80)]
+    of_any_name = [a_run(node_id, name=str(node_id)) for node_id in IDS[:MOST_DRAWN]]
+    assert "too large" in a_lineage(of_any_name, dense)._repr_html_()
     empty = Lineage({}, (), (first, second))
     assert empty._repr_html_() == f"<p>&lt;Lineage of {first}, {second}: 0 artifacts, 0 runs, 0 edges&gt;</p>"
     assert empty.to_mermaid() == "flowchart LR\n"
     assert empty.to_openlineage() == []
 
 
+def test_a_large_graph_has_one_box_for_each_series_and_each_name_of_runs() -> None:
+    nodes: list[Node] = []
+    edges: list[tuple[UUID, UUID, EdgeKind]] = []
+    for number in range(0, 200, 2):
+        nodes += [a_run(IDS[number], name="train"), an_artifact(IDS[number + 1], "state", IDS[number])]
+        edges.append((IDS[number], IDS[number + 1], "produced"))
+        if number:
+            edges.append((IDS[number - 1], IDS[number], "used"))
+    nodes += [a_run(IDS[200], name="report"), an_artifact(IDS[201], HOSTILE, IDS[200])]
+    edges.extend([(IDS[199], IDS[200], "used"), (IDS[200], IDS[201], "produced")])
+    lineage = a_lineage(nodes, edges)
+    drawn = lineage._repr_html_()
+    assert drawn.startswith(
+        "<p>The versions of a series are drawn as one box, and so are the runs of one name.</p><svg"
+    )
+    root = ET.fromstring(lineage.to_svg(collapse="series"))
+    boxes = [box.findtext("{*}title") or "" for box in root.iter("{http://www.w3.org/2000/svg}rect")]
+    assert [box.partition(":")[0] for box in boxes] == [
+        "train, 100 runs",
+        "state",
+        "report (completed) " + str(IDS[200]),
+        *[boxes[3].partition(":")[0]],
+    ]
+    assert boxes[1] == f"state: Report, 100 versions: {IDS[1]} to {IDS[199]}"
+    texts = [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts.count("100 runs") == texts.count("100 versions") == 1
+    lines = [path.attrib["d"].count("M") for path in root.iter("{http://www.w3.org/2000/svg}path")]
+    assert lines == [2, 2, 4]  # produced, used, and the tips of all
+    with pytest.raises(ArgumentError, match='collapse is "series" or None'):
+        lineage.to_svg(collapse="all")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+
+
+def test_of_a_graph_of_many_names_what_is_near_is_drawn() -> None:
+    # 60 of 100 runs have made a report. Each has used two of 199 artifacts. All names differ.
+    runs = [a_run(node_id, name=f"run {node_id}") for node_id in IDS[:100]]
+    data = [an_artifact(node_id, f"data {node_id}") for node_id in IDS[100:299]]
+    edges: list[tuple[UUID, UUID, EdgeKind]] = [(IDS[n], IDS[299], "produced") for n in range(60)]
+    edges.extend((IDS[100 + (2 * n + more) % 199], IDS[n], "used") for n in range(100) for more in range(2))
+    drawn = a_lineage([an_artifact(IDS[299], "report"), *runs, *data], edges)._repr_html_()
+    assert drawn.startswith("<p>Only what is at most 1 edge away is drawn.</p><svg")
+    root = ET.fromstring(drawn.partition("</p>")[2])
+    texts = [text.text for text in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert texts.count("2 more") == texts.count("not drawn") == 60
+    assert sum("run " in (text or "") for text in texts) == 60
+    alone = a_lineage([an_artifact(IDS[299], "report"), *runs, *data], [(IDS[n], IDS[299], "used") for n in range(200)])
+    assert "too large" in alone._repr_html_()
+
+
 # OpenLineage ----------------------------------------------------------------------------------------------------------
 
 
 def checked(event: dict[str, Any]) -> Any:
-    """See that an event is as the schema asks, and build it of OpenLineage's own classes, which know every key."""
+    """Check an event by the schema, and build it with OpenLineage's own classes, which define every key."""
     assert violations(json.loads(json.dumps(event))) == []
     told = dict(event)
     assert told.pop("schemaURL") == RunEvent._get_schema()
@@ -213,7 +275,7 @@ def parent_facet(name: str, facet: dict[str, Any]) -> Any:
 
 
 def dataset(told: dict[str, Any]) -> dict[str, Any]:
-    """Return what a data set is made of; our own facet has what every one must have."""
+    """Return a data set without our own facet, after checking that the facet has the keys that each must have."""
     assert told["facets"].keys() == {"artigraph"}
     facet = told["facets"]["artigraph"]
     assert facet["_schemaURL"] == DatasetFacet._get_schema()

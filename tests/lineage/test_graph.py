@@ -1,4 +1,4 @@
-"""What came of what: the same as plain Python finds. integration/test_lineage.py does it on servers."""
+"""Lineage, compared with a search in plain Python. integration/test_lineage.py runs on servers."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ async def check_all(graph: Graph, start: UUID, other: UUID, kinds: Collection[Ed
 
 
 def test_lineage_is_what_plain_python_finds(database_url: str) -> None:
-    """Of graphs with and without cycles, which share a database and nothing else."""
+    """Graphs with and without cycles share a database, but no nodes."""
 
     @settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(graph=graphs(), data=st.data())
@@ -71,7 +71,7 @@ def test_lineage_is_what_plain_python_finds(database_url: str) -> None:
 
 
 async def test_lineage_of_every_node_of_some_graphs(engine: AsyncEngine) -> None:
-    """The same on each database, which is filled once."""
+    """The answers are the same on each database, which is filled once."""
     graph = Graph()
     first, second, third, apart = runs = new_ids(4)
     a, b, c, d, e, f = artifacts = new_ids(6)
@@ -150,7 +150,7 @@ async def test_runs_of_a_pipeline_that_use_the_last_result(engine: AsyncEngine) 
 
 
 async def test_an_input_that_is_kept_with_its_run_is_no_product_of_it(engine: AsyncEngine) -> None:
-    """Whether uses are asked for or not."""
+    """Whether uses are part of the question or not."""
     runs: list[UUID] = []
 
     @tracked
@@ -175,7 +175,7 @@ async def test_an_input_that_is_kept_with_its_run_is_no_product_of_it(engine: As
 
 
 async def test_it_is_copied_and_pickled(engine: AsyncEngine) -> None:
-    """Whether nodes were made of its rows or not; and nothing of the driver's goes with it."""
+    """Whether its nodes were already made from rows or not. The pickle has no object of the driver."""
     [seed] = await made()
     async with RunManager(Run(name="outer")), RunManager(Run()) as manager:
         await Item.load(seed)

@@ -1,4 +1,4 @@
-"""What runs are recorded to have used. integration/test_lineage.py does it on servers."""
+"""The recorded uses of runs. integration/test_lineage.py runs on servers."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ async def test_the_innermost_run_is_the_one_that_used_it(engine: AsyncEngine) ->
         await Item.load(one)
         async with RunManager(Run()) as inner:
             await Item.load(two)
-            await outer.save_artifact("of-the-outer", Item(7))  # what that used is written with it
+            await outer.save_artifact("of-the-outer", Item(7))  # its uses are written with it
             assert await used() == {(one, outer.run.node_id)}
         await Item.load(three)
         await Item.load(two)
@@ -131,7 +131,7 @@ async def test_it_is_written_once_with_the_next_save_or_the_end(engine: AsyncEng
         await manager.use(one, two)
         with counted() as seen:
             await manager.__aexit__(None, None, None)
-        assert len(seen) == 2  # the lease goes, and the end is recorded
+        assert len(seen) == 2  # the lease is deleted, and the end is recorded
 
 
 async def test_a_save_that_fails_leaves_it_to_the_next_one(engine: AsyncEngine) -> None:
@@ -403,7 +403,7 @@ async def test_managers_that_write_the_same_uses_do_not_fail(engine: AsyncEngine
 
 
 async def using(*node_ids: UUID) -> UUID | None:
-    """Use artifacts in a run, unless one is not there any more, and return the run's id."""
+    """Use artifacts in a run, except those that were deleted, and return the run's id."""
     try:
         async with RunManager(Run()) as manager:
             await manager.use(*node_ids)

@@ -45,7 +45,7 @@ async def main(folder: Path) -> None:
         async def load(number: int) -> int:
             return len((await Bounded.load(ids[number % 4])).array)
 
-        await load(0)  # what is loaded and made once
+        await load(0)  # one-time imports and setup
         before = peak()
         loaded = sum(await asyncio.gather(*(load(number) for number in range(LOADS))))
         print(json.dumps({"bytes": loaded, "growth": peak() - before, "bound": bytes_in_flight()}))

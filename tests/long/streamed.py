@@ -78,7 +78,7 @@ async def round_trip(kind: str, folder: Path, size: int) -> int:
 async def main(kind: str, folder: Path, size: int) -> None:
     files = FileSystem(folder / "objects", name="streamed-files")
     async with engine_context(f"sqlite:///{folder}/streamed.db", create_tables=True, large_value_storage=files):
-        await round_trip(kind, folder, 2**22)  # what is loaded and made once
+        await round_trip(kind, folder, 2**22)  # one-time imports and setup
         before = peak()
         count = await round_trip(kind, folder, size)
         print(json.dumps({"bytes": count, "growth": peak() - before}))

@@ -17,7 +17,8 @@ import pytest
 from artigraph import ArtifactModel
 from artigraph.db import engine_context
 from artigraph.storage.file import FileSystem
-from tests.long import bounded, streamed
+from tests.long import bounded, served, streamed
+from tests.support.snippets import ROOT
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 
@@ -43,6 +44,12 @@ def test_a_thousand_loads_of_50_megabytes_at_once_take_about_the_bound(tmp_path:
     assert told["growth"] <= 3 * told["bound"], told
 
 
+def test_ten_thousand_requests_leave_no_memory_behind(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", served.__name__, str(tmp_path), "10000"]
+    told = json.loads(subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout)
+    assert told["growth"] <= 8 * 1024**2, told
+
+
 async def test_the_event_loop_goes_on_while_a_frame_of_500_megabytes_is_saved_and_loaded(tmp_path: Path) -> None:
     rng = np.random.default_rng(1)
     frame = pd.DataFrame({f"x{number}": rng.random(6_250_000) for number in range(10)})
@@ -59,7 +66,7 @@ async def test_the_event_loop_goes_on_while_a_frame_of_500_megabytes_is_saved_an
             last = now
 
     async with engine_context(f"sqlite:///{tmp_path}/long.db", create_tables=True, large_value_storage=files):
-        await LongFrame.load(await LongFrame(frame[:1]).save("first use"))  # imports what it needs
+        await LongFrame.load(await LongFrame(frame[:1]).save("first use"))  # the first use imports libraries
         watcher = asyncio.create_task(watch())
         start = time.perf_counter()
         loaded = await LongFrame.load(await LongFrame(frame).save("frame"))

@@ -42,7 +42,7 @@ async def test_gc_under_another_clock_deletes_nothing_live(
     make_older(storage, old, timedelta(hours=80))
 
     told = collected(database_url, storage, faketime, "-f", offset)
-    assert abs(told["time"] - time.time() - days * DAY) < 2 * DAY, "the clock was not another one"
+    assert abs(told["time"] - time.time() - days * DAY) < 2 * DAY, "the program did not run under another clock"
     assert told["ok"]
     assert told["in_use"] == 1
     assert told["unregistered"] == 1, "ages are the file system's"
@@ -56,7 +56,7 @@ async def test_gc_under_another_clock_deletes_nothing_live(
 
 
 async def test_a_save_under_another_clock_is_kept_by_others(tmp_path: Path, database_url: str, faketime: str) -> None:
-    """What a process with a wrong clock is about to register is as young as its file, for everybody."""
+    """An object that a process with a wrong clock is about to register is as young as its file, for every process."""
     storage = FileSystem(tmp_path / "objects", name="objects", durable=False).register()
     left = await orphan(storage)
     for number, offset in enumerate(("-30d", "+30d")):

@@ -1,4 +1,4 @@
-"""fsck finds what is broken, and nothing in a store that is whole."""
+"""fsck finds each kind of damage, and finds nothing in an intact store."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ async def test_an_object_of_another_size_is_found_without_reading_it(storage: Fi
 
 
 class OnlyRanges(Storage):
-    """Reads ranges of a memory storage, and no more."""
+    """Reads ranges of a memory storage. It has no other optional ability."""
 
     def __init__(self, inner: MemoryStorage) -> None:
         self.name = "ranges"
@@ -122,7 +122,7 @@ class OnlyRanges(Storage):
         return await self._inner.create(data, key=key)
 
     async def read(self, location: str) -> bytes:
-        raise AssertionError("it is read in parts")
+        raise AssertionError("the object was read in one piece")
 
     async def read_range(self, location: str, start: int, length: int) -> bytes:
         self.longest = max(self.longest, length)
@@ -217,7 +217,7 @@ async def test_a_storage_that_does_not_answer_is_an_error_and_no_finding() -> No
     await model_on(flaky)("other").save("x")
     script: list[Fault] = ["none", "before"]  # the listing, the range
     flaky._script = iter(script)
-    with pytest.raises(StorageUnavailableError):  # that says nothing of the object
+    with pytest.raises(StorageUnavailableError):  # that proves nothing about the object
         await fsck(read_data_subset=1.0)
 
 

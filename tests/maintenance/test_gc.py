@@ -1,4 +1,4 @@
-"""gc removes what nothing refers to, and nothing else."""
+"""gc removes unused objects, and nothing else."""
 
 from __future__ import annotations
 
@@ -378,7 +378,7 @@ async def test_tombstones_are_no_objects(storage: FileSystem) -> None:
 
 
 class Plain(Storage):
-    """The four methods around another storage, and no more."""
+    """The four methods around another storage, without optional abilities."""
 
     def __init__(self, inner: Storage, name: str, before: str = "") -> None:
         self.name = name
@@ -520,7 +520,7 @@ async def test_what_was_never_finished_goes_after_a_week_at_any_grace(storage: F
     assert report.unfinished == Amount()
     report = await gc(dry_run=False, grace=NOW)
     assert report.unfinished == Amount(1, 4)
-    assert "left by writes that were never finished: 1 object, 4 B" in report.render()
+    assert "left by writes that were never finished: 1 object, 4 bytes" in report.render()
     assert sorted(folder.iterdir()) == sorted([young, other])
 
 
@@ -567,6 +567,6 @@ async def test_the_report_is_text_with_a_bounded_number_of_examples(storage: Fil
     assert len(report.unregistered_examples) == 10
     text = report.render()
     assert text.startswith("gc (dry run: nothing was deleted), grace 0:00:00\n")
-    assert "would be deleted, because no blob row names them: 25 objects, 275 B" in text
+    assert "would be deleted, because no blob row names them: 25 objects, 275 bytes" in text
     assert "and 15 more" in text
     assert "grace 3 days\n" in (await gc()).render()

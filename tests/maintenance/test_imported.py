@@ -1,4 +1,4 @@
-"""Storages that only model classes of imported modules name are known where nothing was saved or loaded yet."""
+"""Storages that only classes of imported modules name are known before anything is saved or loaded."""
 
 from __future__ import annotations
 

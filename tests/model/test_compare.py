@@ -27,7 +27,7 @@ _pa: Any = pa
 
 
 def nan() -> float:
-    """Return a NaN that is no other one's object."""
+    """Return a NaN that is a new object."""
     return float("nan")
 
 
@@ -314,7 +314,7 @@ def test_what_fails_to_compare_is_not_equal() -> None:
 
 def test_values_made_anew_at_each_look_are_not_mixed_up() -> None:
     class Fresh(ArtifactModel):
-        """Its parts are new objects each time, so that their ids come again."""
+        """Its parts are new objects each time, so Python uses their ids again."""
 
         def __init__(self, items: list[int]) -> None:
             self.items = items

@@ -1,4 +1,4 @@
-"""Fields that are loaded when they are asked for, and models that are loaded in part."""
+"""Lazy fields, and models that are loaded in part."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ memory = MemoryStorage("lazy-memory").register()
 
 
 class Watched(MemoryStorage):
-    """Notes what is read."""
+    """Records each read."""
 
     def __init__(self, name: str) -> None:
         super().__init__(name)
@@ -386,7 +386,7 @@ async def test_newer_data_is_refused_in_part_too() -> None:
 
 
 def types(ids: Sequence[UUID]) -> None:
-    """What a type checker is to see."""
+    """The types that a type checker must infer."""
 
     async def check() -> None:
         model = await LazyParts.load(ids[0])

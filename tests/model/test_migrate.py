@@ -1,4 +1,4 @@
-"""What is stored and what the class is today: versions, missing and unknown classes and fields, altered rows."""
+"""Stored models and newer classes: versions, missing and unknown classes and fields, altered rows."""
 
 # ruff: noqa: ARG003 (a migration need not look at what it gets)
 from __future__ import annotations
@@ -54,7 +54,7 @@ def first() -> type[ArtifactModel]:
 
 
 async def stored(cls: type[Any], *fields: Any) -> UUID:
-    """Save an instance of a class that is gone afterwards."""
+    """Save an instance of a class, and then drop the class."""
     node_id = await cls(*fields).save("it")
     assert isinstance(node_id, UUID)
     return node_id
@@ -405,11 +405,11 @@ async def test_an_altered_row_is_a_typed_error_or_harmless(name: str) -> None:
 
 
 HARMLESS = {"a leaf's span"}
-"""What nobody looks at."""
+"""Alterations that a load need not notice: it may succeed."""
 
 
 async def error_or(load: Callable[[], Awaitable[object]], expected: object) -> ArtigraphError | None:
-    """Return the error of a load, or nothing where what was expected is loaded."""
+    """Return the error of a load, or None if it returns the expected model."""
     try:
         answer = await load()
     except ArtigraphError as error:

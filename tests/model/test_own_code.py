@@ -1,4 +1,4 @@
-"""Classes whose constructor runs code of their own: what loads is what was saved, or the save is refused."""
+"""Classes whose constructor runs their own code: the loaded value equals the saved one, or the save is refused."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from artigraph.serializer.codec import encode
 from tests.support.identical import assert_identical
 
 PLAIN: dict[str, Callable[[], Any]] = {}
-"""Classes of values, each with a constructor that changes what it is given."""
+"""Classes of values, each with a constructor that changes its arguments."""
 
 
 def plain(make: Callable[[], Any]) -> Callable[[], Any]:

@@ -12,7 +12,7 @@ from artigraph.errors import ModelDefinitionError, SerializationError
 
 if TYPE_CHECKING:
     import pydantic.dataclasses
-else:  # nothing that is declared needs it, so the lowest set of versions has none
+else:  # no declared dependency needs it, so the lowest set of versions lacks it
     pydantic = pytest.importorskip("pydantic", reason="pydantic is not installed here")
     pytest.importorskip("pydantic.dataclasses")
 

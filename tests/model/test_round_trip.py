@@ -1,4 +1,4 @@
-"""What was saved is what is loaded: the same values of the same types, all the way down."""
+"""Loaded models equal the saved ones, with equal types at every depth."""
 
 from __future__ import annotations
 
@@ -447,8 +447,8 @@ async def test_depth_is_no_limit(name: str) -> None:
 
 
 async def test_the_path_of_a_value_is_made_for_an_error_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is as long as the value is deep, so to make it for each value would take the square of that."""
-    monkeypatch.setattr(FieldContext, "path", property(lambda _: pytest.fail("a path was made")))
+    """A path is as long as the value is deep, so a path for each value would take quadratic time."""
+    monkeypatch.setattr(FieldContext, "path", property(lambda _: pytest.fail("a path was created")))
     await round_trip(Node({"k": Leaf(1)}, ArtifactMapping(k=Leaf(2)), ArtifactSequence([[Leaf(3)]])))
 
 

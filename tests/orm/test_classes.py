@@ -1,4 +1,4 @@
-"""The mapped classes say of each column what its table does: type checkers and readers believe them."""
+"""The mapped classes declare each column as its table does, because type checkers and readers rely on them."""
 
 from __future__ import annotations
 

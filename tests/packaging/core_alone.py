@@ -1,4 +1,4 @@
-"""What a user of artigraph-core alone does: models and runs on SQLite; run by test_installs.py."""
+"""A user with only artigraph-core: models and runs on SQLite. test_installs.py runs it."""
 
 import asyncio
 import sys

@@ -20,7 +20,7 @@ LATER_STDLIB = {"annotationlib"}
 """Modules of newer Pythons' standard libraries."""
 
 BROUGHT_ALONG = {"dateutil", "pytz"}
-"""Time zones of a frame's columns: who saved one had the library, and loading it elsewhere names what is missing."""
+"""Libraries of time zones that a stored frame may need. A process without them gets an error that names them."""
 
 
 def declared(package: Path) -> set[str]:
@@ -83,7 +83,7 @@ SAFE = {"asyncmy": "0.2.12", "pyarrow": "23.0.1"}
 
 @pytest.mark.parametrize(("name", "floor"), SAFE.items())
 def test_no_release_with_a_known_hole_is_allowed(name: str, floor: str) -> None:
-    """Wherever a distribution asks for it, its floor is that release or a later one; and so is what is pinned here."""
+    """The floor in every distribution, and the pinned release, is that release or a later one."""
     floors = [found for package in PACKAGES for found in asked(package, name)]
     assert floors
     assert all(found is not None and numbers(found) >= numbers(floor) for found in floors), floors

@@ -1,4 +1,4 @@
-"""What the wheels and sdists hold, and what they do not."""
+"""The files in wheels and sdists, and the files that must not be in them."""
 
 import tomllib
 import zipfile
@@ -54,6 +54,14 @@ def test_the_shared_packages_are_the_cores(wheels: dict[str, Path]) -> None:
 
 def test_no_wheel_ships_a_marker(wheels: dict[str, Path]) -> None:
     assert [name for wheel in wheels.values() for name in files(wheel) if name.endswith(".pyi")] == []
+
+
+def test_the_schemas_are_in_the_wheels(wheels: dict[str, Path]) -> None:
+    for name, folder in (("artigraph-core", "view"), ("artigraph-cli", "cli")):
+        inside = {each for each in files(wheels[name]) if each.startswith(f"artigraph/{folder}/schemas/")}
+        assert inside
+        source = ROOT / "packages" / name / "src"
+        assert inside == {str(path.relative_to(source)) for path in source.glob("artigraph/*/schemas/*.json")}
 
 
 def test_everything_that_holds_code_says_that_it_is_typed(wheels: dict[str, Path]) -> None:
@@ -117,5 +125,6 @@ def test_the_umbrella_offers_every_extra() -> None:
         "mysql",
         "migrations",
         "networkx",
+        "ui",
         "all",
     }

@@ -25,8 +25,9 @@ PROMISED = {
     "polars": "from artigraph.serializer.polars import dataframe_serializer",
     "postgresql": "import asyncpg",
     "pyarrow": "from artigraph.serializer.pyarrow import feather_serializer, parquet_serializer",
+    "ui": "from artigraph.ui import create_app; create_app('sqlite:///results.db')",
 }
-"""What each extra of the umbrella is for, as an import that fails without it."""
+"""An import for each extra of the umbrella, which fails without the extra."""
 
 
 def test_the_core_alone_installs_little_and_works(environment: Make, dists: Path) -> None:
@@ -84,7 +85,7 @@ def test_each_plugin_says_which_serializers_and_storages_it_has() -> None:
 
 
 def test_upgrading_with_pip_needs_an_uninstall_first(environment: Make, dists: Path) -> None:
-    """Show that the words of the README are true: without the uninstall an upgrade breaks, with it it works."""
+    """Check what the README says: an upgrade breaks without the uninstall, and works with it."""
     upgrade = ["install", f"artigraph=={VERSION}", "--find-links", str(dists)]
     works = "from artigraph import ArtifactModel; from artigraph.storage.file import FileSystem; print('works')"
 

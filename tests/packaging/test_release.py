@@ -1,4 +1,4 @@
-"""What the release workflow asks before it builds: one version everywhere, and news that has a date."""
+"""The checks of the release workflow before it builds: one version everywhere, and news with a date."""
 
 import re
 import shutil

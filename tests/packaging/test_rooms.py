@@ -54,6 +54,12 @@ def test_a_module_with_an_underscore_is_used_in_its_own_folder_only() -> None:
     assert {name: used[name] for name in private if used[name]} == {}
 
 
+def test_a_module_with_an_underscore_has_no_list_of_public_names() -> None:
+    private = [path for path in modules().values() if path.name.startswith("_") and path.name != "__init__.py"]
+    assert len(private) > 100
+    assert [path for path in private if re.search(r"^__all__\b", path.read_text("utf-8"), re.MULTILINE)] == []
+
+
 def test_a_module_without_an_underscore_is_used_by_other_rooms() -> None:
     used = users()
     shown = [
@@ -75,9 +81,10 @@ def test_the_page_of_packages_lists_the_rooms_in_their_layers() -> None:
 
 
 def test_the_layers_list_every_room() -> None:
-    core = ROOT / "packages/artigraph-core/src/artigraph"
-    rooms = {path.stem for path in core.iterdir() if (path / "__init__.py").exists() or path.suffix == ".py"}
+    roots = ROOT.glob("packages/*/src/artigraph")
+    inside = [path for root in roots for path in root.iterdir()]
+    rooms = {path.stem for path in inside if (path / "__init__.py").exists() or path.suffix == ".py"}
     page = (ROOT / "docs/design/packages.md").read_text("utf-8")
     section = page.partition("## Rooms and layers")[2].partition("\n## ")[0]
     listed = {word for line in re.findall(r"^ {4}(\S.*?)(?:  +.*)?$", section, re.MULTILINE) for word in line.split()}
-    assert listed == rooms - {"__init__"}
+    assert listed == rooms - {"__init__", "__main__"}

@@ -44,6 +44,10 @@ def test_a_new_folder_appears_in_each_list(tmp_path: Path) -> None:
 
 
 def test_plugins_are_neither_the_core_nor_the_umbrella() -> None:
-    assert list(plugins()) == ["artigraph-serializers", "artigraph-storage-aws", "artigraph-storage-fs"]
+    names = ["artigraph-cli", "artigraph-serializers", "artigraph-storage-aws", "artigraph-storage-fs", "artigraph-ui"]
+    assert list(plugins()) == names
     assert public_plugins()["artigraph-storage-fs"] == ["artigraph.storage.file"]
+    contracts = tomllib.loads(SETTINGS)["tool"]["importlinter"]["contracts"]
+    listed = next(contract["source_modules"] for contract in contracts if contract["id"] == "plugins")
+    assert not {"artigraph.cli", "artigraph.ui"} & set(listed)  # tools, which may use the whole core
     assert "artigraph.serializer._support" not in public_plugins()["artigraph-serializers"]

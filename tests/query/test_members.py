@@ -1,4 +1,4 @@
-"""Members of enums that were renamed, or got another value, after they were stored."""
+"""Members of enums that got another name or value after they were stored."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def model_of(members: Any) -> Any:
 
 
 async def check(before: Any, after: Any, plain: list[Any], asked: list[Any], operators: tuple[str, ...]) -> None:
-    """Store members of a class, define it anew, and compare what is found with a filter of what is loaded."""
+    """Store members of a class, define it again, and compare the results with a filter over the loaded models."""
     old = model_of(before)
     stored = [*before.__members__.values(), *plain]
     ids = await save_many([("x", old(value)) for value in stored])

@@ -1,4 +1,4 @@
-"""Orders are Python's, also where values differ behind the part of them that is in their search keys."""
+"""The order is Python's, even if values differ only after the part in their search keys."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ async def test_values_whose_keys_are_cut_come_in_pythons_order(engine: AsyncEngi
 async def test_texts_that_differ_late_are_compared_to_their_ends(
     database_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In slices, of which a few are in memory at once; the values are in rows and in a storage."""
+    """Long values are read in slices, a few at a time, from rows and from a storage."""
     storage: Storage = MemoryStorage("orders")
     async with engine_context(database_url, create_tables=True, large_value_storage=storage, inline_limit=4096):
         monkeypatch.setattr(ordering, "_HELD", 20_000)

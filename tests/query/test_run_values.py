@@ -1,4 +1,4 @@
-"""Runs by name, tags and parameters, beside a filter in Python. integration/test_query.py does it on servers."""
+"""Runs by name, tags and parameters, compared with a filter in Python. integration/test_query.py runs on servers."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ TREES: st.SearchStrategy[Any] = st.recursive(
 
 
 def both(tree: Any) -> tuple[Any, Callable[[Run], bool]]:
-    """Return what a tree of conditions is for the database, and for Python."""
+    """Return a tree of conditions as a condition for the database, and as a function in Python."""
     match tree:
         case ("not", part):
             asked, holds = both(part)

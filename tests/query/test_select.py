@@ -1,4 +1,4 @@
-"""What is selected, beside a filter in Python over all that is stored. integration/test_query.py does it on servers."""
+"""Selected artifacts, compared with a filter in Python over all of them. integration/test_query.py runs on servers."""
 
 from __future__ import annotations
 
@@ -128,7 +128,7 @@ CONDITIONS: st.SearchStrategy[Any] = st.recursive(
 
 
 def both(tree: Any, c: Any) -> tuple[Any, Callable[[Outer], bool]]:
-    """Return what a tree of conditions is for the database, and for Python."""
+    """Return a tree of conditions as a condition for the database, and as a function in Python."""
     match tree:
         case ("not", part):
             asked, holds = both(part, c)

@@ -1,4 +1,4 @@
-"""Which nodes are selected, beside a filter in Python over all. integration/test_query.py does it on servers."""
+"""Selected nodes, compared with a filter in Python over all of them. integration/test_query.py runs on servers."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ FILTERS: st.SearchStrategy[Any] = st.fixed_dictionaries(
 
 
 def both(given_: dict[str, Any], runs: dict[str, UUID], nodes: dict[UUID, Node]) -> tuple[NodeSelect, list[UUID]]:
-    """Return what a combination of filters is for the database, and what it finds in Python."""
+    """Return a combination of filters as a query, and the nodes that Python finds."""
     asked, found = select(Node), list(nodes.values())
     if "types" in given_:
         asked = asked.of_type(*given_["types"])

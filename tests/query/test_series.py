@@ -55,7 +55,7 @@ weights: Series[Weights] = series(Weights, "weights")
 
 
 async def test_a_series_is_what_was_saved_under_a_label_as_a_class(engine: AsyncEngine) -> None:
-    """Beside nested models that have the label, other classes, other labels and other cases of the label."""
+    """The store also has nested models with the label, other classes, other labels, and the label in another case."""
     choose = random.Random(1)
     saved: list[tuple[UUID, Weights, UUID | None]] = []
     for number in range(40):

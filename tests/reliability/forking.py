@@ -32,7 +32,7 @@ def try_session(run_id: UUID) -> dict[str, Any]:
 
 
 def save_apart(url: str, settings: dict[str, Any], run_id: UUID) -> dict[str, Any]:
-    """Save with the setting of the parent, which means an engine of one's own, and with another one."""
+    """Save with the setting of the parent, for which the child opens an engine of its own, and with another engine."""
     saved = asyncio.run(save(run_id, 101))
 
     async def own() -> None:
@@ -77,8 +77,8 @@ async def main(url: str, settings: dict[str, Any]) -> None:
     ):
         run_id = manager.run.node_id
         saved = await save(run_id, 1)
-        # SQLite's library takes the locks that were held at the fork for the child's own, and the child waits for them
-        # for ever: what is saved by a child is saved by one that was forked outside of a session.
+        # In a child, SQLite's library takes locks held at the fork for its own, and waits for them for ever. So only
+        # children that were forked outside of a session save.
         async with session_context():
             inside = fork(lambda: try_session(run_id))
             saved |= await save(run_id, 2)

@@ -1,10 +1,9 @@
-"""Bytes that were made to take much memory or time, or to confuse a reader; and a program that has them all read.
+"""Bytes that are made to take much memory or time, or to confuse a reader, and a program that reads them all.
 
     python -m tests.reliability.hostile_bytes MEBIBYTES
 
-For each it prints a line of JSON: what came of it, in how many seconds, and by how many MiB the process grew. The
-process may have so much memory beyond what it begins with and no more, so what allocates what a header claims is seen.
-It knows Linux alone.
+For each it prints a line of JSON: the result, the seconds, and by how many MiB the process grew. The process may grow
+by this number of MiB, so a reader that allocates what a header claims is noticed. It works on Linux only.
 """
 
 from __future__ import annotations
@@ -113,12 +112,12 @@ def _trailer(text: bytes) -> bytes:
 
 
 def stored(serializer: str, case: str) -> bytes:
-    """Return the bytes of a value that is in order."""
+    """Return the bytes of a valid value."""
     return get_serializer_by_name(serializer).serialize(golden()[serializer][case])
 
 
 def ipc(name: str) -> Iterator[tuple[str, bytes]]:
-    """Yield Arrow files: what compressed buffers claim to unfold to, and where parts are."""
+    """Yield Arrow files with false claims about the size of compressed buffers, and the places of parts."""
     numbers: dict[str, Any] = {"noise": list(range(5000))}
     values = {
         "arrow-feather": _pa.table(numbers),
@@ -140,7 +139,7 @@ def ipc(name: str) -> Iterator[tuple[str, bytes]]:
 
 
 def parquet(name: str) -> Iterator[tuple[str, bytes]]:
-    """Yield parquet files: what their footers and pages claim."""
+    """Yield parquet files with false claims in footers and pages."""
     numbers = list(range(5000))
     values = {
         "arrow-parquet": _pa.table({"noise": numbers}),
@@ -172,7 +171,7 @@ def _varint(value: int) -> bytes:
 
 
 def pandas_notes() -> Iterator[tuple[str, bytes]]:
-    """Yield frames whose notes, the JSON beside the columns, say other numbers, other names or nothing."""
+    """Yield frames whose notes, the JSON beside the columns, have wrong numbers, wrong names or nothing."""
     frame = _pd.DataFrame(
         {
             "sparse": _pd.arrays.SparseArray([0, 0, 1]),
@@ -226,7 +225,7 @@ def _noted_text(table: Any, text: str) -> bytes:
 
 
 def unfolding(mebibytes: int) -> bytes:
-    """Return a parquet file of some KiB that is in order, and unfolds to so many MiB of text."""
+    """Return a valid parquet file of some KiB, whose text has this number of MiB when it is read."""
     column = _pa.DictionaryArray.from_arrays(_pa.array([0] * mebibytes, _pa.int32()), _pa.array(["0" * 2**20]))
     sink = _pa.BufferOutputStream()
     with _pq.ParquetWriter(sink, _pa.schema([("text", column.type)]), store_schema=False, compression="zstd") as writer:
@@ -235,10 +234,10 @@ def unfolding(mebibytes: int) -> bytes:
 
 
 def main(mebibytes: int) -> None:
-    """Have everything read, within so much memory."""
+    """Read everything, within a limit of memory."""
     for name in golden():
         serializer: Serializer[Any] = get_serializer_by_name(name)
-        try:  # what is imported and started by the first use is not what bytes take
+        try:  # imports and threads of the first use are not memory for the bytes
             serializer.deserialize(b"nothing")
         except DeserializationError:
             continue
@@ -266,7 +265,7 @@ def _resident() -> int:
 
 if __name__ == "__main__":
     main(int(sys.argv[1]))
-    # A thread of Arrow may still be at work on what was refused. It lets go of a buffer of Python's when it is done,
-    # and an interpreter that is ending by then aborts the process; so this one does not end, it is gone.
+    # A thread of Arrow may still work on refused bytes. It releases a buffer of Python's when it is done, which aborts
+    # the process if the interpreter is ending by then. So this process exits without ending the interpreter.
     sys.stdout.flush()
     os._exit(0)

@@ -44,17 +44,17 @@ CALLS = (
     "sendmsg",
     "recvfrom",
 )
-"""What changes files, or speaks to a server."""
+"""System calls that change files, or talk to a server."""
 
 
 @dataclass
 class Ended:
-    """What became of a fork."""
+    """The result of a fork."""
 
     first: UUID
-    """What it had saved before."""
+    """The id of what it saved first."""
     run: UUID | None = None
-    """The run that it was to delete."""
+    """The run that it deletes."""
     saved: UUID | None = None
     deleted: bool = False
     failed: list[str] = field(default_factory=list[str])
@@ -62,7 +62,7 @@ class Ended:
     seconds: float = 0
     """From the word to begin to the end."""
     calls: list[str] = field(default_factory=list[str])
-    """What strace saw, one line for each call."""
+    """The log of strace, one line for each call."""
 
     @property
     def killed(self) -> bool:
@@ -75,7 +75,7 @@ class Victims:
     def __init__(self, process: subprocess.Popen[str]) -> None:
         self._process = process
 
-    def save(  # what is injected is one thing of many
+    def save(  # the injected fault is one of many
         self,
         seed: int,
         objects: int = 3,
@@ -87,7 +87,7 @@ class Victims:
         inject: str = "",
         kill_after: float | None = None,
     ) -> Ended:
-        """Let a fork save `parcel(seed, objects)`, watched by strace or killed after so many seconds."""
+        """Let a fork save `parcel(seed, objects)`, watched by strace or killed after some seconds."""
         command = f"save {seed} {objects} {workers} {synchronous} {attempts}"
         return self._do(command, trace, inject, kill_after)
 
@@ -100,7 +100,7 @@ class Victims:
         inject: str = "",
         kill_after: float | None = None,
     ) -> Ended:
-        """Let a fork delete a run with `parcel(seed, objects)` in it, and one of whose content is in use elsewhere."""
+        """Let a fork delete a run of `parcel(seed, objects)` and of a parcel whose content is also used elsewhere."""
         return self._do(f"delete {seed} {objects} 1 NORMAL 1", trace, inject, kill_after)
 
     def _do(self, command: str, trace: Sequence[str], inject: str, kill_after: float | None) -> Ended:
@@ -144,7 +144,7 @@ class Victims:
     def _hear(self, expected: str = "") -> str:
         assert self._process.stdout is not None
         heard = self._process.stdout.readline().strip()
-        assert heard, "the process that forks has died"
+        assert heard, "the process that forks has ended"
         assert heard.startswith(expected), heard
         return heard
 
@@ -200,6 +200,6 @@ def points(lines: Sequence[str]) -> list[tuple[str, int]]:
 
 
 def spread(items: Sequence[Any], count: int, seed: int = 0) -> list[Any]:
-    """Return so many of the items: each of them equally often as far as that goes, the rest drawn."""
+    """Return this number of items: each equally often as far as possible, the rest drawn at random."""
     whole, rest = divmod(count, len(items))
     return [*(list(items) * whole), *random.Random(seed).sample(list(items), rest)]

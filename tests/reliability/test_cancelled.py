@@ -1,4 +1,4 @@
-"""Case 18 of docs/appendix/reliability.md: a save that is cancelled, or whose sibling fails, at any point."""
+"""Case 18 of docs/appendix/reliability.md: a save that is canceled, or whose sibling fails, at any point."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def in_a_session(model: Parcel) -> UUID:
 
 
 async def cut_off(how: How, model: Parcel, after: float) -> tuple[UUID | None, int]:
-    """Save, and be cut off after so many turns of the loop.
+    """Save, and cancel after this number of turns of the loop.
 
     Return:
         The id, if the save came through all the same, and how many turns it was given or took.
@@ -86,7 +86,7 @@ async def test_a_save_that_is_cut_off_leaves_nothing_behind(place: Place, count:
             model, how = parcel(100 + number, objects), WAYS[number % len(WAYS)]
             saved, took = await cut_off(how, model, drawn.uniform(0, whole))
             cut += saved is None
-            # How long a save takes changes with what else the machine does, many times over.
+            # The time of a save varies many times over with the load of the machine.
             whole = whole * 1.05 if saved is None else min(whole, (whole + took) / 2)
             assert await left_behind(engine, checker) == [], how
             found = await checker.look()
@@ -99,7 +99,7 @@ async def test_a_save_that_is_cut_off_leaves_nothing_behind(place: Place, count:
             assert saved is None or saved in new
             assert len(found.orphans - before.orphans) <= objects
             if number % 5 == 0:
-                again = await model.save("again")  # nothing that is in its way is held by anybody
+                again = await model.save("again")  # no task holds anything that it needs
                 assert await Parcel.load(again) == model
                 new |= {again}
             known |= new
@@ -140,7 +140,7 @@ async def test_runs_that_are_cut_off_are_recorded_and_keep_what_they_saved(place
                 state = found.runs.get(manager.run.node_id)
                 if state is None:
                     continue
-                # Cut off while it ends, a run is completed all the same.
+                # A run that is canceled while it ends is completed nevertheless.
                 assert state == manager.run.status
                 assert state in {"cancelled", "completed"}
                 assert cancelled or state == "completed"

@@ -1,4 +1,4 @@
-"""Flipped, cut, exchanged and missing objects are told before a byte of them is decoded, and their siblings load."""
+"""Flipped, cut, exchanged and missing objects raise before a byte of them is decoded, and their siblings load."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _np: Any = np
 
 @pytest.fixture(params=["files", "memory"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> tuple[Storage, Write]:
-    """A storage, and what writes past it."""
+    """A storage, and a function that writes objects without it."""
     name = f"spoilt-{uuid4().hex}"
     if request.param == "files":
         files = FileSystem(tmp_path / "objects", name=name)

@@ -21,7 +21,7 @@ from tests.support.sizes import note, sizes
 pytestmark = pytest.mark.timeout(1800)
 
 FAILS = ("write", "pwrite64", "fsync", "fdatasync", "linkat", "ftruncate")
-"""What a disk that is full, or broken, refuses."""
+"""The errors of a disk that is full or broken."""
 ERRORS = {"StorageFullError", "StorageError", "DatabaseError", "CommitFailedError"}
 
 
@@ -32,7 +32,7 @@ def place_at(database: Path, objects: Path) -> Place:
 
 @contextmanager
 def filled(disk: Path, *, but: int = 0) -> Generator[None]:
-    """Take all space of a disk but so many bytes."""
+    """Fill a disk, except for some bytes."""
     filler = disk / "filler"
     with filler.open("wb", buffering=0) as file, suppress(OSError):
         while file.write(bytes(4096)):
@@ -175,7 +175,7 @@ async def test_a_disk_that_fails_once_at_any_system_call(place: Place, count: in
             assert found.sound, point
             assert {ended.first, ended.saved} - {None} <= found.roots, point
             assert len(found.roots - before.roots) <= 2, point
-            # Left to gc: what COMMIT may bring back, and an object whose name could not be written through.
+            # gc decides about objects that COMMIT may bring back, and about an object whose name could not be synced.
             assert len(found.orphans - before.orphans) <= (2 if ended.failed else 0), point
             assert place.unfinished() == [], point
             before = found
@@ -186,7 +186,7 @@ async def test_a_disk_that_fails_once_at_any_system_call(place: Place, count: in
 @pytest.mark.usefixtures("strace")
 @pytest.mark.parametrize("refusal", ["EIO", "ENOSPC"])
 async def test_a_commit_that_failed_and_comes_back_after_a_crash_is_whole(place: Place, refusal: str) -> None:
-    """SQLite has written the transaction and cannot write it through; who opens the file next finds it in the log."""
+    """SQLite has written the transaction and cannot sync it. The next one to open the file finds it in the log."""
     checker = Checker(place)
     with victims(place) as forks:
         ended = forks.save(1, synchronous="FULL", attempts=1, inject=f"fdatasync:error={refusal}:when=1")

@@ -27,7 +27,7 @@ pytestmark = pytest.mark.timeout(600)
 
 
 async def save_own(me: int, saves: int) -> list[tuple[UUID, list[Any]]]:
-    """Save in a run of one's own from two tasks, and look whether all is one's own."""
+    """Save in a separate run from two tasks, and check that everything is in that run."""
     saved: list[tuple[UUID, list[Any]]] = []
 
     async def save(manager: RunManager, number: int) -> None:

@@ -11,9 +11,9 @@ import pytest
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 MOST = 1024
-"""MiB that the process may take beyond what it begins with."""
+"""The MiB by which the process may grow."""
 GROWTH = 256
-"""MiB by which it may grow for one of them."""
+"""The MiB by which it may grow for one input."""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="limits of memory are those of Linux")
@@ -24,10 +24,10 @@ def test_bytes_that_claim_much_are_refused_within_bounded_memory() -> None:
     *found, unfolding = [json.loads(line) for line in done.stdout.splitlines()]
     assert len(found) > 500
     assert [row for row in found if row[2] not in ("refused", "a value")] == []
-    # A note of a frame may be altered into another one that makes sense, and bytes of padding may be anything.
+    # A changed note of a frame may be valid, too, and bytes of padding may have any value.
     loaded = [row[0] for row in found if row[2] == "a value"]
     assert [name for name in loaded if ": note " not in name and "points elsewhere" not in name] == []
     assert [row for row in found if row[4] > GROWTH] == []
-    # What is in order may unfold to any size: the limit of the process is what ends it, as an error like any other.
+    # Valid bytes may expand to any size. The process's limit stops that with an ordinary error.
     name, size, outcome = unfolding[:3]
     assert (name, size < 1024, outcome) == ("unfolding", True, "refused")

@@ -1,4 +1,4 @@
-"""Hostile text comes back as it is and does nothing; rows that somebody altered lead nowhere."""
+"""Hostile text loads unchanged and has no effect. Rows that were altered by hand lead to no other object."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def test_hostile_text_comes_back_and_the_tables_stand(count: int) -> None:
 async def test_altered_locations_lead_out_of_no_folder(tmp_path: Path) -> None:
     folder = tmp_path / "outer" / "objects"
     folder.mkdir(parents=True)
-    # What an escape would find: the very bytes that the row describes, so that nothing else would stop it.
+    # A path out of the folder would find the bytes that the row describes, so no other check would refuse it.
     places = [tmp_path / place for place in ("outer/a", "outer/b", "outer/c", "a", "b", "etc/passwd")]
     for place in places:
         place.parent.mkdir(exist_ok=True)

@@ -53,7 +53,7 @@ async def test_killed_at_any_moment_a_save_is_whole_or_not_there(place: Place, c
             if ended.saved is not None:
                 acknowledged[ended.saved] = parcel(seed, objects)
             assert acknowledged.keys() <= found.roots, point
-    assert killed > count // 2  # some come through: a call that is not made, a time that is too late
+    assert killed > count // 2  # some are not hit: a call that is not made, a time that is too late
     async with place.opened():
         for root, model in list(acknowledged.items())[-20:]:
             assert await Parcel.load(root) == model  # type: ignore[arg-type]

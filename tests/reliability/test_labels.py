@@ -1,4 +1,4 @@
-"""Labels and keys of mappings: what is valid, what is distinct, and what comes back, is the same on each database."""
+"""Labels and keys of mappings: each database accepts, distinguishes and returns the same ones."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def is_valid(label: str) -> bool:
 
 
 def look_alikes(label: str) -> list[str]:
-    """Return labels that some database takes for the same."""
+    """Return labels that some database considers equal."""
     forms: list[Any] = ["NFC", "NFD", "NFKC"]
     normal = [unicodedata.normalize(form, label) for form in forms]
     return [label, label.swapcase(), label.casefold(), label + " ", " " + label, label + "\u200b", *normal]
@@ -101,7 +101,7 @@ def test_a_label_is_valid_on_every_database_or_on_none(
 
 
 async def refused(label: str, storage: Watched) -> None:
-    """Assert that a label is refused wherever it can stand, before a word was said to the database or the storage."""
+    """Assert that a label is refused wherever it can stand, before anything is sent to the database or the storage."""
     model = Labelled(content(f"new {storage.puts}"))
     async with RunManager(Run()) as manager:
         with pytest.raises(InvalidLabelError):
@@ -132,7 +132,7 @@ async def refused(label: str, storage: Watched) -> None:
 
 
 async def kept(names: list[str]) -> None:
-    """Assert that labels live side by side and come back as they were, and so do keys."""
+    """Assert that labels and keys are distinct and load unchanged."""
     async with RunManager(Run()) as manager:
         models = {name: Labelled(number) for number, name in enumerate(names)}
         await manager.save_artifacts(models)

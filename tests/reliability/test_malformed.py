@@ -1,4 +1,4 @@
-"""Whatever is in whichever column: reads raise typed errors that name it, fsck lists it, gc deletes nothing in use."""
+"""Any value in any column: reads raise typed errors that name the row, fsck lists it, gc deletes nothing in use."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ async def after_reads(store: Store, where: str) -> AsyncIterator[str]:
             if error.node_id is None and "rowid" not in said and "Object" not in said:
                 yield f"{name} names no row: {said}"
         except ArtigraphError:
-            pass  # of a value that its column can hold: it means something else there
+            pass  # a value that its column can hold has another meaning there
         except BaseException as error:
             yield f"{name}: {error!r}"
 

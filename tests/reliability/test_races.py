@@ -108,5 +108,5 @@ async def test_an_alias_that_many_move_points_to_what_is_there(
         assert list(await versions.aliases()) == ["production"]
         assert await versions.alias("production") == saved[await versions.alias_id("production")]
         contents = {text for node_id in there for text in (saved[node_id].shared, saved[node_id].parts[0].text)}
-        await gc(dry_run=False, grace=timedelta())  # two who delete the last two users of an object leave it to gc
+        await gc(dry_run=False, grace=timedelta())  # two deletions of the last two users of an object leave it to gc
         await assert_sound(objects.stored(), blobs=len(contents))

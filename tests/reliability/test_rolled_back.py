@@ -103,7 +103,7 @@ async def test_what_the_database_refuses_leaves_no_row_and_no_hidden_object(plac
             assert caught.value.__cause__ is not None
             after = await checker.look()
             assert after.rows == before.rows
-            # Where COMMIT failed, nobody knows what a crash would bring back: gc may judge the objects, we may not.
+            # After a failed COMMIT, it is unknown what a crash would bring back. Only gc may decide about the objects.
             left = after.orphans - before.orphans
             assert len(left) == (objects - 1 if at_commit else 0), (number, objects)
             assert after.objects - left == before.objects

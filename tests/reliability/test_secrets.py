@@ -42,7 +42,7 @@ UNREACHABLE = [
 
 
 def everything_of(error: BaseException, *, attributes: bool = True) -> str:
-    """Return what anybody could print of an error: its message, notes and attributes, and those behind it."""
+    """Return everything printable of an error and its causes: messages, notes and attributes."""
     found = ["".join(traceback.format_exception(error))]
     pending: list[BaseException | None] = [error]
     while pending:
@@ -59,7 +59,7 @@ def assert_kept_secret(text: str) -> None:
 
 @pytest.fixture(autouse=True)
 def logs(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """What is logged at any level by anybody holds no secret."""
+    """No log record of any logger at any level has a secret."""
     caplog.set_level(logging.DEBUG)
     yield
     assert_kept_secret("\n".join(record.getMessage() for record in caplog.records))
@@ -108,7 +108,7 @@ async def test_a_url_that_cannot_be_used_is_not_shown(url: str | URL) -> None:
 
 
 async def test_what_is_stored_is_in_no_error_of_the_database(database_url: str) -> None:
-    """The values of a save that is refused are the user's, and go into no log; neither do they into the cause."""
+    """The values of a refused save appear neither in a log nor in the cause."""
 
     @dataclass
     class Account(ArtifactModel):
@@ -172,7 +172,7 @@ def test_another_storage_of_the_name_is_refused_without_its_keys(s3: S3Storage) 
 
 @pytest.fixture
 def open_umask() -> Iterator[None]:
-    """A umask that takes nothing away."""
+    """A umask that removes no permission."""
     before = os.umask(0)
     yield
     os.umask(before)

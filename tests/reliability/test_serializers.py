@@ -1,4 +1,4 @@
-"""A serializer that is missing or fails when a value is loaded: what is told, and what still can be read."""
+"""A serializer that is missing or fails when a value is loaded: the error, and what can still be read."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def known_serializers() -> dict[str, Any]:
 
 
 class Shout(Serializer[complex]):
-    """Fails when it reads, as it is told to."""
+    """Fails when it reads, if a test asks for that."""
 
     types = (complex,)
 
@@ -153,7 +153,7 @@ def nothing_installed(**_: str) -> tuple[()]:
 
 
 def forget(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let a library be as if it were not installed, and its serializers as if they were not imported."""
+    """Hide a library and its serializers, as if they were not installed."""
     for name in LIBRARIES[library]:
         monkeypatch.delitem(known_serializers(), name, raising=False)
     ours = (f"artigraph.serializer.{library}", "artigraph.serializer._support")
@@ -202,7 +202,7 @@ def test_what_asks_the_process_to_stop_goes_on(error: type[BaseException]) -> No
 
 
 async def test_a_panic_of_polars_is_wrapped(storage: FileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where Polars itself panics, which is no Exception, in the middle of the serializer that we ship."""
+    """Polars itself panics in our serializer. Its panic is no Exception."""
 
     def panic(*_: Any, **__: Any) -> Any:
         raise PanicException("called `Option::unwrap()` on a `None` value")

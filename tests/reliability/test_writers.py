@@ -1,4 +1,4 @@
-"""Case 9 of docs/appendix/reliability.md: writers that stand in each other's way, and none of whom hears of it."""
+"""Case 9 of docs/appendix/reliability.md: writers whose conflicts never reach their callers."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[2]
 
 @pytest.mark.parametrize("seconds", sizes(5, 30))
 async def test_writers_in_opposite_order(place: Place, seconds: float) -> None:
-    """Rows are locked, and objects shared, in one order by some and in the other by the rest."""
+    """Some writers lock rows and share objects in one order, the others in the opposite order."""
     checker = Checker(place)
     done: Counter[str] = Counter()
     saved: list[UUID] = []
@@ -65,7 +65,7 @@ async def test_writers_in_opposite_order(place: Place, seconds: float) -> None:
         runs: list[dict[str, Any]] = [{"node_id": node_id, "node_type": "run", "span": 0} for node_id in (a, b)]
         await write(lambda connection: connection.execute(insert(node_table), runs))
         ends = time.monotonic() + seconds
-        async with asyncio.TaskGroup() as group:  # of an error that surfaced it makes an ExceptionGroup
+        async with asyncio.TaskGroup() as group:  # it wraps an error in an ExceptionGroup
             for _ in range(4):
                 group.create_task(until_the_end(1, a, b))
                 group.create_task(until_the_end(-1, b, a))

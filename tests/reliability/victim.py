@@ -1,10 +1,10 @@
-"""A process that forks on request; each fork saves a parcel, or deletes a run, and may be killed at it.
+"""A process that forks on request. Each fork saves a parcel, or deletes a run, and may be killed meanwhile.
 
 It reads a line `JOB SEED OBJECTS WORKERS SYNCHRONOUS ATTEMPTS`, forks, and waits. The fork saves something, says `ready
-PID ID`, waits for a line, saves the parcel and says `saved ID`, or `failed TYPE MESSAGE` for each attempt; after the
-last one it is gone without closing anything. Where the job is to delete, it saves a run with two parcels before, says
-`ready PID ID RUN`, and deletes the run then: `deleted RUN`. When it has ended, the first process says `end STATUS`.
-Forking saves importing everything again.
+PID ID`, waits for a line and saves the parcel. It says `saved ID`, or `failed TYPE MESSAGE` for each attempt, and exits
+without closing anything. To delete, it first saves a run with two parcels and says `ready PID ID RUN`. Then it deletes
+the run and says `deleted RUN`. When it has ended, the first process says `end STATUS`. A fork need not import
+everything again.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tests.support.places import Place, parcel
 
 
 def line() -> str:
-    """Read a line, and not a byte more: a fork reads on from there."""
+    """Read exactly one line, because a fork reads the next one."""
     read = bytearray()
     while not read.endswith(b"\n"):
         byte = os.read(0, 1)
@@ -35,7 +35,7 @@ def say(*words: object) -> None:
     text = " ".join(map(str, words)).replace("\n", " ").encode() + b"\n"
     try:
         os.write(1, text)
-    except OSError:  # what fails once on purpose may be this
+    except OSError:  # this may be the part that fails once on purpose
         os.write(1, text)
 
 

@@ -61,7 +61,7 @@ async def test_artifacts_are_loaded_by_their_class(engine: AsyncEngine) -> None:
 
 
 async def test_artifacts_of_other_classes_are_not_read(engine: AsyncEngine) -> None:
-    """One that could not be loaded does not matter, and counts as used by no run."""
+    """An artifact that could not be loaded is skipped, and counts as used by no run."""
     top = await made()
 
     async def work(connection: AsyncConnection) -> None:

@@ -1,4 +1,4 @@
-"""Leases by the clock of the database, without waiting for any. integration/test_runs.py does it on servers."""
+"""Leases by the clock of the database, without waiting. integration/test_runs.py does it on servers."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ async def renew(run: Run) -> None:
 
 
 async def left() -> dict[UUID, timedelta]:
-    """Return for how long each lease holds still, by the clock of the database."""
+    """Return the remaining time of each lease, by the clock of the database."""
     columns = select(lease_table.c.run_id, lease_table.c.expires_at, utc_now())
     rows = (await read(lambda connection: connection.execute(columns))).all()
     return {run_id: expires_at - now for run_id, expires_at, now in rows}
@@ -190,7 +190,7 @@ def test_what_is_no_length_of_a_lease_is_refused(length: Any) -> None:
 
 @asynccontextmanager
 async def renewals(monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[asyncio.Queue[str]]:
-    """Have leases renewed at once and again and again, and tell by which thread."""
+    """Renew leases without a pause, and record which thread does it."""
     seen: asyncio.Queue[str] = asyncio.Queue()
     loop = asyncio.get_running_loop()
     real = renew_leases

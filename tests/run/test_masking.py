@@ -1,4 +1,4 @@
-"""What looks like a secret is in no byte that is stored with a run; what is harmless stays readable."""
+"""Nothing stored with a run contains text that looks like a secret. Other text stays readable."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from artigraph.run._captured import capture_environment
 from artigraph.run._masking import masked_arguments, masked_text
 
 S = "S3cr1tValue"
-"""A secret, or the part of one that is looked for."""
+"""A secret, or the part of it that the test searches for."""
 JWT = f"eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJ{S}.{S}-x"
 KEY = f"-----BEGIN RSA PRIVATE KEY-----\nMIIE{S}\n{S}==\n-----END RSA PRIVATE KEY-----"
 PYTHON = "/usr/bin/python3.12"
@@ -193,7 +193,7 @@ def test_what_is_captured_is_masked(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 async def test_what_is_passed_is_stored_as_given(tmp_path: Path) -> None:
-    """A value that was changed in silence would be worse: who passes a secret has to leave it out."""
+    """Changing a value silently would be worse, so callers must leave secrets out."""
     parameters = {
         "database": f"postgresql://me:{S}@host/db",
         "password": S,

@@ -1,4 +1,4 @@
-"""What changes of a run take effect, and which are refused. integration/test_runs.py does it on servers."""
+"""Changes of a run that take effect, and those that are refused. integration/test_runs.py runs on servers."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def test_what_is_changed_before_a_run_is_entered_takes_effect(engine: Asyn
 
 @pytest.mark.parametrize("field", FIELDS)
 async def test_a_field_of_a_run_that_was_entered_is_read_only(engine: AsyncEngine, field: str) -> None:
-    """No value that is assigned is lost in silence: not in the block, not after it, not in a run that was loaded."""
+    """No assigned value is lost silently: in the block, after it, and in a loaded run."""
     async with RunManager(Run(name="train", tags={"a": "b"})) as manager:
         runs = [manager.run, await loaded(manager.run)]
         for run in runs:

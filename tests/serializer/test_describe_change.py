@@ -1,4 +1,4 @@
-"""What is said of two arrays or tables that differ: how much, in one line."""
+"""The one-line summary of how two arrays or tables differ."""
 
 from __future__ import annotations
 

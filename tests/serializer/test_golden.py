@@ -1,4 +1,4 @@
-"""What each serializer once wrote is read for ever, and written just so for as long as its name stands for a format."""
+"""Every release reads what a serializer once wrote, and writes the same bytes under the same name."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_there_are_bytes_of_every_serializer_that_is_shipped() -> None:
     shipped = {"json", "datetime", "timedelta", "bytes", "file"} | offered
     assert shipped == GOLDEN.keys() == {path.name for path in FOLDER.iterdir()}
     kept = {(path.parent.name, path.name) for path in FOLDER.glob("*/*")}
-    assert kept == set(CASES), "run python -m tests.support.golden; what is there is never removed"
+    assert kept == set(CASES), "run python -m tests.support.golden; stored files are never removed"
 
 
 @pytest.mark.parametrize(("name", "case"), CASES)

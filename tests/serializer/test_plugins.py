@@ -26,7 +26,7 @@ SHIPPED = {
     "polars-dataframe",
     "polars-series",
 }
-"""Stored with the data, for ever: a name is never taken away."""
+"""Names are stored with the data, so none is ever removed."""
 
 
 def run(code: str) -> str:

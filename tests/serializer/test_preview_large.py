@@ -1,4 +1,4 @@
-"""Of values of about 100 MB, a preview reads a small part, and never decodes much more than it may read."""
+"""A preview of about 100 MB reads a small part, and never decodes much more than its limit."""
 
 from __future__ import annotations
 

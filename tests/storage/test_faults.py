@@ -1,4 +1,4 @@
-"""The storages that fail on purpose do so the same way each time, and do no more than they say."""
+"""The storages that fail on purpose fail the same way each time, and only as documented."""
 
 from __future__ import annotations
 
@@ -117,7 +117,7 @@ async def in_parts(*parts: bytes) -> AsyncIterator[bytes]:
 
 
 class Plain(Storage):
-    """The four methods, and no more."""
+    """The four methods, without optional abilities."""
 
     name = "plain"
 

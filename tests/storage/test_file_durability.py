@@ -1,4 +1,4 @@
-"""What the file system storage asks of the system, in which order, and what is left when the system refuses."""
+"""The system calls of the file system storage, their order, and what remains if the system refuses one."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def files(storage: FileSystem) -> list[str]:
 
 
 def leftovers(storage: FileSystem) -> list[str]:
-    """What is in the folder of files that are not objects yet."""
+    """The content of the folder of files that are not objects yet."""
     folder = storage.directory / PARTIAL
     return sorted(path.name for path in folder.iterdir()) if folder.exists() else []
 
@@ -165,7 +165,7 @@ def test_without_durability_nothing_is_written_through(strace: str, tmp_path: Pa
 @pytest.mark.slow
 @pytest.mark.parametrize("call", ["linkat", "fsync", "unlinkat", "mkdirat"])
 def test_killed_at_any_moment(strace: str, tmp_path: Path, call: str) -> None:
-    """Whole or not there, and what is left is where leftovers are."""
+    """An object exists in full or not at all, and leftovers are in their own folder."""
     for when in range(1, 6):
         folder = tmp_path / f"objects-{when}"
         traced(strace, folder, "durable", "a/b=1", "a/c=2", inject=f"{call}:signal=KILL:when={when}")
@@ -296,7 +296,7 @@ async def test_a_stream_leaves_nothing_open(storage: FileSystem) -> None:
 
 
 def open_below(storage: FileSystem) -> list[str]:
-    """What this process has open there."""
+    """The files there that this process has open."""
     descriptors = Path("/proc/self/fd")
     paths: list[str] = []
     for link in descriptors.iterdir() if descriptors.exists() else ():
@@ -391,7 +391,7 @@ async def test_a_second_cancellation_does_not_wait(storage: FileSystem, monkeypa
 async def test_a_stream_that_hangs_is_cleaned_up_when_it_goes_on(
     storage: FileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A second cancellation does not wait; what the thread works on is removed by that thread."""
+    """A second cancellation does not wait. The thread removes the file that it works on."""
     began, goes_on = threading.Event(), threading.Event()
     real = os.write
 
@@ -452,7 +452,7 @@ async def test_a_file_system_that_cannot_write_folders_through(
 
 
 async def test_a_folder_above_that_is_closed_to_us(storage: FileSystem, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Those that were there before are not ours to write through; those that we made are."""
+    """Folders that existed before are not synced; folders that we made are."""
     real, above = os.open, storage.directory.parent.parent
 
     def opened(path: str, *given: Any, **named: Any) -> int:

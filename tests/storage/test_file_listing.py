@@ -1,4 +1,4 @@
-"""What a folder lists: objects, by the clock of its file system, and nothing that only looks like one."""
+"""A folder lists its objects, by the clock of its file system, and no file that only looks like one."""
 
 from __future__ import annotations
 

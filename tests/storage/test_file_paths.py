@@ -1,4 +1,4 @@
-"""Where the file system storage writes, what it is called, and that nothing leads out of it."""
+"""Paths of the file system storage: where it writes, its names, and that no location leads out of its folder."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def test_the_directory_is_settled_when_it_is_made(tmp_path: Path, monkeypatch: p
     monkeypatch.chdir(tmp_path / "elsewhere")
     assert relative.directory == tmp_path.resolve() / "data"
     assert home.directory == tmp_path.resolve() / "home" / "data"
-    assert list(tmp_path.iterdir()) == [tmp_path / "elsewhere"], "nothing is made before something is stored"
+    assert list(tmp_path.iterdir()) == [tmp_path / "elsewhere"], "a folder was created before an object was stored"
 
 
 def test_one_name_is_one_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Keys are the same everywhere, and nothing else is one."""
+"""Every storage accepts the same keys, and refuses all others."""
 
 from __future__ import annotations
 

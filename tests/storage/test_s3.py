@@ -22,7 +22,7 @@ class TestS3Storage(StorageConformance):
 
     @pytest.fixture(autouse=True)
     def small_pages(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Have moto end a page where a thousand objects would be slow to put."""
+        """Let moto end pages early, because putting a thousand objects would be slow."""
         monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "25")
 
     @pytest.fixture

@@ -1,4 +1,4 @@
-"""What S3 does when the server, or the way to it, goes wrong."""
+"""The S3 storage when the server or the network fails."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def no_delay(_backoff: object, _context: object) -> float:
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do not pause between tries."""
+    """Do not wait between attempts."""
     monkeypatch.setattr(botocore.retries.standard.ExponentialBackoff, "delay_amount", no_delay)
     monkeypatch.setattr("artigraph.storage.aws._storage._FIRST_PAUSE", 0.001)
 
@@ -120,7 +120,7 @@ async def test_a_value_that_stays_spoilt_is_never_returned(bucket: str, proxy: P
 async def test_a_lost_reply_and_a_repeated_create(s3: Any, bucket: str, proxy: Proxy) -> None:
     key, value = new_key(), os.urandom(100_000)
     async with made(bucket, proxy) as storage:
-        # Once something was put, no reply at all comes through: not that of a HEAD, which would show that all is well.
+        # After a put, no reply arrives, not even that of a HEAD, which would show that the object is stored.
         proxy.choose = lambda method: "lost" if method == "PUT" or proxy.seen["PUT"] else "none"
         with pytest.raises(StorageUnavailableError):
             await storage.create(value, key=key)
@@ -240,7 +240,7 @@ async def test_whether_conditions_are_heeded_is_tried_once(bucket: str, proxy: P
         for _ in range(3):
             await storage.create(b"value")
     assert proxy.seen["PUT"] == 4
-    assert proxy.seen["HEAD"] == 2  # the object, and since there is none the bucket
+    assert proxy.seen["HEAD"] == 2  # the object, and the bucket because the object is missing
 
 
 async def test_cancellation_goes_on(bucket: str, proxy: Proxy) -> None:

@@ -1,4 +1,4 @@
-"""What a bucket lists: all of it, page by page, or an error."""
+"""Listing a bucket yields every object, page by page, or raises."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def made(bucket: str, endpoint: str) -> S3Storage:
 
 
 async def answering(storage: S3Storage, monkeypatch: pytest.MonkeyPatch, *pages: dict[str, Any]) -> list[Any]:
-    """Let the server answer so; return what it is asked."""
+    """Set the answers of the server, and return its requests."""
     asked: list[Any] = []
     client: Any = await storage._clients.get()
 

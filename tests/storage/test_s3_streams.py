@@ -1,4 +1,4 @@
-"""Objects that go to S3 in parts, and come from it in ranges, when the server or the way to it goes wrong."""
+"""Objects that are put in parts and read in ranges, when the server or the network fails."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def no_delay(_backoff: object, _context: object) -> float:
 
 @pytest.fixture(autouse=True)
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Do not pause between tries."""
+    """Do not wait between attempts."""
     monkeypatch.setattr(botocore.retries.standard.ExponentialBackoff, "delay_amount", no_delay)
     monkeypatch.setattr(_storage, "_FIRST_PAUSE", 0.001)
 

@@ -188,7 +188,7 @@ async def test_every_plain_value_is_shown(value: Any) -> None:
 
 
 def shows(stored: Any, value: Any) -> bool:
-    """Say whether what was read without classes stands for a value."""
+    """Say whether a value that was read without classes represents an instance."""
     cls: Any = value.__class__
     if isinstance(value, Enum):
         member = value.name if value.name in cls.__members__ else value.value  # flags together have a value only

@@ -1,4 +1,4 @@
-"""What former releases stored is opened by this one. integration/test_stores.py has the servers."""
+"""This release opens the stores of former ones. integration/test_stores.py runs on servers."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_stores_are_small_and_name_no_host() -> None:
     files = [path for path in STORES.rglob("*") if path.is_file()]
     for version in VERSIONS:
         sizes = [path.stat().st_size for path in files if version in path.parts]
-        assert sum(sizes) < 320 * 1024, "a store is to show every kind of value once, not to fill the repository"
+        assert sum(sizes) < 320 * 1024, "a store has every kind of value once, to keep the repository small"
     for path in files:
         if path.suffix in {".sql", ".json"}:
             assert not HOST.search(path.read_text("ascii"))

@@ -1,4 +1,4 @@
-"""A store of all kinds of nodes, and what can be done to its rows."""
+"""A store of all kinds of nodes, and ways to damage its rows."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Ids:
     nodes: dict[tuple[UUID, int], UUID]
     """The nodes of both artifacts, by their roots and positions."""
     missing: UUID = field(default_factory=new_id)
-    """The id of no node."""
+    """An id without a node."""
 
     def of(self, position: int) -> UUID:
         return self.nodes[self.inner, position]
@@ -77,13 +77,13 @@ def alias(node_id: UUID, model_name: str, label: str) -> Executable:
 @dataclass
 class Tampering:
     kind: ProblemKind
-    """What it is to be found as."""
+    """The kind of problem that fsck must report."""
     statements: Callable[[Ids], Sequence[Executable]]
     node: Callable[[Ids], UUID] | None = None
-    """The one node that is told, where there is one."""
+    """The node that the report names, or None."""
     count: int = 1
     also: Sequence[ProblemKind] = ()
-    """What else is broken by it."""
+    """Other problems that it causes."""
 
 
 TAMPERINGS = {

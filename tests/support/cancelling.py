@@ -12,13 +12,13 @@ from tests.support.check import Checker
 
 
 async def turns(count: float) -> None:
-    """Let the event loop go round so many times."""
+    """Let the event loop run this number of turns."""
     for _ in range(int(count)):
         await asyncio.sleep(0)
 
 
 async def turns_of(work: Coroutine[Any, Any, object]) -> int:
-    """Return how many times the loop goes round while something is done."""
+    """Return how many turns of the loop a call takes."""
     task, count = asyncio.ensure_future(work), 0
     while not task.done():
         await asyncio.sleep(0)
@@ -28,7 +28,7 @@ async def turns_of(work: Coroutine[Any, Any, object]) -> int:
 
 
 async def left_behind(engine: AsyncEngine, checker: Checker) -> list[str]:
-    """Say what a save has not given back, after the moment that closing a connection may take."""
+    """Return what a save has not released. Closing a connection may take a moment."""
     found: list[str] = []
     for _ in range(100):
         found = [f"task {task}" for task in asyncio.all_tasks() - {asyncio.current_task()}]

@@ -1,4 +1,4 @@
-"""Looks at a store from outside: plain SQL, plain listings, and nothing of the library."""
+"""Check a store without the library: by plain SQL and plain listings."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _BUSY = {
 
 @dataclass(frozen=True)
 class Findings:
-    """What is in a store, and what is wrong with it."""
+    """The content of a store, and its faults."""
 
     roots: frozenset[UUID]
     """The ids of all saved trees that are whole."""
@@ -57,7 +57,7 @@ class Findings:
     orphans: frozenset[str]
     """The locations of objects that no row names."""
     dangling: tuple[str, ...]
-    """Rows whose object is not there, or is another one."""
+    """Rows whose object is missing or has other content."""
     partial: tuple[str, ...]
     """Trees that are not whole."""
 
@@ -94,7 +94,7 @@ class Checker:
         )
 
     async def busy(self) -> int:
-        """Return how many connections to the database are in the middle of something."""
+        """Return how many connections to the database have an open transaction or statement."""
         async with self._engine.connect() as connection:
             dialect = connection.dialect
             if dialect.name != "sqlite":

@@ -1,4 +1,4 @@
-"""Savers, deleters and a garbage collection without end, all at once."""
+"""Saves, deletions and garbage collections, all at once and repeated."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ from tests.support.maintenance import NOW, delete_artifact, locations
 from tests.support.sizes import note
 
 WRITERS, DELETERS = 4, 2
+PATIENCE = 60
+"""Seconds beyond its time that the churn waits until each has done something."""
 
 
 async def churn(storage: Storage, seconds: float, where: str) -> None:
-    """Save, delete and collect at grace 0 for a time; then nothing may be missing and nothing left over."""
+    """Save, delete and collect at grace 0 for a time. At the end nothing may be missing or left over."""
     assert isinstance(storage, SupportsListing)
     work = _Churn(storage, asyncio.get_running_loop().time() + seconds)
     async with asyncio.TaskGroup() as tasks:
@@ -36,7 +38,7 @@ async def churn(storage: Storage, seconds: float, where: str) -> None:
     await gc(dry_run=False, grace=NOW)
     prefix = f"{(await current_database()).store_id.hex}/"
     assert {entry.location async for entry in storage.list(prefix)} == await locations()
-    assert min(work.figures[name] for name in ("saves", "deletions", "collections")) > 0
+    assert work.did_all()
     note(5, where, seconds=seconds, dangling=len(report.problems), **work.figures)
 
 
@@ -58,7 +60,7 @@ class _Churn:
             try:
                 self.live[await model.save("x")] = model
                 self.figures["saves"] += 1
-            except RetryableError:  # its objects were taken from it again and again
+            except RetryableError:  # its objects were deleted during each attempt
                 self.figures["given_up"] += 1
 
     async def delete(self, draw: random.Random) -> None:
@@ -77,5 +79,10 @@ class _Churn:
             self.figures["swept"] += report.unregistered.count
             self.figures["unused"] += report.unused.count
 
+    def did_all(self) -> bool:
+        return min(self.figures[name] for name in ("saves", "deletions", "collections")) > 0
+
     def _goes_on(self) -> bool:
-        return asyncio.get_running_loop().time() < self._ends
+        """On a busy machine the time may be over before each has done something once."""
+        late = asyncio.get_running_loop().time() - self._ends
+        return late < 0 or (late < PATIENCE and not self.did_all())

@@ -1,4 +1,4 @@
-"""Objects that were spoilt where they lie, and what a load makes of them: for any database and any storage."""
+"""Objects that are damaged in their storage, and the errors of loads, for any database and any storage."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ __all__ = ["SERIALIZERS", "Write", "location_of", "missing_and_exchanged", "one_
 SERIALIZERS = sorted(golden())
 _pa: Any = pa
 Write = Callable[[str, bytes | None], Awaitable[None] | None]
-"""Puts bytes in the place of an object, past the storage, or removes it."""
+"""Replaces the bytes of an object without the storage, or removes it."""
 
 
 def one_or_all(*serializers: str) -> pytest.MarkDecorator:
@@ -66,7 +66,7 @@ async def location_of(node_id: UUID, label: str) -> str:
 async def spoil(
     storage: Storage, write: Write, serializers: Sequence[str], flips: int, truncations: int
 ) -> dict[str, int]:
-    """Flip bits of objects and cut them short, each time on its own, and see that no byte of them is decoded.
+    """Flip bits of objects and cut them short, one change at a time, and check that no byte of them is decoded.
 
     Returns:
         How many times that was done.
@@ -95,13 +95,13 @@ async def _assert_told(holder: Any, node_id: UUID, write: Write, location: str, 
 
 
 def _no_decoding(self: StoredValue, data: Any) -> Any:
-    """Stand in for decoding: of the value there is none; its sibling's is let through."""
-    assert bytes(data) == b"the sibling", "bytes that are not what was stored were decoded"
+    """Replace decoding: accept only the bytes of the sibling, because the value must not be decoded."""
+    assert bytes(data) == b"the sibling", "damaged bytes were decoded"
     return bytes(data)
 
 
 async def _consume(value: Any) -> None:
-    """Read what a value reads only when it is asked for."""
+    """Read the content of a value that reads only on request."""
     if isinstance(value, File):
         await value.read()
     elif isinstance(value, _pa.RecordBatchReader):
@@ -109,7 +109,7 @@ async def _consume(value: Any) -> None:
 
 
 async def missing_and_exchanged(storage: Storage, write: Write) -> None:
-    """Remove an object, exchange two of one length, and lengthen one: each is told, and its sibling loads."""
+    """Remove an object, exchange two of one length, and lengthen one: each raises, and its sibling loads."""
     holder = _model(storage, "bytes")
     ids = [await holder(content, b"the sibling", "a note").save("it") for content in (b"one, so long", b"two, so long")]
     places = [await location_of(node_id, "value") for node_id in ids]

@@ -2,9 +2,9 @@
 
     tests/data/stores/0001/postgresql/database.sql     one statement a line, in ASCII
                                       index.json       ids and times, which no two stores share
-                                      objects/         the objects; what is long is compressed and ends in .xz
+                                      objects/         the objects; long ones are compressed and end in .xz
 
-Restoring one takes a connection and no program of the server's.
+Restoring one needs only a connection, and no program of the server.
 """
 
 from __future__ import annotations

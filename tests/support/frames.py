@@ -188,7 +188,7 @@ def assert_same_index(one: Any, other: Any) -> None:
 
 
 def assert_same_values(one: Any, other: Any) -> None:
-    """Compare two series or indexes by dtype, bits, and the types of what they hold."""
+    """Compare two series or indexes by dtype, bits, and the types of their values."""
     assert one.dtype == other.dtype
     assert repr(one.dtype) == repr(other.dtype)
     assert type(one.array) is type(other.array)

@@ -1,6 +1,6 @@
 """Values whose bytes are kept in tests/data/serialized, as each serializer wrote them when it was first released.
 
-python -m tests.support.golden        # writes the bytes of what is new here; what is there is never written again
+python -m tests.support.golden        # writes the bytes of new values; existing files never change
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ FOLDER = Path(__file__).resolve().parent.parent / "data" / "serialized"
 ALWAYS_THE_SAME = frozenset(
     {"json", "datetime", "timedelta", "bytes", "file", "numpy-array", "numpy-scalar", "pandas-scalar"}
 )
-"""Serializers whose bytes are our own doing; Arrow writes its version and its choices into files."""
+"""Serializers whose bytes depend on our code only. Arrow writes its version and its choices into files."""
 
 _np: Any = np
 _pa: Any = pa
@@ -72,7 +72,7 @@ def _file_name(text: str) -> str:
 
 
 def main() -> None:
-    """Write the bytes of what has none."""
+    """Write the bytes of each value that has no file yet."""
     for name, values in golden().items():
         serializer: Serializer[Any] = get_serializer_by_name(name)
         for case, value in values.items():

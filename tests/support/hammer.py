@@ -1,7 +1,7 @@
 """Processes whose tasks save in sessions and outside of them, call tracked functions, delete and collect garbage.
 
 All of them share a dozen contents, so that each call meets rows that others hold. Run as a program it is one of the
-processes: it takes a `Work` as JSON, begins when it is told to, and prints its `Calls`.
+processes: it takes a `Work` as JSON, begins on a signal from the test, and prints its `Calls`.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ __all__ = ["CONTENTS", "Calls", "Work", "hammer"]
 
 CONTENTS = 12
 _MIX = {"session": 30, "save": 30, "delete": 30, "save_many": 5, "tracked": 5, "gc": 1}
-"""Of a hundred and one calls, how many are of which kind."""
+"""The number of calls of each kind among 101."""
 
 
 @dataclass(frozen=True)
 class Work:
-    """What a process is to do."""
+    """The task of a process."""
 
     url: str
     settings: Mapping[str, Any]
@@ -46,7 +46,7 @@ class Work:
 
 @dataclass
 class Calls:
-    """What was called, and what came of it."""
+    """The calls, and their results."""
 
     counts: dict[str, int] = field(default_factory=dict[str, int])
     worst: dict[str, float] = field(default_factory=dict[str, float])
@@ -54,7 +54,7 @@ class Calls:
     conflicts: dict[str, int] = field(default_factory=dict[str, int])
     """How many calls raised RetryableError, by kind."""
     errors: list[str] = field(default_factory=list[str])
-    """Whatever else was raised."""
+    """Any other error that was raised."""
 
     def note(self, kind: str, seconds: float) -> None:
         """Count a call."""
@@ -63,7 +63,7 @@ class Calls:
 
     @property
     def total(self) -> int:
-        """The number of calls, but for those of garbage collection."""
+        """The number of calls, without those of garbage collection."""
         return sum(count for kind, count in self.counts.items() if kind != "gc")
 
     def worst_but(self, *kinds: str) -> float:
@@ -72,7 +72,7 @@ class Calls:
 
 
 async def hammer(work: Work, processes: int) -> Calls:
-    """Have processes do the work at one moment, and return what came of it together."""
+    """Let processes do the work at the same time, and return all their calls."""
     started: list[asyncio.subprocess.Process] = []
     try:
         for me in range(processes):
@@ -112,7 +112,7 @@ def _together(parts: Sequence[Calls]) -> Calls:
 
 
 class _Task:
-    """One task of a process, and what it has saved that it may delete."""
+    """One task of a process, with the saved artifacts that it may delete."""
 
     def __init__(self, work: Work, calls: Calls, number: int) -> None:
         self._work = work
@@ -121,7 +121,7 @@ class _Task:
         self._mine: list[UUID] = []
 
     async def run(self, ends: float) -> None:
-        """Call one thing after the other."""
+        """Make one call after the other."""
         clock = asyncio.get_running_loop().time
         while clock() < ends:
             [kind] = self._draw.choices(list(_MIX), list(_MIX.values()))

@@ -1,4 +1,4 @@
-"""Hostile text wherever a user can put text, and rows that somebody altered: for any database."""
+"""Hostile text wherever users can put text, and rows that were altered by hand, for any database."""
 
 from __future__ import annotations
 
@@ -176,7 +176,7 @@ class Container(ArtifactModel, name="reliability.Container"):
 
 
 async def round_trip(texts: list[str]) -> dict[str, int]:
-    """Store each text as label, key, value, bytes and error message; see that it comes back and nothing else happens.
+    """Store each text as label, key, value, bytes and error message; check that it loads unchanged and has no effect.
 
     Returns:
         How many of each were stored.
@@ -311,7 +311,7 @@ async def deletions_lead_nowhere(storage: Storage, locations: Sequence[str] = HO
             tried += 1
             report = await delete(node_id)
             assert (report.objects, report.left_objects) == (1, 1)
-            assert await storage.read(location) == content, "an object went that no row named"
+            assert await storage.read(location) == content, "an object was removed that no row named"
             await storage.delete(location)
         else:
             await delete(node_id)
@@ -326,9 +326,9 @@ async def _location(sha256: bytes) -> str:
 
 
 async def names_lead_nowhere(storage: Storage, names: Iterable[str]) -> int:
-    """Let rows name a storage, a serializer, a model, a type of node and a container that are not there.
+    """Let rows name a storage, a serializer, a model, a type of node and a container that do not exist.
 
-    Nothing is imported and nothing is called because of it; and how many were tried.
+    Check that nothing is imported or called, and return how many were tried.
     """
 
     @dataclass
@@ -375,7 +375,7 @@ def _label(node_id: UUID, name: str) -> Any:
 
 
 async def _altered(statement: Any) -> bool:
-    """Alter a row as somebody would who may write to the database; False where it cannot hold that."""
+    """Alter a row with plain SQL. Return False if the row cannot hold the value."""
 
     async def work(connection: AsyncConnection) -> None:
         await connection.execute(statement)

@@ -1,4 +1,4 @@
-"""What tells two models apart: everything in them, types and order included."""
+"""A strict comparison of models: all values, with types and order."""
 
 from __future__ import annotations
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, cast
 from uuid import UUID, uuid4
 
+import artigraph.view as view
 from artigraph import (
     ArtifactModel,
     Node,
@@ -16,12 +17,14 @@ from artigraph import (
     columns,
     delete,
     descendants,
+    diff,
     load_many,
     paths,
     save_many,
     select,
     series,
 )
+from artigraph.identifiers import check_id
 from artigraph.outline import outline_of
 from artigraph.stored import load_stored, open_stored
 
@@ -55,10 +58,32 @@ async def _used(used: Any) -> object:
     return {found.node_id for found in (await ancestors(manager.run)).artifacts}
 
 
+async def _users_of(artifact: Any) -> object:
+    async with RunManager(Run()) as manager:
+        await manager.use(artifact)
+    return manager.run.node_id in await select(Run).used(artifact).ids()
+
+
 async def _pointed(version: Any) -> object:
     scores = series(Score, "score")
     await scores.set_alias("alias", version)
     return await scores.alias_id("alias")
+
+
+async def _compared(run: Any) -> object:
+    async with RunManager(Run()) as manager:
+        found = await view.compare_runs([run, manager.run])
+    return found.runs[0]
+
+
+async def _diffed(run: Any, *, is_first: bool) -> object:
+    """Compare a run with another one. A model is compared with models only, so it is converted here."""
+    one = cast("Run", check_id(run) if isinstance(run, Score) else run)
+    async with RunManager(Run(tags={"is": "other"})) as other:
+        pass
+    found = await (diff(one, other) if is_first else diff(other, one))
+    assert other.run.node_id in (found.before, found.after)
+    return [str(change) for change in found], found.before if is_first else found.after
 
 
 async def _text(work: Awaitable[object]) -> str:
@@ -79,30 +104,48 @@ CASES: dict[str, tuple[str, Callable[[Any], Awaitable[object]]]] = {
     "ArtifactModel.load(node_id)": ("artifact", Score.load),
     "ArtifactModel.save(parent_id)": ("run", _saved),
     "Run.__init__(node_parent_id)": ("run", _entered),
+    "RunSelect.used(artifact)": ("artifact", _users_of),
     "RunManager.use(node_ids)": ("artifact", _used),
     "Select.in_run(run)": ("run", lambda run: select(Score).in_run(run).ids()),
+    "Select.newer_than(node)": ("both", lambda node: select(Node).newer_than(node).ids()),
+    "Select.older_than(node)": ("both", lambda node: select(Node).older_than(node).ids()),
     "Series.diff(after)": ("artifact", lambda version: _text(series(Score, "score").diff(0, version))),
     "Series.diff(before)": ("artifact", lambda version: _text(series(Score, "score").diff(version, 0))),
     "Series.set_alias(version)": ("artifact", _pointed),
     "ancestors(node)": ("both", lambda x: _graph(ancestors(x))),
+    "artifact_document(artifact)": ("artifact", view.artifact_document),
+    "artifacts_page(made_by)": ("run", lambda run: view.artifacts_page(made_by=run)),
+    "artifacts_page(used_by)": ("run", lambda run: view.artifacts_page(used_by=run)),
+    "compare_runs(runs)": ("run", _compared),
+    "diff(after)": ("run", lambda run: _diffed(run, is_first=False)),
+    "diff(before)": ("run", lambda run: _diffed(run, is_first=True)),
+    "diff_document(after)": ("both", lambda x: view.diff_document(x, x)),
+    "diff_document(before)": ("both", lambda x: view.diff_document(x, x)),
     "delete(ids)": ("both", lambda ids: delete(ids, dry_run=True, cascade=True)),
     "descendants(node)": ("both", lambda x: _graph(descendants(x))),
+    "lineage_document(node)": ("both", view.lineage_document),
     "load_many(node_ids)": ("artifact", lambda node_id: load_many(Score, [node_id])),
     "load_stored(node_id)": ("artifact", lambda node_id: _text(load_stored(node_id))),
     "open_stored(node_id)": ("artifact", lambda node_id: _bytes(open_stored(node_id, "value"))),
     "outline_of(node_id)": ("both", lambda node_id: _text(outline_of(node_id))),
     "paths(source)": ("both", lambda x: _graph(paths(x, x))),
     "paths(target)": ("both", lambda x: _graph(paths(x, x))),
+    "run_document(run)": ("run", view.run_document),
+    "runs_page(under)": ("run", lambda run: view.runs_page(under=run)),
+    "runs_page(used)": ("artifact", lambda artifact: view.runs_page(used=artifact)),
+    "stale_document(node)": ("both", view.stale_document),
     "save_many(parent_id)": ("run", _saved_many),
 }
-"""Each public parameter that takes a node, and a call that answers alike for whatever stands for one node."""
+"""Each public parameter that takes a node, with a call that answers alike for each spelling of its id."""
 
 
 PARENTS = {"ArtifactModel.save(parent_id)", "save_many(parent_id)", "Run.__init__(node_parent_id)"}
+OPTIONAL = PARENTS | {"artifacts_page(made_by)", "artifacts_page(used_by)", "runs_page(under)", "runs_page(used)"}
+"""Those that take None, for no parent or for no condition."""
 
 
 async def spellings(kind: str) -> list[tuple[UUID, list[object]]]:
-    """Return ids of stored nodes, each with what else stands for it."""
+    """Return ids of stored nodes, each with its other spellings."""
     async with RunManager(Run(name="maker")) as manager:
         score = Score(0.5)
         node_id = await manager.save_artifact("score", score)

@@ -1,4 +1,4 @@
-"""What a test must not leave to the next one: buckets that are known and gone, and runs that it never left."""
+"""Undo what a test leaves to the next one: registered buckets that no longer exist, and open runs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ __all__ = ["alone"]
 
 @pytest.fixture(autouse=True)
 def alone() -> Iterator[None]:
-    """Forget the buckets that a test made known, for gc asks all that are, and renew the leases of its runs no more."""
+    """Forget the buckets that a test registered, because gc lists all, and stop renewing the leases of its runs."""
     keepers: dict[int, Any] = {}
     registry: Any = vars(base)["_storages"]
     known = cast("dict[str, Any]", vars(registry)["_items"])
@@ -25,7 +25,7 @@ def alone() -> Iterator[None]:
     with patch.object(lease, "_keepers", keepers), patch.object(registry, "all", lambda: tuple(registry)):
         yield
     for name in known.keys() - before:
-        if type(known[name]).__name__ == "S3Storage":
+        if "S3Storage" in {kind.__name__ for kind in type(known[name]).__mro__}:
             del known[name]
     for keeper in keepers.values():
         keeper._held.clear()

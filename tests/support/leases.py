@@ -15,7 +15,7 @@ START, LAST = datetime(2020, 1, 1, tzinfo=UTC), datetime(2020, 1, 2, 3, 4, 5, 67
 
 
 async def expire(run: Run, *, started: datetime = START) -> None:
-    """Have the lease of a run run out long ago."""
+    """Set the end of a run's lease to long ago."""
 
     async def work(connection: AsyncConnection) -> None:
         node = update(node_table).where(node_table.c.node_id == run.node_id)

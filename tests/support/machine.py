@@ -69,7 +69,7 @@ def shared(leaf: Leaf) -> Branch:
 
 
 def text(name: str) -> str:
-    """Return what stands in a row, or what is too long for one: strategies that hold it would show it."""
+    """Return the long text that a name means, or the name. Strategies draw names, so failing examples stay short."""
     return content(name) if name in ("one", "two", "three") else name
 
 
@@ -100,11 +100,11 @@ FAULTS = st.lists(st.sampled_from(["none", "before", "after"]), max_size=6)
 
 
 WHICH = st.integers(0, 1000)
-"""Which of those that there are, be they few or many."""
+"""A number that picks one of the existing items, however many there are."""
 
 
 def nodes_of(value: Any) -> Iterator[Any]:
-    """Yield what each row of a stored value stands for; of a container or a model, None."""
+    """Yield the value of each row of a stored value, and None for a container or a model."""
     parts = parts_of(value)
     yield value if parts is None else None
     for part in parts or ():
@@ -122,7 +122,7 @@ def parts_of(value: Any) -> list[Any] | None:
 
 
 def objects_of(*models: Any) -> set[str]:
-    """Return what of models is kept in objects."""
+    """Return the values of models that are kept in objects."""
     found = (repr(value) for model in models for value in nodes_of(model))
     return {shown for shown in found if len(shown) > INLINE_LIMIT}
 
@@ -136,7 +136,7 @@ class Saved:
 
 @dataclass
 class Expected:
-    """What the database is to hold."""
+    """The expected content of the database."""
 
     artifacts: dict[UUID, Saved] = field(default_factory=dict[UUID, Saved])
     runs: dict[UUID, tuple[UUID | None, str]] = field(default_factory=dict[UUID, tuple[UUID | None, str]])
@@ -154,12 +154,12 @@ class OpenSession:
     own: AsyncSession | None
     before: Expected
     objects: int = 0
-    """The most that its end can leave unused."""
+    """The most objects that its end can leave unused."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """Where objects go, and a look at them by a side channel."""
+    """A storage of objects, and a side channel to check it."""
 
     storage: Storage
     stored: Callable[[], Mapping[str, bytes]]
@@ -173,7 +173,7 @@ def in_memory() -> Place:
 class Machine(RuleBasedStateMachine):
     """Calls in one task, as a program would make them: sessions and runs stay open from one step to the next.
 
-    What can be done next does not depend on what a cancellation came to, for which Hypothesis would blame us.
+    The possible steps do not depend on the result of a cancellation, because Hypothesis would report that as flaky.
     """
 
     steps = 0
@@ -329,7 +329,7 @@ class Machine(RuleBasedStateMachine):
     # Deleting -----------------------------------------------------------------------------------------------------
 
     def _gone(self, ids: Collection[UUID]) -> Expected:
-        """Return what is to be gone with these: runs with all that is below them."""
+        """Return what a deletion of these takes along: runs, with everything below them."""
         gone = Expected()
         for run_id, run in self.expected.runs.items():
             if run_id in ids or not gone.runs.keys().isdisjoint(self._above(run_id)):

@@ -1,4 +1,4 @@
-"""What tests of maintenance do to a store beside the library: delete, tamper, look."""
+"""Helpers that work on a store without the library: delete, tamper, look."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ FOREIGN_KEYS = {
     "mysql": ("SET foreign_key_checks=0", "SET foreign_key_checks=1"),
     "mariadb": ("SET foreign_key_checks=0", "SET foreign_key_checks=1"),
 }
-"""How each database is told to let references break, and to mind them again."""
+"""The statements that switch the checks of references off and on, by database."""
 
 
 async def delete_artifact(node_id: UUID, *, objects: bool = True) -> None:
@@ -47,7 +47,7 @@ async def delete_artifact(node_id: UUID, *, objects: bool = True) -> None:
 
 
 async def tamper(*statements: Executable) -> None:
-    """Change rows as no part of the library would, without the database's guard over references."""
+    """Change rows without the library and without the database's checks of references."""
     off, on = FOREIGN_KEYS[(await current_database()).dialect]
     async with get_engine().connect() as connection:
         await connection.execution_options(isolation_level="AUTOCOMMIT")

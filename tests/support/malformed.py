@@ -1,4 +1,4 @@
-"""Rows that hold what their columns cannot, and everything that reads rows."""
+"""Rows with values that their columns cannot hold, and every call that reads rows."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 from uuid import UUID
 
 import artigraph
+import artigraph.view as view
 from artigraph import (
     ArtifactMapping,
     ArtifactModel,
@@ -31,6 +32,7 @@ from artigraph.orm import alias_table, blob_table, lease_table, link_table, node
 from artigraph.outline import outline_of
 from artigraph.storage import MemoryStorage
 from artigraph.stored import load_stored, open_stored
+from tests.support.documents import as_json
 
 VALUES: Mapping[str, str] = {
     "nothing": "NULL",
@@ -69,7 +71,7 @@ KINDS = {
 
 @dataclass
 class Store:
-    """A store of everything, and what is to be read of it."""
+    """A store with every kind of row, and the calls that read it."""
 
     file: Path
     storage: MemoryStorage
@@ -85,7 +87,7 @@ class Store:
     objects: dict[str, bytes] = field(default_factory=dict[str, bytes])
 
     def keep(self) -> None:
-        """Remember how it is, to restore it."""
+        """Remember the rows, to restore them."""
         connection = sqlite3.connect(self.file, isolation_level=None)
         connection.execute(
             "INSERT INTO artigraph_lease (run_id, expires_at) VALUES (?, '2099-01-01 00:00:00.000000')",
@@ -168,10 +170,29 @@ class Store:
         yield "outline of a run", lambda: text_of(outline_of(outer))
         yield "stored", lambda: text_of(load_stored(first))
         yield "stored bytes", lambda: open_stored(first, "name")
+        yield from self.views()
         yield "load in run", self.in_run
         yield "mark lost", mark_lost
         yield "delete dry", lambda: artigraph.delete([first, second, outer], dry_run=True, cascade=True)
         yield "prune dry", lambda: artigraph.prune(older_than=timedelta(0), dry_run=True)
+
+    def views(self) -> Iterator[tuple[str, Callable[[], Awaitable[object]]]]:
+        """Return every read of `artigraph.view`."""
+        first, outer = self.first, self.outer
+        columns_of_runs = ["tags.stage", "parameters.rate", "environment.host"]
+        yield "view runs", lambda: json_of(view.runs_page(columns=columns_of_runs))
+        yield "view run", lambda: json_of(view.run_document(outer))
+        yield "view runs that used", lambda: json_of(view.runs_page(used=first))
+        yield "view compared", lambda: json_of(view.compare_runs([outer, self.inner]))
+        yield "view artifacts", lambda: json_of(view.artifacts_page(columns=["number", "leaf.text", "leaves.a"]))
+        yield "view artifacts of a model", lambda: json_of(view.artifacts_page("Tree"))
+        yield "view artifact", lambda: json_of(view.artifact_document(first, preview_bytes=10_000))
+        yield "view series", lambda: json_of(view.series_document("Tree", "first"))
+        yield "view lineage", lambda: json_of(view.lineage_document(first, up=2, down=2))
+        yield "view models", lambda: json_of(view.models_page())
+        yield "view storage", lambda: json_of(view.storage_document())
+        yield "view search", lambda: json_of(view.search("f"))
+        yield "view search by id", lambda: json_of(view.search(str(first)[:8]))
 
     async def differ(self) -> None:
         diff(await self.tree.load(self.first), await self.tree.load(self.second))
@@ -193,12 +214,16 @@ async def shown(graph: Awaitable[Any]) -> str:
     return f"{list(found)} {found.to_mermaid()}"
 
 
+async def json_of(document: Awaitable[view.Document]) -> object:
+    return as_json(await document)
+
+
 async def text_of(value: Awaitable[Any]) -> str:
     return str(await value)
 
 
 async def make_store(file: Path, name: str) -> Store:
-    """Fill the SQLite database in force, which is in a file, and remember how it is."""
+    """Fill the SQLite database in force, which is in a file, and remember its rows."""
     store = await fill_store(file, name)
     store.keep()
     return store

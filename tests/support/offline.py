@@ -1,7 +1,7 @@
 """Keep the fast tests offline: a connection to anything that this process did not bind is refused, and fails the test.
 
-A test that asks for a server passes on the machine where that server runs, and fails on a fresh one. So whoever
-connects gets the answer of a fresh machine, and the test fails even where that answer is caught.
+A test that asks for a server passes on the machine where that server runs, and fails on a fresh one. So a
+connection gets the answer of a fresh machine, and the test fails even if it catches the error.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import pytest
 __all__ = ["Guard", "offline", "offline_guard"]
 
 _NOBODY = 1
-"""The port of tests that want a server that is not there: privileged, reserved, and in use nowhere."""
+"""The port for tests that need a missing server: privileged, reserved, and not in use anywhere."""
 
 
 class Guard:

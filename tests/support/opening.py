@@ -27,7 +27,7 @@ VERSIONS = sorted(path.name for path in STORES.iterdir())
 async def restored(
     version: str, database: str, url: str, folder: Path
 ) -> AsyncGenerator[tuple[Any, Mapping[str, Any]]]:
-    """Restore a store into an empty database and a folder; yield the module that knows what is in it, and its index.
+    """Restore a store into an empty database and a folder. Yield the module with its content, and its index.
 
     Its storage is known by its name within the block.
     """
@@ -46,7 +46,7 @@ def known(storage: Any) -> Any:
 
 
 async def check_places() -> None:
-    """See that artifacts, and no other models, have their place among the versions of their labels."""
+    """Check that artifacts, and no other models, are versions of their labels."""
 
     async def work(connection: AsyncConnection) -> list[Any]:
         columns = (node_table.c.node_id, node_table.c.tree_root_id, node_table.c.search_key)

@@ -50,7 +50,7 @@ def parcel(seed: int, objects: int = 3) -> Parcel:
 
 @dataclass(frozen=True)
 class Bucket:
-    """A bucket, and who we are to its server."""
+    """A bucket, and our credentials for its server."""
 
     endpoint: str
     name: str
@@ -86,7 +86,7 @@ class Place:
     """A database and a storage; what it is made of fits into an argument of a process."""
 
     kind: str
-    """For the eye: `postgresql and files`."""
+    """For display: `postgresql and files`."""
     url: str
     storage_name: str
     folder: str | None = None

@@ -39,7 +39,7 @@ def _explain(element: Explain, compiler: Any, **kw: Any) -> str:
 
 
 async def plan(asked: Select[Any]) -> str:
-    """Return what the database says of how it would do it."""
+    """Return the plan of the database."""
     return await explained(asked._statement(*asked._asked(), paged=True), {})
 
 

@@ -39,7 +39,7 @@ DENIED = b"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Err
 
 
 class Proxy(ThreadingHTTPServer):
-    """Passes requests on, but for the fault that `choose` has for each."""
+    """Forwards requests, except for the fault that `choose` returns for each."""
 
     daemon_threads = True
     block_on_close = False
@@ -73,7 +73,7 @@ class Proxy(ThreadingHTTPServer):
         self.choose = lambda _: drawn.choice(faults) if drawn.random() < rate else "none"
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing: clients hang up on us too."""
+        """Ignore errors of connections, because clients hang up, too."""
 
 
 class _Handler(BaseHTTPRequestHandler):

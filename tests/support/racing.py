@@ -1,7 +1,7 @@
 """Processes that save, load and delete beside each other: what they do, and how a test starts them at one moment.
 
-Run as a program it is one of them: it takes its `Task` as JSON, says that it is ready, begins when it is told to, and
-prints what came of it.
+Run as a program it is one of them: it takes its `Task` as JSON, says that it is ready, begins on a signal, and prints
+its `Outcome`.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Part(ArtifactModel, name="racing.Part"):
 
 @dataclass
 class Kept(ArtifactModel, name="racing.Kept"):
-    """Two objects, of which others save the one, and rows that tell whose they are."""
+    """Two objects, one of which other processes save as well, and rows that name the owner."""
 
     owner: int
     shared: str
@@ -73,7 +73,7 @@ def kept(owner: int, shared: str, own: str) -> Kept:
 
 
 def remembered(words: list[Any]) -> Kept:
-    """Make the model again that an outcome tells of."""
+    """Make the model of an outcome again."""
     return kept(*words)
 
 
@@ -110,7 +110,7 @@ def open_storage(settings: Mapping[str, Any]) -> Storage:
 
 @dataclass(frozen=True)
 class Task:
-    """What a process is to do."""
+    """The task of a process."""
 
     job: str
     url: str
@@ -123,19 +123,19 @@ class Task:
 
 @dataclass
 class Outcome:
-    """What came of it."""
+    """The result of a task."""
 
     saved: list[tuple[str, str, list[Any]]] = field(default_factory=list[tuple[str, str, list[Any]]])
-    """Label, id, and what makes up the model that is there at the end."""
+    """Label, id, and the values that the saved model or the run has at the end."""
     conflicts: list[str] = field(default_factory=list[str])
-    """The labels that others had."""
+    """The labels that another process had taken."""
     errors: list[str] = field(default_factory=list[str])
-    """Whatever else was raised."""
+    """Any other error that was raised."""
     deleted: int = 0
 
 
 async def race(task: Task, processes: int) -> list[Outcome]:
-    """Have processes do a task at one moment, and return what came of it."""
+    """Let processes do a task at the same time, and return their outcomes."""
     started: list[asyncio.subprocess.Process] = []
     try:
         for me in range(processes):
@@ -167,7 +167,7 @@ async def _ready(process: asyncio.subprocess.Process) -> None:
 
 
 async def same_label(task: Task, outcome: Outcome) -> None:
-    """Save one label after the other, which the others save as well."""
+    """Save labels one after the other, while other processes save the same labels."""
     for number in range(task.count):
         words = [task.me, f"shared {number}", f"own {task.me} {number}"]
         await _save(task, outcome, str(number), words)
@@ -181,7 +181,7 @@ async def same_content(task: Task, outcome: Outcome) -> None:
 
 
 async def save_and_delete(task: Task, outcome: Outcome) -> None:
-    """Save content of which there is little, so that all save the same, and delete as much again."""
+    """Save from a few contents, so that all processes save the same, and delete equally often."""
     mine: list[tuple[str, UUID, list[Any]]] = []
     for number in range(task.count):
         words = [task.me, *random.choices(("red", "green", "blue", "grey"), k=2)]

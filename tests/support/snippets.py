@@ -33,7 +33,7 @@ NO_RUN = re.compile(r"<!-- no-run: \S.* -->\n+[ ]*\Z")
 
 @dataclass(frozen=True)
 class Block:
-    """A fenced block: its language, its code, where it begins, and whether it is to be run."""
+    """A fenced block: its language, its code, where it begins, and whether to run it."""
 
     language: str
     code: str

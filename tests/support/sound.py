@@ -17,12 +17,12 @@ __all__ = ["Found", "assert_sound", "count", "look"]
 
 @dataclass(frozen=True)
 class Found:
-    """What does not belong together."""
+    """Rows and objects that do not match."""
 
     blobs: int
     """Rows of objects."""
     dangling: tuple[str, ...]
-    """Locations that rows name and where there is no such object."""
+    """Locations that rows name, without such an object."""
     unused: tuple[str, ...]
     """Locations of rows that no node refers to."""
     orphans: tuple[str, ...]

@@ -379,7 +379,7 @@ def test_a_sync_call_where_the_loop_is_writing_is_refused_at_once(database_url: 
                 Number(1).save("x")
             with pytest.raises(SyncCallError, match=r"await asyncio\.to_thread"):
                 train(1)
-            assert select(Number).all() == []  # to read is no trouble
+            assert select(Number).all() == []  # reading is harmless
             in_thread = asyncio.create_task(asyncio.to_thread(train, 2))
             await asyncio.sleep(0.1)
             go_on.set()

@@ -6,6 +6,7 @@ from decimal import Decimal
 from itertools import combinations
 from pathlib import Path, PurePosixPath
 from struct import unpack
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -13,8 +14,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
+from artigraph.stored import StoredStruct
 from artigraph.testing import equality
-from artigraph.testing.equality import assert_identical, compare_with
+from artigraph.testing.equality import assert_identical, compare_with, identity
 from artigraph.testing.strategies import Access, Box, Colour, Level, Point, instances, plain_values, scalars
 
 NANS: list[float] = [unpack(">d", bytes.fromhex(bits))[0] for bits in ("7ff8000000000000", "7ff8000000000001")]
@@ -66,3 +68,8 @@ def test_dataclasses_are_compared_by_every_field() -> None:
     assert_identical(Loose([1]), Loose([1]))
     with pytest.raises(AssertionError, match=r"value\.a\[0\]"):
         assert_identical(Loose([1]), Loose([1.0]))
+
+
+def test_any_mapping_has_a_key() -> None:
+    one, other = (frozenset([StoredStruct("Point", MappingProxyType({"x": number}))]) for number in (1, 2))
+    assert identity(one) == identity(frozenset(one)) != identity(other)

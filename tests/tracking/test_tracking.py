@@ -159,7 +159,7 @@ async def test_what_was_loaded_is_used_and_what_changed_is_kept_anew() -> None:
     assert list(await artifacts(first)) == ["return"]
     kept = (await artifacts(second))["samples"]
     assert await Samples.load(kept) == Samples([1.0, 2.0])
-    of_both = (node_id, second.node_id, "used")  # what was altered comes from what it was
+    of_both = (node_id, second.node_id, "used")  # an altered object comes from the original one
     assert await edges() == {(node_id, first.node_id, "used"), (kept, second.node_id, "used"), of_both}
 
 
@@ -878,7 +878,7 @@ async def test_a_loaded_stream_is_that_artifact_and_is_not_read() -> None:
     for value in (first, [first, second], {"a": second}, first.rows, (second.rows,), part):
         use(value)
     assert (total(first.rows), total(second.rows), total(part.rows)) == (15, 15, 15)
-    use(second)  # what was read of it is still of it
+    use(second)  # the part that was read still belongs to it
     used = [{source for source, target, _ in await edges() if target == run.node_id} for run in await runs()]
     both, one, two = {first_id, second_id}, {first_id}, {second_id}
     assert used == [one, both, two, one, two, one, two]

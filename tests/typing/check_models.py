@@ -1,4 +1,4 @@
-"""What a type checker knows of models, runs and storages; pyright and mypy check it as they check all files."""
+"""What a type checker infers about models, runs and storages; pyright and mypy check it as they check all files."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from artigraph import (
     ModelDiff,
     Node,
     Run,
+    RunDiff,
     RunManager,
     Series,
     Version,
@@ -159,6 +160,10 @@ async def versions(leaf: Leaf) -> None:
         assert_type(version, Leaf)
     for change in diff(leaf, leaf):
         assert_type(change, Change)
+    run = Run()
+    assert_type(diff(leaf, leaf), ModelDiff)
+    assert_type(await diff(run, RunManager(run)), RunDiff)
+    assert_type((await diff(str(run.node_id), run.node_id)).results, tuple[Change, ...])
     n = columns(Node)
     nodes = (
         select(Node).of_type("model").labeled("leaf").of_model(Leaf).where(n.label == "x").order_by(n.node_id.desc())

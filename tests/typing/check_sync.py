@@ -1,4 +1,4 @@
-"""What a type checker knows of the sync twin; pyright and mypy check it as they check all files."""
+"""What a type checker infers about the sync twin; pyright and mypy check it as they check all files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 import artigraph
-from artigraph import DeletionReport
+from artigraph import DeletionReport, ModelDiff, RunDiff
 from artigraph.db import current_session, set_engine
 from artigraph.maintenance import FsckReport, GcReport
 from artigraph.outline import Outline
@@ -24,6 +24,7 @@ from artigraph.sync import (
     artifact_field,
     columns,
     delete,
+    diff,
     load_many,
     prune,
     run_manager,
@@ -76,6 +77,12 @@ def models(node_id: UUID, frozen: Frozen) -> None:
     assert_type(load_many(AsyncLeaf, [node_id]), list[AsyncLeaf])
     assert_type(delete(node_id), DeletionReport)
     assert_type(prune(failed_runs=True), DeletionReport)
+    assert_type(diff(Leaf(1), AsyncLeaf(2)), ModelDiff)
+
+
+def differences(manager: RunManager, node_id: UUID) -> None:
+    assert_type(diff(manager, manager.run), RunDiff)
+    assert_type(diff(node_id, str(node_id)), RunDiff)
 
 
 async def in_async_code(leaf: Leaf, node_id: UUID) -> None:

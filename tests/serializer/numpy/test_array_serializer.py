@@ -27,7 +27,7 @@ def assert_exact(array: Array, back: Array) -> None:
     assert describe(back.dtype) == describe(array.dtype)
     assert back.shape == array.shape
     assert array_serializer.serialize(back)[-array.nbytes :] == array_serializer.serialize(array)[-array.nbytes :]
-    if array.dtype.char not in "gG" and array.dtype.names is None:  # test_every_loss.py knows of padding
+    if array.dtype.char not in "gG" and array.dtype.names is None:  # test_every_loss.py covers padding
         assert back.tobytes() == array.tobytes()
     assert back.flags.f_contiguous == array.flags.f_contiguous or not array.flags.forc or not array.nbytes
     assert back.flags.writeable

@@ -86,7 +86,7 @@ def mask_of(dtype: np.dtype[Any]) -> list[bool]:
         return found
     if dtype.char not in "gG" or np.finfo(np.longdouble).nmant != 63:
         return [True] * dtype.itemsize
-    # x87: a native number has 10 bytes in front, and byte order reverses each number as a whole.
+    # x87: a native number has 10 bytes in front, and another byte order reverses all bytes of a number.
     width = np.dtype("g").itemsize
     number = [True] * 10 + [False] * (width - 10)
     return (number if dtype.isnative else number[::-1]) * (dtype.itemsize // width)

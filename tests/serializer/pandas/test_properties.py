@@ -1,4 +1,4 @@
-"""Frames that nobody thought of come back, too."""
+"""Random frames load unchanged."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NAMES = st.one_of(st.none(), st.text(max_size=5), st.integers(), st.tuples(st.te
 
 
 TWINS = {"numpy q", "numpy Q", "numpy p", "zoneinfo utc", "sparse blocks", "nan of other bits"}
-"""Others in ways that equality does not look at: C types, the class of a zone, the bits of a NaN."""
+"""Kinds that differ in ways that equality ignores: C types, the class of a zone, the bits of a NaN."""
 
 
 def frame_round_trip(frame: pd.DataFrame) -> None:

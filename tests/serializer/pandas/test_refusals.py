@@ -1,4 +1,4 @@
-"""What pandas would not get back exactly is refused, by the name of the column and with a remedy."""
+"""Values that would not load exactly are refused, with the name of the column and a remedy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Zones of other libraries come back as what they are, where they can be made again from a name."""
+"""Zones of other libraries load unchanged if they can be made from a name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Parquet files have a checksum for each page, and it is checked: whoever reads one without us can check it as well."""
+"""Parquet files have a checksum for each page, which is checked. Other readers of parquet can check it as well."""
 
 from __future__ import annotations
 
