@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -34,9 +35,23 @@ def pytest_xdist_auto_num_workers() -> int:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Begin with the tests that take longest, so that no worker is alone with one in the end."""
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Begin with the tests that take longest, so that no worker is alone with one in the end.
+
+    Tests that the fast tests run on SQLite already do not run on it again.
+    """
     items.sort(key=lambda item: not item.path.match("reliability/*") and item.path.stem not in _LONGEST)
+    again = [item for item in items if _ran_already(item)]
+    if again:
+        config.hook.pytest_deselected(items=again)
+        items[:] = [item for item in items if item not in again]
+
+
+def _ran_already(item: pytest.Item) -> bool:
+    made: Any = item  # a function with parameters
+    if not hasattr(made, "callspec") or made.callspec.params.get("database") != "sqlite":
+        return False
+    return str(made.function.__module__).startswith("tests.")
 
 
 @pytest.fixture(params=DATABASES)

@@ -1,4 +1,4 @@
-"""The tests of deletion that have to do with the database, on each one."""
+"""The tests of deletion that depend on the database, on each database."""
 
 from tests.test_deletion import (
     empty,

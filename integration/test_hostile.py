@@ -29,7 +29,7 @@ def files(tmp_path: Path) -> FileSystem:
 
 
 def past(storage: FileSystem) -> Write:
-    """Return what writes past a storage."""
+    """Return a function that writes objects without the storage."""
 
     def write(location: str, data: bytes | None) -> None:
         path = storage.directory / location
@@ -50,7 +50,7 @@ async def test_altered_rows_lead_nowhere(files: FileSystem, database: str) -> No
     assert await names_lead_nowhere(files, ["os.system", "pickle:loads", "'; DROP TABLE artigraph_node; --"]) == 15
 
 
-# What a database keeps of an object is its hash: one serializer will do every day, all of them in the long run.
+# A database keeps only the hash of an object. So one serializer is enough here, and the long run tries all.
 @one_or_all("arrow-parquet")
 async def test_spoilt_objects_are_never_decoded(
     serializers: Sequence[str], flips: int, truncations: int, files: FileSystem, database: str

@@ -1,4 +1,4 @@
-"""What stands for a node, and what a load that fails says, on each database."""
+"""Ids of nodes in every spelling, and the errors of failed loads, on each database."""
 
 from __future__ import annotations
 

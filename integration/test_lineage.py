@@ -1,4 +1,4 @@
-"""The tests of lineage that have to do with the database, on each one."""
+"""The tests of lineage that depend on the database, on each database."""
 
 from tests.lineage.test_graph import (
     test_a_chain_that_is_deeper_than_databases_recurse_by_themselves,

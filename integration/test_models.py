@@ -1,4 +1,4 @@
-"""Models, saves and runs on every database, with objects in files: what tests/ shows on SQLite, condensed."""
+"""Models, saves and runs on every database, with objects in files: a short version of the tests on SQLite."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _np: Any = np
 
 @pytest.fixture
 def files(tmp_path: Path) -> FileSystem:
-    """A folder of objects, known by a name of its own."""
+    """A folder of objects, registered under its own name."""
     return FileSystem(tmp_path / "objects", name=f"files-{uuid4().hex}")
 
 

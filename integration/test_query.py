@@ -1,4 +1,4 @@
-"""The tests of queries that have to do with the database, on each one."""
+"""The tests of queries that depend on the database, on each database."""
 
 from tests.query.test_members import (
     test_a_renamed_flag_is_found_also_in_combinations,

@@ -1,4 +1,4 @@
-"""The tests of runs that have to do with the database, on each one."""
+"""The tests of runs that depend on the database, on each database."""
 
 from tests.run.test_lease import (
     test_a_lease_begins_and_ends_with_its_run,

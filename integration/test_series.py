@@ -1,4 +1,4 @@
-"""The tests of series and aliases that have to do with the database, on each one."""
+"""The tests of series and aliases that depend on the database, on each database."""
 
 from tests.query.test_series import (
     test_a_series_is_what_was_saved_under_a_label_as_a_class,

@@ -1,4 +1,4 @@
-"""How many statements a call takes on each database: as many for much as for little."""
+"""How many statements a call takes on each database, for little data and for much."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Statistics of the tables on PostgreSQL, where autovacuum has not come by yet."""
+"""Statistics of the tables on PostgreSQL, where autovacuum has not run yet."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ async def url(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator
     with fresh_database("postgresql", tmp_path) as url:
         async with engine_context(url, create_tables=True):
             await save(1)
-            for table in ("artigraph_node", "artigraph_link", "artigraph_run_value"):  # nobody else analyzes them
+            for table in ("artigraph_node", "artigraph_link", "artigraph_run_value"):  # no other process analyzes them
                 await execute(f"ALTER TABLE {table} SET (autovacuum_enabled = false)")
             yield url
 
@@ -47,7 +47,7 @@ async def execute(statement: str) -> None:
 
 
 async def known_rows() -> float:
-    """Return how many nodes PostgreSQL believes that there are, -1 if it does not know."""
+    """Return the number of nodes that PostgreSQL estimates, or -1 without an estimate."""
     statement = text("SELECT reltuples FROM pg_class WHERE relname = 'artigraph_node'")
 
     async def work(connection: AsyncConnection) -> float:
@@ -68,14 +68,14 @@ async def logged(caplog: pytest.LogCaptureFixture) -> AsyncGenerator[list[str]]:
 async def test_the_first_large_write_is_analyzed(url: str, caplog: pytest.LogCaptureFixture) -> None:
     del url
     await save(100)
-    assert await known_rows() == -1  # too little to be worth it
+    assert await known_rows() == -1  # too few rows to be analyzed
     async with logged(caplog) as messages:
         await save(5000)
     assert any("Analyzed table artigraph_node" in message for message in messages)
     assert await known_rows() == pytest.approx(10_202, rel=0.2)
     async with logged(caplog) as messages:
         await save(5000)
-    assert not any("Analyzed" in message for message in messages)  # it is known well enough
+    assert not any("Analyzed" in message for message in messages)  # its statistics are recent enough
     await execute("UPDATE pg_class SET relpages = 1 WHERE relname = 'artigraph_node'")  # it has grown since
     await save(500)
     assert await known_rows() == pytest.approx(21_202, rel=0.2)
@@ -87,7 +87,7 @@ async def test_a_session_is_left_alone(url: str) -> None:
         await save(5000)
         assert await known_rows() == -1
     assert await known_rows() == -1
-    await save(1)  # what the session wrote counts
+    await save(1)  # rows of the session count
     assert await known_rows() > 0
 
 

@@ -1,4 +1,4 @@
-"""What former releases stored is opened by this one, on every database; and what migrations leave of it."""
+"""This release opens the stores of former ones, on every database, and migrations keep their content."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.opening import VERSIONS, check_places, restored
 REVISIONS = [str(script.revision) for script in ScriptDirectory.from_config(vars(_run)["_config"]()).walk_revisions()][
     ::-1
 ]
-"""Of all migrations, the first one first."""
+"""All migrations, in their order."""
 
 
 @pytest.mark.parametrize("version", VERSIONS)
@@ -51,7 +51,7 @@ async def test_tables_of_a_former_release_are_what_its_migration_makes(
 async def test_data_survives_going_down_and_up_again(
     version: str, database: str, database_url: str, tmp_path: Path
 ) -> None:
-    """Down to the version that it was stored in, since below that there is nothing that could hold it."""
+    """Down to the version that stored it, because earlier ones have no columns for it."""
     async with restored(version, database, database_url, tmp_path) as (release, index):
         await upgrade(database_url)
         tables, rows = await schema(database_url), await all_rows(database_url)
@@ -82,7 +82,7 @@ async def test_every_migration_goes_up_and_down_and_up(database_url: str) -> Non
 
 
 async def schema(url: str) -> dict[str, Any]:
-    """Say what tables there are; past the check of their version, for they may be older ones."""
+    """Return the tables without the check of their version, because they may be older."""
     async with engine_context(url) as engine, engine.connect() as connection:
         return await connection.run_sync(describe_schema)
 

@@ -1,4 +1,4 @@
-"""The tests of the sync twin that have to do with the database, on each one."""
+"""The tests of the sync twin that depend on the database, on each database."""
 
 from tests.sync.test_sync import (
     test_a_session_is_one_transaction,

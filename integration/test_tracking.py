@@ -1,4 +1,4 @@
-"""The tests of tracked functions that have to do with the database, on each one."""
+"""The tests of tracked functions that depend on the database, on each database."""
 
 from tests.tracking.test_tracking import (
     pytestmark,

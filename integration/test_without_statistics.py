@@ -35,7 +35,7 @@ _DEEP = 40
 _COUNT = 6000
 _RUNS = 4000
 _FEW = 60
-"""Pages that any question may read: the upper levels of its indexes."""
+"""Pages that every query may read: the upper levels of its indexes."""
 _TRIED = 200
 """Pages of the first rows in a range, in which a few nodes are looked for. The table has several times as many."""
 
@@ -69,7 +69,7 @@ class Store(NamedTuple):
 
 @pytest.fixture(scope="module")
 def template(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Store]]:
-    """Yield the name of a database with 40,000 nodes that nobody has analyzed, and what is in it."""
+    """Yield the name of a database with 40,000 nodes and no statistics, and its content."""
     with (
         pytest.MonkeyPatch.context() as patch,
         fresh_database("postgresql", tmp_path_factory.mktemp("template")) as url,
@@ -161,7 +161,7 @@ async def pages(statement: Any) -> int:
 
 
 async def plans_of(call: Callable[[], Awaitable[object]]) -> list[str]:
-    """Return how PostgreSQL went about each statement of a call."""
+    """Return the plan that PostgreSQL used for each statement of a call."""
     executed: list[tuple[str, Any]] = []
 
     def note(_connection: object, _cursor: object, statement: str, parameters: Any, *_: object) -> None:
@@ -196,7 +196,7 @@ def pages_in(plan: str) -> int:
 
 
 async def compare(asked: Mapping[str, Any]) -> None:
-    """Ask without statistics and with them: statements, or calls that read only."""
+    """Measure statements, or calls that only read, without statistics and with them."""
 
     async def measured() -> dict[str, int]:
         return {
@@ -448,7 +448,7 @@ async def test_lineage_does_no_more_work_than_with_statistics(store: Store) -> N
 
 
 async def test_lineage_is_not_compiled_without_statistics(store: Store) -> None:
-    """Where PostgreSQL expects much work it compiles the statement, which takes a second."""
+    """If PostgreSQL expects much work, it compiles the statement. That takes a second."""
     for statement in (
         select_reached(store.last, "up", DATA, None),
         select_reached(store.first, "down", DATA, None),

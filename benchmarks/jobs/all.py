@@ -12,12 +12,15 @@ from benchmarks.jobs import (
     lineage,
     loads,
     memory,
+    newest,
     objects,
     queries,
     s3,
     saves,
     sizes,
+    tables,
     unanalyzed,
+    web,
 )
 
 __all__ = ["JOBS"]
@@ -27,6 +30,9 @@ JOBS: Sequence[Job] = (
     *loads.JOBS,
     *sizes.JOBS,
     *queries.JOBS,
+    *tables.JOBS,
+    *newest.JOBS,
+    *web.JOBS,
     *unanalyzed.JOBS,
     *lineage.JOBS,
     *counts.JOBS,

@@ -117,7 +117,7 @@ async def test_a_deadlock_in_a_session_is_the_callers_to_try_again(server_url: s
                     try:
                         await write(touching(second, _node.c.position + 1))
                     except RetryableError:
-                        await asyncio.sleep(0)  # as one who goes on all the same
+                        await asyncio.sleep(0)  # a caller that ignores the error
                         await write(saving())
                         raise
             except RetryableError:
@@ -197,7 +197,7 @@ async def test_a_callers_session(server_url: str) -> None:
         async with session_context(session):
             await write(saving())
             await write_apart(saving())
-            assert await read(count) in (1, 2)  # the default isolation may not show what came after its beginning
+            assert await read(count) in (1, 2)  # the default isolation may hide later commits
         await session.rollback()
         assert await read(count) == 1
         async with session_context(session):
@@ -247,7 +247,7 @@ async def test_a_callers_session_in_a_deadlock_cannot_be_committed(server_url: s
         labels = sorted(rows.scalars())
         if outcomes[1] == "refused":
             assert labels == ["a", "b", "half"]
-        else:  # PostgreSQL takes back the savepoint alone, and the rest of the transaction stands
+        else:  # PostgreSQL rolls back only the savepoint, and keeps the rest of the transaction
             assert labels == ["a", "after", "b", "half", "half"]
     await engine.dispose()
 

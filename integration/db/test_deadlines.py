@@ -67,7 +67,7 @@ CALLS = [save, save_much, load, count, run, session, read_in_session, remove, co
 
 
 def stall_from(proxy: FaultProxy, request: int) -> None:
-    """Let nothing pass from the request of this number on, on any connection."""
+    """Block every request from this number on, on any connection."""
     seen = 0
 
     def trigger(_data: bytes) -> bool:
@@ -99,7 +99,7 @@ async def test_each_call_ends_where_a_server_stops_answering(server: URL, call: 
             failure = error
         proxy.clear()
         assert proxy.faults > 0
-        if request_number == 1:  # later it may be what puts a connection back, after the call has succeeded
+        if request_number == 1:  # a later request may return a connection, after the call has succeeded
             assert failure is not None
         assert failure is None or type(failure) is DatabaseUnavailableError
         await goes_on(engine)
@@ -126,7 +126,7 @@ async def test_a_cancelled_call_ends_soon(server: URL, call: Any) -> None:
             except TimeoutError:
                 pass
             else:
-                assert call in (load, read_in_session)  # they were through before
+                assert call in (load, read_in_session)  # these requests passed before the limit
         proxy.clear()
         await goes_on(engine)
 
@@ -143,7 +143,7 @@ async def test_a_connection_to_a_black_hole_ends(server: URL) -> None:
 
 @asynccontextmanager
 async def locked(url: URL) -> AsyncGenerator[None]:
-    """Hold a lock on the table of nodes that everything has to wait for."""
+    """Lock the table of nodes, so that every call has to wait."""
     engine = create_async_engine(url)
     try:
         async with engine.connect() as connection:

@@ -1,4 +1,4 @@
-"""Rows and tables that another connection holds a lock on: calls end, by the limits, in a typed error."""
+"""Rows and tables that another connection has locked: calls end within their limits, in a typed error."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ async def test_each_call_ends_where_rows_are_locked(server: URL, call: Call, own
                     with pytest.raises(TimeoutError):
                         async with asyncio.timeout(0.2):
                             await call(run, node_id)
-                async with asyncio.timeout(PATIENT):  # who only reads waits for no row
+                async with asyncio.timeout(PATIENT):  # a reader waits for no row
                     assert await HeldItem.load(node_id) == HeldItem(1)
                     async with session_context():
                         assert await HeldItem.load(node_id) == HeldItem(1)
@@ -145,7 +145,7 @@ TABLES = ["artigraph_blob", "artigraph_lease", "artigraph_node"]
 
 @asynccontextmanager
 async def table_held(url: URL, table: str) -> AsyncGenerator[None]:
-    """Hold a table such that nobody else reads or writes it."""
+    """Lock a table, so that no other connection reads or writes it."""
     postgresql = url.get_backend_name() == "postgresql"
     engine = create_async_engine(url)
     try:
@@ -171,7 +171,7 @@ async def test_a_run_ends_where_a_table_is_locked(server: URL, table: str) -> No
 
 
 async def test_reads_on_an_engine_of_ones_own_behind_a_locked_table(server: URL) -> None:
-    """They end by `command`; with a limit that the engine sets itself, by that."""
+    """Calls end by the limit `command`, or by a limit that the engine sets itself."""
     postgresql = server.get_backend_name() == "postgresql"
     own: dict[str, Any] = (
         {"server_settings": {"lock_timeout": "500"}}

@@ -34,7 +34,7 @@ POOLS: dict[str, dict[str, Any]] = {
     "one-for-all": {"poolclass": StaticPool},
 }
 LIMIT = 3
-"""Connections of a user of whom the server takes few."""
+"""A URL for a user to whom the server allows few connections."""
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ async def in_session(number: int) -> Any:
 
 
 async def check(saved: list[Any]) -> None:
-    """Check that everything is there."""
+    """Check that every value was stored."""
     found = await load_many(Kept, [first for first, _ in saved])
     assert [model.owner for model in found] == list(range(len(saved)))
     assert (await fsck(read_data_subset="100%")).ok
@@ -129,7 +129,7 @@ def few_connections(server: str, tmp_path: Path) -> Generator[str]:
             before += [f"ALTER DATABASE {database.database} OWNER TO {user}"]
             after = [f"ALTER DATABASE {database.database} OWNER TO CURRENT_USER", f"DROP ROLE {user}"]
         else:
-            users = [f"{user}@'{host}'" for host in ("localhost", "%")]  # a fresh MariaDB lets anybody in locally
+            users = [f"{user}@'{host}'" for host in ("localhost", "%")]  # a fresh MariaDB accepts every local user
             before = [f"CREATE USER {name} IDENTIFIED BY 'few' WITH MAX_USER_CONNECTIONS {LIMIT}" for name in users]
             before += [f"GRANT ALL ON {database.database}.* TO {name}" for name in users]
             after = [f"DROP USER {name}" for name in users]

@@ -1,4 +1,4 @@
-"""Servers whose processes stand still: they take connections, by the kernel, and answer nothing."""
+"""Servers whose processes are stopped: the kernel accepts connections for them, and they never answer."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What servers let into a column that cannot hold it: reads raise typed errors that name the row, and fsck lists it."""
+"""Values that servers accept and models cannot read: reads raise typed errors that name the row, and fsck lists it."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.malformed import Store, fill_store
 
 
 class Altered(NamedTuple):
-    """A value that is put into a column of a row, and who has to tell of it."""
+    """A value that is written into a column of a row, and the reads that must report it."""
 
     column: Column[Any]
     value: Any
@@ -80,7 +80,7 @@ ALTERED: Mapping[str, Altered] = {
     "time of an alias": Altered(alias_table.c.moved_at, BEFORE_ALL, alias, ()),
 }
 REFUSED = {"long hash", "start", "end", "time of an object", "time of a link", "time of an alias"}
-"""What only PostgreSQL lets in."""
+"""Values that only PostgreSQL accepts."""
 
 
 @pytest.fixture(params=[*SERVERS, "postgresql by psycopg"])
@@ -124,7 +124,7 @@ async def test_what_a_server_lets_in_is_named(driver_url: str, tmp_path: Path, w
 
 
 async def alter(url: str, altered: Altered, store: Store) -> bool:
-    """Put the value into the row; return whether the server lets it in."""
+    """Write the value into the row, and return whether the server accepts it."""
     engine = create_async_engine(url)
     change = update_of(altered.column.table).where(altered.row(store)).values({altered.column.name: altered.value})
     try:

@@ -78,7 +78,7 @@ async def test_a_store_that_is_whole_has_no_problems(storage: FileSystem) -> Non
 @pytest.mark.usefixtures("engine")
 @pytest.mark.parametrize("part", range(4))
 async def test_rows_that_were_altered_are_found(storage: FileSystem, part: int) -> None:
-    """Each tampering with a store of its own; they share a database, whose rows are emptied between."""
+    """Each tampering gets its own store in one database. All rows are deleted in between."""
     for name in sorted(TAMPERINGS)[part::4]:
         tampering = TAMPERINGS[name]
         ids = await make_store(storage)
@@ -138,7 +138,7 @@ class Told(MemoryStorage):
         await done
 
     async def collect(self) -> None:
-        """Collect whenever it is wanted: in a task of its own, outside of the session of whoever waits."""
+        """Collect on request: in a task of its own, outside the session of the task that waits."""
         while True:
             done = await self.wanted.get()
             await gc(dry_run=False, grace=NOW)

@@ -99,7 +99,7 @@ async def test_idle_connections_that_were_dropped_are_replaced_without_a_word(pl
 async def test_idle_connections_that_a_firewall_has_forgotten_are_given_up(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Nothing that is sent on them is answered, and nobody says so."""
+    """Requests on these connections get no answer and no error."""
     checker = Checker(place)
     async with through(place) as (behind, proxy), behind.opened():
         saved = {await parcel(0).save("first")}

@@ -1,4 +1,4 @@
-"""The tests of tests/reliability that have to do with the database alone, on each server."""
+"""The tests of tests/reliability that depend only on the database, on each server."""
 
 from __future__ import annotations
 

@@ -68,19 +68,19 @@ async def test_a_session_that_holds_an_object_keeps_nobody_waiting(
         async with engine_context(
             url, create_tables=True, large_value_storage=objects.open(), inline_limit=INLINE_LIMIT
         ):
-            # A table of a few rows is read as a whole, and whoever reads it waits for all its rows.
+            # A server reads all rows of a small table, and the reader then waits for each of them.
             await save_many([("filler", Part(number, "filler")) for number in range(500)])
             first = await model.save("first")
             async with session_context():
                 second = await model.save("second")
-                # Who looked before the rows were there inserts them, and meets those that the session holds.
+                # A save that looked before the rows existed inserts them, and meets the session's locked rows.
                 blind.append(True)
                 third = await _beside(lambda: model.save("third"), objects, url)
                 assert not blind
                 for node_id in (first, third):
                     report = await _beside(partial(delete, node_id), objects, url)
                     assert (report.artifacts, report.objects) == (1, 0)
-                # Nothing that is committed refers to the objects now.
+                # Now no committed row refers to the objects.
                 collected = await _beside(lambda: gc(dry_run=False, grace=GRACE), objects, url)
                 assert collected.unused.count == 0
             assert await Kept.load(second) == model

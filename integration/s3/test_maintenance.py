@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import pytest
 
@@ -14,7 +13,7 @@ from artigraph.db import current_database, engine_context
 from artigraph.errors import DanglingObjectsError
 from artigraph.maintenance import Amount, fsck, gc
 from artigraph.storage.aws import S3Storage
-from integration.support.s3 import Server, keys
+from integration.support.s3 import Server, keys, storage_in
 from tests.support.churn import churn
 from tests.support.maintenance import NOW, alone, delete_artifact, locations, orphan
 from tests.support.sizes import sizes
@@ -24,14 +23,7 @@ __all__ = ["alone"]
 
 @pytest.fixture
 def storage(server: Server, bucket: str) -> S3Storage:
-    return S3Storage(
-        bucket,
-        name=f"s3-{uuid4().hex}",
-        region="us-east-1",
-        endpoint_url=server.url,
-        access_key_id=server.access_key_id,
-        secret_access_key=server.secret_access_key,
-    ).register()
+    return storage_in(server, bucket, S3Storage).register()
 
 
 def model_on(storage: S3Storage) -> Any:

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any
-from uuid import uuid4
 
 import numpy as np
 import pytest
@@ -15,7 +14,7 @@ from artigraph import ArtifactModel, Run, RunManager
 from artigraph.db import current_database
 from artigraph.errors import CorruptObjectError, LabelConflictError, ObjectNotFoundError
 from artigraph.storage.aws import S3Storage
-from integration.support.s3 import Server, keys
+from integration.support.s3 import Server, keys, storage_in
 from tests.support.corruption import missing_and_exchanged, one_or_all, spoil
 from tests.support.hostile import rows_lead_nowhere
 from tests.support.identical import assert_identical
@@ -29,14 +28,7 @@ _np: Any = np
 
 @pytest.fixture
 def storage(server: Server, bucket: str) -> S3Storage:
-    return S3Storage(
-        bucket,
-        name=f"s3-{uuid4().hex}",
-        region="us-east-1",
-        endpoint_url=server.url,
-        access_key_id=server.access_key_id,
-        secret_access_key=server.secret_access_key,
-    )
+    return storage_in(server, bucket, S3Storage)
 
 
 async def test_models_come_back_from_s3(storage: S3Storage, s3: Any, bucket: str) -> None:

@@ -1,8 +1,8 @@
 """Finding database servers to test with, and fresh databases on them.
 
 For each server, in this order: the URL in an environment variable, a server on this machine, a container of
-testcontainers where Docker runs. A server that is not there is a reason to skip, and a failure where
-ARTIGRAPH_TEST_REQUIRE_SERVERS is set.
+testcontainers where Docker runs. A missing server skips the test, or fails it if ARTIGRAPH_TEST_REQUIRE_SERVERS is
+set.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ T = TypeVar("T")
 
 @contextmanager
 def fresh_database(database: str, folder: Path, *, template: str | None = None) -> Generator[str]:
-    """Yield the URL of an empty database, and drop it afterwards; skip the test where there is no server.
+    """Yield the URL of an empty database, and drop it at the end; skip the test if there is no server.
 
     On PostgreSQL, `template` names a database to copy, to which nobody is connected. The copy has no statistics that
     the template has not.
@@ -114,7 +114,7 @@ def _listens(url: URL) -> bool:
 
 
 def _version(url: URL, database: str) -> bool:
-    """Say whether the server lets us in and is what it should be: MySQL and MariaDB use one port."""
+    """Say whether the server accepts us, and is of this kind: MySQL and MariaDB use the same port."""
     try:
         version = run_apart(_first(url, "SELECT version()"))
     except (SQLAlchemyError, OSError):

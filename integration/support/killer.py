@@ -35,7 +35,7 @@ class Killer:
         postgresql = connection.dialect.name == "postgresql"
         try:
             await connection.execute(text(f"SELECT pg_terminate_backend({other})" if postgresql else f"KILL {other}"))
-        except SQLAlchemyError:  # gone by itself meanwhile
+        except SQLAlchemyError:  # it ended by itself in the meantime
             await connection.rollback()
 
     async def kill_one(self, other: int) -> None:

@@ -15,16 +15,18 @@ from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit, urlunsplit
 
 import boto3
 import pytest
 
+from artigraph.storage.aws import S3Storage
+
 
 @dataclass(frozen=True)
 class Server:
-    """Where a server is and who we are to it."""
+    """The address of a server, and our credentials."""
 
     url: str
     access_key_id: str = field(repr=False)
@@ -75,8 +77,23 @@ def bucket(s3: Any) -> Iterator[str]:
     s3.delete_bucket(Bucket=name)
 
 
+Kept = TypeVar("Kept", bound=S3Storage)
+
+
+def storage_in(server: Server, bucket: str, kind: type[Kept]) -> Kept:
+    """Return a storage in a bucket, with a name of its own."""
+    return kind(
+        bucket,
+        name=f"s3-{uuid.uuid4().hex}",
+        region="us-east-1",
+        endpoint_url=server.url,
+        access_key_id=server.access_key_id,
+        secret_access_key=server.secret_access_key,
+    )
+
+
 def named(url: str) -> Server:
-    """Take a server's credentials out of its URL; without any, the server shall take what comes."""
+    """Take a server's credentials out of its URL; without any, the server accepts every request."""
     parts = urlsplit(url)
     host = f"{parts.hostname}:{parts.port}" if parts.port else str(parts.hostname)
     bare = urlunsplit((parts.scheme, host, "", "", ""))
@@ -132,7 +149,7 @@ def free_ports(count: int) -> list[int]:
 
 
 def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
-    """Return when a server answers, with whatever."""
+    """Return as soon as a server answers, whatever the answer."""
     ends = time.monotonic() + 60
     while time.monotonic() < ends and process.poll() is None:
         try:

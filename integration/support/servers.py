@@ -23,7 +23,7 @@ __all__ = ["OwnServer", "own_server"]
 
 
 class OwnServer:
-    """A server of our own, and what it is started with."""
+    """A server of our own, and the command that starts it."""
 
     def __init__(self, url: str, command: Sequence[str], user: str, folder: Path, *endings: int) -> None:
         self.url = url
@@ -69,7 +69,7 @@ class OwnServer:
                     break
                 time.sleep(0.01)
             else:
-                raise TimeoutError("the server does not stand still")
+                raise TimeoutError("the server did not stop")
             yield
         finally:
             for process in reversed(processes):
