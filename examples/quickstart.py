@@ -113,6 +113,8 @@ async def main() -> None:
 
     print(await outline_of(manager.run.node_id))
     print(f"\nThe best classifier is {best!r}; everything that was loaded equals what was saved.")
+    print("Look at it in a shell: artigraph ls, artigraph show @, artigraph tree @")
+    print("Look at it in a browser: artigraph ui")
 
 
 if __name__ == "__main__":
