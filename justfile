@@ -34,9 +34,22 @@ walks:
 sync:
     python -m scripts.make_sync
 
+# Write the JSON Schemas of the documents of artigraph.view and of the command line anew (docs/design/view.md)
+schemas:
+    python -m scripts.make_schemas
+
 # Write the lists in pyproject.toml that follow from packages/
 workspace:
     python -m scripts.workspace
+
+# Write the reference of the command line from its help texts and real output, and the recording of the README
+cli-page:
+    COLUMNS=80 python -m scripts.cli_page
+    python -m scripts.cli_examples --recording
+
+# Take the pictures of the web view for the docs, in Chromium
+web-pictures:
+    python -m scripts.web_pictures
 
 # Check the formatting
 format:
@@ -74,11 +87,11 @@ constraints:
 pin:
     python scripts/constraints.py
 
-# Run the fast tests and require 95% of the branches (measured on Python 3.12 or newer)
+# Run the fast tests and require 96% of the lines; with --branches, 95% of the branches (on Python 3.12 or newer)
 unit *args:
     python scripts/unit.py {{ args }}
 
-# Run the tests of the core, the databases and the serializers on another set of versions: lowest, sqlalchemy-2.0
+# Run the tests that depend on versions of other libraries on another set of them: lowest, sqlalchemy-2.0
 versions set *args:
     python scripts/versions.py {{ set }} {{ args }}
 

@@ -8,6 +8,7 @@ are those that this script writes. docs/design/sync.md says which kind of twin e
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -18,6 +19,7 @@ from typing import Any
 
 from scripts.sync_names import (
     BASES,
+    BY_ARGUMENTS,
     CONTEXTS,
     DERIVED,
     DOCSTRINGS,
@@ -46,6 +48,9 @@ SYNC = {"__aenter__": "__enter__", "__aexit__": "__exit__", "__aiter__": "__iter
 BLOCKS = {"__aenter__": "enter", "__aexit__": "leave"}
 IGNORE = "  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]"
 
+_SPLIT = re.compile(rf"^( +def \w+\()\n((?: {{8}}[^\n]*\n)+    \) -> [^\n]*:){re.escape(IGNORE)}$", re.MULTILINE)
+"""A method whose parameters were put on lines of their own. Type checkers want the comment in the first line."""
+
 
 def main() -> None:
     """Write the package anew."""
@@ -63,6 +68,8 @@ def write(target: Path) -> None:
     for arguments in (["check", "--quiet", "--fix", "--select", "I,F401,RUF022"], ["format", "--quiet"]):
         command = [sys.executable, "-m", "ruff", *arguments, "--config", str(ROOT / "pyproject.toml"), str(target)]
         subprocess.run(command, check=True)
+    for path in target.glob("[!_]*.py"):
+        path.write_text(_SPLIT.sub(rf"\1{IGNORE}\n\2", path.read_text("utf-8")), "utf-8")
 
 
 def package_text(names: Names) -> str:
@@ -190,6 +197,9 @@ class Writer:
         elif isinstance(function, ast.AsyncFunctionDef):
             self._import("wait_for", "artigraph.portal")
             call = f"wait_for({call})"
+        elif function.name in BY_ARGUMENTS:
+            self._import("result_of", "artigraph.sync._twin")
+            return [f"    return result_of({call.replace('(', ', ', 1)}"]
         elif function.name in ON_THE_LOOP:
             self._import("wait_for", "artigraph.portal")
             self._import("on_the_loop", "artigraph.sync._twin")
@@ -274,11 +284,13 @@ class Writer:
     def _wrapping_class(self, node: ast.ClassDef, module: ModuleType) -> None:
         """Write a class whose instances hold an async instance, and forward calls to it."""
         generic = [base for base in node.bases if isinstance(base, ast.Subscript)]
-        bases = [self._expression(base, module) for base in generic]
+        wrapped = self._names.wrapped
+        plain = [base for base in node.bases if isinstance(base, ast.Name) and base.id in wrapped]
+        bases = [self._expression(base, module) for base in node.bases if base in generic or base in plain]
         variables = [name for base in generic for name in names_in(base.slice) if is_variable(name, module)]
         held = f"{self._async}.{node.name}" + (f"[{', '.join(variables)}]" if variables else "")
         ignore = "  # pyright: ignore[reportIncompatibleVariableOverride]"
-        if not any(name in self._names.wrapped for base in node.bases for name in names_in(base)):
+        if not any(name in wrapped for base in node.bases for name in names_in(base)):
             self._import("Twin", "artigraph.sync._twin")
             bases, ignore = ["Twin", *bases], ""
         self._add(

@@ -20,6 +20,7 @@ MIRRORED = (
     "artigraph.query",
     "artigraph.stored",
     "artigraph.versions",
+    "artigraph.view",
 )
 """Public modules beside the root. `artigraph.sync` has one of the same name for each."""
 CHOSEN = {
@@ -46,6 +47,8 @@ CONTEXTS = ("engine_context", "session_context")
 """Context managers that are used only in `async with`."""
 ON_THE_LOOP = ("get_engine",)
 """Sync functions that ask which event loop is running."""
+BY_ARGUMENTS = ("diff",)
+"""Functions that return a coroutine for some arguments, which their overloads tell."""
 DOCSTRINGS = {
     "engine_context": """\
 Set the database for a block, in this thread.

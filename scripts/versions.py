@@ -1,4 +1,4 @@
-"""Run the tests of the core, the databases and the serializers on another set of versions: `just versions lowest`.
+"""Run the tests that depend on versions of other libraries on another set of them: `just versions lowest`.
 
 - `lowest`: the lowest declared version of every dependency.
 - `sqlalchemy-2.0`: the newest version of every dependency, with the newest SQLAlchemy 2.0.
@@ -18,15 +18,18 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SETS: dict[str, tuple[list[str], list[str], list[str]]] = {
-    "lowest": (["--resolution", "lowest-direct"], [], ["tests/storage"]),
-    "sqlalchemy-2.0": ([], ["sqlalchemy<2.1"], []),
+    "lowest": (["--resolution", "lowest-direct"], [], ["tests/serializer", "tests/storage", "tests/ui"]),
+    "sqlalchemy-2.0": ([], ["sqlalchemy<2.1"], []),  # serializers and storages do not use it
 }
 """By name: uv's resolution, extra requirements, and the tests to run beside those of every set."""
-TOOLS = ("moto", "psycopg", "psycopg-binary", "pytest-asyncio", "pytest-timeout", "pytest-xdist", "pytz", "tzdata")
+TOOLS = (
+    *("httpx", "jsonschema", "moto", "psycopg", "psycopg-binary", "pytest-asyncio", "pytest-timeout", "pytest-xdist"),
+    *("pytz", "tzdata"),
+)
 EXTRAS = {"moto": "[s3,server]"}
 TESTS = (
     *("tests/db", "tests/graph", "tests/migrations", "tests/model", "tests/orm", "tests/query", "tests/run"),
-    *("tests/serializer", "tests/testing", "tests/tracking"),
+    *("tests/stored", "tests/table", "tests/testing", "tests/tracking"),
     *("tests/test_deletion.py", "tests/test_difference.py", "tests/test_run.py"),
 )
 

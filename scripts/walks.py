@@ -31,8 +31,10 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs/design/walks.md"
 Function = tuple[str, str]
 """The file and the qualified name of a function."""
-CALLS_WORK: Function = ("db/_transaction.py", "run_naming_rows")
-"""The function that calls the work of a transaction."""
+CALLS_WORK: frozenset[Function] = frozenset(
+    {("db/_transaction.py", "run_naming_rows"), ("progress.py", "run_in_slices")}
+)
+"""Functions that call the work of a room above: a transaction, and slices of a conversion."""
 
 
 @dataclass
@@ -118,11 +120,11 @@ def floors() -> dict[str, int]:
 
 
 def returns(walk: Walk, floor: dict[str, int]) -> list[tuple[Function, Function]]:
-    """Return the calls from one room to another one that is not below it, without those of a transaction's work."""
+    """Return the calls from one room to another one that is not below it, but for work that was handed down."""
     found: list[tuple[Function, Function]] = []
     for caller, called in walk.calls:
         above, below = (re.split(r"[/.]", file)[0] for file, _ in (caller, called))
-        if caller != CALLS_WORK and above != below and floor[below] <= floor[above]:
+        if caller not in CALLS_WORK and above != below and floor[below] <= floor[above]:
             found.append((caller, called))
     return found
 

@@ -13,6 +13,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 SETTINGS = ROOT / "pyproject.toml"
 CORE = "artigraph-core"
+TOOLS = frozenset({"artigraph-cli", "artigraph-ui"})
+"""Distributions that use the whole core. They implement no contract, as plugins do."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ def updated(settings: str, root: Path = ROOT) -> str:
     """Return the text of pyproject.toml with all lists as the manifests say."""
     found = distributions(root)
     sources = [f"packages/{each.folder}/src" for each in found if each.packages]
-    leaves = sorted(leaf for packages in plugins(root).values() for leaf in packages)
+    leaves = sorted(leaf for name, packages in plugins(root).items() if name not in TOOLS for leaf in packages)
     settings = re.sub(
         r"(?<=^\[tool\.uv\.sources\]\n)(?:\S+ = \{ workspace = true \}\n)*",
         "".join(f"{each.name} = {{ workspace = true }}\n" for each in found),
