@@ -60,16 +60,13 @@ class OwnServer:
     def stopped(self) -> Generator[None]:
         """Stop all processes of the server with SIGSTOP, so that connections stay open and get no answer."""
         assert self._process is not None
-        processes = [self._process.pid, *_children(self._process.pid)]
-        for process in processes:
-            os.kill(process, signal.SIGSTOP)
+        server = self._process.pid
+        processes = [server]
         try:
-            for _ in range(200):
-                if all(map(_is_stopped, processes)):
-                    break
-                time.sleep(0.01)
-            else:
-                raise TimeoutError("the server did not stop")
+            _stop(server)  # first, because it starts processes until it is stopped
+            processes += _children(server)
+            for process in processes[1:]:
+                _stop(process)
             yield
         finally:
             for process in reversed(processes):
@@ -77,9 +74,27 @@ class OwnServer:
                     os.kill(process, signal.SIGCONT)
 
 
-def _is_stopped(process: int) -> bool:
-    threads = Path(f"/proc/{process}/task").glob("*/stat")
-    return all(thread.read_text("utf-8", "replace").rpartition(")")[2].split()[0] == "T" for thread in threads)
+def _stop(process: int) -> None:
+    """Stop a process with SIGSTOP, and return when it does nothing more: it may have ended by itself."""
+    with suppress(ProcessLookupError):
+        os.kill(process, signal.SIGSTOP)
+    for _ in range(200):
+        if _is_still(process):
+            return
+        time.sleep(0.01)
+    raise TimeoutError(f"process {process} of the server did not stop")
+
+
+def _is_still(process: int) -> bool:
+    """Whether all threads are stopped or have ended. A stopped server cannot remove its ended processes."""
+    return all(_state(thread) in "TZX" for thread in Path(f"/proc/{process}/task").glob("*/stat"))
+
+
+def _state(thread: Path) -> str:
+    try:
+        return thread.read_text("utf-8", "replace").rpartition(")")[2].split()[0]
+    except OSError:  # it has ended
+        return "X"
 
 
 def _children(parent: int) -> list[int]:
