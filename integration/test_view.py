@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from artigraph import ArtifactMapping, ArtifactModel, Run, RunManager, artifact_field, columns, select, series
 from artigraph.db import current_database, engine_context, insert_rows, write
+from artigraph.errors import QueryError
 from artigraph.identifiers import new_ids
 from artigraph.orm import node_table
 from artigraph.storage import MemoryStorage
@@ -39,7 +41,7 @@ from artigraph.view import (
 )
 from artigraph.view._points import select_sample
 from artigraph.view._stale import select_newer
-from artigraph.view.listing import list_run_columns
+from artigraph.view.listing import group_by_input, list_run_columns, runs_by_result
 from tests.support.documents import as_json
 from tests.support.plans import SORTED, explained, plan
 
@@ -87,6 +89,10 @@ async def documents() -> list[Any]:
         first := await runs_page(columns=shown, limit=2),
         await runs_page(columns=shown, after=first.next),
         await runs_page(columns=["results.report.data.name", "results.report.moment", "results.none.x"]),
+        await runs_by_result("results.report.accuracy", columns=["results.report.accuracy"], limit=3),
+        await runs_by_result("results.report.moment", descending=True, query=select(Run).where(c.name == HOSTILE)),
+        await group_by_input(await runs_page()),
+        await group_by_input(await runs_page(used=source, limit=2)),
         await runs_page(top_only=True),
         children := await runs_page(under=outer, limit=2),
         await runs_page(under=outer, after=children.next, limit=2),
@@ -173,7 +179,7 @@ async def test_documents_are_the_same_on_each_database(engine: AsyncEngine, tmp_
         expected = await documents()
     for one, other in zip(found, expected, strict=True):
         assert one == other
-    assert len({document["schema"] for document in found}) == 14
+    assert len({document["schema"] for document in found}) == 15
 
 
 ANALYZE = {
@@ -275,6 +281,34 @@ async def test_pages_of_runs_are_what_python_filters(engine: AsyncEngine) -> Non
         assert [item.artifact_id for item in first.items] == artifacts[:1_000]
         following = await artifacts_page(query, limit=1_000, after=first.next)
         assert [item.artifact_id for item in following.items] == artifacts[1_000:2_000]
+
+
+async def test_runs_are_ordered_by_their_results(engine: AsyncEngine) -> None:
+    """Ties, missing values and texts that are equal up to the length of a key keep the order of Python."""
+    titles = ["a" * 300 + end for end in "cab"] + ["", "b"]
+    made: list[tuple[str, UUID]] = []
+    for number in range(23):
+        async with RunManager(Run(name="odd" if number % 2 else "even")) as manager:
+            if number % 5 != 4:
+                title = titles[number % 5]
+                report = Report(number % 3, title, MOMENT, Data(""), ArtifactMapping())
+                await manager.save_artifact("report", report)
+                made.append((title, manager.run.node_id))
+    await Report(9, "~", MOMENT, Data(""), ArtifactMapping()).save("report")  # no run made it
+    for descending in (False, True):
+        expected = [run for _, run in sorted(made, key=lambda pair: pair[0], reverse=descending)]
+        page = await runs_by_result("results.report.title", descending=descending)
+        assert [item.run_id for item in page.items] == expected
+        page = await runs_by_result("results.report.title", descending=descending, limit=7)
+        assert [item.run_id for item in page.items] == expected[:7]
+        odd = select(Run).where(columns(Run).name == "odd")
+        page = await runs_by_result("results.report.title", descending=descending, query=odd, limit=3)
+        allowed = set(await odd.ids())
+        assert [item.run_id for item in page.items] == [run for run in expected if run in allowed][:3]
+    async with RunManager(Run()) as manager:
+        await manager.save_artifact("report", Data("another model"))
+    with pytest.raises(QueryError, match="are of several models"):
+        await runs_by_result("results.report.title")
 
 
 async def test_points_of_a_long_series_are_sampled_along_an_index(engine: AsyncEngine) -> None:

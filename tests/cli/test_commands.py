@@ -177,6 +177,8 @@ def test_a_list_is_narrowed_sorted_and_read_in_pages(call: Call, store: SmallSto
     page = call("ls", "--model", "Report", "-n", "2", "--json").document
     assert [row["artifact_id"] for row in page["data"]] == [third, second]
     assert ids("-n", "2", "--after", page["next"]) == [first]
+    best = call("ls", "--runs", "--sort", "-results.report.accuracy", "-w", "parameters.rate < 1", "--json").document
+    assert [row["run_id"] for row in best["data"]] == [str(store.runs[number]) for number in (1, 2, 0)]
     failed = call("ls", "--runs", "--status", "failed", "--json").document["data"]
     assert [row["run_id"] for row in failed] == [str(store.runs[2])]
     rates = call("ls", "--runs", "-w", "parameters.rate > 0.05", "--json").document["data"]

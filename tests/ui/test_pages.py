@@ -55,8 +55,32 @@ async def test_runs_are_filtered_by_the_address(client: Client, store: SmallStor
     assert await names(client, f"under={store.runs[1]}&name=x") == []
     rates = [item["columns"] for item in await document(client, "/runs?sort=-parameters.rate&cols=parameters.rate")]
     assert rates == [{"parameters.rate": 0.1}, {"parameters.rate": 0.01}, {"parameters.rate": 0.01}, {}]
+    assert await names(client, "sort=-results.report.accuracy") == ["train", "evaluate", "train"]
+    assert await names(client, "sort=results.report.accuracy&name=train") == ["train", "train"]
+    assert await names(client, "sort=results.data.name") == ["train"]
+    assert await names(client, "sort=results.none.x") == []
     [first, *_] = await document(client, "/runs?cols=parameters.rate,tags.team&cols=tags.none")
     assert first["columns"] == {"parameters.rate": 0.01}
+
+
+async def test_runs_are_grouped_by_what_they_used(client: Client, store: SmallStore) -> None:
+    first, second, evaluate, below = map(str, store.runs)
+    found = await document(client, "/runs?group=input&name=train")
+    groups = [([each["artifact_id"] for each in group["inputs"]], ids_of(group["runs"])) for group in found]
+    assert groups == [([str(store.data)], [second]), ([], [first])]
+    [one] = await document(client, f"/runs?group=input&in={store.data}")
+    assert one["inputs"] == [{"artifact_id": str(store.data), "model_name": "Data", "label": "data"}]
+    assert ids_of((await document(client, f"/runs?group=input&under={second}"))[0]["runs"]) == [below]
+    page = (await client.get("/runs?group=input&cols=results.report.accuracy")).text
+    assert f'href="./artifacts/{store.data}"' in page
+    assert "Used no artifact" in page
+    assert "Ungroup" in page
+    assert f'value="{evaluate}"' in page
+    assert "sort=-results.report.accuracy" in page
+
+
+def ids_of(runs: list[dict[str, str]]) -> list[str]:
+    return [run["run_id"] for run in runs]
 
 
 @pytest.mark.parametrize(
@@ -66,6 +90,8 @@ async def test_runs_are_filtered_by_the_address(client: Client, store: SmallStor
         ("cols=rate", "A column of runs is"),
         ("before=x", "is no cursor of runs"),
         ("sort=nothing", "Runs have no 'nothing'"),
+        ("sort=results.report", "A column of runs is"),
+        ("group=output", "Runs are grouped by input"),
         ("w=rate+>", "invalid syntax"),
         ("w=__import__('os')", "This is no condition"),
     ],

@@ -47,9 +47,13 @@ async def list_runs(output: Output, request: Request) -> None:
     if request.since is not None:
         query = query.newer_than(_before(request.since))
     chosen = request.columns or []
-    if request.sort is not None:
+    page: RunsPage
+    if request.sort is not None and request.sort.removeprefix("-").startswith("results."):
+        by, descending = request.sort.removeprefix("-"), request.sort.startswith("-")
+        page = await lists.runs_by_result(by, descending=descending, query=query, columns=chosen, limit=request.limit)
+    elif request.sort is not None:
         query = query.order_by(_order(request.sort, c))
-        page: RunsPage = await lists.ordered_runs(query, columns=chosen, limit=request.limit)
+        page = await lists.ordered_runs(query, columns=chosen, limit=request.limit)
     else:
         page = await runs_page(query, columns=chosen, limit=request.limit, after=request.after)
     prefixes = await shortest_prefixes([item.run_id for item in page.items]) if output.draws else {}

@@ -1,4 +1,4 @@
-"""Lists without pages: runs and artifacts in the order of their queries, which has no cursor, and all series."""
+"""Other lists: runs and artifacts in the order of their queries, which has no cursor; runs in groups; all series."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from artigraph.query import RunSelect, StoredSelect
 from artigraph.run.values import FIELDS
 from artigraph.stored.read import PLAIN_SERIALIZERS
 from artigraph.view._artifacts import ArtifactsPage, read_artifact_items
+from artigraph.view._by_input import InputItem, RunGroup, RunGroupsPage, group_by_input
+from artigraph.view._by_result import runs_by_result
 from artigraph.view._cursor import check_limit
 from artigraph.view._document import Page, Record
 from artigraph.view._fields import LARGEST_CELL, field_paths
@@ -26,8 +28,9 @@ from artigraph.view._run_values import chosen_columns
 from artigraph.view._runs import RunsPage, read_run_items
 from artigraph.view.configuration import Configuration
 
-__all__: list[str] = ["SeriesItem", "SeriesList", "StoreItem", "StoresList"]
-__all__ += ["list_run_columns", "list_series", "list_stores", "ordered_artifacts", "ordered_runs"]
+__all__: list[str] = ["InputItem", "RunGroup", "RunGroupsPage", "SeriesItem", "SeriesList", "StoreItem", "StoresList"]
+__all__ += ["group_by_input", "list_run_columns", "list_series", "list_stores", "ordered_artifacts", "ordered_runs"]
+__all__ += ["runs_by_result"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,11 @@ _STATUSES = ("running", "completed", "failed", "cancelled", "lost")
 @click.option("-w", "--where", metavar="EXPR", help="Only those for which this is true: 'accuracy > 0.5'.")
 @click.option("--since", callback=age, help="Only those made since then: 7d, 12h, or a time.")
 @click.option("--status", type=click.Choice(_STATUSES), help="Only runs with this status.")
-@click.option("--sort", metavar="COLUMN", help="In the order of this column; -COLUMN for the greatest first.")
+@click.option(
+    "--sort",
+    metavar="COLUMN",
+    help="In the order of this column, also results.LABEL.FIELD of runs; -COLUMN for the greatest first.",
+)
 @click.option("-n", "--limit", type=click.IntRange(1, 1000), default=50, show_default=True, help="At most this many.")
 @click.option(
     "--columns", callback=names, metavar="A,B", help="The fields to show; parameters.rate or tags.team of runs."

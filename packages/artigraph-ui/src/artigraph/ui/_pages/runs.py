@@ -18,7 +18,7 @@ from artigraph.ui._query import PAGE, items, text
 from artigraph.ui._render import respond, wants_json
 from artigraph.view import RunItem, RunsPage, runs_page
 from artigraph.view.expressions import column_of, condition_of
-from artigraph.view.listing import list_run_columns, ordered_runs
+from artigraph.view.listing import InputItem, group_by_input, list_run_columns, ordered_runs, runs_by_result
 
 _STATUSES = get_args(RunStatus)
 _MOST_OPEN = 20
@@ -38,6 +38,14 @@ class _Row:
     """Whether it stands for the other runs inside of `item`."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Group:
+    """Rows below a common heading: the artifacts that the runs used. None means that runs are in no groups."""
+
+    inputs: tuple[InputItem, ...] | None
+    rows: list[_Row]
+
+
 async def page(request: Request) -> Response:
     """Show a page of runs, the newest first, or the first ones in another order."""
     chosen, problem = items(request, "cols"), None
@@ -47,19 +55,24 @@ async def page(request: Request) -> Response:
         if wants_json(request):
             raise
         document, problem = RunsPage((), None), str(error)
+    grouped = await group_by_input(document) if _is_grouped(request) else None
     opened = [] if wants_json(request) else items(request, "open")[:_MOST_OPEN]
-    rows = await _rows(document.items, chosen, opened, 0)
+    parts = [(None, document.items)] if grouped is None else [(part.inputs, part.runs) for part in grouped.items]
+    groups = [_Group(inputs, await _rows(runs, chosen, opened, 0)) for inputs, runs in parts]
+    rows = [row for group in groups for row in group.rows]
     offered = [] if wants_json(request) else await list_run_columns([row.item.run_id for row in rows])
     return respond(
         request,
-        document,
+        document if grouped is None else grouped,
         "runs.html",
         200 if problem is None else 400,
         chosen=chosen,
         offered=list(dict.fromkeys([*chosen, *offered])),
         opened=opened,
+        groups=groups,
         problem=problem,
         rows=rows,
+        shown=document.items,
         statuses=_STATUSES,
         filtered=any(text(request, name) for name in ("name", "status", "w", "in", "under")),
         live=problem is None and not text(request, "before"),
@@ -75,9 +88,21 @@ async def _document(request: Request, chosen: Sequence[str]) -> RunsPage:
         return await runs_page(used=used, columns=chosen, limit=PAGE, after=after)
     if sort is not None:
         query = query if under is None else query.in_run(under)
+        text_of, descending = sort.removeprefix("-"), sort.startswith("-")
+        if text_of.startswith("results."):
+            among = query if filtered or under is not None else None
+            return await runs_by_result(text_of, descending=descending, query=among, columns=chosen, limit=PAGE)
         return await ordered_runs(query.order_by(_order(sort)), columns=chosen, limit=PAGE)
     tree = not filtered and under is None
     return await runs_page(query, under=under, top_only=tree, columns=chosen, limit=PAGE, after=after)
+
+
+def _is_grouped(request: Request) -> bool:
+    group = text(request, "group")
+    if group not in (None, "input"):
+        msg = f"Runs are grouped by input, group=input, not by {quoted(group[:100])}"
+        raise QueryError(msg)
+    return group is not None
 
 
 def _query(request: Request) -> tuple[RunSelect, bool]:

@@ -1,0 +1,133 @@
+"""Runs in the order of a field of the artifacts that they made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import exists, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from artigraph.db import current_database, distinct_values, in_batches, read
+from artigraph.errors import QueryError
+from artigraph.lineage.sql import own_input
+from artigraph.orm import node_table
+from artigraph.printable import quoted
+from artigraph.query import RunSelect
+from artigraph.query import columns as fields_of
+from artigraph.query import select as query_of
+from artigraph.run import Run
+from artigraph.view._cursor import check_limit
+from artigraph.view._run_values import ResultColumn, chosen_columns
+from artigraph.view._runs import RunsPage, read_run_items
+
+_STEPS = (200, 800, 4_000, 15_000)
+"""How many artifacts are looked through at a time, until enough runs are found."""
+
+
+async def runs_by_result(
+    result: str,
+    *,
+    descending: bool = False,
+    query: RunSelect | None = None,
+    columns: Sequence[str] = (),
+    limit: int = 50,
+) -> RunsPage:
+    """Return the first runs in the order of a field of an artifact that they made.
+
+        best = await runs_by_result("results.report.accuracy", descending=True, limit=10)
+
+    Runs that made no artifact of that label are left out. The index of the field answers the order. With a query, the
+    first 20,000 artifacts in that order are looked through.
+
+    Args:
+        result: the label of the artifacts and the path of the field, as `results.LABEL.FIELD`.
+        descending: whether the greatest value comes first.
+        query: which runs. Its order, limit and offset have no effect.
+        columns: what to show of each run; see `runs_page`.
+        limit: the most runs, up to 1,000.
+
+    Raises:
+        QueryError: `result` is no such column, artifacts of several models have the label, `limit` is invalid, or the
+            query leaves too few of the first 20,000 artifacts.
+    """
+    [column] = chosen_columns([result]).values()
+    if not isinstance(column, ResultColumn):
+        msg = f"A result is results.LABEL.FIELD, not {quoted(result[:100])}"
+        raise QueryError(msg)
+    chosen = chosen_columns(columns)
+    run_ids = await _first_runs(column, check_limit(limit), query, descending=descending)
+    return RunsPage(await read_run_items(run_ids, chosen), None)
+
+
+async def _first_runs(column: ResultColumn, limit: int, query: RunSelect | None, *, descending: bool) -> list[UUID]:
+    model = await _model_of(column.label)
+    if model is None:
+        return []
+    field = fields_of(model)[column.path[0]]
+    for name in column.path[1:]:
+        field = field[name]
+    ordered = query_of(model).labeled(column.label).order_by(field.desc() if descending else field.asc())
+    found: dict[UUID, None] = {}
+    start = 0
+    for step in _STEPS:
+        artifacts = await ordered.offset(start).limit(step).ids()
+        runs = await _makers(artifacts)
+        allowed = set(runs) if query is None else await _allowed(query, runs)
+        found |= dict.fromkeys(run for run in runs if run in allowed)
+        if len(found) >= limit or len(artifacts) < step:
+            return list(found)[:limit]
+        start += step
+    name = ".".join(("results", column.label, *column.path))
+    msg = (
+        f"Only {len(found)} of these runs are among the first {start:,} by {name}. Narrow the conditions, so that few "
+        "runs remain, or order by another column"
+    )
+    raise QueryError(msg)
+
+
+async def _model_of(label: str) -> str | None:
+    """Return the stored name of the model of all artifacts with a label, or None without any."""
+    node, database = node_table.alias("labeled").c, await current_database()
+    columns_of_search = node_table.c.model_name, node_table.c.node_type
+    [name] = distinct_values(*columns_of_search, ("model",), database.dialect).subquery("names").c
+    # Only an artifact has its id as its search key. A model inside one has none.
+    artifacts = select(node.node_id).where(
+        node.node_type == "model", node.model_name == name, node.label == label, node.search_key >= b""
+    )
+    statement = select(name).where(exists(artifacts.correlate(name.table)))
+
+    async def work(connection: AsyncConnection) -> list[str]:
+        return sorted((await connection.scalars(statement)).all())
+
+    names = await read(work)
+    if len(names) > 1:
+        msg = (
+            f"Artifacts labeled {quoted(label)} are of several models ({', '.join(map(quoted, names[:5]))}), whose "
+            "fields have no common order. Sort the artifacts of one model instead"
+        )
+        raise QueryError(msg)
+    return names[0] if names else None
+
+
+async def _makers(artifacts: Sequence[UUID]) -> list[UUID]:
+    """Return the runs that made artifacts, in the order of the artifacts. Others belong to no run."""
+    node, found = node_table.c, dict[UUID, UUID]()
+    for some in in_batches(artifacts):
+        statement = select(node.node_id, node.parent_id).where(
+            node.node_id.in_(some), node.parent_id.is_not(None), ~own_input(node_table)
+        )
+
+        async def work(connection: AsyncConnection, statement: Any = statement) -> dict[UUID, UUID]:
+            return {row.node_id: row.parent_id for row in await connection.execute(statement)}
+
+        found |= await read(work)
+    return [found[each] for each in artifacts if each in found]
+
+
+async def _allowed(query: RunSelect, runs: Sequence[UUID]) -> set[UUID]:
+    allowed: set[UUID] = set()
+    for some in in_batches(list(dict.fromkeys(runs))):
+        allowed.update(await query.where(fields_of(Run).node_id.in_(some)).ids())
+    return allowed
