@@ -67,7 +67,7 @@ class Site:
         return [
             f"runs?cols=parameters.rate,tags.team,results.report.accuracy&open={store.runs[1]}",
             "runs?name=nobody",
-            "runs?sort=-parameters.rate&cols=parameters.rate",
+            "runs?sort=-results.report.accuracy&cols=parameters.rate,results.report.accuracy&group=input",
             f"runs/{store.runs[1]}",
             f"runs/{store.runs[2]}",
             f"runs/{self.hostile_run}",
