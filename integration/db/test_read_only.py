@@ -11,7 +11,9 @@ from sqlalchemy import delete, func, select, text
 from artigraph import ArtifactModel, Run, RunManager
 from artigraph.db import engine_context
 from artigraph.errors import DatabaseError
+from artigraph.maintenance import fsck
 from artigraph.orm import NodeRow
+from artigraph.view import storage_document
 from integration.support.databases import fresh_database
 
 
@@ -36,8 +38,13 @@ async def test_the_database_refuses_to_write(database: str, tmp_path: Path) -> N
                     # Each driver has a class of its own for this error.
                     with pytest.raises(Exception, match=r"(?i)read-?\s?only"):
                         await connection.execute(refused)
+            report = await fsck()
+            assert report.ok
+            assert report.unrecorded is not None
             async with engine.connect() as connection:
                 rows = (await connection.execute(select(func.count()).select_from(NodeRow))).scalar()
         async with engine_context(url) as engine, engine.connect() as connection:
             assert (await connection.execute(select(func.count()).select_from(NodeRow))).scalar() == rows
             await Read(2).save("more")  # nothing was set for others
+            assert (await fsck()).unrecorded is None
+            assert (await storage_document()).last_fsck is not None

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import update
 
-from artigraph import ArtifactModel, artifact_field
-from artigraph.db import session_context
+from artigraph import ArtifactModel, artifact_field, delete
+from artigraph.db import engine_context, session_context
 from artigraph.errors import ConfigurationError, SessionStateError, StorageError, StorageUnavailableError
 from artigraph.maintenance import Amount, FsckReport, Progress, fsck
 from artigraph.orm import CHUNK_SIZE, blob_table, node_table
 from artigraph.storage import MemoryStorage, Storage, SupportsFiles, SupportsRanges, register_storage
 from artigraph.storage.file import FileSystem
 from artigraph.testing.faults import Fault, FlakyStorage
+from artigraph.view import storage_document
 from tests.support.broken_stores import TAMPERINGS, Tampering, make_store
 from tests.support.maintenance import files, orphan, rows, tamper
 from tests.support.statements import counted
@@ -52,6 +54,38 @@ async def test_a_store_that_is_whole_has_no_problems(storage: FileSystem) -> Non
 
 async def test_an_empty_database_has_no_problems() -> None:
     assert (await fsck(read_data_subset=1)).ok
+
+
+async def test_the_last_outcome_is_recorded(storage: FileSystem) -> None:
+    assert (await storage_document()).last_fsck is None
+    artifact_id = await model_on(storage)("x" * 1000).save("kept")
+    before = datetime.now(UTC) - timedelta(seconds=5)
+    assert (await fsck()).unrecorded is None
+    whole = (await storage_document()).last_fsck
+    assert whole is not None
+    assert before < whole.ended_at < datetime.now(UTC) + timedelta(seconds=5)
+    assert (whole.problems, whole.objects_read) == (0, 0)
+    [path] = files(storage)
+    (storage.directory / path).unlink()
+    assert (await fsck(read_data_subset=1)).counts == {"object-missing": 1}
+    damaged = (await storage_document()).last_fsck
+    assert damaged is not None
+    assert damaged.problems == 1
+    assert damaged.ended_at > whole.ended_at
+    await delete(artifact_id)
+
+
+async def test_an_outcome_that_cannot_be_recorded_is_said_so(database_url: str) -> None:
+    async with engine_context(database_url, create_tables=True):
+        await fsck()
+        recorded = (await storage_document()).last_fsck
+    async with engine_context(database_url, read_only=True):
+        report = await fsck()
+        assert report.ok
+        assert report.unrecorded is not None
+        assert "read-only" in report.unrecorded or "readonly" in report.unrecorded
+        assert f"not recorded: {report.unrecorded}" in report.render()
+        assert (await storage_document()).last_fsck == recorded
 
 
 @pytest.mark.parametrize("name", TAMPERINGS)

@@ -1,4 +1,4 @@
-"""What the stores of schema version 0003 hold: the same as those of 0002, since the version only adds indexes.
+"""What the stores of schema version 0003 hold: the same as those of 0002, since the version adds no rows.
 
 The classes and values are never changed, since they say what is in tests/data/stores/0003.
 """

@@ -11,6 +11,7 @@ import pytest
 
 from artigraph import Run, RunManager
 from artigraph.db import create_tables, engine_context
+from artigraph.maintenance import fsck
 from artigraph.ui import create_app
 from artigraph.ui._render import VERSION_HEADER
 from tests.support.small_store import Data, SmallStore
@@ -212,6 +213,15 @@ async def test_the_search_follows_references(
     target = store.reports[index] if kind == "artifacts" else store.runs[index]
     assert (answer.status_code, answer.headers["location"]) == (303, f"./{kind}/{target}")
     assert (await document(client, f"/search?q={reference}"))["hits"] == []
+
+
+async def test_the_last_check_is_shown(client: Client, url: str, store: SmallStore) -> None:
+    assert "No check of this store is recorded yet" in (await client.get("/storage")).text
+    async with engine_context(url):
+        await fsck()
+    page = Page((await client.get("/storage")).text)
+    assert "It found no problems, and read 0 objects" in " ".join(page.text.split())
+    assert (await document(client, "/storage"))["last_fsck"]["problems"] == 0
 
 
 async def test_models_and_storage_show_totals(client: Client) -> None:

@@ -240,6 +240,8 @@ class FsckDocument(Document):
     unregistered_examples: tuple[ExampleItem, ...]
     unlisted: tuple[SkippedItem, ...]
     """Storages that could not be searched for objects without a row."""
+    unrecorded: str | None
+    """Why the outcome was not recorded in the database; None if it was."""
 
 
 def fsck_document(report: FsckReport) -> FsckDocument:
@@ -255,6 +257,7 @@ def fsck_document(report: FsckReport) -> FsckDocument:
         unregistered=amount_item(report.unregistered),
         unregistered_examples=_examples(report.unregistered_examples),
         unlisted=_skipped(report.unlisted),
+        unrecorded=report.unrecorded,
     )
 
 

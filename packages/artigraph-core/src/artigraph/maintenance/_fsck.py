@@ -9,8 +9,11 @@ from collections.abc import Collection, Sequence
 from types import MappingProxyType
 from uuid import UUID
 
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 import artigraph.errors as errors
-from artigraph.db import Database, current_database, in_session
+from artigraph.db import Database, current_database, in_session, utc_now, write
 from artigraph.graph import StoredObject
 from artigraph.graph.objects import run_concurrently
 from artigraph.maintenance import _inventory, _report
@@ -18,6 +21,7 @@ from artigraph.maintenance._checksums import verify_object
 from artigraph.maintenance._consistency import CHECKS, count_malformed, find_broken, serializers_in_use
 from artigraph.maintenance._inventory import BlobRow, Place
 from artigraph.maintenance._report import FsckReport, ProblemKind
+from artigraph.orm import store_table
 from artigraph.printable import count_text
 from artigraph.progress import ProgressCallback, ProgressReporter
 from artigraph.serializer import get_serializer_by_name
@@ -30,9 +34,12 @@ _AT_ONCE = 8
 async def fsck(*, read_data_subset: str | float | None = None, progress: ProgressCallback | None = None) -> FsckReport:
     """Check all rows of the current database and the objects that they refer to, and report what is wrong.
 
-    It changes nothing. It checks that each object exists and, in storages that can list their objects, that its size is
-    the recorded one. With `read_data_subset`, for example `"5%"` or 0.05, it also reads that part of each storage's
-    objects, chosen at random, and compares their SHA-256.
+    It checks that each object exists and, in storages that can list their objects, that its size is the recorded one.
+    With `read_data_subset`, for example `"5%"` or 0.05, it also reads that part of each storage's objects, chosen at
+    random, and compares their SHA-256.
+
+    It changes nothing but one row: when the last check ended, and how many problems it found. `storage_document` shows
+    that. If the database refuses to write, the report says why.
 
     Saves, deletions and garbage collections may run at the same time.
 
@@ -64,7 +71,9 @@ class _Check:
         places = await _inventory.find_places(self._database)
         for place in places:
             await self._look_at(place, [place.name for place in places])
+        problems = sum(self._counts.values())
         return FsckReport(
+            unrecorded=await _record(problems, self._read.amount.count),
             counts=MappingProxyType(self._counts),
             problems=tuple(problem for problems in self._problems.values() for problem in problems),
             objects=self._objects.amount,
@@ -193,6 +202,22 @@ class _Check:
 def _stored_object(place: Place, row: BlobRow) -> StoredObject:
     chunks = None if row.chunk_sha256 is None else bytes(row.chunk_sha256)
     return StoredObject(place.known, row.location, row.size, bytes(row.sha256), chunks, f"blob {row.blob_id}")
+
+
+async def _record(problems: int, objects_read: int) -> str | None:
+    """Record the outcome in the database. Return why that failed, or None."""
+    outcome = {"fsck_at": utc_now(), "fsck_problems": problems, "fsck_objects_read": objects_read}
+
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(update(store_table).values(outcome))
+
+    try:
+        await write(work)
+    except errors.DatabaseUnavailableError:
+        raise
+    except errors.DatabaseError as error:  # a user, a connection or a server that only reads
+        return f"The database refused to write: {error}"
+    return None
 
 
 def _fraction(subset: object) -> float:

@@ -43,7 +43,8 @@ def fsck_view(report: FsckReport) -> Part:
     ]
     amounts = html.table((_amount(*row) for row in rows), head=["objects", "count", "size", "examples"])
     kinds = [html.table(_problems(report), head=["kind", "problem", "node"])] if report.counts else []
-    return html.element("div", title, *kinds, amounts, *_skipped("not searched", report.unlisted))
+    notes = [] if report.unrecorded is None else [html.muted(f"not recorded: {report.unrecorded}")]
+    return html.element("div", title, *kinds, amounts, *_skipped("not searched", report.unlisted), *notes)
 
 
 def _problems(report: FsckReport) -> Iterator[Sequence[Part]]:

@@ -211,6 +211,8 @@ class FsckReport:
     unregistered_examples: tuple[Example, ...]
     unlisted: tuple[SkippedStorage, ...]
     """Storages that could not be searched for objects without a row."""
+    unrecorded: str | None = None
+    """Why the outcome was not recorded in the database; None if it was."""
 
     @property
     def ok(self) -> bool:
@@ -238,6 +240,7 @@ class FsckReport:
             f"  not searched for objects without a row: {printable(each.name)}: {printable(each.reason)}"
             for each in self.unlisted
         ]
+        lines += [] if self.unrecorded is None else [f"  not recorded: {printable(self.unrecorded)}"]
         return "\n".join(lines)
 
 

@@ -178,3 +178,9 @@ class Store(Base):
     store_id: Mapped[UUID]
     """The database's identity. Every key of an object to which this database refers begins with it, as hex digits."""
     created_at: Mapped[datetime]
+    fsck_at: Mapped[datetime | None]
+    """When the last `fsck` ended, in UTC; None if none was recorded."""
+    fsck_problems: Mapped[int | None]
+    """How many problems it found."""
+    fsck_objects_read: Mapped[int | None]
+    """How many objects it read and compared."""

@@ -128,6 +128,9 @@ store_table: Table = Table(
     Column("id", SmallInteger, primary_key=True, autoincrement=False),
     Column("store_id", Id, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
+    Column("fsck_at", UtcDateTime),
+    Column("fsck_problems", BigInteger),
+    Column("fsck_objects_read", BigInteger),
 )
 version_table: Table = Table("artigraph_version", metadata, Column("version_num", String(32), primary_key=True))
 """Alembic's version table under a name of its own: every application on a database shares the default name."""

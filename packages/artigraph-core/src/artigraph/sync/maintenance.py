@@ -71,9 +71,12 @@ def doctor(*, gc: bool = False, time_limit: float = SECONDS) -> DoctorReport:
 def fsck(*, read_data_subset: str | float | None = None, progress: ProgressCallback | None = None) -> FsckReport:
     """Check all rows of the current database and the objects that they refer to, and report what is wrong.
 
-    It changes nothing. It checks that each object exists and, in storages that can list their objects, that its size is
-    the recorded one. With `read_data_subset`, for example `"5%"` or 0.05, it also reads that part of each storage's
-    objects, chosen at random, and compares their SHA-256.
+    It checks that each object exists and, in storages that can list their objects, that its size is the recorded one.
+    With `read_data_subset`, for example `"5%"` or 0.05, it also reads that part of each storage's objects, chosen at
+    random, and compares their SHA-256.
+
+    It changes nothing but one row: when the last check ended, and how many problems it found. `storage_document` shows
+    that. If the database refuses to write, the report says why.
 
     Saves, deletions and garbage collections may run at the same time.
 

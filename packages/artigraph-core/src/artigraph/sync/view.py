@@ -20,6 +20,7 @@ from artigraph.view import (
     DiffPage,
     Document,
     FieldItem,
+    LastFsck,
     LineageDocument,
     LineageEdge,
     LineageNode,
@@ -54,6 +55,7 @@ __all__ = [
     "DiffPage",
     "Document",
     "FieldItem",
+    "LastFsck",
     "LineageDocument",
     "LineageEdge",
     "LineageNode",
@@ -386,6 +388,6 @@ def models_page() -> ModelsPage:
 def storage_document() -> StorageDocument:
     """Return how much the storages, the artifacts of each model, and those of each run take.
 
-    It takes four statements, which read the rows of all values and objects. With millions of nodes that takes seconds.
+    It takes five statements, which read the rows of all values and objects. With millions of nodes that takes seconds.
     """
     return wait_for(async_view.storage_document())

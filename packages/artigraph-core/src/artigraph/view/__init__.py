@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from artigraph.view._stale import StaleDocument, StaleInput, stale_document
     from artigraph.view._totals import (
         ClassVersionItem,
+        LastFsck,
         ModelItem,
         ModelsPage,
         SizeItem,
@@ -51,14 +52,14 @@ else:
             "_series": "SeriesDocument series_document",
             "_stale": "StaleDocument StaleInput stale_document",
             "_totals": (
-                "ClassVersionItem ModelItem ModelsPage SizeItem StorageDocument StorageItem models_page "
-                "storage_document"
+                "ClassVersionItem LastFsck ModelItem ModelsPage SizeItem StorageDocument StorageItem "
+                "models_page storage_document"
             ),
         },
     )
 
 __all__: list[str] = ["ArtifactDocument", "ArtifactItem", "ArtifactsPage", "ClassVersionItem", "CompareDocument"]
-__all__ += ["CompareRow", "DiffItem", "DiffPage", "Document", "FieldItem", "LineageDocument", "LineageEdge"]
+__all__ += ["CompareRow", "DiffItem", "DiffPage", "Document", "FieldItem", "LastFsck", "LineageDocument", "LineageEdge"]
 __all__ += ["LineageNode", "ModelItem", "ModelsPage", "Page", "Record", "RunDocument", "RunItem", "RunsPage"]
 __all__ += ["SearchDocument", "SearchHit", "SeriesDocument", "SeriesPoint", "SeriesPointsDocument", "SizeItem"]
 __all__ += ["StaleDocument", "StaleInput", "StorageDocument", "StorageItem", "artifact_document", "artifacts_page"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from itertools import groupby
 from typing import Any, ClassVar
 
@@ -12,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import read
 from artigraph.db.planner import unsearched_by_sqlite
-from artigraph.orm import TOMBSTONE_SIZE, blob_table, node_table
+from artigraph.orm import TOMBSTONE_SIZE, blob_table, node_table, store_table
 from artigraph.view._document import Document, Page, Record
 
 _MOST_GROUPS = 100
@@ -75,6 +76,18 @@ class SizeItem(Record):
 
 
 @dataclass(frozen=True, slots=True)
+class LastFsck(Record):
+    """The last `fsck` whose outcome was recorded."""
+
+    ended_at: datetime
+    """In UTC, by the clock of the database."""
+    problems: int
+    """How many problems it found."""
+    objects_read: int
+    """How many objects it read and compared with their hashes."""
+
+
+@dataclass(frozen=True, slots=True)
 class StorageDocument(Document):
     """What takes how much."""
 
@@ -86,6 +99,8 @@ class StorageDocument(Document):
     """The 100 models whose artifacts take most, the largest first."""
     runs: tuple[SizeItem, ...]
     """The 100 names of runs whose artifacts take most, the largest first."""
+    last_fsck: LastFsck | None
+    """The last `fsck`; None if none was recorded."""
 
 
 async def models_page() -> ModelsPage:
@@ -112,7 +127,7 @@ async def models_page() -> ModelsPage:
 async def storage_document() -> StorageDocument:
     """Return how much the storages, the artifacts of each model, and those of each run take.
 
-    It takes four statements, which read the rows of all values and objects. With millions of nodes that takes seconds.
+    It takes five statements, which read the rows of all values and objects. With millions of nodes that takes seconds.
     """
     node, blob = node_table.c, blob_table.c
     size = func.coalesce(func.sum(blob.size), 0)
@@ -125,10 +140,14 @@ async def storage_document() -> StorageDocument:
     root, run = node_table.alias("root"), node_table.alias("run")
     by_model = _sizes(root.c.model_name, root, run)
     by_run = _sizes(run.c.run_name, root, run)
+    store = store_table.c
+    fsck = select(store.fsck_at, store.fsck_problems, store.fsck_objects_read).where(store.fsck_at.is_not(None))
+    checks = [LastFsck(row[0], int(row[1] or 0), int(row[2] or 0)) for row in await _rows(fsck)]
     return StorageDocument(
         storages=tuple(sorted(storages, key=lambda item: (-item.bytes, item.storage or ""))),
         models=tuple(SizeItem(*_numbers(row)) for row in await _rows(by_model)),
         runs=tuple(SizeItem(*_numbers(row)) for row in await _rows(by_run)),
+        last_fsck=checks[0] if checks else None,
     )
 
 
