@@ -37,6 +37,12 @@ class CoreFloor:
             rows: Sequence[Any] = (await connection.execute(statement, parameters)).all()
             return rows
 
+    async def execute(self, sql: str, parameters: tuple[Any, ...]) -> Sequence[Any]:
+        """Execute a statement in the driver's form, which Core does not compile."""
+        async with self.reader.connect() as connection:
+            rows: Sequence[Any] = (await connection.exec_driver_sql(sql, parameters)).all()
+            return rows
+
     async def analyze(self) -> None:
         """Update the statistics that the database plans by."""
         table = "TABLE " if self.writer.dialect.name == "mysql" else ""

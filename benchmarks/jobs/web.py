@@ -26,7 +26,10 @@ _TIMES = 5
 
 
 async def web(bench: Bench) -> Sequence[Row]:
-    """Ask for each page of lists, against the statements that it sends, executed by the bare driver."""
+    """Ask for each page of lists, against the statements that it sends, executed by the bare driver and by Core.
+
+    A page also makes its statements and its HTML, which these do not.
+    """
     count = bench.effort.of(_RUNS)
     runs = await fill_runs(count)
     await bench.core.analyze()
@@ -39,6 +42,8 @@ async def web(bench: Bench) -> Sequence[Row]:
         "the runs with a parameter": ("/runs", {"w": "parameters.rate == 0.5", "cols": "parameters.rate"}),
         "one run among all, by an expression": ("/runs", {"w": rare}),
         "a run": (f"/runs/{runs[count // 2]}", {}),
+        "the runs by a result": ("/runs", {"sort": "-results.report.field 3"}),
+        "the runs by their inputs": ("/runs", {"group": "input"}),
         "the newest artifacts": ("/artifacts", {}),
         "the models": ("/models", {}),
         "a search": ("/search", {"q": str(runs[count // 2])[:12]}),
@@ -56,7 +61,13 @@ async def web(bench: Bench) -> Sequence[Row]:
                 for sql, parameters in statements:
                     await bench.raw.select(sql, parameters)
 
-        seconds = await interleave({"ours": Way(ours, nothing), "raw": Way(raw, nothing)}, rounds=bench.effort.rounds)
+        async def core(_: object, statements: Any = statements) -> None:
+            for _ in range(_TIMES):
+                for sql, parameters in statements:
+                    await bench.core.execute(sql.text, parameters)
+
+        ways = {"ours": Way(ours, nothing), "core": Way(core, nothing), "raw": Way(raw, nothing)}
+        seconds = await interleave(ways, rounds=bench.effort.rounds)
         rows.append(
             compared(
                 seconds,
