@@ -119,6 +119,11 @@ _LONG = 120
 """The characters of a value that is shown at once."""
 
 
+def visible(text: str | None) -> str:
+    """Return a text in which every character is visible. Only a row that was altered by hand has None."""
+    return "(missing)" if text is None else printable(text)
+
+
 def lines(text: str) -> str:
     """Return a text of several lines in which every character is visible."""
     return "\n".join(printable(line) for line in text.split("\n"))
@@ -146,7 +151,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "lines": lines,
         "made": moment_of,
         "number": number,
-        "printable": printable,
+        "printable": visible,
         "short": short,
         "size": size,
         "value": value,
