@@ -17,6 +17,7 @@ from artigraph.model import _classes
 from artigraph.model._classes import check_name, reused_names
 from artigraph.model._collections import ArtifactMapping, ArtifactSequence
 from artigraph.model._fields import FIELD_OPTIONS, ArtifactModelConfig, FieldOptions
+from artigraph.model._migration import check_steps
 from artigraph.model.compare import Structured
 from artigraph.model.lazy import Lazy, is_lazy
 from artigraph.serializer import Serializer
@@ -114,7 +115,7 @@ def define(cls: type[Any]) -> ModelDefinition:
     The storages and serializers that its fields name are registered, so that artifacts saved here also load here.
 
     Raises:
-        ModelDefinitionError: the class cannot be stored as it is defined.
+        ModelDefinitionError: the class cannot be stored as it is defined, or a step of its migrations is missing.
         ModelNameConflictError: another live class is stored under its name.
         RegistrationError: a field's storage or serializer has the same name as another one.
     """
@@ -125,6 +126,7 @@ def define(cls: type[Any]) -> ModelDefinition:
         return known
     traits = _traits[cls]
     check_name(cls, traits.name)
+    check_steps(cls, traits.version)
     known = _define(cls, traits)
     setattr(cls, _DEFINITION, known)
     return known
