@@ -43,7 +43,7 @@ def advise_value(cls: type[Any], stored: int, version: int, field: str, value: o
     """
     path = list(_path_to_change(value))
     convert = ["def convert(stored):"]
-    convert += [f"    {line}" for line in dict.fromkeys(_through(each, classes) for each in path[:-1])]
+    convert += [f"    {line}" for part in dict.fromkeys(_through(each, classes) for each in path[:-1]) for line in part]
     convert += [f"    {line}" for line in _replaced(path[-1], classes)]
     names = sorted({type(each).__name__ for each in path if isinstance(each, (StoredEnum, StoredStruct))})
     before = [f"from artigraph.stored import {', '.join(names)}", "", *convert]
@@ -85,7 +85,7 @@ def _steps(cls: type[Any], stored: int, version: int, before: Sequence[str], lin
 
 def _block(words: str, code: Sequence[str]) -> str:
     lines = "".join(f"    {line}\n" if line else "\n" for line in code)
-    return f" {words}\n\n{lines}".rstrip("\n")
+    return f"\n{words}\n\n{lines}".rstrip("\n")
 
 
 def _path_to_change(value: object) -> Iterator[object]:
@@ -108,17 +108,20 @@ def _path_to_change(value: object) -> Iterator[object]:
         value = found
 
 
-def _through(value: object, classes: Classes) -> str:
+def _through(value: object, classes: Classes) -> tuple[str, str]:
+    """Return the lines that convert what is in a collection or an instance."""
     match value:
         case StoredStruct(class_name=name):
             made = classes[name].__name__ if name in classes else name
             inside = "{key: convert(one) for key, one in stored.fields.items()}"
-            return f"if {_is_struct(name)}:\n        return {made}(**{inside})"
+            return f"if {_is_struct(name)}:", f"    return {made}(**{inside})"
         case Mapping():
-            kind, inside = "dict", "{key: convert(one) for key, one in stored.items()}"
+            kind, inside = type(cast("object", value)).__name__, "{key: convert(one) for key, one in stored.items()}"
+            inside = inside if kind == "dict" else f"{kind}({inside})"
         case _:
-            kind, inside = type(value).__name__, f"{type(value).__name__}(convert(one) for one in stored)"
-    return f"if isinstance(stored, {kind}):\n        return {inside}"
+            kind = type(value).__name__
+            inside = f"{kind}(convert(one) for one in stored)"
+    return f"if isinstance(stored, {kind}):", f"    return {inside}"
 
 
 def _replaced(change: object, classes: Classes) -> list[str]:

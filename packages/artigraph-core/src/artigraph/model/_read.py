@@ -51,11 +51,11 @@ def root_class(tree: StoredTree, expected: type[M]) -> type[M]:
         msg = f"Node {tree.root_id} is not a model but a {root.node_type}, a part of one: {root.label!r}"
         raise errors.WrongModelTypeError(msg)
     name: Any = root.model_name  # a model has one, unless its row was altered
-    preferred: dict[str, type[Any]] = {name: expected} if _stored_name(expected) == name else {}
+    preferred: dict[str, type[Any]] = {name: expected} if name in _stored_names(expected) else {}
     try:
         cls = preferred.get(name) or find_class(name, _NOTHING)
     except errors.UnknownModelError as error:
-        if _stored_name(expected) is not None:
+        if _stored_names(expected):
             msg = f"Node {tree.root_id} holds a model {root.model_name!r}, not {expected.__qualname__}. {error}"
             raise errors.UnknownModelError(msg) from error
         raise
@@ -77,9 +77,9 @@ def root_class(tree: StoredTree, expected: type[M]) -> type[M]:
     return cls
 
 
-def _stored_name(cls: type[Any]) -> str | None:
+def _stored_names(cls: type[Any]) -> tuple[str, ...]:
     traits = getattr(cls, "_artigraph_traits", None)
-    return None if traits is None else traits.name
+    return () if traits is None else traits.names
 
 
 class _Frame:
@@ -130,15 +130,14 @@ class _Frame:
             return located
         value, frame = decode_former(data, field.classes), self
         while not isinstance(frame, _ModelFrame) and frame.outer is not None:
-            frame, label, value = frame.outer, frame.label, {"": value} if frame.is_mapping else [value]
+            frame, label, value = frame.outer, frame.label, frame.around(value)
         assert isinstance(frame, _ModelFrame)  # the root is a model
         advice = advise_value(frame.cls, frame.version, frame.definition.version, label, value, field.classes)
         return errors.DeserializationError(f"{located}{advice}")
 
-    @property
-    def is_mapping(self) -> bool:
-        """Whether the node is a collection with keys."""
-        return False
+    def around(self, value: object) -> object:
+        """Return a value as the only part of what the node is loaded as."""
+        return [value]
 
     def field_of(self, label: str) -> FieldDefinition:
         raise NotImplementedError
@@ -271,9 +270,10 @@ class _ContainerFrame(_Frame):
         self.field = field
         self.container = container
 
-    @property
-    def is_mapping(self) -> bool:
-        return self.container in ("mapping", "dict")
+    def around(self, value: object) -> object:
+        if self.container in ("mapping", "dict"):
+            return ArtifactMapping(item=value) if self.container == "mapping" else {"item": value}
+        return ArtifactSequence([value]) if self.container == "sequence" else [value]
 
     def field_of(self, label: str) -> FieldDefinition:
         if type(label) is not str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from functools import partial
 from typing import cast
 
@@ -11,6 +12,10 @@ from artigraph.serializer.codec._read import CLASS_TAGS, TAGS, ChangedClassError
 
 _ITEMS = ("$set", "$frozenset", "$dict")
 """The tags of collections that need distinct and hashable items, which stand-ins may not be."""
+_PLAIN = (str, bytes, bytearray, memoryview, range)
+"""Sequences that hold no instances."""
+_SCALARS = frozenset((float, int, str, bool, bytes, type(None)))
+"""The types of most items, which are not looked into."""
 
 
 def decode_former(data: bytes, classes: Classes) -> object:
@@ -30,12 +35,14 @@ def stand_ins(value: object) -> Iterator[StoredEnum | StoredStruct]:
     pending = [value]
     while pending:
         item = pending.pop()
+        if type(item) in _SCALARS:
+            continue
         if isinstance(item, (StoredEnum, StoredStruct)):
             yield item
         elif isinstance(item, Mapping):
             for key, part in cast("Mapping[object, object]", item).items():
                 pending += (key, part)
-        elif isinstance(item, (list, tuple, set, frozenset)):
+        elif isinstance(item, (Sequence, AbstractSet)) and not isinstance(item, _PLAIN):
             pending += cast("Collection[object]", item)
 
 
