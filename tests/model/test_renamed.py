@@ -52,7 +52,9 @@ async def test_former_and_new_models_are_loaded_found_and_counted_together(engin
     assert await select(cls).newest_first().limit(2).ids() == ids[:0:-1]
 
 
-async def test_conditions_on_nested_models_find_former_ones(engine: AsyncEngine) -> None:
+async def save_path() -> Any:
+    """Save a model with a nested one, whose class is renamed later."""
+
     @dataclass
     class Point(ArtifactModel):
         x: int
@@ -61,8 +63,11 @@ async def test_conditions_on_nested_models_find_former_ones(engine: AsyncEngine)
     class Path(ArtifactModel, name="renamed.Path"):
         point: Any
 
-    ids = [await Path(Point(1)).save("p")]
-    del Point, Path
+    return await Path(Point(1)).save("p")
+
+
+async def test_conditions_on_nested_models_find_former_ones(engine: AsyncEngine) -> None:
+    ids = [await save_path()]
     gc.collect()
 
     @dataclass
@@ -70,7 +75,7 @@ async def test_conditions_on_nested_models_find_former_ones(engine: AsyncEngine)
         x: int
 
     @dataclass
-    class Path(ArtifactModel, name="renamed.Path"):  # type: ignore[no-redef]
+    class Path(ArtifactModel, name="renamed.Path"):
         point: Spot
 
     ids.append(await Path(Spot(2)).save("p"))

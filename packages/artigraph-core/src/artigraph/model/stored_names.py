@@ -29,6 +29,18 @@ def stored_names(models: Iterable[type[Any] | str]) -> list[str]:
     return sorted(found)
 
 
+def model_classes(model_type: type[Any]) -> list[type[Any]]:
+    """Return a class and the classes derived from it, as far as they are models and the newest of their names."""
+    found: dict[type[Any], None] = {}
+    pending = [model_type]
+    while pending:
+        cls = pending.pop()
+        if is_model(cls) and last_defined(traits_of(cls).name) is cls:
+            found[cls] = None
+        pending += cls.__subclasses__()
+    return list(found)
+
+
 def has_class(name: str) -> bool:
     """Return whether a live model class has a stored name, or has it as an alias."""
     return last_defined(name) is not None
