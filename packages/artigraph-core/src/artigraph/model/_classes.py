@@ -40,10 +40,12 @@ def register_class(cls: type[Any], names: Iterable[str]) -> None:
 def check_aliases(cls: type[Any], name: str, aliases: Collection[str]) -> None:
     """Check that no other live class shares a name with this one, if it is an alias of one of the two.
 
+    Classes made inside functions are left out, as they are for names: they may be leftovers.
+
     Raises:
         ModelNameConflictError: there is such a class.
     """
-    if _sharing(cls, name, aliases) is None:
+    if _is_local(cls) or _sharing(cls, name, aliases) is None:
         return
     gc.collect()  # the other class may be the one that was renamed, and nothing may refer to it
     shared = _sharing(cls, name, aliases)
@@ -61,7 +63,9 @@ def check_aliases(cls: type[Any], name: str, aliases: Collection[str]) -> None:
 def _sharing(cls: type[Any], name: str, aliases: Collection[str]) -> tuple[str, type[Any]] | None:
     for each in (name, *aliases):
         for other in _live(each) if each in _classes else ():
-            if not same_place(cls, other) and (each in aliases or each in other._artigraph_traits.aliases):
+            if _is_local(other) or same_place(cls, other):
+                continue
+            if each in aliases or each in other._artigraph_traits.aliases:
                 return each, other
     return None
 
