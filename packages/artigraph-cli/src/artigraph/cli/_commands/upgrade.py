@@ -11,7 +11,7 @@ from artigraph.cli._output import Output
 from artigraph.cli._parameters import dry_run_option, yes_option
 
 if TYPE_CHECKING:
-    from artigraph import ArtifactModel
+    from artigraph.model import ArtifactModel
 
 
 @store_command(storages=True)
@@ -54,7 +54,7 @@ def _find_class(name: str) -> type[ArtifactModel]:
     from importlib import import_module
     from pathlib import Path
 
-    from artigraph import ArtifactModel
+    from artigraph.model import ArtifactModel
 
     module, _, path = name.partition(":")
     if not module or not path:
