@@ -86,7 +86,7 @@ async def upgrade(
     that are stored under an alias of the class count, too. The whole artifact is loaded, converted and stored by the
     classes of today. It keeps its id, label, run, uses and aliases. Nested models keep their ids if their paths stay.
 
-    Each artifact is one transaction. If the call ends early, the next one goes on with what is left. Saves, loads,
+    Each artifact is one transaction. If the call ends early, the next one rewrites the rest. Saves, loads,
     deletions and other upgrades may run at the same time. Objects that are no longer needed are left to `gc`.
 
     Programs with older classes cannot load the result. Bring them up to date first.

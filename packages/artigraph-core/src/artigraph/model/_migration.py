@@ -65,7 +65,8 @@ def migration(model_type: type[Any], /, *, from_version: int) -> Callable[[StepT
 
 def steps_of(cls: type[Any]) -> Mapping[int, Step]:
     """Return the steps of a model class by the version from which they begin."""
-    return vars(cls).get(_STEPS, {})
+    steps: Mapping[int, Step] = vars(cls).get(_STEPS, {})
+    return steps
 
 
 def check_steps(cls: type[Any], version: int) -> None:

@@ -96,7 +96,7 @@ class _Frame:
             raise errors.DeserializationError(msg)
         self.parts: dict[str, Any] = {}
         self.outer = outer
-        self.former = outer is not None and outer.former
+        self.former: bool = outer is not None and outer.former
         """Whether the values below are for the migration of a model, so that stand-ins are allowed."""
 
     @property

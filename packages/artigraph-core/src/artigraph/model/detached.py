@@ -42,7 +42,10 @@ def detach(model: object, label: str) -> list[DetachedNode]:
     tree = to_tree(model, label, None)
     values = {id(pending.row): _bytes_of(pending.source) for pending in tree.pending}
     columns = DetachedNode._fields[:-1]
-    return [DetachedNode(*(row[column] for column in columns), values.get(id(row), row["value"])) for row in tree.rows]
+    return [
+        DetachedNode._make([*(row[column] for column in columns), values.get(id(row), row["value"])])
+        for row in tree.rows
+    ]
 
 
 def attach(model_type: type[M], nodes: Sequence[DetachedNode]) -> M:

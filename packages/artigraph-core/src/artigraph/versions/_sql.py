@@ -52,7 +52,7 @@ async def read_version_ids(
     offset: int = 0,
 ) -> list[UUID]:
     """Return the ids of versions from `since` on, and less than `before`."""
-    place = node_table.c.search_key
+    place: ColumnElement[Any] = node_table.c.search_key
     statement = _versions(key, since, before, node_table.c.node_id, place)
     if limit is not None and key.former:
         # Each name is a range of the index, in its order. The first rows of each are enough.
