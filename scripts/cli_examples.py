@@ -56,6 +56,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "gc": ("gc --dry-run",),
     "fsck": ("fsck --read 100%",),
     "lost": ("lost",),
+    "upgrade": ("upgrade tests.support.small_store:Report --dry-run",),
 }
 """The lines to run, in this order, by the command on whose section of the page they stand."""
 RECORDED = ("ls --runs", "show Report/report@production", "compare {first} run:train", "lineage Report/report")

@@ -113,7 +113,7 @@ class Writer:
 
     def text(self) -> str:
         """Return the module, before it is formatted."""
-        twins = [name for name, home in self._names.twins.items() if home == self._module]
+        twins = self._names.twins_in(self._module)
         public = self._names.public.get(f"artigraph.{self._module}", twins)
         for name in public:
             if name not in twins:
@@ -132,12 +132,12 @@ class Writer:
 
     def _order(self, name: str) -> tuple[bool, int, str, int]:
         """Order classes first, after their bases, and everything else as it is defined."""
-        value = self._names.values[name]
+        value = self._names.value_in(self._module, name)
         module, bases = module_of(value), len(getattr(value, "__mro__", ()))
         return not bases, bases, module.__name__, definitions(module, name)[0].lineno
 
     def _write(self, name: str) -> None:
-        module = module_of(self._names.values[name])
+        module = module_of(self._names.value_in(self._module, name))
         found = definitions(module, name)
         if name in CONTEXTS:
             self._context(found[-1], module)

@@ -103,6 +103,8 @@ class Names:
         self.wrapped: set[str] = set()
         """Classes whose twins hold an instance of them."""
         self.values: dict[str, Any] = {}
+        self.namesakes: dict[tuple[str, str], Any] = {}
+        """Async functions with the name of another public function, by module and name."""
         for module, names in self.public.items():
             for name in names:
                 self._add(name, getattr(import_module(module), name))
@@ -119,8 +121,21 @@ class Names:
         """Return whether an annotation names a class that is wrapped."""
         return annotation is not None and not self.wrapped.isdisjoint(names_in(annotation))
 
+    def twins_in(self, module: str) -> list[str]:
+        """Return the names of the twins in a module of `artigraph.sync`."""
+        twins = [name for name, home in self.twins.items() if home == module]
+        return twins + [name for home, name in self.namesakes if home == module]
+
+    def value_in(self, module: str, name: str) -> Any:
+        """Return what has a public name in a module."""
+        return self.namesakes.get((module, name), self.values[name])
+
     def _add(self, name: str, value: Any) -> None:
-        if self.values.setdefault(name, value) is not value:
+        known = self.values.setdefault(name, value)
+        if known is not value and is_async(known) and is_async(value) and _home(known) != _home(value):
+            self.namesakes[_home(value), name] = value
+            return
+        if known is not value:
             msg = f"Two public names are {name}"
             raise SystemExit(msg)
         has_twin = name in (*DERIVED, *CONTEXTS, *ON_THE_LOOP)

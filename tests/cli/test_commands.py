@@ -10,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 from uuid import UUID
 from xml.etree import ElementTree as ET
@@ -54,6 +55,7 @@ READS = (
     ("lost", "artigraph.lost/1"),
     ("db info", "artigraph.database/1"),
     ("db current", "artigraph.tables/1"),
+    ("upgrade tests.support.small_store:Report --dry-run", "artigraph.upgrade/1"),
 )
 WRITES = (
     ("rm @ --yes", "artigraph.deletion/1"),
@@ -67,6 +69,7 @@ WRITES = (
     ("db upgrade", "artigraph.tables/1"),
     ("db downgrade 0001 --yes", "artigraph.tables/1"),
     ("doctor --gc", "artigraph.doctor/1"),
+    ("upgrade tests.support.small_store:Report --yes", "artigraph.upgrade/1"),
 )
 WITHOUT_DOCUMENTS = {"completion", "ui"}
 
@@ -324,6 +327,66 @@ def test_a_check_that_finds_a_problem_says_so(call: Call, store: SmallStore, tmp
     found = call("fsck", "--json")
     assert (found.code, found.document["data"]["counts"]) == (ExitCode.FOUND, {"object-missing": 1})
     assert call("gc", "--yes").code == ExitCode.REFUSED
+
+
+MODELS = """
+from dataclasses import dataclass
+from artigraph import ArtifactModel, migration
+
+@dataclass
+class Note(ArtifactModel, name="cli.Upgraded", version={version}):
+    {field}: int
+
+if {version} == 2:
+    @migration(Note, from_version=1)
+    def rename(data):
+        if data["x"] < 0:
+            raise ValueError("negative")
+        return {{"y": data["x"]}}
+"""
+
+
+@pytest.mark.usefixtures("store")
+def test_artifacts_of_an_older_class_are_rewritten(call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    names: dict[str, Any] = {"__name__": "cli_models_now"}
+    monkeypatch.setitem(sys.modules, "cli_models_now", ModuleType("cli_models_now"))
+    exec(MODELS.format(version=1, field="x"), names)
+
+    async def save() -> list[UUID]:
+        async with engine_context("sqlite:///store.db"):
+            return [await names["Note"](number).save("note") for number in (1, -1)]
+
+    ids = asyncio.run(save())
+    names.clear()
+    (tmp_path / "cli_models_now.py").write_text(MODELS.format(version=2, field="y"))
+    sys.modules.pop("cli_models_now")
+    plan = call("upgrade", "cli_models_now:Note", "--dry-run", "--json").document["data"]
+    assert (plan["dry_run"], plan["artifacts"]) == (True, 1)
+    assert call("upgrade", "cli_models_now:Note").code == ExitCode.REFUSED
+    done = call("upgrade", "cli_models_now:Note", "--yes", "--json").document["data"]
+    assert done == plan | {"dry_run": False}
+    assert done["models"] == [{"model_name": "cli.Upgraded", "model_version": 1, "models": 1}]
+    (failure,) = done["failures"]
+    assert (failure["node_id"], failure["label"], failure["type"]) == (str(ids[1]), "note", "ModelVersionError")
+    assert call("cat", f"{ids[0]}.y").out == "1\n"
+    assert call("upgrade", "cli_models_now:Note", "--dry-run", "--json").document["data"]["artifacts"] == 0
+
+
+@pytest.mark.usefixtures("store")
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("Report", "write MODULE:CLASS"),
+        ("nowhere:Report", "No module named 'nowhere'"),
+        ("artigraph:Nothing", "no attribute 'Nothing'"),
+        ("artigraph:Run", "is no model class"),
+    ],
+)
+def test_a_class_that_cannot_be_imported_is_a_usage_error(call: Call, name: str, words: str) -> None:
+    refused = call("upgrade", name, "--dry-run")
+    assert refused.code == ExitCode.USAGE
+    assert words in refused.err
 
 
 def test_tables_are_made_migrated_and_dropped(call: Call, tmp_path: Path) -> None:

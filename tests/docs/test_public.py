@@ -40,6 +40,7 @@ PROMISED = {
         "descendants",
         "diff",
         "load_many",
+        "migration",
         "origin_of",
         "paths",
         "prune",

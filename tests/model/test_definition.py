@@ -343,7 +343,7 @@ async def test_annotated_refuses_a_class_for_an_instance() -> None:
 
 
 def test_a_class_line_with_a_misspelled_word_says_what_it_takes() -> None:
-    with pytest.raises(ModelDefinitionError, match=r"'verison'.*takes version, name, config"):
+    with pytest.raises(ModelDefinitionError, match=r"'verison'.*takes version, name, aliases, config"):
         type("Misspelled", (ArtifactModel,), {}, verison=2)
 
 

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         LoadFailure,
         artifact_field,
         load_many,
+        migration,
         origin_of,
         save_many,
     )
@@ -45,7 +46,7 @@ else:
             "lineage": "Node ancestors descendants paths",
             "model": (
                 "ArtifactMapping ArtifactModel ArtifactModelConfig ArtifactSequence Lazy Loaded LoadFailure "
-                "artifact_field load_many origin_of save_many"
+                "artifact_field load_many migration origin_of save_many"
             ),
             "notebook": "load_ipython_extension unload_ipython_extension",
             "query": "columns select",
@@ -63,5 +64,5 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 __all__: list[str] = ["NO_PARENT", "ArtifactMapping", "ArtifactModel", "ArtifactModelConfig", "ArtifactSequence"]
 __all__ += ["Change", "DeletionReport", "File", "Lazy", "LoadFailure", "Loaded", "ModelDiff", "Node", "Run", "RunDiff"]
 __all__ += ["RunManager", "Series", "TrackedValue", "TrackingWarning", "Version"]
-__all__ += ["ancestors", "artifact_field", "columns", "delete", "descendants", "diff", "load_many", "origin_of"]
-__all__ += ["paths", "prune", "run_manager", "save_many", "select", "series", "tracked"]
+__all__ += ["ancestors", "artifact_field", "columns", "delete", "descendants", "diff", "load_many", "migration"]
+__all__ += ["origin_of", "paths", "prune", "run_manager", "save_many", "select", "series", "tracked"]

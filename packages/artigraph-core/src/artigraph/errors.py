@@ -48,7 +48,8 @@ class ArtigraphError(Exception):
         text = super().__str__()
         if self.node_id is None or str(self.node_id) in text:
             return text
-        return f"{text} (node {self.node_id}{'' if self.label is None else f', label {self.label!r}'})"
+        what, line, code = text.partition("\n")  # code to write may follow
+        return f"{what} (node {self.node_id}{'' if self.label is None else f', label {self.label!r}'}){line}{code}"
 
 
 class ArgumentError(ArtigraphError, TypeError):

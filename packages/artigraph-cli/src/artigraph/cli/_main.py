@@ -37,6 +37,7 @@ COMMANDS = {
     "tag": "Add tags to a run.",
     "tree": "Draw a run or an artifact with everything in it.",
     "ui": "Show the store in a browser.",
+    "upgrade": "Rewrite the artifacts that older versions of a class stored.",
 }
 """Each command with its first line of help. A command's module is imported when it is used."""
 

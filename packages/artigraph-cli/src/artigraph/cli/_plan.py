@@ -26,6 +26,7 @@ async def delete_by_plan(
     is_empty: Callable[[R], bool],
     dry_run: bool,
     yes: bool,
+    question: str = "Delete this?",
 ) -> None:
     """Print what would be deleted, ask, delete it, and print what was deleted. With `yes` it only does the latter two.
 
@@ -36,6 +37,7 @@ async def delete_by_plan(
         is_empty: whether a plan deletes nothing, so that there is no question.
         dry_run: whether to print the plan only.
         yes: whether to delete without a question.
+        question: what to ask.
 
     Raises:
         RefusedError: the answer is no, or there is no terminal on which to ask.
@@ -47,4 +49,4 @@ async def delete_by_plan(
         if is_plan:
             if dry_run or is_empty(report):
                 return
-            confirm("Delete this?", yes=yes)
+            confirm(question, yes=yes)

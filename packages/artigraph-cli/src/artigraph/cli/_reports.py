@@ -8,7 +8,7 @@ from typing import ClassVar, Literal
 from uuid import UUID
 
 from artigraph.deletion import DeletionReport
-from artigraph.maintenance import Amount, Example, FsckReport, GcReport, ProblemKind, SkippedStorage
+from artigraph.maintenance import Amount, Example, FsckReport, GcReport, ProblemKind, SkippedStorage, UpgradeReport
 from artigraph.view import Document, Record
 
 # Deletions ------------------------------------------------------------------------------------------------------------
@@ -177,6 +177,64 @@ class GcDocument(Document):
     """Storages that rows name and that are unknown here. Nothing in them was touched."""
     unswept: tuple[SkippedItem, ...]
     """Storages that were not searched for objects without a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class UpgradedModels(Record):
+    """Models of one stored name and version that were rewritten."""
+
+    model_name: str
+    model_version: int
+    models: int
+
+
+@dataclass(frozen=True, slots=True)
+class UpgradeFailure(Record):
+    """An artifact that could not be converted. It is unchanged."""
+
+    node_id: UUID
+    label: str | None
+    type: str
+    """The name of the class of the error."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class UpgradeDocument(Document):
+    """What an upgrade of a class rewrote or, on a dry run, would rewrite."""
+
+    schema: ClassVar[str] = "artigraph.upgrade/1"
+
+    dry_run: bool
+    """Whether nothing was written."""
+    model: str
+    """The name of the class."""
+    artifacts: int
+    rows: int
+    """Rows of nodes that these artifacts had before."""
+    value_bytes: int
+    """Bytes of the values that these artifacts had before, in rows and in objects."""
+    missing: int
+    """Artifacts that others deleted or rewrote meanwhile."""
+    models: tuple[UpgradedModels, ...]
+    failures: tuple[UpgradeFailure, ...]
+
+
+def upgrade_document(report: UpgradeReport) -> UpgradeDocument:
+    """Return what an upgrade rewrote, or would rewrite."""
+    return UpgradeDocument(
+        dry_run=report.dry_run,
+        model=report.model,
+        artifacts=report.artifacts,
+        rows=report.rows,
+        value_bytes=report.value_bytes,
+        missing=report.missing,
+        models=tuple(UpgradedModels(*key, count) for key, count in sorted(report.versions.items())),
+        failures=tuple(
+            UpgradeFailure(each.node_id, each.label, type(each.error).__name__, str(each.error))
+            for each in report.failures
+        ),
+    )
 
 
 def gc_document(report: GcReport) -> GcDocument:

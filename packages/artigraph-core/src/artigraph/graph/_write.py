@@ -76,7 +76,7 @@ async def write_trees(
         await used.write(connection, database.dialect)
 
     try:
-        await _write(insert_nodes, committed, pending, database, report or ProgressReporter(), len(rows))
+        await write_values(insert_nodes, committed, pending, database, report or ProgressReporter(), len(rows))
     except db.ReferenceVanishedError as error:
         msg = f"There is no node {parent} to save under; it was deleted. Nothing was saved."
         raise NodeNotFoundError(msg) from error
@@ -88,7 +88,7 @@ async def write_trees(
     await db.note_inserted(len(rows))
 
 
-async def _write(
+async def write_values(
     insert_nodes: Callable[[AsyncConnection], Awaitable[None]],
     committed: Callable[[AsyncConnection], Awaitable[bool]],
     pending: Sequence[PendingValue],
@@ -96,6 +96,16 @@ async def _write(
     report: ProgressReporter,
     rows: int,
 ) -> None:
+    """Put values that need more than a row, and write rows in one transaction, or in the caller's if there is one.
+
+    Args:
+        insert_nodes: writes the rows. It is called again if the transaction is tried again.
+        committed: returns whether the rows were written, if the outcome of a commit is unknown.
+        pending: the values. Their rows are completed before `insert_nodes` is called.
+        database: the current database.
+        report: reports the progress.
+        rows: the number of rows, for the progress.
+    """
     if not pending:
         report("insert rows", 0, rows, "rows")
         await db.write(insert_nodes, committed=committed)

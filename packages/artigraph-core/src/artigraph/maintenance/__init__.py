@@ -1,6 +1,7 @@
 """Maintenance of a store.
 
 `doctor` says how it is, `gc` removes unused objects, `fsck` finds damage, and `mark_lost` marks runs that died.
+`upgrade` rewrites artifacts of older class versions.
 """
 
 from artigraph.maintenance._doctor import doctor
@@ -9,8 +10,9 @@ from artigraph.maintenance._fsck import fsck
 from artigraph.maintenance._gc import gc
 from artigraph.maintenance._lost import mark_lost
 from artigraph.maintenance._report import Amount, Example, FsckReport, GcReport, Problem, ProblemKind, SkippedStorage
+from artigraph.maintenance._upgrade import UpgradeReport, upgrade
 from artigraph.progress import Progress
 
 __all__: list[str] = ["Amount", "DoctorReport", "Example", "Finding", "FsckReport", "GcReport", "Problem"]
-__all__ += ["ProblemKind", "Progress", "SkippedStorage", "StorageState"]
-__all__ += ["doctor", "fsck", "gc", "mark_lost"]
+__all__ += ["ProblemKind", "Progress", "SkippedStorage", "StorageState", "UpgradeReport"]
+__all__ += ["doctor", "fsck", "gc", "mark_lost", "upgrade"]

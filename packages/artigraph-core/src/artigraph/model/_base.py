@@ -11,7 +11,7 @@ from uuid import UUID
 
 from artigraph.errors import ModelDefinitionError
 from artigraph.identifiers import LABEL_LENGTH, NodeId, check_id, check_label, check_order
-from artigraph.model._classes import declared_annotations, local_names, register_class
+from artigraph.model._classes import check_aliases, declared_annotations, local_names, register_class
 from artigraph.model._fields import ArtifactModelConfig, artifact_field
 from artigraph.model.compare import Structured
 from artigraph.model.definition import RESERVED, ModelTraits, set_traits, traits_of
@@ -36,10 +36,12 @@ class ArtifactModel(Structured):
             accuracy: float
             predictions: pd.DataFrame = artifact_field(storage=s3)
 
-    The class line takes three arguments:
+    The class line takes four arguments:
 
     - `version`: a whole number that is stored with the data, 1 by default (see `migrate`).
     - `name`: the name under which the class is stored, by default its `__name__`.
+    - `aliases`: the names under which the class was stored before it was renamed, `("Curve",)` for example. Loads and
+      queries treat what is stored under them as models of this class.
     - `config`: an `ArtifactModelConfig`. Only this one is inherited by subclasses.
 
     You may repeat `frozen` and `kw_only` there, because type checkers read them in the class line, not in the
@@ -57,6 +59,7 @@ class ArtifactModel(Structured):
         *,
         version: int = 1,
         name: str | None = None,
+        aliases: Collection[str] = (),
         config: ArtifactModelConfig | None = None,
         frozen: bool | None = None,
         kw_only: bool | None = None,
@@ -74,11 +77,14 @@ class ArtifactModel(Structured):
         except TypeError as error:
             msg = (
                 f"The class line of model {cls.__qualname__} has {', '.join(map(repr, more))}, which no base takes; it "
-                "takes version, name, config, frozen and kw_only"
+                "takes version, name, aliases, config, frozen and kw_only"
             )
             raise ModelDefinitionError(msg) from error
         remade = cls.__dict__.get("_artigraph_traits")
         traits = remade if isinstance(remade, ModelTraits) else _make_traits(cls, version, name, config)
+        if aliases:
+            traits.aliases = _checked_aliases(cls, traits.name, aliases)
+        check_aliases(cls, traits.name, traits.aliases)
         traits.expected |= {"frozen": frozen} if frozen is not None else {}
         traits.expected |= {"kw_only": kw_only} if kw_only is not None else {}
         # dataclass(slots=True) makes a second class without a class line. It finds the traits in the copied namespace.
@@ -88,7 +94,7 @@ class ArtifactModel(Structured):
                 inherited = getattr(cls, method)
                 setattr(cls, method, getattr(ArtifactModel, method) if is_generated(inherited) else inherited)
         set_traits(cls, traits)
-        register_class(cls, traits.name)
+        register_class(cls, traits.names)
 
     async def save(
         self, label: str, parent_id: NodeId | None = None, *, progress: ProgressCallback | None = None
@@ -179,6 +185,16 @@ class ArtifactModel(Structured):
 def _fields(model: ArtifactModel) -> tuple[dataclasses.Field[Any], ...]:
     declared = hasattr(type(model), "__dataclass_fields__")
     return dataclasses.fields(cast("Any", model)) if declared else ()
+
+
+def _checked_aliases(cls: type[ArtifactModel], name: str, aliases: Collection[str]) -> tuple[str, ...]:
+    if isinstance(aliases, str) or name in aliases:
+        example = f"aliases=({aliases!r},)" if isinstance(aliases, str) else "leave its own name out"
+        msg = f"aliases of model {cls.__qualname__} are the names that it had before, not {aliases!r:.100}: {example}"
+        raise ModelDefinitionError(msg)
+    for alias in aliases:
+        check_label(alias, f"An alias of model {cls.__qualname__}")
+    return tuple(dict.fromkeys(aliases))
 
 
 def _make_traits(

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
+import gc
 import inspect
 import sys
 import threading
 import weakref
 from collections import ChainMap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from types import FrameType
 from typing import Any, get_args, get_type_hints
 
@@ -21,8 +22,8 @@ reused_names: set[str] = set()
 """The names under which more than one class was defined. Only these need a check at each use."""
 
 
-def register_class(cls: type[Any], name: str) -> None:
-    """Register a class under its stored name.
+def register_class(cls: type[Any], names: Iterable[str]) -> None:
+    """Register a class under its stored name and its aliases.
 
     A class replaces the one defined before at the same place (module and qualified name), once it is a dataclass. So a
     notebook cell can run twice, a module can be reloaded, and `dataclass(slots=True)` can make its second class. A
@@ -30,9 +31,43 @@ def register_class(cls: type[Any], name: str) -> None:
     returns to the process that defines its class.
     """
     with _lock:
-        _classes[name] = [*(ref for ref in _classes.get(name, []) if ref() is not None), weakref.ref(cls)]
-        if len(_classes[name]) > 1:
-            reused_names.add(name)
+        for name in names:
+            _classes[name] = [*(ref for ref in _classes.get(name, []) if ref() is not None), weakref.ref(cls)]
+            if len(_classes[name]) > 1:
+                reused_names.add(name)
+
+
+def check_aliases(cls: type[Any], name: str, aliases: Collection[str]) -> None:
+    """Check that no other live class shares a name with this one, if it is an alias of one of the two.
+
+    Classes made inside functions are left out, as they are for names: they may be leftovers.
+
+    Raises:
+        ModelNameConflictError: there is such a class.
+    """
+    if _is_local(cls) or _sharing(cls, name, aliases) is None:
+        return
+    gc.collect()  # the other class may be the one that was renamed, and nothing may refer to it
+    shared = _sharing(cls, name, aliases)
+    if shared is None:
+        return
+    alias, other = shared
+    places = " and ".join(sorted(".".join(_place(each)) for each in (cls, other)))
+    msg = (
+        f"Two model classes are stored under the name {alias!r}, which is an alias: {places}. Remove the alias, or the "
+        "class that it renames. In a notebook, delete the former class, or start the session anew."
+    )
+    raise ModelNameConflictError(msg)
+
+
+def _sharing(cls: type[Any], name: str, aliases: Collection[str]) -> tuple[str, type[Any]] | None:
+    for each in (name, *aliases):
+        for other in _live(each) if each in _classes else ():
+            if _is_local(other) or same_place(cls, other):
+                continue
+            if each in aliases or each in other._artigraph_traits.aliases:
+                return each, other
+    return None
 
 
 def find_class(name: str, preferred: Mapping[str, type[Any]]) -> type[Any]:
@@ -53,8 +88,9 @@ def find_class(name: str, preferred: Mapping[str, type[Any]]) -> type[Any]:
         return next((other for other in live if _place(other) == _place(cls)), cls)
     if not live:
         msg = (
-            f"No model class is stored under the name {name!r} here. Import the module that defines it, or give the "
-            f"class that took its place this name: class Renamed(ArtifactModel, name={name!r})"
+            f"No model class is stored under the name {name!r} here. Import the module that defines it. If the class "
+            f"was renamed, add its former name to the class line: class Renamed(ArtifactModel, aliases=({name!r},)). "
+            "If it was removed, artigraph.stored.load_stored reads what is stored"
         )
         raise UnknownModelError(msg)
     _check(name, live)
@@ -70,7 +106,7 @@ def last_defined(name: str) -> type[Any] | None:
 def live_classes() -> list[type[Any]]:
     """Return every live class that has become a dataclass."""
     with _lock:
-        classes = [ref() for refs in _classes.values() for ref in refs]
+        classes = dict.fromkeys(ref() for refs in _classes.values() for ref in refs)
     return [cls for cls in classes if cls is not None and _is_finished(cls)]
 
 

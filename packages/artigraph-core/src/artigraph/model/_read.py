@@ -7,20 +7,24 @@ these values before the models are built.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import partial
+from types import MappingProxyType
 from typing import Any, Generic, NamedTuple, NoReturn, TypeVar, cast
 
 import artigraph.errors as errors
 from artigraph.graph import StoredObject, StoredTree
 from artigraph.graph.hashing import THREAD_THRESHOLD
+from artigraph.model._advice import advise_fields, advise_value
 from artigraph.model._classes import find_class, same_place
 from artigraph.model._collections import ArtifactMapping, ArtifactSequence
+from artigraph.model._migration import migrate
 from artigraph.model.compare import equal
 from artigraph.model.definition import FieldDefinition, ModelDefinition, define, is_model
 from artigraph.model.lazy import unloaded
 from artigraph.model.partial import build_part
 from artigraph.model.values import StoredValue, decode_value, located_error
 from artigraph.printable import printable
-from artigraph.serializer.codec import decode
+from artigraph.serializer.codec import ChangedClassError, StoredStruct, decode, decode_former, stand_ins
 from artigraph.serializer.json import json_serializer
 
 M = TypeVar("M")
@@ -47,11 +51,11 @@ def root_class(tree: StoredTree, expected: type[M]) -> type[M]:
         msg = f"Node {tree.root_id} is not a model but a {root.node_type}, a part of one: {root.label!r}"
         raise errors.WrongModelTypeError(msg)
     name: Any = root.model_name  # a model has one, unless its row was altered
-    preferred: dict[str, type[Any]] = {name: expected} if _stored_name(expected) == name else {}
+    preferred: dict[str, type[Any]] = {name: expected} if name in _stored_names(expected) else {}
     try:
         cls = preferred.get(name) or find_class(name, _NOTHING)
     except errors.UnknownModelError as error:
-        if _stored_name(expected) is not None:
+        if _stored_names(expected):
             msg = f"Node {tree.root_id} holds a model {root.model_name!r}, not {expected.__qualname__}. {error}"
             raise errors.UnknownModelError(msg) from error
         raise
@@ -73,15 +77,15 @@ def root_class(tree: StoredTree, expected: type[M]) -> type[M]:
     return cls
 
 
-def _stored_name(cls: type[Any]) -> str | None:
+def _stored_names(cls: type[Any]) -> tuple[str, ...]:
     traits = getattr(cls, "_artigraph_traits", None)
-    return None if traits is None else traits.name
+    return () if traits is None else traits.names
 
 
 class _Frame:
     """A node whose children are being read."""
 
-    __slots__ = ("end", "label", "outer", "parts")
+    __slots__ = ("end", "former", "label", "outer", "parts")
 
     def __init__(self, label: str, end: int, outer: _Frame | None) -> None:
         self.label = label
@@ -92,6 +96,8 @@ class _Frame:
             raise errors.DeserializationError(msg)
         self.parts: dict[str, Any] = {}
         self.outer = outer
+        self.former: bool = outer is not None and outer.former
+        """Whether the values below are for the migration of a model, so that stand-ins are allowed."""
 
     @property
     def path(self) -> str:
@@ -115,6 +121,24 @@ class _Frame:
         """The first step of a path that begins at this node."""
         return self.label
 
+    def failure(
+        self, label: str, field: FieldDefinition, error: errors.ArtigraphError, data: bytes
+    ) -> errors.ArtigraphError:
+        """Return the error for a part of JSON that cannot be decoded. If a class changed, it says what to write."""
+        located = located_error(error, _JSON, self.path_of(label))
+        if not isinstance(error, ChangedClassError):
+            return located
+        value, frame = decode_former(data, field.classes), self
+        while not isinstance(frame, _ModelFrame) and frame.outer is not None:
+            frame, label, value = frame.outer, frame.label, frame.around(value)
+        assert isinstance(frame, _ModelFrame)  # the root is a model
+        advice = advise_value(frame.cls, frame.version, frame.definition.version, label, value, field.classes)
+        return errors.DeserializationError(f"{located}{advice}")
+
+    def around(self, value: object) -> object:
+        """Return a value as the only part of what the node is loaded as."""
+        return [value]
+
     def field_of(self, label: str) -> FieldDefinition:
         raise NotImplementedError
 
@@ -133,6 +157,7 @@ class _ModelFrame(_Frame):
             msg = f"{self.path} is a model without a version; the row was altered"
             raise errors.DeserializationError(msg)
         self.version = version
+        self.former = version < self.definition.version
         if self.version > self.definition.version:
             msg = (
                 f"{self.path} was stored by version {self.version} of model {self.definition.name!r}; the class here "
@@ -162,8 +187,9 @@ class _ModelFrame(_Frame):
             )
             msg = (
                 f"{self.path}, stored by version {self.version}, does not fit version {self.definition.version} of "
-                f"model {self.definition.name!r}: {what}. Raise the class's version, and let its migrate() return the "
-                "fields of today."
+                f"model {self.definition.name!r}: {what}. A field that was added may have a default; everything else "
+                f"is for a step of migration, or migrate()."
+                f"{advise_fields(self.cls, self.version, self.definition.version, unknown, missing)}"
             )
             raise errors.ModelVersionError(msg)
         return self._make(parts)
@@ -199,17 +225,39 @@ class _ModelFrame(_Frame):
             raise errors.DeserializationError(msg)
 
     def _migrated(self) -> dict[str, Any]:
-        if self.version == self.definition.version:
+        version = self.definition.version
+        if self.version == version:
             return self.parts
-        try:
-            migrated: dict[str, Any] = self.cls.migrate(self.version, self.parts)
-        except Exception as error:
-            msg = f"{self.path} cannot be migrated from version {self.version} to {self.definition.version}: {error!r}"
-            raise errors.ModelVersionError(msg) from error
-        if not isinstance(migrated, dict):
-            msg = f"{self.cls.__qualname__}.migrate returned {type(migrated).__name__}; it returns the dict of fields"
-            raise errors.ModelVersionError(msg)
-        return migrated
+        fields = migrate(self.cls, self.path, self.version, version, self.parts)
+        for name, value in fields.items():
+            left = next(stand_ins(value), None)
+            if left is not None:
+                advice = advise_value(self.cls, self.version, version, name, value, self.field_of(name).classes)
+                msg = (
+                    f"{self.path_of(name)} was stored by version {self.version} and holds {left!r}, which does not fit "
+                    f"the classes of version {version}.{advice}"
+                )
+                raise errors.ModelVersionError(msg)
+        return fields
+
+
+class _GoneFrame(_Frame):
+    """A nested model whose class is gone, below a model that is migrated: a stand-in with its fields."""
+
+    __slots__ = ("field", "model_name")
+
+    def __init__(self, label: str, end: int, outer: _Frame, field: FieldDefinition, model_name: str) -> None:
+        super().__init__(label, end, outer)
+        self.field = field
+        self.model_name = model_name
+
+    def field_of(self, label: str) -> FieldDefinition:
+        if type(label) is not str:
+            _refuse_label(label, self)
+        return self.field
+
+    def build(self) -> Any:
+        return StoredStruct(self.model_name, MappingProxyType(self.parts))
 
 
 class _ContainerFrame(_Frame):
@@ -221,6 +269,11 @@ class _ContainerFrame(_Frame):
         super().__init__(label, end, outer)
         self.field = field
         self.container = container
+
+    def around(self, value: object) -> object:
+        if self.container in ("mapping", "dict"):
+            return ArtifactMapping(item=value) if self.container == "mapping" else {"item": value}
+        return ArtifactSequence([value]) if self.container == "sequence" else [value]
 
     def field_of(self, label: str) -> FieldDefinition:
         if type(label) is not str:
@@ -289,7 +342,7 @@ class Builder(Generic[M]):
         expected = (nodes[0][0] or 0) + start if self._fields is None else None
         outer = frames[-1] if frames else None
         for node in nodes[start:stop]:
-            position, span, kind, label, model_name, version, serializer, source, _ = node
+            position, span, kind, label, _, version, serializer, source, _ = node
             if (position != expected and expected is not None) or not span or kind not in _NODE_TYPES:
                 root_id = self._tree.root_id
                 msg = f"Node {label!r} of the artifact {root_id} has no place in it; its row was altered"
@@ -307,21 +360,31 @@ class Builder(Generic[M]):
             if kind == "value":
                 if serializer == _JSON and type(source) is bytes and len(source) <= THREAD_THRESHOLD and not field.lazy:
                     try:  # the common case
-                        outer.parts[label] = decode(source, field.classes)
+                        outer.parts[label] = (decode_former if outer.former else decode)(source, field.classes)
                     except errors.DeserializationError as error:
-                        raise located_error(error, serializer, outer.path_of(label)) from error
+                        raise outer.failure(label, field, error, source) from error
                 else:
                     self._take_value(label, serializer, source, field, outer)
                 continue
             outer.parts[label] = None  # keeps the order of the parts
             if kind == "model":
-                cls = find_class(model_name, field.models)
-                cls = root if cls is not root and same_place(cls, root) else cls
-                outer = _ModelFrame(label, position + span, outer, cls, version)
+                outer = self._nested(node, field, outer)
             else:
                 outer = _ContainerFrame(label, position + span, outer, field, serializer)
             frames.append(outer)
         return stop - start
+
+    def _nested(self, node: Any, field: FieldDefinition, outer: _Frame) -> _Frame:
+        """Return the frame of a nested model."""
+        position, span, _, label, model_name, version, *_ = node
+        try:
+            cls = find_class(model_name, field.models)
+        except errors.UnknownModelError:
+            if not outer.former or type(model_name) is not str:
+                raise
+            return _GoneFrame(label, position + span, outer, field, model_name)
+        cls = self._root if cls is not self._root and same_place(cls, self._root) else cls
+        return _ModelFrame(label, position + span, outer, cls, version)
 
     def _take_value(self, label: str, serializer: str, source: Any, field: FieldDefinition, outer: _Frame) -> None:
         if not isinstance(source, (bytes, StoredObject)):
@@ -329,13 +392,23 @@ class Builder(Generic[M]):
             raise errors.DeserializationError(msg)
         if isinstance(source, bytes) and len(source) <= THREAD_THRESHOLD and (not field.lazy or source == _NONE):
             try:
-                outer.parts[label] = decode_value(serializer, source, field.classes)
+                outer.parts[label] = decode_value(serializer, source, field.classes, former=outer.former)
             except errors.STOPPING:
                 raise
+            except ChangedClassError as error:
+                raise outer.failure(label, field, error, source) from error
             except BaseException as error:
                 raise located_error(error, serializer, outer.path_of(label)) from error
             return
-        stored = StoredValue(serializer, source, field.classes, lambda: outer.path_of(label), self._tree.root_id)
+        stored = StoredValue(
+            serializer,
+            source,
+            field.classes,
+            lambda: outer.path_of(label),
+            self._tree.root_id,
+            outer.former and field.lazy is None,
+            partial(outer.failure, label, field),
+        )
         if field.lazy is not None:
             outer.parts[label] = unloaded(stored, field.lazy)
         else:

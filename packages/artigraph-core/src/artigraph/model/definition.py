@@ -17,6 +17,7 @@ from artigraph.model import _classes
 from artigraph.model._classes import check_name, reused_names
 from artigraph.model._collections import ArtifactMapping, ArtifactSequence
 from artigraph.model._fields import FIELD_OPTIONS, ArtifactModelConfig, FieldOptions
+from artigraph.model._migration import check_steps
 from artigraph.model.compare import Structured
 from artigraph.model.lazy import Lazy, is_lazy
 from artigraph.serializer import Serializer
@@ -44,6 +45,13 @@ class ModelTraits:
     """The values of names in its annotations, as seen in the function that defines the class."""
     expected: dict[str, bool]
     """The arguments of `@dataclass` that the class line repeats for type checkers."""
+    aliases: tuple[str, ...] = ()
+    """The names under which the class was stored before it was renamed."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names under which models of the class may be stored, the present one first."""
+        return (self.name, *self.aliases)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +69,7 @@ class FieldDefinition:
     classes: Mapping[str, type[Any]]
     """Enums, named tuples and dataclasses in the annotation, by name."""
     models: Mapping[str, type[Any]]
-    """Model classes in the annotation, by stored name."""
+    """Model classes in the annotation, by stored name and by alias."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +122,7 @@ def define(cls: type[Any]) -> ModelDefinition:
     The storages and serializers that its fields name are registered, so that artifacts saved here also load here.
 
     Raises:
-        ModelDefinitionError: the class cannot be stored as it is defined.
+        ModelDefinitionError: the class cannot be stored as it is defined, or a step of its migrations is missing.
         ModelNameConflictError: another live class is stored under its name.
         RegistrationError: a field's storage or serializer has the same name as another one.
     """
@@ -124,7 +132,9 @@ def define(cls: type[Any]) -> ModelDefinition:
             check_name(cls, known.name)
         return known
     traits = _traits[cls]
-    check_name(cls, traits.name)
+    for name in traits.names:
+        check_name(cls, name)
+    check_steps(cls, traits.version)
     known = _define(cls, traits)
     setattr(cls, _DEFINITION, known)
     return known
@@ -233,7 +243,8 @@ def _define_field(cls: type[Any], traits: ModelTraits, field: dataclasses.Field[
         storage = register_storage(storage)  # may return an equal storage registered before, which loads use
     if options.serializer is not None:
         know_serializer(options.serializer)
-    models = {traits_of(found).name: found for found in _classes.classes_in(annotation) if found in _traits}
+    found = [each for each in _classes.classes_in(annotation) if each in _traits]
+    models = {stored: each for each in found for stored in traits_of(each).names}
     return FieldDefinition(
         name=field.name,
         required=field.default is MISSING and field.default_factory is MISSING,

@@ -101,5 +101,5 @@ def log_failures(failures: Sequence[LoadFailure], loaded: int) -> None:
             "%d of %d could not be loaded and were left out; the first one: %s",
             len(failures),
             loaded + len(failures),
-            printable(str(failures[0].error)),
+            printable(str(failures[0].error).partition("\n")[0]),  # code to write may follow
         )

@@ -40,6 +40,11 @@ async def save_models(
     return node_ids
 
 
+async def to_trees(models: Sequence[tuple[str, object]], parent_id: UUID | None) -> list[Tree]:
+    """Convert models to rows and values, as a save does, and write nothing."""
+    return await run_in_slices(_convert(models, parent_id, ProgressReporter()))
+
+
 def _convert(
     models: Sequence[tuple[str, object]], parent_id: UUID | None, report: ProgressReporter
 ) -> Generator[ThreadWork | None, Any, list[Tree]]:

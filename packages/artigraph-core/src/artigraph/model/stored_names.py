@@ -7,11 +7,12 @@ from typing import Any
 
 from artigraph.errors import ArgumentError
 from artigraph.model._base import ArtifactModel
+from artigraph.model._classes import last_defined
 from artigraph.model.definition import is_model, traits_of
 
 
 def stored_names(models: Iterable[type[Any] | str]) -> list[str]:
-    """Return the names under which model classes, and classes derived from them, are stored.
+    """Return the names under which model classes, and classes derived from them, are stored, with their aliases.
 
     A text stands for itself, as the name of a class that need not be here.
     """
@@ -23,9 +24,26 @@ def stored_names(models: Iterable[type[Any] | str]) -> list[str]:
             found[cls] = None
             continue
         if is_model(cls):
-            found[traits_of(cls).name] = None
+            found |= dict.fromkeys(traits_of(cls).names)
         pending += cls.__subclasses__()
     return sorted(found)
+
+
+def model_classes(model_type: type[Any]) -> list[type[Any]]:
+    """Return a class and the classes derived from it, as far as they are models and the newest of their names."""
+    found: dict[type[Any], None] = {}
+    pending = [model_type]
+    while pending:
+        cls = pending.pop()
+        if is_model(cls) and last_defined(traits_of(cls).name) is cls:
+            found[cls] = None
+        pending += cls.__subclasses__()
+    return list(found)
+
+
+def has_class(name: str) -> bool:
+    """Return whether a live model class has a stored name, or has it as an alias."""
+    return last_defined(name) is not None
 
 
 def names_of(model_type: object) -> list[str] | None:

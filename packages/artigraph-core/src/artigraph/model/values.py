@@ -14,12 +14,14 @@ from artigraph.graph import StoredObject
 from artigraph.graph.hashing import Buffer, encode_parts
 from artigraph.serializer import Serializer, SupportsColumns, SupportsMapping, SupportsParts, SupportsStreams
 from artigraph.serializer.base import get_serializer_by_name
-from artigraph.serializer.codec import decode
+from artigraph.serializer.codec import ChangedClassError, decode, decode_former
 from artigraph.serializer.json import json_serializer
 
 R = TypeVar("R")
 
 _JSON = json_serializer.name
+Explain = Callable[[ArtigraphError, bytes], ArtigraphError]
+"""Makes the error for an instance that does not fit its class, from the stored bytes. The error says what to write."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +35,10 @@ class StoredValue:
     """Returns the path of the value, for an error."""
     node_id: UUID
     """The id that was loaded: of the artifact, or of the part of one, that has the value."""
+    former: bool = False
+    """Whether an older version of the model stored it, so that stand-ins are for its migration."""
+    explain: Explain | None = None
+    """Explains an instance in the value that does not fit its class."""
 
     @property
     def size(self) -> int:
@@ -60,7 +66,12 @@ class StoredValue:
         Raises:
             DeserializationError, UnknownSerializerError: the bytes cannot be decoded. The message has the value's path.
         """
-        return self._try(lambda: decode_value(self.serializer, data, self.classes))
+        try:
+            return self._try(lambda: decode_value(self.serializer, data, self.classes, former=self.former))
+        except ArtigraphError as error:
+            if self.explain is None or not isinstance(error.__cause__, ChangedClassError):
+                raise
+            raise self.explain(error.__cause__, bytes(data)) from error.__cause__
 
     def decode_file(self, file: BinaryIO) -> Any:
         """Decode a value that reads its object from a file as it needs the bytes."""
@@ -121,10 +132,13 @@ class StoredValue:
             raise located_error(error, self.serializer, self.path()) from error
 
 
-def decode_value(name: str, data: Buffer, classes: Mapping[str, type[Any]]) -> Any:
-    """Decode a value by the serializer of a name. Exceptions of the serializer propagate unchanged."""
+def decode_value(name: str, data: Buffer, classes: Mapping[str, type[Any]], *, former: bool = False) -> Any:
+    """Decode a value by the serializer of a name. Exceptions of the serializer propagate unchanged.
+
+    With `former`, an instance that does not fit its class is a stand-in, for the migration of the model.
+    """
     if name == _JSON:
-        return decode(data if isinstance(data, bytes) else bytes(data), classes)
+        return (decode_former if former else decode)(data if isinstance(data, bytes) else bytes(data), classes)
     serializer = get_serializer_by_name(name)
     # A serializer that writes parts takes any buffer, and may let the value use its memory, which is fresh.
     return serializer.deserialize(cast("bytes", data) if isinstance(serializer, SupportsParts) else bytes(data))
@@ -137,6 +151,8 @@ def located_error(error: BaseException, serializer: str, path: str) -> Artigraph
             f"{path} cannot be loaded by serializer {serializer!r}: {type(error).__name__}: {error}"
         )
     msg = f"{path} cannot be loaded: {error}"
+    if isinstance(error, ChangedClassError):
+        return DeserializationError(msg)
     try:
         return type(error)(msg)
     except Exception:  # a subclass that a serializer defines may take other arguments

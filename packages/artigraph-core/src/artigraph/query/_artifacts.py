@@ -22,6 +22,7 @@ from artigraph.model.stored_names import stored_names
 from artigraph.query._base import Select
 from artigraph.query._conditions import Condition, Field, OnField, RunField, leaves_of, with_leaves
 from artigraph.query._moments import earliest, latest, saved_between, within
+from artigraph.query._nameless import hint_at_names
 from artigraph.query._nodes import has_nodes, read_field_names, read_model_names
 from artigraph.query._ordering import OrderKey, read_field_keys
 from artigraph.query._sql import artifacts_of, has_key, key_of, root
@@ -150,6 +151,20 @@ class ArtifactSelect(ArtifactQuery[M]):
     """A query for artifacts of a model class."""
 
     _model_type: type[M]
+
+    async def ids(self) -> list[UUID]:
+        """Return the ids of the nodes. Only values on which the database cannot decide are loaded."""
+        found = await Select[M].ids(self)
+        if not found:
+            await hint_at_names(self._model_type)
+        return found
+
+    async def count(self) -> int:
+        """Return the number of results. Only values on which the database cannot decide are loaded."""
+        found = await Select[M].count(self)
+        if not found:
+            await hint_at_names(self._model_type)
+        return found
 
     @property
     def _kind(self) -> str:

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import hashlib
+from collections.abc import Callable, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from enum import Enum, Flag
 from itertools import islice, product, takewhile
 from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import Boolean, ColumnElement, LargeBinary, and_, false, func, literal, or_
+from sqlalchemy import Boolean, ColumnElement, LargeBinary, and_, exists, false, func, literal, not_, or_
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
-from artigraph.orm import SEARCH_KEY_LENGTH
+from artigraph.orm import SEARCH_KEY_LENGTH, blob_table
 from artigraph.query._conditions import Operator, is_nan
 from artigraph.serializer.codec import encode_member
 from artigraph.serializer.search_key import is_cut, member_key, search_key
@@ -249,21 +250,32 @@ def of_members(asked: AskKey, classes: Iterable[type[Enum]], holds: Callable[[En
         numbers = numbers or not issubclass(cls, str)
 
     def ask(key: Key) -> Asked:
-        value: ColumnElement[Any] = key.table.c.value
         found = asked(key)
         certain, possible = found
         if false_of:
-            others = value.not_in(false_of)
+            others = not_(_is_stored_as(key, false_of))
             certain = and_(certain, others)
             possible = certain if found.decided else and_(possible, others)
         if true_of:
             of_kind = or_(*(_between(key, kind, () if numbers else sorted(taken)) for kind in sorted(kinds)))
-            former = and_(of_kind, value.in_(true_of))
+            former = and_(of_kind, _is_stored_as(key, true_of))
             certain = or_(certain, former)
             possible = certain if found.decided else or_(possible, former)
         return Asked(certain, possible)
 
     return ask
+
+
+def _is_stored_as(key: Key, values: Sequence[bytes]) -> ColumnElement[bool]:
+    """Return the condition that the value of a key is one of some encoded values. It is never NULL.
+
+    A value is in its row, or in an object whose hash the database has.
+    """
+    value: ColumnElement[Any] = key.table.c.value
+    blob_id: ColumnElement[Any] = key.table.c.blob_id
+    hashes = [hashlib.sha256(each).digest() for each in values]
+    in_object = exists().where(blob_table.c.blob_id == blob_id, blob_table.c.sha256.in_(hashes))
+    return or_(and_(value.is_not(None), value.in_(values)), and_(blob_id.is_not(None), in_object))
 
 
 def _between(key: Key, kind: tuple[bytes, bytes], taken: Iterable[bytes]) -> ColumnElement[bool]:

@@ -13,7 +13,15 @@ All but `_twin` is written by scripts/make_sync.py.
 from artigraph.deletion import DeletionReport
 from artigraph.difference import Change, ModelDiff, RunDiff
 from artigraph.lineage import Node
-from artigraph.model import ArtifactMapping, ArtifactModelConfig, ArtifactSequence, Loaded, LoadFailure, artifact_field
+from artigraph.model import (
+    ArtifactMapping,
+    ArtifactModelConfig,
+    ArtifactSequence,
+    Loaded,
+    LoadFailure,
+    artifact_field,
+    migration,
+)
 from artigraph.portal import wait_for
 from artigraph.query.columns import columns
 from artigraph.run import NO_PARENT, Run
@@ -56,6 +64,7 @@ __all__ = [
     "descendants",
     "diff",
     "load_many",
+    "migration",
     "origin_of",
     "paths",
     "prune",

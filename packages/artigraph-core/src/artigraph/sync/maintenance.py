@@ -6,6 +6,7 @@ from datetime import timedelta
 from uuid import UUID
 
 import artigraph.maintenance as async_maintenance
+import artigraph.model as async_model
 from artigraph.maintenance import (
     Amount,
     DoctorReport,
@@ -18,6 +19,7 @@ from artigraph.maintenance import (
     Progress,
     SkippedStorage,
     StorageState,
+    UpgradeReport,
 )
 from artigraph.maintenance._doctor import SECONDS
 from artigraph.maintenance._gc import GRACE
@@ -36,10 +38,12 @@ __all__ = [
     "Progress",
     "SkippedStorage",
     "StorageState",
+    "UpgradeReport",
     "doctor",
     "fsck",
     "gc",
     "mark_lost",
+    "upgrade",
 ]
 
 
@@ -125,3 +129,35 @@ def mark_lost() -> list[UUID]:
         SessionStateError: a session is open here. It would keep the rows locked until it ends.
     """
     return wait_for(async_maintenance.mark_lost())
+
+
+def upgrade(
+    model_type: type[async_model.ArtifactModel], *, dry_run: bool = True, progress: ProgressCallback | None = None
+) -> UpgradeReport:
+    """Rewrite the artifacts that contain models of an older version of a class; by default only report them.
+
+        report = upgrade(Report)  # reads and converts each artifact, and changes nothing
+        print(report.render())
+        upgrade(Report, dry_run=False)
+
+    An artifact counts if it is a model of the class, or of a class derived from it, or has one nested in it. Models
+    that are stored under an alias of the class count, too. The whole artifact is loaded, converted and stored by the
+    classes of today. It keeps its id, label, run, uses and aliases. Nested models keep their ids if their paths stay.
+
+    Each artifact is one transaction. If the call ends early, the next one rewrites the rest. Saves, loads,
+    deletions and other upgrades may run at the same time. Objects that are no longer needed are left to `gc`.
+
+    Programs with older classes cannot load the result. Bring them up to date first.
+
+    Args:
+        model_type: the class. `ArtifactModel` stands for every class that is imported.
+        dry_run: convert each artifact, and write nothing.
+        progress: receives how far the upgrade is. An exception that it raises ends the upgrade between two artifacts.
+
+    Raises:
+        ArgumentError: `model_type` is not a model class.
+        ModelDefinitionError: the class cannot be stored as it is defined, or a step of its migrations is missing.
+        SessionStateError: a session is open here. Each artifact is a transaction of its own.
+        StorageError, DatabaseError: a storage or the database failed. What was rewritten before stays rewritten.
+    """
+    return wait_for(async_maintenance.upgrade(model_type, dry_run=dry_run, progress=progress))

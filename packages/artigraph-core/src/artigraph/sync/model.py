@@ -31,10 +31,12 @@ class ArtifactModel(async_model.ArtifactModel, metaclass=BaseOfModels):
             accuracy: float
             predictions: pd.DataFrame = artifact_field(storage=s3)
 
-    The class line takes three arguments:
+    The class line takes four arguments:
 
     - `version`: a whole number that is stored with the data, 1 by default (see `migrate`).
     - `name`: the name under which the class is stored, by default its `__name__`.
+    - `aliases`: the names under which the class was stored before it was renamed, `("Curve",)` for example. Loads and
+      queries treat what is stored under them as models of this class.
     - `config`: an `ArtifactModelConfig`. Only this one is inherited by subclasses.
 
     You may repeat `frozen` and `kw_only` there, because type checkers read them in the class line, not in the

@@ -426,6 +426,14 @@ class ArtifactSelect(ArtifactQuery[M], of=async_query.ArtifactSelect):
 
     _async: async_query.ArtifactSelect[M]  # pyright: ignore[reportIncompatibleVariableOverride]
 
+    def ids(self) -> list[UUID]:
+        """Return the ids of the nodes. Only values on which the database cannot decide are loaded."""
+        return wait_for(self._async.ids())
+
+    def count(self) -> int:
+        """Return the number of results. Only values on which the database cannot decide are loaded."""
+        return wait_for(self._async.count())
+
 
 class StoredSelect(ArtifactQuery[StoredModel], of=async_query.StoredSelect):
     """A query for artifacts by the stored name of their model. It needs no class, and runs no code of users."""

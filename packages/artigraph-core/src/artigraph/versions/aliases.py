@@ -29,12 +29,11 @@ class PointedTo(NamedTuple):
 
 async def read_aliases(key: SeriesKey) -> dict[str, UUID]:
     """Return the aliases of a series by name, each with the id of the artifact that it points to."""
-    statement = select(alias_table.c.alias, alias_table.c.node_id).where(
-        alias_table.c.model_name == key.model_name, alias_table.c.label == key.label
-    )
+    statement = select(alias_table.c.alias, alias_table.c.node_id).where(key.is_of(alias_table))
+    statement = statement.order_by(alias_table.c.alias, alias_table.c.moved_at)  # the last one moved wins
 
     async def work(connection: AsyncConnection) -> dict[str, UUID]:
-        return {row.alias: row.node_id for row in await connection.execute(statement.order_by(alias_table.c.alias))}
+        return {row.alias: row.node_id for row in await connection.execute(statement)}
 
     return await read(work)
 
@@ -42,7 +41,7 @@ async def read_aliases(key: SeriesKey) -> dict[str, UUID]:
 async def point_alias(key: SeriesKey, alias: str, node_id: UUID) -> None:
     """Make an alias point to an artifact of its series, wherever it pointed before.
 
-    If several calls run concurrently, the last one wins.
+    The alias has the model name of its artifact. If several calls run concurrently, the last one wins.
 
     Raises:
         VersionNotFoundError: the node is no artifact of the series.
@@ -50,31 +49,35 @@ async def point_alias(key: SeriesKey, alias: str, node_id: UUID) -> None:
     database = await current_database()
     # Lock the artifact until the commit, so that an alias never moves to a deleted one.
     held = share_lock(
-        select(node_table.c.node_id).where(
+        select(node_table.c.model_name).where(
             node_table.c.node_id == node_id,
             node_table.c.tree_root_id == node_id,
             node_table.c.node_type == "model",
-            node_table.c.model_name == key.model_name,
-            node_table.c.label == key.label,
+            key.is_of(node_table),
         ),
         database.dialect,
     )
-    move = upsert(alias_table, database.dialect).values(
-        model_name=key.model_name, label=key.label, alias=alias, node_id=node_id, moved_at=utc_now()
-    )
 
     async def work(connection: AsyncConnection) -> None:
-        if (await connection.execute(held)).first() is None:
+        found = (await connection.execute(held)).first()
+        if found is None:
             msg = (
                 f"Node {node_id} is no {printable(key.model_name)} that was saved under the label {key.label!r}, or "
                 f"was deleted; alias {alias!r} was not moved"
             )
             raise VersionNotFoundError(msg)
-        await connection.execute(move)
+        await connection.execute(
+            upsert(alias_table, database.dialect).values(
+                model_name=found.model_name, label=key.label, alias=alias, node_id=node_id, moved_at=utc_now()
+            )
+        )
+        if key.former:
+            former = delete(alias_table).where(_is_alias(key, alias), alias_table.c.model_name != found.model_name)
+            await connection.execute(former)
 
     async def committed(connection: AsyncConnection) -> bool:
         pointed = select(alias_table.c.node_id).where(_is_alias(key, alias))
-        return await connection.scalar(pointed) == node_id
+        return set((await connection.execute(pointed)).scalars()) == {node_id}
 
     await write(work, committed=committed)
 
@@ -83,7 +86,7 @@ async def drop_alias(key: SeriesKey, alias: str) -> bool:
     """Delete an alias, but not what it points to. Return whether the alias existed."""
 
     async def work(connection: AsyncConnection) -> bool:
-        return (await connection.execute(delete(alias_table).where(_is_alias(key, alias)))).rowcount == 1
+        return (await connection.execute(delete(alias_table).where(_is_alias(key, alias)))).rowcount > 0
 
     async def committed(connection: AsyncConnection) -> bool:
         found = await connection.execute(select(alias_table.c.alias).where(_is_alias(key, alias)))
@@ -120,5 +123,4 @@ def refuse_aliased(aliases: Sequence[PointedTo], reason: str) -> NoReturn:
 
 
 def _is_alias(key: SeriesKey, alias: str) -> ColumnElement[bool]:
-    named = alias_table.c.alias == alias
-    return and_(alias_table.c.model_name == key.model_name, alias_table.c.label == key.label, named)
+    return and_(key.is_of(alias_table), alias_table.c.alias == alias)

@@ -253,7 +253,8 @@ class Series(Generic[M]):
 
     @property
     def _key(self) -> SeriesKey:
-        return SeriesKey(traits_of(self.model_type).name, self.label)
+        traits = traits_of(self.model_type)
+        return SeriesKey(traits.name, self.label, traits.aliases)
 
     @property
     def _words(self) -> str:

@@ -89,7 +89,8 @@ async def find_series(reference: str) -> tuple[str, str]:
         QueryError: the text has too many slashes to be read.
     """
     readings = [reading for reading in _readings(reference, with_path=False) if reading.version is None]
-    return (await _existing(reference, readings))[0].key
+    key = (await _existing(reference, readings))[0].key
+    return key.model_name, key.label
 
 
 async def _find(reference: str, *, with_path: bool) -> tuple[UUID, list[str]]:

@@ -47,7 +47,7 @@ def decode_class_free(data: bytes) -> object:
     Raises:
         DeserializationError: the bytes do not encode a value.
     """
-    return decode_tagged(data, lambda: _TAGS)
+    return decode_tagged(data, lambda: CLASS_FREE_TAGS)
 
 
 def _read_member(content: object) -> StoredEnum:
@@ -79,7 +79,7 @@ def _or_tuple(tag: str) -> Callable[[object], object]:
     return read
 
 
-_TAGS = TAGS | {
+CLASS_FREE_TAGS = TAGS | {
     "$enum": _read_member,
     "$flag": _read_flag,
     "$namedtuple": _read_struct,

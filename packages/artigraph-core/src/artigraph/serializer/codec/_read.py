@@ -25,6 +25,13 @@ Scan = Callable[[str, int], tuple[object, int]]
 SetT = TypeVar("SetT", set[Any], frozenset[Any])
 
 
+class ChangedClassError(DeserializationError):
+    """A stored instance does not fit its class: the class, the member or a field is missing, or a field was added.
+
+    `decode_former` returns a stand-in for such an instance.
+    """
+
+
 def decode(data: bytes, classes: Classes = NO_CLASSES) -> object:
     """Return the value that `encode` wrote.
 
@@ -67,7 +74,7 @@ def _decode_parts(text: str, make_tags: Callable[[], Tags] | None) -> object:
     if is_too_deep(text):
         msg = f"it is nested deeper than {MAX_DEPTH} levels, which is never written"
         raise ValueError(msg)
-    tags = make_tags() if make_tags is not None and any(tag in text for tag in _CLASS_TAGS) else _PLAIN_TAGS
+    tags = make_tags() if make_tags is not None and any(tag in text for tag in CLASS_TAGS) else _PLAIN_TAGS
     scan = _scan_plain if tags is _PLAIN_TAGS and python_limits_digits() else _scanner(_decoder(tags))
     try:
         return _parse(scan, text)
@@ -186,14 +193,14 @@ def _find(content: object, classes: Classes, kind: str) -> tuple[type[Any], Any]
         known = ", ".join(sorted(classes)) or "none"
         msg = (
             f"A {kind} of the class {name[:100]!r} is stored, but the annotation names no such class (it names: "
-            f"{known}). Add the class to the annotation, or keep its former name."
+            f"{known})."
         )
-        raise DeserializationError(msg)
+        raise ChangedClassError(msg)
     return cls, rest
 
 
-def _wrong_kind(cls: type[Any], kind: str) -> DeserializationError:
-    return DeserializationError(f"A {kind} named {cls.__name__!r} is stored, but {class_name(cls)} is not one")
+def _wrong_kind(cls: type[Any], kind: str) -> ChangedClassError:
+    return ChangedClassError(f"A {kind} named {cls.__name__!r} is stored, but {class_name(cls)} is not one")
 
 
 def _read_enum(classes: Classes, content: object) -> Enum:
@@ -202,8 +209,8 @@ def _read_enum(classes: Classes, content: object) -> Enum:
         raise _wrong_kind(cls, "enum member")
     member = cls.__members__.get(expect(str, name))
     if member is None:
-        msg = f"{class_name(cls)} has no member {name[:100]!r} now; keep an alias for a member that was renamed"
-        raise DeserializationError(msg)
+        msg = f"{class_name(cls)} has no member {name[:100]!r} now, but one is stored."
+        raise ChangedClassError(msg)
     return member
 
 
@@ -211,10 +218,13 @@ def _read_flag(classes: Classes, content: object) -> Enum:
     cls, value = _find(content, classes, "flag")
     if not issubclass(cls, Flag):
         raise _wrong_kind(cls, "flag")
-    member: object = cls(expect(int, value))
+    try:
+        member: object = cls(expect(int, value))
+    except ValueError:  # the class takes known flags only
+        member = None
     if not isinstance(member, cls) or member.value != value:  # early releases of Python 3.11 drop unknown flags
-        msg = f"{class_name(cls)} has no flags for {value} now"
-        raise DeserializationError(msg)
+        msg = f"{class_name(cls)} has no flags for {value} now, but they are stored."
+        raise ChangedClassError(msg)
     return member
 
 
@@ -257,17 +267,14 @@ def _read_dataclass(classes: Classes, content: object) -> object:
 def _check_fields(cls: type[Any], fields: dict[str, Any], names: tuple[str, ...], missing: list[str]) -> None:
     strange = [name for name in fields if name not in names]
     if strange:
-        msg = (
-            f"{class_name(cls)} has no field {strange[0]!r} now, but one is stored. Keep the field (with a default), "
-            "or convert what is stored before the class changes."
-        )
-        raise DeserializationError(msg)
+        msg = f"{class_name(cls)} has no field {strange[0]!r} now, but one is stored."
+        raise ChangedClassError(msg)
     if missing:
         msg = f"{class_name(cls)} needs a field {missing[0]!r}, but none is stored. Give the field a default."
-        raise DeserializationError(msg)
+        raise ChangedClassError(msg)
 
 
-_CLASS_TAGS: dict[str, Callable[[Classes, object], object]] = {
+CLASS_TAGS: dict[str, Callable[[Classes, object], object]] = {
     "$enum": _read_enum,
     "$flag": _read_flag,
     "$namedtuple": _read_named_tuple,
@@ -276,7 +283,7 @@ _CLASS_TAGS: dict[str, Callable[[Classes, object], object]] = {
 
 
 def _tags_of(classes: Classes) -> Tags:
-    return TAGS | {tag: partial(reader, classes) for tag, reader in _CLASS_TAGS.items()}
+    return TAGS | {tag: partial(reader, classes) for tag, reader in CLASS_TAGS.items()}
 
 
 _PLAIN_TAGS = _tags_of(NO_CLASSES)

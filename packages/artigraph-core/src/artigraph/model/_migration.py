@@ -1,0 +1,131 @@
+"""Steps of migration: functions that convert the fields of one version of a model class to those of the next."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, TypeVar, cast
+
+from artigraph.errors import ModelDefinitionError, ModelVersionError
+
+Fields = dict[str, Any]
+"""The fields of a model by name."""
+Step = Callable[[Fields], Fields]
+StepT = TypeVar("StepT", bound=Step)
+
+_STEPS = "_artigraph_steps"
+"""The attribute of a class that holds its steps. Kept elsewhere, they would keep their own class alive for ever."""
+
+
+def migration(model_type: type[Any], /, *, from_version: int) -> Callable[[StepT], StepT]:
+    """Register a function that converts the fields of one version of a model class to those of the next version.
+
+        @migration(Report, from_version=1)
+        def rename_accuracy(data):
+            data["score"] = data.pop("accuracy")
+            return data
+
+    A load of older data calls the steps one after the other, from the stored version to that of the class. Each step
+    gets what the step before it returned, and returns a dict of fields. An instance that no longer fits its class, such
+    as a removed member of an enum, is a `StoredEnum` or `StoredStruct` there.
+
+    If the class has a `migrate` of its own, it converts data that is older than the first step. It returns the fields
+    of the version from which that step begins. Without steps, it returns the fields of the class.
+
+    Steps belong to one class. Derived classes have steps of their own. The function itself is returned unchanged. A
+    step that is defined again at the same place replaces the former one, so a notebook cell can run twice.
+
+    Raises:
+        ModelDefinitionError: `model_type` is not a model class, it has no later version, or it has another step from
+            this version. If a version between two steps has none, the first save or load raises this error.
+    """
+    traits: Any = vars(model_type).get("_artigraph_traits") if isinstance(model_type, type) else None
+    if traits is None:
+        msg = f"migration takes the model class whose older data a function converts, not {model_type!r:.100}"
+        raise ModelDefinitionError(msg)
+    name, version = model_type.__qualname__, traits.version
+    if type(from_version) is not int or not 0 <= from_version < version:
+        msg = (
+            f"A step of model {name} begins at a version from 0 to {version - 1}, not at {from_version!r:.100}: the "
+            f"class is version {version}. Raise the version in its class line first."
+        )
+        raise ModelDefinitionError(msg)
+
+    def register(step: StepT) -> StepT:
+        steps: dict[int, Step] = dict(steps_of(model_type))
+        former = steps.get(from_version)
+        if former is not None and _place(former) != _place(step):
+            msg = f"Model {name} has two steps from version {from_version}: {_place(former)} and {_place(step)}"
+            raise ModelDefinitionError(msg)
+        setattr(model_type, _STEPS, steps | {from_version: step})
+        return step
+
+    return register
+
+
+def steps_of(cls: type[Any]) -> Mapping[int, Step]:
+    """Return the steps of a model class by the version from which they begin."""
+    steps: Mapping[int, Step] = vars(cls).get(_STEPS, {})
+    return steps
+
+
+def check_steps(cls: type[Any], version: int) -> None:
+    """Check that the steps of a class lead to its version without a gap.
+
+    Raises:
+        ModelDefinitionError: a step is missing.
+    """
+    steps = steps_of(cls)
+    if steps and (missing := [each for each in range(min(steps), version) if each not in steps]):
+        msg = (
+            f"Model {cls.__qualname__} is version {version} and has steps from version {min(steps)} on, but none from "
+            f"version {missing[0]}. Write one: @migration({cls.__name__}, from_version={missing[0]})"
+        )
+        raise ModelDefinitionError(msg)
+
+
+def migrate(cls: type[Any], path: str, stored: int, version: int, fields: Fields) -> Fields:
+    """Return the fields of a class's own version, converted by its `migrate` and by its steps.
+
+    Raises:
+        ModelVersionError: a conversion failed or returned no dict, or there is none for the stored version.
+        ModelDefinitionError: a step is missing between two others.
+    """
+    check_steps(cls, version)
+    steps = steps_of(cls)
+    begin = min(steps, default=version)
+    if stored < begin:
+        if steps and not has_hook(cls):
+            msg = (
+                f"{path} was stored by version {stored} of {cls.__qualname__}, and its first step is from version "
+                f"{begin}. Write one from each version before: @migration({cls.__name__}, from_version={stored})"
+            )
+            raise ModelVersionError(msg)
+        fields = _converted(partial(cls.migrate, stored, fields), f"{cls.__qualname__}.migrate", path, stored, version)
+    for each in range(max(stored, begin), version):
+        fields = _converted(partial(steps[each], fields), _place(steps[each]), path, stored, version)
+    return fields
+
+
+def _converted(convert: Callable[[], object], name: str, path: str, stored: int, version: int) -> Fields:
+    try:
+        fields = convert()
+    except Exception as error:
+        by = "" if name.endswith(".migrate") else f" by {name}"
+        msg = f"{path} cannot be migrated from version {stored} to {version}{by}: {error!r}"
+        raise ModelVersionError(msg) from error
+    if not isinstance(fields, dict):
+        msg = f"{name} returned {type(fields).__name__}; it returns the dict of fields"
+        raise ModelVersionError(msg)
+    return cast("Fields", fields)
+
+
+def has_hook(cls: type[Any]) -> bool:
+    """Return whether a class, or a base that a user wrote, has a `migrate` of its own."""
+    from artigraph.model._base import ArtifactModel
+
+    return getattr(cls.migrate, "__func__", None) is not ArtifactModel.migrate.__func__  # type: ignore[attr-defined]
+
+
+def _place(step: object) -> str:
+    return f"{getattr(step, '__module__', '?')}.{getattr(step, '__qualname__', repr(step))}"
