@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Collection, Mapping
 from dataclasses import field
-from typing import TYPE_CHECKING, Any, Self, cast, dataclass_transform
+from typing import TYPE_CHECKING, Any, Self, dataclass_transform
 from uuid import UUID
 
 from artigraph.errors import ModelDefinitionError
+from artigraph.kinds import kind_of
 from artigraph.identifiers import LABEL_LENGTH, NodeId, check_id, check_label, check_order
 from artigraph.model._classes import declared_annotations, local_names, register_class
 from artigraph.model._fields import ArtifactModelConfig, artifact_field
-from artigraph.model.compare import Structured
-from artigraph.model.definition import RESERVED, ModelTraits, set_traits, traits_of
+from artigraph.model.compare import Structured, canonical
+from artigraph.model.definition import RESERVED, ModelTraits, hiding_text, is_model, kind_of_model, set_traits
+from artigraph.model.definition import shown_fields, traits_of
 from artigraph.model.identity_map import node_id_of
 from artigraph.model.load import load_models
 from artigraph.model.partial import is_partial
@@ -67,8 +68,7 @@ class ArtifactModel(Structured):
         ):  # the classes of partial models, and other bases, are not models
             return
         for reserved in RESERVED & declared_annotations(cls).keys():
-            msg = f"Field {reserved!r} of model {cls.__qualname__} would hide the method of that name; rename it"
-            raise ModelDefinitionError(msg)
+            raise ModelDefinitionError(hiding_text(cls, reserved))
         try:
             super().__init_subclass__(**more)
         except TypeError as error:
@@ -159,26 +159,28 @@ class ArtifactModel(Structured):
         return model_cells(self)
 
     def _artigraph_show(self, level: int) -> str:
-        shown = ((part.name, getattr(self, part.name, ...)) for part in _fields(self) if part.repr)
-        return show_parts(type(self).__qualname__.rpartition(".")[2], shown, level)
+        cls = type(self)
+        shown = ((name, getattr(self, name, ...)) for name in shown_fields(cls))
+        return show_parts(cls.__qualname__.rpartition(".")[2], shown, level)
 
     def _artigraph_parts(self) -> Mapping[str, object] | None:
-        params = getattr(type(self), "__dataclass_params__", None)
-        if params is not None and not params.eq:
-            return None
-        return {part.name: getattr(self, part.name) for part in _fields(self) if part.compare}
+        return kind_of_model(type(self)).parts(self)
 
     def __eq__(self, other: object) -> bool:
         params = getattr(type(self), "__dataclass_params__", None)
-        return NotImplemented if params is None or not params.eq else super().__eq__(other)
+        is_compared = is_model(type(self)) if params is None else params.eq
+        return super().__eq__(other) if is_compared else NotImplemented
 
     def __hash__(self) -> int:
-        return object.__hash__(self)  # used with eq=False; else @dataclass sets its own
-
-
-def _fields(model: ArtifactModel) -> tuple[dataclasses.Field[Any], ...]:
-    declared = hasattr(type(model), "__dataclass_fields__")
-    return dataclasses.fields(cast("Any", model)) if declared else ()
+        cls = type(self)
+        kind = kind_of(cls)
+        if kind is None:
+            return object.__hash__(self)  # used with eq=False; else @dataclass sets its own
+        parts = kind.parts(self) if kind.is_frozen(cls) else None
+        if parts is None:
+            msg = f"unhashable type: {cls.__qualname__!r}; make the class frozen"
+            raise TypeError(msg)
+        return hash((cls, tuple(map(canonical, parts.values()))))
 
 
 def _make_traits(
@@ -198,7 +200,7 @@ def _make_traits(
     local = {}
     if "<locals>" in cls.__qualname__:
         frame = sys._getframe(2)  # pyright: ignore[reportPrivateUsage] (it runs the class statement)
-        while frame.f_back is not None and frame.f_code.co_name in ("__init_subclass__", "__new__"):
+        while frame.f_back is not None and frame.f_code.co_name in ("__init_subclass__", "__new__", "__init__"):
             frame = frame.f_back
         local = local_names(declared_annotations(cls), frame)
     return ModelTraits(stored_name, version, config, local, {})

@@ -13,6 +13,7 @@ from types import FrameType
 from typing import Any, get_args, get_type_hints
 
 from artigraph.errors import ModelDefinitionError, ModelNameConflictError, UnknownModelError
+from artigraph.kinds import kind_of
 
 _lock = threading.Lock()
 _classes: dict[str, list[weakref.ref[type[Any]]]] = {}
@@ -24,9 +25,10 @@ reused_names: set[str] = set()
 def register_class(cls: type[Any], name: str) -> None:
     """Register a class under its stored name.
 
-    A class replaces the one defined before at the same place (module and qualified name), once it is a dataclass. So a
+    A class replaces the one defined before at the same place (module and qualified name), once it is finished: a
+    dataclass, or of another kind. So a
     notebook cell can run twice, a module can be reloaded, and `dataclass(slots=True)` can make its second class. A
-    class that never becomes a dataclass replaces none: cloudpickle makes and discards a bare class when an instance
+    class that is never finished replaces none: cloudpickle makes and discards a bare class when an instance
     returns to the process that defines its class.
     """
     with _lock:
@@ -68,7 +70,7 @@ def last_defined(name: str) -> type[Any] | None:
 
 
 def live_classes() -> list[type[Any]]:
-    """Return every live class that has become a dataclass."""
+    """Return every live class that is finished."""
     with _lock:
         classes = [ref() for refs in _classes.values() for ref in refs]
     return [cls for cls in classes if cls is not None and _is_finished(cls)]
@@ -141,7 +143,7 @@ def _is_local(cls: type[Any]) -> bool:
 
 
 def _is_finished(cls: type[Any]) -> bool:
-    return "__dataclass_fields__" in vars(cls)
+    return "__dataclass_fields__" in vars(cls) or kind_of(cls) is not None
 
 
 _CO_OPTIMIZED = 0x0001

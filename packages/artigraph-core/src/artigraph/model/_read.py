@@ -14,8 +14,7 @@ from artigraph.graph import StoredObject, StoredTree
 from artigraph.graph.hashing import THREAD_THRESHOLD
 from artigraph.model._classes import find_class, same_place
 from artigraph.model._collections import ArtifactMapping, ArtifactSequence
-from artigraph.model.compare import equal
-from artigraph.model.definition import FieldDefinition, ModelDefinition, define, is_model
+from artigraph.model.definition import FieldDefinition, ModelDefinition, define, is_base_of, is_model, migrate_of, stored_name
 from artigraph.model.lazy import unloaded
 from artigraph.model.partial import build_part
 from artigraph.model.values import StoredValue, decode_value, located_error
@@ -47,15 +46,15 @@ def root_class(tree: StoredTree, expected: type[M]) -> type[M]:
         msg = f"Node {tree.root_id} is not a model but a {root.node_type}, a part of one: {root.label!r}"
         raise errors.WrongModelTypeError(msg)
     name: Any = root.model_name  # a model has one, unless its row was altered
-    preferred: dict[str, type[Any]] = {name: expected} if _stored_name(expected) == name else {}
+    preferred: dict[str, type[Any]] = {name: expected} if stored_name(expected) == name else {}
     try:
         cls = preferred.get(name) or find_class(name, _NOTHING)
     except errors.UnknownModelError as error:
-        if _stored_name(expected) is not None:
+        if stored_name(expected) is not None:
             msg = f"Node {tree.root_id} holds a model {root.model_name!r}, not {expected.__qualname__}. {error}"
             raise errors.UnknownModelError(msg) from error
         raise
-    if not issubclass(cls, expected):
+    if not is_base_of(expected, cls):
         if not is_model(expected):  # a base of models
             msg = (
                 f"Node {tree.root_id} holds a model {cls.__qualname__}, which does not derive from "
@@ -71,11 +70,6 @@ def root_class(tree: StoredTree, expected: type[M]) -> type[M]:
         )
         raise errors.WrongModelTypeError(msg)
     return cls
-
-
-def _stored_name(cls: type[Any]) -> str | None:
-    traits = getattr(cls, "_artigraph_traits", None)
-    return None if traits is None else traits.name
 
 
 class _Frame:
@@ -153,7 +147,8 @@ class _ModelFrame(_Frame):
         fields = self.definition.fields
         if parts.keys() == fields.keys():
             return self._make(parts)
-        unknown = parts.keys() - fields.keys()
+        kind = self.definition.kind
+        unknown = {name for name in parts if name not in fields and not kind.accepts(self.cls, name)}
         missing = [field.name for field in fields.values() if field.required and field.name not in parts]
         if unknown or missing:
             what = ", ".join(
@@ -169,40 +164,23 @@ class _ModelFrame(_Frame):
         return self._make(parts)
 
     def _make(self, parts: dict[str, Any]) -> object:
+        """Build the model exactly, if its fields are those that were stored, or else as a caller would make it."""
+        definition, kind = self.definition, self.definition.kind
+        exact = self.version == definition.version and not definition.validate
         try:
-            model: object = self.cls(**parts)
+            return (kind.build if exact else kind.check)(self.cls, parts)
+        except errors.DeserializationError as error:
+            msg = f"{self.path} cannot be loaded: {error}"
+            raise errors.DeserializationError(msg) from error
         except Exception as error:
             msg = f"{self.path} cannot be loaded: {self.cls.__qualname__} refused its fields: {error!r}"
             raise errors.DeserializationError(msg) from error
-        if self.definition.own_code:
-            if type(model) is not self.cls:
-                msg = f"{self.path} cannot be loaded: {self.cls.__qualname__} makes a {type(model).__qualname__}"
-                raise errors.DeserializationError(msg)
-            if self.version == self.definition.version:  # the class may change fields that migrate returned
-                self._put_back(model, parts)
-        return model
-
-    def _put_back(self, model: object, parts: dict[str, Any]) -> None:
-        """Set each field to its stored value, in case the class's own code changed it."""
-        for name, part in parts.items():
-            try:
-                if getattr(model, name) is part:
-                    continue
-                object.__setattr__(model, name, part)
-                kept: object = getattr(model, name)
-                if kept is part or (type(kept) is type(part) and equal(kept, part)):
-                    continue
-                why = "comes back changed"
-            except Exception as error:  # of a property's own code
-                why = f"cannot be set: {error!r}"
-            msg = f"{self.path_of(name)} cannot be loaded: this property of {self.cls.__qualname__} {why}"
-            raise errors.DeserializationError(msg)
 
     def _migrated(self) -> dict[str, Any]:
         if self.version == self.definition.version:
             return self.parts
         try:
-            migrated: dict[str, Any] = self.cls.migrate(self.version, self.parts)
+            migrated: dict[str, Any] = migrate_of(self.cls)(self.version, self.parts)
         except Exception as error:
             msg = f"{self.path} cannot be migrated from version {self.version} to {self.definition.version}: {error!r}"
             raise errors.ModelVersionError(msg) from error
@@ -377,12 +355,4 @@ def _former_field(label: str, definition: ModelDefinition) -> FieldDefinition:
     """Return a definition for a stored field that the class no longer has, so that `migrate` sees its value."""
     if not isinstance(label, (str, type(None))):
         _refuse_label(label, definition.name)
-    return FieldDefinition(
-        name=label,
-        required=False,
-        lazy=None,
-        serializer=None,
-        storage=None,
-        classes=definition.classes,
-        models=_NOTHING,
-    )
+    return definition.field(label)
