@@ -61,6 +61,11 @@ class ModelKind(Protocol):
         """The name of the kind, for messages."""
         ...
 
+    @property
+    def hidden(self) -> frozenset[str]:
+        """The names under which `read` returns what belongs to the instance but is no field. `migrate` never sees them."""
+        ...
+
     def claims(self, cls: type[Any]) -> bool:
         """Say whether a class is of this kind."""
         ...

@@ -77,6 +77,10 @@ class ArtifactModel(Structured):
                 "takes version, name, config, frozen and kw_only"
             )
             raise ModelDefinitionError(msg) from error
+        line: dict[str, Any] = cls.__dict__.get("_artigraph_line", {})  # of a metaclass that keeps it to itself
+        version, name, config = (
+            line.get(key, said) for key, said in (("version", version), ("name", name), ("config", config))
+        )
         remade = cls.__dict__.get("_artigraph_traits")
         traits = remade if isinstance(remade, ModelTraits) else _make_traits(cls, version, name, config)
         traits.expected |= {"frozen": frozen} if frozen is not None else {}

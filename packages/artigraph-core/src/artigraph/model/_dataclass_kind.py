@@ -18,6 +18,7 @@ class _DataclassKind:
     """Dataclasses of the standard library. Each is built by its own constructor, so `__post_init__` runs."""
 
     name = "dataclass"
+    hidden: frozenset[str] = frozenset()
 
     def claims(self, cls: type[Any]) -> bool:
         return dataclasses.is_dataclass(cls) and not is_pydantic(cls)

@@ -179,6 +179,7 @@ class _ModelFrame(_Frame):
     def _migrated(self) -> dict[str, Any]:
         if self.version == self.definition.version:
             return self.parts
+        hidden = {name: self.parts.pop(name) for name in self.definition.kind.hidden if name in self.parts}
         try:
             migrated: dict[str, Any] = migrate_of(self.cls)(self.version, self.parts)
         except Exception as error:
@@ -187,7 +188,7 @@ class _ModelFrame(_Frame):
         if not isinstance(migrated, dict):
             msg = f"{self.cls.__qualname__}.migrate returned {type(migrated).__name__}; it returns the dict of fields"
             raise errors.ModelVersionError(msg)
-        return migrated
+        return migrated | hidden
 
 
 class _ContainerFrame(_Frame):

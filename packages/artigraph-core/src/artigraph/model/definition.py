@@ -117,6 +117,13 @@ def set_traits(cls: type[Any], traits: ModelTraits) -> None:
     _traits[cls] = traits
 
 
+def inherit_line(cls: type[Any], made: Any) -> Any:
+    """Give a class that was made of a model class, by type arguments, the version and the config of that class."""
+    if made is not cls and cls in _traits and isinstance(made, type) and made in _traits:
+        _traits[made].version, _traits[made].config = _traits[cls].version, _traits[cls].config
+    return made
+
+
 def is_model(cls: type[Any]) -> bool:
     """Return whether a class is a model."""
     return cls in _traits

@@ -88,6 +88,7 @@ def _make(cls: type[Any]) -> type[Any]:
         "__qualname__": cls.__qualname__,
         "__doc__": cls.__doc__,
         "__repr__": _show,
+        "__str__": _show,
         "__getattr__": _undeclared,
         "_artigraph_show": _show,
     }

@@ -1,0 +1,27 @@
+"""What the bases of async and of sync code have in common."""
+
+from __future__ import annotations
+
+from typing import Any, dataclass_transform
+
+import msgspec
+
+from artigraph.model import ArtifactModelConfig
+
+
+@dataclass_transform(field_specifiers=(msgspec.field,))
+class Metaclass(msgspec.StructMeta):
+    """Takes from the class line what is Artigraph's, and gives the rest to msgspec."""
+
+    def __new__(  # noqa: D102
+        mcs,
+        name: str,
+        bases: tuple[type, ...],
+        namespace: dict[str, Any],
+        /,
+        **line: Any,
+    ) -> Any:
+        ours = {key: line.pop(key) for key in ("version", "name", "config") if key in line}
+        if ours:
+            namespace = {**namespace, "_artigraph_line": ours}
+        return super().__new__(mcs, name, bases, namespace, **line)
