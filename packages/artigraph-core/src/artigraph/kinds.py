@@ -20,7 +20,7 @@ from weakref import WeakKeyDictionary, WeakSet
 
 from artigraph.errors import RegistrationError
 
-__all__: list[str] = ["KindField", "ModelKind", "UNRESOLVED", "register_kind"]
+__all__: list[str] = ["UNRESOLVED", "KindField", "ModelKind", "register_kind"]
 
 _log = logging.getLogger("artigraph")
 
@@ -63,7 +63,7 @@ class ModelKind(Protocol):
 
     @property
     def hidden(self) -> frozenset[str]:
-        """The names under which `read` returns what belongs to the instance but is no field. `migrate` never sees them."""
+        """The names under which `read` returns what is no field. `migrate` never sees them."""
         ...
 
     def claims(self, cls: type[Any]) -> bool:
@@ -248,9 +248,7 @@ def with_arguments(cls: type[Any], owner: type[Any], annotation: Any) -> Any:
     return annotation
 
 
-def _arguments(
-    cls: type[Any], given: Mapping[object, object]
-) -> Iterator[tuple[type[Any], Mapping[object, object]]]:
+def _arguments(cls: type[Any], given: Mapping[object, object]) -> Iterator[tuple[type[Any], Mapping[object, object]]]:
     """Yield each class that a class derives from, with the values of its type variables there."""
     yield cls, given
     plain = [base for base in cls.__bases__ if base is not object]
@@ -280,4 +278,5 @@ def _substitute(annotation: Any, given: Mapping[object, object]) -> Any:
     if not any(variable in given for variable in variables):
         return annotation
     values = tuple(given.get(variable, variable) for variable in variables)
-    return annotation[values if len(values) > 1 else values[0]]
+    found: Any = annotation[values[0] if len(values) == 1 else values]
+    return found

@@ -9,13 +9,21 @@ from typing import TYPE_CHECKING, Any, Self, dataclass_transform
 from uuid import UUID
 
 from artigraph.errors import ModelDefinitionError
-from artigraph.kinds import kind_of
 from artigraph.identifiers import LABEL_LENGTH, NodeId, check_id, check_label, check_order
+from artigraph.kinds import kind_of
 from artigraph.model._classes import declared_annotations, local_names, register_class
 from artigraph.model._fields import ArtifactModelConfig, artifact_field
 from artigraph.model.compare import Structured, canonical
-from artigraph.model.definition import RESERVED, ModelTraits, hiding_text, is_model, kind_of_model, set_traits
-from artigraph.model.definition import shown_fields, traits_of
+from artigraph.model.definition import (
+    RESERVED,
+    ModelTraits,
+    hiding_text,
+    is_model,
+    kind_of_model,
+    set_traits,
+    shown_fields,
+    traits_of,
+)
 from artigraph.model.identity_map import node_id_of
 from artigraph.model.load import load_models
 from artigraph.model.partial import is_partial
@@ -78,11 +86,9 @@ class ArtifactModel(Structured):
             )
             raise ModelDefinitionError(msg) from error
         line: dict[str, Any] = cls.__dict__.get("_artigraph_line", {})  # of a metaclass that keeps it to itself
-        version, name, config = (
-            line.get(key, said) for key, said in (("version", version), ("name", name), ("config", config))
-        )
+        version, name, config = line.get("version", version), line.get("name", name), line.get("config", config)
         remade = cls.__dict__.get("_artigraph_traits")
-        traits = remade if isinstance(remade, ModelTraits) else _make_traits(cls, version, name, config)
+        traits = remade if isinstance(remade, ModelTraits) else make_traits(cls, version, name, config)
         traits.expected |= {"frozen": frozen} if frozen is not None else {}
         traits.expected |= {"kw_only": kw_only} if kw_only is not None else {}
         # dataclass(slots=True) makes a second class without a class line. It finds the traits in the copied namespace.
@@ -164,7 +170,7 @@ class ArtifactModel(Structured):
 
     def _artigraph_show(self, level: int) -> str:
         cls = type(self)
-        shown = ((name, getattr(self, name, ...)) for name in shown_fields(cls))
+        shown = ((name, getattr(self, name, ...)) for name in shown_fields(cls, self))
         return show_parts(cls.__qualname__.rpartition(".")[2], shown, level)
 
     def _artigraph_parts(self) -> Mapping[str, object] | None:
@@ -187,9 +193,8 @@ class ArtifactModel(Structured):
         return hash((cls, tuple(map(canonical, parts.values()))))
 
 
-def _make_traits(
-    cls: type[ArtifactModel], version: int, name: str | None, config: ArtifactModelConfig | None
-) -> ModelTraits:
+def make_traits(cls: type[Any], version: int, name: str | None, config: ArtifactModelConfig | None) -> ModelTraits:
+    """Return the traits of a class from the arguments of its class line, or of `artifact_class`."""
     if type(version) is not int or not 0 <= version < 2**31:
         msg = f"The version of model {cls.__qualname__} is a whole number from 0 to 2147483647, not {version!r}"
         raise ModelDefinitionError(msg)

@@ -66,7 +66,8 @@ class _DataclassKind:
 
     def parts(self, model: Any) -> Mapping[str, object] | None:
         """Return the compared fields, unless the class was made with `eq=False`."""
-        params: Any = getattr(type(model), "__dataclass_params__", None)
+        cls: Any = model.__class__
+        params: Any = getattr(cls, "__dataclass_params__", None)
         if params is not None and not params.eq:
             return None
         return {field.name: getattr(model, field.name) for field in dataclasses.fields(model) if field.compare}

@@ -14,7 +14,15 @@ from artigraph.graph import StoredObject, StoredTree
 from artigraph.graph.hashing import THREAD_THRESHOLD
 from artigraph.model._classes import find_class, same_place
 from artigraph.model._collections import ArtifactMapping, ArtifactSequence
-from artigraph.model.definition import FieldDefinition, ModelDefinition, define, is_base_of, is_model, migrate_of, stored_name
+from artigraph.model.definition import (
+    FieldDefinition,
+    ModelDefinition,
+    define,
+    is_base_of,
+    is_model,
+    migrate_of,
+    stored_name,
+)
 from artigraph.model.lazy import unloaded
 from artigraph.model.partial import build_part
 from artigraph.model.values import StoredValue, decode_value, located_error

@@ -26,8 +26,8 @@ from artigraph.graph.hashing import THREAD_THRESHOLD, join
 from artigraph.identifiers import check_id, check_label, new_id_bytes
 from artigraph.model import _encode
 from artigraph.model._collections import ArtifactMapping, ArtifactSequence
-from artigraph.model._encode import FieldContext, chosen_serializer, encode_plain, encode_text, serialize, takes_long
 from artigraph.model._dataclass_kind import DATACLASS
+from artigraph.model._encode import FieldContext, chosen_serializer, encode_plain, encode_text, serialize, takes_long
 from artigraph.model.definition import FieldDefinition, ModelDefinition, define, is_model
 from artigraph.model.lazy import Lazy, held
 from artigraph.model.partial import is_partial

@@ -169,7 +169,7 @@ def canonical(value: Any) -> object:
     if dataclasses.is_dataclass(cls) and is_generated(cls.__eq__):
         parts = _dataclass_parts(value) or {}
         return cls, tuple((name, canonical(part)) for name, part in parts.items())
-    kind = kind_of(cls)
+    kind = None if dataclasses.is_dataclass(cls) else kind_of(cls)
     if kind is not None and (found := kind.parts(value)) is not None:
         return cls, tuple((name, canonical(part)) for name, part in found.items())
     return value

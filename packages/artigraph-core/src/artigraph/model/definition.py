@@ -10,7 +10,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 from weakref import WeakKeyDictionary
 
-from artigraph.errors import ModelDefinitionError, RegistrationError
+from artigraph.errors import ModelDefinitionError, RegistrationError, SerializationError
 from artigraph.identifiers import check_label
 from artigraph.kinds import UNRESOLVED, KindField, ModelKind, kind_of, needs_plugin, with_arguments
 from artigraph.model import _classes
@@ -115,6 +115,12 @@ def traits_of(cls: type[Any]) -> ModelTraits:
 def set_traits(cls: type[Any], traits: ModelTraits) -> None:
     """Set the traits of a model class."""
     _traits[cls] = traits
+
+
+def forget_definition(cls: type[Any]) -> None:
+    """Determine the definition of a class again when it is next used."""
+    if _DEFINITION in cls.__dict__:
+        delattr(cls, _DEFINITION)
 
 
 def inherit_line(cls: type[Any], made: Any) -> Any:
@@ -277,15 +283,31 @@ def _define_field(cls: type[Any], traits: ModelTraits, field: KindField) -> Fiel
     )
 
 
-def shown_fields(cls: type[Any]) -> list[str]:
-    """Return the fields that a repr or a view of an instance shows. The class may be one that cannot be stored."""
+def shown_fields(cls: type[Any], model: object = None) -> list[str]:
+    """Return the fields that a repr or a view of an instance shows. The class may be one that cannot be stored.
+
+    With the model itself, they include the fields that its class does not declare.
+    """
     if dataclasses.is_dataclass(cls):
         return [field.name for field in dataclasses.fields(cls) if field.repr]
     kind = kind_of(cls)
-    try:
-        return [] if kind is None else [field.name for field in kind.fields(cls) if field.repr]
-    except ModelDefinitionError:
+    if kind is None:
         return []
+    try:
+        fields = kind.fields(cls)
+        held = list[str]() if model is None else list(kind.read(model))
+    except (ModelDefinitionError, SerializationError, AttributeError):
+        return []
+    declared = {field.name for field in fields}
+    more = [name for name in held if name not in declared and name not in kind.hidden]
+    return [field.name for field in fields if field.repr] + more
+
+
+def compared_fields(cls: type[Any]) -> list[str]:
+    """Return the fields by which instances of a class are compared."""
+    if dataclasses.is_dataclass(cls):
+        return [field.name for field in dataclasses.fields(cls) if field.compare]
+    return list(define(cls).fields)
 
 
 def hiding_text(cls: type[Any], name: str) -> str:

@@ -34,7 +34,7 @@ _CONTAINERS: tuple[type[Any], ...] = (Mapping, list, tuple, ArtifactSequence)
 def model_view(model: Any, depth: int = _DEPTH) -> Part:
     """Return the view of a model or other dataclass: its fields. One that is not loaded says so."""
     loaded = loaded_fields(model) if is_partial(_type_of(model)) else None
-    names = shown_fields(_class_of(model))
+    names = shown_fields(_class_of(model), None if loaded is not None else model)
 
     def row(name: str) -> tuple[str, Part]:
         if loaded is not None and name not in loaded:
@@ -51,7 +51,11 @@ def model_view(model: Any, depth: int = _DEPTH) -> Part:
 def model_cells(model: Any) -> dict[str, Part]:
     """Return the fields of a model as the cells of a row, each in one line."""
     loaded = loaded_fields(model) if is_partial(_type_of(model)) else None
-    names = [name for name in shown_fields(_class_of(model)) if loaded is None or name in loaded]
+    names = [
+        name
+        for name in shown_fields(_class_of(model), None if loaded is not None else model)
+        if loaded is None or name in loaded
+    ]
     cells = {name: html.attempt(partial(_field_cell, model, name)) for name in names}
     return cells | dict(zip(("node",), _node_of(model), strict=False))
 

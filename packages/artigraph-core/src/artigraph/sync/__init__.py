@@ -14,6 +14,7 @@ from artigraph.deletion import DeletionReport
 from artigraph.difference import Change, ModelDiff, RunDiff
 from artigraph.lineage import Node
 from artigraph.model import ArtifactMapping, ArtifactModelConfig, ArtifactSequence, Loaded, LoadFailure, artifact_field
+from artigraph.model.third_party import artifact_class
 from artigraph.portal import wait_for
 from artigraph.query.columns import columns
 from artigraph.run import NO_PARENT, Run
@@ -21,7 +22,7 @@ from artigraph.serializer.file import File
 from artigraph.sync.deletion import delete, prune
 from artigraph.sync.difference import diff
 from artigraph.sync.lineage import ancestors, descendants, paths
-from artigraph.sync.model import ArtifactModel, Lazy, load_many, origin_of, save_many
+from artigraph.sync.model import ArtifactModel, Lazy, load, load_many, origin_of, save, save_many
 from artigraph.sync.query import select
 from artigraph.sync.run import RunManager, run_manager
 from artigraph.sync.versions import Series, series
@@ -50,16 +51,19 @@ __all__ = [
     "TrackingWarning",
     "Version",
     "ancestors",
+    "artifact_class",
     "artifact_field",
     "columns",
     "delete",
     "descendants",
     "diff",
+    "load",
     "load_many",
     "origin_of",
     "paths",
     "prune",
     "run_manager",
+    "save",
     "save_many",
     "select",
     "series",

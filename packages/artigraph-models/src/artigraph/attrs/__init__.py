@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, dataclass_transform
 
-import attrs
-
 import artigraph.model as model
+import attrs
 from artigraph.attrs._base import Metaclass
 
 __all__ = ["ArtifactModel"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, dataclass_transform
 
 import attrs
+from artigraph.model.metaclass import BaseOfModels
 
 if TYPE_CHECKING:
 
@@ -12,5 +13,9 @@ if TYPE_CHECKING:
     class Metaclass(type):
         """Tells type checkers that a base of models is neither frozen nor not, so that models can be either."""
 
+    @dataclass_transform(field_specifiers=(attrs.field,))
+    class SyncMetaclass(Metaclass, BaseOfModels):
+        """The same for the base of sync code."""
+
 else:
-    Metaclass = type
+    Metaclass = SyncMetaclass = type

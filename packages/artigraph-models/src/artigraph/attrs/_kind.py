@@ -12,7 +12,7 @@ from artigraph.kinds import UNRESOLVED, KindField, ModelKind
 
 
 class _AttrsKind:
-    """Reads attributes as they are, and sets them without the class's `__init__`: no converter and no validator runs."""
+    """Reads attributes as they are, and sets them without the class's `__init__`, so no converter runs."""
 
     name = "attrs"
     hidden: frozenset[str] = frozenset()
@@ -40,7 +40,7 @@ class _AttrsKind:
 
     def read(self, model: Any) -> Mapping[str, object]:
         values: dict[str, object] = {}
-        for each in attr.fields(type(model)):
+        for each in attr.fields(_class_of(model)):
             try:
                 values[each.name] = getattr(model, each.name)
             except AttributeError:
@@ -69,7 +69,7 @@ class _AttrsKind:
         return model
 
     def parts(self, model: Any) -> Mapping[str, object] | None:
-        cls: type[Any] = type(model)
+        cls = _class_of(model)
         method: Any = cls.__eq__
         code = getattr(method, "__code__", None)
         generated = code is not None and code.co_filename.startswith("<attrs generated")
@@ -97,6 +97,10 @@ class _AttrsKind:
 
 _CACHED_HASH = "_attrs_cached_hash"
 """The attribute in which instances of a class with `cache_hash=True` keep their hash."""
+
+
+def _class_of(model: object) -> type[Any]:
+    return type(model)
 
 
 def _default(each: attr.Attribute[Any], model: object) -> object:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import ClassVar, dataclass_transform
 
-import attrs
-
 import artigraph.sync.model as model
-from artigraph.attrs._base import Metaclass
+import attrs
+from artigraph.attrs._base import SyncMetaclass
 
 __all__ = ["ArtifactModel"]
 
 
 @dataclass_transform(field_specifiers=(attrs.field,))
-class ArtifactModel(model.ArtifactModel, metaclass=Metaclass):
+class ArtifactModel(model.ArtifactModel, metaclass=SyncMetaclass):
     """Base of typed artifacts that are classes of attrs, whose methods block.
 
         @attrs.define
@@ -21,9 +20,9 @@ class ArtifactModel(model.ArtifactModel, metaclass=Metaclass):
             accuracy: float = attrs.field(converter=float)
             predictions: Annotated[pd.DataFrame, s3]
 
-    It is `artigraph.sync.ArtifactModel`, and tells type checkers what `attrs.field` means. A load builds what was saved: no
-    converter and no validator runs. Data that `migrate` converted goes through `__init__`. Attributes with `init=False`
-    are stored, too.
+    It is `artigraph.sync.ArtifactModel`, and tells type checkers what `attrs.field` means. A load builds what was
+    saved: no converter and no validator runs. Data that `migrate` converted goes through `__init__`. Attributes with
+    `init=False` are stored, too.
     """
 
     __slots__ = ()

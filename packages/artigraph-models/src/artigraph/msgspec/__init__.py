@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar, dataclass_transform
 
-import msgspec
-
 import artigraph.model as model
+import msgspec
 from artigraph.msgspec._base import Metaclass
 
 __all__ = ["ArtifactModel"]

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any, dataclass_transform
+from typing import TYPE_CHECKING, Any, dataclass_transform
 
 import msgspec
-
-from artigraph.model import ArtifactModelConfig
+from artigraph.model.metaclass import BaseOfModels
 
 
 @dataclass_transform(field_specifiers=(msgspec.field,))
 class Metaclass(msgspec.StructMeta):
     """Takes from the class line what is Artigraph's, and gives the rest to msgspec."""
 
-    def __new__(  # noqa: D102
+    def __new__(
         mcs,
         name: str,
         bases: tuple[type, ...],
@@ -25,3 +24,13 @@ class Metaclass(msgspec.StructMeta):
         if ours:
             namespace = {**namespace, "_artigraph_line": ours}
         return super().__new__(mcs, name, bases, namespace, **line)
+
+
+if TYPE_CHECKING:
+
+    @dataclass_transform(field_specifiers=(msgspec.field,))
+    class SyncMetaclass(Metaclass, BaseOfModels):
+        """The same for the base of sync code."""
+
+else:
+    SyncMetaclass = Metaclass

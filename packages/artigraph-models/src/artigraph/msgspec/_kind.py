@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 import msgspec
-
 from artigraph.kinds import KindField, ModelKind
 
 _NO_DEFAULT = msgspec.NODEFAULT
@@ -33,8 +32,8 @@ class _MsgspecKind:
     def read(self, model: Any) -> Mapping[str, object]:
         values: dict[str, object] = {name: getattr(model, name) for name in model.__struct_fields__}
         if any(value is msgspec.UNSET for value in values.values()):
-            defaults = _defaults(type(model))
-            return {name: value for name, value in values.items() if value is not msgspec.UNSET or defaults[name] is not value}
+            defaults = _defaults(_class_of(model))
+            values = {name: part for name, part in values.items() if not part is defaults[name] is msgspec.UNSET}
         return values
 
     def build(self, cls: type[Any], fields: Mapping[str, Any]) -> object:
@@ -55,7 +54,7 @@ class _MsgspecKind:
         return cast("object", msgspec.convert(given, cls, dec_hook=_as_it_is))
 
     def parts(self, model: Any) -> Mapping[str, object] | None:
-        cls: Any = type(model)
+        cls: Any = _class_of(model)
         ours = str(getattr(cls.__eq__, "__module__", "")).startswith("artigraph.model.")
         if not cls.__struct_config__.eq or not (ours or cls.__eq__ is _EQUAL):
             return None
@@ -76,12 +75,16 @@ class _MsgspecKind:
 
     def blank(self, cls: Any, attributes: Mapping[str, object]) -> object:
         model: Any = cls(**dict.fromkeys(cls.__struct_fields__))
-        vars(model).update(attributes)
+        model.__dict__.update(attributes)
         return cast("object", model)
 
 
 _EQUAL: Any = vars(msgspec.Struct.__mro__[1]).get("__eq__")
 """The `__eq__` of structs that define none."""
+
+
+def _class_of(model: object) -> type[Any]:
+    return type(model)
 
 
 def _defaults(cls: Any) -> dict[str, object]:

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import ClassVar, dataclass_transform
 
-import msgspec
-
 import artigraph.sync.model as model
-from artigraph.msgspec._base import Metaclass
+import msgspec
+from artigraph.msgspec._base import SyncMetaclass
 
 __all__ = ["ArtifactModel"]
 
 
 @dataclass_transform(field_specifiers=(msgspec.field,))
-class ArtifactModel(model.ArtifactModel, msgspec.Struct, metaclass=Metaclass, weakref=True):
+class ArtifactModel(model.ArtifactModel, msgspec.Struct, metaclass=SyncMetaclass, weakref=True):
     """Base of typed artifacts that are structs of msgspec, whose methods block.
 
         class Report(ArtifactModel, version=2, frozen=True):

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, dataclass_transform
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
-
 import artigraph.model as model
 from artigraph.model.definition import inherit_line
 from artigraph.pydantic._base import Metaclass
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 __all__ = ["ArtifactModel"]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, dataclass_transform
 
+from artigraph.model.metaclass import BaseOfModels
 from pydantic import BaseModel, Field, PrivateAttr
 
 if TYPE_CHECKING:
@@ -14,5 +15,9 @@ if TYPE_CHECKING:
     class Metaclass(ModelMetaclass):
         """Tells type checkers that a base of models is neither frozen nor not, so that models can be either."""
 
+    @dataclass_transform(kw_only_default=True, field_specifiers=(Field, PrivateAttr))
+    class SyncMetaclass(Metaclass, BaseOfModels):
+        """The same for the base of sync code."""
+
 else:
-    Metaclass = type(BaseModel)
+    Metaclass = SyncMetaclass = type(BaseModel)

@@ -7,12 +7,11 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Final, cast
 
-from pydantic import BaseModel, RootModel, TypeAdapter
-from pydantic.fields import FieldInfo
-
 from artigraph.errors import ModelDefinitionError, SerializationError
 from artigraph.kinds import UNRESOLVED, KindField, ModelKind
 from artigraph.serializer.codec.classes import is_generated
+from pydantic import BaseModel, RootModel, TypeAdapter
+from pydantic.fields import FieldInfo
 
 UNSET = "model_fields_unset"
 """The name under which the fields are stored that nobody set, so that `model_fields_set` is the same after a load."""
@@ -54,7 +53,7 @@ class _PydanticKind:
         return _config(cls).get("extra") == "allow"
 
     def read(self, model: Any) -> Mapping[str, object]:
-        cls: type[Any] = type(model)
+        cls = _class_of(model)
         if not isinstance(model, BaseModel):
             return _read_dataclass(model)
         held = vars(model)
@@ -64,8 +63,9 @@ class _PydanticKind:
             raise AttributeError(lacking)
         values = {name: held[name] for name in names}
         extra: Mapping[str, object] = getattr(model, "__pydantic_extra__", None) or {}
-        if UNSET in extra or (taken := values.keys() & extra.keys()):
-            name = UNSET if UNSET in extra else min(taken)
+        taken = sorted({UNSET, *values} & extra.keys())
+        if taken:
+            name = taken[0]
             msg = f"the additional field {name!r} has a name that is taken already; rename it"
             raise SerializationError(msg)
         values |= extra
@@ -94,18 +94,19 @@ class _PydanticKind:
             derived = {field.name for field in dataclasses.fields(cls) if not field.init}
             taken = {name: value for name, value in given.items() if name not in derived}
             return TypeAdapter(cls).validate_python(taken, by_name=True, by_alias=False)
-        if issubclass(cls, RootModel):
-            model: BaseModel = cls.model_validate(given["root"])
+        if issubclass(cls, _ROOT):
+            validate: Any = cls.model_validate
+            model: Any = validate(given["root"])
         else:
             model = cls.model_validate(given, by_name=True, by_alias=False)
         model.model_fields_set.difference_update(fields.get(UNSET, ()))
-        return model
+        return cast("object", model)
 
     def parts(self, model: Any) -> Mapping[str, object] | None:
-        cls: type[Any] = type(model)
+        cls = _class_of(model)
         method: Any = cls.__eq__
         if isinstance(model, BaseModel):
-            if method is not BaseModel.__eq__ and method is not RootModel.__eq__ and not _is_ours(method):
+            if method not in _EQUALITIES and not _is_ours(method):
                 return None
             return {name: value for name, value in self.read(model).items() if name != UNSET}
         if not is_generated(method) and not _is_ours(method):
@@ -138,10 +139,18 @@ class _PydanticKind:
         return model
 
 
+_ROOT: Any = RootModel
+_EQUALITIES: tuple[Any, ...] = (BaseModel.__eq__, _ROOT.__eq__)
+
+
+def _class_of(model: object) -> type[Any]:
+    return type(model)
+
+
 def _annotation(info: FieldInfo) -> object:
     if not info.metadata:
         return info.annotation
-    return Annotated[(info.annotation, *info.metadata)]  # type: ignore[return-value]
+    return Annotated[(info.annotation, *info.metadata)]
 
 
 def _default(info: FieldInfo, values: dict[str, Any]) -> object:
@@ -202,10 +211,11 @@ def _is_required(cls: type[Any], field: dataclasses.Field[Any]) -> bool:
 
 
 def _read_dataclass(model: Any) -> Mapping[str, object]:
-    cls: type[Any] = type(model)
+    cls = _class_of(model)
     values = {field.name: getattr(model, field.name) for field in dataclasses.fields(model)}
     if _config(cls).get("extra") == "allow":
-        values |= {name: value for name, value in vars(model).items() if not name.startswith("_")}
+        held: dict[str, object] = model.__dict__
+        values |= {name: value for name, value in held.items() if not name.startswith("_")}
     return values
 
 

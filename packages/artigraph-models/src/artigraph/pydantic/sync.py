@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, dataclass_transform
 
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
-
 import artigraph.sync.model as model
 from artigraph.model.definition import inherit_line
-from artigraph.pydantic._base import Metaclass
+from artigraph.pydantic._base import SyncMetaclass
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 __all__ = ["ArtifactModel"]
 
 
 @dataclass_transform(kw_only_default=True, field_specifiers=(Field, PrivateAttr))
-class ArtifactModel(model.ArtifactModel, BaseModel, metaclass=Metaclass):
+class ArtifactModel(model.ArtifactModel, BaseModel, metaclass=SyncMetaclass):
     """Base of typed artifacts that are pydantic models, whose methods block.
 
         class Report(ArtifactModel, version=2, frozen=True):

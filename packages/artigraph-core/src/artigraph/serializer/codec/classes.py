@@ -26,7 +26,7 @@ def is_named_tuple(cls: type[Any]) -> bool:
 
 
 def is_stored_class(candidate: object) -> TypeGuard[type[Any]]:
-    """Say whether instances of a class are stored with its name: an enum, named tuple, dataclass, or of another kind."""
+    """Say whether instances of a class are stored with its name: enums, named tuples, dataclasses, other kinds."""
     if not isinstance(candidate, type):
         return False
     cls: type[Any] = candidate
