@@ -503,7 +503,7 @@ class RunSelect(RunTables, of=async_query.RunSelect):
 
 
 @overload
-def select(kind: type[Run]) -> RunSelect: ...
+def select(kind: type[Run]) -> RunSelect: ...  # pyright: ignore[reportOverlappingOverload] (Run is no model)
 @overload
 def select(kind: type[Node]) -> NodeSelect: ...
 @overload
