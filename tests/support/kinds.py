@@ -20,7 +20,7 @@ from tests.support.values import Known
 memory = MemoryStorage("kinds")
 
 
-def wrap(value: Any) -> Any:
+def wrap(value: object) -> object:
     """Change any value: a validator or converter that is not idempotent."""
     return ("wrapped", value)
 
@@ -52,7 +52,7 @@ class OfPydanticDataclass(ArtifactModel, name="kinds.OfPydanticDataclass"):
 
 @attrs.define
 class OfAttrs(ArtifactModel, name="kinds.OfAttrs"):
-    anything: Any = attrs.field(converter=wrap)
+    anything: object = attrs.field(converter=wrap)
     something: object = None
     known: Known | list[Known] | Any = None
     stored: Annotated[Any, memory] = None
@@ -60,7 +60,7 @@ class OfAttrs(ArtifactModel, name="kinds.OfAttrs"):
 
 @attrs.frozen(slots=False)
 class OfFrozenAttrs(AttrsModel, name="kinds.OfFrozenAttrs", frozen=True):
-    anything: Any = attrs.field(converter=wrap)
+    anything: object = attrs.field(converter=wrap)
     something: object = None
     known: Known | list[Known] | Any = None
     stored: Annotated[Any, memory] = None
@@ -90,7 +90,7 @@ class ThirdPydantic(pydantic.BaseModel):
 
 @attrs.define
 class ThirdAttrs:
-    anything: Any = attrs.field(converter=wrap)
+    anything: object = attrs.field(converter=wrap)
     something: object = None
     known: Known | list[Known] | Any = None
     stored: Annotated[Any, memory] = None
@@ -153,7 +153,7 @@ class PydanticDataclassValue:
 
 @attrs.define
 class AttrsValue:
-    content: Any = attrs.field(default=None, converter=wrap)
+    content: object = attrs.field(default=None, converter=wrap)
     name: str = ""
 
 

@@ -225,11 +225,11 @@ def fields_of(value: object) -> Mapping[str, object] | None:
 
 
 def needs_plugin(cls: type[Any]) -> str | None:
-    """Return the library of a class whose kind is not installed, for messages; None if there is none."""
-    if kind_of(cls) is not None:
-        return None
+    """Return the library of a class if its kind is not installed, for messages; else None."""
+    installed = kind_of(cls) is not None
     marks = {"__pydantic_validator__": "pydantic", "__attrs_attrs__": "attrs", "__struct_fields__": "msgspec"}
-    return next((library for mark, library in marks.items() if hasattr(cls, mark)), None)
+    library = next((library for mark, library in marks.items() if hasattr(cls, mark)), None)
+    return None if installed or any(kind.name == library for kind in _kinds) else library
 
 
 # Type arguments of generic bases --------------------------------------------------------------------------------

@@ -97,6 +97,9 @@ class ArtifactModel(Structured):
             if method not in cls.__dict__:  # else @dataclass would make one that fails on arrays and depth
                 inherited = getattr(cls, method)
                 setattr(cls, method, getattr(ArtifactModel, method) if is_generated(inherited) else inherited)
+        if traits is remade and "__dataclass_fields__" not in cls.__dict__ and cls.__dict__.get("__hash__") is None:
+            # A second class whose namespace has an __eq__ is unhashable, unless its decorator makes a __hash__.
+            cls.__hash__ = ArtifactModel.__hash__  # type: ignore[method-assign]
         set_traits(cls, traits)
         register_class(cls, traits.name)
 

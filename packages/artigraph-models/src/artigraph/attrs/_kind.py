@@ -58,7 +58,7 @@ class _AttrsKind:
         if code is not None and _CACHED_HASH in code.co_names:  # the class has cache_hash=True
             object.__setattr__(model, _CACHED_HASH, None)
         hook = getattr(model, "__attrs_post_init__", None)
-        if hook is not None:
+        if hook is not None and hasattr(model, "__dict__"):  # else there is nothing that it could make but attributes
             hook()
             _set_all(model, fields)
         return model

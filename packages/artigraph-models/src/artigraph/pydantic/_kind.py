@@ -82,7 +82,7 @@ class _PydanticKind:
         extra = {name: value for name, value in fields.items() if name not in values and name != UNSET}
         given = {name for name in fields if name not in unset and name != UNSET}
         model = cls.__new__(cls)
-        _fill(model, values, given, extra)
+        _fill(model, dict(values), given, extra)
         if cls.__pydantic_post_init__:  # it makes the private attributes, and is the user's own perhaps
             model.model_post_init(None)
             _fill(model, {**vars(model), **values}, given, extra, private=False)
