@@ -79,7 +79,7 @@ class ModelKind(Protocol):
         ...
 
     def accepts(self, cls: type[Any], name: str) -> bool:
-        """Say whether `read` may return a value under a name that is none of `fields`."""
+        """Say whether `read` may return a value under a name that no field has."""
         ...
 
     def read(self, model: Any) -> Mapping[str, object]:
@@ -94,8 +94,8 @@ class ModelKind(Protocol):
     def build(self, cls: type[Any], fields: Mapping[str, Any]) -> object:
         """Return an instance with exactly these values. No validator and no converter runs.
 
-        Fields that are not given have their defaults. A hook that runs after construction may run. The values are set
-        again afterwards, in case it changed them.
+        Fields that are not given have their defaults. A hook that runs after construction may run. Then the values
+        are set again, in case it changed them.
         """
         ...
 
