@@ -18,7 +18,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final, Protocol, TypeVar, cast, get_origin
 from weakref import WeakKeyDictionary, WeakSet
 
-from artigraph.errors import RegistrationError
+from artigraph.errors import RegistrationError, SerializationError
 
 __all__: list[str] = ["UNRESOLVED", "KindField", "ModelKind", "register_kind"]
 
@@ -211,17 +211,25 @@ def names_of_fields(cls: type[Any], kind: ModelKind) -> tuple[tuple[str, ...], t
     return names
 
 
-def fields_of(value: object) -> Mapping[str, object] | None:
+def fields_of(value: object, *, complete: bool = True) -> Mapping[str, object] | None:
     """Return the fields of a dataclass or of an instance of another kind; None for any other value.
 
-    Fields without a value are left out.
+    Raises:
+        AttributeError: a field has no value, and the fields must be `complete`. Otherwise it is left out.
     """
     cls: type[Any] = type(value)
     if dataclasses.is_dataclass(cls):
-        names = [each.name for each in dataclasses.fields(cls)]
-        return {name: getattr(value, name) for name in names if hasattr(value, name)}
+        names = [each.name for each in dataclasses.fields(cls) if complete or hasattr(value, each.name)]
+        return {name: getattr(value, name) for name in names}
     kind = kind_of(cls)
-    return None if kind is None else kind.read(value)
+    if kind is None:
+        return None
+    try:
+        return kind.read(value)
+    except (AttributeError, SerializationError):
+        if complete:
+            raise
+        return {}
 
 
 def needs_plugin(cls: type[Any]) -> str | None:

@@ -160,7 +160,7 @@ class _Walk:
 def _pairs_of(pair: _Pair, parts: Parts, others: Parts, rules: _Rules) -> Iterator[_Pair]:
     """Pair the parts of two values that correspond, and pair each other part with nothing."""
     if isinstance(parts, Mapping) and isinstance(others, Mapping):
-        step = pair.path.field if fields_of(pair.before) is not None else pair.path.item
+        step = pair.path.field if fields_of(pair.before, complete=False) is not None else pair.path.item
         items, other_items = _by_key(parts, rules), _by_key(others, rules)
         for mark, (key, part) in items.items():
             yield _Pair(step(key), part, other_items.get(mark, (None, _Nothing.ABSENT))[1])

@@ -14,6 +14,14 @@ from artigraph.model.compare import equal
 from artigraph.serializer.codec.classes import is_pydantic, runs_own_code
 
 
+class FieldChangedError(DeserializationError):
+    """The code of a class changed the value of a field, and would not take the stored one."""
+
+    def __init__(self, name: str, text: str) -> None:
+        super().__init__(text)
+        self.name = name
+
+
 class _DataclassKind:
     """Dataclasses of the standard library. Each is built by its own constructor, so `__post_init__` runs."""
 
@@ -111,8 +119,8 @@ def _put_back(model: object, parts: Mapping[str, Any]) -> None:
             why = "comes back changed"
         except Exception as error:  # of a property's own code
             why = f"cannot be set: {error!r}"
-        msg = f"its property {name!r} of {type(model).__qualname__} {why}"
-        raise DeserializationError(msg)
+        msg = f"this property of {type(model).__qualname__} {why}"
+        raise FieldChangedError(name, msg)
 
 
 def _declared_fields(cls: type[Any]) -> dict[str, object]:

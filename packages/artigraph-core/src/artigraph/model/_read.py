@@ -14,6 +14,7 @@ from artigraph.graph import StoredObject, StoredTree
 from artigraph.graph.hashing import THREAD_THRESHOLD
 from artigraph.model._classes import find_class, same_place
 from artigraph.model._collections import ArtifactMapping, ArtifactSequence
+from artigraph.model._dataclass_kind import FieldChangedError
 from artigraph.model.definition import (
     FieldDefinition,
     ModelDefinition,
@@ -178,7 +179,8 @@ class _ModelFrame(_Frame):
         try:
             return (kind.build if exact else kind.check)(self.cls, parts)
         except errors.DeserializationError as error:
-            msg = f"{self.path} cannot be loaded: {error}"
+            path = self.path_of(error.name) if isinstance(error, FieldChangedError) else self.path
+            msg = f"{path} cannot be loaded: {error}"
             raise errors.DeserializationError(msg) from error
         except Exception as error:
             msg = f"{self.path} cannot be loaded: {self.cls.__qualname__} refused its fields: {error!r}"

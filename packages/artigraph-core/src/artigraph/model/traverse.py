@@ -72,7 +72,7 @@ def _insides(item: object) -> Iterable[object]:
         return ()
     if issubclass(cls, Lazy):
         return (held(item)[0],)
-    if not is_model(cls) and (fields := fields_of(item)) is not None:
+    if not is_model(cls) and (fields := fields_of(item, complete=False)) is not None:
         return fields.values()
     return (part for _, part in parts_of(item))
 

@@ -485,6 +485,6 @@ def _children(value: object, classes: Classes) -> Iterator[object]:
         return chain(items.keys(), items.values())
     if cls in _CONTAINERS or is_named_tuple(cls):
         return iter(cast("Iterable[object]", value))
-    if classes.get(cls.__name__) is cls and (fields := fields_of(value)) is not None:
+    if classes.get(cls.__name__) is cls and (fields := fields_of(value, complete=False)) is not None:
         return iter(fields.values())
     return iter(())
