@@ -46,6 +46,7 @@ SYNC = {"__aenter__": "__enter__", "__aexit__": "__exit__", "__aiter__": "__iter
     "__artigraph_node_id__": "__artigraph_node_id__"
 }
 BLOCKS = {"__aenter__": "enter", "__aexit__": "leave"}
+OVERLAPS = "  # pyright: ignore[reportOverlappingOverload] (Run is no model)"
 IGNORE = "  # type: ignore[override]  # pyright: ignore[reportIncompatibleMethodOverride]"
 
 _SPLIT = re.compile(rf"^( +def \w+\()\n((?: {{8}}[^\n]*\n)+    \) -> [^\n]*:){re.escape(IGNORE)}$", re.MULTILINE)
@@ -178,7 +179,7 @@ class Writer:
         name = SYNC.get(function.name, function.name)
         head = f"def {name}({self._parameters(function, module)}) -> {returned}:"
         if "overload" in decorators(function):
-            self._add(f"{head} ...", indent=indent)
+            self._add(f"{head} ...{OVERLAPS if 'type[Run]' in head else ''}", indent=indent)
         else:
             call = f"{called}({self._arguments(function)})"
             self._add(head + end, self._docstring(function), *self._body(function, call, returned), indent=indent)

@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SETS: dict[str, tuple[list[str], list[str], list[str]]] = {
-    "lowest": (["--resolution", "lowest-direct"], [], ["tests/serializer", "tests/storage", "tests/ui"]),
+    "lowest": (["--resolution", "lowest-direct"], [], ["tests/kinds", "tests/serializer", "tests/storage", "tests/ui"]),
     "sqlalchemy-2.0": ([], ["sqlalchemy<2.1"], []),  # serializers and storages do not use it
 }
 """By name: uv's resolution, extra requirements, and the tests to run beside those of every set."""

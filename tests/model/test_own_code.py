@@ -228,20 +228,6 @@ def test_values_without_code_of_their_own_are_not_made_again() -> None:
     assert made == [1]
 
 
-async def test_attrs_classes_are_refused() -> None:
-    attrs: Any = pytest.importorskip("attrs", reason="attrs is not installed here")
-    kind: Any = attrs.define(type("OwnCodeAttrs", (), {"__annotations__": {"number": int}}))
-    holder = model_of(kind)
-    with pytest.raises(SerializationError, match=r"OwnCodeAttrs, which is none of the plain types"):
-        await holder(kind(2), []).save("it")
-    model: Any = attrs.define(
-        type("OwnCodeAttrsModel", (ArtifactModel,), {"__annotations__": {"number": int}, "__module__": __name__}),
-        slots=False,
-    )
-    with pytest.raises(ModelDefinitionError, match="not a dataclass"):
-        await model(2).save("it")
-
-
 # Models -------------------------------------------------------------------------------------------------------------
 
 

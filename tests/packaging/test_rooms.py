@@ -10,7 +10,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PUBLIC = ("artigraph.testing", "artigraph.serializer.datetime", "artigraph.serializer.raw")
+PUBLIC = (
+    *("artigraph.attrs", "artigraph.msgspec", "artigraph.pydantic"),
+    *("artigraph.testing", "artigraph.serializer.datetime", "artigraph.serializer.raw"),
+)
 """Public addresses that no other room imports."""
 GENERATED = ("artigraph.sync", "artigraph.migrations")
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         origin_of,
         save_many,
     )
+    from artigraph.model.third_party import artifact_class, load, save  # as for columns below
     from artigraph.notebook import load_ipython_extension as load_ipython_extension
     from artigraph.notebook import unload_ipython_extension as unload_ipython_extension
     from artigraph.query.columns import columns  # not from artigraph.query: mypy would find the module of this name
@@ -48,6 +49,7 @@ else:
                 "ArtifactMapping ArtifactModel ArtifactModelConfig ArtifactSequence Lazy Loaded LoadFailure "
                 "artifact_field load_many migration origin_of save_many"
             ),
+            "model.third_party": "artifact_class load save",
             "notebook": "load_ipython_extension unload_ipython_extension",
             "query": "columns select",
             "release": "__version__",
@@ -64,5 +66,6 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 __all__: list[str] = ["NO_PARENT", "ArtifactMapping", "ArtifactModel", "ArtifactModelConfig", "ArtifactSequence"]
 __all__ += ["Change", "DeletionReport", "File", "Lazy", "LoadFailure", "Loaded", "ModelDiff", "Node", "Run", "RunDiff"]
 __all__ += ["RunManager", "Series", "TrackedValue", "TrackingWarning", "Version"]
-__all__ += ["ancestors", "artifact_field", "columns", "delete", "descendants", "diff", "load_many", "migration"]
-__all__ += ["origin_of", "paths", "prune", "run_manager", "save_many", "select", "series", "tracked"]
+__all__ += ["ancestors", "artifact_class", "artifact_field", "columns", "delete", "descendants", "diff", "load"]
+__all__ += ["load_many", "migration", "origin_of", "paths", "prune", "run_manager", "save", "save_many", "select"]
+__all__ += ["series", "tracked"]

@@ -12,18 +12,19 @@ from artigraph.difference._walk import changes_of_models, diff_models
 from artigraph.difference.stored import changes_of_stored, class_text
 from artigraph.errors import ArgumentError, InvalidNodeIdError
 from artigraph.graph import without_recording
-from artigraph.identifiers import NodeId, check_id
+from artigraph.identifiers import check_id
 from artigraph.model import ArtifactModel
+from artigraph.model.any_model import AnyModel, is_model_instance
 from artigraph.model.failures import LoadFailure
 from artigraph.model.load import load_each
 from artigraph.run import Run, RunManager
 
 
 @overload
-def diff(before: ArtifactModel, after: ArtifactModel) -> ModelDiff: ...
+def diff(before: AnyModel, after: AnyModel) -> ModelDiff: ...
 @overload
 async def diff(before: Run | RunManager | UUID | str, after: Run | RunManager | UUID | str) -> RunDiff: ...
-def diff(before: NodeId, after: NodeId) -> Any:
+def diff(before: Any, after: Any) -> Any:
     """Return what changed from one model to another, or from one run to another, down to single values.
 
         changes = diff(await Report.load(old_id), await Report.load(new_id))
@@ -53,10 +54,10 @@ def diff(before: NodeId, after: NodeId) -> Any:
         NodeNotFoundError: a run does not exist.
         MalformedRowError: rows of a run's artifacts were altered by hand, or the database is damaged.
     """
-    if isinstance(before, ArtifactModel) and isinstance(after, ArtifactModel):
+    if is_model_instance(before) and is_model_instance(after):
         return diff_models(before, after)
     for value, other in ((before, after), (after, before)):
-        if isinstance(value, ArtifactModel):
+        if is_model_instance(value):
             msg = (
                 f"diff compares two models or two runs, and {other!r:.100} is not a model as the other argument is. "
                 "Load the model of an id first: await Model.load(node_id); compare other values with =="

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
 from typing import Any, NamedTuple, cast
 
 from artigraph.difference._report import TOP, Change, ChangeKind, ModelDiff, Path
 from artigraph.errors import FieldNotLoadedError
-from artigraph.model import ArtifactModel, Lazy
+from artigraph.kinds import fields_of, kind_of
+from artigraph.model import Lazy
+from artigraph.model.any_model import is_model_instance
 from artigraph.model.compare import Parts, canonical, equal, parts_of_both, plainly_equal
-from artigraph.model.definition import traits_of
+from artigraph.model.definition import compared_fields, traits_of
 from artigraph.model.lazy import held
 from artigraph.model.partial import is_partial, loaded_fields
 from artigraph.model.values import StoredValue
@@ -20,13 +21,13 @@ from artigraph.serializer.codec import encode
 _OWN_EQUALITY = "unequal by its own ==, though no field of it is"
 
 
-def diff_models(before: ArtifactModel, after: ArtifactModel) -> ModelDiff:
+def diff_models(before: object, after: object) -> ModelDiff:
     """Return what changed from one model to another, field by field."""
     changes = tuple(changes_of_models(before, after))
     return ModelDiff(changes, _class_of(before).__qualname__, _class_of(after).__qualname__)
 
 
-def changes_of_models(before: ArtifactModel, after: ArtifactModel, path: Path = TOP) -> list[Change]:
+def changes_of_models(before: object, after: object, path: Path = TOP) -> list[Change]:
     """Return the changes between two models that are under a path."""
     return _Walk(_AS_FIELDS).walk(path, before, after)
 
@@ -99,9 +100,9 @@ class _Walk:
             self._tell("unknown", pair, "not loaded")
         elif before is after:
             return
-        elif isinstance(before, Lazy) and isinstance(after, Lazy):
+        elif issubclass(type(before), Lazy) and issubclass(type(after), Lazy):
             self._compare_lazy(pair)
-        elif isinstance(before, ArtifactModel) and isinstance(after, ArtifactModel):
+        elif is_model_instance(before) and is_model_instance(after):
             self._compare_models(pair, before, after)
         else:
             self._compare_values(pair)
@@ -121,7 +122,7 @@ class _Walk:
             sizes = [f"{each.size:,} bytes by {each.serializer}" if each else "" for each in (stored, stored_after)]
             self._tell("changed", pair, f"{sizes[0] or 'a value'} → {sizes[1] or 'a value'}, not loaded")
 
-    def _compare_models(self, pair: _Pair, before: ArtifactModel, after: ArtifactModel) -> None:
+    def _compare_models(self, pair: _Pair, before: object, after: object) -> None:
         if self._met(pair):
             return
         cls = _class_of(before)
@@ -159,7 +160,7 @@ class _Walk:
 def _pairs_of(pair: _Pair, parts: Parts, others: Parts, rules: _Rules) -> Iterator[_Pair]:
     """Pair the parts of two values that correspond, and pair each other part with nothing."""
     if isinstance(parts, Mapping) and isinstance(others, Mapping):
-        step = pair.path.field if dataclasses.is_dataclass(pair.before) else pair.path.item
+        step = pair.path.field if fields_of(pair.before, complete=False) is not None else pair.path.item
         items, other_items = _by_key(parts, rules), _by_key(others, rules)
         for mark, (key, part) in items.items():
             yield _Pair(step(key), part, other_items.get(mark, (None, _Nothing.ABSENT))[1])
@@ -232,25 +233,30 @@ def _same_stored(
     return stored.digest == stored_after.digest
 
 
-def _class_of(model: ArtifactModel) -> type[ArtifactModel]:
+def _class_of(model: object) -> type[Any]:
     """Return the class of a model, even if only some of its fields were loaded."""
     cls = type(model)
     return cls.__bases__[0] if is_partial(cls) else cls
 
 
-def _classes(before: type[ArtifactModel], after: type[ArtifactModel]) -> str:
+def _classes(before: type[Any], after: type[Any]) -> str:
     names = [f"{cls.__qualname__} (version {traits_of(cls).version})" for cls in (before, after)]
     return f"{names[0]} → {names[1] if names[0] != names[1] else 'another class of this name'}"
 
 
-def _has_own_equality(cls: type[ArtifactModel]) -> bool:
+def _has_own_equality(cls: type[Any]) -> bool:
     return not (getattr(cls.__eq__, "__module__", None) or "").startswith("artigraph.model.")
 
 
-def _fields_of(model: ArtifactModel) -> dict[str, object]:
+def _fields_of(model: object) -> dict[str, object]:
     """Return the fields by which models are compared. Fields that are not loaded are marked."""
-    names = [field.name for field in dataclasses.fields(cast("Any", model)) if field.compare]
+    cls = _class_of(model)
     if is_partial(type(model)):
+        names = compared_fields(cls)
         loaded = loaded_fields(model)
         return {name: loaded.get(name, _Nothing.NOT_LOADED) for name in names}
-    return {name: getattr(model, name) for name in names}
+    kind = kind_of(cls)
+    if kind is not None:
+        parts = kind.parts(model)
+        return dict(kind.read(model) if parts is None else parts)
+    return {name: getattr(model, name) for name in compared_fields(cls)}

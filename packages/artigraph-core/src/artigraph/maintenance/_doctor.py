@@ -44,7 +44,8 @@ _CHOSEN = {
     "folder": "the default, since nothing else is set: the nearest .artigraph in the working folder or above",
 }
 _DISTRIBUTIONS = (
-    *("artigraph", "artigraph-core", "artigraph-serializers", "artigraph-storage-aws", "artigraph-storage-fs"),
+    *("artigraph", "artigraph-core", "artigraph-models", "artigraph-serializers"),
+    *("artigraph-storage-aws", "artigraph-storage-fs"),
     *("SQLAlchemy", "greenlet", "aiosqlite", "asyncpg", "psycopg", "asyncmy", "aiomysql", "alembic"),
     *("numpy", "pandas", "polars", "pyarrow", "aioboto3"),
 )

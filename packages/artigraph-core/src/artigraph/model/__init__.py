@@ -7,7 +7,8 @@ from artigraph.model._migration import migration
 from artigraph.model.failures import Loaded, LoadFailure
 from artigraph.model.functions import load_many, origin_of, save_many
 from artigraph.model.lazy import Lazy
+from artigraph.model.third_party import artifact_class, load, save
 
 __all__: list[str] = ["ArtifactMapping", "ArtifactModel", "ArtifactModelConfig", "ArtifactSequence", "Lazy"]
 __all__ += ["LoadFailure", "Loaded"]
-__all__ += ["artifact_field", "load_many", "migration", "origin_of", "save_many"]
+__all__ += ["artifact_class", "artifact_field", "load", "load_many", "migration", "origin_of", "save", "save_many"]

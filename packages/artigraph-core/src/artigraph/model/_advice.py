@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum, Flag
 from typing import Any, cast
 
-from artigraph.model._migration import has_hook, steps_of
+from artigraph.model._migration import hook_of, steps_of
 from artigraph.serializer.codec import StoredEnum, StoredStruct, stand_ins
 from artigraph.serializer.codec.classes import is_named_tuple
 
@@ -71,7 +71,7 @@ def _steps(cls: type[Any], stored: int, version: int, before: Sequence[str], lin
     """Return the code of the steps from the stored version on, with a sentence that says where to write it."""
     name, steps = cls.__name__, steps_of(cls)
     target = max(version, stored + 1)
-    if (stored < version and (steps or has_hook(cls))) or target - stored > _LONGEST_CHAIN:
+    if (stored < version and (steps or hook_of(cls))) or target - stored > _LONGEST_CHAIN:
         where = f"the step from version {max(steps)}" if steps else "migrate"
         return _block(f"Let {where} of {name} do this:", [*before, "", *lines] if before else list(lines))
     where = f"Write version={target} in the class line of {name}, and" if stored == version else "Write"

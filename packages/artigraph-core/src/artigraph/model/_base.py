@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-import dataclasses
 import sys
 from collections.abc import Collection, Mapping
 from dataclasses import field
-from typing import TYPE_CHECKING, Any, Self, cast, dataclass_transform
+from typing import TYPE_CHECKING, Any, Self, dataclass_transform
 from uuid import UUID
 
 from artigraph.errors import ModelDefinitionError
 from artigraph.identifiers import LABEL_LENGTH, NodeId, check_id, check_label, check_order
+from artigraph.kinds import kind_of
 from artigraph.model._classes import check_aliases, declared_annotations, local_names, register_class
 from artigraph.model._fields import ArtifactModelConfig, artifact_field
-from artigraph.model.compare import Structured
-from artigraph.model.definition import RESERVED, ModelTraits, set_traits, traits_of
+from artigraph.model.compare import Structured, canonical
+from artigraph.model.definition import (
+    RESERVED,
+    ModelTraits,
+    hiding_text,
+    is_model,
+    kind_of_model,
+    set_traits,
+    shown_fields,
+    traits_of,
+)
 from artigraph.model.identity_map import node_id_of
 from artigraph.model.load import load_models
 from artigraph.model.partial import is_partial
@@ -70,8 +79,7 @@ class ArtifactModel(Structured):
         ):  # the classes of partial models, and other bases, are not models
             return
         for reserved in RESERVED & declared_annotations(cls).keys():
-            msg = f"Field {reserved!r} of model {cls.__qualname__} would hide the method of that name; rename it"
-            raise ModelDefinitionError(msg)
+            raise ModelDefinitionError(hiding_text(cls, reserved))
         try:
             super().__init_subclass__(**more)
         except TypeError as error:
@@ -80,10 +88,13 @@ class ArtifactModel(Structured):
                 "takes version, name, aliases, config, frozen and kw_only"
             )
             raise ModelDefinitionError(msg) from error
+        line: dict[str, Any] = cls.__dict__.get("_artigraph_line", {})  # of a metaclass that keeps it to itself
+        version, name, config = line.get("version", version), line.get("name", name), line.get("config", config)
+        aliases = line.get("aliases", aliases)
         remade = cls.__dict__.get("_artigraph_traits")
-        traits = remade if isinstance(remade, ModelTraits) else _make_traits(cls, version, name, config)
+        traits = remade if isinstance(remade, ModelTraits) else make_traits(cls, version, name, config)
         if aliases:
-            traits.aliases = _checked_aliases(cls, traits.name, aliases)
+            traits.aliases = checked_aliases(cls, traits.name, aliases)
         check_aliases(cls, traits.name, traits.aliases)
         traits.expected |= {"frozen": frozen} if frozen is not None else {}
         traits.expected |= {"kw_only": kw_only} if kw_only is not None else {}
@@ -93,6 +104,9 @@ class ArtifactModel(Structured):
             if method not in cls.__dict__:  # else @dataclass would make one that fails on arrays and depth
                 inherited = getattr(cls, method)
                 setattr(cls, method, getattr(ArtifactModel, method) if is_generated(inherited) else inherited)
+        if traits is remade and "__dataclass_fields__" not in cls.__dict__ and cls.__dict__.get("__hash__") is None:
+            # A second class whose namespace has an __eq__ is unhashable, unless its decorator makes a __hash__.
+            cls.__hash__ = ArtifactModel.__hash__  # type: ignore[method-assign]
         set_traits(cls, traits)
         register_class(cls, traits.names)
 
@@ -165,29 +179,37 @@ class ArtifactModel(Structured):
         return model_cells(self)
 
     def _artigraph_show(self, level: int) -> str:
-        shown = ((part.name, getattr(self, part.name, ...)) for part in _fields(self) if part.repr)
-        return show_parts(type(self).__qualname__.rpartition(".")[2], shown, level)
+        cls = type(self)
+        shown = ((name, getattr(self, name, ...)) for name in shown_fields(cls, self))
+        return show_parts(cls.__qualname__.rpartition(".")[2], shown, level)
 
     def _artigraph_parts(self) -> Mapping[str, object] | None:
-        params = getattr(type(self), "__dataclass_params__", None)
-        if params is not None and not params.eq:
-            return None
-        return {part.name: getattr(self, part.name) for part in _fields(self) if part.compare}
+        return kind_of_model(type(self)).parts(self)
 
     def __eq__(self, other: object) -> bool:
         params = getattr(type(self), "__dataclass_params__", None)
-        return NotImplemented if params is None or not params.eq else super().__eq__(other)
+        is_compared = is_model(type(self)) if params is None else params.eq
+        return super().__eq__(other) if is_compared else NotImplemented
 
     def __hash__(self) -> int:
-        return object.__hash__(self)  # used with eq=False; else @dataclass sets its own
+        cls = type(self)
+        kind = kind_of(cls)
+        if kind is None:
+            return object.__hash__(self)  # used with eq=False; else @dataclass sets its own
+        parts = kind.parts(self) if kind.is_frozen(cls) else None
+        if parts is None:
+            msg = f"unhashable type: {cls.__qualname__!r}; make the class frozen"
+            raise TypeError(msg)
+        return hash((cls, tuple(map(canonical, parts.values()))))
 
 
-def _fields(model: ArtifactModel) -> tuple[dataclasses.Field[Any], ...]:
-    declared = hasattr(type(model), "__dataclass_fields__")
-    return dataclasses.fields(cast("Any", model)) if declared else ()
+def checked_aliases(cls: type[Any], name: str, aliases: Collection[str]) -> tuple[str, ...]:
+    """Return the former names of a class.
 
-
-def _checked_aliases(cls: type[ArtifactModel], name: str, aliases: Collection[str]) -> tuple[str, ...]:
+    Raises:
+        ModelDefinitionError: they are a single text, or contain the name of the class.
+        InvalidLabelError: one is not valid.
+    """
     if isinstance(aliases, str) or name in aliases:
         example = f"aliases=({aliases!r},)" if isinstance(aliases, str) else "leave its own name out"
         msg = f"aliases of model {cls.__qualname__} are the names that it had before, not {aliases!r:.100}: {example}"
@@ -197,9 +219,8 @@ def _checked_aliases(cls: type[ArtifactModel], name: str, aliases: Collection[st
     return tuple(dict.fromkeys(aliases))
 
 
-def _make_traits(
-    cls: type[ArtifactModel], version: int, name: str | None, config: ArtifactModelConfig | None
-) -> ModelTraits:
+def make_traits(cls: type[Any], version: int, name: str | None, config: ArtifactModelConfig | None) -> ModelTraits:
+    """Return the traits of a class from the arguments of its class line, or of `artifact_class`."""
     if type(version) is not int or not 0 <= version < 2**31:
         msg = f"The version of model {cls.__qualname__} is a whole number from 0 to 2147483647, not {version!r}"
         raise ModelDefinitionError(msg)
@@ -214,7 +235,7 @@ def _make_traits(
     local = {}
     if "<locals>" in cls.__qualname__:
         frame = sys._getframe(2)  # pyright: ignore[reportPrivateUsage] (it runs the class statement)
-        while frame.f_back is not None and frame.f_code.co_name in ("__init_subclass__", "__new__"):
+        while frame.f_back is not None and frame.f_code.co_name in ("__init_subclass__", "__new__", "__init__"):
             frame = frame.f_back
         local = local_names(declared_annotations(cls), frame)
     return ModelTraits(stored_name, version, config, local, {})

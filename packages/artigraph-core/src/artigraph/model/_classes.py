@@ -14,10 +14,12 @@ from types import FrameType
 from typing import Any, get_args, get_type_hints
 
 from artigraph.errors import ModelDefinitionError, ModelNameConflictError, UnknownModelError
+from artigraph.kinds import kind_of
 
 _lock = threading.Lock()
 _classes: dict[str, list[weakref.ref[type[Any]]]] = {}
 """The classes of each name, in the order in which they were defined."""
+_aliases: weakref.WeakKeyDictionary[type[Any], tuple[str, ...]] = weakref.WeakKeyDictionary()
 reused_names: set[str] = set()
 """The names under which more than one class was defined. Only these need a check at each use."""
 
@@ -25,12 +27,14 @@ reused_names: set[str] = set()
 def register_class(cls: type[Any], names: Iterable[str]) -> None:
     """Register a class under its stored name and its aliases.
 
-    A class replaces the one defined before at the same place (module and qualified name), once it is a dataclass. So a
-    notebook cell can run twice, a module can be reloaded, and `dataclass(slots=True)` can make its second class. A
-    class that never becomes a dataclass replaces none: cloudpickle makes and discards a bare class when an instance
+    A class replaces the one defined before at the same place (module and qualified name), once it is finished: a
+    dataclass, or of another kind. So a notebook cell can run twice, a module can be reloaded, and
+    `dataclass(slots=True)` can make its second class. A class that is never finished replaces none: cloudpickle makes and discards a bare class when an instance
     returns to the process that defines its class.
     """
+    names = tuple(names)
     with _lock:
+        _aliases[cls] = names[1:]
         for name in names:
             _classes[name] = [*(ref for ref in _classes.get(name, []) if ref() is not None), weakref.ref(cls)]
             if len(_classes[name]) > 1:
@@ -65,7 +69,7 @@ def _sharing(cls: type[Any], name: str, aliases: Collection[str]) -> tuple[str, 
         for other in _live(each) if each in _classes else ():
             if _is_local(other) or same_place(cls, other):
                 continue
-            if each in aliases or each in other._artigraph_traits.aliases:
+            if each in aliases or each in _aliases.get(other, ()):
                 return each, other
     return None
 
@@ -104,7 +108,7 @@ def last_defined(name: str) -> type[Any] | None:
 
 
 def live_classes() -> list[type[Any]]:
-    """Return every live class that has become a dataclass."""
+    """Return every live class that is finished."""
     with _lock:
         classes = dict.fromkeys(ref() for refs in _classes.values() for ref in refs)
     return [cls for cls in classes if cls is not None and _is_finished(cls)]
@@ -177,7 +181,7 @@ def _is_local(cls: type[Any]) -> bool:
 
 
 def _is_finished(cls: type[Any]) -> bool:
-    return "__dataclass_fields__" in vars(cls)
+    return "__dataclass_fields__" in vars(cls) or kind_of(cls) is not None
 
 
 _CO_OPTIMIZED = 0x0001

@@ -33,6 +33,9 @@ class ArtifactModelConfig:
     """Holds the value of every field that names no storage. By default, values are in the database."""
     large_value_storage: Storage | None = None
     """Holds the values that are too large for a row of the database and whose fields name no storage."""
+    validate_on_load: bool = False
+    """Validate what is loaded, as a caller's arguments are. By default, a load runs no validator and no converter of
+    the class, so it returns what was saved. Data that `migrate` converted is always validated."""
 
     def __post_init__(self) -> None:
         _check_options(self.default_field_serializer, self.default_field_storage)

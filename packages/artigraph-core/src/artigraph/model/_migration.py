@@ -39,11 +39,12 @@ def migration(model_type: type[Any], /, *, from_version: int) -> Callable[[StepT
         ModelDefinitionError: `model_type` is not a model class, it has no later version, or it has another step from
             this version. If a version between two steps has none, the first save or load raises this error.
     """
-    traits: Any = vars(model_type).get("_artigraph_traits") if isinstance(model_type, type) else None
-    if traits is None:
+    from artigraph.model.definition import is_model, traits_of
+
+    if not isinstance(model_type, type) or not is_model(model_type):  # pyright: ignore[reportUnnecessaryIsInstance]
         msg = f"migration takes the model class whose older data a function converts, not {model_type!r:.100}"
         raise ModelDefinitionError(msg)
-    name, version = model_type.__qualname__, traits.version
+    name, version = model_type.__qualname__, traits_of(model_type).version
     if type(from_version) is not int or not 0 <= from_version < version:
         msg = (
             f"A step of model {name} begins at a version from 0 to {version - 1}, not at {from_version!r:.100}: the "
@@ -92,16 +93,18 @@ def migrate(cls: type[Any], path: str, stored: int, version: int, fields: Fields
         ModelDefinitionError: a step is missing between two others.
     """
     check_steps(cls, version)
-    steps = steps_of(cls)
+    steps, hook = steps_of(cls), hook_of(cls)
     begin = min(steps, default=version)
     if stored < begin:
-        if steps and not has_hook(cls):
+        if steps and hook is None:
             msg = (
                 f"{path} was stored by version {stored} of {cls.__qualname__}, and its first step is from version "
                 f"{begin}. Write one from each version before: @migration({cls.__name__}, from_version={stored})"
             )
             raise ModelVersionError(msg)
-        fields = _converted(partial(cls.migrate, stored, fields), f"{cls.__qualname__}.migrate", path, stored, version)
+        if hook is not None:
+            name = f"{cls.__qualname__}.migrate"
+            fields = _converted(partial(hook, stored, fields), name, path, stored, version)
     for each in range(max(stored, begin), version):
         fields = _converted(partial(steps[each], fields), _place(steps[each]), path, stored, version)
     return fields
@@ -120,11 +123,17 @@ def _converted(convert: Callable[[], object], name: str, path: str, stored: int,
     return cast("Fields", fields)
 
 
-def has_hook(cls: type[Any]) -> bool:
-    """Return whether a class, or a base that a user wrote, has a `migrate` of its own."""
+def hook_of(cls: type[Any]) -> Callable[[int, Fields], object] | None:
+    """Return the `migrate` of a class, of a base that a user wrote, or given to `artifact_class`; None without one."""
     from artigraph.model._base import ArtifactModel
+    from artigraph.model.definition import traits_of
 
-    return getattr(cls.migrate, "__func__", None) is not ArtifactModel.migrate.__func__  # type: ignore[attr-defined]
+    own = traits_of(cls).migrate
+    if own is not None or not issubclass(cls, ArtifactModel):
+        return own
+    method: Any = cls.migrate
+    default: Any = ArtifactModel.migrate
+    return None if getattr(method, "__func__", None) is default.__func__ else method
 
 
 def _place(step: object) -> str:

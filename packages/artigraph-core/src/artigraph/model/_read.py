@@ -17,9 +17,9 @@ from artigraph.graph.hashing import THREAD_THRESHOLD
 from artigraph.model._advice import advise_fields, advise_value
 from artigraph.model._classes import find_class, same_place
 from artigraph.model._collections import ArtifactMapping, ArtifactSequence
+from artigraph.model._dataclass_kind import FieldChangedError
 from artigraph.model._migration import migrate
-from artigraph.model.compare import equal
-from artigraph.model.definition import FieldDefinition, ModelDefinition, define, is_model
+from artigraph.model.definition import FieldDefinition, ModelDefinition, define, is_base_of, is_model, names_of_class
 from artigraph.model.lazy import unloaded
 from artigraph.model.partial import build_part
 from artigraph.model.values import StoredValue, decode_value, located_error
@@ -51,15 +51,15 @@ def root_class(tree: StoredTree, expected: type[M]) -> type[M]:
         msg = f"Node {tree.root_id} is not a model but a {root.node_type}, a part of one: {root.label!r}"
         raise errors.WrongModelTypeError(msg)
     name: Any = root.model_name  # a model has one, unless its row was altered
-    preferred: dict[str, type[Any]] = {name: expected} if name in _stored_names(expected) else {}
+    preferred: dict[str, type[Any]] = {name: expected} if name in names_of_class(expected) else {}
     try:
         cls = preferred.get(name) or find_class(name, _NOTHING)
     except errors.UnknownModelError as error:
-        if _stored_names(expected):
+        if names_of_class(expected):
             msg = f"Node {tree.root_id} holds a model {root.model_name!r}, not {expected.__qualname__}. {error}"
             raise errors.UnknownModelError(msg) from error
         raise
-    if not issubclass(cls, expected):
+    if not is_base_of(expected, cls):
         if not is_model(expected):  # a base of models
             msg = (
                 f"Node {tree.root_id} holds a model {cls.__qualname__}, which does not derive from "
@@ -75,11 +75,6 @@ def root_class(tree: StoredTree, expected: type[M]) -> type[M]:
         )
         raise errors.WrongModelTypeError(msg)
     return cls
-
-
-def _stored_names(cls: type[Any]) -> tuple[str, ...]:
-    traits = getattr(cls, "_artigraph_traits", None)
-    return () if traits is None else traits.names
 
 
 class _Frame:
@@ -178,7 +173,8 @@ class _ModelFrame(_Frame):
         fields = self.definition.fields
         if parts.keys() == fields.keys():
             return self._make(parts)
-        unknown = parts.keys() - fields.keys()
+        kind = self.definition.kind
+        unknown = {name for name in parts if name not in fields and not kind.accepts(self.cls, name)}
         missing = [field.name for field in fields.values() if field.required and field.name not in parts]
         if unknown or missing:
             what = ", ".join(
@@ -195,39 +191,24 @@ class _ModelFrame(_Frame):
         return self._make(parts)
 
     def _make(self, parts: dict[str, Any]) -> object:
+        """Build the model exactly, if its fields are those that were stored, or else as a caller would make it."""
+        definition, kind = self.definition, self.definition.kind
+        exact = self.version == definition.version and not definition.validate
         try:
-            model: object = self.cls(**parts)
+            return (kind.build if exact else kind.check)(self.cls, parts)
+        except errors.DeserializationError as error:
+            path = self.path_of(error.name) if isinstance(error, FieldChangedError) else self.path
+            msg = f"{path} cannot be loaded: {error}"
+            raise errors.DeserializationError(msg) from error
         except Exception as error:
             msg = f"{self.path} cannot be loaded: {self.cls.__qualname__} refused its fields: {error!r}"
             raise errors.DeserializationError(msg) from error
-        if self.definition.own_code:
-            if type(model) is not self.cls:
-                msg = f"{self.path} cannot be loaded: {self.cls.__qualname__} makes a {type(model).__qualname__}"
-                raise errors.DeserializationError(msg)
-            if self.version == self.definition.version:  # the class may change fields that migrate returned
-                self._put_back(model, parts)
-        return model
-
-    def _put_back(self, model: object, parts: dict[str, Any]) -> None:
-        """Set each field to its stored value, in case the class's own code changed it."""
-        for name, part in parts.items():
-            try:
-                if getattr(model, name) is part:
-                    continue
-                object.__setattr__(model, name, part)
-                kept: object = getattr(model, name)
-                if kept is part or (type(kept) is type(part) and equal(kept, part)):
-                    continue
-                why = "comes back changed"
-            except Exception as error:  # of a property's own code
-                why = f"cannot be set: {error!r}"
-            msg = f"{self.path_of(name)} cannot be loaded: this property of {self.cls.__qualname__} {why}"
-            raise errors.DeserializationError(msg)
 
     def _migrated(self) -> dict[str, Any]:
         version = self.definition.version
         if self.version == version:
             return self.parts
+        hidden = {name: self.parts.pop(name) for name in self.definition.kind.hidden if name in self.parts}
         fields = migrate(self.cls, self.path, self.version, version, self.parts)
         for name, value in fields.items():
             left = next(stand_ins(value), None)
@@ -238,7 +219,7 @@ class _ModelFrame(_Frame):
                     f"the classes of version {version}.{advice}"
                 )
                 raise errors.ModelVersionError(msg)
-        return fields
+        return fields | hidden
 
 
 class _GoneFrame(_Frame):
@@ -450,12 +431,4 @@ def _former_field(label: str, definition: ModelDefinition) -> FieldDefinition:
     """Return a definition for a stored field that the class no longer has, so that `migrate` sees its value."""
     if not isinstance(label, (str, type(None))):
         _refuse_label(label, definition.name)
-    return FieldDefinition(
-        name=label,
-        required=False,
-        lazy=None,
-        serializer=None,
-        storage=None,
-        classes=definition.classes,
-        models=_NOTHING,
-    )
+    return definition.field(label)

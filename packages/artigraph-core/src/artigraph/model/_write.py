@@ -26,6 +26,7 @@ from artigraph.graph.hashing import THREAD_THRESHOLD, join
 from artigraph.identifiers import check_id, check_label, new_id_bytes
 from artigraph.model import _encode
 from artigraph.model._collections import ArtifactMapping, ArtifactSequence
+from artigraph.model._dataclass_kind import DATACLASS
 from artigraph.model._encode import FieldContext, chosen_serializer, encode_plain, encode_text, serialize, takes_long
 from artigraph.model.definition import FieldDefinition, ModelDefinition, define, is_model
 from artigraph.model.lazy import Lazy, held
@@ -253,12 +254,7 @@ class _Writer:
         self._enter(task, row)
         parent_id = row["node_id"]
         later: list[_Task] = []
-        for field in definition.fields.values():
-            try:
-                value = getattr(task.value, field.name)
-            except AttributeError as error:
-                msg = f"{task.place.path}.{field.name} has no value; a model is saved with all its fields"
-                raise errors.SerializationError(msg) from error
+        for field, value in _fields_of(task, definition):
             if later or not self._write_scalar(value, field, definition, parent_id):
                 place = FieldContext(
                     field, definition.default_serializer, definition.overflow, definition.name, task.place, field.name
@@ -298,6 +294,37 @@ class _Writer:
             for index, item in enumerate(value):
                 items.append(_Task(item, str(index), row["node_id"], place.item(index)))
         self._pending.extend(reversed(items))
+
+
+def _fields_of(task: _Task, definition: ModelDefinition) -> Iterator[tuple[FieldDefinition, object]]:
+    """Yield the stored fields of a model with their values.
+
+    Raises:
+        SerializationError: a field has no value, or the model holds something that a load could not restore.
+    """
+    if definition.kind is DATACLASS:
+        for field in definition.fields.values():
+            try:
+                value: object = getattr(task.value, field.name)
+            except AttributeError as error:
+                raise errors.SerializationError(_lacking(f"{task.place.path}.{field.name}")) from error
+            yield field, value
+        return
+    try:
+        values = definition.kind.read(task.value)
+    except AttributeError as error:
+        raise errors.SerializationError(_lacking(f"A field of {task.place.path}") + f": {error}") from error
+    except errors.SerializationError as error:
+        msg = f"{task.place.path} cannot be stored exactly: {error}"
+        raise errors.SerializationError(msg) from error
+    for name, value in values.items():
+        if name not in definition.fields:
+            check_label(name, f"The name of an additional field of {task.place.path}")
+        yield definition.field(name), value
+
+
+def _lacking(what: str) -> str:
+    return f"{what} has no value; a model is saved with all its fields"
 
 
 _NO_FIELD = FieldDefinition(name="", required=True, lazy=None, serializer=None, storage=None, classes={}, models={})

@@ -11,6 +11,7 @@ from enum import Enum
 from typing import Any, ClassVar, cast
 from zoneinfo import ZoneInfo
 
+from artigraph.kinds import kind_of
 from artigraph.serializer.base import claimed_by, shipped_with_core
 from artigraph.serializer.codec.classes import is_generated
 
@@ -107,6 +108,9 @@ def _parts(value: object) -> Parts | None:
         return value._artigraph_parts() if own.startswith("artigraph.model.") else None  # pyright: ignore[reportPrivateUsage]
     if dataclasses.is_dataclass(cls):
         return _dataclass_parts(value)
+    kind = kind_of(cls)
+    if kind is not None:
+        return kind.parts(value)
     if isinstance(value, tuple) and cls.__eq__ is _TUPLE_EQUAL:
         return tuple(items)
     return None
@@ -165,6 +169,9 @@ def canonical(value: Any) -> object:
     if dataclasses.is_dataclass(cls) and is_generated(cls.__eq__):
         parts = _dataclass_parts(value) or {}
         return cls, tuple((name, canonical(part)) for name, part in parts.items())
+    kind = None if dataclasses.is_dataclass(cls) else kind_of(cls)
+    if kind is not None and (found := kind.parts(value)) is not None:
+        return cls, tuple((name, canonical(part)) for name, part in found.items())
     return value
 
 

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-import inspect
 import logging
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import MISSING, InitVar, dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 from weakref import WeakKeyDictionary
 
-from artigraph.errors import ModelDefinitionError, RegistrationError
+from artigraph.errors import ModelDefinitionError, RegistrationError, SerializationError
 from artigraph.identifiers import check_label
+from artigraph.kinds import UNRESOLVED, KindField, ModelKind, kind_of, needs_plugin, with_arguments
 from artigraph.model import _classes
 from artigraph.model._classes import check_name, reused_names
 from artigraph.model._collections import ArtifactMapping, ArtifactSequence
+from artigraph.model._dataclass_kind import DATACLASS, check_constructor
 from artigraph.model._fields import FIELD_OPTIONS, ArtifactModelConfig, FieldOptions
 from artigraph.model._migration import check_steps
 from artigraph.model.compare import Structured
@@ -23,7 +24,6 @@ from artigraph.model.lazy import Lazy, is_lazy
 from artigraph.serializer import Serializer
 from artigraph.serializer.base import add_serializer_source, know_serializer
 from artigraph.serializer.codec import collect_classes
-from artigraph.serializer.codec.classes import is_pydantic, runs_own_code
 from artigraph.storage import Storage, register_storage
 from artigraph.storage.base import add_storage_source
 
@@ -44,9 +44,11 @@ class ModelTraits:
     local: dict[str, Any]
     """The values of names in its annotations, as seen in the function that defines the class."""
     expected: dict[str, bool]
-    """The arguments of `@dataclass` that the class line repeats for type checkers."""
+    """The arguments of the decorator that the class line repeats for type checkers."""
     aliases: tuple[str, ...] = ()
     """The names under which the class was stored before it was renamed."""
+    migrate: Callable[[int, dict[str, Any]], dict[str, Any]] | None = None
+    """Converts the fields of an older version of a class that is not derived from `ArtifactModel`."""
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -70,6 +72,10 @@ class FieldDefinition:
     """Enums, named tuples and dataclasses in the annotation, by name."""
     models: Mapping[str, type[Any]]
     """Model classes in the annotation, by stored name and by alias."""
+    annotation: object = None
+    """The resolved annotation, with the extras of `Annotated`."""
+    repr: bool = True
+    """Whether reprs show the field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,8 +90,16 @@ class ModelDefinition:
     fields: Mapping[str, FieldDefinition]
     classes: Mapping[str, type[Any]]
     """All classes in the annotations of its fields, for stored fields that the class no longer has."""
-    own_code: bool = False
-    """Whether the class's own code runs when a model is made, which may change its fields."""
+    kind: ModelKind = DATACLASS
+    """How instances of the class are read and built."""
+    validate: bool = False
+    """Whether stored values are validated even if they are of the class's own version."""
+
+    def field(self, name: str) -> FieldDefinition:
+        """Return the definition of a stored field, also of one that the class does not declare, now or ever."""
+        return self.fields.get(name) or FieldDefinition(
+            name=name, required=False, lazy=None, serializer=None, storage=None, classes=self.classes, models={}
+        )
 
     @property
     def stored(self) -> str:
@@ -111,9 +125,38 @@ def set_traits(cls: type[Any], traits: ModelTraits) -> None:
     _traits[cls] = traits
 
 
+def forget_definition(cls: type[Any]) -> None:
+    """Determine the definition of a class again when it is next used."""
+    if _DEFINITION in cls.__dict__:
+        delattr(cls, _DEFINITION)
+
+
+def inherit_line(cls: type[Any], made: Any) -> Any:
+    """Give a class that was made of a model class, by type arguments, the version and the config of that class."""
+    if made is not cls and cls in _traits and isinstance(made, type) and made in _traits:
+        _traits[made].version, _traits[made].config = _traits[cls].version, _traits[cls].config
+    return made
+
+
 def is_model(cls: type[Any]) -> bool:
     """Return whether a class is a model."""
     return cls in _traits
+
+
+def names_of_class(cls: type[Any]) -> tuple[str, ...]:
+    """Return all names under which models of a class may be stored. There are none if it is no model class."""
+    traits = _traits.get(cls)
+    return () if traits is None else traits.names
+
+
+def is_base_of(expected: type[Any], cls: type[Any]) -> bool:
+    """Return whether a model class may be loaded where another class is expected.
+
+    A base of all models, such as `ArtifactModel`, also stands for classes that are models by `artifact_class`.
+    """
+    if issubclass(cls, expected):
+        return True
+    return issubclass(expected, Structured) and not is_model(expected) and not issubclass(cls, Structured)
 
 
 def define(cls: type[Any]) -> ModelDefinition:
@@ -161,32 +204,12 @@ add_serializer_source(_define_all)
 
 
 def _define(cls: type[Any], traits: ModelTraits) -> ModelDefinition:
-    if "__dataclass_fields__" not in cls.__dict__:
-        msg = f"Model {cls.__qualname__} is not a dataclass: put @dataclass above its class line"
-        raise ModelDefinitionError(msg)
-    if is_pydantic(cls):
-        msg = (
-            f"Model {cls.__qualname__} is a pydantic dataclass: its validators would run again at each load, and may "
-            "change values. Use dataclasses.dataclass, and validate before the model is made."
-        )
-        raise ModelDefinitionError(msg)
-    params: Any = cls.__dataclass_params__
-    for argument, said in traits.expected.items():
-        if getattr(params, argument, said) is not said:  # kw_only is among the parameters since Python 3.12
-            msg = (
-                f"The class line of model {cls.__qualname__} says {argument}={said}, @dataclass says otherwise; say it "
-                "in both places or in the decorator alone"
-            )
-            raise ModelDefinitionError(msg)
-    for name, kind in _declared_fields(cls).items():
-        if kind is InitVar:
-            msg = (
-                f"Field {name!r} of model {cls.__qualname__} is an InitVar: it would be needed to load the model but "
-                "is not kept. Make it a field, or derive it in a class method."
-            )
-            raise ModelDefinitionError(msg)
-    fields = {field.name: _define_field(cls, traits, field) for field in dataclasses.fields(cls) if field.init}
-    _check_constructor(cls, fields)
+    kind = kind_of_model(cls)
+    declared = kind.fields(cls)
+    _check_expected(cls, traits, kind)
+    fields = {field.name: _define_field(cls, traits, field) for field in declared}
+    if kind is DATACLASS:
+        check_constructor(cls, fields)
     serializer = traits.config.default_field_serializer
     if serializer is not None:
         know_serializer(serializer)
@@ -194,49 +217,49 @@ def _define(cls: type[Any], traits: ModelTraits) -> ModelDefinition:
     if overflow is not None:
         overflow = register_storage(overflow)
     classes = {name: found for field in fields.values() for name, found in field.classes.items()}
-    return ModelDefinition(traits.name, traits.version, serializer, overflow, fields, classes, runs_own_code(cls))
+    validate = traits.config.validate_on_load
+    return ModelDefinition(traits.name, traits.version, serializer, overflow, fields, classes, kind, validate)
 
 
-def _check_constructor(cls: type[Any], fields: Collection[str]) -> None:
-    """Check that loading can make a model by its constructor, from its fields given by name.
+def kind_of_model(cls: type[Any]) -> ModelKind:
+    """Return the kind of a model class.
 
     Raises:
-        ModelDefinitionError: the class has a constructor of its own that takes other arguments.
+        ModelDefinitionError: an installed distribution is missing that knows its kind.
     """
-    try:
-        parameters = inspect.signature(cls).parameters.values()
-    except (TypeError, ValueError):  # the constructor has no signature
-        return
-    named = [one for one in parameters if one.kind in (one.POSITIONAL_OR_KEYWORD, one.KEYWORD_ONLY)]
-    unnamed = [one for one in parameters if one.kind is one.POSITIONAL_ONLY]
-    needed = [one.name for one in (*named, *unnamed) if one.default is one.empty]
-    strange = [name for name in needed if name not in fields or name in {one.name for one in unnamed}]
-    takes_all = any(one.kind is one.VAR_KEYWORD for one in parameters)
-    lacking = [] if takes_all else sorted(set(fields) - {one.name for one in named})
-    if strange or lacking:
-        what = f"needs {strange[0]!r} besides" if strange else f"does not take {lacking[0]!r}"
+    kind = kind_of(cls)
+    library = None if kind is not None else needs_plugin(cls)
+    if library is not None:
         msg = (
-            f"The constructor of model {cls.__qualname__} {what}. A model is loaded by its constructor, from its "
-            "fields by name: let @dataclass make __init__, derive fields in __post_init__, and make models from other "
-            "arguments in a class method."
+            f"Model {cls.__qualname__} is a class of {library}. Install what stores such classes: "
+            f"pip install 'artigraph-models[{library}]'"
         )
         raise ModelDefinitionError(msg)
+    return kind or DATACLASS
 
 
-def _declared_fields(cls: type[Any]) -> dict[str, object]:
-    """Return every field and pseudo-field of a dataclass. An InitVar is marked as such."""
-    declared: dict[str, dataclasses.Field[Any]] = cls.__dataclass_fields__
-    return {
-        name: InitVar
-        if getattr(field, "_field_type", None) is getattr(dataclasses, "_FIELD_INITVAR", MISSING)
-        else None
-        for name, field in declared.items()
-    }
+def _check_expected(cls: type[Any], traits: ModelTraits, kind: ModelKind) -> None:
+    """Check that the class line repeats what the decorator says.
+
+    Raises:
+        ModelDefinitionError: type checkers would see another class than the one that runs.
+    """
+    params: Any = getattr(cls, "__dataclass_params__", None)
+    for argument, said in traits.expected.items():
+        is_so = kind.is_frozen(cls) if argument == "frozen" else getattr(params, argument, said)
+        if is_so is not said:  # kw_only is among the parameters since Python 3.12
+            msg = (
+                f"The class line of model {cls.__qualname__} says {argument}={said}, @dataclass says otherwise; say it "
+                "in both places or in the decorator alone"
+            )
+            raise ModelDefinitionError(msg)
 
 
-def _define_field(cls: type[Any], traits: ModelTraits, field: dataclasses.Field[Any]) -> FieldDefinition:
+def _define_field(cls: type[Any], traits: ModelTraits, field: KindField) -> FieldDefinition:
     check_label(field.name, "The name of a field")
-    annotation = annotation_of(cls, field.name)
+    if field.name in RESERVED and issubclass(cls, Structured):
+        raise ModelDefinitionError(hiding_text(cls, field.name))
+    annotation = _resolved(cls, field.name) if field.annotation is UNRESOLVED else field.annotation
     options = _options(cls, field, annotation)
     storage = options.storage or traits.config.default_field_storage
     if storage is not None:
@@ -247,23 +270,62 @@ def _define_field(cls: type[Any], traits: ModelTraits, field: dataclasses.Field[
     models = {stored: each for each in found for stored in traits_of(each).names}
     return FieldDefinition(
         name=field.name,
-        required=field.default is MISSING and field.default_factory is MISSING,
+        required=field.required,
         lazy=_lazy_class(cls, field.name, annotation),
         serializer=options.serializer,
         storage=storage,
         classes=_plain_classes(cls, field.name, annotation),
         models=models,
+        annotation=annotation,
+        repr=field.repr,
     )
 
 
+def shown_fields(cls: type[Any], model: object = None) -> list[str]:
+    """Return the fields that a repr or a view of an instance shows. The class may be one that cannot be stored.
+
+    With the model itself, they include the fields that its class does not declare.
+    """
+    if dataclasses.is_dataclass(cls):
+        return [field.name for field in dataclasses.fields(cls) if field.repr]
+    kind = kind_of(cls)
+    if kind is None:
+        return []
+    try:
+        fields = kind.fields(cls)
+        held = list[str]() if model is None else list(kind.read(model))
+    except (ModelDefinitionError, SerializationError, AttributeError):
+        return []
+    declared = {field.name for field in fields}
+    more = [name for name in held if name not in declared and name not in kind.hidden]
+    return [field.name for field in fields if field.repr] + more
+
+
+def compared_fields(cls: type[Any]) -> list[str]:
+    """Return the fields by which instances of a class are compared."""
+    if dataclasses.is_dataclass(cls):
+        return [field.name for field in dataclasses.fields(cls) if field.compare]
+    return list(define(cls).fields)
+
+
+def hiding_text(cls: type[Any], name: str) -> str:
+    """Return the message about a field that hides a method of every model."""
+    return f"Field {name!r} of model {cls.__qualname__} would hide the method of that name; rename it"
+
+
 def annotation_of(cls: type[Any], name: str) -> Any:
-    """Return the annotation of a field of a model class, resolved in the namespace where it was written.
+    """Return the annotation of a stored field of a model class, resolved in the namespace where it was written.
 
     Raises:
         ModelDefinitionError: the annotation cannot be resolved.
     """
+    return define(cls).fields[name].annotation
+
+
+def _resolved(cls: type[Any], name: str) -> Any:
     owner = next(base for base in cls.__mro__ if name in _classes.declared_annotations(base))
-    return _classes.resolve(owner, name, _traits[owner].local if owner in _traits else {}, _classes.last_defined)
+    local = _traits[owner].local if owner in _traits else {}
+    return with_arguments(cls, owner, _classes.resolve(owner, name, local, _classes.last_defined))
 
 
 def _lazy_class(cls: type[Any], name: str, annotation: object) -> type[Lazy[Any]] | None:
@@ -332,7 +394,7 @@ def _is_backend(extra: object) -> bool:
     return isinstance(extra, type) and issubclass(extra, (Serializer, Storage))
 
 
-def _options(cls: type[Any], field: dataclasses.Field[Any], annotation: object) -> FieldOptions:
+def _options(cls: type[Any], field: KindField, annotation: object) -> FieldOptions:
     """Return the options of a field from `artifact_field`, or else from `Annotated`."""
     options: FieldOptions = field.metadata.get(FIELD_OPTIONS, FieldOptions())
     extras, misplaced = _extras(annotation)

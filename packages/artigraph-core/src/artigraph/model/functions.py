@@ -9,18 +9,18 @@ from uuid import UUID
 from artigraph.errors import ArgumentError, NodeNotFoundError, SerializationError
 from artigraph.graph.nodes import Node, read_nodes
 from artigraph.identifiers import NodeId, check_ids, check_label, check_order
-from artigraph.model._base import ArtifactModel
+from artigraph.model.any_model import AnyModel, is_model_instance
 from artigraph.model.failures import Errors, Loaded, LoadFailure, check_errors, log_failures
 from artigraph.model.identity_map import node_id_of
 from artigraph.model.load import load_each
 from artigraph.model.save import save_models
 from artigraph.progress import ProgressCallback, ProgressReporter
 
-M = TypeVar("M", bound=ArtifactModel)
+M = TypeVar("M", bound=AnyModel)
 
 
 async def save_many(
-    models: Mapping[str, ArtifactModel] | Iterable[tuple[str, ArtifactModel]],
+    models: Mapping[str, AnyModel] | Iterable[tuple[str, AnyModel]],
     parent_id: NodeId | None = None,
     *,
     progress: ProgressCallback | None = None,
@@ -32,7 +32,7 @@ async def save_many(
     The number of statements does not grow with the number of models. See `ArtifactModel.save` for labels, parents,
     progress and errors.
     """
-    given = cast("Mapping[str, ArtifactModel]", models).items() if isinstance(models, Mapping) else models
+    given = cast("Mapping[str, AnyModel]", models).items() if isinstance(models, Mapping) else models
     pairs = check_artifacts(given)
     return await save_models(pairs, parent_id, check_parent=True, report=ProgressReporter(progress))
 
@@ -82,25 +82,28 @@ async def load_many(
     return Loaded(models, failures)
 
 
-def check_artifacts(pairs: Iterable[tuple[str, ArtifactModel]]) -> list[tuple[str, ArtifactModel]]:
+def check_artifacts(pairs: Iterable[tuple[str, AnyModel]]) -> list[tuple[str, AnyModel]]:
     """Check labels and models, and return them as a list.
 
     Raises:
         InvalidLabelError: a label is not valid.
         SerializationError: an artifact is not a model.
     """
-    checked: list[tuple[str, ArtifactModel]] = []
+    checked: list[tuple[str, AnyModel]] = []
     for label, model in pairs:
         check_order("save_many", label, model)
         check_label(label)
-        if not isinstance(model, ArtifactModel):
-            msg = f"Artifact {label!r} is of type {type(model).__qualname__}; make it a field of an ArtifactModel"
+        if not is_model_instance(model):
+            msg = (
+                f"Artifact {label!r} is of type {type(model).__qualname__}; make it a field of an ArtifactModel, or "
+                "call artifact_class for its class"
+            )
             raise SerializationError(msg)
         checked.append((label, model))
     return checked
 
 
-async def origin_of(model: ArtifactModel) -> Node:
+async def origin_of(model: AnyModel) -> Node:
     """Return the node that a model was last saved as or loaded from in this process, with its current properties.
 
         origin = await origin_of(report)

@@ -12,7 +12,7 @@ import artigraph.html as html
 from artigraph.html import Part
 from artigraph.model._collections import ArtifactSequence
 from artigraph.model._foreign_html import LONGEST, array_view, own_view
-from artigraph.model.definition import is_model, traits_of
+from artigraph.model.definition import is_model, shown_fields, traits_of
 from artigraph.model.failures import Loaded
 from artigraph.model.identity_map import origin_in_map
 from artigraph.model.lazy import Lazy, held
@@ -34,8 +34,7 @@ _CONTAINERS: tuple[type[Any], ...] = (Mapping, list, tuple, ArtifactSequence)
 def model_view(model: Any, depth: int = _DEPTH) -> Part:
     """Return the view of a model or other dataclass: its fields. One that is not loaded says so."""
     loaded = loaded_fields(model) if is_partial(_type_of(model)) else None
-    declared = dataclasses.fields(model) if dataclasses.is_dataclass(model) else ()
-    names = [field.name for field in declared if field.repr]
+    names = shown_fields(_class_of(model), None if loaded is not None else model)
 
     def row(name: str) -> tuple[str, Part]:
         if loaded is not None and name not in loaded:
@@ -53,7 +52,9 @@ def model_cells(model: Any) -> dict[str, Part]:
     """Return the fields of a model as the cells of a row, each in one line."""
     loaded = loaded_fields(model) if is_partial(_type_of(model)) else None
     names = [
-        field.name for field in dataclasses.fields(model) if field.repr and (loaded is None or field.name in loaded)
+        name
+        for name in shown_fields(_class_of(model), None if loaded is not None else model)
+        if loaded is None or name in loaded
     ]
     cells = {name: html.attempt(partial(_field_cell, model, name)) for name in names}
     return cells | dict(zip(("node",), _node_of(model), strict=False))
@@ -95,7 +96,7 @@ def value_view(value: Any, depth: int = _DEPTH) -> Part:
     if shown is not None:
         return shown
     if depth > 0:
-        if dataclasses.is_dataclass(value) and (is_model(_class_of(value)) or is_generated(cls.__repr__)):
+        if is_model(_class_of(value)) or (dataclasses.is_dataclass(value) and is_generated(cls.__repr__)):
             return model_view(value, depth)
         if issubclass(cls, _CONTAINERS) and not hasattr(cls, "_fields"):
             return _container_view(value, depth)

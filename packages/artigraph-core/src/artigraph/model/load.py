@@ -228,7 +228,8 @@ def _checked_fields(expected: type[Any], fields: Collection[str] | None) -> list
     if not is_model(expected):
         return names
     definition = define(expected)
-    if unknown := [name for name in names if name not in definition.fields]:
+    accepts = definition.kind.accepts
+    if unknown := [name for name in names if name not in definition.fields and not accepts(expected, name)]:
         msg = (
             f"Model {expected.__qualname__} stores no field {', '.join(map(repr, unknown))}; it stores "
             f"{definition.stored}"

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from artigraph.errors import FieldNotLoadedError, ModelDefinitionError
+from artigraph.model.definition import define, kind_of_model
 
 PARTIAL = "_artigraph_partial"
 """Marks the classes that are made here. They are not models themselves."""
@@ -36,9 +37,7 @@ def build_part(cls: type[Any], fields: Mapping[str, object]) -> Any:
     if part is None:
         part = _make(cls)
         setattr(cls, _PART, part)
-    model = object.__new__(part)
-    object.__setattr__(model, "_artigraph_loaded", dict(fields))
-    return model
+    return kind_of_model(cls).blank(part, {"_artigraph_loaded": dict(fields)})
 
 
 class _Field:
@@ -70,24 +69,41 @@ def _show(model: Any, level: int = 0) -> str:
     return f"{type(model).__name__}(<loaded in part: {', '.join(sorted(model._artigraph_loaded))}>)"
 
 
+def _undeclared(model: Any, name: str) -> object:
+    """Return a loaded field that the class does not declare."""
+    loaded: Mapping[str, object] = object.__getattribute__(model, "_artigraph_loaded")
+    if name in loaded:
+        return loaded[name]
+    msg = f"{type(model).__qualname__!r} object has no attribute {name!r}"
+    raise AttributeError(msg)
+
+
 def _make(cls: type[Any]) -> type[Any]:
-    namespace: dict[str, Any] = {field.name: _Field(field.name, cls) for field in dataclasses.fields(cls)}
+    kind = kind_of_model(cls)
+    names = _names(cls)
+    namespace: dict[str, Any] = {name: _Field(name, cls) for name in names}
     namespace |= {
         PARTIAL: True,
-        "__slots__": ("_artigraph_loaded",),
         "__module__": cls.__module__,
         "__qualname__": cls.__qualname__,
         "__doc__": cls.__doc__,
         "__repr__": _show,
+        "__str__": _show,
+        "__getattr__": _undeclared,
         "_artigraph_show": _show,
     }
     try:
-        metaclass: Any = type(cls)
-        part: type[Any] = metaclass(cls.__name__, (cls,), namespace)
+        return kind.part_class(cls, namespace, names)
     except TypeError as error:
         msg = (
             f"Model {cls.__qualname__} cannot be loaded in part, because it cannot be subclassed without arguments: "
             f"{error}. Load all of it."
         )
         raise ModelDefinitionError(msg) from error
-    return part
+
+
+def _names(cls: type[Any]) -> list[str]:
+    """Return the fields of a model class, with those that are not stored."""
+    stored = define(cls).fields
+    derived = [field.name for field in dataclasses.fields(cls)] if dataclasses.is_dataclass(cls) else []
+    return list(dict.fromkeys([*stored, *derived]))

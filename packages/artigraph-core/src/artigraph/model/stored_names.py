@@ -8,6 +8,7 @@ from typing import Any
 from artigraph.errors import ArgumentError
 from artigraph.model._base import ArtifactModel
 from artigraph.model._classes import last_defined
+from artigraph.model.any_model import is_class_of_models
 from artigraph.model.definition import is_model, traits_of
 
 
@@ -52,7 +53,7 @@ def names_of(model_type: object) -> list[str] | None:
     Raises:
         ArgumentError: it is not a model class.
     """
-    if not isinstance(model_type, type) or not issubclass(model_type, ArtifactModel):
+    if not isinstance(model_type, type) or not is_class_of_models(model_type):
         msg = f"A model class says which artifacts are loaded, Report say, not {model_type!r:.100}"
         raise ArgumentError(msg)
     return None if model_type is ArtifactModel else stored_names([model_type])

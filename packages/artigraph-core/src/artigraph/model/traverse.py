@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, cast
 
+from artigraph.kinds import fields_of
 from artigraph.model._collections import ArtifactMapping, ArtifactSequence
+from artigraph.model._dataclass_kind import DATACLASS
 from artigraph.model.definition import define, is_model
 from artigraph.model.lazy import Lazy, held
 from artigraph.model.partial import is_partial
@@ -22,8 +23,13 @@ def parts_of(item: object) -> Iterator[tuple[Step, object]]:
     """Yield the stored fields of a model, or the items of a container, each with its step from there."""
     container: Any = item
     if is_model(type(item)):
-        for name in define(type(item)).fields:
-            yield ("field", name), getattr(item, name)
+        definition = define(type(item))
+        if definition.kind is DATACLASS:
+            for name in definition.fields:
+                yield ("field", name), getattr(item, name)
+        else:
+            for name, part in definition.kind.read(item).items():
+                yield ("field", name), part
     elif _is_container(item) and isinstance(item, Mapping):
         for key, part in container.items():
             yield ("item", key), part
@@ -66,8 +72,8 @@ def _insides(item: object) -> Iterable[object]:
         return ()
     if issubclass(cls, Lazy):
         return (held(item)[0],)
-    if dataclasses.is_dataclass(cls) and not is_model(cls):
-        return (getattr(item, field.name, None) for field in dataclasses.fields(cls))
+    if not is_model(cls) and (fields := fields_of(item, complete=False)) is not None:
+        return fields.values()
     return (part for _, part in parts_of(item))
 
 

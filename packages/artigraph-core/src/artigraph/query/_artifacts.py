@@ -15,7 +15,7 @@ from sqlalchemy import Select as SqlSelect
 
 from artigraph.errors import QueryError
 from artigraph.identifiers import check_label
-from artigraph.model import ArtifactModel
+from artigraph.model.any_model import AnyModel
 from artigraph.model.definition import define
 from artigraph.model.load import load_each, load_existing
 from artigraph.model.stored_names import stored_names
@@ -34,7 +34,7 @@ from artigraph.stored import StoredModel
 from artigraph.stored.read import read_each
 from artigraph.table import Values
 
-M = TypeVar("M", bound=ArtifactModel)
+M = TypeVar("M", bound=AnyModel)
 R = TypeVar("R")
 
 

@@ -18,7 +18,7 @@ from artigraph.errors import MultipleNodesFoundError, NodeNotFoundError, QueryEr
 from artigraph.graph import without_recording
 from artigraph.graph.runs import with_runs_below
 from artigraph.identifiers import NodeId, check_id, id_of
-from artigraph.model import ArtifactModel
+from artigraph.model.any_model import AnyModel
 from artigraph.model.failures import Errors, Loaded, LoadFailure, check_errors, log_failures
 from artigraph.query._conditions import All, Condition, bounds_ids, leaves_of
 from artigraph.query._evaluate import is_true, read_verdicts
@@ -28,7 +28,7 @@ from artigraph.query._ordering import OrderKey, Ranked, cut_orders, in_order, or
 from artigraph.query._sql import ask_all, ids_from, leads, root
 
 R = TypeVar("R")
-M = TypeVar("M", bound=ArtifactModel)
+M = TypeVar("M", bound=AnyModel)
 
 _BATCH = 200
 """The number of results that are loaded together during iteration."""

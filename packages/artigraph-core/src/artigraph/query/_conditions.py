@@ -10,7 +10,6 @@ from enum import Enum
 from typing import Any, Literal, NoReturn
 
 from artigraph.graph.runs import RunValueKind
-from artigraph.model import ArtifactModel
 from artigraph.serializer.search_key import equals_nothing
 
 Path = tuple[str, ...]
@@ -22,10 +21,10 @@ Operator = Literal["==", "<", "<=", ">", ">="]
 class Field:
     """A field of an artifact, or of a model nested in it."""
 
-    model: type[ArtifactModel] | str
+    model: type[Any] | str
     """The class of the artifact, or the name under which it is stored."""
     path: Path
-    owners: tuple[type[ArtifactModel] | str, ...]
+    owners: tuple[type[Any] | str, ...]
     """The model classes that have the field, or their stored names."""
     enums: tuple[type[Enum], ...] = ()
     """The enums that the field may hold and whose members are numbers or texts."""

@@ -10,9 +10,9 @@ from sqlalchemy import ColumnElement
 
 from artigraph.errors import QueryError
 from artigraph.identifiers import check_moment, first_id
-from artigraph.model import ArtifactModel
+from artigraph.model.any_model import AnyModel
 
-M = TypeVar("M", bound=ArtifactModel)
+M = TypeVar("M", bound=AnyModel)
 T = TypeVar("T")
 
 

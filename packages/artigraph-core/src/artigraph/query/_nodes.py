@@ -19,7 +19,7 @@ from artigraph.errors import QueryError
 from artigraph.graph.nodes import Node, NodeType, read_nodes
 from artigraph.graph.runs import read_runs, with_runs_below
 from artigraph.identifiers import check_label
-from artigraph.model import ArtifactModel
+from artigraph.model.any_model import AnyModel, is_class_of_models
 from artigraph.model.stored_names import stored_names
 from artigraph.orm import node_table
 from artigraph.query._base import Select
@@ -104,7 +104,7 @@ class NodeSelect(PropertySelect[Node]):
         """
         return replace(self, _labels=within([check_label(label) for label in labels], self._labels))
 
-    def of_model(self, *models: type[ArtifactModel] | str) -> Self:
+    def of_model(self, *models: type[AnyModel] | str) -> Self:
         """Keep only models of these classes and of classes derived from them, and the nodes of their fields.
 
         Name a class that is not defined in this process by the name under which it is stored.
@@ -117,7 +117,7 @@ class NodeSelect(PropertySelect[Node]):
             if isinstance(model, str):
                 names.add(check_label(model, "The name of a model"))
                 continue
-            if not isinstance(model, type) or not issubclass(model, ArtifactModel):
+            if not is_class_of_models(model):
                 msg = f"of_model takes model classes, or stored names of model classes, not {model!r:.100}"
                 raise QueryError(msg)
             names.update(stored_names([model]))

@@ -14,7 +14,7 @@ from artigraph.db.planner import expect_few_rows, expect_many_rows, filter_only,
 from artigraph.errors import DeserializationError, InvalidNodeIdError, QueryError
 from artigraph.graph.runs import RunRow, read_runs, read_selected_runs, run_columns
 from artigraph.identifiers import NodeId, check_id, check_label, is_id_text
-from artigraph.model import ArtifactModel
+from artigraph.model.any_model import AnyModel, is_class_of_models
 from artigraph.model.failures import LoadFailure
 from artigraph.model.stored_names import stored_names
 from artigraph.orm import link_table, node_table
@@ -39,7 +39,7 @@ _FEW_USERS = 100
 class Used(NamedTuple):
     """A use that a run must have: of an artifact that is, or contains, a model of a class."""
 
-    model_type: type[ArtifactModel] | str
+    model_type: type[Any] | str
     version: int | None
     """The version of the class that wrote the model."""
     label: str | None
@@ -68,7 +68,7 @@ def checked_use(model_type: object, version: object, label: str | None) -> Used:
     """
     if isinstance(model_type, str):
         check_label(model_type, "The name of a model")
-    elif not isinstance(model_type, type) or not issubclass(model_type, ArtifactModel):
+    elif not is_class_of_models(model_type):
         msg = f"used takes a model class, or the stored name of one, not {model_type!r:.100}"
         raise QueryError(msg)
     if version is not None and (not isinstance(version, int) or isinstance(version, bool)):
@@ -149,7 +149,7 @@ class RunSelect(RunTables):
 
     def used(
         self,
-        artifact: type[ArtifactModel] | NodeId | ArtifactQuery[Any],
+        artifact: type[AnyModel] | NodeId | ArtifactQuery[Any],
         *,
         version: int | None = None,
         label: str | None = None,

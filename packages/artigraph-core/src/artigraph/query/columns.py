@@ -19,7 +19,8 @@ from uuid import UUID
 from artigraph.errors import QueryError
 from artigraph.graph.nodes import Node
 from artigraph.identifiers import check_label
-from artigraph.model import ArtifactMapping, ArtifactModel, ArtifactSequence
+from artigraph.model import ArtifactMapping, ArtifactSequence
+from artigraph.model.any_model import AnyModel
 from artigraph.model.definition import annotation_of, define, is_model
 from artigraph.model.lazy import is_lazy
 from artigraph.query._conditions import Compare, Condition, Field, IsNone, OneOf, Operator, Path, Text
@@ -29,7 +30,7 @@ from artigraph.query._properties import NodeColumns, RunColumns
 from artigraph.run import Run
 from artigraph.stored import StoredEnum
 
-M = TypeVar("M", bound=ArtifactModel)
+M = TypeVar("M", bound=AnyModel)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,9 @@ class Columns(_ByAttribute, Generic[M]):
 
 
 @overload
-def columns(kind: type[Run]) -> RunColumns: ...
+def columns(  # pyright: ignore[reportOverlappingOverload] (Run is no model)
+    kind: type[Run],
+) -> RunColumns: ...
 @overload
 def columns(kind: type[Node]) -> NodeColumns: ...
 @overload
@@ -138,7 +141,7 @@ class Column(_ByAttribute, Comparable):
 
     __slots__ = ("_field", "_models", "_text", "_types")
 
-    def __init__(self, field: Field, types: AbstractSet[type[Any]], models: Sequence[type[ArtifactModel]]) -> None:
+    def __init__(self, field: Field, types: AbstractSet[type[Any]], models: Sequence[type[Any]]) -> None:
         self._field = field
         self._types = types
         self._models = models
@@ -246,7 +249,7 @@ class _MappingColumn(Column):
         self,
         field: Field,
         types: AbstractSet[type[Any]],
-        models: Sequence[type[ArtifactModel]],
+        models: Sequence[type[Any]],
         items: Sequence[tuple[bool, object]],
     ) -> None:
         super().__init__(field, types, models)
@@ -278,7 +281,7 @@ class _StoredColumn(Column):
         return _StoredColumn(replace(self._field, path=path, owners=()), self._types, ())
 
 
-def _column(model: type[ArtifactModel], path: Path, owners: Iterable[type[ArtifactModel]], name: str) -> Column:
+def _column(model: type[Any], path: Path, owners: Iterable[type[Any]], name: str) -> Column:
     """Return the column of a field that at least one of some model classes stores.
 
     Raises:
@@ -297,7 +300,7 @@ def _column(model: type[ArtifactModel], path: Path, owners: Iterable[type[Artifa
 def _of_annotations(field: Field, annotations: Iterable[object]) -> Column:
     """Return the column of a field, or of an item of a mapping, that has one of some annotations."""
     types: set[type[Any]] = set()
-    models: dict[type[ArtifactModel], None] = {}
+    models: dict[type[Any], None] = {}
     items: list[tuple[bool, object]] = []
     for leaf, arguments in (leaf for annotation in annotations for leaf in _leaves(annotation)):
         if is_model(leaf):

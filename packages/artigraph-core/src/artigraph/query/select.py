@@ -7,18 +7,20 @@ from typing import Any, TypeVar, overload
 from artigraph.errors import QueryError
 from artigraph.graph.nodes import Node
 from artigraph.identifiers import check_label
-from artigraph.model import ArtifactModel
+from artigraph.model.any_model import AnyModel, is_class_of_models
 from artigraph.model.definition import define, is_model
 from artigraph.query._artifacts import ArtifactSelect, StoredSelect
 from artigraph.query._nodes import NodeSelect
 from artigraph.query._runs import RunSelect
 from artigraph.run import Run
 
-M = TypeVar("M", bound=ArtifactModel)
+M = TypeVar("M", bound=AnyModel)
 
 
 @overload
-def select(kind: type[Run]) -> RunSelect: ...
+def select(  # pyright: ignore[reportOverlappingOverload] (Run is no model)
+    kind: type[Run],
+) -> RunSelect: ...
 @overload
 def select(kind: type[Node]) -> NodeSelect: ...
 @overload
@@ -50,7 +52,7 @@ def select(kind: type[Any] | str) -> Any:
         return RunSelect()
     if kind is Node:
         return NodeSelect()
-    if not isinstance(kind, type) or not issubclass(kind, ArtifactModel):
+    if not is_class_of_models(kind):
         msg = f"select takes a model class, the stored name of one, Run or Node, not {kind!r:.100}"
         raise QueryError(msg)
     if is_model(kind):

@@ -18,6 +18,7 @@ from artigraph.errors import ArgumentError, ArtigraphError, NodeNotFoundError, R
 from artigraph.graph import runs
 from artigraph.identifiers import NodeId, check_id, check_label, check_order
 from artigraph.model import ArtifactModel
+from artigraph.model.any_model import AnyModel
 from artigraph.model.functions import check_artifacts
 from artigraph.model.load import load_artifacts
 from artigraph.model.save import save_models
@@ -32,7 +33,7 @@ from artigraph.run.values import MOST_VALUES, RecordedValues, set_fields, value_
 
 _log = logging.getLogger("artigraph.run")
 
-M = TypeVar("M", bound=ArtifactModel)
+M = TypeVar("M", bound=AnyModel)
 
 
 class RunManager:
@@ -305,7 +306,7 @@ class RunManager:
         await runs.replace_values(self.run.node_id, rows, most=MOST_VALUES)
         self._values.record(self.run, rows, beside=True)
 
-    async def save_artifact(self, label: str, model: ArtifactModel) -> UUID:
+    async def save_artifact(self, label: str, model: AnyModel) -> UUID:
         """Save a model under a label of this run, and return the id of its node; see `ArtifactModel.save`.
 
         Raises:
@@ -315,7 +316,7 @@ class RunManager:
         check_order("save_artifact", label, model)
         return (await self.save_artifacts({check_label(label): model}))[label]
 
-    async def save_artifacts(self, artifacts: Mapping[str, ArtifactModel]) -> dict[str, UUID]:
+    async def save_artifacts(self, artifacts: Mapping[str, AnyModel]) -> dict[str, UUID]:
         """Save models under labels of this run, all of them or none, and return their ids by label."""
         await self._ready()
         if not isinstance(artifacts, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -328,7 +329,7 @@ class RunManager:
     async def load_artifact(self, label: str) -> ArtifactModel: ...
     @overload
     async def load_artifact(self, label: str, model_type: type[M]) -> M: ...
-    async def load_artifact(self, label: str, model_type: type[ArtifactModel] = ArtifactModel) -> ArtifactModel:
+    async def load_artifact(self, label: str, model_type: type[Any] = ArtifactModel) -> Any:
         """Load the artifact of this run with this label. With `model_type`, the artifact must be of that type.
 
         Raises:
@@ -347,7 +348,7 @@ class RunManager:
     async def load_artifacts(self) -> dict[str, ArtifactModel]: ...
     @overload
     async def load_artifacts(self, model_type: type[M]) -> dict[str, M]: ...
-    async def load_artifacts(self, model_type: type[ArtifactModel] = ArtifactModel) -> Mapping[str, ArtifactModel]:
+    async def load_artifacts(self, model_type: type[Any] = ArtifactModel) -> Mapping[str, Any]:
         """Load this run's artifacts of a type by label, in the order in which they were saved."""
         await self._ready()
         found = await load_artifacts(model_type, self.run.node_id, model_names=names_of(model_type))
@@ -363,14 +364,12 @@ class RunManager:
     @overload
     async def load_descendant_artifacts(self, model_type: type[M]) -> dict[UUID, dict[str, M]]: ...
     async def load_descendant_artifacts(
-        self, model_type: type[ArtifactModel] = ArtifactModel
-    ) -> Mapping[UUID, Mapping[str, ArtifactModel]]:
+        self, model_type: type[Any] = ArtifactModel
+    ) -> Mapping[UUID, Mapping[str, Any]]:
         """Load the artifacts of a type from all runs below this one, by run id and label. A run without any has {}."""
         await self._ready()
         names, below = names_of(model_type), runs.runs_below(self.run.node_id)
-        result: dict[UUID, dict[str, ArtifactModel]] = {
-            key: {} for key in await runs.read_run_ids_below(self.run.node_id)
-        }
+        result: dict[UUID, dict[str, Any]] = {key: {} for key in await runs.read_run_ids_below(self.run.node_id)}
         for run_id, label, model in await load_artifacts(model_type, runs=below, model_names=names):
             result.setdefault(run_id, {})[label] = model
         return result

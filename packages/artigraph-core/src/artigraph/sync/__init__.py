@@ -22,6 +22,7 @@ from artigraph.model import (
     artifact_field,
     migration,
 )
+from artigraph.model.third_party import artifact_class
 from artigraph.portal import wait_for
 from artigraph.query.columns import columns
 from artigraph.run import NO_PARENT, Run
@@ -29,7 +30,7 @@ from artigraph.serializer.file import File
 from artigraph.sync.deletion import delete, prune
 from artigraph.sync.difference import diff
 from artigraph.sync.lineage import ancestors, descendants, paths
-from artigraph.sync.model import ArtifactModel, Lazy, load_many, origin_of, save_many
+from artigraph.sync.model import ArtifactModel, Lazy, load, load_many, origin_of, save, save_many
 from artigraph.sync.query import select
 from artigraph.sync.run import RunManager, run_manager
 from artigraph.sync.versions import Series, series
@@ -58,17 +59,20 @@ __all__ = [
     "TrackingWarning",
     "Version",
     "ancestors",
+    "artifact_class",
     "artifact_field",
     "columns",
     "delete",
     "descendants",
     "diff",
+    "load",
     "load_many",
     "migration",
     "origin_of",
     "paths",
     "prune",
     "run_manager",
+    "save",
     "save_many",
     "select",
     "series",

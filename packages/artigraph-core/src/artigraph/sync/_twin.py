@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from abc import ABCMeta
 from collections.abc import Callable
-from dataclasses import field
 from inspect import iscoroutine
-from typing import TYPE_CHECKING, Any, Self, TypeVar, dataclass_transform
+from typing import Any, Self, TypeVar
 
-from artigraph.model import artifact_field
+from artigraph.model.metaclass import BaseOfModels
 from artigraph.portal import wait_for
 
 __all__ = ["BaseOfModels", "Twin", "on_the_loop", "plain", "result_of", "twin"]
 
 T = TypeVar("T")
-
-if TYPE_CHECKING:
-
-    @dataclass_transform(field_specifiers=(artifact_field, field))
-    class BaseOfModels(ABCMeta):
-        """Tells mypy that a base of models is neither frozen nor not, so that models can be either."""
-
-else:
-    BaseOfModels = type
 
 _classes: dict[type[Any], type[Twin]] = {}
 """The twins of async classes."""

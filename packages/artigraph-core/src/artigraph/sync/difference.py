@@ -6,9 +6,8 @@ from typing import Any, overload
 from uuid import UUID
 
 import artigraph.difference as async_difference
-import artigraph.model as async_model
 from artigraph.difference._report import ModelDiff, RunDiff
-from artigraph.identifiers import NodeId
+from artigraph.model.any_model import AnyModel
 from artigraph.run import Run
 from artigraph.sync._twin import result_of
 from artigraph.sync.run import RunManager
@@ -17,10 +16,10 @@ __all__ = ["diff"]
 
 
 @overload
-def diff(before: async_model.ArtifactModel, after: async_model.ArtifactModel) -> ModelDiff: ...
+def diff(before: AnyModel, after: AnyModel) -> ModelDiff: ...
 @overload
 def diff(before: Run | RunManager | UUID | str, after: Run | RunManager | UUID | str) -> RunDiff: ...
-def diff(before: NodeId, after: NodeId) -> Any:
+def diff(before: Any, after: Any) -> Any:
     """Return what changed from one model to another, or from one run to another, down to single values.
 
         changes = diff(Report.load(old_id), Report.load(new_id))

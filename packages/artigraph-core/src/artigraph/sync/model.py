@@ -11,15 +11,16 @@ import artigraph.model as async_model
 from artigraph.graph.nodes import Node
 from artigraph.identifiers import NodeId
 from artigraph.model._fields import artifact_field
+from artigraph.model.any_model import AnyModel
 from artigraph.model.failures import Errors, Loaded
 from artigraph.portal import wait_for
 from artigraph.progress import ProgressCallback
 from artigraph.sync._twin import BaseOfModels
 
-__all__ = ["ArtifactModel", "Lazy", "load_many", "origin_of", "save_many"]
+__all__ = ["ArtifactModel", "Lazy", "load", "load_many", "origin_of", "save", "save_many"]
 
 T = TypeVar("T")
-M = TypeVar("M", bound=async_model.ArtifactModel)
+M = TypeVar("M", bound=AnyModel)
 
 
 @dataclass_transform(field_specifiers=(artifact_field, field))
@@ -154,7 +155,7 @@ class Lazy(async_model.Lazy[T]):
 
 
 def save_many(
-    models: Mapping[str, async_model.ArtifactModel] | Iterable[tuple[str, async_model.ArtifactModel]],
+    models: Mapping[str, AnyModel] | Iterable[tuple[str, AnyModel]],
     parent_id: NodeId | None = None,
     *,
     progress: ProgressCallback | None = None,
@@ -204,7 +205,7 @@ def load_many(
     return wait_for(async_model.load_many(model_type, node_ids, fields=fields, errors=errors, progress=progress))
 
 
-def origin_of(model: async_model.ArtifactModel) -> Node:
+def origin_of(model: AnyModel) -> Node:
     """Return the node that a model was last saved as or loaded from in this process, with its current properties.
 
         origin = origin_of(report)
@@ -219,3 +220,25 @@ def origin_of(model: async_model.ArtifactModel) -> Node:
         NodeNotFoundError: the node was deleted, its save was rolled back, or it is in another database.
     """
     return wait_for(async_model.origin_of(model))
+
+
+def save(
+    model: AnyModel, label: str, parent_id: NodeId | None = None, *, progress: ProgressCallback | None = None
+) -> UUID:
+    """Save a model under a label, all of it or nothing, and return its node's id; see `ArtifactModel.save`.
+
+    Raises:
+        SerializationError: it is not a model. Call `artifact_class` for its class first.
+    """
+    return wait_for(async_model.save(model, label, parent_id, progress=progress))
+
+
+def load(
+    model_type: type[M],
+    node_id: NodeId,
+    *,
+    fields: Collection[str] | None = None,
+    progress: ProgressCallback | None = None,
+) -> M:
+    """Load the model of a node, which is of a class or derived from it; see `ArtifactModel.load`."""
+    return wait_for(async_model.load(model_type, node_id, fields=fields, progress=progress))

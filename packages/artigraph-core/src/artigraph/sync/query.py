@@ -7,10 +7,10 @@ from datetime import datetime
 from typing import Any, Generic, Literal, Self, TypeVar, overload
 from uuid import UUID
 
-import artigraph.model as async_model
 import artigraph.query as async_query
 from artigraph.graph.nodes import Node, NodeType
 from artigraph.identifiers import NodeId
+from artigraph.model.any_model import AnyModel
 from artigraph.model.failures import Errors, Loaded, LoadFailure
 from artigraph.portal import iterate, wait_for
 from artigraph.progress import ProgressCallback
@@ -58,7 +58,7 @@ __all__ = [
 ]
 
 R = TypeVar("R")
-M = TypeVar("M", bound=async_model.ArtifactModel)
+M = TypeVar("M", bound=AnyModel)
 
 
 class Select(Twin, Generic[R], of=async_query.Select):
@@ -339,7 +339,7 @@ class NodeSelect(PropertySelect[Node], of=async_query.NodeSelect):
         """
         return self._of(self._async.labeled(*labels))
 
-    def of_model(self, *models: type[async_model.ArtifactModel] | str) -> Self:
+    def of_model(self, *models: type[AnyModel] | str) -> Self:
         """Keep only models of these classes and of classes derived from them, and the nodes of their fields.
 
         Name a class that is not defined in this process by the name under which it is stored.
@@ -464,7 +464,7 @@ class RunSelect(RunTables, of=async_query.RunSelect):
 
     def used(
         self,
-        artifact: type[async_model.ArtifactModel] | NodeId | ArtifactQuery[Any],
+        artifact: type[AnyModel] | NodeId | ArtifactQuery[Any],
         *,
         version: int | None = None,
         label: str | None = None,
@@ -511,7 +511,7 @@ class RunSelect(RunTables, of=async_query.RunSelect):
 
 
 @overload
-def select(kind: type[Run]) -> RunSelect: ...
+def select(kind: type[Run]) -> RunSelect: ...  # pyright: ignore[reportOverlappingOverload] (Run is no model)
 @overload
 def select(kind: type[Node]) -> NodeSelect: ...
 @overload

@@ -11,6 +11,7 @@ from uuid import UUID
 import artigraph.model as async_model
 import artigraph.run as async_run
 from artigraph.identifiers import NodeId
+from artigraph.model.any_model import AnyModel
 from artigraph.portal import enter, leave, wait_for
 from artigraph.run._lease import LEASE
 from artigraph.run._state import Run
@@ -18,7 +19,7 @@ from artigraph.sync._twin import Twin, twin
 
 __all__ = ["RunManager", "run_manager"]
 
-M = TypeVar("M", bound=async_model.ArtifactModel)
+M = TypeVar("M", bound=AnyModel)
 
 
 class RunManager(Twin, of=async_run.RunManager):
@@ -149,7 +150,7 @@ class RunManager(Twin, of=async_run.RunManager):
         """
         wait_for(self._async.add_parameters(parameters))
 
-    def save_artifact(self, label: str, model: async_model.ArtifactModel) -> UUID:
+    def save_artifact(self, label: str, model: AnyModel) -> UUID:
         """Save a model under a label of this run, and return the id of its node; see `ArtifactModel.save`.
 
         Raises:
@@ -158,7 +159,7 @@ class RunManager(Twin, of=async_run.RunManager):
         """
         return wait_for(self._async.save_artifact(label, model))
 
-    def save_artifacts(self, artifacts: Mapping[str, async_model.ArtifactModel]) -> dict[str, UUID]:
+    def save_artifacts(self, artifacts: Mapping[str, AnyModel]) -> dict[str, UUID]:
         """Save models under labels of this run, all of them or none, and return their ids by label."""
         return wait_for(self._async.save_artifacts(artifacts))
 
@@ -166,24 +167,20 @@ class RunManager(Twin, of=async_run.RunManager):
     def load_artifact(self, label: str) -> async_model.ArtifactModel: ...
     @overload
     def load_artifact(self, label: str, model_type: type[M]) -> M: ...
-    def load_artifact(
-        self, label: str, model_type: type[async_model.ArtifactModel] = async_model.ArtifactModel
-    ) -> async_model.ArtifactModel:
+    def load_artifact(self, label: str, model_type: type[Any] = async_model.ArtifactModel) -> Any:
         """Load the artifact of this run with this label. With `model_type`, the artifact must be of that type.
 
         Raises:
             NodeNotFoundError: the run has no artifact of this label.
             WrongModelTypeError: the artifact is of another type.
         """
-        return wait_for(self._async.load_artifact(label, model_type))
+        return twin(wait_for(self._async.load_artifact(label, model_type)))
 
     @overload
     def load_artifacts(self) -> dict[str, async_model.ArtifactModel]: ...
     @overload
     def load_artifacts(self, model_type: type[M]) -> dict[str, M]: ...
-    def load_artifacts(
-        self, model_type: type[async_model.ArtifactModel] = async_model.ArtifactModel
-    ) -> Mapping[str, async_model.ArtifactModel]:
+    def load_artifacts(self, model_type: type[Any] = async_model.ArtifactModel) -> Mapping[str, Any]:
         """Load this run's artifacts of a type by label, in the order in which they were saved."""
         return wait_for(self._async.load_artifacts(model_type))
 
@@ -196,8 +193,8 @@ class RunManager(Twin, of=async_run.RunManager):
     @overload
     def load_descendant_artifacts(self, model_type: type[M]) -> dict[UUID, dict[str, M]]: ...
     def load_descendant_artifacts(
-        self, model_type: type[async_model.ArtifactModel] = async_model.ArtifactModel
-    ) -> Mapping[UUID, Mapping[str, async_model.ArtifactModel]]:
+        self, model_type: type[Any] = async_model.ArtifactModel
+    ) -> Mapping[UUID, Mapping[str, Any]]:
         """Load the artifacts of a type from all runs below this one, by run id and label. A run without any has {}."""
         return wait_for(self._async.load_descendant_artifacts(model_type))
 

@@ -7,9 +7,9 @@ from datetime import datetime
 from typing import Generic, TypeVar, cast
 from uuid import UUID
 
-import artigraph.model as async_model
 import artigraph.versions as async_versions
 from artigraph.difference import ModelDiff
+from artigraph.model.any_model import AnyModel
 from artigraph.portal import iterate, wait_for
 from artigraph.sync._twin import Twin, twin
 from artigraph.versions import Version
@@ -17,7 +17,7 @@ from artigraph.versions.series import Which
 
 __all__ = ["Series", "Version", "series"]
 
-M = TypeVar("M", bound=async_model.ArtifactModel)
+M = TypeVar("M", bound=AnyModel)
 
 
 class Series(Twin, Generic[M], of=async_versions.Series):

@@ -13,6 +13,8 @@ from struct import pack
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
+from artigraph.kinds import fields_of, kind_of
+
 __all__ = ["assert_identical", "compare_with"]
 
 _checks: dict[type[Any], Callable[[Any, Any], None]] = {}
@@ -46,7 +48,7 @@ def _assert_identical(one: object, other: object, path: str) -> None:
     check = next((_checks[base] for base in cls.__mro__ if base in _checks), None)
     if check is not None:
         check(one, other)
-    elif issubclass(cls, dict | list | tuple) or (dataclasses.is_dataclass(cls) and not issubclass(cls, Enum)):
+    elif issubclass(cls, dict | list | tuple) or (_has_fields(cls) and not issubclass(cls, Enum)):
         parts, other_parts = _parts(one), _parts(other)
         assert len(parts) == len(other_parts), f"{path} has {len(parts)} parts, not {len(other_parts)}"
         for (step, part), (_, other_part) in zip(parts, other_parts, strict=True):
@@ -62,7 +64,17 @@ def _parts(value: Any) -> list[tuple[str, object]]:
         return [pair for key, item in items for pair in (("{key}", key), (f"[{_show(key)}]", item))]
     if isinstance(value, list | tuple):
         return [(f"[{index}]", item) for index, item in enumerate(cast("list[object]", value))]
-    return [(f".{field.name}", getattr(value, field.name)) for field in dataclasses.fields(value)]
+    return [(f".{name}", part) for name, part in _fields(value)]
+
+
+def _has_fields(cls: type[Any]) -> bool:
+    return dataclasses.is_dataclass(cls) or kind_of(cls) is not None
+
+
+def _fields(value: Any) -> list[tuple[str, object]]:
+    if dataclasses.is_dataclass(value):
+        return [(field.name, getattr(value, field.name)) for field in dataclasses.fields(value)]
+    return list((fields_of(value) or {}).items())
 
 
 def _show(value: object) -> str:
@@ -83,8 +95,8 @@ def _content(value: object) -> Hashable:
     for kinds, content in _CONTENTS:
         if issubclass(cls, kinds):
             return content(value)
-    if dataclasses.is_dataclass(cls):
-        return tuple(identity(getattr(value, field.name)) for field in dataclasses.fields(cls))
+    if _has_fields(cls):
+        return tuple((name, identity(part)) for name, part in _fields(value))
     return value
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import traceback
 import warnings
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
@@ -18,7 +17,9 @@ import artigraph.errors as errors
 from artigraph.db import session_context
 from artigraph.graph import record_inputs, without_recording
 from artigraph.graph.nodes import read_nodes
+from artigraph.kinds import fields_of
 from artigraph.model import ArtifactModel
+from artigraph.model.any_model import is_model_instance
 from artigraph.model.identity_map import Origin, is_same, origin_in_map, part_of, parts_with_origin, remember_parts
 from artigraph.model.load import load_models
 from artigraph.model.partial import is_partial
@@ -173,7 +174,7 @@ def _parameters(arguments: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
             yield name, plain
 
 
-def _as_model(value: object) -> Generator[None, None, ArtifactModel]:
+def _as_model(value: object) -> Generator[None, None, Any]:
     """Return the model that is saved for a value, checked in slices for streams.
 
     Raises:
@@ -184,7 +185,7 @@ def _as_model(value: object) -> Generator[None, None, ArtifactModel]:
         what = f"a {type(stream).__qualname__}" if stream is value else f"the {type(stream).__qualname__} in it"
         msg = f"{what} is gone once it was read, so nobody else could read it; use a list or table"
         raise errors.SerializationError(msg)
-    return value if isinstance(value, ArtifactModel) else TrackedValue(value)
+    return value if is_model_instance(value) else TrackedValue(value)
 
 
 class _Plain:
@@ -205,8 +206,8 @@ class _Plain:
         if isinstance(value, Enum):
             return value.name
         cls: type[Any] = type(value)
-        if dataclasses.is_dataclass(cls) and not issubclass(cls, ArtifactModel):
-            return {field.name: self(getattr(value, field.name)) for field in dataclasses.fields(cls)}
+        if not is_model_instance(value) and (fields := fields_of(value)) is not None:
+            return {name: self(part) for name, part in fields.items()}
         names: Sequence[str] | None = getattr(cls, "_fields", None)
         if names is not None and tuple in cls.__mro__:
             return {name: self(getattr(value, name)) for name in names}

@@ -12,7 +12,7 @@ from uuid import UUID
 from artigraph.difference import ModelDiff, diff
 from artigraph.errors import InvalidNodeIdError, QueryError, VersionNotFoundError
 from artigraph.identifiers import NodeId, check_id, check_label, check_moment, check_order, first_id, moment_of
-from artigraph.model import ArtifactModel
+from artigraph.model.any_model import AnyModel
 from artigraph.model.definition import define, is_model, traits_of
 from artigraph.model.load import load_each, load_existing, load_models
 from artigraph.orm import ALIAS_LENGTH
@@ -22,7 +22,7 @@ from artigraph.versions.aliases import drop_alias, point_alias, read_aliases
 if TYPE_CHECKING:
     from artigraph.html import Part
 
-M = TypeVar("M", bound=ArtifactModel)
+M = TypeVar("M", bound=AnyModel)
 
 _LAST_ID = UUID(int=2**128 - 1)
 _BATCH = 200

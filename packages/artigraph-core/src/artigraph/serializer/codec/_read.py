@@ -11,7 +11,8 @@ from enum import Enum, Flag
 from functools import partial
 from typing import Any, TypeVar
 
-from artigraph.errors import DeserializationError, class_name
+from artigraph.errors import DeserializationError, ModelDefinitionError, class_name
+from artigraph.kinds import ModelKind, kind_of, names_of_fields
 from artigraph.serializer.codec._limits import LONGEST_NUMBER, MAX_DEPTH, NO_CLASSES, in_fresh_stack, is_too_deep
 from artigraph.serializer.codec._read_scalars import SCALAR_READERS, expect, expect_dict, expect_list
 from artigraph.serializer.codec.classes import constructor_fields, is_named_tuple, runs_own_code
@@ -243,6 +244,9 @@ def _read_named_tuple(classes: Classes, content: object) -> tuple[Any, ...]:
 
 def _read_dataclass(classes: Classes, content: object) -> object:
     cls, stored = _find(content, classes, "dataclass")
+    kind = kind_of(cls)
+    if kind is not None:
+        return _read_of_kind(cls, kind, expect_dict(stored))
     if not dataclasses.is_dataclass(cls):
         raise _wrong_kind(cls, "dataclass")
     fields = expect_dict(stored)
@@ -262,6 +266,17 @@ def _read_dataclass(classes: Classes, content: object) -> object:
         for name, part in fields.items():  # restores the stored values, in case the constructor changed them
             object.__setattr__(instance, name, part)
     return instance
+
+
+def _read_of_kind(cls: type[Any], kind: ModelKind, fields: dict[str, Any]) -> object:
+    try:
+        names, required = names_of_fields(cls, kind)
+    except ModelDefinitionError as error:
+        raise DeserializationError(str(error)) from error
+    accepted = tuple(name for name in fields if name not in names and kind.accepts(cls, name))
+    missing = [name for name in required if name not in fields]
+    _check_fields(cls, fields, (*names, *accepted), missing)
+    return kind.build(cls, fields)
 
 
 def _check_fields(cls: type[Any], fields: dict[str, Any], names: tuple[str, ...], missing: list[str]) -> None:

@@ -23,7 +23,8 @@ from types import NoneType
 from typing import Any, cast
 from uuid import UUID
 
-from artigraph.errors import CycleError, SerializationError, class_name
+from artigraph.errors import CycleError, ModelDefinitionError, SerializationError, class_name
+from artigraph.kinds import ModelKind, artifact_classes, fields_of, kind_of, names_of_fields, needs_plugin
 from artigraph.serializer.codec._limits import MAX_BITS, MAX_DEPTH, NO_CLASSES, in_fresh_stack
 from artigraph.serializer.codec._read import decode
 from artigraph.serializer.codec._zones import describe_zone
@@ -319,6 +320,12 @@ def _write_instance(value: object, classes: Classes, depth: int) -> str:
         return _write_enum(value)
     if is_named_tuple(cls):
         return _write_named_tuple(value, classes, depth)
+    if cls in artifact_classes:
+        msg = f"is a model of class {class_name(cls)}, which is stored as a node of its own and is no part of a value"
+        raise RefusedError(msg)
+    kind = kind_of(cls)
+    if kind is not None:
+        return _write_of_kind(value, kind, classes, depth)
     if dataclasses.is_dataclass(cls):
         return _write_dataclass(value, classes, depth)
     raise RefusedError(_unknown(cls))
@@ -337,6 +344,12 @@ def _unknown(cls: type[Any]) -> str:
         return (
             f"is of type {name}, a subclass of {plain.__name__} that would come back as a {plain.__name__}. "
             f"Convert it to a {plain.__name__} first, or name a serializer for the field that keeps the type."
+        )
+    library = needs_plugin(cls)
+    if library is not None:
+        return (
+            f"is of type {name}, a class of {library}. Install what stores such classes, pip install "
+            f"'artigraph-models[{library}]', or convert the value to a dict."
         )
     return (
         f"is of type {name}, which is none of the plain types that are stored as they are. Name a serializer "
@@ -388,6 +401,20 @@ def _write_dataclass(value: object, classes: Classes, depth: int) -> str:
     if runs_own_code(cls) and not _is_trial.get():
         _check_made_again(cls, text, classes)
     return text
+
+
+def _write_of_kind(value: object, kind: ModelKind, classes: Classes, depth: int) -> str:
+    cls: type[Any] = type(value)
+    try:
+        names_of_fields(cls, kind)  # raises an error if the class cannot be stored
+        fields = kind.read(value).items()
+    except (ModelDefinitionError, SerializationError) as error:
+        msg = f"is a {class_name(cls)}, which cannot be stored: {error}"
+        raise RefusedError(msg) from error
+    except AttributeError as error:
+        msg = f"is a {class_name(cls)} that lacks one of its fields: {error}"
+        raise RefusedError(msg) from error
+    return _write_fields("dataclass", value, fields, classes, depth)
 
 
 _is_trial: ContextVar[bool] = ContextVar("artigraph_codec_trial", default=False)
@@ -458,6 +485,6 @@ def _children(value: object, classes: Classes) -> Iterator[object]:
         return chain(items.keys(), items.values())
     if cls in _CONTAINERS or is_named_tuple(cls):
         return iter(cast("Iterable[object]", value))
-    if dataclasses.is_dataclass(cls) and classes.get(cls.__name__) is cls:
-        return iter([getattr(value, field.name, None) for field in dataclasses.fields(cls)])
+    if classes.get(cls.__name__) is cls and (fields := fields_of(value, complete=False)) is not None:
+        return iter(fields.values())
     return iter(())

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 import typing_extensions
 
 from artigraph.errors import ModelDefinitionError, class_name
+from artigraph.kinds import kind_of
 
 _ALIASES = (typing_extensions.TypeAliasType, getattr(typing, "TypeAliasType", typing_extensions.TypeAliasType))
 """The classes of type aliases. From Python 3.12 on there are two: of the `type` statement and of typing_extensions."""
@@ -25,11 +26,13 @@ def is_named_tuple(cls: type[Any]) -> bool:
 
 
 def is_stored_class(candidate: object) -> TypeGuard[type[Any]]:
-    """Say whether a class is an enum, named tuple or dataclass. Their instances are stored with the class's name."""
+    """Say whether instances of a class are stored with its name: enums, named tuples, dataclasses, other kinds."""
     if not isinstance(candidate, type):
         return False
     cls: type[Any] = candidate
-    return issubclass(cls, Enum) or is_named_tuple(cls) or dataclasses.is_dataclass(cls)
+    if issubclass(cls, Enum) or is_named_tuple(cls) or dataclasses.is_dataclass(cls):
+        return True
+    return kind_of(cls) is not None
 
 
 def is_pydantic(cls: type[Any]) -> bool:
@@ -110,6 +113,7 @@ def collect_classes(
         elif isinstance(item, type) and get_origin(item) is None:
             if issubclass(item, exclude):
                 continue
+            pending.extend(getattr(item, "__orig_bases__", ()))
             if is_stored_class(item):
                 _add(found, item)
                 pending.extend(_hints(item, localns))
@@ -188,8 +192,8 @@ def _find_constructor_fields(cls: type[Any]) -> tuple[str, ...]:
         raise TypeError(msg)
     if is_pydantic(cls):
         msg = (
-            "a pydantic dataclass, whose validators run again when it is made again and may change its values: use "
-            "dataclasses.dataclass, or store a dict of its fields"
+            "a pydantic dataclass, whose validators run again when it is made again and may change its values: install "
+            "what stores it, pip install 'artigraph-models[pydantic]', use dataclasses.dataclass, or store a dict"
         )
         raise TypeError(msg)
     for base in cls.__mro__[:-1]:
