@@ -212,7 +212,8 @@ def shows(stored: Any, value: Any) -> bool:
 
 
 def is_shown_by(stored: list[Any], items: list[Any]) -> bool:
-    for item in items:
+    # A tuple may stand for a set, so it is compared with tuples first.
+    for item in sorted(items, key=lambda each: not isinstance(each, tuple)):
         found = next((index for index, each in enumerate(stored) if shows(each, item)), None)
         if found is None:
             return False
