@@ -219,7 +219,8 @@ async def store(code: str, expression: str) -> UUID:
 
 def class_of(value: Any) -> Any:
     """Return the class of a value, of any type to a type checker."""
-    return type(value)
+    cls: Any = type(value)
+    return cls
 
 
 def followed(code: str, message: str, case: Case) -> str:
