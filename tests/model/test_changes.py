@@ -219,7 +219,7 @@ async def store(code: str, expression: str) -> UUID:
 
 def class_of(value: Any) -> Any:
     """Return the class of a value, of any type to a type checker."""
-    return type(value)
+    return value.__class__
 
 
 def followed(code: str, message: str, case: Case) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -64,14 +64,15 @@ def _find_class(name: str) -> type[ArtifactModel]:
     if here not in sys.path:
         sys.path.insert(0, here)
     try:
-        found: object = reduce(getattr, path.split("."), import_module(module))
+        found: Any = reduce(getattr, path.split("."), import_module(module))
     except (ImportError, AttributeError) as error:
         msg = f"{name} cannot be imported: {error}"
         raise click.UsageError(msg) from error
     if not isinstance(found, type) or not issubclass(found, ArtifactModel):
         msg = f"{name} is no model class: it is {found!r:.100}"
         raise click.UsageError(msg)
-    return found
+    model_type: type[ArtifactModel] = found
+    return model_type
 
 
 command = upgrade
