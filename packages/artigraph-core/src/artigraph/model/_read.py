@@ -235,6 +235,8 @@ class _ContainerFrame(_Frame):
                 return ArtifactSequence(self.parts.values())
             case "dict":
                 return self.parts
+            case "keyed-dict":
+                return self._by_key()
             case "list":
                 return list(self.parts.values())
             case "tuple":
@@ -242,6 +244,14 @@ class _ContainerFrame(_Frame):
             case other:
                 msg = f"{self.path} is stored as a {other!r}, which this release does not know; upgrade artigraph"
                 raise errors.DeserializationError(msg)
+
+    def _by_key(self) -> dict[Any, Any]:
+        """Return the parts by their keys, which their labels encode."""
+        try:
+            return {decode(label.encode(), self.field.classes): part for label, part in self.parts.items()}
+        except (errors.DeserializationError, TypeError, UnicodeEncodeError) as error:
+            msg = f"A key of {self.path} cannot be loaded: {error}"
+            raise errors.DeserializationError(msg) from error
 
 
 class Waiting(NamedTuple):
