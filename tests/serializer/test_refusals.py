@@ -168,7 +168,7 @@ def test_each_type_of_the_table_gets_its_advice(key: str) -> None:
     assert advice_for(cls) == ADVICE[key]
     assert WORDS.get(key, "") in ADVICE[key]
     assert ADVICE[key].endswith(".")
-    if cls.__module__.partition(".")[0] not in ("numpy", "pandas"):  # their serializers take some subclasses
+    if not issubclass(cls, dict) and cls.__module__.partition(".")[0] not in ("numpy", "pandas"):  # others take these
         with pytest.raises(UnknownSerializerError, match=re.escape(ADVICE[key])):
             get_serializer_by_type(cls)
 

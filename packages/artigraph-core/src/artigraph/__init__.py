@@ -18,9 +18,13 @@ if TYPE_CHECKING:
         ArtifactModel,
         ArtifactModelConfig,
         ArtifactSequence,
+        Folder,
         Lazy,
         Loaded,
         LoadFailure,
+        Media,
+        Reference,
+        ReferenceCheck,
         artifact_field,
         load_many,
         origin_of,
@@ -44,8 +48,8 @@ else:
             "difference": "Change ModelDiff RunDiff diff",
             "lineage": "Node ancestors descendants paths",
             "model": (
-                "ArtifactMapping ArtifactModel ArtifactModelConfig ArtifactSequence Lazy Loaded LoadFailure "
-                "artifact_field load_many origin_of save_many"
+                "ArtifactMapping ArtifactModel ArtifactModelConfig ArtifactSequence Folder Lazy Loaded "
+                "LoadFailure Media Reference ReferenceCheck artifact_field load_many origin_of save_many"
             ),
             "notebook": "load_ipython_extension unload_ipython_extension",
             "query": "columns select",
@@ -61,7 +65,18 @@ else:
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __all__: list[str] = ["NO_PARENT", "ArtifactMapping", "ArtifactModel", "ArtifactModelConfig", "ArtifactSequence"]
-__all__ += ["Change", "DeletionReport", "File", "Lazy", "LoadFailure", "Loaded", "ModelDiff", "Node", "Run", "RunDiff"]
-__all__ += ["RunManager", "Series", "TrackedValue", "TrackingWarning", "Version"]
+__all__ += ["Change", "DeletionReport", "File", "Folder", "Lazy", "LoadFailure", "Loaded", "Media", "ModelDiff"]
+__all__ += [
+    "Node",
+    "Reference",
+    "ReferenceCheck",
+    "Run",
+    "RunDiff",
+    "RunManager",
+    "Series",
+    "TrackedValue",
+    "TrackingWarning",
+    "Version",
+]
 __all__ += ["ancestors", "artifact_field", "columns", "delete", "descendants", "diff", "load_many", "origin_of"]
 __all__ += ["paths", "prune", "run_manager", "save_many", "select", "series", "tracked"]

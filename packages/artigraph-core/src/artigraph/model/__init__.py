@@ -3,10 +3,13 @@
 from artigraph.model._base import ArtifactModel
 from artigraph.model._collections import ArtifactMapping, ArtifactSequence
 from artigraph.model._fields import ArtifactModelConfig, artifact_field
+from artigraph.model._folder import Folder
+from artigraph.model._media import Media
+from artigraph.model._reference import Reference, ReferenceCheck
 from artigraph.model.failures import Loaded, LoadFailure
 from artigraph.model.functions import load_many, origin_of, save_many
 from artigraph.model.lazy import Lazy
 
-__all__: list[str] = ["ArtifactMapping", "ArtifactModel", "ArtifactModelConfig", "ArtifactSequence", "Lazy"]
-__all__ += ["LoadFailure", "Loaded"]
+__all__: list[str] = ["ArtifactMapping", "ArtifactModel", "ArtifactModelConfig", "ArtifactSequence", "Folder"]
+__all__ += ["Lazy", "LoadFailure", "Loaded", "Media", "Reference", "ReferenceCheck"]
 __all__ += ["artifact_field", "load_many", "origin_of", "save_many"]

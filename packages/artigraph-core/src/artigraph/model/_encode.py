@@ -122,6 +122,8 @@ def stream(serializer: Any, value: object, place: FieldContext) -> Iterator[Part
     try:
         for part in serializer.serialize_stream(value):
             yield _checked(part, serializer, place)
+    except SerializationError as error:
+        raise _refused(error, serializer, place) from error
     except (*STOPPING, ArtigraphError):
         raise
     except BaseException as error:

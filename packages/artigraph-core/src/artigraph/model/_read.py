@@ -337,7 +337,11 @@ class Builder(Generic[M]):
         if not isinstance(source, (bytes, StoredObject)):
             msg = f"{outer.path_of(label)} has neither a value nor an object; the row was altered"
             raise errors.DeserializationError(msg)
-        if isinstance(source, bytes) and len(source) <= THREAD_THRESHOLD and (not field.lazy or source == _NONE):
+        if (
+            isinstance(source, bytes)
+            and len(source) <= THREAD_THRESHOLD
+            and (not field.lazy or (source == _NONE and serializer == _JSON))
+        ):
             try:
                 outer.parts[label] = decode_value(serializer, source, field.classes)
             except errors.STOPPING:

@@ -16,6 +16,7 @@ A list, tuple or dict that the codec cannot take because of its content becomes 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -255,6 +256,7 @@ class _Writer:
         self._enter(task, row)
         parent_id = row["node_id"]
         later: list[_Task] = []
+        around: frozenset[str] = getattr(type(task.value), "_artigraph_takes_storage", _NO_NAMES)
         for field in definition.fields.values():
             try:
                 value = getattr(task.value, field.name)
@@ -262,8 +264,12 @@ class _Writer:
                 msg = f"{task.place.path}.{field.name} has no value; a model is saved with all its fields"
                 raise errors.SerializationError(msg) from error
             if later or not self._write_scalar(value, field, definition, parent_id):
+                overflow = definition.overflow
+                if field.name in around:  # the value of the field around it, whose storage it takes
+                    overflow = overflow or task.place.overflow
+                    field = replace(field, storage=field.storage or task.place.field.storage)  # noqa: PLW2901
                 place = FieldContext(
-                    field, definition.default_serializer, definition.overflow, definition.name, task.place, field.name
+                    field, definition.default_serializer, overflow, definition.name, task.place, field.name
                 )
                 later.append(_Task(value, field.name, parent_id, place))
         self._pending.extend(reversed(later))
@@ -308,6 +314,7 @@ class _Writer:
         self._pending.extend(reversed(items))
 
 
+_NO_NAMES: frozenset[str] = frozenset()
 _NO_FIELD = FieldDefinition(name="", required=True, lazy=None, serializer=None, storage=None, classes={}, models={})
 
 
