@@ -13,7 +13,18 @@ All but `_twin` is written by scripts/make_sync.py.
 from artigraph.deletion import DeletionReport
 from artigraph.difference import Change, ModelDiff, RunDiff
 from artigraph.lineage import Node
-from artigraph.model import ArtifactMapping, ArtifactModelConfig, ArtifactSequence, Loaded, LoadFailure, artifact_field
+from artigraph.model import (
+    ArtifactMapping,
+    ArtifactModelConfig,
+    ArtifactSequence,
+    Folder,
+    Loaded,
+    LoadFailure,
+    Media,
+    Reference,
+    ReferenceCheck,
+    artifact_field,
+)
 from artigraph.portal import wait_for
 from artigraph.query.columns import columns
 from artigraph.run import NO_PARENT, Run
@@ -37,11 +48,15 @@ __all__ = [
     "Change",
     "DeletionReport",
     "File",
+    "Folder",
     "Lazy",
     "LoadFailure",
     "Loaded",
+    "Media",
     "ModelDiff",
     "Node",
+    "Reference",
+    "ReferenceCheck",
     "Run",
     "RunDiff",
     "RunManager",
