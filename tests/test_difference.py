@@ -350,15 +350,26 @@ async def test_what_cannot_be_told_is_unknown(engine: AsyncEngine) -> None:
     assert found.render().splitlines()[1] == "  ? data: not loaded"
 
 
-async def test_streams_that_are_not_loaded_are_unknown_beside_one_that_is(engine: AsyncEngine, tmp_path: Any) -> None:
+async def test_streams_that_are_not_loaded_are_unknown_beside_one_that_is(engine: AsyncEngine) -> None:
+    table: Any = pa.table({"a": [1, 2]})
+    stored = await Later.load(await Later(Lazy(table.to_reader())).save("x"))
+    assert told(diff(stored, Later(Lazy(table.to_reader())))) == [("unknown", "data")]
+    handle = stored.data
+    assert isinstance(handle, Lazy)
+    found = diff(Later([handle]), Later([Lazy(table.to_reader()), handle]))  # which of the two is new cannot be told
+    assert told(found) == [("added", "data[0]")]
+
+
+async def test_a_stored_file_is_compared_with_one_on_disk(engine: AsyncEngine, tmp_path: Any) -> None:
     path = tmp_path / "file"
     path.write_bytes(b"x")
     stored = await Later.load(await Later(Lazy(File(path))).save("x"))
-    assert told(diff(stored, Later(Lazy(File(path))))) == [("unknown", "data")]
-    handle = stored.data
-    assert isinstance(handle, Lazy)
-    found = diff(Later([handle]), Later([Lazy(File(path)), handle]))  # which of the two is new cannot be told
-    assert told(found) == [("added", "data[0]")]
+    for after, expected in ((b"x", []), (b"y", [("changed", "data")]), (b"xx", [("changed", "data")])):
+        path.write_bytes(after)
+        assert told(diff(stored, Later(Lazy(File(path))))) == expected
+        assert (stored == Later(Lazy(File(path)))) == (not expected)
+    path.unlink()
+    assert stored != Later(Lazy(File(path)))
 
 
 async def test_fields_that_were_not_loaded_are_unknown(engine: AsyncEngine) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -204,9 +205,8 @@ async def test_a_class_that_no_annotation_names_is_refused_by_name() -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: 1j,
+        lambda: defaultdict[str, int](lambda: 0),
         object,
-        lambda: range(3),
         lambda: bytearray(b"x"),
         lambda: type("Text", (str,), {})("x"),
         lambda: type("Dict", (dict,), {})(a=1),
@@ -214,9 +214,11 @@ async def test_a_class_that_no_annotation_names_is_refused_by_name() -> None:
         lambda: memoryview(b"x"),
         lambda: iter([1]),
         lambda: int,
-        lambda: {"a": {1: [1j]}},
+        lambda: {"a": {1: [object()]}},
         lambda: {object()},
-        lambda: {1: Leaf(1)},
+        lambda: dict.fromkeys([float("nan"), float("nan")], Leaf(1)),
+        lambda: {("x" * 255,): Leaf(1)},
+        lambda: {object(): Leaf(1)},
     ],
 )
 @pytest.mark.parametrize("storage", [None, memory])
@@ -453,7 +455,7 @@ async def test_the_path_of_a_value_is_made_for_an_error_alone(monkeypatch: pytes
 
 
 async def test_an_error_far_below_has_a_short_path() -> None:
-    model = Link(nest(Link, Leaf(1j)))
+    model = Link(nest(Link, Leaf(object())))
     with pytest.raises(SerializationError) as caught:
         await model.save("x")
     assert len(str(caught.value)) < 2000
@@ -489,3 +491,20 @@ async def test_a_part_of_an_artifact_is_no_model() -> None:
     for kind, node_id in parts.items():
         with pytest.raises(WrongModelTypeError, match=f"is not a model but a {kind}, a part of one"):
             await ArtifactModel.load(node_id)
+
+
+async def test_dicts_with_any_plain_keys_hold_models_arrays_and_frames() -> None:
+    value: dict[Any, Any] = {
+        (2, "b"): Leaf(1),
+        "text": frame(),
+        None: {3.5: [Leaf(2)]},
+        Colour.RED: b"x",
+        True: _np.arange(3),
+    }
+    model = Leaf(1, known=value)
+    node_id = await model.save("keyed")
+    loaded = await Leaf.load(node_id)
+    assert loaded == model
+    found: Any = loaded.known
+    assert list(map(type, found)) == list(map(type, value))
+    assert list(found) == list(value)

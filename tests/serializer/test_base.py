@@ -143,7 +143,11 @@ def test_plain_types_have_a_serializer_from_the_start(cls: type[Any], serializer
     assert get_serializer_by_name(serializer.name) is serializer
 
 
-SUBCLASSES: list[object] = [OrderedDict(a=1), type("Number", (float,), {})(1.5), type("Text", (str,), {})("a")]
+SUBCLASSES: list[object] = [
+    type("Ordered", (OrderedDict,), {})(a=1),
+    type("Number", (float,), {})(1.5),
+    type("Text", (str,), {})("a"),
+]
 
 
 @pytest.mark.parametrize("value", SUBCLASSES)
@@ -157,7 +161,7 @@ def test_a_subclass_of_float_is_not_taken_for_one() -> None:
         json_serializer.serialize(np.float64(1.5))
 
 
-@pytest.mark.parametrize("cls", [Animal, object, complex, PurePath, bytearray])
+@pytest.mark.parametrize("cls", [Animal, object, PurePath, bytearray])
 def test_a_type_without_a_serializer_is_a_clear_error(cls: type[Any]) -> None:
     with pytest.raises(UnknownSerializerError, match=rf"{cls.__qualname__}.*artifact_field\(serializer="):
         get_serializer_by_type(cls)

@@ -18,7 +18,8 @@ from artigraph.testing.strategies import CLASSES, instances, plain_values, scala
 
 SCALARS = ["$int", "$float", "$str", "$bytes", "$datetime", "$date", "$time", "$timedelta", "$uuid", "$decimal"]
 PATHS = ["$PosixPath", "$WindowsPath", "$PurePosixPath", "$PureWindowsPath"]
-PARTS = ["$tuple", "$set", "$frozenset", "$dict", "$enum", "$flag", "$namedtuple", "$dataclass"]
+NEW = ["$complex", "$fraction", "$range", "$Counter", "$OrderedDict", "$defaultdict", "$deque"]
+PARTS = [*NEW, "$tuple", "$set", "$frozenset", "$dict", "$enum", "$flag", "$namedtuple", "$dataclass"]
 TAGS = st.sampled_from([*SCALARS, *PATHS, *PARTS, "$nothing", "$"])
 WORDS = st.sampled_from(
     [*CLASSES, "RED", "at", "zone", "fold", "name", "x", "content", "Europe/Berlin", "nan", "NaN", ""]
@@ -58,6 +59,17 @@ def test_any_bytes_are_a_value_or_our_error(data: bytes) -> None:
 @example(tree={"$frozenset": [{"$decimal": "sNaN"}]})
 @example(tree={"$timedelta": [10**30, 0, 0]})
 @example(tree={"$flag": ["Access", 10**30]})
+@example(tree={"$fraction": [1, 0]})
+@example(tree={"$fraction": [2, 4]})
+@example(tree={"$fraction": [True, 4]})
+@example(tree={"$range": [0, 1, 0]})
+@example(tree={"$complex": [1, 2.0]})
+@example(tree={"$defaultdict": ["eval"]})
+@example(tree={"$defaultdict": []})
+@example(tree={"$deque": []})
+@example(tree={"$deque": [1, 2, 3]})
+@example(tree={"$deque": [10**30]})
+@example(tree={"$deque": [-1]})
 @example(tree={"$decimal": "1E+9999999999999999999999"})
 @example(tree={"$datetime": {"at": "2024-01-01", "name": "x", "fold": 7}})
 def test_any_json_is_a_value_or_our_error(tree: object) -> None:
@@ -196,7 +208,7 @@ def test_zone_keys_name_zones_and_nothing_else(key: str) -> None:
 
 
 @pytest.mark.parametrize("opening", ["[", '{"$tuple":[', '{"a":', '{"$dict":[[', '{"$set":[', '["\\"",', '["[",{"]":'])
-@pytest.mark.parametrize("count", [3 * MAX_DEPTH + 3, 100_000])
+@pytest.mark.parametrize("count", [3 * MAX_DEPTH + 4, 100_000])
 def test_deep_json_is_refused(opening: str, count: int) -> None:
     with pytest.raises(DeserializationError):
         decode(opening.encode() * count)

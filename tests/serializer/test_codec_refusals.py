@@ -2,14 +2,14 @@ from __future__ import annotations
 
 import io
 import sys
-from collections import OrderedDict, defaultdict, namedtuple
+from collections import Counter, OrderedDict, defaultdict, deque, namedtuple
 from collections.abc import Callable, Mapping
 from dataclasses import InitVar, dataclass, field
 from datetime import datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from enum import Enum, IntEnum
 from pathlib import PosixPath, PurePosixPath, WindowsPath
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 from zoneinfo import TZPATH, ZoneInfo
 
 import numpy as np
@@ -99,6 +99,16 @@ OTHERS: Mapping[str, type[Any]] = {
 Stranger = namedtuple("Point", ["x", "y"])  # type: ignore[name-match]  # noqa: PYI024 (not the Point that is known)
 
 
+class Ordered(OrderedDict[str, int]):
+    pass
+
+
+def _with_attribute() -> OrderedDict[str, int]:
+    value: Any = OrderedDict[str, int](a=1)
+    value.extra = 1
+    return cast("OrderedDict[str, int]", value)
+
+
 REFUSED: list[tuple[object, list[str]]] = [
     (np.float64(1.5), ["value is of type numpy.float64", "subclass of float", "serializer"]),
     (np.int64(1), ["numpy.int64"]),
@@ -112,14 +122,16 @@ REFUSED: list[tuple[object, list[str]]] = [
     ({"x" * 1000: object()}, ["value[<str>] is of type object"]),
     (Box([object()]), ["value.content[0] is of type object"]),
     (Point(1, object()), ["value.y is of type object"]),
-    (OrderedDict(a=1), ["collections.OrderedDict", "subclass of dict", "come back as a dict"]),
-    (defaultdict(list), ["collections.defaultdict"]),
+    (Ordered(a=1), ["Ordered", "subclass of OrderedDict", "come back as an OrderedDict"]),
+    (_with_attribute(), ["value is of type collections.OrderedDict and has attributes, which would be lost: extra"]),
+    ([defaultdict(lambda: 0)], ["value[0] is a defaultdict", "code is not stored", "dict(...)", "int"]),
+    (defaultdict(Decimal), ["value is a defaultdict"]),
+    (deque([1, object()]), ["value[1] is of type object"]),
+    (Counter[str](cast("Any", {"a": object()})), ["value['a'] is of type object"]),
     (Text("a"), ["Text", "subclass of str"]),
     (MyPath("a"), ["MyPath", "subclass of PurePosixPath"]),
     (bytearray(b"a"), ["bytearray"]),
     (memoryview(b"a"), ["memoryview"]),
-    (1j, ["complex"]),
-    (range(3), ["range"]),
     (..., ["ellipsis"]),
     (int, ["type"]),
     (lambda: 0, ["function"]),
@@ -218,6 +230,12 @@ def _cyclic_box() -> object:
     return value
 
 
+def _cyclic_deque() -> object:
+    value: deque[Any] = deque()
+    value.append(OrderedDict(a=defaultdict(None, b=value)))
+    return value
+
+
 def _ring() -> object:
     first: list[Any] = []
     value = first
@@ -227,7 +245,7 @@ def _ring() -> object:
     return value
 
 
-@pytest.mark.parametrize("make", [_cyclic_list, _cyclic_dict, _cyclic_box, _ring])
+@pytest.mark.parametrize("make", [_cyclic_list, _cyclic_dict, _cyclic_box, _cyclic_deque, _ring])
 def test_a_value_that_contains_itself_is_a_cycle(make: Callable[[], object]) -> None:
     with pytest.raises(CycleError, match="contains itself"):
         encode(make(), CLASSES)
@@ -240,6 +258,9 @@ WRAPPERS: list[Callable[[Any], Any]] = [
     lambda value: {value: "a"} if isinstance(value, int) else {(1,): value},
     Box,
     Point,
+    lambda value: OrderedDict[str, Any](a=value),
+    lambda value: defaultdict(int, a=value),
+    lambda value: deque([value]),
 ]
 
 

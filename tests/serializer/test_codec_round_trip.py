@@ -3,9 +3,12 @@ from __future__ import annotations
 import json
 import sys
 import threading
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable
 from dataclasses import dataclass, field, make_dataclass
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal, localcontext
+from fractions import Fraction
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from struct import pack, unpack
 from types import FrameType
@@ -64,10 +67,11 @@ def test_what_is_written_is_json_whose_tags_stand_alone(value: object) -> None:
     json.loads(encode(value, CLASSES), object_pairs_hook=check, parse_constant=pytest.fail)
 
 
+NEW_TAGS = {"$complex", "$fraction", "$range", "$Counter", "$OrderedDict", "$defaultdict", "$deque"}
 SCALAR_TAGS = {"$int", "$float", "$str", "$bytes", "$datetime", "$date", "$time", "$timedelta", "$uuid", "$decimal"}
 PATH_TAGS = {"$PosixPath", "$WindowsPath", "$PurePosixPath", "$PureWindowsPath"}
 CONTAINER_TAGS = {"$tuple", "$set", "$frozenset", "$dict"}
-TAGS = SCALAR_TAGS | PATH_TAGS | CONTAINER_TAGS | {"$enum", "$flag", "$namedtuple", "$dataclass"}
+TAGS = NEW_TAGS | SCALAR_TAGS | PATH_TAGS | CONTAINER_TAGS | {"$enum", "$flag", "$namedtuple", "$dataclass"}
 
 # Format: bytes written once must be read for ever ----------------------------------------------------------------
 
@@ -144,6 +148,19 @@ FORMAT: list[tuple[object, bytes]] = [
     ({"$": 1, "a": 2}, b'{"$":1,"a":2}'),
     ({1: "a", (2,): "b"}, b'{"$dict":[[1,"a"],[{"$tuple":[2]},"b"]]}'),
     ({"\ud800": 1, "a": 2}, b'{"$dict":[[{"$str":[55296]},1],["a",2]]}'),
+    (1 + 2j, b'{"$complex":[1.0,2.0]}'),
+    (complex(-0.0, NAN), b'{"$complex":[-0.0,{"$float":"nan"}]}'),
+    (Fraction(-2, 6), b'{"$fraction":[-1,3]}'),
+    (Fraction(2**1024, 3), b'{"$fraction":[{"$int":"0x1' + b"0" * 256 + b'"},3]}'),
+    (range(3), b'{"$range":[0,3,1]}'),
+    (range(5, 5, -2), b'{"$range":[5,5,-2]}'),
+    (Counter(), b'{"$Counter":[]}'),
+    (Counter(b=2, a=0), b'{"$Counter":[["b",2],["a",0]]}'),
+    (OrderedDict[Any, Any]({"b": 1, (2,): {}}), b'{"$OrderedDict":[["b",1],[{"$tuple":[2]},{}]]}'),
+    (defaultdict(None), b'{"$defaultdict":[null]}'),
+    (defaultdict(list, {1: [2]}), b'{"$defaultdict":["list",[1,[2]]]}'),
+    (deque(), b'{"$deque":[null]}'),
+    (deque[Any]([1, {}], 5), b'{"$deque":[5,1,{}]}'),
     (Colour.RED, b'{"$enum":["Colour","RED"]}'),
     (Colour.CRIMSON, b'{"$enum":["Colour","RED"]}'),
     (Level.HIGH, b'{"$enum":["Level","HIGH"]}'),
@@ -298,10 +315,19 @@ def test_a_renamed_member_is_found_by_its_alias() -> None:
     assert decode(b'{"$enum":["Colour","CRIMSON"]}', CLASSES) is Colour.RED
 
 
+NESTED: list[Callable[[Any], Any]] = [
+    lambda value: [value],
+    lambda value: {1: value},
+    Box,
+    lambda value: defaultdict(int, {1: value}),
+    lambda value: deque([value]),
+]
+
+
 def _nest(depth: int) -> object:
     value: object = 0
     for index in range(depth):
-        value = [value] if index % 3 == 0 else {1: value} if index % 3 == 1 else Box(value)
+        value = NESTED[index % len(NESTED)](value)
     return value
 
 

@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict, defaultdict, deque
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from uuid import UUID
 
@@ -18,10 +19,11 @@ from artigraph.testing.equality import assert_identical
 from artigraph.testing.strategies import Colour, Point, plain_values
 
 SCALARS: list[object] = [None, True, 2**100, 1.5, "text", UUID(int=1), Decimal("1.50"), Path("a")]
-VALUES: list[object] = [*SCALARS, (1, [2]), [1], {1}, frozenset({1}), {1: "a"}]
+COLLECTIONS: list[object] = [Counter(a=1), OrderedDict[str, int](a=1), defaultdict(int, a=1), deque([1], 2)]
+VALUES: list[object] = [*SCALARS, (1, [2]), [1], {1}, frozenset({1}), {1: "a"}, 1j, Fraction(1, 3), range(2)]
 
 
-@pytest.mark.parametrize("value", VALUES)
+@pytest.mark.parametrize("value", [*VALUES, *COLLECTIONS])
 def test_plain_values_come_back(value: object) -> None:
     assert isinstance(value, json_serializer.types)
     assert_identical(json_serializer.deserialize(json_serializer.serialize(value)), value)
@@ -33,7 +35,7 @@ def test_any_plain_value_comes_back(value: object) -> None:
     assert_identical(json_serializer.deserialize(json_serializer.serialize(value)), value)
 
 
-@pytest.mark.parametrize("value", [np.float64(1), OrderedDict[str, int](), Colour.RED, Point(1), object()])
+@pytest.mark.parametrize("value", [np.float64(1), defaultdict[str, int](lambda: 0), Colour.RED, Point(1), object()])
 def test_what_would_change_is_refused(value: object) -> None:
     with pytest.raises(SerializationError):
         json_serializer.serialize(value)

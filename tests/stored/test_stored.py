@@ -7,6 +7,7 @@ import dataclasses
 import hashlib
 import subprocess
 import sys
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -203,11 +204,14 @@ def shows(stored: Any, value: Any) -> bool:
     kind: Any = stored.__class__
     if cls in (set, frozenset):
         return kind in (cls, tuple) and is_shown_by(list(stored), list(value))
-    if cls is dict:
-        pairs: list[Any] = list(stored.items() if kind is dict else stored)
+    if cls in (dict, Counter, OrderedDict, defaultdict):
+        pairs: list[Any] = list(stored.items() if kind is cls else stored)
+        if cls is defaultdict and kind is tuple:
+            pairs = pairs[1:]  # without its factory
         return len(pairs) == len(value) and all(map(shows, pairs, value.items()))
-    if cls in (list, tuple):
-        return kind is cls and len(stored) == len(value) and all(map(shows, stored, value))
+    if cls in (list, tuple, deque):
+        same = getattr(stored, "maxlen", None) == getattr(value, "maxlen", None)
+        return same and kind is cls and len(stored) == len(value) and all(map(shows, stored, value))
     return kind is cls and bool(identity(stored) == identity(value))
 
 

@@ -5,7 +5,9 @@ python -m tests.support.golden        # writes the bytes of new values; existing
 
 from __future__ import annotations
 
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Mapping
+from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -40,7 +42,7 @@ def golden() -> dict[str, Mapping[str, Any]]:
     stream = _pa.RecordBatchReader.from_batches(tables.batch.schema, [tables.batch])
     scalars = {name: arrays.pop(name) for name in ("int8", "half")}
     return {
-        "json": {_file_name(name): value for name, value in plain.items()},
+        "json": {_file_name(name): value for name, value in plain.items()} | _more_plain_values(),
         "datetime": times,
         "timedelta": {"least": plain["timedelta"]},
         "bytes": {"all": plain["bytes"]},
@@ -64,6 +66,21 @@ def golden() -> dict[str, Mapping[str, Any]]:
         "arrow-parquet": {"table": tables.parquet},
         "arrow-record-batch": {"batch": tables.batch},
         "arrow-record-batch-stream": {"stream": stream},
+    }
+
+
+def _more_plain_values() -> dict[str, Any]:
+    """Return values of the kinds that are newer than the first stores."""
+    return {
+        "complex": complex(-0.0, float("inf")),
+        "fraction": Fraction(-(2**1024), 3),
+        "range": range(10, -1, -2),
+        "counter": Counter({"b": 2, None: 0}),
+        "ordered-dict": OrderedDict[Any, Any]({"b": 1, (1, 2): {}}),
+        "defaultdict": defaultdict(list, {1: [2]}),
+        "defaultdict-without-factory": defaultdict[Any, Any](None),
+        "deque": deque[Any]([1, "é", None], 5),
+        "deque-without-limit": deque[Any]([[]]),
     }
 
 

@@ -18,9 +18,13 @@ if TYPE_CHECKING:
         ArtifactModel,
         ArtifactModelConfig,
         ArtifactSequence,
+        Folder,
         Lazy,
         Loaded,
         LoadFailure,
+        Media,
+        Reference,
+        ReferenceCheck,
         artifact_field,
         load_many,
         migration,
@@ -46,8 +50,8 @@ else:
             "difference": "Change ModelDiff RunDiff diff",
             "lineage": "Node ancestors descendants paths",
             "model": (
-                "ArtifactMapping ArtifactModel ArtifactModelConfig ArtifactSequence Lazy Loaded LoadFailure "
-                "artifact_field load_many migration origin_of save_many"
+                "ArtifactMapping ArtifactModel ArtifactModelConfig ArtifactSequence Folder Lazy Loaded LoadFailure "
+                "Media Reference ReferenceCheck artifact_field load_many migration origin_of save_many"
             ),
             "model.third_party": "artifact_class load save",
             "notebook": "load_ipython_extension unload_ipython_extension",
@@ -63,9 +67,9 @@ else:
 # What the library logs goes where the application sends it, and nowhere if that is not set up.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
-__all__: list[str] = ["NO_PARENT", "ArtifactMapping", "ArtifactModel", "ArtifactModelConfig", "ArtifactSequence"]
-__all__ += ["Change", "DeletionReport", "File", "Lazy", "LoadFailure", "Loaded", "ModelDiff", "Node", "Run", "RunDiff"]
-__all__ += ["RunManager", "Series", "TrackedValue", "TrackingWarning", "Version"]
-__all__ += ["ancestors", "artifact_class", "artifact_field", "columns", "delete", "descendants", "diff", "load"]
-__all__ += ["load_many", "migration", "origin_of", "paths", "prune", "run_manager", "save", "save_many", "select"]
-__all__ += ["series", "tracked"]
+__all__: list[str] = ["ArtifactMapping", "ArtifactModel", "ArtifactModelConfig", "ArtifactSequence", "Change"]
+__all__ += ["NO_PARENT", "DeletionReport", "File", "Folder", "Lazy", "LoadFailure", "Loaded", "Media", "ModelDiff"]
+__all__ += ["Node", "Reference", "ReferenceCheck", "Run", "RunDiff", "RunManager", "Series", "TrackedValue"]
+__all__ += ["TrackingWarning", "Version", "ancestors", "artifact_class", "artifact_field", "columns", "delete"]
+__all__ += ["descendants", "diff", "load", "load_many", "migration", "origin_of", "paths", "prune", "run_manager"]
+__all__ += ["save", "save_many", "select", "series", "tracked"]

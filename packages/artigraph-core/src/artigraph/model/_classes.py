@@ -29,8 +29,8 @@ def register_class(cls: type[Any], names: Iterable[str]) -> None:
 
     A class replaces the one defined before at the same place (module and qualified name), once it is finished: a
     dataclass, or of another kind. So a notebook cell can run twice, a module can be reloaded, and
-    `dataclass(slots=True)` can make its second class. A class that is never finished replaces none: cloudpickle makes and discards a bare class when an instance
-    returns to the process that defines its class.
+    `dataclass(slots=True)` can make its second class. A class that is never finished replaces none: cloudpickle makes
+    and discards a bare class when an instance returns to the process that defines its class.
     """
     names = tuple(names)
     with _lock:

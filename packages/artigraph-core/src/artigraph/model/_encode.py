@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence, Sized
 from typing import Any, cast
 
@@ -9,6 +10,7 @@ from artigraph.errors import STOPPING, ArtigraphError, SerializationError, Unkno
 from artigraph.graph.hashing import Part, encode_parts
 from artigraph.model._collections import ArtifactMapping, ArtifactSequence
 from artigraph.model.definition import FieldDefinition, is_model
+from artigraph.model.repr import short_repr
 from artigraph.serializer import Serializer
 from artigraph.serializer.base import claimed_apart
 from artigraph.serializer.codec import encode
@@ -30,7 +32,7 @@ class FieldContext:
         overflow: Storage | None,
         model_name: str | None,
         parent: FieldContext | None,
-        key: str | int,
+        key: object,
     ) -> None:
         self.field: FieldDefinition = field
         self.default_serializer: Serializer[Any] | None = default_serializer
@@ -38,9 +40,9 @@ class FieldContext:
         self.model_name: str | None = model_name
         """The model that has the value as a field; None for an item of a container."""
         self.parent: FieldContext | None = parent
-        self.key: str | int = key
+        self.key: object = key
 
-    def item(self, key: str | int) -> FieldContext:
+    def item(self, key: object) -> FieldContext:
         return FieldContext(self.field, self.default_serializer, self.overflow, None, self, key)
 
     @property
@@ -52,11 +54,15 @@ class FieldContext:
             if place.parent is None:
                 steps.append(str(place.key))
             else:
-                steps.append(f"[{place.key!r}]" if place.model_name is None else f".{place.key}")
+                steps.append(f"[{_shown(place.key)}]" if place.model_name is None else f".{place.key}")
             place = place.parent
         if len(steps) > _LONGEST_PATH:
             steps[_LONGEST_PATH // 2 : -_LONGEST_PATH // 2] = [" ... "]
         return "".join(reversed(steps))
+
+
+def _shown(key: object) -> str:
+    return repr(key) if isinstance(key, str) else short_repr(key)
 
 
 def describe(error: SerializationError, value: object, place: FieldContext) -> str:
@@ -116,6 +122,8 @@ def stream(serializer: Any, value: object, place: FieldContext) -> Iterator[Part
     try:
         for part in serializer.serialize_stream(value):
             yield _checked(part, serializer, place)
+    except SerializationError as error:
+        raise _refused(error, serializer, place) from error
     except (*STOPPING, ArtigraphError):
         raise
     except BaseException as error:
@@ -171,7 +179,7 @@ def takes_long(value: Any) -> bool:
     pending: list[Any] = [value]
     items = 0
     for part in pending:
-        if isinstance(part, (list, tuple, set, frozenset, dict)):
+        if isinstance(part, (list, tuple, set, frozenset, dict, deque)):
             items += len(cast("Sized", part))
             if items > _HEAVY:
                 return True

@@ -269,6 +269,8 @@ class _ContainerFrame(_Frame):
                 return ArtifactSequence(self.parts.values())
             case "dict":
                 return self.parts
+            case "keyed-dict":
+                return self._by_key()
             case "list":
                 return list(self.parts.values())
             case "tuple":
@@ -276,6 +278,14 @@ class _ContainerFrame(_Frame):
             case other:
                 msg = f"{self.path} is stored as a {other!r}, which this release does not know; upgrade artigraph"
                 raise errors.DeserializationError(msg)
+
+    def _by_key(self) -> dict[Any, Any]:
+        """Return the parts by their keys, which their labels encode."""
+        try:
+            return {decode(label.encode(), self.field.classes): part for label, part in self.parts.items()}
+        except (errors.DeserializationError, TypeError, UnicodeEncodeError) as error:
+            msg = f"A key of {self.path} cannot be loaded: {error}"
+            raise errors.DeserializationError(msg) from error
 
 
 class Waiting(NamedTuple):
@@ -371,7 +381,11 @@ class Builder(Generic[M]):
         if not isinstance(source, (bytes, StoredObject)):
             msg = f"{outer.path_of(label)} has neither a value nor an object; the row was altered"
             raise errors.DeserializationError(msg)
-        if isinstance(source, bytes) and len(source) <= THREAD_THRESHOLD and (not field.lazy or source == _NONE):
+        if (
+            isinstance(source, bytes)
+            and len(source) <= THREAD_THRESHOLD
+            and (not field.lazy or (source == _NONE and serializer == _JSON))
+        ):
             try:
                 outer.parts[label] = decode_value(serializer, source, field.classes, former=outer.former)
             except errors.STOPPING:

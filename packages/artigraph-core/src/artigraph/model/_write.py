@@ -16,6 +16,7 @@ A list, tuple or dict that the codec cannot take because of its content becomes 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -23,7 +24,7 @@ from uuid import UUID
 import artigraph.errors as errors
 from artigraph.graph import Deferred, PendingValue, Streamed, Tree
 from artigraph.graph.hashing import THREAD_THRESHOLD, join
-from artigraph.identifiers import check_id, check_label, new_id_bytes
+from artigraph.identifiers import LABEL_LENGTH, check_id, check_label, new_id_bytes
 from artigraph.model import _encode
 from artigraph.model._collections import ArtifactMapping, ArtifactSequence
 from artigraph.model._dataclass_kind import DATACLASS
@@ -31,6 +32,7 @@ from artigraph.model._encode import FieldContext, chosen_serializer, encode_plai
 from artigraph.model.definition import FieldDefinition, ModelDefinition, define, is_model
 from artigraph.model.lazy import Lazy, held
 from artigraph.model.partial import is_partial
+from artigraph.model.repr import short_repr
 from artigraph.model.values import StoredValue
 from artigraph.orm import SMALLEST_INLINE_LIMIT
 from artigraph.progress import SLICE, ThreadWork, run_here
@@ -43,11 +45,14 @@ from artigraph.serializer.search_key import search_key
 CONTAINERS: Mapping[type[Any], str] = {
     ArtifactMapping: "mapping",
     ArtifactSequence: "sequence",
-    dict: "dict",
+    dict: "dict",  # with keys that are not all text: KEYED_DICT
     list: "list",
     tuple: "tuple",
 }
 """The types whose items can be nodes of their own, with the permanent names under which they are stored."""
+
+KEYED_DICT = "keyed-dict"
+"""The permanent name of a dict whose keys are any plain values. The labels of its items are the encoded keys."""
 
 _JSON = json_serializer.name
 
@@ -167,8 +172,6 @@ class _Writer:
             raise errors.FieldNotLoadedError(_not_saved(value)) from encoded
         if cls not in CONTAINERS or task.value is not value:
             raise type(encoded)(_encode.describe(encoded, value, place)) from encoded
-        if cls is dict:
-            _check_keys_are_text(value, place)
         self._write_items(task)
 
     def _row(
@@ -254,10 +257,15 @@ class _Writer:
         self._enter(task, row)
         parent_id = row["node_id"]
         later: list[_Task] = []
+        around: frozenset[str] = getattr(type(task.value), "_artigraph_takes_storage", _NO_NAMES)
         for field, value in _fields_of(task, definition):
             if later or not self._write_scalar(value, field, definition, parent_id):
+                overflow = definition.overflow
+                if field.name in around:  # the value of the field around it, whose storage it takes
+                    overflow = overflow or task.place.overflow
+                    field = replace(field, storage=field.storage or task.place.field.storage)  # noqa: PLW2901
                 place = FieldContext(
-                    field, definition.default_serializer, definition.overflow, definition.name, task.place, field.name
+                    field, definition.default_serializer, overflow, definition.name, task.place, field.name
                 )
                 later.append(_Task(value, field.name, parent_id, place))
         self._pending.extend(reversed(later))
@@ -282,11 +290,17 @@ class _Writer:
 
     def _write_items(self, task: _Task) -> None:
         place = task.place
-        row = self._row("container", task.parent_id, task.label, place.model_name, CONTAINERS[type(task.value)])
+        value: Any = task.value
+        cls: type[Any] = type(task.value)
+        keys = _encoded_keys(value, place) if cls is dict else None
+        name = CONTAINERS[cls] if keys is None else KEYED_DICT
+        row = self._row("container", task.parent_id, task.label, place.model_name, name)
         self._enter(task, row)
         items: list[_Task] = []
-        value: Any = task.value
-        if isinstance(task.value, Mapping):
+        if keys is not None:
+            for text, (key, item) in keys.items():
+                items.append(_Task(item, text, row["node_id"], place.item(key)))
+        elif issubclass(cls, Mapping):
             for key, item in value.items():
                 text = _check_key(key, place)
                 items.append(_Task(item, text, row["node_id"], place.item(text)))
@@ -294,6 +308,9 @@ class _Writer:
             for index, item in enumerate(value):
                 items.append(_Task(item, str(index), row["node_id"], place.item(index)))
         self._pending.extend(reversed(items))
+
+
+_NO_NAMES: frozenset[str] = frozenset()
 
 
 def _fields_of(task: _Task, definition: ModelDefinition) -> Iterator[tuple[FieldDefinition, object]]:
@@ -379,20 +396,27 @@ def _check_key(key: object, place: FieldContext) -> str:
         raise errors.InvalidLabelError(msg) from error
 
 
-def _check_keys_are_text(value: Any, place: FieldContext) -> None:
-    """Check that a dict that the codec refused can become a node. If not, the codec's error is the helpful one.
+def _encoded_keys(value: dict[Any, Any], place: FieldContext) -> dict[str, tuple[object, object]] | None:
+    """Return the items of a dict by the labels that stand for their keys; None if all keys are texts.
 
     Raises:
-        SerializationError, CycleError: a key is not a text.
+        SerializationError, CycleError: a key cannot be stored, or not as a label.
     """
-    key = next((key for key in value if not isinstance(key, str)), None)
-    if key is None and None not in value:
-        return
-    try:
-        encode(value, place.field.classes)
-    except errors.SerializationError as error:
-        msg = (
-            f"{_encode.describe(error, value, place)} (A dict that holds models, arrays or frames is stored item by "
-            f"item, and its keys are text then; this one has the key {key!r:.100}.)"
-        )
-        raise type(error)(msg) from error
+    if all(type(key) is str for key in value):
+        return None
+    found: dict[str, tuple[object, object]] = {}
+    for key, item in value.items():
+        try:
+            label = encode(key, place.field.classes).decode()
+        except errors.SerializationError as error:
+            msg = f"A key of {_encode.describe(error, key, place)}"
+            raise type(error)(msg) from error
+        if len(label) > LABEL_LENGTH or label in found:
+            why = "another key is stored alike" if label in found else f"it is longer than {LABEL_LENGTH} characters"
+            msg = (
+                f"{place.path} cannot be stored exactly: its key {short_repr(key)} cannot be a node's label, since "
+                f"{why}. A dict that holds models, arrays or frames is stored item by item, each under its key."
+            )
+            raise errors.SerializationError(msg)
+        found[label] = (key, item)
+    return found

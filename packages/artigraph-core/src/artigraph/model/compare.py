@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Mapping
 from datetime import datetime, time
 from decimal import Decimal
@@ -81,12 +81,27 @@ def parts_of_both(left: object, right: object) -> tuple[Parts | None, Parts | No
     if type(left) is type(right):
         if isinstance(left, Structured) and isinstance(right, Structured):
             return left._artigraph_aligned(right)  # pyright: ignore[reportPrivateUsage]
-        return _parts(left), _parts(right)
+        return _aligned(type(left), left, right) or (_parts(left), _parts(right))
     if isinstance(left, Structured) and isinstance(right, left._artigraph_like):  # pyright: ignore[reportPrivateUsage]
         return _parts(left), _parts_alike(right)
     if isinstance(right, Structured) and isinstance(left, right._artigraph_like):  # pyright: ignore[reportPrivateUsage]
         return _parts_alike(left), _parts(right)
     return None, None
+
+
+def _aligned(cls: type[Any], left: Any, right: Any) -> tuple[Parts, Parts] | None:
+    """Return the parts of two dictionaries of a type whose `==` says more than that of dict, else None."""
+    if cls is Counter:  # what is missing counts 0
+        return dict(left) | _zeros(right, left), dict(right) | _zeros(left, right)
+    if cls is OrderedDict and list(map(canonical, left)) != list(map(canonical, right)):  # its order counts
+        return list(left.items()), list(right.items())
+    return None
+
+
+def _zeros(one: Counter[Any], other: Counter[Any]) -> dict[Any, int]:
+    """Return a zero for each key of one counter that the other lacks."""
+    known = set(map(canonical, other))
+    return {key: 0 for key in one if canonical(key) not in known}
 
 
 def _parts_alike(value: object) -> Parts | None:
@@ -96,11 +111,14 @@ def _parts_alike(value: object) -> Parts | None:
     return list(items) if isinstance(value, list) else _parts(value)
 
 
+_DICTS: frozenset[type[Any]] = frozenset({dict, Counter, OrderedDict, defaultdict})
+
+
 def _parts(value: object) -> Parts | None:
     """Return the parts of a value if it is compared part by part, else None."""
     cls: Any = type(value)
     items: Any = value
-    if cls is list or cls is tuple or cls is dict:
+    if cls is list or cls is tuple or cls in _DICTS:
         parts: Parts = items
         return parts
     if isinstance(value, Structured):
@@ -111,9 +129,9 @@ def _parts(value: object) -> Parts | None:
     kind = kind_of(cls)
     if kind is not None:
         return kind.parts(value)
-    if isinstance(value, tuple) and cls.__eq__ is _TUPLE_EQUAL:
-        return tuple(items)
-    return None
+    if cls is deque:
+        return list(items)
+    return tuple(items) if isinstance(value, tuple) and cls.__eq__ is _TUPLE_EQUAL else None
 
 
 def _dataclass_parts(value: Any) -> Mapping[str, object] | None:

@@ -9,12 +9,13 @@ from functools import partial
 from typing import Any, BinaryIO, TypeVar, cast
 from uuid import UUID
 
-from artigraph.errors import STOPPING, ArtigraphError, DeserializationError, FieldNotLoadedError
+from artigraph.errors import STOPPING, ArtigraphError, DeserializationError, FieldNotLoadedError, SerializationError
 from artigraph.graph import StoredObject
 from artigraph.graph.hashing import Buffer, encode_parts
 from artigraph.serializer import Serializer, SupportsColumns, SupportsMapping, SupportsParts, SupportsStreams
 from artigraph.serializer.base import get_serializer_by_name
 from artigraph.serializer.codec import ChangedClassError, decode, decode_former
+from artigraph.serializer.file import File, FileSerializer, file_serializer
 from artigraph.serializer.json import json_serializer
 
 R = TypeVar("R")
@@ -110,6 +111,8 @@ class StoredValue:
             FieldNotLoadedError: the answer needs the stored value to be loaded.
         """
         serializer = self._find()
+        if isinstance(value, File) and isinstance(serializer, FileSerializer):
+            return self._is_content_of(value)
         if isinstance(serializer, SupportsStreams):
             msg = f"{self.path()} cannot be compared before it is loaded: await its load()"
             raise FieldNotLoadedError(msg)
@@ -119,6 +122,18 @@ class StoredValue:
         for part in encode_parts(serializer, value):
             whole.update(part)
         return whole.digest() == self.digest
+
+    def _is_content_of(self, file: File) -> bool:
+        """Return whether a file, which can be read any number of times, has exactly the stored bytes."""
+        try:
+            if file.size != self.size:
+                return False
+            found = hashlib.sha256()
+            for part in file_serializer.serialize_stream(file):
+                found.update(part)
+            return found.digest() == self.digest
+        except (OSError, SerializationError):  # a file that cannot be read equals no other
+            return False
 
     def _find(self) -> Serializer[Any]:
         return self._try(lambda: get_serializer_by_name(self.serializer))

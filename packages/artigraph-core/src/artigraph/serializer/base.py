@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 from artigraph.errors import MissingDependencyError, RegistrationError, SerializationError, UnknownSerializerError
 from artigraph.registry import Registry
+from artigraph.serializer.codec.refusals import advice_for
 
 T = TypeVar("T")
 
@@ -159,9 +160,11 @@ def get_serializer_by_type(cls: type[Any]) -> Serializer[Any]:
     found = claimed_by(cls)
     if found is not None:
         return found
+    advice = advice_for(cls)
     msg = (
-        f"No serializer takes values of type {cls.__module__}.{cls.__qualname__}. Name one in the field "
-        "(artifact_field(serializer=...)), or subclass artigraph.serializer.Serializer and register it."
+        f"No serializer takes values of type {cls.__module__}.{cls.__qualname__}. "
+        f"{'Name' if advice is None else f'{advice} Or name'} one in the field (artifact_field(serializer=...)), or "
+        "subclass artigraph.serializer.Serializer and register it."
     )
     raise UnknownSerializerError(msg)
 

@@ -120,7 +120,7 @@ class File:  # noqa: PLW1641 (its content may change)
         finally:
             beside.unlink(missing_ok=True)
         if sys.platform != "win32":
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, File):
@@ -169,7 +169,8 @@ def _publish(beside: Path, path: Path) -> None:
         beside.rename(path)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make the names in a folder durable."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)

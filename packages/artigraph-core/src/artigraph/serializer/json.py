@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter, OrderedDict, defaultdict, deque
 from decimal import Decimal
+from fractions import Fraction
 from pathlib import PurePosixPath, PureWindowsPath
 from types import NoneType
 from typing import Any, BinaryIO
@@ -18,8 +20,8 @@ __all__ = ["JsonSerializer", "json_serializer"]
 class JsonSerializer(Serializer[Any]):
     """Writes plain values as JSON that records their exact types, as docs/design/encoding.md describes.
 
-    Subclasses of its types (`numpy.float64`, `OrderedDict`, an enum) are refused, because they would load as their
-    base. Enums, named tuples and dataclasses are stored in fields whose annotation names them.
+    Subclasses of its types (`numpy.float64`, a str with a method, an enum) are refused, because they would load as
+    their base. Enums, named tuples and dataclasses are stored in fields whose annotation names them.
     """
 
     name = "json"
@@ -38,6 +40,13 @@ class JsonSerializer(Serializer[Any]):
         set,
         frozenset,
         dict,
+        complex,
+        Fraction,
+        range,
+        Counter,
+        OrderedDict,
+        defaultdict,
+        deque,
     )
 
     def serialize(self, value: Any) -> bytes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
+from collections import Counter, defaultdict, deque
 from collections.abc import Callable, Hashable, Mapping
 from datetime import datetime, time, timezone
 from decimal import Decimal
@@ -48,8 +48,10 @@ def _assert_identical(one: object, other: object, path: str) -> None:
     check = next((_checks[base] for base in cls.__mro__ if base in _checks), None)
     if check is not None:
         check(one, other)
-    elif issubclass(cls, dict | list | tuple) or (_has_fields(cls) and not issubclass(cls, Enum)):
+    elif issubclass(cls, dict | list | tuple | deque) or (_has_fields(cls) and not issubclass(cls, Enum)):
         parts, other_parts = _parts(one), _parts(other)
+        for name in ("default_factory", "maxlen"):
+            assert getattr(one, name, None) == getattr(other, name, None), f"{path} has another {name}"
         assert len(parts) == len(other_parts), f"{path} has {len(parts)} parts, not {len(other_parts)}"
         for (step, part), (_, other_part) in zip(parts, other_parts, strict=True):
             _assert_identical(part, other_part, path + step)
@@ -62,7 +64,7 @@ def _parts(value: Any) -> list[tuple[str, object]]:
     if isinstance(value, dict):
         items = cast("dict[object, object]", value).items()
         return [pair for key, item in items for pair in (("{key}", key), (f"[{_show(key)}]", item))]
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple | deque):
         return [(f"[{index}]", item) for index, item in enumerate(cast("list[object]", value))]
     return [(f".{name}", part) for name, part in _fields(value)]
 
@@ -120,6 +122,22 @@ def _content_of_member(value: Enum) -> Hashable:
     return value.name, identity(value.value)
 
 
+def _both_bits(value: complex) -> Hashable:
+    return _bits(value.real), _bits(value.imag)
+
+
+def _limits(value: range) -> Hashable:
+    return value.start, value.stop, value.step
+
+
+def _content_of_defaultdict(value: defaultdict[Any, Any]) -> Hashable:
+    return value.default_factory, _content_of_mapping(value)
+
+
+def _content_of_deque(value: deque[Any]) -> Hashable:
+    return value.maxlen, tuple(map(identity, value))
+
+
 def _bits(value: float) -> Hashable:
     return pack(">d", value)
 
@@ -127,6 +145,10 @@ def _bits(value: float) -> Hashable:
 _CONTENTS: tuple[tuple[tuple[type[Any], ...], Callable[[Any], Hashable]], ...] = (
     ((Enum,), _content_of_member),
     ((float,), _bits),
+    ((complex,), _both_bits),
+    ((range,), _limits),
+    ((defaultdict,), _content_of_defaultdict),
+    ((deque,), _content_of_deque),
     ((Decimal,), Decimal.as_tuple),
     ((PurePath,), str),
     ((datetime, time), _content_of_time),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, timedelta, timezone, tzinfo
 from decimal import Decimal
 from enum import Enum, Flag, IntEnum, StrEnum, auto
+from fractions import Fraction
 from pathlib import Path, PurePath, PurePosixPath, PureWindowsPath
 from struct import unpack
 from typing import Any, NamedTuple
@@ -195,7 +197,21 @@ def _join(cls: type[PurePath], parts: list[str]) -> PurePath:
 
 def scalars() -> st.SearchStrategy[Any]:
     """Make plain values that have no parts."""
-    return st.one_of(st.none(), numbers(), texts(), st.binary(max_size=20), _times(), st.uuids(), _paths())
+    return st.one_of(
+        st.none(), numbers(), texts(), st.binary(max_size=20), _times(), st.uuids(), _paths(), _pairs_of_numbers()
+    )
+
+
+def _pairs_of_numbers() -> st.SearchStrategy[Any]:
+    large = st.builds(_near, st.sampled_from([1, -1]), st.sampled_from([3, 64, 1025, 20000]), st.integers(-3, 3))
+    integers = st.one_of(st.integers(), large)
+    other_floats = st.binary(min_size=8, max_size=8).map(_from_bits)
+    return st.one_of(
+        st.builds(complex, st.floats(), st.floats()),
+        st.builds(complex, other_floats, other_floats),
+        st.builds(Fraction, integers, integers.filter(bool)),
+        st.builds(range, integers, integers, integers.filter(bool)),
+    )
 
 
 def hashable_scalars() -> st.SearchStrategy[Any]:
@@ -229,9 +245,34 @@ def plain_values(leaves: st.SearchStrategy[Any] | None = None, *, max_leaves: in
             st.dictionaries(texts(), items, max_size=4),
             st.dictionaries(st.sampled_from(["$dict", "$int", "a", "$"]), items, max_size=2),
             st.dictionaries(hashable, items, max_size=4),
+            st.dictionaries(hashable, items, max_size=4).map(_to_counter),
+            st.dictionaries(hashable, items, max_size=4).map(_to_ordered),
+            st.builds(
+                _to_defaultdict, st.sampled_from([None, int, list, dict]), st.dictionaries(hashable, items, max_size=4)
+            ),
+            st.builds(_to_deque, st.lists(items, max_size=4), st.sampled_from([None, 4, 2**40])),
         ),
         max_leaves=max_leaves,
     )
+
+
+def _to_counter(items: dict[Any, Any]) -> Counter[Any]:
+    counter: Counter[Any] = Counter()
+    for key, item in items.items():
+        counter[key] = item  # its own update adds, which needs numbers
+    return counter
+
+
+def _to_ordered(items: dict[Any, Any]) -> OrderedDict[Any, Any]:
+    return OrderedDict(items)
+
+
+def _to_defaultdict(factory: type[Any] | None, items: dict[Any, Any]) -> defaultdict[Any, Any]:
+    return defaultdict(factory, items)
+
+
+def _to_deque(items: list[Any], most: int | None) -> deque[Any]:
+    return deque(items, most)
 
 
 def _hashable_parts(items: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:

@@ -17,7 +17,10 @@ import artigraph.errors as errors
 import artigraph.serializer.preview as previews
 from artigraph.db import read
 from artigraph.identifiers import NodeId, check_id, moment_of
+from artigraph.model import Media
+from artigraph.model.definition import traits_of
 from artigraph.orm import alias_table, blob_table, node_table
+from artigraph.serializer.raw import bytes_serializer
 from artigraph.stored import FieldKind, open_stored
 from artigraph.stored.read import PLAIN_SERIALIZERS, decode_stored
 from artigraph.view._cursor import check_limit
@@ -31,6 +34,8 @@ from artigraph.view.previews import preview_stored
 _MOST_NODES = 1_000
 _MOST_PREVIEWS = 20
 _BEGINNING = 500
+_MEDIA = (bytes_serializer.name, traits_of(Media).name)
+"""The serializer and the model of bytes that have a preview, even if they are in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,7 +217,12 @@ def _fields(rows: Sequence[Any]) -> list[FieldItem]:
 
 
 def _field(row: Any, path: Path) -> FieldItem:
-    is_plain = row.node_type == "value" and row.blob_id is None and row.serializer in PLAIN_SERIALIZERS
+    is_plain = (
+        row.node_type == "value"
+        and row.blob_id is None
+        and row.serializer in PLAIN_SERIALIZERS
+        and (row.serializer, row.model_name) != _MEDIA
+    )
     value, problem = None, None
     kind: FieldKind = "plain" if is_plain else "object"
     if row.node_type != "value":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections import deque
 from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import UTC, date, datetime, time, timedelta
@@ -66,7 +67,7 @@ def moment_text(moment: datetime) -> str:
 
 
 def _is_container(value: object) -> bool:
-    return isinstance(value, (StoredStruct, Mapping, list, tuple, AbstractSet))
+    return isinstance(value, (StoredStruct, Mapping, list, tuple, deque, AbstractSet))
 
 
 def _number(value: float | timedelta, cells: Cells) -> int | float | str:
@@ -91,7 +92,7 @@ def _scalar_text(value: object) -> str:
         case bytes():
             return Cells(_LONGEST_TEXT).show(value)
         case _:
-            return _cut(str(value))  # Decimal, and classes of the codec that have no other spelling
+            return Cells(_LONGEST_TEXT).show(value)  # Decimal, and classes of the codec that have no other spelling
 
 
 def _container(value: Any, depth: int) -> Any:

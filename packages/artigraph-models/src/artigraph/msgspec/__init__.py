@@ -19,9 +19,8 @@ class ArtifactModel(model.ArtifactModel, msgspec.Struct, metaclass=Metaclass, we
             accuracy: float
             predictions: Annotated[pd.DataFrame, s3]
 
-    The class line takes `version`, `name`, `aliases` and `config`, as that of `artigraph.ArtifactModel`, and the options of
-    structs. A field is stored under its name in Python, whatever `rename` says. Data that `migrate` converted is
-    validated by `msgspec.convert`.
+    The class line takes what that of `artigraph.ArtifactModel` takes, and the options of structs. A field is stored
+    under its name in Python, whatever `rename` says. Data that `migrate` converted is validated by `msgspec.convert`.
     """
 
     _artigraph_base: ClassVar[bool] = True

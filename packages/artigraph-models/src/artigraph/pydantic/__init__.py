@@ -20,8 +20,8 @@ class ArtifactModel(model.ArtifactModel, BaseModel, metaclass=Metaclass):
             accuracy: float = Field(ge=0, le=1)
             predictions: Annotated[pd.DataFrame, s3]
 
-    The class line takes `version`, `name`, `aliases` and `config`, as that of `artigraph.ArtifactModel`, and pydantic's own
-    configuration. Values of any class may be fields (`arbitrary_types_allowed`).
+    The class line takes what that of `artigraph.ArtifactModel` takes, and pydantic's own configuration. Values of any
+    class may be fields (`arbitrary_types_allowed`).
 
     A load builds what was saved and runs no validator. Data that `migrate` converted is validated.
     `model_fields_set` and the fields of `extra="allow"` are stored. Private attributes are made anew. Aliases are never

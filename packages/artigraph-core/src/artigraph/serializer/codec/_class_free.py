@@ -65,6 +65,17 @@ def _read_struct(content: object) -> StoredStruct:
     return StoredStruct(expect(str, name), MappingProxyType(expect_dict(fields)))
 
 
+def _pair(item: object) -> object:
+    """Return a key and its value as a tuple; the factory of a defaultdict, which comes first, as it is."""
+    try:
+        return tuple(expect_list(item))
+    except ValueError:
+        return item
+
+
+_MAPPINGS = ("$dict", "$Counter", "$OrderedDict", "$defaultdict")
+
+
 def _or_tuple(tag: str) -> Callable[[object], object]:
     """Return the reader of a set or dict, made to return a tuple where the items are not distinct or not hashable."""
     exact = TAGS[tag]
@@ -74,7 +85,7 @@ def _or_tuple(tag: str) -> Callable[[object], object]:
         try:
             return exact(items)
         except (TypeError, ValueError):
-            return tuple(tuple(item) if tag == "$dict" else item for item in items)
+            return tuple(_pair(item) if tag in _MAPPINGS else item for item in items)
 
     return read
 
@@ -86,5 +97,5 @@ CLASS_FREE_TAGS = TAGS | {
     "$dataclass": _read_struct,
     "$set": _or_tuple("$set"),
     "$frozenset": _or_tuple("$frozenset"),
-    "$dict": _or_tuple("$dict"),
+    **{tag: _or_tuple(tag) for tag in _MAPPINGS},
 }

@@ -13,8 +13,8 @@ from typing import Any, ParamSpec, TypeVar
 
 MAX_DEPTH = 100
 """The greatest depth of nested containers. It is small enough not to reach Python's limit of 1,000 frames."""
-MAX_JSON_DEPTH = 3 * MAX_DEPTH + 2
-"""The most brackets around a token: three for a container (`{"$dict":[[`), two for a scalar (`{"$datetime":{`)."""
+MAX_JSON_DEPTH = 3 * MAX_DEPTH + 3
+"""The most brackets around a token: three for a container (`{"$dict":[[`) and for a scalar (`{"$complex":[{`)."""
 MAX_BITS = 1024
 """Integers of more bits are hexadecimal. Reading decimal digits takes quadratic time, and Python limits them."""
 LONGEST_NUMBER = 400

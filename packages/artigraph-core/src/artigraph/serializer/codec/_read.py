@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from enum import Enum, Flag
@@ -177,11 +178,46 @@ def _read_dict(content: object) -> dict[Any, Any]:
     return value
 
 
+def _read_counter(content: object) -> Counter[Any]:
+    value: Counter[Any] = Counter()
+    for key, item in _read_dict(content).items():  # its own update adds, which needs numbers
+        value[key] = item
+    return value
+
+
+def _read_ordered(content: object) -> OrderedDict[Any, Any]:
+    return OrderedDict(_read_dict(content))
+
+
+def _read_defaultdict(content: object) -> defaultdict[Any, Any]:
+    name, *pairs = expect_list(content)
+    return defaultdict(None if name is None else FACTORIES[expect(str, name)], _read_dict(pairs))
+
+
+def _read_deque(content: object) -> deque[Any]:
+    most, *items = expect_list(content)
+    value = deque(items, None if most is None else expect(int, most))
+    if len(value) != len(items):
+        msg = "it has more items than it may hold"
+        raise ValueError(msg)
+    return value
+
+
+FACTORIES: Mapping[str, type[Any]] = {
+    kind.__name__: kind
+    for kind in (bool, bytes, complex, dict, float, frozenset, int, list, set, str, tuple)  # stored: never remove one
+}
+"""The factories that a stored defaultdict may have, by the names under which they are stored."""
+
 TAGS: dict[str, Callable[[object], object]] = SCALAR_READERS | {
     "$tuple": _read_tuple,
     "$set": partial(_read_set, set),
     "$frozenset": partial(_read_set, frozenset),
     "$dict": _read_dict,
+    "$Counter": _read_counter,
+    "$OrderedDict": _read_ordered,
+    "$defaultdict": _read_defaultdict,
+    "$deque": _read_deque,
 }
 
 # Instances of classes that the annotation supplies ----------------------------------------------------------------

@@ -7,6 +7,7 @@ from binascii import a2b_base64
 from collections.abc import Callable
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from fractions import Fraction
 from functools import partial
 from pathlib import PosixPath, PurePath, PurePosixPath, PureWindowsPath, WindowsPath
 from typing import Any, TypeVar
@@ -112,6 +113,25 @@ def _read_decimal(content: object) -> Decimal:
     return _written(value, text, str(value).replace("e", "E"))
 
 
+def _read_complex(content: object) -> complex:
+    real, imaginary = [expect(float, part) for part in expect_list(content)]
+    return complex(real, imaginary)
+
+
+def _read_fraction(content: object) -> Fraction:
+    numerator, denominator = [expect(int, part) for part in expect_list(content)]
+    value = Fraction(numerator, denominator)
+    if value.denominator != denominator:
+        msg = "it is not in lowest terms"
+        raise ValueError(msg)
+    return value
+
+
+def _read_range(content: object) -> range:
+    start, stop, step = [expect(int, part) for part in expect_list(content)]
+    return range(start, stop, step)
+
+
 def _read_path(kind: type[PurePath], content: object) -> PurePath:
     text = expect(str, content)
     try:
@@ -135,6 +155,9 @@ SCALAR_READERS: dict[str, Callable[[object], object]] = {
     "$timedelta": _read_timedelta,
     "$uuid": _read_uuid,
     "$decimal": _read_decimal,
+    "$complex": _read_complex,
+    "$fraction": _read_fraction,
+    "$range": _read_range,
     "$PosixPath": partial(_read_path, PosixPath),
     "$WindowsPath": partial(_read_path, WindowsPath),
     "$PurePosixPath": partial(_read_path, PurePosixPath),

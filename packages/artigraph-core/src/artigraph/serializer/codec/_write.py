@@ -1,163 +1,24 @@
-"""Encode plain values as JSON.
-
-This module is over 400 lines: each type has one short function, and all are entries of one table.
-"""
+"""Encode plain values as JSON."""
 
 from __future__ import annotations
 
 import dataclasses
-import re
 import sys
-from binascii import b2a_base64
+from collections import Counter, OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextvars import ContextVar
-from datetime import UTC, date, datetime, time, timedelta
-from decimal import Decimal
 from enum import Enum, Flag
 from itertools import chain
 from json.encoder import encode_basestring
-from math import isfinite
-from pathlib import PosixPath, PurePath, PurePosixPath, PureWindowsPath, WindowsPath
-from struct import pack
-from types import NoneType
 from typing import Any, cast
-from uuid import UUID
 
 from artigraph.errors import CycleError, ModelDefinitionError, SerializationError, class_name
 from artigraph.kinds import ModelKind, artifact_classes, fields_of, kind_of, names_of_fields, needs_plugin
-from artigraph.serializer.codec._limits import MAX_BITS, MAX_DEPTH, NO_CLASSES, in_fresh_stack
-from artigraph.serializer.codec._read import decode
-from artigraph.serializer.codec._zones import describe_zone
+from artigraph.serializer.codec._limits import MAX_DEPTH, NO_CLASSES, in_fresh_stack
+from artigraph.serializer.codec._read import FACTORIES, decode
+from artigraph.serializer.codec._write_scalars import SCALAR_WRITERS, RefusedError, write_int, write_str
 from artigraph.serializer.codec.classes import constructor_fields, is_named_tuple, is_stored_class, runs_own_code
-
-
-class RefusedError(Exception):
-    """A part of a value cannot be stored. Each container that the error passes adds its step to `path`."""
-
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.path: list[str] = []
-
-    def message(self) -> str:
-        return f"value{''.join(reversed(self.path))} {self.reason}"
-
-
-def _write_none(_: None) -> str:
-    return "null"
-
-
-def _write_bool(value: bool) -> str:  # noqa: FBT001 (a value, no switch)
-    return "true" if value else "false"
-
-
-def write_int(value: int) -> str:
-    if value.bit_length() <= MAX_BITS:
-        return int.__repr__(value)
-    return f'{{"$int":"{value:#x}"}}'
-
-
-def _write_float(value: float) -> str:
-    if isfinite(value):
-        return float.__repr__(value)
-    bits = pack(">d", value).hex()
-    return f'{{"$float":"{_NOT_FINITE.get(bits, bits)}"}}'
-
-
-_NOT_FINITE = {"7ff0000000000000": "inf", "fff0000000000000": "-inf", "7ff8000000000000": "nan"}
-"""The NaN and infinities that have a name, by their bits. Other NaNs are written as their bits."""
-
-
-def write_str(value: str) -> str:
-    if not value.isascii():
-        try:
-            value.encode()
-        except UnicodeEncodeError:  # lone surrogates: a JSON parser would join two adjacent ones
-            runs = [encode_basestring(run) if _is_valid(run) else str(ord(run)) for run in _RUNS.findall(value)]
-            return f'{{"$str":[{",".join(runs)}]}}'
-    return encode_basestring(value)
-
-
-def _is_valid(run: str) -> bool:
-    return not "\ud800" <= run[0] <= "\udfff"
-
-
-_RUNS = re.compile("[\ud800-\udfff]|[^\ud800-\udfff]+")
-"""Matches one lone surrogate, or a run of text without any."""
-
-
-def _write_bytes(value: bytes) -> str:
-    return f'{{"$bytes":"{b2a_base64(value, newline=False).decode()}"}}'
-
-
-def _write_datetime(value: datetime) -> str:
-    return _write_time_of("datetime", value)
-
-
-def _write_time(value: time) -> str:
-    return _write_time_of("time", value)
-
-
-def _write_time_of(tag: str, value: datetime | time) -> str:
-    zone = value.tzinfo
-    if (zone is None or zone is UTC) and not value.fold:
-        return f'{{"${tag}":"{value.isoformat()}"}}'
-    try:
-        more = describe_zone(value) if zone is not None else {}
-    except ValueError as error:
-        raise RefusedError(str(error)) from error
-    at = value.replace(tzinfo=None) if "zone" in more or "offset" in more else value
-    if not more and not value.fold:
-        return f'{{"${tag}":"{at.isoformat()}"}}'
-    parts = [f'"at":"{at.isoformat()}"', *(f'"{key}":{SCALAR_WRITERS[type(part)](part)}' for key, part in more.items())]
-    if value.fold:
-        parts.append('"fold":1')
-    return f'{{"${tag}":{{{",".join(parts)}}}}}'
-
-
-def _write_date(value: date) -> str:
-    return f'{{"$date":"{value.isoformat()}"}}'
-
-
-def _write_timedelta(value: timedelta) -> str:
-    return f'{{"$timedelta":[{value.days},{value.seconds},{value.microseconds}]}}'
-
-
-def _write_uuid(value: UUID) -> str:
-    return f'{{"$uuid":"{value}"}}'
-
-
-def _write_decimal(value: Decimal) -> str:
-    return f'{{"$decimal":"{str(value).replace("e", "E")}"}}'  # a decimal context may ask for a lowercase e
-
-
-def _write_path(value: PurePath) -> str:
-    text = str(value)
-    if type(value)(text).parts != value.parts:
-        msg = f"is a {type(value).__name__} that {text!r} does not name again"
-        raise RefusedError(msg)
-    return f'{{"${type(value).__name__}":{write_str(text)}}}'
-
-
-SCALAR_WRITERS: dict[type[Any], Callable[[Any], str]] = {
-    NoneType: _write_none,
-    bool: _write_bool,
-    int: write_int,
-    float: _write_float,
-    str: write_str,
-    bytes: _write_bytes,
-    datetime: _write_datetime,
-    date: _write_date,
-    time: _write_time,
-    timedelta: _write_timedelta,
-    UUID: _write_uuid,
-    Decimal: _write_decimal,
-    PosixPath: _write_path,
-    WindowsPath: _write_path,
-    PurePosixPath: _write_path,
-    PureWindowsPath: _write_path,
-}
-
+from artigraph.serializer.codec.refusals import advice_for
 
 Classes = Mapping[str, type[Any]]
 
@@ -265,10 +126,52 @@ def _write_set(value: set[Any] | frozenset[Any], classes: Classes, depth: int) -
     return f'{{"${type(value).__name__}":[{",".join(parts)}]}}'
 
 
+def _write_deque(value: deque[Any], classes: Classes, depth: int) -> str:
+    most = "null" if value.maxlen is None else str(value.maxlen)
+    return f'{{"$deque":[{",".join([most, *_write_items(value, classes, depth)])}]}}'
+
+
 def _write_dict(value: dict[Any, Any], classes: Classes, depth: int) -> str:
+    names, items = _write_pairs(value, classes, depth)
+    if all(name[0] == '"' for name in names) and not (len(names) == 1 and names[0][1] == "$"):
+        return f"{{{','.join([f'{name}:{item}' for name, item in zip(names, items, strict=True)])}}}"
+    return f'{{"$dict":[{_join_pairs(names, items)}]}}'
+
+
+def _write_mapping(value: Counter[Any] | OrderedDict[Any, Any], classes: Classes, depth: int) -> str:
+    own = [name for name in vars(value) if name != "__orig_class__"]  # Counter[str]() sets that for type checkers
+    if own:
+        msg = f"is of type {class_name(type(value))} and has attributes, which would be lost: {', '.join(own)}"
+        raise RefusedError(msg)
+    return f'{{"${type(value).__name__}":[{_join_pairs(*_write_pairs(value, classes, depth))}]}}'
+
+
+def _write_defaultdict(value: defaultdict[Any, Any], classes: Classes, depth: int) -> str:
+    factory: Any = value.default_factory
+    name = next((name for name, known in FACTORIES.items() if known is factory), None)
+    if name is None and factory is not None:
+        msg = (
+            f"is a defaultdict whose default_factory is a {class_name(_type_of(factory))}, and code is not stored. "
+            f"Convert it with dict(...), or use one of these factories: {', '.join(FACTORIES)}."
+        )
+        raise RefusedError(msg)
+    names, items = _write_pairs(value, classes, depth)
+    comma = "," if names else ""
+    return f'{{"$defaultdict":[{"null" if name is None else write_str(name)}{comma}{_join_pairs(names, items)}]}}'
+
+
+def _type_of(value: object) -> type[Any]:
+    return type(value)
+
+
+def _join_pairs(names: list[str], items: list[str]) -> str:
+    return ",".join([f"[{name},{item}]" for name, item in zip(names, items, strict=True)])
+
+
+def _write_pairs(value: dict[Any, Any], classes: Classes, depth: int) -> tuple[list[str], list[str]]:
+    """Return the written keys of a dict and its written values."""
     names: list[str] = []
     items: list[str] = []
-    bare = True
     for key, item in value.items():
         try:
             name = _write(key, classes, depth)
@@ -281,11 +184,7 @@ def _write_dict(value: dict[Any, Any], classes: Classes, depth: int) -> str:
             refusal.path.append(f"[{_show(key)}]")
             raise
         names.append(name)
-        if name[0] != '"':
-            bare = False
-    if bare and not (len(names) == 1 and names[0][1] == "$"):
-        return f"{{{','.join([f'{name}:{item}' for name, item in zip(names, items, strict=True)])}}}"
-    return f'{{"$dict":[{",".join([f"[{name},{item}]" for name, item in zip(names, items, strict=True)])}]}}'
+    return names, items
 
 
 def _show(key: object) -> str:
@@ -307,6 +206,10 @@ _CONTAINERS: dict[type[Any], Callable[[Any, Classes, int], str]] = {
     set: _write_set,
     frozenset: _write_set,
     dict: _write_dict,
+    Counter: _write_mapping,
+    OrderedDict: _write_mapping,
+    defaultdict: _write_defaultdict,
+    deque: _write_deque,
 }
 
 # Instances of classes that the annotation supplies ----------------------------------------------------------------
@@ -339,11 +242,15 @@ def _unknown(cls: type[Any]) -> str:
             f"names are looked up when it is loaded. Add {cls.__name__} to it, as in `Annotated[..., {cls.__name__}]`, "
             "or convert the value: to a model or a dict, say."
         )
+    advice = advice_for(cls)
+    if advice is not None:
+        return f"is of type {name}, which is not stored as a value. {advice}"
     plain = next((base for base in cls.__mro__ if base in SCALAR_WRITERS or base in _CONTAINERS), None)
     if plain is not None:
+        article = "an" if plain.__name__[0] in "iO" else "a"
         return (
-            f"is of type {name}, a subclass of {plain.__name__} that would come back as a {plain.__name__}. "
-            f"Convert it to a {plain.__name__} first, or name a serializer for the field that keeps the type."
+            f"is of type {name}, a subclass of {plain.__name__} that would come back as {article} {plain.__name__}. "
+            f"Convert it to {article} {plain.__name__} first, or name a serializer for the field that keeps the type."
         )
     library = needs_plugin(cls)
     if library is not None:
@@ -476,11 +383,12 @@ def _contains_itself(value: object, classes: Classes) -> bool:
 
 
 _END = object()
+_DICTS: frozenset[type[Any]] = frozenset({dict, Counter, OrderedDict, defaultdict})
 
 
 def _children(value: object, classes: Classes) -> Iterator[object]:
     cls: type[Any] = type(value)
-    if cls is dict:
+    if cls in _DICTS:
         items = cast("dict[object, object]", value)
         return chain(items.keys(), items.values())
     if cls in _CONTAINERS or is_named_tuple(cls):

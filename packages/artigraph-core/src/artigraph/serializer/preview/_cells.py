@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import date, datetime, time
+from fractions import Fraction
 from typing import cast
 
 from artigraph.serializer.codec import StoredStruct
@@ -72,11 +74,15 @@ class _Writer:
 
     def put(self, value: object) -> None:
         if isinstance(value, (list, tuple, set, frozenset)):
-            self._put_items(cast("list[object] | tuple[object, ...] | AbstractSet[object]", value))
+            items = cast("list[object] | tuple[object, ...] | AbstractSet[object]", value)
+            self._put_items(items, *_brackets(items))
+        elif isinstance(value, deque):
+            self._put_deque(cast("deque[object]", value))
         elif isinstance(value, StoredStruct):
             self._put_pairs(value.fields, f"{value.class_name}(", "=", ")", names=True)
         elif isinstance(value, Mapping):
-            self._put_pairs(cast("Mapping[object, object]", value), "{", ": ", "}", names=False)
+            start, end = _around(cast("Mapping[object, object]", value))
+            self._put_pairs(cast("Mapping[object, object]", value), start, ": ", end, names=False)
         else:
             self._write(self._scalar(value))
 
@@ -95,12 +101,14 @@ class _Writer:
             return integer_text(int(value))
         if isinstance(value, (datetime, date, time)):
             return value.isoformat()
-        return str(value)
+        return _integers_text(value) if isinstance(value, (Fraction, range)) else str(value)
 
-    def _put_items(self, items: list[object] | tuple[object, ...] | AbstractSet[object]) -> None:
-        start, end = ("[", "]") if isinstance(items, list) else ("(", ")") if isinstance(items, tuple) else ("{", "}")
-        if isinstance(items, AbstractSet) and not items:
-            start, end = "set(", ")"
+    def _put_deque(self, value: deque[object]) -> None:
+        self._write("deque(")
+        self._put_items(value, "[", "]")
+        self._write(")" if value.maxlen is None else f", maxlen={value.maxlen})")
+
+    def _put_items(self, items: Collection[object], start: str, end: str) -> None:
         self._write(start)
         for place, item in enumerate(items):
             if place:
@@ -124,6 +132,27 @@ class _Writer:
             self._write(between)
             self.put(item)
         self._write(end)
+
+
+def _brackets(items: Collection[object]) -> tuple[str, str]:
+    if isinstance(items, AbstractSet):
+        return ("{", "}") if items else ("set(", ")")
+    return ("(", ")") if isinstance(items, tuple) else ("[", "]")
+
+
+def _integers_text(value: Fraction | range) -> str:
+    """Return values as Python shows them, however large their integers are."""
+    if isinstance(value, Fraction):
+        return f"{integer_text(value.numerator)}/{integer_text(value.denominator)}"
+    limits = [value.start, value.stop] if value.step == 1 else [value.start, value.stop, value.step]
+    return f"range({', '.join(map(integer_text, limits))})"
+
+
+def _around(value: Mapping[object, object]) -> tuple[str, str]:
+    """Return what stands before and after the items of a mapping."""
+    if isinstance(value, defaultdict):
+        return f"defaultdict({getattr(value.default_factory, '__name__', None)}, {{", "})"
+    return (f"{type(value).__name__}({{", "})") if isinstance(value, (Counter, OrderedDict)) else ("{", "}")
 
 
 def integer_text(value: int) -> str:
