@@ -12,15 +12,17 @@ import uuid
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TypeAlias
 from urllib.parse import parse_qs, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 __all__ = ["Gcs", "gcs_server"]
 
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
+_Objects: TypeAlias = dict[str, tuple[bytes, datetime]]
 _PART = re.compile(r"<PartNumber>(\d+)</PartNumber>")
 
 
@@ -32,9 +34,17 @@ class Gcs:
     token: str = "a-token-of-google"
     page: int = 25
     """The most objects of a page of a listing."""
-    buckets: dict[str, dict[str, tuple[bytes, datetime]]] = field(default_factory=dict)
-    uploads: dict[str, dict[int, bytes]] = field(default_factory=dict)
+    buckets: dict[str, dict[str, tuple[bytes, datetime]]] = field(
+        default_factory=dict[str, dict[str, tuple[bytes, datetime]]]
+    )
+    uploads: dict[str, dict[int, bytes]] = field(default_factory=dict[str, dict[int, bytes]])
     lock: threading.RLock = field(default_factory=threading.RLock)
+    ahead: timedelta = timedelta()
+    """How much its clock is ahead."""
+
+    def now(self) -> datetime:
+        """Return the time by its clock."""
+        return datetime.now(UTC) + self.ahead
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -56,7 +66,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     do_GET = do_PUT = do_POST = do_HEAD = do_DELETE = _do  # noqa: N815 (as http.server wants it)
 
-    def _answer(self, objects: dict[str, tuple[bytes, datetime]], key: str, asked: dict[str, str], body: bytes) -> None:
+    def _answer(self, objects: _Objects, key: str, asked: dict[str, str], body: bytes) -> None:
         match self.command:
             case "GET" if not key:
                 self._list(objects, asked)
@@ -83,7 +93,7 @@ class _Handler(BaseHTTPRequestHandler):
                 else:
                     self._send(204)
 
-    def _put(self, objects: dict[str, tuple[bytes, datetime]], key: str, body: bytes) -> None:
+    def _put(self, objects: _Objects, key: str, body: bytes) -> None:
         source = self.headers.get("x-goog-copy-source")
         if source is not None:
             name = unquote(source).lstrip("/").partition("/")[2]
@@ -94,7 +104,7 @@ class _Handler(BaseHTTPRequestHandler):
         if self.headers.get("x-goog-if-generation-match") == "0" and key in objects:
             self._fail(412, "PreconditionFailed")
             return
-        objects[key] = body, datetime.now(UTC)
+        objects[key] = body, self.gcs.now()
         self._send(200, "<CopyObjectResult/>" if source else "", {"ETag": _tag(body), "x-goog-generation": "1"})
 
     def _part(self, asked: dict[str, str], body: bytes) -> None:
@@ -104,15 +114,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.gcs.uploads[asked["uploadId"]][int(asked["partNumber"])] = body
         self._send(200, "", {"ETag": _tag(body)})
 
-    def _complete(
-        self, objects: dict[str, tuple[bytes, datetime]], key: str, asked: dict[str, str], body: bytes
-    ) -> None:
+    def _complete(self, objects: _Objects, key: str, asked: dict[str, str], body: bytes) -> None:
         parts = self.gcs.uploads.pop(asked["uploadId"], None)
         if parts is None:
             self._fail(404, "NoSuchUpload")
             return
         data = b"".join(parts[int(number)] for number in _PART.findall(body.decode()))
-        objects[key] = data, datetime.now(UTC)
+        objects[key] = data, self.gcs.now()
         tag = f"<ETag>{escape(_tag(data))}</ETag>"
         self._send(
             200,
@@ -120,7 +128,7 @@ class _Handler(BaseHTTPRequestHandler):
             {"ETag": _tag(data), "x-goog-generation": "1"},
         )
 
-    def _get(self, objects: dict[str, tuple[bytes, datetime]], key: str) -> None:
+    def _get(self, objects: _Objects, key: str) -> None:
         if key not in objects:
             self._fail(404, "NoSuchKey")
             return
@@ -136,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
             return
         self._send(206, data[start : end + 1], headers | {"Content-Range": f"bytes {start}-{end}/{len(data)}"})
 
-    def _list(self, objects: dict[str, tuple[bytes, datetime]], asked: dict[str, str]) -> None:
+    def _list(self, objects: _Objects, asked: dict[str, str]) -> None:
         prefix, after = asked.get("prefix", ""), asked.get("continuation-token", asked.get("start-after", ""))
         found = sorted(name for name in objects if name.startswith(prefix) and name > after)
         shown = found[: self.gcs.page]

@@ -18,13 +18,15 @@ from artigraph.storage.obstore._place import Place
 TEMPORARY = "_tmp/"
 """Where unfinished uploads are. No key can begin like this, because keys have no underscore."""
 _SMALL = 1024 * 1024
+_obstore: Any = obstore
+"""The module, for the calls whose types need a library that is not installed."""
 _LARGEST_RANGE = 1 << 60
 
 
 class Bucket:
     """A bucket, and what is known of its service."""
 
-    def __init__(self, place: Place, part_size: int, conditions: bool | None) -> None:
+    def __init__(self, place: Place, *, part_size: int, conditions: bool | None) -> None:
         self.place = place
         self.part_size = part_size
         self.conditions = conditions
@@ -155,7 +157,7 @@ class Bucket:
 
     def pages(self, clients: Clients, prefix: str) -> AsyncIterator[Sequence[Any]]:
         """Return an iterator over the pages of a listing."""
-        return aiter(obstore.list(clients.patient, prefix, chunk_size=1000))
+        return aiter(_obstore.list(clients.patient, prefix, chunk_size=1000))
 
     async def now(self, clients: Clients) -> datetime:
         """Return the time by the service's clock: that of an object which is made for it, and removed."""
@@ -171,7 +173,7 @@ class Bucket:
         if self._seen:
             return
         try:
-            await obstore.list_with_delimiter_async(clients.one_try, TEMPORARY)
+            await _obstore.list_with_delimiter_async(clients.one_try, TEMPORARY)
         except Exception as error:
             if _errors.no_bucket(error):
                 msg = f"NoSuchBucket: {error}"

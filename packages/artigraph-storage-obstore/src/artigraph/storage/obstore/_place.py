@@ -67,8 +67,8 @@ def place_of(url: str) -> Place:
         len(rest) > _LONGEST_PREFIX or not _PREFIX.fullmatch(rest) or not {".", ".."}.isdisjoint(rest.split("/"))
     ):
         msg = (
-            f"{_shown(url)!r} has a prefix that not every service keeps as it is: use ASCII letters, digits, and any of "
-            f"'._=+@,-' between slashes, and at most {_LONGEST_PREFIX} of them"
+            f"{_shown(url)!r} has a prefix that not every service keeps as it is: use ASCII letters, digits, and any "
+            f"of '._=+@,-' between slashes, and at most {_LONGEST_PREFIX} of them"
         )
         raise ConfigurationError(msg)
     return Place(scheme, bucket, rest, account)

@@ -50,7 +50,8 @@ class ObjectStorage(Storage):
 
     A call that fails for a transient reason is tried several times, until its time ends: `deadline` seconds, plus one
     second for each MiB of the object. After that it raises `StorageUnavailableError`. `connect_timeout` and
-    `read_timeout` limit, in seconds, how long one attempt waits without a response.
+    `read_timeout` limit, in seconds, how long one attempt waits without a response. A response that ends too early is
+    fetched again. Whether the bytes are the right ones, Artigraph checks itself by its own hashes.
 
     The name is stored with the data. Without `name=` it is the URL with `:` for `://`, such as `gs:bucket/prefix`. For
     `s3://` it is the same as that of an `S3Storage`, and so are the locations.
@@ -86,7 +87,9 @@ class ObjectStorage(Storage):
         self.options: dict[str, Any] = _clients.public_part(client_options)
         """The options that tell this storage from another. None of them is a secret."""
         self._use(client_options)
-        self._bucket = Bucket(self._place, part_size, _clients.heeds_conditions(self._place, client_options))
+        self._bucket = Bucket(
+            self._place, part_size=part_size, conditions=_clients.heeds_conditions(self._place, client_options)
+        )
 
     def _use(self, options: dict[str, Any]) -> None:
         self._given = options

@@ -62,6 +62,8 @@ class Upload:
         self._explain = explain
         self._temporary = f"{TEMPORARY}{uuid4().hex}"
         self._pieces: list[Piece] = []
+        self._all_sent = False
+        """Whether all parts were handed over, so that only the end of the upload may be missing."""
 
     async def run(self, first: bytes, pieces: Pieces) -> None:
         """Send the first part and the following ones, and put the object at its location.
@@ -85,12 +87,14 @@ class Upload:
                 if len(self._pieces) == MOST_PARTS:
                     msg = (
                         f"{self._bucket.place.url}/{self._location} would have more than {MOST_PARTS:,} parts of "
-                        f"{self._bucket.part_size:,} bytes, which no service takes. Give the storage a larger part_size=."
+                        f"{self._bucket.part_size:,} bytes, which no service takes. Give the storage a larger "
+                        "part_size=."
                     )
                     raise StorageError(msg)
                 self._pieces.append(await piece_of(piece))
                 await feed.offer(piece, sending)
                 piece = await pieces.take(self._bucket.part_size)
+            self._all_sent = True
             await feed.offer(None, sending)
             await asyncio.shield(sending)
         finally:
@@ -116,7 +120,16 @@ class Upload:
             failure = self._explain(error)
         else:
             return
-        raise failure
+        # If the reply to the last request was lost, the request that repeats it finds no upload: it was completed.
+        if not self._all_sent or not await self._is_at(location):
+            raise failure
+
+    async def _is_at(self, location: str) -> bool:
+        async def holds(clients: Clients, allow: Callable[[int], None]) -> bool:
+            allow(sum(piece.size for piece in self._pieces))
+            return await self._bucket.holds(clients, location, self._pieces)
+
+        return await self._call("read", location, holds)
 
     # Publishing -------------------------------------------------------------------------------------------------
 
