@@ -151,9 +151,7 @@ class OnAzure:
 def place(request: pytest.FixtureRequest) -> Iterator[Bucket]:
     """A bucket of each server."""
     if request.param == "s3":
-        yield OnS3(
-            request.getfixturevalue("s3"), request.getfixturevalue("server"), request.getfixturevalue("bucket")
-        )
+        yield OnS3(request.getfixturevalue("s3"), request.getfixturevalue("server"), request.getfixturevalue("bucket"))
     else:
         azure: Azure = request.getfixturevalue("azure")
         container = f"artigraph-{uuid.uuid4()}"
@@ -164,7 +162,9 @@ def place(request: pytest.FixtureRequest) -> Iterator[Bucket]:
 def make_container(azure: Azure, container: str) -> None:
     """Make a container, which obstore cannot."""
     now, path = format_datetime(datetime.now(UTC), usegmt=True), f"/{azure.account_name}/{container}"
-    signed = f"PUT\n{chr(10) * 11}x-ms-date:{now}\nx-ms-version:2021-08-06\n/{azure.account_name}{path}\nrestype:container"
+    signed = (
+        f"PUT\n{chr(10) * 11}x-ms-date:{now}\nx-ms-version:2021-08-06\n/{azure.account_name}{path}\nrestype:container"
+    )
     key = base64.b64decode(azure.account_key)
     signature = base64.b64encode(hmac.new(key, signed.encode(), hashlib.sha256).digest()).decode()
     headers = {

@@ -1,8 +1,11 @@
 """Maintenance of a store.
 
-`doctor` says how it is, `gc` removes unused objects, `fsck` finds damage, and `mark_lost` marks runs that died.
+`doctor` says how it is, `gc` removes unused objects, `fsck` finds damage, `copy_objects` moves objects to another
+storage, and `mark_lost` marks runs that died.
 """
 
+from artigraph.maintenance._copy import copy_objects
+from artigraph.maintenance._copy_report import CopyReport
 from artigraph.maintenance._doctor import doctor
 from artigraph.maintenance._findings import DoctorReport, Finding, StorageState
 from artigraph.maintenance._fsck import fsck
@@ -11,6 +14,6 @@ from artigraph.maintenance._lost import mark_lost
 from artigraph.maintenance._report import Amount, Example, FsckReport, GcReport, Problem, ProblemKind, SkippedStorage
 from artigraph.progress import Progress
 
-__all__: list[str] = ["Amount", "DoctorReport", "Example", "Finding", "FsckReport", "GcReport", "Problem"]
+__all__: list[str] = ["Amount", "CopyReport", "DoctorReport", "Example", "Finding", "FsckReport", "GcReport", "Problem"]
 __all__ += ["ProblemKind", "Progress", "SkippedStorage", "StorageState"]
-__all__ += ["doctor", "fsck", "gc", "mark_lost"]
+__all__ += ["copy_objects", "doctor", "fsck", "gc", "mark_lost"]
