@@ -56,6 +56,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "gc": ("gc --dry-run",),
     "fsck": ("fsck --read 100%",),
     "lost": ("lost",),
+    "move": ("move file:data file:more --dry-run",),
 }
 """The lines to run, in this order, by the command on whose section of the page they stand."""
 RECORDED = ("ls --runs", "show Report/report@production", "compare {first} run:train", "lineage Report/report")
@@ -73,7 +74,7 @@ def in_small_store() -> Generator[UUID]:
         try:
             Path("artigraph.toml").write_text(
                 '[database]\nurl = "sqlite:///store.db"\n[storage."file:data"]\ntype = "file"\ndirectory = "data"\n'
-                "durable = false\n",
+                'durable = false\n[storage."file:more"]\nurl = "file:more"\n',
                 "utf-8",
             )
             made = asyncio.run(fill("sqlite:///store.db", Path(folder, "data"), "file:data"))

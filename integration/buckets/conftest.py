@@ -28,8 +28,15 @@ __all__ = ["azure", "bucket", "s3", "server"]
 class Bucket(Protocol):
     """A bucket of a server."""
 
-    server_url: str
-    secrets: tuple[str, ...]
+    @property
+    def server_url(self) -> str:
+        """The address of the server, without a path."""
+        ...
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The texts that nothing may show."""
+        ...
 
     def storage(self, url: str | None = None, **options: Any) -> ObjectStorage:
         """Return a storage in the bucket, below the prefix `some/data`, perhaps through another URL."""
@@ -47,7 +54,7 @@ class Bucket(Protocol):
         """Remove the object at a key."""
         ...
 
-    def keys(self) -> list[str]:
+    def all_keys(self) -> list[str]:
         """Return all keys."""
         ...
 
@@ -79,7 +86,7 @@ class OnS3:
         )
 
     def get(self, key: str) -> bytes | None:
-        if key not in self.keys():
+        if key not in self.all_keys():
             return None
         found: bytes = self.s3.get_object(Bucket=self.bucket, Key=key)["Body"].read()
         return found
@@ -90,7 +97,7 @@ class OnS3:
     def delete(self, key: str) -> None:
         self.s3.delete_object(Bucket=self.bucket, Key=key)
 
-    def keys(self) -> list[str]:
+    def all_keys(self) -> list[str]:
         pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket=self.bucket)
         return [item["Key"] for page in pages for item in page.get("Contents", [])]
 
@@ -142,7 +149,7 @@ class OnAzure:
     def delete(self, key: str) -> None:
         obstore.delete(self.store, key)
 
-    def keys(self) -> list[str]:
+    def all_keys(self) -> list[str]:
         module: Any = obstore
         return [item["path"] for page in module.list(self.store) for item in page]
 
@@ -162,9 +169,8 @@ def place(request: pytest.FixtureRequest) -> Iterator[Bucket]:
 def make_container(azure: Azure, container: str) -> None:
     """Make a container, which obstore cannot."""
     now, path = format_datetime(datetime.now(UTC), usegmt=True), f"/{azure.account_name}/{container}"
-    signed = (
-        f"PUT\n{chr(10) * 11}x-ms-date:{now}\nx-ms-version:2021-08-06\n/{azure.account_name}{path}\nrestype:container"
-    )
+    signed = f"PUT{12 * chr(10)}x-ms-date:{now}\nx-ms-version:2021-08-06\n"
+    signed += f"/{azure.account_name}{path}\nrestype:container"
     key = base64.b64decode(azure.account_key)
     signature = base64.b64encode(hmac.new(key, signed.encode(), hashlib.sha256).digest()).decode()
     headers = {

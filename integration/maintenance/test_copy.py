@@ -150,7 +150,7 @@ class _Work:
                 node_id = draw.choice(sorted(self.live))
                 made = self.live[node_id]
                 try:
-                    assert await type(made).load(node_id) == made
+                    assert await self.loaded(made, node_id) == made
                 except (NodeNotFoundError, ObjectNotFoundError):
                     assert node_id not in self.live  # it was deleted meanwhile
                 self.loads += 1
@@ -173,9 +173,12 @@ class _Work:
                 assert report.failed.count == 0, report.render()
                 self.copies += report.moved.count + report.merged.count
 
+    async def loaded(self, made: Any, node_id: UUID) -> Any:
+        return await made.load(node_id)
+
     async def check(self) -> None:
         for node_id, made in self.live.items():
-            assert await type(made).load(node_id) == made
+            assert await self.loaded(made, node_id) == made
 
 
 KILLED = textwrap.dedent(

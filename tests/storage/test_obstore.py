@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -14,7 +13,7 @@ from botocore.exceptions import ClientError
 from artigraph.storage import Storage
 from artigraph.storage.obstore import ObjectStorage
 from artigraph.testing.storage import StorageConformance
-from tests.support.gcs import Gcs, gcs_server
+from tests.support.gcs import Gcs
 
 SECRET = "a-secret-of-the-storage"
 KEY_ID = "an-id-of-the-storage"
@@ -39,12 +38,6 @@ class TestInMemory(StorageConformance):
 
     def again(self, storage: Storage) -> Storage | None:
         return None
-
-
-@pytest.fixture(scope="module")
-def google() -> Iterator[Gcs]:
-    with gcs_server() as found:
-        yield found
 
 
 class TestOnGoogle(StorageConformance):

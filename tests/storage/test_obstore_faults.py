@@ -17,7 +17,7 @@ import pytest
 from artigraph.errors import ObjectNotFoundError, StorageError, StorageFullError, StorageUnavailableError
 from artigraph.storage import new_key
 from artigraph.storage.obstore import ObjectStorage
-from tests.support.gcs import Gcs, gcs_server
+from tests.support.gcs import Gcs
 from tests.support.proxy import Fault, Proxy, proxied
 from tests.support.sizes import note, sizes
 
@@ -37,12 +37,6 @@ class Place:
     def made(self, **options: Any) -> ObjectStorage:
         given: dict[str, Any] = {"read_timeout": 0.5, "deadline": 60, **options}
         return ObjectStorage(f"gs://{self.bucket}", base_url=self.proxy.url, bearer_token=self.google.token, **given)
-
-
-@pytest.fixture(scope="module")
-def google() -> Iterator[Gcs]:
-    with gcs_server() as found:
-        yield found
 
 
 @pytest.fixture

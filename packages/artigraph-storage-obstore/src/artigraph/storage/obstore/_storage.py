@@ -7,7 +7,7 @@ import random
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from artigraph.errors import ConfigurationError, InvalidLocationError, StorageError, StorageUnavailableError
 from artigraph.storage import Storage, StoredEntry, check_key, check_prefix, new_key
@@ -90,6 +90,11 @@ class ObjectStorage(Storage):
         self._bucket = Bucket(
             self._place, part_size=part_size, conditions=_clients.heeds_conditions(self._place, client_options)
         )
+
+    @classmethod
+    def from_url(cls, url: str, *, name: str | None = None, **options: Any) -> Self:
+        """Make a storage from a URL; see `artigraph.storage.storage_from_url`."""
+        return cls(url, name=name, **options)
 
     def _use(self, options: dict[str, Any]) -> None:
         self._given = options
