@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import random
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
@@ -16,7 +19,9 @@ from artigraph.storage.aws import S3Storage
 from artigraph.testing.storage import StorageConformance
 from integration.buckets.conftest import Bucket, OnS3
 from integration.support.s3 import Server
+from tests.long import bucket_streams
 from tests.support.proxy import proxied
+from tests.support.snippets import ROOT
 
 
 class TestObjectStorage(StorageConformance):
@@ -143,3 +148,14 @@ async def test_both_storages_of_s3_share_names_and_locations(s3: object, bucket:
 async def parts(value: bytes) -> AsyncIterator[memoryview]:
     for start in range(0, len(value), 1_000_000):
         yield memoryview(value)[start : start + 1_000_000]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_two_gibibytes_are_streamed_within_64_mebibytes(s3: object, bucket: str, server: Server) -> None:
+    size = 2 * 1024**3
+    command = [sys.executable, "-m", bucket_streams.__name__, server.url, bucket, str(size)]
+    told = json.loads(subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout)
+    assert told["same"]
+    assert told["growth"] <= 64 * 1024**2, told
+    assert len(OnS3(s3, server, bucket).all_keys()) == 2

@@ -234,7 +234,7 @@ def test_a_move_shows_its_plan_and_needs_a_consent(call: Call, tmp_path: Path) -
     nothing = call(*arguments_of("move SOURCE TARGET"))
     assert (nothing.code, "0 objects" in nothing.out) == (0, True)
     assert call(*arguments_of("move SOURCE none --yes")).code == ExitCode.FAILED
-    assert call(*arguments_of("move SOURCE SOURCE --yes")).code == ExitCode.FAILED
+    assert call(*arguments_of("move SOURCE SOURCE --yes")).code == ExitCode.USAGE
 
 
 @pytest.mark.usefixtures("store")

@@ -44,7 +44,8 @@ def test_a_new_folder_appears_in_each_list(tmp_path: Path) -> None:
 
 
 def test_plugins_are_neither_the_core_nor_the_umbrella() -> None:
-    names = ["artigraph-cli", "artigraph-serializers", "artigraph-storage-aws", "artigraph-storage-fs", "artigraph-ui"]
+    storages = [f"artigraph-storage-{name}" for name in ("aws", "fs", "obstore")]
+    names = ["artigraph-cli", "artigraph-serializers", *storages, "artigraph-ui"]
     assert list(plugins()) == names
     assert public_plugins()["artigraph-storage-fs"] == ["artigraph.storage.file"]
     contracts = tomllib.loads(SETTINGS)["tool"]["importlinter"]["contracts"]

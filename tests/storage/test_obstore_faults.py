@@ -167,7 +167,7 @@ async def test_nobody_listens(unused_tcp_port: int) -> None:
 
 
 async def test_full(place: Place) -> None:
-    storage = place.made(deadline=2)
+    storage = place.made()
     place.proxy.always("full")
     with pytest.raises(StorageFullError, match="Make space"):
         await storage.create(b"value")

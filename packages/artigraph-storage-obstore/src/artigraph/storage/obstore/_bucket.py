@@ -54,8 +54,9 @@ class Bucket:
     async def _put_new(self, clients: Clients, location: str, data: bytes) -> bool:
         """Put an object, and say whether it was stored: not if the service refused because the key is taken."""
         mode: Any = "overwrite" if self.conditions is False else "create"
+        client = clients.one_try if len(data) <= _SMALL else clients.patient  # which gives a long body more time
         try:
-            await obstore.put_async(clients.patient, location, data, mode=mode, use_multipart=False)
+            await obstore.put_async(client, location, data, mode=mode, use_multipart=False)
         except _errors.TAKEN:
             self._seen = True
             if self.conditions is None:

@@ -196,7 +196,7 @@ class ObjectStorage(Storage):
         if now is None:
             return 0, 0
         async for path, size, modified in self._listed(TEMPORARY):
-            if now - modified < untouched:
+            if max(now - modified, timedelta()) < untouched:
                 continue
 
             async def delete(clients: Clients, _: Callable[[int], None], path: str = path) -> None:
