@@ -70,7 +70,8 @@ async def test_what_nothing_refers_to_goes_and_the_rest_stays(storage: ObjectSto
 async def test_gc_and_fsck_say_that_a_server_stays_away(place: Bucket) -> None:
     with proxied(place.server_url) as proxy:
         storage = place.storage(proxy.url, name=f"bucket-{uuid.uuid4().hex}", deadline=20.0).register()
-        node_id = await model_on(storage)("kept").save("a")
+        model = model_on(storage)
+        node_id = await model("kept").save("a")
         storage.deadline = 0.5
         for fault in ("503", "reset"):
             proxy.always("503" if fault == "503" else "reset")
@@ -81,7 +82,7 @@ async def test_gc_and_fsck_say_that_a_server_stays_away(place: Bucket) -> None:
         proxy.always("none")
         storage.deadline = 20.0
         assert (await gc(dry_run=False, grace=NOW)).in_use.count == 1
-        assert await model_on(storage).load(node_id) == model_on(storage)("kept")
+        assert await model.load(node_id) == model("kept")
 
 
 @pytest.mark.parametrize("seconds", sizes(4, 60))

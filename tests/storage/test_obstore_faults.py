@@ -160,7 +160,7 @@ async def test_down_for_good_is_said_within_the_deadline(place: Place, fault: Fa
 
 
 async def test_nobody_listens(unused_tcp_port: int) -> None:
-    storage = ObjectStorage("gs://bucket", base_url=f"http://127.0.0.1:{unused_tcp_port}", skip_signature=True)
+    storage = ObjectStorage("gs://bucket", base_url=f"http://127.0.0.1:{unused_tcp_port}", bearer_token="t")
     storage.deadline = 0.5
     with pytest.raises(StorageUnavailableError, match=r"deadline of 0\.5 s"):
         await storage.create(b"value")
