@@ -57,6 +57,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "fsck": ("fsck --read 100%",),
     "lost": ("lost",),
     "upgrade": ("upgrade tests.support.small_store:Report --dry-run",),
+    "move": ("move file:data file:more --dry-run",),
 }
 """The lines to run, in this order, by the command on whose section of the page they stand."""
 RECORDED = ("ls --runs", "show Report/report@production", "compare {first} run:train", "lineage Report/report")
@@ -74,7 +75,7 @@ def in_small_store() -> Generator[UUID]:
         try:
             Path("artigraph.toml").write_text(
                 '[database]\nurl = "sqlite:///store.db"\n[storage."file:data"]\ntype = "file"\ndirectory = "data"\n'
-                "durable = false\n",
+                'durable = false\n[storage."file:more"]\nurl = "file:more"\n',
                 "utf-8",
             )
             made = asyncio.run(fill("sqlite:///store.db", Path(folder, "data"), "file:data"))

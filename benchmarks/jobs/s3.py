@@ -17,7 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from artigraph import ArtifactMapping, ArtifactModel, ArtifactModelConfig
+from artigraph.storage import Storage
 from artigraph.storage.aws import S3Storage
+from artigraph.storage.obstore import ObjectStorage
 from benchmarks.bench import Bench, Job
 from benchmarks.harness import Way, interleave
 from benchmarks.results import Row, compared
@@ -90,6 +92,45 @@ async def _measure(bench: Bench, server: Server) -> Sequence[Row]:
     return [compared(seconds, job="s3-objects", title=title, database=bench.database, limit=1.2, against="raw")]
 
 
+async def s3_bytes(bench: Bench) -> Sequence[Row]:
+    """Put 1,000 objects by obstore and get them, and by aioboto3."""
+    with _server(bench.folder) as server:
+        return await _measure_bytes(bench, server)
+
+
+async def _measure_bytes(bench: Bench, server: Server) -> Sequence[Row]:
+    count, bucket = bench.effort.of(1000), f"artigraph-{uuid.uuid4()}"
+    credentials: dict[str, Any] = {
+        "region": "us-east-1",
+        "access_key_id": server.access_key_id,
+        "secret_access_key": server.secret_access_key,
+    }
+    by_obstore = ObjectStorage(f"s3://{bucket}/obstore", endpoint=server.url, **credentials)
+    by_aioboto3 = S3Storage(bucket, "aioboto3", endpoint_url=server.url, **credentials)
+
+    def there_and_back(storage: Storage) -> Callable[[list[bytes]], Coroutine[Any, Any, None]]:
+        async def one(value: bytes) -> None:
+            assert await storage.read(await storage.create(value)) == value
+
+        async def work(prepared: list[bytes]) -> None:
+            await _at_once(prepared, one)
+
+        return work
+
+    async def values() -> list[bytes]:
+        return [os.urandom(_SIZE) for _ in range(count)]
+
+    async with _client(server) as client, by_aioboto3:
+        await client.create_bucket(Bucket=bucket)
+        ways = {
+            "ours": Way(there_and_back(by_obstore), values),
+            "aioboto3": Way(there_and_back(by_aioboto3), values),
+        }
+        seconds = await interleave(ways, rounds=bench.effort.heavy_rounds)
+    title = f"{count:,} objects of 4 KiB to S3 and back by `ObjectStorage`, against `S3Storage`"
+    return [compared(seconds, job="s3-obstore", title=title, database=bench.database, limit=0.67, against="aioboto3")]
+
+
 async def _at_once(items: Iterable[Any], work: Callable[[Any], Coroutine[Any, Any, None]]) -> None:
     queue = iter(list(items))
 
@@ -138,4 +179,7 @@ def _server(folder: Path) -> Generator[Server]:
         yield server
 
 
-JOBS = (Job("s3-objects", s3_objects, ("sqlite",), quick=False),)
+JOBS = (
+    Job("s3-objects", s3_objects, ("sqlite",), quick=False),
+    Job("s3-obstore", s3_bytes, ("sqlite",), quick=False),
+)

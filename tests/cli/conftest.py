@@ -61,10 +61,10 @@ def call(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capture
 
 @pytest.fixture
 def store(call: Call, tmp_path: Path) -> SmallStore:
-    """A store, whose storage is in artigraph.toml."""
+    """A store, whose storage is the first in artigraph.toml. The second one is empty."""
     name = f"file:small-{uuid4().hex}"  # storages stay registered in this process
     (tmp_path / "artigraph.toml").write_text(
         f'[database]\nurl = "sqlite:///store.db"\n[storage."{name}"]\ntype = "file"\ndirectory = "objects"\n'
-        "durable = false\n"
+        f'durable = false\n[storage."{name}-more"]\nurl = "file:more"\n'
     )
     return asyncio.run(fill("sqlite:///store.db", tmp_path / "objects", name))

@@ -8,6 +8,7 @@ import json
 import os
 import subprocess
 import sys
+import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -51,6 +52,7 @@ READS = (
     ("rm @ --dry-run", "artigraph.deletion/1"),
     ("prune --failed-runs --dry-run", "artigraph.deletion/1"),
     ("gc --dry-run", "artigraph.gc/1"),
+    ("move SOURCE TARGET --dry-run", "artigraph.copy/1"),
     ("fsck --read 100%", "artigraph.fsck/1"),
     ("lost", "artigraph.lost/1"),
     ("db info", "artigraph.database/1"),
@@ -61,6 +63,7 @@ WRITES = (
     ("rm @ --yes", "artigraph.deletion/1"),
     ("prune --keep-newest report=1 --cascade --yes", "artigraph.deletion/1"),
     ("gc --yes --grace 0s", "artigraph.gc/1"),
+    ("move SOURCE TARGET --yes", "artigraph.copy/1"),
     ("tag @ team=audio", "artigraph.tags/1"),
     ("alias set Report/report best", "artigraph.aliases/1"),
     ("alias rm Report/report production", "artigraph.aliases/1"),
@@ -83,10 +86,16 @@ class Note(ArtifactModel, name="cli.Note"):
     nan: float
 
 
+def arguments_of(line: str) -> list[str]:
+    """Return the arguments of a line, with the names of the two storages of artigraph.toml."""
+    source, target = tomllib.loads(Path("artigraph.toml").read_text())["storage"]
+    return line.replace("SOURCE", source).replace("TARGET", target).split(" ")
+
+
 @pytest.mark.usefixtures("store")
 @pytest.mark.parametrize(("line", "schema"), READS, ids=[line for line, _ in READS])
 def test_every_command_prints_a_document_and_fits_the_width(call: Call, line: str, schema: str) -> None:
-    arguments = line.split(" ")
+    arguments = arguments_of(line)
     document = call(*arguments, "--json")
     assert (document.code, document.err) == (0, "")
     assert set(document.document) == {"schema", "data", "next"}
@@ -110,7 +119,7 @@ def test_every_command_prints_a_document_and_fits_the_width(call: Call, line: st
 @pytest.mark.usefixtures("store")
 @pytest.mark.parametrize(("line", "schema"), WRITES, ids=[line for line, _ in WRITES])
 def test_a_command_that_writes_prints_a_document(call: Call, line: str, schema: str) -> None:
-    document = call(*line.split(" "), "--json")
+    document = call(*arguments_of(line), "--json")
     assert (document.code, document.err) == (0, "")
     assert document.document["schema"] == schema
 
@@ -212,6 +221,35 @@ def test_control_characters_are_escaped_for_people(call: Call) -> None:
     assert r"\x1b[31mred" in call("show", "@", "--width", "200").out
     assert call("show", "@", "--json").document["data"]["tags"] == {"team": "\x1b[31mred"}
     assert "\x1b" not in call("show", "@", "--json").out
+
+
+@pytest.mark.usefixtures("store")
+def test_a_move_shows_its_plan_and_needs_a_consent(call: Call, tmp_path: Path) -> None:
+    plan = call(*arguments_of("move SOURCE TARGET"))
+    assert plan.code == ExitCode.REFUSED
+    assert "would be copied: 3 objects, 5.7 KiB" in plan.out
+    assert "--yes" in plan.err
+    assert not (tmp_path / "more").exists()
+    done = call(*arguments_of("move SOURCE TARGET --yes --json")).document["data"]
+    assert (done["moved"], done["remaining"]) == ({"count": 3, "size": 5800}, {"count": 0, "size": 0})
+    for path in (tmp_path / "objects").rglob("*"):
+        if path.is_file():
+            path.unlink()
+    assert call("get", "Report/report.text", "-o", "text.bin").code == 0
+    nothing = call(*arguments_of("move SOURCE TARGET"))
+    assert (nothing.code, "0 objects" in nothing.out) == (0, True)
+    assert call(*arguments_of("move SOURCE none --yes")).code == ExitCode.FAILED
+    assert call(*arguments_of("move SOURCE SOURCE --yes")).code == ExitCode.USAGE
+
+
+@pytest.mark.usefixtures("store")
+def test_a_move_that_leaves_something_is_found(call: Call, tmp_path: Path) -> None:
+    damaged = next(path for path in (tmp_path / "objects").rglob("*") if path.is_file() and path.stat().st_size)
+    damaged.write_bytes(b"damaged")
+    found = call(*arguments_of("move SOURCE TARGET --yes --json"))
+    assert found.code == ExitCode.FOUND
+    data = found.document["data"]
+    assert (data["moved"]["count"], data["failed"]["count"], data["remaining"]["count"]) == (2, 1, 1)
 
 
 def test_a_deletion_shows_its_plan_and_needs_a_consent(call: Call, store: SmallStore, tmp_path: Path) -> None:

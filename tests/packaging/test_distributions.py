@@ -117,6 +117,9 @@ def test_the_umbrella_offers_every_extra() -> None:
     extras = set(manifest(ROOT / "packages/artigraph")["project"]["optional-dependencies"])
     assert extras == {
         "aws",
+        "azure",
+        "gcs",
+        "obstore",
         "pandas",
         "numpy",
         "polars",

@@ -18,8 +18,11 @@ VERSION = tomllib.loads((ROOT / "packages/artigraph/pyproject.toml").read_text("
 LEAVES = public_plugins()
 PROMISED = {
     "aws": "from artigraph.storage.aws import S3Storage",
+    "azure": "from artigraph.storage.obstore import ObjectStorage",
+    "gcs": "from artigraph.storage.obstore import ObjectStorage; ObjectStorage('gs://bucket')",
     "migrations": "import alembic, artigraph.migrations",
     "mysql": "import asyncmy",
+    "obstore": "from artigraph.storage import storage_from_url; storage_from_url('s3://bucket')",
     "numpy": "from artigraph.serializer.numpy import array_serializer",
     "pandas": "from artigraph.serializer.pandas import dataframe_serializer, pandas_serializer",
     "polars": "from artigraph.serializer.polars import dataframe_serializer",
@@ -52,7 +55,7 @@ def test_an_extra_installs_what_it_promises(extra: str, environment: Make, dists
 def test_everything_together(environment: Make, dists: Path) -> None:
     """All extras: imports stay light, every entry point loads, and a plugin that goes leaves the others."""
     env = environment(f"artigraph[all]=={VERSION}", dists=dists)
-    heavy = {"aioboto3", "boto3", "botocore", "numpy", "pandas", "polars", "pyarrow", "alembic"}
+    heavy = {"aioboto3", "boto3", "botocore", "numpy", "obstore", "pandas", "polars", "pyarrow", "alembic"}
     assert env.run(f"import artigraph, sys; print({heavy!r} & set(sys.modules))") == "set()\n"
     env.run("\n".join(PROMISED.values()))
     groups = ("artigraph.storage", "artigraph.serializer")

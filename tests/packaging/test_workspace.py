@@ -44,7 +44,8 @@ def test_a_new_folder_appears_in_each_list(tmp_path: Path) -> None:
 
 
 def test_plugins_are_neither_the_core_nor_the_umbrella() -> None:
-    names = ["cli", "models", "serializers", "storage-aws", "storage-fs", "ui"]
+    storages = [f"storage-{name}" for name in ("aws", "fs", "obstore")]
+    names = ["cli", "models", "serializers", *storages, "ui"]
     assert list(plugins()) == [f"artigraph-{name}" for name in names]
     assert public_plugins()["artigraph-storage-fs"] == ["artigraph.storage.file"]
     contracts = tomllib.loads(SETTINGS)["tool"]["importlinter"]["contracts"]

@@ -9,6 +9,7 @@ from typing import Any
 import boto3
 import pytest
 
+from tests.support.gcs import Gcs, gcs_server
 from tests.support.moto import s3_server
 
 
@@ -16,6 +17,13 @@ from tests.support.moto import s3_server
 def endpoint() -> Iterator[str]:
     with s3_server() as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def google() -> Iterator[Gcs]:
+    """A fake of Google, which runs as long as its storages are registered."""
+    with gcs_server() as found:
+        yield found
 
 
 @pytest.fixture

@@ -46,5 +46,5 @@ def hint_of(error: Exception) -> str | None:
     if isinstance(error, errors.MissingTablesError):
         return "`artigraph db upgrade` makes the tables. ARTIGRAPH_URL, or artigraph.toml, names another database"
     if isinstance(error, errors.UnknownStorageError):
-        return 'Describe the storage in artigraph.toml: [storage."its name"] with type = "file" or "aws"'
+        return 'Describe the storage in artigraph.toml: [storage."its name"] with url = "file:folder" or "s3://bucket"'
     return None

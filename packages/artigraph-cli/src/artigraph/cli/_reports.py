@@ -8,7 +8,16 @@ from typing import ClassVar, Literal
 from uuid import UUID
 
 from artigraph.deletion import DeletionReport
-from artigraph.maintenance import Amount, Example, FsckReport, GcReport, ProblemKind, SkippedStorage, UpgradeReport
+from artigraph.maintenance import (
+    Amount,
+    CopyReport,
+    Example,
+    FsckReport,
+    GcReport,
+    ProblemKind,
+    SkippedStorage,
+    UpgradeReport,
+)
 from artigraph.view import Document, Record
 
 # Deletions ------------------------------------------------------------------------------------------------------------
@@ -322,6 +331,46 @@ def fsck_document(report: FsckReport) -> FsckDocument:
 def amount_item(amount: Amount) -> AmountItem:
     """Return a number of objects as a part of a document."""
     return AmountItem(amount.count, amount.size)
+
+
+@dataclass(frozen=True, slots=True)
+class CopyDocument(Document):
+    """What a copy from one storage to another did or, on a dry run, would do."""
+
+    schema: ClassVar[str] = "artigraph.copy/1"
+
+    dry_run: bool
+    """Whether nothing was copied."""
+    source: str
+    """The name of the storage to leave."""
+    target: str
+    """The name of the storage to fill."""
+    planned: AmountItem
+    """Objects that rows named in the source at the beginning."""
+    moved: AmountItem
+    """Objects that were copied, and whose rows name the target now."""
+    merged: AmountItem
+    """Objects whose content the target had already."""
+    failed: AmountItem
+    """Objects that could not be copied, because they are missing or damaged."""
+    remaining: AmountItem
+    """Objects that rows still name in the source at the end."""
+    failed_examples: tuple[ExampleItem, ...]
+
+
+def copy_document(report: CopyReport) -> CopyDocument:
+    """Return what a copy did, or would do."""
+    return CopyDocument(
+        dry_run=report.dry_run,
+        source=report.source,
+        target=report.target,
+        planned=amount_item(report.planned),
+        moved=amount_item(report.moved),
+        merged=amount_item(report.merged),
+        failed=amount_item(report.failed),
+        remaining=amount_item(report.remaining),
+        failed_examples=_examples(report.failed_examples),
+    )
 
 
 def _examples(examples: Iterable[Example]) -> tuple[ExampleItem, ...]:

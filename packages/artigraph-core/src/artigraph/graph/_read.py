@@ -6,7 +6,7 @@ The objects of values are described, not fetched.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
@@ -194,8 +194,7 @@ async def read_trees(
     wanted = list(dict.fromkeys(node_ids))
     report = report or ProgressReporter()
 
-    async def work(connection: AsyncConnection) -> tuple[list[db.Row], dict[UUID, _Blob]]:
-        db.declare_nodes(wanted)
+    async def fetch(connection: AsyncConnection) -> list[db.Row]:
         rows: list[db.Row] = []
         done = 0
         for ids in db.in_batches(wanted):
@@ -213,7 +212,11 @@ async def read_trees(
             if refused is None:
                 raise reasons[min(missing)]
             refused.update(reasons)
-        return rows, await _select_blobs(connection, rows, refused)
+        return rows
+
+    async def work(connection: AsyncConnection) -> tuple[list[db.Row], dict[UUID, _Blob]]:
+        db.declare_nodes(wanted)
+        return await _with_blobs(connection, fetch, refused)
 
     rows, blobs = await db.read(work)
     rows = await _fill_in(rows, blobs, refused)
@@ -269,11 +272,14 @@ async def read_artifacts(
     if model_names is not None:
         statement = statement.where(_root.c.model_name.in_(model_names))
 
-    async def work(connection: AsyncConnection) -> tuple[list[db.Row], dict[UUID, _Blob]]:
+    async def fetch(connection: AsyncConnection) -> list[db.Row]:
         rows = await db.fetch_rows(connection, statement, parameters)
         for root_id, run_id in {(row[_WIDTH], row[_WIDTH + 1]) for row in rows}:
             _ = id_of(root_id), id_of(run_id)  # check here, where an error names the row
-        return rows, await _select_blobs(connection, rows)
+        return rows
+
+    async def work(connection: AsyncConnection) -> tuple[list[db.Row], dict[UUID, _Blob]]:
+        return await _with_blobs(connection, fetch)
 
     rows, blobs = await db.read(work)
     rows = await _fill_in(rows, blobs)
@@ -306,30 +312,59 @@ _SLICE = 10_000
 """Rows after which other tasks get a turn on the event loop."""
 
 
-async def _select_blobs(
-    connection: AsyncConnection, rows: Collection[db.Row], refused: dict[UUID, errors.ArtigraphError] | None = None
-) -> dict[UUID, _Blob]:
-    ids = sorted({id_of(row[_BLOB_ID]) for row in rows if row[_BLOB_ID] is not None})
+async def _with_blobs(
+    connection: AsyncConnection,
+    fetch: Callable[[AsyncConnection], Awaitable[list[db.Row]]],
+    refused: dict[UUID, errors.ArtigraphError] | None = None,
+) -> tuple[list[db.Row], dict[UUID, _Blob]]:
+    """Fetch the rows of nodes, and the rows of their objects.
+
+    `copy_objects` may make nodes refer to another row and delete the former one between the two. Then the rows of the
+    nodes are fetched once more.
+    """
+    reads = 0
+    while True:
+        rows = await fetch(connection)
+        ids = sorted({id_of(row[_BLOB_ID]) for row in rows if row[_BLOB_ID] is not None})
+        found = await _select_blobs(connection, ids)
+        reads += 1
+        if len(found) == len(ids):
+            return rows, found
+        if reads == _READS:
+            _refuse_missing(rows, found, refused)
+            return rows, found
+
+
+_READS = 3
+"""How often the rows of nodes are fetched if rows of their objects are missing."""
+
+
+async def _select_blobs(connection: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, _Blob]:
     found: dict[UUID, _Blob] = {}
     for some in db.in_batches(ids):
         statement = select(blob_table).where(blob_table.c.blob_id.in_(some))
         for row in await connection.execute(statement):
             chunk_sha256 = None if row.chunk_sha256 is None else bytes(row.chunk_sha256)
             found[row.blob_id] = _Blob(row.storage, row.location, row.size, bytes(row.sha256), chunk_sha256)
-    if len(found) < len(ids):
-        for each in rows:
-            if each[_BLOB_ID] is not None and id_of(each[_BLOB_ID]) not in found:
-                root_id = id_of(each[_WIDTH])
-                msg = (
-                    f"Node {root_id} was deleted while it was read. If it is still there, the row of one of its "
-                    "objects is missing: artigraph.maintenance.fsck tells"
-                )
-                error = errors.NodeNotFoundError(msg)
-                error.node_id, error.label = root_id, _label_of(rows, each[_WIDTH])
-                if refused is None:
-                    raise error
-                refused.setdefault(root_id, error)
     return found
+
+
+def _refuse_missing(
+    rows: Collection[db.Row], found: Mapping[UUID, _Blob], refused: dict[UUID, errors.ArtigraphError] | None
+) -> None:
+    """Raise an error for the first node whose object has no row, or add the errors of all to `refused`."""
+    for each in rows:
+        if each[_BLOB_ID] is not None and id_of(each[_BLOB_ID]) not in found:
+            root_id = id_of(each[_WIDTH])
+            msg = (
+                f"Node {root_id} was deleted while it was read. If it is still there, the row of one of its "
+                "objects is missing: artigraph.maintenance.fsck tells"
+            )
+            error = errors.NodeNotFoundError(msg)
+            error.node_id, error.label = root_id, _label_of(rows, each[_WIDTH])
+            if refused is None:
+                raise error
+            refused.setdefault(root_id, error)
 
 
 def _label_of(rows: Iterable[db.Row], root_id: object) -> str | None:

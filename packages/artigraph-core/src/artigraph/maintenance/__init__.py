@@ -1,9 +1,11 @@
 """Maintenance of a store.
 
 `doctor` says how it is, `gc` removes unused objects, `fsck` finds damage, and `mark_lost` marks runs that died.
-`upgrade` rewrites artifacts of older class versions.
+`copy_objects` moves objects to another storage, and `upgrade` rewrites artifacts of older class versions.
 """
 
+from artigraph.maintenance._copy import copy_objects
+from artigraph.maintenance._copy_report import CopyReport
 from artigraph.maintenance._doctor import doctor
 from artigraph.maintenance._findings import DoctorReport, Finding, StorageState
 from artigraph.maintenance._fsck import fsck
@@ -13,6 +15,6 @@ from artigraph.maintenance._report import Amount, Example, FsckReport, GcReport,
 from artigraph.maintenance._upgrade import UpgradeReport, upgrade
 from artigraph.progress import Progress
 
-__all__: list[str] = ["Amount", "DoctorReport", "Example", "Finding", "FsckReport", "GcReport", "Problem"]
-__all__ += ["ProblemKind", "Progress", "SkippedStorage", "StorageState", "UpgradeReport"]
-__all__ += ["doctor", "fsck", "gc", "mark_lost", "upgrade"]
+__all__: list[str] = ["Amount", "CopyReport", "DoctorReport", "Example", "Finding", "FsckReport", "GcReport", "Problem"]
+__all__ += ["ProblemKind", "Progress", "SkippedStorage", "StorageState", "UpgradeReport", "copy_objects", "doctor"]
+__all__ += ["fsck", "gc", "mark_lost", "upgrade"]

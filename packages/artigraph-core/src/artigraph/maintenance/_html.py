@@ -10,6 +10,7 @@ from artigraph.html import Part
 from artigraph.printable import bytes_text, count_text
 
 if TYPE_CHECKING:
+    from artigraph.maintenance._copy_report import CopyReport
     from artigraph.maintenance._report import Amount, Example, FsckReport, GcReport, Problem, SkippedStorage
 
 
@@ -30,6 +31,20 @@ def gc_view(report: GcReport) -> Part:
     body = html.table((_amount(*row) for row in rows), head=["objects", "count", "size", "examples"])
     skipped = [*_skipped("not known here", report.skipped), *_skipped("not searched", report.unswept)]
     return html.element("div", html.heading("gc", html.muted(note)), body, *skipped)
+
+
+def copy_view(report: CopyReport) -> Part:
+    """Return what `copy_objects` copied, or would copy, and what remains."""
+    note = "dry run: nothing was copied" if report.dry_run else f"from {report.source} to {report.target}"
+    rows = [
+        ("in the source at the beginning", report.planned, ()),
+        ("copied", report.moved, ()),
+        ("in the target already", report.merged, ()),
+        ("not copied: missing or damaged", report.failed, report.failed_examples),
+        ("remaining in the source", report.remaining, ()),
+    ]
+    body = html.table((_amount(*row) for row in rows), head=["objects", "count", "size", "examples"])
+    return html.element("div", html.heading("copy_objects", html.muted(note)), body)
 
 
 def fsck_view(report: FsckReport) -> Part:

@@ -9,6 +9,7 @@ import artigraph.maintenance as async_maintenance
 import artigraph.model as async_model
 from artigraph.maintenance import (
     Amount,
+    CopyReport,
     DoctorReport,
     Example,
     Finding,
@@ -25,9 +26,11 @@ from artigraph.maintenance._doctor import SECONDS
 from artigraph.maintenance._gc import GRACE
 from artigraph.portal import wait_for
 from artigraph.progress import ProgressCallback
+from artigraph.storage import Storage
 
 __all__ = [
     "Amount",
+    "CopyReport",
     "DoctorReport",
     "Example",
     "Finding",
@@ -39,12 +42,44 @@ __all__ = [
     "SkippedStorage",
     "StorageState",
     "UpgradeReport",
+    "copy_objects",
     "doctor",
     "fsck",
     "gc",
     "mark_lost",
     "upgrade",
 ]
+
+
+def copy_objects(
+    source: str | Storage, target: str | Storage, *, dry_run: bool = True, progress: ProgressCallback | None = None
+) -> CopyReport:
+    """Copy the objects of a storage to another one, and make their rows name that one; by default only report them.
+
+    Each object is read from the source, checked against its recorded hash, put into the target, and read from there and
+    checked again. Then its row is switched, in a transaction with up to 100 others. The objects of the source stay, so
+    all artifacts can be loaded at every moment, by every process that knows both storages.
+
+    Saves, loads, deletions and `gc` may run at the same time. A call that ended early is continued by the next one,
+    which copies only what is still in the source. An object of an interrupted call that is already in the target is
+    verified, not sent again.
+
+    An object that cannot be read, or is damaged, is left in the source and reported. Rows that others have locked, such
+    as an open session, are left too. Call it again until nothing remains.
+
+    Args:
+        source: the storage to leave, or its name.
+        target: the storage to fill, or its name.
+        dry_run: whether only to count.
+        progress: called with the progress.
+
+    Raises:
+        UnknownStorageError: no storage of this name is registered or installed.
+        ConfigurationError: the source is the target.
+        StorageUnavailableError, StorageFullError: a storage did not answer, or is full. What was switched stays so.
+        SessionStateError: a session is open here. The rows are switched in transactions of their own.
+    """
+    return wait_for(async_maintenance.copy_objects(source, target, dry_run=dry_run, progress=progress))
 
 
 def doctor(*, gc: bool = False, time_limit: float = SECONDS) -> DoctorReport:

@@ -9,6 +9,10 @@ The library itself reads no file. A tool reads this one when it starts:
     type = "file"                     # an entry point of the group `artigraph.storage_type`
     directory = "data"                # the other keys are the arguments of the storage's class
 
+    [storage."s3:bucket/prefix"]
+    url = "s3://bucket/prefix"        # instead of a type; see `artigraph.storage.storage_from_url`
+    region = "eu-west-1"
+
     [store.vision]                    # a store of the web view, which shows all of them instead of [database]
     url = "postgresql://me@localhost/vision"
 
@@ -18,7 +22,6 @@ The library itself reads no file. A tool reads this one when it starts:
 
 from __future__ import annotations
 
-import inspect
 import os
 import re
 import sys
@@ -26,14 +29,13 @@ import tomllib
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib import import_module
-from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from typing import Any, NoReturn
 
 import artigraph.errors as errors
 from artigraph.db import find_folder
 from artigraph.printable import quoted
-from artigraph.storage import Storage, register_storage
+from artigraph.storage import Storage, from_url, register_storage
 
 __all__: list[str] = ["FILE", "Configuration", "StorageSettings"]
 __all__ += ["embedded_store", "import_modules", "read_configuration", "register_storages"]
@@ -41,9 +43,7 @@ __all__ += ["embedded_store", "import_modules", "read_configuration", "register_
 FILE = "artigraph.toml"
 """The file that is read in the working directory. It is not searched for anywhere else."""
 _URL = "ARTIGRAPH_URL"
-_GROUP = "artigraph.storage_type"
 _STORE = re.compile(r"[A-Za-z0-9_-]+")
-_PACKAGES = {"aws": "artigraph[aws]", "file": "artigraph-storage-fs"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +52,12 @@ class StorageSettings:
 
     name: str
     """The permanent name."""
-    type: str
-    """The name of its entry point."""
+    type: str | None
+    """The name of its entry point. None if the URL alone says which class makes it."""
     arguments: Mapping[str, Any] = field(default_factory=dict[str, Any], repr=False)
     """The arguments of its class. They may be secrets, so no error and no repr shows them."""
+    url: str | None = field(default=None, repr=False)
+    """The URL from which it is made. None if it is made by its type."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +157,13 @@ class _Reader:
             table = f"storage.{quoted(name)}"
             arguments = self.table(name, said)
             kind = self.text(table, arguments, "type")
-            if kind is None:
-                self._refuse(f"has no key 'type' in [{table}]. Known types: {_known_types()}")
+            url = self.text(table, arguments, "url")
+            if kind is None and url is None:
+                self._refuse(f"has no key 'type' and no 'url' in [{table}]. Known types: {from_url.known_types()}")
             if "name" in arguments:
                 self._refuse(f"has a key 'name' in [{table}]. The name of the table is the name of the storage")
-            found.append(StorageSettings(name, arguments.pop("type"), arguments))
+            rest = {key: value for key, value in arguments.items() if key not in {"type", "url"}}
+            found.append(StorageSettings(name, kind, rest, url))
         return found
 
     def stores(self, said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -195,56 +199,20 @@ def register_storages(configuration: Configuration) -> list[Storage]:
 
     Raises:
         UnknownStorageError: no installed distribution offers a type of this name.
-        MissingDependencyError: a library that the storage needs is not installed.
-        ConfigurationError: the class does not take these arguments.
+        MissingDependencyError: a distribution or a library that the storage needs is not installed.
+        ConfigurationError: the class does not take these arguments, or the URL is invalid.
         RegistrationError: another storage has the name.
     """
     return [register_storage(_make(settings)) for settings in configuration.storages]
 
 
 def _make(settings: StorageSettings) -> Storage:
-    for entry_point in entry_points(group=_GROUP, name=settings.type):
-        return _make_of(_load(entry_point), settings)
-    package = _PACKAGES.get(settings.type)
-    hint = f"pip install '{package}'" if package else f"Known types: {_known_types()}"
-    msg = f"There is no storage type {quoted(settings.type)}, which {quoted(settings.name)} should be of. {hint}"
-    raise errors.UnknownStorageError(msg)
-
-
-def _load(entry_point: EntryPoint) -> Any:
-    try:
-        return entry_point.load()
-    except ImportError as error:
-        msg = f"The storage type {quoted(entry_point.name)} cannot be imported: {error}"
-        raise errors.MissingDependencyError(msg) from error
-
-
-def _make_of(kind: Any, settings: StorageSettings) -> Storage:
-    parameters = inspect.signature(kind).parameters
-    unknown = [name for name in settings.arguments if name not in parameters]
-    missing = [
-        name
-        for name, parameter in parameters.items()
-        if parameter.default is parameter.empty and name not in settings.arguments and name != "name"
-    ]
+    if settings.url is not None:
+        return from_url.storage_from_url(settings.url, type=settings.type, name=settings.name, **settings.arguments)
+    assert settings.type is not None  # a table has a type or a URL
+    kind = from_url.class_of_type(settings.type, settings.name)
     where = f"The storage {quoted(settings.name)} of type {quoted(settings.type)}"
-    if unknown:
-        known = ", ".join(name for name in parameters if name != "name")
-        msg = f"{where} takes no {', '.join(map(quoted, unknown))}. It takes {known}"
-        raise errors.ConfigurationError(msg)
-    if missing:
-        msg = f"{where} needs {', '.join(map(quoted, missing))}"
-        raise errors.ConfigurationError(msg)
-    try:
-        made: Storage = kind(**settings.arguments, name=settings.name)
-    except TypeError as error:
-        msg = f"{where} has an argument of another type than its class takes"  # the cause may show a secret
-        raise errors.ConfigurationError(msg) from error
-    return made
-
-
-def _known_types() -> str:
-    return ", ".join(sorted({entry_point.name for entry_point in entry_points(group=_GROUP)})) or "none are installed"
+    return from_url.call(kind, {**settings.arguments, "name": settings.name}, where)
 
 
 def import_modules(configuration: Configuration) -> None:

@@ -72,5 +72,5 @@ def _hint_of(error: Exception) -> str | None:
     if isinstance(error, errors.DatabaseUnavailableError):
         return "Reload this page when the database answers again"
     if isinstance(error, errors.UnknownStorageError):
-        return 'Describe the storage in artigraph.toml: [storage."its name"] with type = "file" or "aws"'
+        return 'Describe the storage in artigraph.toml: [storage."its name"] with url = "file:folder" or "s3://bucket"'
     return None

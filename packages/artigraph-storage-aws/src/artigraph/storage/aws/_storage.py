@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from itertools import count
 from types import TracebackType
-from typing import Literal, Self, TypeVar
+from typing import Any, Literal, Self, TypeVar
 
 from artigraph.errors import ConfigurationError, StorageError, StorageUnavailableError
 from artigraph.storage import Storage, StoredEntry, check_key, check_prefix, new_key
@@ -101,6 +102,25 @@ class S3Storage(Storage):
         settings = Settings(region, self.endpoint_url, addressing_style, connect_timeout, read_timeout, max_connections)
         self._clients = Clients(lambda: connect(settings, self._credentials))
         self._objects = Bucket(self.bucket, f"{self.prefix}/" if self.prefix else "")
+
+    @classmethod
+    def from_url(cls, url: str, *, name: str | None = None, **options: Any) -> Self:
+        """Make a storage from a URL such as `s3://bucket/prefix`; see `artigraph.storage.storage_from_url`.
+
+        Raises:
+            ConfigurationError: it is no such URL, or an argument is invalid or unknown.
+        """
+        scheme, _, place = url.partition("://")
+        bucket, _, prefix = place.partition("/")
+        if scheme.lower() != "s3":
+            msg = "The URL of an S3Storage is like 's3://bucket/prefix'. Correct its scheme"
+            raise ConfigurationError(msg)
+        known = inspect.signature(cls).parameters
+        unknown = [option for option in options if option not in known]
+        if unknown:
+            msg = f"An S3Storage takes no {', '.join(f'{option}=' for option in unknown)}. It takes {', '.join(known)}"
+            raise ConfigurationError(msg)
+        return cls(bucket, prefix, name=name, **options)
 
     async def create(self, data: bytes, *, key: str | None = None) -> str:
         location = new_key() if key is None else check_key(key)

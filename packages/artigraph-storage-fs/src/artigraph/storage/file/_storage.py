@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import os
 import re
 import threading
@@ -11,7 +12,8 @@ from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path, PurePath
-from typing import BinaryIO, TypeAlias, TypeVar
+from typing import Any, BinaryIO, Self, TypeAlias, TypeVar
+from urllib.request import url2pathname
 
 from artigraph.errors import ConfigurationError, StorageError
 from artigraph.storage import Storage, StoredEntry, check_key, check_prefix, new_key
@@ -96,6 +98,24 @@ class FileSystem(Storage):
         self.file_mode = file_mode
         self.folder_mode = folder_mode
         self._tree = Tree(str(self.directory), folder_mode, durable)
+
+    @classmethod
+    def from_url(cls, url: str, *, name: str | None = None, **options: Any) -> Self:
+        """Make a storage from a URL such as `file:data` or `file:///srv/data`; see `storage_from_url`.
+
+        Raises:
+            ConfigurationError: it is no such URL, or an argument is invalid or unknown.
+        """
+        scheme, _, path = url.partition(":")
+        if scheme.lower() != "file" or (path.startswith("//") and not path.startswith("///")):
+            msg = f"{url!r} is no URL of a folder: write 'file:data' for a relative path, 'file:///srv/data' else"
+            raise ConfigurationError(msg)
+        known = inspect.signature(cls).parameters
+        unknown = [option for option in options if option not in known]
+        if unknown:
+            msg = f"A FileSystem takes no {', '.join(f'{option}=' for option in unknown)}. It takes {', '.join(known)}"
+            raise ConfigurationError(msg)
+        return cls(url2pathname(path.removeprefix("//")), name=name, **options)
 
     async def create(self, data: bytes, *, key: str | None = None) -> str:
         location = new_key() if key is None else check_key(key)
