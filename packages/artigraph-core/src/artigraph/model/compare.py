@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Mapping
 from datetime import datetime, time
 from decimal import Decimal
@@ -102,6 +102,8 @@ def _parts(value: object) -> Parts | None:
     if cls is list or cls is tuple or cls is dict:
         parts: Parts = items
         return parts
+    if cls is OrderedDict:
+        return list(items.items())  # its order counts
     if isinstance(value, Structured):
         own = getattr(cls.__eq__, "__module__", None) or ""
         return value._artigraph_parts() if own.startswith("artigraph.model.") else None  # pyright: ignore[reportPrivateUsage]
