@@ -17,7 +17,7 @@ import venv
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-TESTS = ("tests/serializer/test_golden.py", "tests/serializer/test_plugins.py", "tests/serializer/test_preview_values.py")
+TESTS = tuple(f"tests/serializer/test_{each}.py" for each in ("golden", "plugins", "preview_values"))
 FOLDERS = ("torch",)
 """Below tests/serializer."""
 

@@ -16,7 +16,11 @@ def _torch() -> dict[str, Mapping[str, Any]]:
     torch: Any = import_module("torch")
     nan = torch.tensor([0x7FC1, 0x3F80, -1], dtype=torch.int16)
     state: Any = OrderedDict(
-        {"layer.bias": torch.tensor([1.5, -2.0], dtype=torch.bfloat16), "steps": torch.tensor(3), "\xe9": torch.empty(0)}
+        {
+            "layer.bias": torch.tensor([1.5, -2.0], dtype=torch.bfloat16),
+            "steps": torch.tensor(3),
+            "\xe9": torch.empty(0),
+        }
     )
     state._metadata = OrderedDict({"": {"version": 1}, "layer": {"version": 2}})
     return {

@@ -56,4 +56,4 @@ def shape_text(shape: tuple[int, ...]) -> str:
     """Return a shape as a summary shows it."""
     if not shape:
         return "scalar"
-    return " x ".join(f"{each:,}" for each in shape) if len(shape) > 1 else preview.count_text(shape[0], "element")
+    return " x ".join(f"{each:,}" for each in shape) if len(shape) != 1 else preview.count_text(sum(shape), "element")

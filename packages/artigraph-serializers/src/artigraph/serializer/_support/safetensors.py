@@ -20,8 +20,25 @@ from typing import Any, BinaryIO, NamedTuple, NoReturn, cast
 from artigraph.errors import DeserializationError, SerializationError
 
 SIZES = {
-    **{"BOOL": 1, "U8": 1, "I8": 1, "F8_E4M3": 1, "F8_E4M3FNUZ": 1, "F8_E5M2": 1, "F8_E5M2FNUZ": 1, "F8_E8M0": 1},
-    **{"U16": 2, "I16": 2, "F16": 2, "BF16": 2, "U32": 4, "I32": 4, "F32": 4, "U64": 8, "I64": 8, "F64": 8, "C64": 8},
+    "BOOL": 1,
+    "U8": 1,
+    "I8": 1,
+    "F8_E4M3": 1,
+    "F8_E4M3FNUZ": 1,
+    "F8_E5M2": 1,
+    "F8_E5M2FNUZ": 1,
+    "F8_E8M0": 1,
+    "U16": 2,
+    "I16": 2,
+    "F16": 2,
+    "BF16": 2,
+    "U32": 4,
+    "I32": 4,
+    "F32": 4,
+    "U64": 8,
+    "I64": 8,
+    "F64": 8,
+    "C64": 8,
 }
 """The bytes of an element, by the format's name of its dtype."""
 
@@ -36,7 +53,7 @@ _VERSION = 1
 
 
 class Description(NamedTuple):
-    """A tensor that is to be written."""
+    """A tensor before it is written."""
 
     name: str
     dtype: str

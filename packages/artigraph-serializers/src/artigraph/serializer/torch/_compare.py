@@ -8,8 +8,10 @@ from artigraph.serializer._support.difference import named, told
 from artigraph.serializer.numpy.compare import differing_array
 from artigraph.serializer.torch._tensors import torch
 
-_WIDE = {torch.bfloat16}
-_WIDE |= {torch.float8_e4m3fn, torch.float8_e4m3fnuz, torch.float8_e5m2, torch.float8_e5m2fnuz, torch.float8_e8m0fnu}
+_WIDE = {
+    *(torch.bfloat16, torch.float8_e4m3fn, torch.float8_e4m3fnuz, torch.float8_e5m2, torch.float8_e5m2fnuz),
+    torch.float8_e8m0fnu,
+}
 """Dtypes that NumPy lacks, whose every value is a float32."""
 
 

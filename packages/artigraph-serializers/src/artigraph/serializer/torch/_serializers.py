@@ -42,7 +42,7 @@ class TensorSerializer(Serializer[Any]):
         return joined(self.serialize_parts(value))
 
     def serialize_parts(self, value: Any) -> Iterator[bytes | memoryview]:
-        """Yield a safetensors file in parts of at most 8 MiB. They are views of the tensor's memory if it is contiguous."""
+        """Yield a safetensors file in parts of at most 8 MiB, views of the memory of a contiguous tensor."""
         with serializing(self.name, value):
             _tensors.check(value, "This value")
             yield from _tensors.to_parts({_ONLY: value}, {})
@@ -103,7 +103,7 @@ class StateDictSerializer(Serializer[Any]):
             yield from _tensors.to_parts(value, _state.note_of(value))
 
     def deserialize(self, data: Buffer) -> Any:
-        """Return the dict of a file. A writable buffer becomes the memory of its tensors; any other buffer is copied."""
+        """Return the dict of a file. A writable buffer becomes the tensors' memory; any other buffer is copied."""
         with deserializing(self.name):
             buffer = memoryview(data).cast("B")
             head = st.head_of(buffer)
@@ -158,5 +158,5 @@ tensor_serializer: TensorSerializer = TensorSerializer().register()
 state_dict_serializer: StateDictSerializer = StateDictSerializer()
 """Serializes dicts of tensors in fields that name this serializer."""
 
-StateDict = Annotated[dict[str, torch.Tensor], state_dict_serializer]
+StateDict = Annotated[dict[str, Any], state_dict_serializer]
 """The type of a field that holds a dict of tensors as one object."""

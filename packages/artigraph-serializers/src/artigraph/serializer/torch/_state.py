@@ -16,7 +16,7 @@ _ATTRIBUTE = "_metadata"
 
 
 def note_of(state: dict[str, Any]) -> dict[str, Any]:
-    """Return what is to be stored of a state dict beside its tensors.
+    """Return what a file says of a state dict beside its tensors.
 
     Raises:
         SerializationError: it has attributes that JSON does not keep exactly.
@@ -80,9 +80,10 @@ def read_tensor(file: BinaryIO, entry: st.Entry, note: dict[str, Any]) -> Any:
 
 def same_state(one: Any, other: Any) -> bool:
     """Say whether two state dicts have one class and attributes, and equal tensors."""
-    if type(one) is not type(other) or not isinstance(one, dict):
+    cls: Any = type(one)
+    if cls is not type(other) or cls not in (dict, OrderedDict):
         return False
-    if one.keys() != other.keys() or (isinstance(one, OrderedDict) and list(one) != list(other)):
+    if one.keys() != other.keys() or (cls is OrderedDict and list(one) != list(other)):
         return False
     if json.dumps(getattr(one, _ATTRIBUTE, None)) != json.dumps(getattr(other, _ATTRIBUTE, None)):
         return False

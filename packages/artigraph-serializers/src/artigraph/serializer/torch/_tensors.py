@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from importlib import import_module
 from itertools import pairwise
 from typing import Any
 
 from artigraph.errors import SerializationError
-from artigraph.serializer._support import class_of
 from artigraph.serializer._support import safetensors as st
 
 torch: Any = import_module("torch")
@@ -45,40 +44,65 @@ def check(tensor: Any, what: str) -> None:
     """Refuse a tensor that would not load exactly.
 
     Args:
-        tensor: what is to be stored.
+        tensor: the value.
         what: how an error names it.
 
     Raises:
         SerializationError: says why, and what to do.
     """
-    remedy = _remedy(tensor)
-    if remedy is not None:
-        msg = f"{what} {remedy}"
-        raise SerializationError(msg)
+    for is_refused, remedy in _REFUSED:
+        if is_refused(tensor):
+            msg = f"{what} {remedy.format(tensor)}"
+            raise SerializationError(msg)
 
 
-def _remedy(tensor: Any) -> str | None:
-    if type(tensor) is not torch.Tensor:
-        if isinstance(tensor, torch.nn.Parameter):
-            return "is a torch.nn.Parameter, which belongs to a module; store parameter.detach()."
-        return f"is a {class_of(tensor)}, which would load as another type; convert it to a torch.Tensor."
-    if tensor.is_meta:
-        return "is on the device 'meta', so it has no elements; store a tensor that has some."
-    if tensor.layout is not torch.strided or tensor.is_nested:
-        layout = "nested" if tensor.is_nested else f"sparse ({tensor.layout})"
-        return f"is {layout}; store tensor.to_dense(), or its parts (indices, values) in fields of their own."
-    if tensor.is_quantized:
-        return "is quantized; store tensor.int_repr(), and its scale and zero point in fields of their own."
-    if tensor.device.type != "cpu":
-        return f"is on the device {str(tensor.device)!r}, which the loading machine may lack; store tensor.cpu()."
-    if tensor.requires_grad:
-        return "requires a gradient, which belongs to a computation and not to the data; store tensor.detach()."
-    if tensor.dtype not in _NAMES:
-        hint = "store torch.view_as_real(tensor)" if tensor.is_complex() else "convert it: tensor.to(...)"
-        return f"has the dtype {tensor.dtype}, which safetensors does not have; {hint}."
-    if vars(tensor):
-        return f"has attributes of its own ({', '.join(sorted(vars(tensor)))}), which would be lost; store tensor.clone()."
-    return None
+_REFUSED: tuple[tuple[Callable[[Any], bool], str], ...] = (
+    (
+        lambda tensor: isinstance(tensor, torch.nn.Parameter),
+        "is a torch.nn.Parameter, which belongs to a module; store parameter.detach().",
+    ),
+    (
+        lambda tensor: type(tensor) is not torch.Tensor,
+        "is a {0.__class__.__name__}, which would load as another type; convert it to a torch.Tensor.",
+    ),
+    (
+        lambda tensor: tensor.is_meta,
+        "is on the device 'meta', so it has no elements; store a tensor that has some.",
+    ),
+    (
+        lambda tensor: tensor.is_nested,
+        "is nested; store tensor.unbind() in a list, or tensor.to_padded_tensor(...).",
+    ),
+    (
+        lambda tensor: tensor.layout is not torch.strided,
+        "is sparse ({0.layout}); store tensor.to_dense(), or its indices and values.",
+    ),
+    (
+        lambda tensor: tensor.is_quantized,
+        "is quantized; store tensor.int_repr(), and scale and zero point in fields of their own.",
+    ),
+    (
+        lambda tensor: tensor.device.type != "cpu",
+        "is on the device '{0.device}', which the loading machine may lack; store tensor.cpu().",
+    ),
+    (
+        lambda tensor: tensor.requires_grad,
+        "requires a gradient, which belongs to a computation; store tensor.detach().",
+    ),
+    (
+        lambda tensor: tensor.dtype is torch.complex128,
+        "is of complex128, which safetensors does not have; store torch.view_as_real(tensor).",
+    ),
+    (
+        lambda tensor: tensor.dtype not in _NAMES,
+        "is of {0.dtype}, which safetensors does not have; convert it: tensor.to(...).",
+    ),
+    (
+        lambda tensor: len(vars(tensor)) > 0,
+        "has attributes that would be lost; store tensor.clone().",
+    ),
+)
+"""Which tensors are refused, and what an error says of them. The first that applies decides."""
 
 
 def to_parts(tensors: dict[str, Any], note: dict[str, Any]) -> Iterator[bytes | memoryview]:
@@ -117,7 +141,7 @@ def _memory(block: Any) -> Iterator[memoryview]:
 
 
 def _has_layout(tensor: Any) -> bool:
-    """Say whether strides are to be kept: they are not those of C order, and leave no gap."""
+    """Say whether the file keeps the strides: they are not those of C order, and leave no gap."""
     strides, shape = tuple(tensor.stride()), tuple(tensor.shape)
     return bool(tensor.numel()) and strides != _c_strides(shape) and is_dense(shape, strides)
 
@@ -154,7 +178,7 @@ def tensors_of(buffer: memoryview, entries: Iterable[st.Entry], note: dict[str, 
 
 
 def tensor_of(memory: memoryview, entry: st.Entry, note: dict[str, Any]) -> Any:
-    """Return a tensor over its elements. It shares the memory if that is writable and aligned, and is a copy otherwise."""
+    """Return a tensor over its elements: of their memory if that is writable and aligned, otherwise a copy."""
     dtype = DTYPES[entry.dtype]
     if len(memory) != entry.stop - entry.start:
         st.refuse(f"{entry.name!r} is cut off")
