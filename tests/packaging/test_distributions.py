@@ -125,6 +125,7 @@ def test_the_umbrella_offers_every_extra() -> None:
         "mysql",
         "migrations",
         "networkx",
+        "scipy",
         "torch",
         "ui",
         "all",

@@ -25,6 +25,7 @@ PROMISED = {
     "polars": "from artigraph.serializer.polars import dataframe_serializer",
     "postgresql": "import asyncpg",
     "pyarrow": "from artigraph.serializer.pyarrow import feather_serializer, parquet_serializer",
+    "scipy": "from artigraph.serializer.scipy import sparse_serializer",
     "ui": "from artigraph.ui import create_app; create_app('sqlite:///results.db')",
 }
 """An import for each extra of the umbrella, which fails without the extra."""
@@ -54,7 +55,7 @@ def test_an_extra_installs_what_it_promises(extra: str, environment: Make, dists
 def test_everything_together(environment: Make, dists: Path) -> None:
     """All extras: imports stay light, every entry point loads, and a plugin that goes leaves the others."""
     env = environment(f"artigraph[all]=={VERSION}", dists=dists)
-    heavy = {"aioboto3", "boto3", "botocore", "numpy", "pandas", "polars", "pyarrow", "alembic"}
+    heavy = {"aioboto3", "boto3", "botocore", "numpy", "pandas", "polars", "pyarrow", "scipy", "alembic"}
     assert env.run(f"import artigraph, sys; print({heavy!r} & set(sys.modules))") == "set()\n"
     env.run("\n".join(PROMISED.values()))
     groups = ("artigraph.storage", "artigraph.serializer")

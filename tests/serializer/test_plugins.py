@@ -26,6 +26,7 @@ SHIPPED = {
     "pandas-series",
     "polars-dataframe",
     "polars-series",
+    "scipy-sparse",
     "torch-state-dict",
     "torch-tensor",
 }
@@ -68,6 +69,7 @@ BY_TYPE = {
     },
     "polars": {"DataFrame()": "polars-dataframe", "Series()": "polars-series"},
     "pyarrow": {"table({})": "arrow-feather", "table({}).to_reader()": "arrow-record-batch-stream"},
+    "scipy.sparse": {"csr_array((1, 1))": "scipy-sparse", "lil_matrix((1, 1))": "scipy-sparse"},
     "torch": {"zeros(1)": "torch-tensor", "nn.Parameter(torch.zeros(1))": "torch-tensor"},
 }
 
@@ -79,7 +81,7 @@ def test_a_process_that_imported_nothing_finds_it_by_type(library: str) -> None:
     assert run(code).split() == list(BY_TYPE[library].values())
 
 
-@pytest.mark.parametrize("library", ["numpy", "pandas", "polars", "pyarrow", "torch"])
+@pytest.mark.parametrize("library", ["numpy", "pandas", "polars", "pyarrow", "scipy", "torch"])
 def test_a_missing_library_names_the_command(library: str) -> None:
     code = f"""
 import sys
@@ -106,6 +108,7 @@ def test_importing_one_imports_no_other() -> None:
         "pandas": {"polars"},
         "polars": {"pandas"},
         "pyarrow": {"pandas", "polars"},
+        "scipy": {"pandas", "polars", "pyarrow"},
         "torch": {"pandas", "polars", "pyarrow"},
     }
     for library, others in libraries.items():

@@ -80,10 +80,9 @@ def read_tensor(file: BinaryIO, entry: st.Entry, note: dict[str, Any]) -> Any:
 
 def same_state(one: Any, other: Any) -> bool:
     """Say whether two state dicts have one class and attributes, and equal tensors."""
-    cls: Any = type(one)
-    if cls is not type(other) or cls not in (dict, OrderedDict):
+    if not any(type(one) is type(other) is cls for cls in (dict, OrderedDict)):
         return False
-    if one.keys() != other.keys() or (cls is OrderedDict and list(one) != list(other)):
+    if one.keys() != other.keys() or (type(one) is OrderedDict and list(one) != list(other)):
         return False
     if json.dumps(getattr(one, _ATTRIBUTE, None)) != json.dumps(getattr(other, _ATTRIBUTE, None)):
         return False

@@ -98,7 +98,7 @@ _REFUSED: tuple[tuple[Callable[[Any], bool], str], ...] = (
         "is of {0.dtype}, which safetensors does not have; convert it: tensor.to(...).",
     ),
     (
-        lambda tensor: len(vars(tensor)) > 0,
+        lambda tensor: bool(tensor.__dict__),
         "has attributes that would be lost; store tensor.clone().",
     ),
 )

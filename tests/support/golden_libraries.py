@@ -1,0 +1,34 @@
+"""Values of libraries beside NumPy, pandas, Polars and Arrow, for the golden bytes; see `golden`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+
+__all__ = ["golden_libraries"]
+
+_np: Any = np
+
+
+def _scipy() -> dict[str, Mapping[str, Any]]:
+    sp: Any = import_module("scipy.sparse")
+    dense = _np.array([[0, 1.5, 0], [-2, 0, 0]])
+    return {
+        "scipy-sparse": {
+            "csr-array": sp.csr_array(dense),
+            "csc-matrix": sp.csc_matrix(dense.astype("f4")),
+            "coo-array": sp.coo_array(dense.astype("i2")),
+            "bsr-array": sp.bsr_array(dense, blocksize=(1, 3)),
+            "dia-matrix": sp.dia_matrix(dense),
+            "dok-array": sp.dok_array(dense),
+            "lil-matrix": sp.lil_matrix(dense),
+        }
+    }
+
+
+def golden_libraries() -> dict[str, Mapping[str, Any]]:
+    """Return values by serializer and by the name of the file."""
+    return _scipy()
