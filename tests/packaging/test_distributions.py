@@ -126,6 +126,7 @@ def test_the_umbrella_offers_every_extra() -> None:
         "migrations",
         "networkx",
         "scipy",
+        "pillow",
         "torch",
         "ui",
         "all",

@@ -29,6 +29,17 @@ def _scipy() -> dict[str, Mapping[str, Any]]:
     }
 
 
+def _pillow() -> dict[str, Mapping[str, Any]]:
+    image: Any = import_module("PIL.Image")
+    colors = image.frombytes("RGB", (2, 2), bytes(range(12)))
+    colors.info = {"dpi": (72, 72.5), "comment": "\xe4"}
+    palette = image.frombytes("P", (2, 2), bytes(range(4)))
+    palette.putpalette(bytes(range(12)))
+    palette.info["transparency"] = 1
+    gray = image.frombytes("I;16", (2, 1), bytes((1, 2, 3, 255)))
+    return {"pillow-image": {"rgb": colors, "palette": palette, "16-bit": gray}}
+
+
 def golden_libraries() -> dict[str, Mapping[str, Any]]:
     """Return values by serializer and by the name of the file."""
-    return _scipy()
+    return {**_pillow(), **_scipy()}
