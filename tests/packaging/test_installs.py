@@ -27,6 +27,7 @@ PROMISED = {
     "pyarrow": "from artigraph.serializer.pyarrow import feather_serializer, parquet_serializer",
     "scipy": "from artigraph.serializer.scipy import sparse_serializer",
     "pillow": "from artigraph.serializer.pillow import image_serializer",
+    "networkx": "from artigraph.serializer.networkx import graph_serializer",
     "ui": "from artigraph.ui import create_app; create_app('sqlite:///results.db')",
 }
 """An import for each extra of the umbrella, which fails without the extra."""

@@ -27,6 +27,7 @@ SHIPPED = {
     "polars-dataframe",
     "polars-series",
     "scipy-sparse",
+    "networkx-graph",
     "pillow-image",
     "torch-state-dict",
     "torch-tensor",
@@ -72,6 +73,7 @@ BY_TYPE = {
     "pyarrow": {"table({})": "arrow-feather", "table({}).to_reader()": "arrow-record-batch-stream"},
     "scipy.sparse": {"csr_array((1, 1))": "scipy-sparse", "lil_matrix((1, 1))": "scipy-sparse"},
     "PIL.Image": {"new('L', (1, 1))": "pillow-image"},
+    "networkx": {"Graph()": "networkx-graph", "MultiDiGraph()": "networkx-graph"},
     "torch": {"zeros(1)": "torch-tensor", "nn.Parameter(torch.zeros(1))": "torch-tensor"},
 }
 
@@ -83,7 +85,7 @@ def test_a_process_that_imported_nothing_finds_it_by_type(library: str) -> None:
     assert run(code).split() == list(BY_TYPE[library].values())
 
 
-@pytest.mark.parametrize("library", ["numpy", "pandas", "polars", "pyarrow", "scipy", "torch"])
+@pytest.mark.parametrize("library", ["numpy", "pandas", "polars", "pyarrow", "networkx", "scipy", "torch"])
 def test_a_missing_library_names_the_command(library: str) -> None:
     code = f"""
 import sys
@@ -111,6 +113,7 @@ def test_importing_one_imports_no_other() -> None:
         "polars": {"pandas"},
         "pyarrow": {"pandas", "polars"},
         "scipy": {"pandas", "polars", "pyarrow"},
+        "networkx": {"numpy", "pandas", "polars", "pyarrow"},
         "pillow": {"numpy", "pandas", "polars", "pyarrow"},
         "torch": {"pandas", "polars", "pyarrow"},
     }

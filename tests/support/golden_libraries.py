@@ -29,6 +29,16 @@ def _scipy() -> dict[str, Mapping[str, Any]]:
     }
 
 
+def _networkx() -> dict[str, Mapping[str, Any]]:
+    nx: Any = import_module("networkx")
+    plain = nx.Graph([("b", "a", {"weight": 0.5}), ("a", "c")], name="plain")
+    rich = nx.MultiDiGraph()
+    rich.add_node((1, "x"), tags={"a"})
+    rich.add_edge((1, "x"), 2, key="k", weight=float("inf"))
+    rich.add_edge((1, "x"), 2, key=b"other")
+    return {"networkx-graph": {"graph": plain, "multidigraph": rich, "digraph": nx.path_graph(3, nx.DiGraph)}}
+
+
 def _pillow() -> dict[str, Mapping[str, Any]]:
     image: Any = import_module("PIL.Image")
     colors = image.frombytes("RGB", (2, 2), bytes(range(12)))
@@ -42,4 +52,4 @@ def _pillow() -> dict[str, Mapping[str, Any]]:
 
 def golden_libraries() -> dict[str, Mapping[str, Any]]:
     """Return values by serializer and by the name of the file."""
-    return {**_pillow(), **_scipy()}
+    return {**_networkx(), **_pillow(), **_scipy()}
