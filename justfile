@@ -95,6 +95,10 @@ unit *args:
 versions set *args:
     python scripts/versions.py {{ set }} {{ args }}
 
+# Run the tests of values of large libraries, such as PyTorch, in an environment that pip makes with them
+frameworks *args:
+    python scripts/frameworks.py {{ args }}
+
 # Run the tests that need servers (integration/README.md lists them and their variables)
 integration *args:
     pytest -n auto --dist loadgroup -m "not long" integration {{ args }}

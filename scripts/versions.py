@@ -22,6 +22,8 @@ SETS: dict[str, tuple[list[str], list[str], list[str]]] = {
     "sqlalchemy-2.0": ([], ["sqlalchemy<2.1"], []),  # serializers and storages do not use it
 }
 """By name: uv's resolution, extra requirements, and the tests to run beside those of every set."""
+LARGE = frozenset({"torch"})
+"""Extras that would bring gigabytes. scripts/frameworks.py tests one version of each, which is the lowest declared."""
 TOOLS = (
     *("httpx", "jsonschema", "moto", "psycopg", "psycopg-binary", "pytest-asyncio", "pytest-timeout", "pytest-xdist"),
     *("pytz", "tzdata"),
@@ -66,8 +68,8 @@ def declared() -> list[str]:
     found: set[str] = set()
     for manifest in ROOT.glob("packages/*/pyproject.toml"):
         project = tomllib.loads(manifest.read_text("utf-8"))["project"]
-        extras = project.get("optional-dependencies", {}).values()
-        found.update(project.get("dependencies", []), *extras)
+        extras = project.get("optional-dependencies", {})
+        found.update(project.get("dependencies", []), *(extras[name] for name in extras.keys() - LARGE))
     return sorted(requirement for requirement in found if not requirement.startswith("artigraph"))
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["read_array", "read_frame", "write_array", "write_frame"]
+__all__ = ["read_array", "read_frame", "read_state", "write_array", "write_frame", "write_state"]
 
 pa: Any = import_module("pyarrow")
 pq: Any = import_module("pyarrow.parquet")
@@ -65,6 +65,29 @@ def read_frame(path: Path, digest: bytes) -> object:
     data = path.read_bytes()
     assert hashlib.sha256(data).digest() == digest
     return pq.ParquetFile(pa.BufferReader(data), page_checksum_verification=True).read().to_pandas()
+
+
+def write_state(path: Path, state: dict[str, Any]) -> bytes:
+    """Write a file with `safetensors.torch.save_file` and return the SHA-256 of the elements."""
+    import_module("safetensors.torch").save_file(state, path)
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+    _sync_folder(path.parent)
+    return _state_digest(state)
+
+
+def read_state(path: Path, digest: bytes) -> object:
+    """Read a file with `safetensors.torch.load_file` and check its SHA-256."""
+    state: Any = import_module("safetensors.torch").load_file(path)
+    assert _state_digest(state) == digest
+    return state
+
+
+def _state_digest(state: dict[str, Any]) -> bytes:
+    found = hashlib.sha256()
+    for name in sorted(state):
+        found.update(memoryview(state[name].numpy()).cast("B"))
+    return found.digest()
 
 
 def _sync_folder(folder: Path) -> None:

@@ -7,6 +7,8 @@ import os
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +20,7 @@ from artigraph.serializer.numpy import array_serializer
 from artigraph.serializer.pandas import dataframe_serializer
 from artigraph.storage.file import FileSystem
 from benchmarks.bench import Bench, Job
-from benchmarks.floors.values import read_array, read_frame, write_array, write_frame
+from benchmarks.floors import values
 from benchmarks.harness import Way, interleave
 from benchmarks.results import Row, compared
 
@@ -43,7 +45,7 @@ async def array_file(bench: Bench) -> Sequence[Row]:
         return array
 
     title = f"array of {size // 10**6:,} MB to files"
-    return await _compare(bench, Holder, fresh, write_array, read_array, "array-file", title, 1.15)
+    return await _compare(bench, Holder, fresh, values.write_array, values.read_array, "array-file", title, 1.15)
 
 
 async def frame_file(bench: Bench) -> Sequence[Row]:
@@ -62,7 +64,28 @@ async def frame_file(bench: Bench) -> Sequence[Row]:
         return frame
 
     title = f"frame of {size // 10**6:,} MB (parquet) to files"
-    return await _compare(bench, Holder, fresh, write_frame, read_frame, "frame-file", title, 1.1)
+    return await _compare(bench, Holder, fresh, values.write_frame, values.read_frame, "frame-file", title, 1.1)
+
+
+async def state_dict_file(bench: Bench) -> Sequence[Row]:
+    """Save and load a state dict of 100 MB, beside the library safetensors."""
+    torch: Any = import_module("torch")
+    serializer: Any = import_module("artigraph.serializer.torch").state_dict_serializer
+    storage = FileSystem(bench.folder / "ours", name=f"benchmark-{uuid.uuid4().hex}")
+
+    @dataclass
+    class Holder(ArtifactModel, name="BenchmarkStateDict"):
+        value: Any = artifact_field(storage=storage, serializer=serializer)
+
+    size = bench.effort.of(_BYTES)
+    state = {f"layer.{number}.weight": torch.rand(size // 40) for number in range(10)}
+
+    def fresh(number: int) -> Any:
+        state["layer.0.weight"][0] = number
+        return state
+
+    title = f"state dict of {size // 10**6:,} MB (safetensors) to files"
+    return await _compare(bench, Holder, fresh, values.write_state, values.read_state, "state-dict-file", title, 1.15)
 
 
 def frame_of(size: int) -> pd.DataFrame:
@@ -172,4 +195,6 @@ JOBS = (
     Job("array-file", array_file, ("sqlite",)),
     Job("frame-file", frame_file, ("sqlite",)),
     Job("frame-stall", frame_stall, ("sqlite",)),
+    # PyTorch is not part of the workspace's environment (scripts/frameworks.py).
+    *((Job("state-dict-file", state_dict_file, ("sqlite",)),) if find_spec("torch") else ()),
 )

@@ -128,6 +128,9 @@ def test_the_umbrella_offers_every_extra() -> None:
         "mysql",
         "migrations",
         "networkx",
+        "scipy",
+        "pillow",
+        "torch",
         "ui",
         "all",
     }

@@ -11,6 +11,7 @@ import pytest
 from artigraph.errors import MissingDependencyError
 from artigraph.serializer import get_serializer_by_name
 from artigraph.serializer._support import needs
+from tests.support.frameworks import SERIALIZERS, is_here
 
 SHIPPED = {
     "arrow-feather",
@@ -25,8 +26,15 @@ SHIPPED = {
     "pandas-series",
     "polars-dataframe",
     "polars-series",
+    "scipy-sparse",
+    "networkx-graph",
+    "pillow-image",
+    "torch-state-dict",
+    "torch-tensor",
 }
 """Names are stored with the data, so none is ever removed."""
+HERE = sorted(name for name in SHIPPED if name not in SERIALIZERS or is_here(SERIALIZERS[name]))
+"""Those whose libraries are installed; `just frameworks` tests the others."""
 
 
 def run(code: str) -> str:
@@ -42,7 +50,7 @@ def test_the_names_are_permanent() -> None:
     assert offered == SHIPPED
 
 
-@pytest.mark.parametrize("name", sorted(SHIPPED))
+@pytest.mark.parametrize("name", HERE)
 def test_each_name_is_that_of_its_serializer(name: str) -> None:
     assert get_serializer_by_name(name).name == name
 
@@ -63,17 +71,21 @@ BY_TYPE = {
     },
     "polars": {"DataFrame()": "polars-dataframe", "Series()": "polars-series"},
     "pyarrow": {"table({})": "arrow-feather", "table({}).to_reader()": "arrow-record-batch-stream"},
+    "scipy.sparse": {"csr_array((1, 1))": "scipy-sparse", "lil_matrix((1, 1))": "scipy-sparse"},
+    "PIL.Image": {"new('L', (1, 1))": "pillow-image"},
+    "networkx": {"Graph()": "networkx-graph", "MultiDiGraph()": "networkx-graph"},
+    "torch": {"zeros(1)": "torch-tensor", "nn.Parameter(torch.zeros(1))": "torch-tensor"},
 }
 
 
-@pytest.mark.parametrize("library", BY_TYPE)
+@pytest.mark.parametrize("library", [library for library in BY_TYPE if is_here(library)])
 def test_a_process_that_imported_nothing_finds_it_by_type(library: str) -> None:
     lines = [f"print(get_serializer_by_type(type({library}.{value})).name)" for value in BY_TYPE[library]]
     code = "\n".join([f"import {library}", "from artigraph.serializer import get_serializer_by_type", *lines])
     assert run(code).split() == list(BY_TYPE[library].values())
 
 
-@pytest.mark.parametrize("library", ["numpy", "pandas", "polars", "pyarrow"])
+@pytest.mark.parametrize("library", ["numpy", "pandas", "polars", "pyarrow", "networkx", "scipy", "torch"])
 def test_a_missing_library_names_the_command(library: str) -> None:
     code = f"""
 import sys
@@ -100,7 +112,13 @@ def test_importing_one_imports_no_other() -> None:
         "pandas": {"polars"},
         "polars": {"pandas"},
         "pyarrow": {"pandas", "polars"},
+        "scipy": {"pandas", "polars", "pyarrow"},
+        "networkx": {"numpy", "pandas", "polars", "pyarrow"},
+        "pillow": {"numpy", "pandas", "polars", "pyarrow"},
+        "torch": {"pandas", "polars", "pyarrow"},
     }
     for library, others in libraries.items():
+        if library == "torch" and not is_here(library):
+            continue
         loaded = run(f"import sys, artigraph.serializer.{library}; print(*sys.modules)").split()
         assert not others.intersection(loaded), library

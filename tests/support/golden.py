@@ -19,12 +19,15 @@ import pyarrow as pa
 from artigraph import File
 from artigraph.serializer import Serializer, get_serializer_by_name
 from tests.stores import release_0001 as release
+from tests.support.golden_frameworks import golden_frameworks
+from tests.support.golden_libraries import golden_libraries
 
 __all__ = ["ALWAYS_THE_SAME", "FOLDER", "golden"]
 
 FOLDER = Path(__file__).resolve().parent.parent / "data" / "serialized"
 ALWAYS_THE_SAME = frozenset(
     {"json", "datetime", "timedelta", "bytes", "file", "numpy-array", "numpy-scalar", "pandas-scalar"}
+    | {"networkx-graph", "scipy-sparse", "torch-tensor", "torch-state-dict"}
 )
 """Serializers whose bytes depend on our code only. Arrow writes its version and its choices into files."""
 
@@ -66,6 +69,8 @@ def golden() -> dict[str, Mapping[str, Any]]:
         "arrow-parquet": {"table": tables.parquet},
         "arrow-record-batch": {"batch": tables.batch},
         "arrow-record-batch-stream": {"stream": stream},
+        **golden_libraries(),
+        **golden_frameworks(),
     }
 
 

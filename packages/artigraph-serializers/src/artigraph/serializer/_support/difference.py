@@ -57,20 +57,20 @@ def describe_tables(
     parts: list[str] = []
     if (before.rows, len(mine)) != (after.rows, len(theirs)):
         parts.append(f"{before.rows:,}x{len(mine):,} → {after.rows:,}x{len(theirs):,}")
-    parts += _named("new columns", [repr(label) for (label, _) in theirs if (label, _) not in mine])
-    parts += _named("without columns", [repr(label) for (label, _) in mine if (label, _) not in theirs])
+    parts += named("new columns", [repr(label) for (label, _) in theirs if (label, _) not in mine])
+    parts += named("without columns", [repr(label) for (label, _) in mine if (label, _) not in theirs])
     common = [(mine[key], theirs[key]) for key in mine if key in theirs]
     if [key for key in mine if key in theirs] != [key for key in theirs if key in mine]:
         parts.append("columns in another order")
     retyped = [pair for pair in common if pair[0].dtype != pair[1].dtype]
-    parts += _named("dtypes", [_retyped(*pair) for pair in retyped])
+    parts += named("dtypes", [_retyped(*pair) for pair in retyped])
     found: list[str] = []
     for one, other in common:
         cells = differing(one, other, rows) if rows and one.dtype == other.dtype else Differing(0)
         if cells.number:
             found.append(f"{one.label!r} {told(cells, rows)}")
     where = "cells differ" if before.rows == after.rows else f"of the first {rows:,} rows, cells differ"
-    parts += _named(where, found)
+    parts += named(where, found)
     return "; ".join([*parts, *others]) or "alike in shape, dtypes and cells, not in labels or metadata"
 
 
@@ -80,7 +80,8 @@ def told(cells: Differing, of: int) -> str:
     return f"({cells.number:,} of {of:,}{by})"
 
 
-def _named(title: str, names: Sequence[str]) -> list[str]:
+def named(title: str, names: Sequence[str]) -> list[str]:
+    """Return a title and the first names, as a list of one text, or an empty list without names."""
     if not names:
         return []
     more = f" and {len(names) - _MOST:,} more" if len(names) > _MOST else ""

@@ -10,11 +10,12 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
+from artigraph.serializer._support.array_preview import shape_text, unread_array
 from artigraph.serializer._support.elements import element_cell
+from artigraph.serializer._support.numbers import histogram_of, is_real, statistics_of, thumbnail_of
 from artigraph.serializer._support.preview import within_limit
 from artigraph.serializer.numpy import _npy
 from artigraph.serializer.numpy._arrays import check_elements
-from artigraph.serializer.numpy._numbers import histogram_of, is_real, statistics_of, thumbnail_of
 from artigraph.serializer.preview import ArrayPreview, Cell, Cells, LimitedFile, bytes_text, count_text, one_line
 
 Array = npt.NDArray[Any]
@@ -51,9 +52,7 @@ def preview_array(file: BinaryIO, *, rows: int, max_bytes: int, is_scalar: bool 
     limited = LimitedFile(file, max_bytes)
 
     def unread() -> ArrayPreview:
-        noun = "scalar" if is_scalar else "array"
-        summary = f"{noun} in {bytes_text(limited.size)}"
-        return ArrayPreview(summary, cut=True, shape=None, dtype=None, elements_read=0, items=())
+        return unread_array(limited.size, "scalar" if is_scalar else "array")
 
     def read() -> ArrayPreview:
         head = _read_head(limited, max_bytes)
@@ -99,7 +98,7 @@ def _read_head(limited: LimitedFile, max_bytes: int) -> _Head | ArrayPreview:
 
 
 def _shape_alone(shape: tuple[int, ...], size: int) -> ArrayPreview:
-    summary = f"records with very many fields, {_shape_text(shape)}, {bytes_text(size)}"
+    summary = f"records with very many fields, {shape_text(shape)}, {bytes_text(size)}"
     return ArrayPreview(summary, cut=True, shape=shape, dtype=None, elements_read=0, items=())
 
 
@@ -140,7 +139,7 @@ def _array_preview(
 ) -> ArrayPreview:
     count = math.prod(head.shape)
     name = one_line(_dtype_text(head.dtype) if dtype is None else dtype, _LONGEST_DTYPE)
-    summary = f"{name}, {_shape_text(head.shape) if head.shape else 'scalar'}, {bytes_text(size)}"
+    summary = f"{name}, {shape_text(head.shape)}, {bytes_text(size)}"
     if read < count:
         summary += f", of which {count_text(read, 'element')} {'was' if read == 1 else 'were'} read"
     cut = cells.cut or read < count or len(items) < count
@@ -150,10 +149,6 @@ def _array_preview(
 def _dtype_text(dtype: np.dtype[Any]) -> str:
     """Return a dtype as NumPy shows it."""
     return dtype.name if dtype.names is None and dtype.isnative and dtype.kind not in "USV" else str(dtype)
-
-
-def _shape_text(shape: tuple[int, ...]) -> str:
-    return " x ".join(f"{each:,}" for each in shape) if len(shape) != 1 else count_text(shape[0], "element")
 
 
 def _leading(flat: Array, head: _Head) -> Array | None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
 from artigraph.serializer.preview import ArrayStatistics, Histogram
 
 Array = npt.NDArray[Any]

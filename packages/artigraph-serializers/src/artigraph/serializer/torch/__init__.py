@@ -1,0 +1,14 @@
+"""Serializers for PyTorch tensors and state dicts."""
+
+from artigraph.serializer._support import needs
+
+with needs("torch"):
+    from artigraph.serializer.torch._serializers import (
+        StateDict,
+        StateDictSerializer,
+        TensorSerializer,
+        state_dict_serializer,
+        tensor_serializer,
+    )
+
+__all__ = ["StateDict", "StateDictSerializer", "TensorSerializer", "state_dict_serializer", "tensor_serializer"]

@@ -1,0 +1,162 @@
+"""The serializers of tensors and state dicts."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, BinaryIO, cast
+
+from artigraph.errors import SerializationError
+from artigraph.serializer._support import class_of, deserializing, joined, serializing
+from artigraph.serializer._support import safetensors as st
+from artigraph.serializer.base import Serializer
+from artigraph.serializer.preview import ArrayPreview, TablePreview
+from artigraph.serializer.torch import _compare, _preview, _state, _tensors
+from artigraph.serializer.torch._tensors import torch
+
+Buffer = bytes | bytearray | memoryview
+_ONLY = "tensor"
+"""The name in the file of a tensor that is stored by itself."""
+
+
+class TensorSerializer(Serializer[Any]):
+    """Stores tensors of any shape on the CPU as safetensors files with one tensor, named "tensor".
+
+    A loaded tensor has the same dtype, shape and bits. It has the same strides if the stored one had no gaps, as in
+    `channels_last`. Any other tensor loads in C order. The loaded tensor does not require a gradient, and shares its
+    memory with no other object: it is a copy, or it uses the writable buffer that it was made from.
+
+    Refused: sparse, nested and quantized tensors, tensors on other devices, tensors that require a gradient, complex128
+    and dtypes of less than a byte, and subclasses such as `torch.nn.Parameter`.
+    """
+
+    name = "torch-tensor"
+    types: tuple[type[Any], ...] = (torch.Tensor,)
+
+    def size_hint(self, value: Any) -> int | None:
+        """Return the bytes of the elements."""
+        return value.numel() * value.element_size() if type(value) is torch.Tensor else None
+
+    def serialize(self, value: Any) -> bytes:
+        """Return a safetensors file."""
+        return joined(self.serialize_parts(value))
+
+    def serialize_parts(self, value: Any) -> Iterator[bytes | memoryview]:
+        """Yield a safetensors file in parts of at most 8 MiB, views of the memory of a contiguous tensor."""
+        with serializing(self.name, value):
+            _tensors.check(value, "This value")
+            yield from _tensors.to_parts({_ONLY: value}, {})
+
+    def deserialize(self, data: Buffer) -> Any:
+        """Return the tensor of a file. A writable buffer becomes its memory; any other buffer is copied."""
+        with deserializing(self.name):
+            buffer = memoryview(data).cast("B")
+            head = st.head_of(buffer)
+            (entry,) = head.entries.values()
+            return _tensors.tensors_of(buffer, [entry], head.note)[_ONLY]
+
+    def preview(
+        self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20
+    ) -> ArrayPreview:
+        """Return shape, dtype and first elements. Of real numbers also statistics, a histogram and a thumbnail."""
+        with deserializing(self.name):
+            return _preview.preview_tensor(file, rows=rows, max_bytes=max_bytes)
+
+    def equal(self, one: Any, other: Any) -> bool:
+        """Say whether two tensors have one dtype and shape, and equal elements. NaN equals NaN."""
+        return _compare.same_tensor(one, other)
+
+    def describe_change(self, before: Any, after: Any) -> str:
+        """Return one line on shapes, dtypes, and how many elements differ by how much."""
+        return _compare.describe_tensors(before, after)
+
+
+class StateDictSerializer(Serializer[Any]):
+    """Stores dicts of tensors by name, such as state dicts of modules, as safetensors files.
+
+    A loaded dict has the same class (dict or OrderedDict), the same order, and the `_metadata` that `state_dict()` adds
+    to it. Each tensor is kept and refused as `TensorSerializer` does. Tensors that share memory are refused by name:
+    store one of them, and tie them again after the load.
+
+    No type is claimed, because any dict would be. A field names this serializer, or has the type `StateDict`.
+    """
+
+    name = "torch-state-dict"
+    types: tuple[type[Any], ...] = (dict,)
+
+    def size_hint(self, value: Any) -> int | None:
+        """Return the bytes of the elements of all tensors."""
+        if not isinstance(value, dict):
+            return None
+        found: list[Any] = list(cast("dict[Any, Any]", value).values())
+        return sum(each.numel() * each.element_size() for each in found if type(each) is torch.Tensor)
+
+    def serialize(self, value: Any) -> bytes:
+        """Return a safetensors file."""
+        return joined(self.serialize_parts(value))
+
+    def serialize_parts(self, value: Any) -> Iterator[bytes | memoryview]:
+        """Yield a safetensors file in parts of at most 8 MiB, mostly views of the tensors' memory."""
+        with serializing(self.name, value):
+            _check_dict(value)
+            _tensors.check_memory(value)
+            yield from _tensors.to_parts(value, _state.note_of(value))
+
+    def deserialize(self, data: Buffer) -> Any:
+        """Return the dict of a file. A writable buffer becomes the tensors' memory; any other buffer is copied."""
+        with deserializing(self.name):
+            buffer = memoryview(data).cast("B")
+            head = st.head_of(buffer)
+            return _state.restored(_tensors.tensors_of(buffer, head.entries.values(), head.note), head.note)
+
+    def deserialize_columns(self, file: BinaryIO, columns: Sequence[Any]) -> Any:
+        """Return a dict with only the tensors that have these names, in this order. Reads no other elements."""
+        with deserializing(self.name):
+            head = st.read_head(file)
+            missing = [name for name in columns if name not in head.entries]
+            if missing:
+                st.refuse(f"no tensor has the name {missing[0]!r}")
+            return {name: _state.read_tensor(file, head.entries[name], head.note) for name in columns}
+
+    def preview(
+        self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20
+    ) -> TablePreview:
+        """Return a table with name, dtype, shape and size of each tensor. Reads no elements."""
+        with deserializing(self.name):
+            return _preview.preview_tensors(file, rows=rows, columns=columns, max_bytes=max_bytes)
+
+    def equal(self, one: Any, other: Any) -> bool:
+        """Say whether two dicts have one class, and equal tensors under equal names. NaN equals NaN."""
+        return _state.same_state(one, other)
+
+    def describe_change(self, before: Any, after: Any) -> str:
+        """Return one line on the names, and on shapes, dtypes and elements of the tensors that differ."""
+        return _compare.describe_states(before, after)
+
+
+def _check_dict(value: Any) -> None:
+    if isinstance(value, torch.nn.Module):
+        msg = "A torch.nn.Module is code and data; store its data: module.state_dict()."
+        raise SerializationError(msg)
+    if type(value) not in (dict, OrderedDict):
+        msg = f"A {class_of(value)} is no dict of tensors; make one: dict(...)."
+        raise SerializationError(msg)
+    for name, each in value.items():
+        if type(name) is not str:
+            msg = f"The key {name!r} is no str, so it cannot name a tensor; use names such as 'layer.0.weight'."
+            raise SerializationError(msg)
+        if not isinstance(each, torch.Tensor):
+            msg = f"{name!r} is a {class_of(each)}, not a tensor; store it in a field of its own."
+            raise SerializationError(msg)
+        _tensors.check(each, f"{name!r}")
+
+
+tensor_serializer: TensorSerializer = TensorSerializer().register()
+"""Serializes `torch.Tensor`."""
+
+# Not registered: it would claim every dict. It is found by its name.
+state_dict_serializer: StateDictSerializer = StateDictSerializer()
+"""Serializes dicts of tensors in fields that name this serializer."""
+
+StateDict = Annotated[dict[str, Any], state_dict_serializer]
+"""The type of a field that holds a dict of tensors as one object."""

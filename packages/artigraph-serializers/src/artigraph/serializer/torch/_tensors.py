@@ -1,0 +1,221 @@
+"""Turn tensors into safetensors files, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from importlib import import_module
+from itertools import pairwise
+from typing import Any
+
+from artigraph.errors import SerializationError
+from artigraph.serializer._support import safetensors as st
+
+torch: Any = import_module("torch")
+import_module("numpy")  # tensors hand out their memory through it
+
+PART = 8 * 2**20
+"""The most bytes of a part of a file."""
+
+DTYPES: dict[str, Any] = {
+    "BOOL": torch.bool,
+    "U8": torch.uint8,
+    "I8": torch.int8,
+    "F8_E4M3": torch.float8_e4m3fn,
+    "F8_E4M3FNUZ": torch.float8_e4m3fnuz,
+    "F8_E5M2": torch.float8_e5m2,
+    "F8_E5M2FNUZ": torch.float8_e5m2fnuz,
+    "F8_E8M0": torch.float8_e8m0fnu,
+    "U16": torch.uint16,
+    "I16": torch.int16,
+    "F16": torch.float16,
+    "BF16": torch.bfloat16,
+    "U32": torch.uint32,
+    "I32": torch.int32,
+    "F32": torch.float32,
+    "U64": torch.uint64,
+    "I64": torch.int64,
+    "F64": torch.float64,
+    "C64": torch.complex64,
+}
+_NAMES = {dtype: name for name, dtype in DTYPES.items()}
+
+
+def check(tensor: Any, what: str) -> None:
+    """Refuse a tensor that would not load exactly.
+
+    Args:
+        tensor: the value.
+        what: how an error names it.
+
+    Raises:
+        SerializationError: says why, and what to do.
+    """
+    for is_refused, remedy in _REFUSED:
+        if is_refused(tensor):
+            msg = f"{what} {remedy.format(tensor)}"
+            raise SerializationError(msg)
+
+
+_REFUSED: tuple[tuple[Callable[[Any], bool], str], ...] = (
+    (
+        lambda tensor: isinstance(tensor, torch.nn.Parameter),
+        "is a torch.nn.Parameter, which belongs to a module; store parameter.detach().",
+    ),
+    (
+        lambda tensor: type(tensor) is not torch.Tensor,
+        "is a {0.__class__.__name__}, which would load as another type; convert it to a torch.Tensor.",
+    ),
+    (
+        lambda tensor: tensor.is_meta,
+        "is on the device 'meta', so it has no elements; store a tensor that has some.",
+    ),
+    (
+        lambda tensor: tensor.is_nested,
+        "is nested; store tensor.unbind() in a list, or tensor.to_padded_tensor(...).",
+    ),
+    (
+        lambda tensor: tensor.layout is not torch.strided,
+        "is sparse ({0.layout}); store tensor.to_dense(), or its indices and values.",
+    ),
+    (
+        lambda tensor: tensor.is_quantized,
+        "is quantized; store tensor.int_repr(), and scale and zero point in fields of their own.",
+    ),
+    (
+        lambda tensor: tensor.device.type != "cpu",
+        "is on the device '{0.device}', which the loading machine may lack; store tensor.cpu().",
+    ),
+    (
+        lambda tensor: tensor.requires_grad,
+        "requires a gradient, which belongs to a computation; store tensor.detach().",
+    ),
+    (
+        lambda tensor: tensor.dtype is torch.complex128,
+        "is of complex128, which safetensors does not have; store torch.view_as_real(tensor).",
+    ),
+    (
+        lambda tensor: tensor.dtype not in _NAMES,
+        "is of {0.dtype}, which safetensors does not have; convert it: tensor.to(...).",
+    ),
+    (
+        lambda tensor: bool(tensor.__dict__),
+        "has attributes that would be lost; store tensor.clone().",
+    ),
+)
+"""Which tensors are refused, and what an error says of them. The first that applies decides."""
+
+
+def to_parts(tensors: dict[str, Any], note: dict[str, Any]) -> Iterator[bytes | memoryview]:
+    """Yield the file of checked tensors in parts, most of them views of their memory."""
+    described = [st.Description(name, _NAMES[each.dtype], tuple(each.shape)) for name, each in tensors.items()]
+    ordered = st.in_order(described)
+    strides = {name: list(each.stride()) for name, each in tensors.items() if _has_layout(each)}
+    if strides:
+        note = {**note, "strides": strides}
+    if [each.name for each in ordered] != list(tensors):
+        note = {**note, "order": list(tensors)}
+    yield st.header_of(ordered, note)
+    for each in ordered:
+        # Views that conjugate or negate when they are read have the elements of another tensor in their memory.
+        for block in _blocks(tensors[each.name].resolve_conj().resolve_neg()):
+            yield from _memory(block)
+
+
+def _blocks(tensor: Any) -> Iterator[Any]:
+    """Yield tensors that in sequence have the elements in C order. One that has gaps is copied in pieces."""
+    if not tensor.numel():
+        return
+    if tensor.is_contiguous() or tensor.nbytes <= PART or not tensor.ndim:
+        yield tensor.contiguous()
+        return
+    rows = PART * len(tensor) // tensor.nbytes
+    for start in range(0, len(tensor), max(rows, 1)):
+        piece = tensor[start : start + max(rows, 1)]
+        yield from (_blocks(piece[0]) if not rows else [piece.contiguous()])
+
+
+def _memory(block: Any) -> Iterator[memoryview]:
+    memory = block.reshape(-1).view(torch.uint8).numpy().data.toreadonly()
+    for start in range(0, len(memory), PART):
+        yield memory[start : start + PART]
+
+
+def _has_layout(tensor: Any) -> bool:
+    """Say whether the file keeps the strides: they are not those of C order, and leave no gap."""
+    strides, shape = tuple(tensor.stride()), tuple(tensor.shape)
+    return bool(tensor.numel()) and strides != _c_strides(shape) and is_dense(shape, strides)
+
+
+def _c_strides(shape: tuple[int, ...]) -> tuple[int, ...]:
+    strides: list[int] = []
+    step = 1
+    for length in reversed(shape):
+        strides.append(step)
+        step *= max(length, 1)
+    return tuple(reversed(strides))
+
+
+def is_dense(shape: tuple[int, ...], strides: tuple[int, ...]) -> bool:
+    """Say whether a tensor of this layout uses each element of its memory exactly once."""
+    position = 1
+    for stride, length in sorted(zip(strides, shape, strict=True)):
+        if length != 1 and stride != position:
+            return False
+        position *= length
+    return True
+
+
+def tensors_of(buffer: memoryview, entries: Iterable[st.Entry], note: dict[str, Any], start: int = 0) -> dict[str, Any]:
+    """Return tensors by name. They share the buffer's memory if it is writable, and are copies otherwise.
+
+    Args:
+        buffer: memory with the elements of all entries.
+        entries: which tensors to make.
+        note: the file's note.
+        start: the position of the buffer in the file.
+    """
+    return {each.name: tensor_of(buffer[each.start - start : each.stop - start], each, note) for each in entries}
+
+
+def tensor_of(memory: memoryview, entry: st.Entry, note: dict[str, Any]) -> Any:
+    """Return a tensor over its elements: of their memory if that is writable and aligned, otherwise a copy."""
+    dtype = DTYPES[entry.dtype]
+    if len(memory) != entry.stop - entry.start:
+        st.refuse(f"{entry.name!r} is cut off")
+    if not len(memory):
+        return torch.empty(entry.shape, dtype=dtype)
+    if memory.readonly:
+        memory = memoryview(bytearray(memory))
+    flat = torch.frombuffer(memory, dtype=dtype)
+    if flat.data_ptr() % st.SIZES[entry.dtype]:
+        flat = torch.frombuffer(memory, dtype=torch.uint8).clone().view(dtype)
+    if dtype is torch.bool and int(flat.view(torch.uint8).max()) > 1:
+        st.refuse(f"an element of {entry.name!r} is neither True nor False")
+    tensor = flat.reshape(entry.shape)
+    strides = note.get("strides", {}).get(entry.name)
+    if strides is None:
+        return tensor
+    if not is_dense(entry.shape, tuple(strides)):
+        st.refuse(f"{entry.name!r} has strides that leave gaps")
+    return torch.empty_strided(entry.shape, strides, dtype=dtype).copy_(tensor)
+
+
+def check_memory(tensors: dict[str, Any]) -> None:
+    """Refuse tensors that share memory: each would load with memory of its own.
+
+    Raises:
+        SerializationError: names two of them.
+    """
+    spans: list[tuple[int, int, str]] = []
+    for name, each in tensors.items():
+        if each.numel():
+            start = each.data_ptr()
+            last = sum((length - 1) * stride for length, stride in zip(each.shape, each.stride(), strict=True))
+            spans.append((start, start + (last + 1) * each.itemsize, name))
+    for (_, stop, one), (start, _, other) in pairwise(sorted(spans)):
+        if start < stop:
+            msg = (
+                f"{one!r} and {other!r} share memory, and would not do so after a load. If they are tied, store one of "
+                "them and tie them again; otherwise store tensor.clone()."
+            )
+            raise SerializationError(msg)
