@@ -35,6 +35,7 @@ PROMISED = {
         "Version",
         "ancestors",
         "artifact_field",
+        "check",
         "columns",
         "delete",
         "descendants",

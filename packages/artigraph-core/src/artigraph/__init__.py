@@ -22,6 +22,7 @@ if TYPE_CHECKING:
         Loaded,
         LoadFailure,
         artifact_field,
+        check,
         load_many,
         migration,
         origin_of,
@@ -46,7 +47,7 @@ else:
             "lineage": "Node ancestors descendants paths",
             "model": (
                 "ArtifactMapping ArtifactModel ArtifactModelConfig ArtifactSequence Lazy Loaded LoadFailure "
-                "artifact_field load_many migration origin_of save_many"
+                "artifact_field check load_many migration origin_of save_many"
             ),
             "notebook": "load_ipython_extension unload_ipython_extension",
             "query": "columns select",
@@ -64,5 +65,5 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 __all__: list[str] = ["NO_PARENT", "ArtifactMapping", "ArtifactModel", "ArtifactModelConfig", "ArtifactSequence"]
 __all__ += ["Change", "DeletionReport", "File", "Lazy", "LoadFailure", "Loaded", "ModelDiff", "Node", "Run", "RunDiff"]
 __all__ += ["RunManager", "Series", "TrackedValue", "TrackingWarning", "Version"]
-__all__ += ["ancestors", "artifact_field", "columns", "delete", "descendants", "diff", "load_many", "migration"]
-__all__ += ["origin_of", "paths", "prune", "run_manager", "save_many", "select", "series", "tracked"]
+__all__ += ["ancestors", "artifact_field", "check", "columns", "delete", "descendants", "diff", "load_many"]
+__all__ += ["migration", "origin_of", "paths", "prune", "run_manager", "save_many", "select", "series", "tracked"]

@@ -214,6 +214,10 @@ class ModelVersionError(ArtigraphError, ValueError):
 # Values -----------------------------------------------------------------------------------------------------------
 
 
+class CheckFailedError(ArtigraphError, ValueError):
+    """A value does not pass a check of its field. Nothing was saved. The message has up to five findings."""
+
+
 class SerializationError(ArtigraphError, ValueError):
     """A value cannot be stored in a way that loads back exactly. Nothing was written."""
 

@@ -1,6 +1,7 @@
 """Models: the typed artifacts that users define, and their conversion to rows and back."""
 
 from artigraph.model._base import ArtifactModel
+from artigraph.model._checks import check
 from artigraph.model._collections import ArtifactMapping, ArtifactSequence
 from artigraph.model._fields import ArtifactModelConfig, artifact_field
 from artigraph.model._migration import migration
@@ -10,4 +11,4 @@ from artigraph.model.lazy import Lazy
 
 __all__: list[str] = ["ArtifactMapping", "ArtifactModel", "ArtifactModelConfig", "ArtifactSequence", "Lazy"]
 __all__ += ["LoadFailure", "Loaded"]
-__all__ += ["artifact_field", "load_many", "migration", "origin_of", "save_many"]
+__all__ += ["artifact_field", "check", "load_many", "migration", "origin_of", "save_many"]

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 from artigraph.errors import ModelDefinitionError, RegistrationError
 from artigraph.identifiers import check_label
 from artigraph.model import _classes
+from artigraph.model._checks import Check
 from artigraph.model._classes import check_name, reused_names
 from artigraph.model._collections import ArtifactMapping, ArtifactSequence
 from artigraph.model._fields import FIELD_OPTIONS, ArtifactModelConfig, FieldOptions
@@ -70,6 +71,8 @@ class FieldDefinition:
     """Enums, named tuples and dataclasses in the annotation, by name."""
     models: Mapping[str, type[Any]]
     """Model classes in the annotation, by stored name and by alias."""
+    checks: tuple[Check, ...] = ()
+    """The checks of its values before a save."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,6 +256,7 @@ def _define_field(cls: type[Any], traits: ModelTraits, field: dataclasses.Field[
         storage=storage,
         classes=_plain_classes(cls, field.name, annotation),
         models=models,
+        checks=tuple(extra for extra in _extras(annotation)[0] if isinstance(extra, Check)),
     )
 
 
@@ -308,7 +312,7 @@ def _plain_classes(cls: type[Any], name: str, annotation: object) -> Mapping[str
 
 
 def _extras(annotation: object) -> tuple[list[object], list[object]]:
-    """Return the serializers and storages that `Annotated` names for a whole field, and those for a part of its value.
+    """Return the serializers, storages and checks that `Annotated` names for a whole field, and those for a part of it.
 
     A member of a union counts as the whole field: `Annotated[X, storage] | None`.
     """
@@ -319,13 +323,17 @@ def _extras(annotation: object) -> tuple[list[object], list[object]]:
         item, found = pending.pop()
         args = get_args(item)
         if get_origin(item) is Annotated:
-            found += [extra for extra in args[1:] if isinstance(extra, (Serializer, Storage)) or _is_backend(extra)]
+            found += [extra for extra in args[1:] if isinstance(extra, _EXTRAS) or _is_backend(extra)]
             pending.append((args[0], found))
         elif get_origin(item) in (Union, UnionType):
             pending += [(arg, found) for arg in args]
         else:
             pending += [(arg, part) for arg in args]
     return whole, part
+
+
+_EXTRAS = (Serializer, Storage, Check)
+"""What `Annotated` may name for a field."""
 
 
 def _is_backend(extra: object) -> bool:

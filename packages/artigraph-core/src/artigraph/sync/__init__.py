@@ -20,6 +20,7 @@ from artigraph.model import (
     Loaded,
     LoadFailure,
     artifact_field,
+    check,
     migration,
 )
 from artigraph.portal import wait_for
@@ -59,6 +60,7 @@ __all__ = [
     "Version",
     "ancestors",
     "artifact_field",
+    "check",
     "columns",
     "delete",
     "descendants",
