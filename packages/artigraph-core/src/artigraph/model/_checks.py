@@ -170,7 +170,8 @@ def _reported(error: Exception) -> list[str]:
     if callable(errors):
         found: Any = errors()
         if isinstance(found, list):
-            return [_item(each) for each in cast("list[Any]", found)] or [_text(error)]
+            items: list[Any] = found
+            return [_item(each) for each in items] or [_text(error)]
     return [f"{type(error).__name__}: {_text(error)}"]
 
 
