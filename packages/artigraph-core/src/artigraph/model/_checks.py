@@ -168,10 +168,9 @@ def _reported(error: Exception) -> list[str]:
         return [_case(case) for case in cases.to_dict("records")]
     errors: Any = getattr(error, "errors", None)
     if callable(errors):
-        found: Any = errors()
-        if isinstance(found, list):
-            items: list[Any] = found
-            return [_item(each) for each in items] or [_text(error)]
+        reported: Any = errors()
+        items: list[Any] = [*reported] if hasattr(reported, "__iter__") else []
+        return [_item(each) for each in items] or [_text(error)]
     return [f"{type(error).__name__}: {_text(error)}"]
 
 
