@@ -41,6 +41,7 @@ PROMISED = {
         "ancestors",
         "artifact_class",
         "artifact_field",
+        "check",
         "columns",
         "delete",
         "descendants",

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         Reference,
         ReferenceCheck,
         artifact_field,
+        check,
         load_many,
         migration,
         origin_of,
@@ -51,7 +52,7 @@ else:
             "lineage": "Node ancestors descendants paths",
             "model": (
                 "ArtifactMapping ArtifactModel ArtifactModelConfig ArtifactSequence Folder Lazy Loaded LoadFailure "
-                "Media Reference ReferenceCheck artifact_field load_many migration origin_of save_many"
+                "Media Reference ReferenceCheck artifact_field check load_many migration origin_of save_many"
             ),
             "model.third_party": "artifact_class load save",
             "notebook": "load_ipython_extension unload_ipython_extension",
@@ -70,6 +71,6 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 __all__: list[str] = ["ArtifactMapping", "ArtifactModel", "ArtifactModelConfig", "ArtifactSequence", "Change"]
 __all__ += ["NO_PARENT", "DeletionReport", "File", "Folder", "Lazy", "LoadFailure", "Loaded", "Media", "ModelDiff"]
 __all__ += ["Node", "Reference", "ReferenceCheck", "Run", "RunDiff", "RunManager", "Series", "TrackedValue"]
-__all__ += ["TrackingWarning", "Version", "ancestors", "artifact_class", "artifact_field", "columns", "delete"]
+__all__ += ["TrackingWarning", "Version", "ancestors", "artifact_class", "artifact_field", "check", "columns", "delete"]
 __all__ += ["descendants", "diff", "load", "load_many", "migration", "origin_of", "paths", "prune", "run_manager"]
 __all__ += ["save", "save_many", "select", "series", "tracked"]

@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     from uuid import UUID
 
 __all__: list[str] = ["AmbiguousReferenceError", "ArgumentError", "ArtifactInUseError", "ArtigraphError"]
-__all__ += ["ConfigurationError", "CorruptObjectError", "CycleError", "DanglingObjectsError", "DatabaseError"]
-__all__ += ["DatabaseUnavailableError", "DeserializationError", "ExpressionError", "FieldNotLoadedError"]
-__all__ += ["InvalidCursorError", "InvalidLabelError", "InvalidLocationError", "InvalidNodeIdError"]
-__all__ += ["InvalidTokenError", "LabelConflictError", "MalformedRowError", "MissingDependencyError"]
-__all__ += ["MissingTablesError", "ModelDefinitionError", "ModelNameConflictError", "ModelVersionError"]
-__all__ += ["MultipleNodesFoundError", "NestedNodeError", "NoActiveRunError", "NodeNotFoundError", "NotFoundError"]
-__all__ += ["ObjectNotFoundError", "QueryError", "RegistrationError", "RetryableError", "RunStateError", "SchemaError"]
-__all__ += ["SchemaVersionError", "SerializationError", "SessionStateError", "StorageError", "StorageFullError"]
-__all__ += ["StorageUnavailableError", "SyncCallError", "TableError", "TrackingError", "UnknownModelError"]
-__all__ += ["UnknownSerializerError", "UnknownStorageError", "ValueTooLargeError", "VersionNotFoundError"]
-__all__ += ["WrongEventLoopError", "WrongModelTypeError"]
+__all__ += ["CheckFailedError", "ConfigurationError", "CorruptObjectError", "CycleError", "DanglingObjectsError"]
+__all__ += ["DatabaseError", "DatabaseUnavailableError", "DeserializationError", "ExpressionError"]
+__all__ += ["FieldNotLoadedError", "InvalidCursorError", "InvalidLabelError", "InvalidLocationError"]
+__all__ += ["InvalidNodeIdError", "InvalidTokenError", "LabelConflictError", "MalformedRowError"]
+__all__ += ["MissingDependencyError", "MissingTablesError", "ModelDefinitionError", "ModelNameConflictError"]
+__all__ += ["ModelVersionError", "MultipleNodesFoundError", "NestedNodeError", "NoActiveRunError", "NodeNotFoundError"]
+__all__ += ["NotFoundError", "ObjectNotFoundError", "QueryError", "RegistrationError", "RetryableError"]
+__all__ += ["RunStateError", "SchemaError", "SchemaVersionError", "SerializationError", "SessionStateError"]
+__all__ += ["StorageError", "StorageFullError", "StorageUnavailableError", "SyncCallError", "TableError"]
+__all__ += ["TrackingError", "UnknownModelError", "UnknownSerializerError", "UnknownStorageError", "ValueTooLargeError"]
+__all__ += ["VersionNotFoundError", "WrongEventLoopError", "WrongModelTypeError"]
 
 STOPPING = (KeyboardInterrupt, SystemExit, GeneratorExit, asyncio.CancelledError)
 """Exceptions that stop the process or the task. Any other one, raised by somebody's code, is a failure of a value."""
@@ -212,6 +212,10 @@ class ModelVersionError(ArtigraphError, ValueError):
 
 
 # Values -----------------------------------------------------------------------------------------------------------
+
+
+class CheckFailedError(ArtigraphError, ValueError):
+    """A value does not pass a check of its field. Nothing was saved. The message has up to five findings."""
 
 
 class SerializationError(ArtigraphError, ValueError):

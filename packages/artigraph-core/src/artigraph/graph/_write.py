@@ -29,18 +29,30 @@ from artigraph.progress import ProgressReporter
 _ATTEMPTS = 10
 """How often a save is tried if others collect or insert one of its objects meanwhile."""
 
+Also = Callable[[AsyncConnection], Awaitable[None]]
+"""Writes more rows in the transaction of a save."""
+
+
+async def _nothing(_connection: AsyncConnection) -> None:
+    pass
+
+
 _is_there = select(node_table.c.node_id).where(node_table.c.node_id == bindparam("root"))
 _node_type = select(node_table.c.node_type).where(node_table.c.node_id == bindparam("parent"))
 
 
 async def write_trees(
-    trees: Sequence[Tree], *, parent_id: UUID | None = None, report: ProgressReporter | None = None
+    trees: Sequence[Tree],
+    *,
+    parent_id: UUID | None = None,
+    report: ProgressReporter | None = None,
+    also: Also | None = None,
 ) -> None:
     """Write trees, all or none, in one transaction, or in the caller's if there is one.
 
-    With a `parent_id`, the parent is first checked to be a run. If the trees are saved under an active run, its due
-    uses are written with them. Progress is reported before the transaction only, so that an exception of the callback
-    leaves nothing behind.
+    With a `parent_id`, the parent is first checked to be a run. `also` writes more rows in the transaction. If the
+    trees are saved under an active run, its due uses are written with them. Progress is reported before the
+    transaction only, so that an exception of the callback leaves nothing behind.
 
     Raises:
         LabelConflictError: a root's label is taken under its parent; nothing was saved.
@@ -73,6 +85,7 @@ async def write_trees(
             if database.dialect == "sqlite" and parent is not None:
                 await _check_parent(connection, parent)
             raise
+        await (also or _nothing)(connection)
         await used.write(connection, database.dialect)
 
     try:

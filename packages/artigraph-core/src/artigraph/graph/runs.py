@@ -78,6 +78,27 @@ async def read_values(
     return found
 
 
+async def replace_in(connection: AsyncConnection, run_id: UUID, values: Sequence[RunValueRow], *, most: int) -> None:
+    """Upsert values of a run in the transaction of a connection; see `replace_values`."""
+    run = select(node_table.c.node_id).where(node_table.c.node_id == run_id).with_for_update(key_share=True)
+    if (await connection.execute(run)).first() is None:  # locked, so that concurrent calls take turns
+        msg = f"There is no run {run_id} any more; it was deleted"
+        raise NodeNotFoundError(msg)
+    for kind in sorted({row.kind for row in values}):
+        of_kind = (run_value_table.c.run_id == run_id, run_value_table.c.kind == kind)
+        new = [row.name for row in values if row.kind == kind]
+        for names in db.in_batches(new):
+            await connection.execute(delete(run_value_table).where(*of_kind, run_value_table.c.name.in_(names)))
+        others = await connection.scalar(select(func.count()).select_from(run_value_table).where(*of_kind)) or 0
+        if others + len(new) > most:
+            msg = (
+                f"A run has at most {most:,} {kind}s, and run {run_id} would have {others + len(new):,}. Save an "
+                "artifact in it instead."
+            )
+            raise ValueTooLargeError(msg)
+    await insert_values(connection, run_id, values)
+
+
 async def replace_values(run_id: UUID, values: Sequence[RunValueRow], *, most: int) -> None:
     """Upsert values of a run in one transaction. A value replaces the stored one with the same kind and name.
 
@@ -85,25 +106,9 @@ async def replace_values(run_id: UUID, values: Sequence[RunValueRow], *, most: i
         NodeNotFoundError: the run no longer exists.
         ValueTooLargeError: the run would have more than `most` values of a kind.
     """
-    run = select(node_table.c.node_id).where(node_table.c.node_id == run_id).with_for_update(key_share=True)
 
     async def work(connection: AsyncConnection) -> None:
-        if (await connection.execute(run)).first() is None:  # locked, so that concurrent calls take turns
-            msg = f"There is no run {run_id} any more; it was deleted"
-            raise NodeNotFoundError(msg)
-        for kind in sorted({row.kind for row in values}):
-            of_kind = (run_value_table.c.run_id == run_id, run_value_table.c.kind == kind)
-            new = [row.name for row in values if row.kind == kind]
-            for names in db.in_batches(new):
-                await connection.execute(delete(run_value_table).where(*of_kind, run_value_table.c.name.in_(names)))
-            others = await connection.scalar(select(func.count()).select_from(run_value_table).where(*of_kind)) or 0
-            if others + len(new) > most:
-                msg = (
-                    f"A run has at most {most:,} {kind}s, and run {run_id} would have {others + len(new):,}. Save an "
-                    "artifact in it instead."
-                )
-                raise ValueTooLargeError(msg)
-        await insert_values(connection, run_id, values)
+        await replace_in(connection, run_id, values, most=most)
 
     async def again(_connection: AsyncConnection) -> bool:
         return False  # the write is idempotent

@@ -1,6 +1,7 @@
 """Models: the typed artifacts that users define, and their conversion to rows and back."""
 
 from artigraph.model._base import ArtifactModel
+from artigraph.model._checks import check
 from artigraph.model._collections import ArtifactMapping, ArtifactSequence
 from artigraph.model._fields import ArtifactModelConfig, artifact_field
 from artigraph.model._folder import Folder
@@ -13,5 +14,5 @@ from artigraph.model.lazy import Lazy
 from artigraph.model.third_party import artifact_class, load, save
 
 __all__: list[str] = ["ArtifactMapping", "ArtifactModel", "ArtifactModelConfig", "ArtifactSequence", "Folder", "Lazy"]
-__all__ += ["LoadFailure", "Loaded", "Media", "Reference", "ReferenceCheck", "artifact_class", "artifact_field", "load"]
-__all__ += ["load_many", "migration", "origin_of", "save", "save_many"]
+__all__ += ["LoadFailure", "Loaded", "Media", "Reference", "ReferenceCheck", "artifact_class", "artifact_field"]
+__all__ += ["check", "load", "load_many", "migration", "origin_of", "save", "save_many"]

@@ -26,6 +26,7 @@ from artigraph.graph import Deferred, PendingValue, Streamed, Tree
 from artigraph.graph.hashing import THREAD_THRESHOLD, join
 from artigraph.identifiers import LABEL_LENGTH, check_id, check_label, new_id_bytes
 from artigraph.model import _encode
+from artigraph.model._checks import CheckedValue
 from artigraph.model._collections import ArtifactMapping, ArtifactSequence
 from artigraph.model._dataclass_kind import DATACLASS
 from artigraph.model._encode import FieldContext, chosen_serializer, encode_plain, encode_text, serialize, takes_long
@@ -79,8 +80,10 @@ def to_tree(model: object, label: str, parent_id: UUID | None) -> Tree:
     return run_here(tree_steps(model, label, parent_id))
 
 
-def tree_steps(model: object, label: str, parent_id: UUID | None) -> Generator[ThreadWork | None, Any, Tree]:
-    """Convert a model to the rows and values of one artifact, in slices.
+def tree_steps(
+    model: object, label: str, parent_id: UUID | None, checked: list[CheckedValue] | None = None
+) -> Generator[ThreadWork | None, Any, Tree]:
+    """Convert a model to the rows and values of one artifact, in slices. Add the values to check to `checked`.
 
     Yields None between slices that each take a few milliseconds. Yields work whose result the caller must send.
 
@@ -91,11 +94,12 @@ def tree_steps(model: object, label: str, parent_id: UUID | None) -> Generator[T
         InvalidLabelError: a key of a mapping is not a valid label.
         NodeNotFoundError: the parent's id is not an id.
     """
-    return _Writer().steps(model, label, parent_id)
+    return _Writer([] if checked is None else checked).steps(model, label, parent_id)
 
 
 class _Writer:
-    def __init__(self) -> None:
+    def __init__(self, checked: list[CheckedValue]) -> None:
+        self._checked = checked
         self._ids = _ids()
         self._root_id = next(self._ids)
         self._rows: list[dict[str, Any]] = []
@@ -259,6 +263,8 @@ class _Writer:
         later: list[_Task] = []
         around: frozenset[str] = getattr(type(task.value), "_artigraph_takes_storage", _NO_NAMES)
         for field, value in _fields_of(task, definition):
+            if field.checks:
+                self._checked.append(CheckedValue(definition.name, field.name, field.checks, _value_now(value)))
             if later or not self._write_scalar(value, field, definition, parent_id):
                 overflow = definition.overflow
                 if field.name in around:  # the value of the field around it, whose storage it takes
@@ -352,6 +358,11 @@ def _ids() -> Iterator[bytes]:
     while True:
         yield from new_id_bytes(size)
         size = min(2 * size, 4096)
+
+
+def _value_now(value: Any) -> object:
+    """Return a value, or what a Lazy holds: None if it is not loaded."""
+    return held(value)[0] if issubclass(type(value), Lazy) else value
 
 
 def _check_lazy(cls: type[Any], place: FieldContext) -> None:

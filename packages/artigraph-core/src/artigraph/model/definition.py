@@ -14,6 +14,7 @@ from artigraph.errors import ModelDefinitionError, RegistrationError, Serializat
 from artigraph.identifiers import check_label
 from artigraph.kinds import UNRESOLVED, KindField, ModelKind, kind_of, needs_plugin, with_arguments
 from artigraph.model import _classes
+from artigraph.model._checks import Check
 from artigraph.model._classes import check_name, reused_names
 from artigraph.model._collections import ArtifactMapping, ArtifactSequence
 from artigraph.model._dataclass_kind import DATACLASS, check_constructor
@@ -76,6 +77,8 @@ class FieldDefinition:
     """The resolved annotation, with the extras of `Annotated`."""
     repr: bool = True
     """Whether reprs show the field."""
+    checks: tuple[Check, ...] = ()
+    """The checks of its values before a save."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,6 +281,7 @@ def _define_field(cls: type[Any], traits: ModelTraits, field: KindField) -> Fiel
         models=models,
         annotation=annotation,
         repr=field.repr,
+        checks=tuple(extra for extra in _extras(annotation)[0] if isinstance(extra, Check)),
     )
 
 
@@ -370,7 +374,7 @@ def _plain_classes(cls: type[Any], name: str, annotation: object) -> Mapping[str
 
 
 def _extras(annotation: object) -> tuple[list[object], list[object]]:
-    """Return the serializers and storages that `Annotated` names for a whole field, and those for a part of its value.
+    """Return the serializers, storages and checks that `Annotated` names for a whole field, and those for a part of it.
 
     A member of a union counts as the whole field: `Annotated[X, storage] | None`.
     """
@@ -381,13 +385,17 @@ def _extras(annotation: object) -> tuple[list[object], list[object]]:
         item, found = pending.pop()
         args = get_args(item)
         if get_origin(item) is Annotated:
-            found += [extra for extra in args[1:] if isinstance(extra, (Serializer, Storage)) or _is_backend(extra)]
+            found += [extra for extra in args[1:] if isinstance(extra, _EXTRAS) or _is_backend(extra)]
             pending.append((args[0], found))
         elif get_origin(item) in (Union, UnionType):
             pending += [(arg, found) for arg in args]
         else:
             pending += [(arg, part) for arg in args]
     return whole, part
+
+
+_EXTRAS = (Serializer, Storage, Check)
+"""What `Annotated` may name for a field."""
 
 
 def _is_backend(extra: object) -> bool:

@@ -8,6 +8,7 @@ from uuid import UUID
 
 from artigraph.graph import Tree, note_uses, write_trees
 from artigraph.identifiers import NodeId, check_id
+from artigraph.model._checks import CheckedValue, run_checks
 from artigraph.model._write import tree_steps
 from artigraph.model.identity_map import remember, sources_of
 from artigraph.progress import SLICE, ProgressReporter, ThreadWork, run_in_slices
@@ -33,8 +34,10 @@ async def save_models(
     parent_id = None if parent_id is None else check_id(parent_id)
     if parent_id is not None:  # a saved model may contain parts of other artifacts
         await note_uses({node_id for _, model in pairs for node_id in sources_of(model)})
-    trees = await run_in_slices(_convert(pairs, parent_id, report))
-    await write_trees(trees, parent_id=parent_id if check_parent else None, report=report)
+    checked: list[CheckedValue] = []
+    trees = await run_in_slices(_convert(pairs, parent_id, report, checked))
+    record = await run_checks(checked, parent_id) if checked else None
+    await write_trees(trees, parent_id=parent_id if check_parent else None, report=report, also=record)
     node_ids = [tree.root_id for tree in trees]
     remember([model for _, model in pairs], node_ids)
     return node_ids
@@ -42,16 +45,19 @@ async def save_models(
 
 async def to_trees(models: Sequence[tuple[str, object]], parent_id: UUID | None) -> list[Tree]:
     """Convert models to rows and values, as a save does, and write nothing."""
-    return await run_in_slices(_convert(models, parent_id, ProgressReporter()))
+    return await run_in_slices(_convert(models, parent_id, ProgressReporter(), []))
 
 
 def _convert(
-    models: Sequence[tuple[str, object]], parent_id: UUID | None, report: ProgressReporter
+    models: Sequence[tuple[str, object]],
+    parent_id: UUID | None,
+    report: ProgressReporter,
+    checked: list[CheckedValue],
 ) -> Generator[ThreadWork | None, Any, list[Tree]]:
     trees: list[Tree] = []
     nodes = 0
     for label, model in models:
-        tree = yield from tree_steps(model, label, parent_id)
+        tree = yield from tree_steps(model, label, parent_id, checked)
         trees.append(tree)
         nodes += len(tree.rows)
         if nodes > SLICE:

@@ -24,6 +24,7 @@ from artigraph.model import (
     Reference,
     ReferenceCheck,
     artifact_field,
+    check,
     migration,
 )
 from artigraph.model.third_party import artifact_class
@@ -69,6 +70,7 @@ __all__ = [
     "ancestors",
     "artifact_class",
     "artifact_field",
+    "check",
     "columns",
     "delete",
     "descendants",

@@ -1,0 +1,206 @@
+"""Checks of a field's values before a save: functions, pandera and pydantic; refused, and recorded on the run."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Annotated, Any
+
+import pandas as pd
+import pytest
+
+from artigraph import ArtifactModel, Lazy, Run, RunManager, artifact_field, check, columns, save_many, select
+from artigraph.errors import ArgumentError, CheckFailedError, ModelDefinitionError
+from artigraph.storage import MemoryStorage
+
+if TYPE_CHECKING:
+    import pandera.pandas as pandera
+    import pydantic
+else:  # no declared dependency needs them, so the lowest set of versions lacks them
+    pandera = pytest.importorskip("pandera.pandas", reason="pandera is not installed here")
+    pydantic = pytest.importorskip("pydantic", reason="pydantic is not installed here")
+
+pytestmark = pytest.mark.usefixtures("engine")
+
+
+class Counting(MemoryStorage):
+    """Counts the objects that it is given."""
+
+    created = 0
+
+    async def create(self, data: bytes, *, key: str | None = None) -> str:
+        self.created += 1
+        return await super().create(data, key=key)
+
+
+memory = Counting("checks")
+ran_in: list[str] = []
+
+
+def positive(value: list[int]) -> Iterator[str]:
+    """Yield a finding for each number that is not positive."""
+    ran_in.append(threading.current_thread().name)
+    for index, item in enumerate(value):
+        if item <= 0:
+            yield f"item {index} is {item}"
+
+
+@dataclass
+class Numbers(ArtifactModel, name="checks.Numbers"):
+    items: Annotated[list[int], check(positive), memory]
+
+
+@dataclass
+class Around(ArtifactModel, name="checks.Around"):
+    parts: list[Any]
+
+
+@dataclass
+class Recorded(ArtifactModel, name="checks.Recorded"):
+    items: Annotated[list[int], check(positive, on_fail="record", name="sign")] | None
+
+
+async def test_a_value_that_fails_is_refused_and_nothing_is_saved() -> None:
+    ran_in.clear()
+    good = Numbers([1, 2])
+    node_id = await good.save("good")
+    assert ran_in != [threading.current_thread().name]
+    assert len(ran_in) == 1
+    assert await Numbers.load(node_id) == good
+    assert len(ran_in) == 1  # not at a load
+    before = memory.created
+    message = (
+        r"^checks\.Numbers\.items fails the check 'positive' with 7 findings: item 0 is 0; item 1 is -1; "
+        r"item 2 is -2; item 3 is -3; item 4 is -4\. Nothing was saved\.$"
+    )
+    with pytest.raises(CheckFailedError, match=message) as caught:
+        await Numbers([0, -1, -2, -3, -4, -5, -6]).save("bad")
+    assert isinstance(caught.value, ValueError)
+    for model in (Around([Numbers([0])]), Around([[{"a": Numbers([0])}]])):
+        with pytest.raises(CheckFailedError, match="1 finding: item 0 is 0"):
+            await save_many([("good", good), ("bad", model)])
+    async with RunManager(Run()) as manager:
+        with pytest.raises(CheckFailedError):
+            await manager.save_artifact("bad", Numbers([0]))
+    assert await select(Numbers).ids() == [node_id]
+    assert await select(Around).count() == 0
+    assert memory.created == before == 1
+
+
+async def test_an_outcome_is_recorded_on_the_run_with_the_save() -> None:
+    tag = "check:checks.Recorded.items:sign"
+    async with RunManager(Run(tags={"team": "audio"})) as good:
+        await good.save_artifact("r", Recorded([1]))
+    async with RunManager(Run()) as bad:
+        await bad.save_artifacts({"a": Recorded([1]), "b": Recorded([0]), "c": Recorded([2])})
+    async with RunManager(Run()) as neither:
+        await neither.save_artifact("r", Recorded(None))
+    c = columns(Run)
+    found = {run.node_id: dict(run.tags) for run in await select(Run).all()}
+    assert found == {
+        good.run.node_id: {"team": "audio", tag: "passed"},
+        bad.run.node_id: {tag: "failed with 1 finding: item 0 is 0"},
+        neither.run.node_id: {},
+    }
+    assert await select(Run).where(c.tags[tag].startswith("failed")).ids() == [bad.run.node_id]
+    assert await bad.load_artifact("b", Recorded) == Recorded([0])
+
+
+async def test_outside_of_a_run_a_finding_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    node_id = await Recorded([0]).save("r")
+    assert await Recorded.load(node_id) == Recorded([0])
+    assert [each.getMessage() for each in caplog.records] == [
+        "check:checks.Recorded.items:sign failed with 1 finding: item 0 is 0"
+    ]
+
+
+unit: Any = vars(pandera)["Check"].between(0, 1)
+
+
+@dataclass
+class Framed(ArtifactModel, name="checks.Framed"):
+    frame: Annotated[
+        pd.DataFrame,
+        check(pandera.DataFrameSchema({"x": pandera.Column(float, unit)}, name="unit")),
+    ]
+
+
+async def test_a_schema_of_pandera_says_which_rows_fail() -> None:
+    frame = pd.DataFrame({"x": [0.5, 2.0, -1.0]})
+    with pytest.raises(CheckFailedError, match=r"check 'unit' with 2 findings: x: .* fails for 2\.0 at 1; x: .*-1\.0"):
+        await Framed(frame).save("f")
+    assert list(frame["x"]) == [0.5, 2.0, -1.0]
+    assert await Framed.load(await Framed(frame[:1]).save("f")) == Framed(frame[:1])
+
+
+class Limits(pydantic.BaseModel):
+    low: int
+    high: int
+
+
+@dataclass
+class Configured(ArtifactModel, name="checks.Configured"):
+    limits: Annotated[dict[str, Any], check(pydantic.TypeAdapter(Limits), name="limits")]
+
+
+async def test_a_type_adapter_of_pydantic_says_which_items_fail() -> None:
+    with pytest.raises(CheckFailedError, match=r"'limits' with 2 findings: low: Input should be .*; high: Field requi"):
+        await Configured({"low": "x"}).save("c")
+    assert await Configured.load(await Configured({"low": 1, "high": 2}).save("c")) == Configured({"low": 1, "high": 2})
+
+
+def returns(result: Any) -> Any:
+    def rule(value: Any) -> Any:
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    return rule
+
+
+@pytest.mark.parametrize(
+    ("result", "findings"),
+    [
+        (None, []),
+        (True, []),
+        ([], []),
+        (False, ["the check returned False"]),
+        ("bad", ["bad"]),
+        (("a", 2), ["a", "2"]),
+        (["a\nb\0\x1b"], ["a\\nb\\x00\\x1b"]),
+        (AssertionError("no"), ["AssertionError: no"]),
+    ],
+)
+def test_what_a_function_returns_or_raises_is_its_findings(result: Any, findings: list[str]) -> None:
+    assert check(returns(result)).findings(object()) == findings
+
+
+async def test_a_lazy_value_is_checked_if_it_is_new() -> None:
+    @dataclass
+    class LazyNumbers(ArtifactModel, name="checks.Lazy"):
+        items: Annotated[Lazy[list[int]], check(positive)] = artifact_field(storage=memory)
+
+    with pytest.raises(CheckFailedError):
+        await LazyNumbers(Lazy([0])).save("x")
+    loaded = await LazyNumbers.load(await LazyNumbers(Lazy([1])).save("x"))
+    ran_in.clear()
+    await loaded.save("again")
+    assert ran_in == []
+
+
+def test_what_is_no_check_is_refused() -> None:
+    wrong: Any = "ignore"
+    with pytest.raises(ArgumentError, match="on_fail is 'refuse' or 'record'"):
+        check(positive, on_fail=wrong)
+    with pytest.raises(ArgumentError, match="takes a pandera schema"):
+        check(5)
+
+
+async def test_a_check_of_a_part_of_a_value_is_refused() -> None:
+    @dataclass
+    class Misplaced(ArtifactModel):
+        items: list[Annotated[int, check(positive)]]
+
+    with pytest.raises(ModelDefinitionError, match="for a part of its value"):
+        await Misplaced([1]).save("x")
