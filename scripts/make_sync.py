@@ -179,7 +179,7 @@ class Writer:
         name = SYNC.get(function.name, function.name)
         head = f"def {name}({self._parameters(function, module)}) -> {returned}:"
         if "overload" in decorators(function):
-            self._add(f"{head} ...{OVERLAPS if 'type[Run]' in head else ''}", indent=indent)
+            self._add(f"{head} ...{OVERLAPS if 'type[Run]' in head or '(before: Run |' in head else ''}", indent=indent)
         else:
             call = f"{called}({self._arguments(function)})"
             self._add(head + end, self._docstring(function), *self._body(function, call, returned), indent=indent)

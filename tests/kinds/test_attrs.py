@@ -44,7 +44,7 @@ class Report(AttrsModel, version=2, name="attrs.Report"):
         object.__setattr__(self, "number", self.number + 1)
 
 
-@attr.s(auto_attribs=True, hash=True, cache_hash=True)
+@attr.s(auto_attribs=True, unsafe_hash=True, cache_hash=True)
 class Cached:
     number: int = 1
 

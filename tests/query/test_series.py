@@ -259,7 +259,8 @@ async def test_what_goes_between_its_rows_and_its_objects_is_left_out(
         if gone:
             await delete(gone.pop())
             raise ObjectNotFoundError("gone")
-        return await load_each(cls, node_ids)
+        loaded: list[tuple[UUID, Weights]] = await load_each(cls, node_ids)
+        return loaded
 
     monkeypatch.setattr(sys.modules[Series.__module__], "load_each", too_late)
     assert await weights.all() == [Weights(0), Weights(2)]

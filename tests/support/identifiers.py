@@ -18,8 +18,10 @@ from artigraph import (
     delete,
     descendants,
     diff,
+    load,
     load_many,
     paths,
+    save,
     save_many,
     select,
     series,
@@ -46,6 +48,10 @@ async def _entered(parent: Any) -> object:
 
 async def _saved(parent: Any) -> object:
     return (await node(await Score(1).save(str(uuid4()), parent))).parent_id
+
+
+async def _saved_by_function(parent: Any) -> object:
+    return (await node(await save(Score(1), str(uuid4()), parent))).parent_id
 
 
 async def _saved_many(parent: Any) -> object:
@@ -124,6 +130,7 @@ CASES: dict[str, tuple[str, Callable[[Any], Awaitable[object]]]] = {
     "delete(ids)": ("both", lambda ids: delete(ids, dry_run=True, cascade=True)),
     "descendants(node)": ("both", lambda x: _graph(descendants(x))),
     "lineage_document(node)": ("both", view.lineage_document),
+    "load(node_id)": ("artifact", lambda node_id: load(Score, node_id)),
     "load_many(node_ids)": ("artifact", lambda node_id: load_many(Score, [node_id])),
     "load_stored(node_id)": ("artifact", lambda node_id: _text(load_stored(node_id))),
     "open_stored(node_id)": ("artifact", lambda node_id: _bytes(open_stored(node_id, "value"))),
@@ -134,12 +141,13 @@ CASES: dict[str, tuple[str, Callable[[Any], Awaitable[object]]]] = {
     "runs_page(under)": ("run", lambda run: view.runs_page(under=run)),
     "runs_page(used)": ("artifact", lambda artifact: view.runs_page(used=artifact)),
     "stale_document(node)": ("both", view.stale_document),
+    "save(parent_id)": ("run", _saved_by_function),
     "save_many(parent_id)": ("run", _saved_many),
 }
 """Each public parameter that takes a node, with a call that answers alike for each spelling of its id."""
 
 
-PARENTS = {"ArtifactModel.save(parent_id)", "save_many(parent_id)", "Run.__init__(node_parent_id)"}
+PARENTS = {"ArtifactModel.save(parent_id)", "save(parent_id)", "save_many(parent_id)", "Run.__init__(node_parent_id)"}
 OPTIONAL = PARENTS | {"artifacts_page(made_by)", "artifacts_page(used_by)", "runs_page(under)", "runs_page(used)"}
 """Those that take None, for no parent or for no condition."""
 

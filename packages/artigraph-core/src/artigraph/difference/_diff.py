@@ -12,7 +12,7 @@ from artigraph.difference._walk import changes_of_models, diff_models
 from artigraph.difference.stored import changes_of_stored, class_text
 from artigraph.errors import ArgumentError, InvalidNodeIdError
 from artigraph.graph import without_recording
-from artigraph.identifiers import check_id
+from artigraph.identifiers import NodeId, check_id
 from artigraph.model import ArtifactModel
 from artigraph.model.any_model import AnyModel, is_model_instance
 from artigraph.model.failures import LoadFailure
@@ -21,10 +21,10 @@ from artigraph.run import Run, RunManager
 
 
 @overload
-def diff(before: AnyModel, after: AnyModel) -> ModelDiff: ...
-@overload
 async def diff(before: Run | RunManager | UUID | str, after: Run | RunManager | UUID | str) -> RunDiff: ...
-def diff(before: Any, after: Any) -> Any:
+@overload
+def diff(before: AnyModel, after: AnyModel) -> ModelDiff: ...  # pyright: ignore[reportOverlappingOverload] (Run is no model)
+def diff(before: NodeId | Any, after: NodeId | Any) -> Any:
     """Return what changed from one model to another, or from one run to another, down to single values.
 
         changes = diff(await Report.load(old_id), await Report.load(new_id))

@@ -195,6 +195,8 @@ class _ModelFrame(_Frame):
         definition, kind = self.definition, self.definition.kind
         exact = self.version == definition.version and not definition.validate
         try:
+            if definition.plain:  # the common case
+                return self.cls(**parts)
             return (kind.build if exact else kind.check)(self.cls, parts)
         except errors.DeserializationError as error:
             path = self.path_of(error.name) if isinstance(error, FieldChangedError) else self.path

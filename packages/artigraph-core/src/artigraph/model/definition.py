@@ -25,6 +25,7 @@ from artigraph.model.lazy import Lazy, is_lazy
 from artigraph.serializer import Serializer
 from artigraph.serializer.base import add_serializer_source, know_serializer
 from artigraph.serializer.codec import collect_classes
+from artigraph.serializer.codec.classes import runs_own_code
 from artigraph.storage import Storage, register_storage
 from artigraph.storage.base import add_storage_source
 
@@ -95,6 +96,8 @@ class ModelDefinition:
     """All classes in the annotations of its fields, for stored fields that the class no longer has."""
     kind: ModelKind = DATACLASS
     """How instances of the class are read and built."""
+    plain: bool = False
+    """Whether it is a dataclass whose constructor sets the fields that it gets, and runs no other code."""
     validate: bool = False
     """Whether stored values are validated even if they are of the class's own version."""
 
@@ -221,7 +224,8 @@ def _define(cls: type[Any], traits: ModelTraits) -> ModelDefinition:
         overflow = register_storage(overflow)
     classes = {name: found for field in fields.values() for name, found in field.classes.items()}
     validate = traits.config.validate_on_load
-    return ModelDefinition(traits.name, traits.version, serializer, overflow, fields, classes, kind, validate)
+    plain = kind is DATACLASS and not runs_own_code(cls)
+    return ModelDefinition(traits.name, traits.version, serializer, overflow, fields, classes, kind, plain, validate)
 
 
 def kind_of_model(cls: type[Any]) -> ModelKind:

@@ -7,6 +7,7 @@ from uuid import UUID
 
 import artigraph.difference as async_difference
 from artigraph.difference._report import ModelDiff, RunDiff
+from artigraph.identifiers import NodeId
 from artigraph.model.any_model import AnyModel
 from artigraph.run import Run
 from artigraph.sync._twin import result_of
@@ -16,10 +17,10 @@ __all__ = ["diff"]
 
 
 @overload
-def diff(before: AnyModel, after: AnyModel) -> ModelDiff: ...
+def diff(before: Run | RunManager | UUID | str, after: Run | RunManager | UUID | str) -> RunDiff: ...  # pyright: ignore[reportOverlappingOverload] (Run is no model)
 @overload
-def diff(before: Run | RunManager | UUID | str, after: Run | RunManager | UUID | str) -> RunDiff: ...
-def diff(before: Any, after: Any) -> Any:
+def diff(before: AnyModel, after: AnyModel) -> ModelDiff: ...
+def diff(before: NodeId | Any, after: NodeId | Any) -> Any:
     """Return what changed from one model to another, or from one run to another, down to single values.
 
         changes = diff(Report.load(old_id), Report.load(new_id))
