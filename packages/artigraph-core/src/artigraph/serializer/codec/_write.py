@@ -56,15 +56,6 @@ def encode(value: object, classes: Classes = NO_CLASSES, *, find_cycles: bool = 
         raise SerializationError(msg) from error
 
 
-def encode_scalar(value: object) -> bytes | None:
-    """Return what `encode` returns for a value without parts; None for other values and if `encode` would refuse it."""
-    writer = SCALAR_WRITERS.get(type(value))
-    try:
-        return None if writer is None else writer(value).encode()
-    except (RefusedError, RecursionError):
-        return None
-
-
 def _encode(value: object, classes: Classes, find_cycles: bool) -> bytes:  # noqa: FBT001
     try:
         return _write(value, classes, 0).encode()

@@ -161,3 +161,12 @@ SCALAR_WRITERS: dict[type[Any], Callable[[Any], str]] = {
     PurePosixPath: _write_path,
     PureWindowsPath: _write_path,
 }
+
+
+def encode_scalar(value: object) -> bytes | None:
+    """Return what `encode` returns for a value without parts; None for other values and if `encode` would refuse it."""
+    writer = SCALAR_WRITERS.get(type(value))
+    try:
+        return None if writer is None else writer(value).encode()
+    except (RefusedError, RecursionError):
+        return None
