@@ -7,8 +7,7 @@ from artigraph.serializer.codec._class_free import StoredEnum, StoredStruct, dec
 from artigraph.serializer.codec._limits import MAX_DEPTH
 from artigraph.serializer.codec._read import decode
 from artigraph.serializer.codec._read_many import decode_each
-from artigraph.serializer.codec._write import encode, encode_member
-from artigraph.serializer.codec._write_scalars import encode_scalar
+from artigraph.serializer.codec._write import encode, encode_member, encode_scalar
 from artigraph.serializer.codec.classes import collect_classes
 
 __all__: list[str] = ["MAX_DEPTH", "StoredEnum", "StoredStruct"]
