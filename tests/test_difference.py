@@ -351,7 +351,8 @@ async def test_what_cannot_be_told_is_unknown(engine: AsyncEngine) -> None:
 
 
 async def test_streams_that_are_not_loaded_are_unknown_beside_one_that_is(engine: AsyncEngine) -> None:
-    table: Any = pa.table({"a": [1, 2]})
+    pyarrow: Any = pa
+    table = pyarrow.table({"a": [1, 2]})
     stored = await Later.load(await Later(Lazy(table.to_reader())).save("x"))
     assert told(diff(stored, Later(Lazy(table.to_reader())))) == [("unknown", "data")]
     handle = stored.data

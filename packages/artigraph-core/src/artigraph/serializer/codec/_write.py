@@ -1,24 +1,181 @@
-"""Encode plain values as JSON."""
+"""Encode plain values as JSON.
+
+This module is over 400 lines: each type has one short function, and all are entries of one table.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import re
 import sys
+from binascii import b2a_base64
 from collections import Counter, OrderedDict, defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextvars import ContextVar
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
 from enum import Enum, Flag
-from itertools import chain
+from fractions import Fraction
 from json.encoder import encode_basestring
+from math import isfinite
+from pathlib import PosixPath, PurePath, PurePosixPath, PureWindowsPath, WindowsPath
+from struct import pack
+from types import NoneType
 from typing import Any, cast
+from uuid import UUID
 
 from artigraph.errors import CycleError, ModelDefinitionError, SerializationError, class_name
-from artigraph.kinds import ModelKind, artifact_classes, fields_of, kind_of, names_of_fields, needs_plugin
-from artigraph.serializer.codec._limits import MAX_DEPTH, NO_CLASSES, in_fresh_stack
+from artigraph.kinds import ModelKind, artifact_classes, kind_of, names_of_fields, needs_plugin
+from artigraph.serializer.codec._cycles import contains_itself
+from artigraph.serializer.codec._limits import MAX_BITS, MAX_DEPTH, NO_CLASSES, in_fresh_stack
 from artigraph.serializer.codec._read import FACTORIES, decode
-from artigraph.serializer.codec._write_scalars import SCALAR_WRITERS, RefusedError, write_int, write_str
+from artigraph.serializer.codec._zones import describe_zone
 from artigraph.serializer.codec.classes import constructor_fields, is_named_tuple, is_stored_class, runs_own_code
 from artigraph.serializer.codec.refusals import advice_for
+
+
+class RefusedError(Exception):
+    """A part of a value cannot be stored. Each container that the error passes adds its step to `path`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.path: list[str] = []
+
+    def message(self) -> str:
+        return f"value{''.join(reversed(self.path))} {self.reason}"
+
+
+def _write_none(_: None) -> str:
+    return "null"
+
+
+def _write_bool(value: bool) -> str:  # noqa: FBT001 (a value, no switch)
+    return "true" if value else "false"
+
+
+def write_int(value: int) -> str:
+    if value.bit_length() <= MAX_BITS:
+        return int.__repr__(value)
+    return f'{{"$int":"{value:#x}"}}'
+
+
+def _write_float(value: float) -> str:
+    if isfinite(value):
+        return float.__repr__(value)
+    bits = pack(">d", value).hex()
+    return f'{{"$float":"{_NOT_FINITE.get(bits, bits)}"}}'
+
+
+_NOT_FINITE = {"7ff0000000000000": "inf", "fff0000000000000": "-inf", "7ff8000000000000": "nan"}
+"""The NaN and infinities that have a name, by their bits. Other NaNs are written as their bits."""
+
+
+def _write_complex(value: complex) -> str:
+    return f'{{"$complex":[{_write_float(value.real)},{_write_float(value.imag)}]}}'
+
+
+def _write_fraction(value: Fraction) -> str:
+    return f'{{"$fraction":[{write_int(value.numerator)},{write_int(value.denominator)}]}}'
+
+
+def _write_range(value: range) -> str:
+    return f'{{"$range":[{write_int(value.start)},{write_int(value.stop)},{write_int(value.step)}]}}'
+
+
+def write_str(value: str) -> str:
+    if not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:  # lone surrogates: a JSON parser would join two adjacent ones
+            runs = [encode_basestring(run) if _is_valid(run) else str(ord(run)) for run in _RUNS.findall(value)]
+            return f'{{"$str":[{",".join(runs)}]}}'
+    return encode_basestring(value)
+
+
+def _is_valid(run: str) -> bool:
+    return not "\ud800" <= run[0] <= "\udfff"
+
+
+_RUNS = re.compile("[\ud800-\udfff]|[^\ud800-\udfff]+")
+"""Matches one lone surrogate, or a run of text without any."""
+
+
+def _write_bytes(value: bytes) -> str:
+    return f'{{"$bytes":"{b2a_base64(value, newline=False).decode()}"}}'
+
+
+def _write_datetime(value: datetime) -> str:
+    return _write_time_of("datetime", value)
+
+
+def _write_time(value: time) -> str:
+    return _write_time_of("time", value)
+
+
+def _write_time_of(tag: str, value: datetime | time) -> str:
+    zone = value.tzinfo
+    if (zone is None or zone is UTC) and not value.fold:
+        return f'{{"${tag}":"{value.isoformat()}"}}'
+    try:
+        more = describe_zone(value) if zone is not None else {}
+    except ValueError as error:
+        raise RefusedError(str(error)) from error
+    at = value.replace(tzinfo=None) if "zone" in more or "offset" in more else value
+    if not more and not value.fold:
+        return f'{{"${tag}":"{at.isoformat()}"}}'
+    parts = [f'"at":"{at.isoformat()}"', *(f'"{key}":{SCALAR_WRITERS[type(part)](part)}' for key, part in more.items())]
+    if value.fold:
+        parts.append('"fold":1')
+    return f'{{"${tag}":{{{",".join(parts)}}}}}'
+
+
+def _write_date(value: date) -> str:
+    return f'{{"$date":"{value.isoformat()}"}}'
+
+
+def _write_timedelta(value: timedelta) -> str:
+    return f'{{"$timedelta":[{value.days},{value.seconds},{value.microseconds}]}}'
+
+
+def _write_uuid(value: UUID) -> str:
+    return f'{{"$uuid":"{value}"}}'
+
+
+def _write_decimal(value: Decimal) -> str:
+    return f'{{"$decimal":"{str(value).replace("e", "E")}"}}'  # a decimal context may ask for a lowercase e
+
+
+def _write_path(value: PurePath) -> str:
+    text = str(value)
+    if type(value)(text).parts != value.parts:
+        msg = f"is a {type(value).__name__} that {text!r} does not name again"
+        raise RefusedError(msg)
+    return f'{{"${type(value).__name__}":{write_str(text)}}}'
+
+
+SCALAR_WRITERS: dict[type[Any], Callable[[Any], str]] = {
+    NoneType: _write_none,
+    bool: _write_bool,
+    int: write_int,
+    float: _write_float,
+    complex: _write_complex,
+    str: write_str,
+    bytes: _write_bytes,
+    datetime: _write_datetime,
+    date: _write_date,
+    time: _write_time,
+    timedelta: _write_timedelta,
+    UUID: _write_uuid,
+    Decimal: _write_decimal,
+    Fraction: _write_fraction,
+    range: _write_range,
+    PosixPath: _write_path,
+    WindowsPath: _write_path,
+    PurePosixPath: _write_path,
+    PureWindowsPath: _write_path,
+}
+
 
 Classes = Mapping[str, type[Any]]
 
@@ -70,7 +227,7 @@ def _encode(value: object, classes: Classes, find_cycles: bool) -> bytes:  # noq
     try:
         return _write(value, classes, 0).encode()
     except _TooDeepError:
-        if find_cycles and _contains_itself(value, classes):
+        if find_cycles and contains_itself(value, classes, SCALAR_WRITERS):
             msg = f"A value of type {class_name(type(value))} contains itself, so it cannot be stored as a value"
             raise CycleError(msg) from None
         msg = (
@@ -362,37 +519,3 @@ def _write_fields(tag: str, value: object, fields: Iterable[tuple[str, Any]], cl
             refusal.path.append(f".{name}")
             raise
     return f'{{"${tag}":[{write_str(type(value).__name__)},{{{",".join(parts)}}}]}}'
-
-
-def _contains_itself(value: object, classes: Classes) -> bool:
-    """Say whether a value that is nested too deeply contains itself. It does not recurse."""
-    done: dict[int, object] = {}
-    path: dict[int, object] = {id(value): value}
-    stack = [_children(value, classes)]
-    while stack:
-        child = next(stack[-1], _END)
-        if child is _END:
-            stack.pop()
-            done.update([path.popitem()])
-        elif id(child) in path:
-            return True
-        elif id(child) not in done and type(child) not in SCALAR_WRITERS:
-            path[id(child)] = child
-            stack.append(_children(child, classes))
-    return False
-
-
-_END = object()
-_DICTS: frozenset[type[Any]] = frozenset({dict, Counter, OrderedDict, defaultdict})
-
-
-def _children(value: object, classes: Classes) -> Iterator[object]:
-    cls: type[Any] = type(value)
-    if cls in _DICTS:
-        items = cast("dict[object, object]", value)
-        return chain(items.keys(), items.values())
-    if cls in _CONTAINERS or is_named_tuple(cls):
-        return iter(cast("Iterable[object]", value))
-    if classes.get(cls.__name__) is cls and (fields := fields_of(value, complete=False)) is not None:
-        return iter(fields.values())
-    return iter(())
