@@ -96,12 +96,13 @@ async def test_gc_beside_writers_and_deleters_leaves_nothing_dangling(
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 async def test_a_store_moves_to_a_bucket_and_back(storage: ObjectStorage, place: Bucket, tmp_path: Path) -> None:
     files = FileSystem(tmp_path / "objects", name=f"files-{uuid.uuid4().hex}", durable=False).register()
-    models = [model_on(files)(text) for text in ("small", "x" * (20 << 20))]
+    kind = model_on(files)
+    models = [kind(text) for text in ("small", "x" * (20 << 20))]
     ids = [await model.save("x") for model in models]
     report = await copy_objects(files, storage, dry_run=False)
     assert (report.ok, report.moved.count) == (True, 2)
     assert found(place) == await locations()
-    assert [await type(model).load(node_id) for model, node_id in zip(models, ids, strict=True)] == models
+    assert [await kind.load(node_id) for node_id in ids] == models
     assert (await storage.tidy(timedelta())) == (0, 0)
     assert (await copy_objects(storage, files, dry_run=False)).ok
-    assert [await type(model).load(node_id) for model, node_id in zip(models, ids, strict=True)] == models
+    assert [await kind.load(node_id) for node_id in ids] == models

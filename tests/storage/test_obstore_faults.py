@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import random
+import subprocess
+import sys
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
@@ -315,3 +317,29 @@ async def listed(storage: ObjectStorage, prefix: str) -> list[tuple[str, timedel
 async def parts(value: bytes) -> AsyncIterator[memoryview]:
     for start in range(0, len(value), 1_000_000):
         yield memoryview(value)[start : start + 1_000_000]
+
+
+FORKED = """
+import asyncio, os, sys
+from artigraph.errors import StorageError
+from artigraph.storage.obstore import ObjectStorage
+
+storage = ObjectStorage("gs://" + sys.argv[2], base_url=sys.argv[1], bearer_token=sys.argv[3])
+location = asyncio.run(storage.create(b"value"))
+child = os.fork()
+if not child:
+    try:
+        asyncio.run(storage.read(location))
+    except StorageError as error:
+        os._exit(7 if "forked process" in str(error) else 1)
+    os._exit(2)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
+assert asyncio.run(storage.read(location)) == b"value"
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+async def test_a_forked_child_is_refused_and_does_not_wait(place: Place) -> None:
+    command = [sys.executable, "-c", FORKED, place.google.url, place.bucket, place.google.token]
+    done = await asyncio.to_thread(subprocess.run, command, capture_output=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr.decode()

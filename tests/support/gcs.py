@@ -182,10 +182,13 @@ def _tag(data: bytes) -> str:
 @contextmanager
 def gcs_server() -> Generator[Gcs]:
     """Run the server, in a thread."""
-    kind = type("Handler", (_Handler,), {})
-    with ThreadingHTTPServer(("127.0.0.1", 0), kind) as server:
+
+    class Handler(_Handler):
+        """Answers for this server."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.daemon_threads = True
-        found = kind.gcs = Gcs(f"http://127.0.0.1:{server.server_port}")
+        found = Handler.gcs = Gcs(f"http://127.0.0.1:{server.server_port}")
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
         thread.start()
         try:

@@ -28,7 +28,7 @@ COMMANDS = {
     "log": "List the versions of a series.",
     "lost": "Mark runs whose process died.",
     "ls": "List artifacts, series or runs, the newest first.",
-    "move": "Copy the objects of a storage to another one, which has them from then on.",
+    "move": "Copy the objects of a storage to another one, and use them there.",
     "prune": "Delete old artifacts and runs by a rule.",
     "rm": "Delete artifacts and runs.",
     "search": "Find ids, models, labels, runs and tags.",

@@ -20,7 +20,7 @@ from artigraph.progress import Meter, ProgressCallback, ProgressReporter
 from artigraph.storage import Storage, SupportsRanges, SupportsStreams, check_key, register_storage
 
 _TOGETHER = 100
-"""Rows that are switched in one transaction. A call that is killed has copied at most so many in vain."""
+"""Rows that are switched in one transaction. The copies of a killed call that no row names yet are at most as many."""
 _PASSES = 10
 """How often the rows are read again, for those that saves have added and those that were locked."""
 _CHUNKS = 4

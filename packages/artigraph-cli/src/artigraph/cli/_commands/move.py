@@ -16,7 +16,7 @@ from artigraph.cli._parameters import dry_run_option, yes_option
 @dry_run_option
 @yes_option
 async def move(output: Output, *, source: str, target: str, dry_run: bool, yes: bool) -> ExitCode:
-    """Copy the objects of a storage to another one, which has them from then on.
+    """Copy the objects of a storage to another one, and use them there.
 
     SOURCE and TARGET are names of storages. It prints what would be copied and asks. The objects of the source stay.
     The exit code is 4 if something remains in the source.

@@ -24,7 +24,7 @@ _LARGEST_RANGE = 1 << 60
 
 
 class Bucket:
-    """A bucket, and what is known of its service."""
+    """A bucket, and the discovered abilities of its service."""
 
     def __init__(self, place: Place, *, part_size: int, conditions: bool | None) -> None:
         self.place = place

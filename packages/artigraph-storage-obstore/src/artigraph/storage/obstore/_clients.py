@@ -67,7 +67,7 @@ class Clients:
     one_try: Any
     """Makes each request once. The storage decides whether to try again."""
     patient: Any
-    """Tries the requests of an upload or a listing again itself, because those cannot be repeated as a whole."""
+    """Repeats the requests of an upload or a listing itself. Those cannot begin again."""
 
 
 def public_part(options: Mapping[str, Any]) -> dict[str, Any]:
