@@ -80,9 +80,10 @@ def read_tensor(file: BinaryIO, entry: st.Entry, note: dict[str, Any]) -> Any:
 
 def same_state(one: Any, other: Any) -> bool:
     """Say whether two state dicts have one class and attributes, and equal tensors."""
-    if not any(type(one) is type(other) is cls for cls in (dict, OrderedDict)):
+    classes: set[Any] = {type(one), type(other)}
+    if classes not in ({dict}, {OrderedDict}) or one.keys() != other.keys():
         return False
-    if one.keys() != other.keys() or (type(one) is OrderedDict and list(one) != list(other)):
+    if classes == {OrderedDict} and list(one) != list(other):
         return False
     if json.dumps(getattr(one, _ATTRIBUTE, None)) != json.dumps(getattr(other, _ATTRIBUTE, None)):
         return False
