@@ -60,7 +60,20 @@ def test_an_extra_installs_what_it_promises(extra: str, environment: Make, dists
 def test_everything_together(environment: Make, dists: Path) -> None:
     """All extras: imports stay light, every entry point loads, and a plugin that goes leaves the others."""
     env = environment(f"artigraph[all]=={VERSION}", dists=dists)
-    heavy = {"aioboto3", "boto3", "botocore", "numpy", "obstore", "pandas", "polars", "pyarrow", "scipy", "alembic"}
+    heavy = {
+        "aioboto3",
+        "boto3",
+        "botocore",
+        "numpy",
+        "obstore",
+        "pandas",
+        "polars",
+        "pyarrow",
+        "scipy",
+        "PIL",
+        "alembic",
+    }
+    heavy |= {"attrs", "msgspec", "networkx", "pydantic"}
     assert env.run(f"import artigraph, sys; print({heavy!r} & set(sys.modules))") == "set()\n"
     env.run("\n".join(PROMISED.values()))
     groups = ("artigraph.storage", "artigraph.serializer")

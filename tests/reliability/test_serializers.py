@@ -40,6 +40,8 @@ LIBRARIES = {
     "pandas": ("pandas-dataframe", "pandas-series", "pandas-index", "pandas-scalar"),
     "polars": ("polars-dataframe", "polars-series"),
     "pyarrow": ("arrow-feather", "arrow-parquet", "arrow-record-batch", "arrow-record-batch-stream"),
+    "networkx": ("networkx-graph",),
+    "scipy": ("scipy-sparse",),
 }
 PAIRS = [(library, name) for library, names in LIBRARIES.items() for name in names]
 
@@ -159,7 +161,9 @@ def forget(library: str, monkeypatch: pytest.MonkeyPatch) -> None:
     ours = (f"artigraph.serializer.{library}", "artigraph.serializer._support")
     for module in [name for name in sys.modules if name.startswith(ours)]:
         monkeypatch.delitem(sys.modules, module)
-    monkeypatch.setitem(sys.modules, library, None)
+    # An import of a submodule that was imported before does not ask for its package.
+    for module in [library, *(name for name in sys.modules if name == f"{library}.sparse")]:
+        monkeypatch.setitem(sys.modules, module, None)
 
 
 def errors() -> list[Callable[[], BaseException]]:

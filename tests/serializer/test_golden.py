@@ -17,8 +17,10 @@ from tests.support.identical import assert_identical
 GOLDEN = golden()
 CASES = [(name, case) for name, values in GOLDEN.items() for case in values]
 _pa: Any = pa
-BY_EQUAL = {"pandas-series", "pandas-index", "pandas-scalar", "polars-series"}
-BY_EQUAL |= {"networkx-graph", "pillow-image", "scipy-sparse", "torch-tensor", "torch-state-dict"}
+BY_EQUAL = {
+    *("pandas-series", "pandas-index", "pandas-scalar", "polars-series"),
+    *("networkx-graph", "pillow-image", "scipy-sparse", "torch-tensor", "torch-state-dict"),
+}
 """Serializers whose own comparison is as strict as one can be, or whose bytes are compared too."""
 ABSENT = {name for name, library in SERIALIZERS.items() if not is_here(library)}
 """Serializers that are tested in another environment: `just frameworks`."""

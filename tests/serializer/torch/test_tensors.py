@@ -30,7 +30,7 @@ def tagged() -> Any:
     return tensor
 
 
-REFUSED = {
+REFUSED: dict[str, tuple[Any, str]] = {
     "meta": (lambda: torch.empty(2, device="meta"), "device 'meta'"),
     "sparse": (lambda: torch.eye(2).to_sparse(), r"tensor.to_dense\(\)"),
     "csr": (lambda: torch.eye(2).to_sparse_csr(), r"sparse \(torch.sparse_csr\)"),
@@ -50,6 +50,8 @@ REFUSED = {
 def test_what_would_not_come_back_is_refused_with_what_to_do(case: str) -> None:
     make, text = REFUSED[case]
     value = make()
+    assert isinstance(tensor_serializer.size_hint(value), int | None)
+    assert isinstance(state_dict_serializer.size_hint({"layer.weight": value}), int)
     with pytest.raises(SerializationError, match=rf"This value .*{text}"):
         tensor_serializer.serialize(value)
     with pytest.raises(SerializationError, match=rf"'layer.weight' .*{text}"):

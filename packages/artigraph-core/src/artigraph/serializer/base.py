@@ -111,7 +111,7 @@ _serializers: Registry[Serializer[Any]] = Registry(
     "serializer",
     group="artigraph.serializer",
     unknown=UnknownSerializerError,
-    hint="Those of NumPy, pandas, polars, pyarrow: pip install 'artigraph-serializers[numpy,pandas,polars,pyarrow]'.",
+    hint="Those of NumPy, pandas and other libraries are extras: pip install 'artigraph-serializers[numpy,pandas]'.",
 )
 _by_type: dict[type[Any], Serializer[Any]] = {}
 _shipped: dict[type[Any], Serializer[Any]] = {}

@@ -34,7 +34,7 @@ class SparseSerializer(Serializer[Any]):
         """Return about how many bytes the stored elements and their indexes take."""
         if not sp.issparse(value):
             return None
-        return int(value.nnz) * (value.dtype.itemsize + 8)
+        return int(value.nnz) * (int(value.dtype.itemsize) + 8)
 
     def serialize(self, value: Any) -> bytes:
         """Return an npz file."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, BinaryIO, cast
+from typing import Annotated, Any, BinaryIO
 
 from artigraph.errors import SerializationError
 from artigraph.serializer._support import class_of, deserializing, joined, serializing
@@ -35,7 +35,7 @@ class TensorSerializer(Serializer[Any]):
 
     def size_hint(self, value: Any) -> int | None:
         """Return the bytes of the elements."""
-        return value.numel() * value.element_size() if type(value) is torch.Tensor else None
+        return _tensors.size_of(value) if type(value) is torch.Tensor else None
 
     def serialize(self, value: Any) -> bytes:
         """Return a safetensors file."""
@@ -86,10 +86,7 @@ class StateDictSerializer(Serializer[Any]):
 
     def size_hint(self, value: Any) -> int | None:
         """Return the bytes of the elements of all tensors."""
-        if not isinstance(value, dict):
-            return None
-        found: list[Any] = list(cast("dict[Any, Any]", value).values())
-        return sum(each.numel() * each.element_size() for each in found if type(each) is torch.Tensor)
+        return _tensors.sizes_of(value) if isinstance(value, dict) else None
 
     def serialize(self, value: Any) -> bytes:
         """Return a safetensors file."""

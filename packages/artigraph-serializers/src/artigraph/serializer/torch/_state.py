@@ -34,20 +34,23 @@ def note_of(state: dict[str, Any]) -> dict[str, Any]:
     return {"ordered": True} if metadata is None else {"ordered": True, "metadata": metadata}
 
 
-def _is_plain(metadata: object) -> bool:
+def _is_plain(metadata: Any) -> bool:
     """Say whether metadata is what PyTorch makes: by module, its version and other numbers, texts and truth values."""
     if metadata is None:
         return True
-    if type(metadata) is not OrderedDict or vars(metadata):
+    if not _is_one(metadata, OrderedDict) or vars(metadata):
         return False
-    modules = cast("OrderedDict[Any, Any]", metadata)
-    for name, said in modules.items():
-        if type(name) is not str or type(said) is not dict:
+    for name, said in metadata.items():
+        if type(name) is not str or not _is_one(said, dict):
             return False
-        pairs = cast("dict[Any, Any]", said)
-        if not all(type(key) is str and type(each) in (int, str, bool, type(None)) for key, each in pairs.items()):
+        if not all(type(key) is str and type(each) in (int, str, bool, type(None)) for key, each in said.items()):
             return False
     return True
+
+
+def _is_one(value: object, cls: type[Any]) -> bool:
+    """Say whether a value is of exactly this class."""
+    return type(value) is cls
 
 
 def restored(tensors: dict[str, Any], note: dict[str, Any]) -> dict[str, Any]:
@@ -80,9 +83,10 @@ def read_tensor(file: BinaryIO, entry: st.Entry, note: dict[str, Any]) -> Any:
 
 def same_state(one: Any, other: Any) -> bool:
     """Say whether two state dicts have one class and attributes, and equal tensors."""
-    if not any(type(one) is type(other) is cls for cls in (dict, OrderedDict)):
+    classes: set[Any] = {type(one), type(other)}
+    if classes not in ({dict}, {OrderedDict}) or one.keys() != other.keys():
         return False
-    if one.keys() != other.keys() or (type(one) is OrderedDict and list(one) != list(other)):
+    if classes == {OrderedDict} and list(one) != list(other):
         return False
     if json.dumps(getattr(one, _ATTRIBUTE, None)) != json.dumps(getattr(other, _ATTRIBUTE, None)):
         return False

@@ -105,6 +105,18 @@ _REFUSED: tuple[tuple[Callable[[Any], bool], str], ...] = (
 """Which tensors are refused, and what an error says of them. The first that applies decides."""
 
 
+def size_of(value: Any) -> int:
+    """Return the bytes of the elements of a tensor, or 0 for a value that is refused."""
+    if type(value) is not torch.Tensor or value.layout is not torch.strided or value.is_nested:
+        return 0
+    return int(value.numel()) * int(value.element_size())
+
+
+def sizes_of(values: Any) -> int:
+    """Return the bytes of the elements of all tensors in a dict."""
+    return sum(map(size_of, values.values()))
+
+
 def to_parts(tensors: dict[str, Any], note: dict[str, Any]) -> Iterator[bytes | memoryview]:
     """Yield the file of checked tensors in parts, most of them views of their memory."""
     described = [st.Description(name, _NAMES[each.dtype], tuple(each.shape)) for name, each in tensors.items()]
