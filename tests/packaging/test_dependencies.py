@@ -56,7 +56,7 @@ def test_what_is_imported_is_declared(package: Path) -> None:
 @pytest.mark.parametrize("package", WITH_CODE, ids=lambda path: path.name)
 def test_what_is_declared_is_imported(package: Path) -> None:
     owners = packages_distributions()
-    used = {normalized(owner) for name in set(imported(package)) for owner in owners.get(name, [])}
+    used = {normalized(owner) for name in set(imported(package)) for owner in owners.get(name, [name])}
     assert declared(package) - used - NOT_IMPORTED - {path.name for path in PACKAGES} == set()
 
 
