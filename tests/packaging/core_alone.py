@@ -31,6 +31,6 @@ async def main() -> None:
 
 
 asyncio.run(main())
-heavy = {"aioboto3", "boto3", "botocore", "numpy", "pandas", "polars", "pyarrow"} & set(sys.modules)
+heavy = {"aioboto3", "boto3", "botocore", "numpy", "pandas", "polars", "pyarrow", "pydantic"} & set(sys.modules)
 assert not heavy, heavy
 print("core alone works")

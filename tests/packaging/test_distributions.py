@@ -125,6 +125,9 @@ def test_the_umbrella_offers_every_extra() -> None:
         "mysql",
         "migrations",
         "networkx",
+        "attrs",
+        "msgspec",
+        "pydantic",
         "ui",
         "all",
     }

@@ -17,14 +17,17 @@ Make = Callable[..., Environment]
 VERSION = tomllib.loads((ROOT / "packages/artigraph/pyproject.toml").read_text("utf-8"))["project"]["version"]
 LEAVES = public_plugins()
 PROMISED = {
+    "attrs": "from artigraph.attrs import ArtifactModel; import artigraph.attrs._kind",
     "aws": "from artigraph.storage.aws import S3Storage",
     "migrations": "import alembic, artigraph.migrations",
+    "msgspec": "from artigraph.msgspec import ArtifactModel; import artigraph.msgspec._kind",
     "mysql": "import asyncmy",
     "numpy": "from artigraph.serializer.numpy import array_serializer",
     "pandas": "from artigraph.serializer.pandas import dataframe_serializer, pandas_serializer",
     "polars": "from artigraph.serializer.polars import dataframe_serializer",
     "postgresql": "import asyncpg",
     "pyarrow": "from artigraph.serializer.pyarrow import feather_serializer, parquet_serializer",
+    "pydantic": "from artigraph.pydantic import ArtifactModel; import artigraph.pydantic._kind",
     "ui": "from artigraph.ui import create_app; create_app('sqlite:///results.db')",
 }
 """An import for each extra of the umbrella, which fails without the extra."""
@@ -52,7 +55,11 @@ def test_an_extra_installs_what_it_promises(extra: str, environment: Make, dists
 def test_everything_together(environment: Make, dists: Path) -> None:
     """All extras: imports stay light, every entry point loads, and a plugin that goes leaves the others."""
     env = environment(f"artigraph[all]=={VERSION}", dists=dists)
-    heavy = {"aioboto3", "boto3", "botocore", "numpy", "pandas", "polars", "pyarrow", "alembic"}
+    heavy = {"aioboto3", "boto3", "botocore", "numpy", "pandas", "polars", "pyarrow", "alembic"} | {
+        "attr",
+        "msgspec",
+        "pydantic",
+    }
     assert env.run(f"import artigraph, sys; print({heavy!r} & set(sys.modules))") == "set()\n"
     env.run("\n".join(PROMISED.values()))
     groups = ("artigraph.storage", "artigraph.serializer")
@@ -63,6 +70,8 @@ def test_everything_together(environment: Make, dists: Path) -> None:
         "        assert entry.load().name == entry.name, entry\n"
         "        print(entry.dist.name)\n"
         "from importlib import import_module\n"
+        "for entry in entry_points(group='artigraph.model_kind'):\n"
+        "    assert entry.load().claims(int) is False\n"
         "for entry in entry_points(group='artigraph.serializer_types'):\n"
         "    import_module(entry.value)\n"
     )
