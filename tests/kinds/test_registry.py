@@ -123,12 +123,11 @@ def registered() -> Iterator[None]:
     kinds._found.clear()
 
 
-@dataclass
-class Place(ArtifactModel, name="registry.Place"):
-    where: Coordinates | None
-
-
 async def test_a_kind_of_your_own_stores_values(registered: None) -> None:
+    @dataclass
+    class Place(ArtifactModel):  # made here: a class that is used earlier does not know the kind
+        where: Coordinates | None
+
     place = Place(Coordinates(3))
     loaded = await Place.load(await place.save("it"))
     assert loaded == place

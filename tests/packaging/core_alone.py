@@ -31,18 +31,7 @@ async def main() -> None:
 
 
 asyncio.run(main())
-heavy = {
-    "aioboto3",
-    "boto3",
-    "botocore",
-    "numpy",
-    "pandas",
-    "polars",
-    "pyarrow",
-    "scipy",
-    "PIL",
-    "networkx",
-    "torch",
-} & set(sys.modules)
+names = "aioboto3 boto3 botocore numpy obstore pandas polars pyarrow scipy PIL networkx torch attr msgspec pydantic"
+heavy = set(names.split()) & set(sys.modules)
 assert not heavy, heavy
 print("core alone works")

@@ -131,6 +131,9 @@ def test_the_umbrella_offers_every_extra() -> None:
         "scipy",
         "pillow",
         "torch",
+        "attrs",
+        "msgspec",
+        "pydantic",
         "ui",
         "all",
     }

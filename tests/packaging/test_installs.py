@@ -17,10 +17,12 @@ Make = Callable[..., Environment]
 VERSION = tomllib.loads((ROOT / "packages/artigraph/pyproject.toml").read_text("utf-8"))["project"]["version"]
 LEAVES = public_plugins()
 PROMISED = {
+    "attrs": "from artigraph.attrs import ArtifactModel; import artigraph.attrs._kind",
     "aws": "from artigraph.storage.aws import S3Storage",
     "azure": "from artigraph.storage.obstore import ObjectStorage",
     "gcs": "from artigraph.storage.obstore import ObjectStorage; ObjectStorage('gs://bucket')",
     "migrations": "import alembic, artigraph.migrations",
+    "msgspec": "from artigraph.msgspec import ArtifactModel; import artigraph.msgspec._kind",
     "mysql": "import asyncmy",
     "obstore": "from artigraph.storage import storage_from_url; storage_from_url('s3://bucket')",
     "numpy": "from artigraph.serializer.numpy import array_serializer",
@@ -28,6 +30,7 @@ PROMISED = {
     "polars": "from artigraph.serializer.polars import dataframe_serializer",
     "postgresql": "import asyncpg",
     "pyarrow": "from artigraph.serializer.pyarrow import feather_serializer, parquet_serializer",
+    "pydantic": "from artigraph.pydantic import ArtifactModel; import artigraph.pydantic._kind",
     "scipy": "from artigraph.serializer.scipy import sparse_serializer",
     "pillow": "from artigraph.serializer.pillow import image_serializer",
     "networkx": "from artigraph.serializer.networkx import graph_serializer",
@@ -60,20 +63,10 @@ def test_an_extra_installs_what_it_promises(extra: str, environment: Make, dists
 def test_everything_together(environment: Make, dists: Path) -> None:
     """All extras: imports stay light, every entry point loads, and a plugin that goes leaves the others."""
     env = environment(f"artigraph[all]=={VERSION}", dists=dists)
-    heavy = {
-        "aioboto3",
-        "boto3",
-        "botocore",
-        "numpy",
-        "obstore",
-        "pandas",
-        "polars",
-        "pyarrow",
-        "scipy",
-        "PIL",
-        "alembic",
-    }
-    heavy |= {"alembic", "attrs", "msgspec", "networkx", "pydantic"}
+    names = (
+        "aioboto3 boto3 botocore numpy obstore pandas polars pyarrow scipy PIL alembic attr msgspec networkx pydantic"
+    )
+    heavy = set(names.split())
     assert env.run(f"import artigraph, sys; print({heavy!r} & set(sys.modules))") == "set()\n"
     env.run("\n".join(PROMISED.values()))
     groups = ("artigraph.storage", "artigraph.serializer")
@@ -86,6 +79,8 @@ def test_everything_together(environment: Make, dists: Path) -> None:
         "        assert entry.load().name == entry.name, entry\n"
         "        print(entry.dist.name)\n"
         "from importlib import import_module\n"
+        "for entry in entry_points(group='artigraph.model_kind'):\n"
+        "    assert entry.load().claims(int) is False\n"
         "for entry in entry_points(group='artigraph.serializer_types'):\n"
         f"    if entry.value not in {LARGE!r}:\n"
         "        import_module(entry.value)\n"

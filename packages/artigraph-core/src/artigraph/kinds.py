@@ -143,7 +143,8 @@ artifact_classes: WeakSet[type[Any]] = WeakSet()
 def register_kind(kind: ModelKind) -> None:
     """Register a kind of models for this process. Installed distributions offer theirs by an entry point.
 
-    Registering a kind under a known name replaces the former one.
+    Registering a kind under a known name replaces the former one. Register it before a class is used that names a class
+    of this kind.
     """
     name: object = getattr(kind, "name", None)
     if not isinstance(name, str) or not name:

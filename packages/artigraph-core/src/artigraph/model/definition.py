@@ -150,7 +150,7 @@ def is_model(cls: type[Any]) -> bool:
 
 
 def names_of_class(cls: type[Any]) -> tuple[str, ...]:
-    """Return all names under which models of a class may be stored. There are none if it is no model class."""
+    """Return all names under which models of a class may be stored; no name if it is no model class."""
     traits = _traits.get(cls)
     return () if traits is None else traits.names
 
