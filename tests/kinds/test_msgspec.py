@@ -39,7 +39,7 @@ class Report(ArtifactModel, version=2, name="msgspec.Report", rename="camel", kw
     large: Lazy[bytes] | None = None
 
 
-class Frozen(ArtifactModel, frozen=True):
+class FrozenStruct(ArtifactModel, frozen=True):
     number: float
 
 
@@ -71,7 +71,7 @@ async def test_structs_come_back() -> None:
 
 
 async def test_a_partial_load_of_a_frozen_struct() -> None:
-    part = await Frozen.load(await Frozen(1).save("it"), fields=["number"])
+    part = await FrozenStruct.load(await FrozenStruct(1).save("it"), fields=["number"])
     assert part.number == 1
 
 
@@ -119,9 +119,9 @@ async def test_a_class_can_ask_for_validation_on_load() -> None:
 
 
 def test_hashes_and_equality() -> None:
-    assert hash(Frozen(1)) == hash(Frozen(1.0))
-    assert Frozen(float("nan")) == Frozen(float("nan"))
-    assert Frozen(1) != Frozen(2)
+    assert hash(FrozenStruct(1)) == hash(FrozenStruct(1.0))
+    assert FrozenStruct(float("nan")) == FrozenStruct(float("nan"))
+    assert FrozenStruct(1) != FrozenStruct(2)
     with pytest.raises(TypeError, match="unhashable"):
         hash(Report(some_number=1))
-    assert repr(Frozen(1)) == "Frozen(number=1)"
+    assert repr(FrozenStruct(1)) == "FrozenStruct(number=1)"

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from decimal import InvalidOperation
 from typing import Any, cast
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given, reject, settings
 from hypothesis import strategies as st
 
 from artigraph import columns, load, save, select
@@ -35,7 +36,10 @@ async def round_trip(model: Any) -> Any:
 async def test_every_plain_value_comes_back_in_a_model_of_each_kind(
     make: Callable[..., Any], value: Any, known: Any
 ) -> None:
-    model = make(anything=value, something=value, known=[known], stored=value)
+    try:
+        model = make(anything=value, something=value, known=[known], stored=value)
+    except InvalidOperation:  # pydantic takes reprs, and that of a Counter compares its counts, NaN among them
+        reject()
     assert model.anything == wrap(value) or value != value or model.anything[1] is value
     loaded = await round_trip(model)
     again = await round_trip(loaded)

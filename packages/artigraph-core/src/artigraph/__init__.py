@@ -68,9 +68,9 @@ else:
 # What the library logs goes where the application sends it, and nowhere if that is not set up.
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
-__all__: list[str] = ["ArtifactMapping", "ArtifactModel", "ArtifactModelConfig", "ArtifactSequence", "Change"]
-__all__ += ["NO_PARENT", "DeletionReport", "File", "Folder", "Lazy", "LoadFailure", "Loaded", "Media", "ModelDiff"]
-__all__ += ["Node", "Reference", "ReferenceCheck", "Run", "RunDiff", "RunManager", "Series", "TrackedValue"]
-__all__ += ["TrackingWarning", "Version", "ancestors", "artifact_class", "artifact_field", "check", "columns", "delete"]
-__all__ += ["descendants", "diff", "load", "load_many", "migration", "origin_of", "paths", "prune", "run_manager"]
-__all__ += ["save", "save_many", "select", "series", "tracked"]
+__all__: list[str] = ["NO_PARENT", "ArtifactMapping", "ArtifactModel", "ArtifactModelConfig", "ArtifactSequence"]
+__all__ += ["Change", "DeletionReport", "File", "Folder", "Lazy", "LoadFailure", "Loaded", "Media", "ModelDiff", "Node"]
+__all__ += ["Reference", "ReferenceCheck", "Run", "RunDiff", "RunManager", "Series", "TrackedValue", "TrackingWarning"]
+__all__ += ["Version", "ancestors", "artifact_class", "artifact_field", "check", "columns", "delete", "descendants"]
+__all__ += ["diff", "load", "load_many", "migration", "origin_of", "paths", "prune", "run_manager", "save", "save_many"]
+__all__ += ["select", "series", "tracked"]

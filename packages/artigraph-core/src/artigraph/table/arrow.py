@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import cache
 from importlib import import_module
 from typing import Any, Literal
@@ -166,7 +167,16 @@ def _as_dict(cell: Any) -> dict[str, object]:
     return {"storage": cell.storage, "location": cell.location, "size": cell.size, "sha256": cell.sha256}
 
 
+def _in_utc(value: datetime) -> datetime:
+    """Return the same moment in UTC, because Arrow was seen to leave out the offset. One out of range stays."""
+    try:
+        return value.astimezone(UTC)
+    except OverflowError:
+        return value
+
+
 _CONVERTED: Mapping[str, Callable[[Any], object]] = {
+    "aware datetime": _in_utc,
     "UUID": str,
     "path": str,
     "enum": member_of,
