@@ -93,19 +93,15 @@ class StoredTree:
 
 _root = node_table.alias("root")
 _node = node_table.alias("node")
-_in_subtree = (
-    (_node.c.tree_root_id == _root.c.tree_root_id)
-    & (_node.c.position >= _root.c.position)
-    & (_node.c.position < _root.c.position + _root.c.span)
+_field = node_table.alias("field")
+_in_subtree, _in_field = (
+    (_node.c.tree_root_id == top.c.tree_root_id)
+    & (_node.c.position >= top.c.position)
+    & (_node.c.position < top.c.position + top.c.span)
+    for top in (_root, _field)
 )
 _whole_tree = _node.c.tree_root_id == _root.c.node_id
 _columns = tuple(_node.c[name] for name in StoredNode._fields)
-_field = node_table.alias("field")
-_in_field = (
-    (_node.c.tree_root_id == _field.c.tree_root_id)
-    & (_node.c.position >= _field.c.position)
-    & (_node.c.position < _field.c.position + _field.c.span)
-)
 _root_id = _root.c.node_id.label("root_id")
 
 

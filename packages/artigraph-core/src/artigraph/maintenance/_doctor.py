@@ -382,8 +382,7 @@ class _Doctor:
         if len(set(ours.values())) > 1:
             said = "The distributions of Artigraph are of several releases: " + ", ".join(map(" ".join, ours.items()))
             self._add("warning", "libraries", f"{said}.", "Install them all in one release: pip install -U artigraph.")
-        listed = ", ".join(map(" ".join, found.items()))
-        self._add("ok", "libraries", f"{listed}.")
+        self._add("ok", "libraries", f"{', '.join(map(' '.join, found.items()))}.")
 
 
 def _whole(size: Any) -> int:

@@ -2,6 +2,8 @@
 
 The builder returns values that take long to decode, or whose bytes are in objects, to its caller. The caller supplies
 these values before the models are built.
+
+This module is over 400 lines, because the frames of models and of containers build each other.
 """
 
 from __future__ import annotations

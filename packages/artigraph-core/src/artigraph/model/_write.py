@@ -11,6 +11,8 @@ is used:
 - the codec of plain values.
 
 A list, tuple or dict that the codec cannot take because of its content becomes a node with one node for each item.
+
+This module is over 400 lines, because all of this is one loop over a stack of tasks.
 """
 
 from __future__ import annotations
