@@ -23,6 +23,7 @@ from artigraph import (
     RunManager,
     columns,
     delete,
+    errors,
     load_many,
     select,
     sync,
@@ -218,3 +219,10 @@ def test_the_sync_twin_skips_too(database_url: str, caplog: pytest.LogCaptureFix
 async def empty() -> AsyncGenerator[None]:
     yield
     memory._objects.clear()
+
+
+@pytest.mark.parametrize("name", errors.__all__)
+def test_what_copies_errors_makes_them_by_new(name: str) -> None:
+    """Dask copies exceptions between processes so. An error with two bases of C takes the wrong one by itself."""
+    cls: type[Exception] = getattr(errors, name)
+    assert type(cls.__new__(cls)) is cls

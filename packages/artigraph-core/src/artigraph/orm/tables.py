@@ -129,8 +129,8 @@ store_table: Table = Table(
     Column("store_id", Id, nullable=False),
     Column("created_at", UtcDateTime, nullable=False),
     Column("fsck_at", UtcDateTime),
-    Column("fsck_problems", Whole),
-    Column("fsck_objects_read", Whole),
+    Column("fsck_problems", Whole(BigInteger)),
+    Column("fsck_objects_read", Whole(BigInteger)),
 )
 version_table: Table = Table("artigraph_version", metadata, Column("version_num", String(32), primary_key=True))
 """Alembic's version table under a name of its own: every application on a database shares the default name."""

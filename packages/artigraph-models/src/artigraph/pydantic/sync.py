@@ -28,7 +28,7 @@ class ArtifactModel(model.ArtifactModel, BaseModel, metaclass=SyncMetaclass):
     stored.
     """
 
-    model_config = ConfigDict(arbitrary_types_allowed=True)
+    model_config: ClassVar[ConfigDict] = ConfigDict(arbitrary_types_allowed=True)
 
     _artigraph_base: ClassVar[bool] = True
 
