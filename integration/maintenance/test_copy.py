@@ -20,7 +20,7 @@ import pytest
 from artigraph import ArtifactModel, artifact_field, delete
 from artigraph.db import session_context
 from artigraph.errors import NodeNotFoundError, ObjectNotFoundError, RetryableError
-from artigraph.maintenance import Amount, copy_objects, fsck, gc
+from artigraph.maintenance import Amount, _copy, copy_objects, fsck, gc
 from artigraph.orm import blob_table
 from artigraph.storage import Storage
 from artigraph.storage.file import FileSystem
@@ -54,6 +54,30 @@ async def storages() -> dict[str, int]:
         if row["size"] >= 0:
             found[row["storage"]] = found.get(row["storage"], 0) + 1
     return found
+
+
+async def test_an_object_that_the_target_loses_meanwhile_is_copied_again(
+    source: FileSystem, target: FileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The target's own object is verified, and then an artifact is deleted that alone referred to it."""
+    old = model_on(source)
+    kept = await old("the same").save("kept")
+    theirs = await model_on(target)("the same").save("theirs")
+    switch, calls = _copy.switch, 0
+
+    async def after_a_deletion(*arguments: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            await delete(theirs)
+        return await switch(*arguments)
+
+    monkeypatch.setattr(_copy, "switch", after_a_deletion)
+    report = await copy_objects("source", "target", dry_run=False)
+    assert (report.moved.count, report.remaining) == (1, Amount()), report.render()
+    assert calls == 2
+    assert await old.load(kept) == old("the same")
+    assert (await fsck(read_data_subset="100%")).ok
 
 
 async def test_all_objects_are_carried_over_and_shared_contents_are_merged(

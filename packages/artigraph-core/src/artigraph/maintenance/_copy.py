@@ -151,7 +151,7 @@ class _Copy:
             self._failed.add(self._source.name, row.location, row.size, str(error))
             return None
         meter.add(row.size)
-        return Copied(row.blob_id, row.sha256, row.size, there, since)
+        return Copied(row.blob_id, row.sha256, row.size, there, since, is_theirs=known is not None)
 
     async def _put(self, row: BlobRow, taken: set[str]) -> str:
         """Put an object into the target, under its own key if that is free there. Return its verified location.

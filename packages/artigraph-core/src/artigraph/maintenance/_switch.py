@@ -53,6 +53,8 @@ class Copied(NamedTuple):
     """The location in the target."""
     since: Stopwatch
     """A moment before the copy could be seen there."""
+    is_theirs: bool
+    """Whether a row of the target names that object. Without that row, a deletion may have removed the object."""
 
 
 @dataclass(slots=True)
@@ -154,6 +156,8 @@ async def _switch(connection: AsyncConnection, source: str, target: str, copied:
         elif content in theirs:
             merges.append((row.blob_id, theirs[content]))
             result.merged.add(row.blob_id)
+        elif row.is_theirs:
+            result.held.add(row.blob_id)  # the row was deleted meanwhile, or is locked: the content is copied again
         else:
             moves.append({"id": row.blob_id, "target": target, "there": row.there})
             result.moved.add(row.blob_id)
