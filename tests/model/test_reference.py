@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
+import os
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +14,10 @@ from urllib.parse import quote
 import pytest
 import pytest_asyncio
 
-from artigraph import ArtifactModel, Reference, Run, RunManager, ancestors, columns, diff, select
+from artigraph import ArtifactModel, File, Media, Reference, Run, RunManager, ancestors, columns, diff, select
 from artigraph.db import engine_context
 from artigraph.errors import SerializationError, StorageError
+from artigraph.serializer.file import file_serializer
 from artigraph.storage import MemoryStorage, Storage
 from artigraph.storage.file import FileSystem
 from artigraph.stored import load_stored
@@ -109,6 +112,8 @@ SECRETS = [
     "jdbc:postgresql://me:hunter2@host/db",
     "odbc:Driver=x;Server=y;PWD=hunter2",
     "abfss://container:hunter2@account.dfs.core.windows.net/x",
+    "sqlserver://host;user=sa;password=hunter2",
+    "https://example.org/?q=hunter2token=",
 ]
 
 
@@ -234,6 +239,33 @@ async def test_what_cannot_be_checked_is_unknown(uri: str, words: str, tmp_path:
     found = await Reference(uri, digest=SHA).check()
     assert found.status == "unknown"
     assert words in found.reason
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in its folders")
+async def test_what_is_no_regular_file_keeps_nobody_waiting(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    async with asyncio.timeout(20):
+        with pytest.raises(SerializationError, match="not a regular file"):
+            await Reference.of_file(pipe)
+        assert (await Reference(pipe.as_uri(), digest=SHA).check()).status == "unknown"
+        with pytest.raises(OSError, match="not a regular file"):
+            File(pipe).open()
+        assert Media(File(pipe), "image/png")._repr_mimebundle_() == {}
+    with pytest.raises(SerializationError, match="cannot be read"):
+        await Reference.of_file("a\0b")
+    assert (await Reference("file:///a%00b").check()).status == "unknown"
+
+
+ENDLESS = Path("/proc/self/pagemap")
+
+
+@pytest.mark.skipif(not ENDLESS.exists(), reason="this system has no such file")
+async def test_a_file_with_more_bytes_than_its_size_is_not_read_for_ever() -> None:
+    async with asyncio.timeout(20):
+        assert (await Reference(ENDLESS.as_uri(), digest=SHA).check()).status == "unknown"
+        with pytest.raises(SerializationError, match="changed its size"):
+            b"".join(file_serializer.serialize_stream(File(ENDLESS)))
 
 
 def test_without_async_it_is_waited_for(tmp_path: Path) -> None:

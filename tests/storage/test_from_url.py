@@ -46,8 +46,12 @@ def test_the_scheme_decides(url: str, options: dict[str, Any], kind: type[Any], 
             "s3://key:hunter2@bucket",
             {},
             ConfigurationError,
-            "pass those of 's3://bucket' as arguments",
+            "pass those of 's3://...@bucket' as arguments",
         ),
+        ("s3://key:hun/ter2@bucket/x", {"type": "obstore"}, ConfigurationError, "no credentials"),
+        ("s3:///key:hunter2@bucket", {"type": "obstore"}, ConfigurationError, "no credentials"),
+        ("s3:key:hunter2@bucket/x", {"type": "obstore"}, ConfigurationError, "no credentials"),
+        ("my_user:hunter2@bucket", {}, ConfigurationError, "begins with a scheme"),
         ("s3://bucket?hunter2", {}, ConfigurationError, "no credentials"),
         ("gs://", {}, ConfigurationError, "names no bucket"),
         ("gs://bucket/a//b", {}, ConfigurationError, "has a prefix"),
@@ -74,6 +78,7 @@ def test_what_is_wrong_is_said_without_secrets(
     with pytest.raises(error, match=problem) as refused:
         storage_from_url(url, **options)
     assert "hunter2" not in f"{refused.value}{refused.value.__cause__}"
+    assert "ter2" not in f"{refused.value}{refused.value.__cause__}"
 
 
 @pytest.mark.parametrize(

@@ -117,6 +117,16 @@ def test_a_preview_says_what_is_stored_and_reads_no_elements() -> None:
     )
 
 
+def test_values_at_the_same_place_are_still_added() -> None:
+    one = sp.coo_array(([1.0, 2.0, 3.0], ([0, 0, 1], [0, 0, 1])), shape=(2, 2))
+    back = sparse_serializer.deserialize(sparse_serializer.serialize(one))
+    assert back.tocsr().data.tolist() == [3.0, 3.0]
+    assert back.todia().toarray().tolist() == [[3.0, 0.0], [0.0, 3.0]]
+    assert back.argmax() == one.argmax()
+    back.sum_duplicates()
+    assert back.nnz == 2
+
+
 def test_equality_and_differences() -> None:
     one, other = sp.csr_array(DENSE), sp.csr_array(DENSE)
     assert sparse_serializer.equal(one, other)

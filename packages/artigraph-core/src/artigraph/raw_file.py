@@ -1,8 +1,13 @@
-"""The base of read-only files that read from elsewhere. It keeps the position."""
+"""Files that are only read: the base of those that read from elsewhere, and regular files of a disk."""
 
 from __future__ import annotations
 
+import errno
 import io
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO
 
 
 class RawFile(io.RawIOBase):
@@ -29,3 +34,20 @@ class RawFile(io.RawIOBase):
             raise ValueError(msg)
         self._position = start + offset
         return self._position
+
+
+def open_regular(path: Path) -> BinaryIO:
+    """Open a regular file for reading. A pipe or a device could keep its reader waiting, or never end.
+
+    Raises:
+        OSError: it cannot be opened, or it is no regular file.
+    """
+    file = open(path, "rb", opener=_without_waiting)  # noqa: SIM115 (it needs the opener; the caller closes it)
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        file.close()
+        raise OSError(errno.EINVAL, "this is not a regular file", str(path))
+    return file
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | getattr(os, "O_NONBLOCK", 0))  # else opening a pipe waits for a writer

@@ -107,7 +107,8 @@ class Media(ArtifactModel, name="artigraph.Media", frozen=True):
             if isinstance(content, File):
                 if content.path is None or content.size > _LARGEST_SHOWN:  # a view loads nothing
                     return {}
-                content = content.path.read_bytes()
+                with content.open() as file:
+                    content = file.read(_LARGEST_SHOWN + 1)
         except OSError:
             return {}
         found = preview_content(io.BytesIO(content), rows=0, max_bytes=2**20)

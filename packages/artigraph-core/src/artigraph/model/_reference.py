@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import os
 import re
 import stat
 from collections.abc import AsyncIterator
@@ -15,6 +16,7 @@ from urllib.request import url2pathname
 
 from artigraph.errors import ArtigraphError, ObjectNotFoundError, SerializationError, class_name
 from artigraph.model._base import ArtifactModel
+from artigraph.raw_file import open_regular
 from artigraph.storage import Storage, SupportsFiles, SupportsRanges, get_storage_by_name
 
 _DIGEST = re.compile(r"([a-z0-9_]+):((?:[0-9a-f]{2})+)")
@@ -27,6 +29,8 @@ _SECRET = re.compile(
 _ASSIGNED = re.compile(r"([\w.-]+)\s*=")
 _LOGIN = re.compile(r"//[^/@\s]*:[^/@\s]*@")
 """A user with a password, also within an address that is a part of another one, as in `jdbc:`."""
+_NO_HOST = re.compile(r"[^A-Za-z0-9.:\[\]-]")
+"""A character that no host has: what follows may be a secret."""
 _CONTAINERS = ("abfs", "abfss", "wasb", "wasbs")
 """The schemes of Azure in which a container stands where other URIs have a user."""
 _LONGEST = 4096
@@ -110,7 +114,7 @@ class Reference(ArtifactModel, name="artigraph.Reference", frozen=True):
         try:
             file = await asyncio.to_thread(Path(path).resolve)
             size, digest = await asyncio.to_thread(_hash_path, file, "sha256")
-        except OSError as error:
+        except (OSError, ValueError, RuntimeError) as error:  # a NUL in the path, or a circle of links
             msg = f"{str(path)!r} cannot be read as a file: {error}"
             raise SerializationError(msg) from error
         return cls(file.as_uri(), version, digest, size)
@@ -129,7 +133,7 @@ class Reference(ArtifactModel, name="artigraph.Reference", frozen=True):
                 return await self._check_object(get_storage_by_name(unquote(parts.netloc)), unquote(parts.path)[1:])
         except (FileNotFoundError, NotADirectoryError, ObjectNotFoundError):
             return ReferenceCheck("missing", "There is no such file or object")
-        except (ArtigraphError, OSError) as error:
+        except (ArtigraphError, OSError, ValueError) as error:  # a NUL in the path
             return ReferenceCheck("unknown", f"It cannot be read: {error}")
         return ReferenceCheck("unknown", f"Artigraph does not read {parts.scheme!r} URIs; check it where it is kept")
 
@@ -179,10 +183,19 @@ async def _parts_of(storage: Storage, location: str) -> AsyncIterator[bytes]:
 
 
 def _hash_path(path: Path, algorithm: str) -> tuple[int, str]:
+    """Return the size and the digest of a regular file. A special one might never end, or never answer.
+
+    Raises:
+        OSError: it is no regular file, or it has more bytes than its size says.
+    """
     found, size = hashlib.new(algorithm), 0
-    with path.open("rb") as file:
+    with open_regular(path) as file:
+        expected = os.fstat(file.fileno()).st_size
         while part := file.read(_PART):
             size += len(part)
+            if size > expected:
+                msg = f"{path} has more bytes than its size of {expected:,}: it grows, or is no file on a disk"
+                raise OSError(msg)
             found.update(part)
     return size, f"{algorithm}:{found.hexdigest()}"
 
@@ -207,14 +220,15 @@ def _check_uri(uri: object) -> None:
         msg = "The uri of a Reference is malformed: its host is none"
         raise SerializationError(msg) from error
     text = unquote(uri)
-    secret = next((name for name in _ASSIGNED.findall(text) if _SECRET.search(name)), None)
+    found = next(filter(None, map(_SECRET.search, _ASSIGNED.findall(text))), None)
+    secret = None if found is None else found[0].strip("_-")
     if password is not None or _LOGIN.search(text) or (user is not None and parts.scheme not in _CONTAINERS):
         what = "a user or password before its host"
     elif secret is not None:
-        what = f"the parameter {secret!r:.60}"
+        what = f"a parameter with {secret!r} in its name"
     else:
         return
-    host = parts.netloc.rpartition("@")[2]
+    host = _NO_HOST.split(parts.netloc.rpartition("@")[2])[0]
     msg = (
         f"The uri of a Reference to {parts.scheme}://{host} contains {what}, which may be a credential. Artigraph "
         "stores no credentials: leave it out, and let the program that reads the data find it elsewhere"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import io
 import os
-import stat
 import sys
 from collections.abc import Iterator
 from io import BytesIO
@@ -15,7 +14,7 @@ from typing import Any, BinaryIO, Self, cast
 from uuid import uuid4
 
 from artigraph.errors import SerializationError
-from artigraph.raw_file import RawFile
+from artigraph.raw_file import RawFile, open_regular
 from artigraph.serializer.base import Serializer
 from artigraph.serializer.preview import Preview, preview_content
 
@@ -73,9 +72,12 @@ class File:  # noqa: PLW1641 (its content may change)
 
         Opening it and reading from it block, so do neither on an event loop. Loaded content can be opened any number of
         times and read in several threads, which take turns.
+
+        Raises:
+            OSError: the file cannot be opened, or it is no regular file.
         """
         if self._file is None:
-            return cast("Path", self._path).open("rb")
+            return open_regular(cast("Path", self._path))
         return cast("BinaryIO", io.BufferedReader(_View(self._file, self._lock, self._size)))
 
     async def read(self) -> bytes:
@@ -204,6 +206,8 @@ class FileSerializer(Serializer[File]):
             found = 0
             while part := _read(value, file):
                 found += len(part)
+                if found > size:  # else a file that grows faster than it is read would never end
+                    break
                 yield part
             if found != size or value.size != size:
                 msg = f"{value!r} changed its size while it was read: from {size} bytes to {found} or more"
@@ -238,10 +242,6 @@ class FileSerializer(Serializer[File]):
 
 def _open(value: File) -> BinaryIO:
     try:
-        # Checked before the file is opened: opening a pipe waits for a writer.
-        if value.path is not None and not stat.S_ISREG(os.stat(value.path).st_mode):  # noqa: PTH116 (any path)
-            msg = f"{value!r} is not a regular file; only those are stored"
-            raise SerializationError(msg)
         return value.open()
     except OSError as error:
         msg = f"{value!r} cannot be read: {error}"

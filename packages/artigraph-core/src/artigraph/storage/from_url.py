@@ -19,6 +19,8 @@ _TYPES = "artigraph.storage_type"
 _SCHEMES = "artigraph.storage_scheme"
 """The group of entry points that name, for each scheme of a URL, a class with the class method `from_url`."""
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_LOGIN = re.compile(r"^/*[^/]*@|:.*@", re.DOTALL)
+"""A user before a host, or a password, which may contain slashes. A prefix may have an @, but no colon."""
 _PACKAGES = {
     "file": "artigraph-storage-fs",
     "s3": "artigraph[aws]",
@@ -65,7 +67,7 @@ def storage_from_url(
         msg = f"A storage's URL begins with a scheme, such as 's3://' or 'file:'; {_shown(url)} has none"
         raise errors.ConfigurationError(msg)
     scheme = found[1].lower()
-    if "?" in url or "@" in url.partition("://")[2].partition("/")[0]:
+    if "?" in url or (scheme != "file" and _LOGIN.search(url[len(scheme) + 1 :])):
         msg = f"The URL of a storage holds no credentials and no '?': pass those of {_shown(url)} as arguments"
         raise errors.ConfigurationError(msg)
     kind = _class_of_scheme(scheme) if type is None else class_of_type(type, f"{scheme}:")
@@ -149,6 +151,7 @@ def known_types() -> str:
 
 def _shown(url: str) -> str:
     """Return a URL without what may be a secret in it, in quotation marks."""
-    scheme, separator, rest = url.partition("://")
-    place, slash, path = rest.partition("/")
-    return quoted(f"{scheme}{separator}{place.rpartition('@')[2]}{slash}{path}".partition("?")[0][:200])
+    before, at, rest = url.rpartition("@")
+    scheme = _SCHEME.match(before)
+    bare = f"{'' if scheme is None else scheme[0] + '//'}...@{rest}" if at else url
+    return quoted(bare.partition("?")[0][:200])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain, repeat
 from typing import Any
 from uuid import UUID
 
@@ -71,7 +72,8 @@ async def _first_runs(column: ResultColumn, limit: int, query: RunSelect | None,
     ordered = query_of(model).labeled(column.label).order_by(field.desc() if descending else field.asc())
     found: dict[UUID, None] = {}
     start = 0
-    for step in _STEPS:
+    # Without a query, only artifacts of no run are passed over.
+    for step in _STEPS if query is not None else chain(_STEPS, repeat(_STEPS[-1])):
         artifacts = await ordered.offset(start).limit(step).ids()
         runs = await _makers(artifacts)
         allowed = set(runs) if query is None else await _allowed(query, runs)
@@ -79,6 +81,8 @@ async def _first_runs(column: ResultColumn, limit: int, query: RunSelect | None,
         if len(found) >= limit or len(artifacts) < step:
             return list(found)[:limit]
         start += step
+    if not await ordered.offset(start).limit(1).ids():
+        return list(found)
     name = ".".join(("results", column.label, *column.path))
     msg = (
         f"Only {len(found)} of these runs are among the first {start:,} by {name}. Narrow the conditions, so that few "

@@ -136,6 +136,7 @@ def _coo_from(cls: Any, shape: tuple[int, ...], data: Any, arrays: Mapping[str, 
         _check(not along.size or 0 <= along.min() <= along.max() < length, "a coordinate is out of range")
     found = cls(shape, dtype=data.dtype)
     found.coords, found.data = coords, data
+    found.has_canonical_format = False  # an empty array is canonical, and these values may be neither sorted nor unique
     return found
 
 

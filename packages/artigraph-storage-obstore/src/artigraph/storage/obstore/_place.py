@@ -103,4 +103,4 @@ def _check_bucket(url: str, bucket: str) -> None:
 def _shown(url: str) -> str:
     """Return a URL without what may be a secret in it."""
     bare = re.sub(r"\?.*", "?...", url, flags=re.DOTALL)
-    return re.sub(r"://[^/]*@", "://...@", bare)[:200]
+    return re.sub(r":.*@", "://...@", bare, flags=re.DOTALL)[:200]
