@@ -153,3 +153,15 @@ def test_a_png_of_others_is_an_error() -> None:
     noise("RGB").save(file, "PNG")
     with pytest.raises(DeserializationError, match="another program"):
         image_serializer.deserialize(file.getvalue())
+
+
+def test_a_changed_table_inside_of_the_exif_data_is_refused() -> None:
+    exif = Image.Exif()
+    exif[271] = "Make"
+    exif.get_ifd(0x8825)[1] = "N"
+    image = Image.new("RGB", (4, 4))
+    image.info["exif"] = exif.tobytes()
+    assert image_serializer.deserialize(image_serializer.serialize(image)).getexif().get_ifd(0x8825) == {1: "N"}
+    image.getexif().get_ifd(0x8825)[1] = "S"
+    with pytest.raises(SerializationError, match="EXIF"):
+        image_serializer.serialize(image)

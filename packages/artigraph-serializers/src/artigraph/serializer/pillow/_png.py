@@ -95,11 +95,17 @@ def _difference(image: Image.Image, back: Image.Image) -> str | None:
         "the colors": (_colors_of(image), _colors_of(back)),
         "the info": (json_serializer.serialize(dict(image.info)), json_serializer.serialize(dict(back.info))),
         "the EXIF data (write image.getexif().tobytes() to image.info['exif'])": (
-            dict(image.getexif()),
-            dict(back.getexif()),
+            _exif_of(image),
+            _exif_of(back),
         ),
     }
     return next((name for name, (one, other) in parts.items() if one != other), None)
+
+
+def _exif_of(image: Image.Image) -> object:
+    """Return the EXIF data, with the tables inside of it: of the camera, of the place, and of compatibility."""
+    exif = image.getexif()
+    return dict(exif), [dict(exif.get_ifd(tag)) for tag in (0x8769, 0x8825, 0xA005)]
 
 
 def palette_of(image: Image.Image) -> object:
