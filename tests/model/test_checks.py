@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import pandas as pd
 import pytest
+from typing_extensions import TypeAliasType
 
 from artigraph import ArtifactModel, Lazy, Run, RunManager, artifact_field, check, columns, save_many, select
 from artigraph.errors import ArgumentError, CheckFailedError, ModelDefinitionError
@@ -204,3 +205,51 @@ async def test_a_check_of_a_part_of_a_value_is_refused() -> None:
 
     with pytest.raises(ModelDefinitionError, match="for a part of its value"):
         await Misplaced([1]).save("x")
+
+
+T = TypeVar("T")
+Positive = TypeAliasType("Positive", Annotated[list[int], check(positive)])
+Checked = TypeAliasType("Checked", Annotated[T, check(positive)], type_params=(T,))
+Outer = TypeAliasType("Outer", Checked[list[int]])
+Several = TypeAliasType("Several", list[Checked[list[int]]])
+Later = TypeAliasType("Later", Lazy[list[int]])
+Kept = TypeAliasType("Kept", Annotated[list[int], memory])
+Itself = TypeAliasType("Itself", "list[Itself] | int")
+Nested = TypeAliasType("Nested", Annotated[list[Any] | dict[str, Numbers], memory])
+
+
+async def test_an_alias_of_a_type_is_seen_through() -> None:
+    for annotation in (Positive, Positive | None, Checked[list[int]], Outer):
+
+        @dataclass
+        class Aliased(ArtifactModel, name="checks.Aliased"):
+            items: annotation  # type: ignore[valid-type]
+
+        with pytest.raises(CheckFailedError, match="1 finding: item 0 is 0"):
+            await Aliased([0]).save("x")
+        assert await Aliased.load(await Aliased([1]).save("x")) == Aliased([1])
+    for annotation in (list[Positive], Several):
+
+        @dataclass
+        class Misplaced(ArtifactModel, name="checks.MisplacedAlias"):
+            items: annotation  # type: ignore[valid-type]
+
+        with pytest.raises(ModelDefinitionError, match="for a part of its value"):
+            await Misplaced([]).save("x")
+
+
+async def test_a_lazy_value_and_a_storage_in_an_alias_are_seen() -> None:
+    @dataclass
+    class Seen(ArtifactModel, name="checks.Seen"):
+        later: Later
+        many: list[Later]
+        kept: Kept
+        itself: Itself
+        nested: Nested
+
+    before = memory.created
+    model = Seen(Lazy([1]), [], [2], [[3]], {"a": Numbers([4])})
+    loaded = await Seen.load(await model.save("x"))
+    assert loaded == model
+    assert isinstance(loaded.later, Lazy)
+    assert memory.created == before + 2
