@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from typing_extensions import TypeAliasType
 
@@ -253,3 +256,62 @@ async def test_a_lazy_value_and_a_storage_in_an_alias_are_seen() -> None:
     assert loaded == model
     assert isinstance(loaded.later, Lazy)
     assert memory.created == before + 2
+
+
+def above(value: Any) -> Any:
+    """Return whether numbers are above zero, in the type that their library has for it."""
+    return (value > 0).all()
+
+
+def which_above(value: Any) -> Any:
+    """Return which numbers are above zero."""
+    return value > 0
+
+
+@pytest.mark.parametrize("function", [above, which_above])
+@pytest.mark.parametrize("make", [np.array, pd.Series], ids=["array", "series"])
+def test_a_bool_of_another_library_is_a_bool(make: Callable[[Any], Any], function: Callable[[Any], Any]) -> None:
+    assert check(function).findings(make([1])) == []
+    assert check(function).findings(make([-1])) == ["the check returned False"]
+
+
+def test_several_values_of_another_library_are_findings() -> None:
+    def below(value: Any) -> Any:
+        return value[value <= 0]
+
+    assert check(below).findings(np.array([1])) == []
+    assert check(below).findings(np.array([0, 1, -1])) == ["0", "-1"]
+
+
+def test_a_bool_of_arrow_is_a_bool() -> None:
+    scalar: Any = vars(pa)["scalar"]
+    assert check(scalar, name="as it is").findings(value=True) == []
+    assert check(scalar, name="as it is").findings(value=False) == ["the check returned False"]
+
+
+async def no_check(value: object) -> None:
+    """Check nothing."""
+
+
+class AsyncCall:
+    """Is called as an async function is."""
+
+    async def __call__(self, value: object) -> None:
+        """Check nothing."""
+
+
+@pytest.mark.parametrize("schema", [no_check, partial(no_check), AsyncCall()], ids=str)
+def test_an_async_check_is_refused_where_it_is_written(schema: Any) -> None:
+    with pytest.raises(ArgumentError, match=r"no async function, such as .*: write def instead of async def"):
+        check(schema)
+
+
+def test_a_class_of_pydantic_is_refused_and_one_of_pandera_is_not() -> None:
+    with pytest.raises(ArgumentError, match=r"such as Limits: write check\(TypeAdapter\(Limits\)\)"):
+        check(Limits)
+
+    class Frame(pandera.DataFrameModel):
+        x: float
+
+    assert check(Frame).findings(pd.DataFrame({"x": [1.0]})) == []
+    assert len(check(Frame).findings(pd.DataFrame({"y": [1.0]}))) == 1
