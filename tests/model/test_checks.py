@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -14,15 +14,30 @@ import pyarrow as pa
 import pytest
 from typing_extensions import TypeAliasType
 
-from artigraph import ArtifactModel, Lazy, Run, RunManager, artifact_field, check, columns, save_many, select
+from artigraph import (
+    ArtifactModel,
+    Lazy,
+    Run,
+    RunManager,
+    artifact_class,
+    artifact_field,
+    check,
+    columns,
+    save_many,
+    select,
+)
 from artigraph.errors import ArgumentError, CheckFailedError, ModelDefinitionError
 from artigraph.storage import MemoryStorage
 
 if TYPE_CHECKING:
+    import attrs
+    import msgspec
     import pandera.pandas as pandera
     import pydantic
 else:  # no declared dependency needs them, so the lowest set of versions lacks them
     pandera = pytest.importorskip("pandera.pandas", reason="pandera is not installed here")
+    attrs = pytest.importorskip("attrs", reason="attrs is not installed here")
+    msgspec = pytest.importorskip("msgspec", reason="msgspec is not installed here")
     pydantic = pytest.importorskip("pydantic", reason="pydantic is not installed here")
 
 pytestmark = pytest.mark.usefixtures("engine")
@@ -315,3 +330,59 @@ def test_a_class_of_pydantic_is_refused_and_one_of_pandera_is_not() -> None:
 
     assert check(Frame).findings(pd.DataFrame({"x": [1.0]})) == []
     assert len(check(Frame).findings(pd.DataFrame({"y": [1.0]}))) == 1
+
+
+def no_findings(_: object) -> None:
+    """Find nothing."""
+
+
+@dataclass
+class PlainPart:
+    low: Annotated[int, check(no_findings)]
+
+
+class NamedPart(NamedTuple):
+    low: list[Annotated[int, check(no_findings)]]
+
+
+class PydanticPart(pydantic.BaseModel):
+    low: Annotated[int, check(no_findings)]
+
+
+@attrs.define
+class AttrsPart:
+    low: Annotated[int, check(no_findings)] | None
+
+
+class MsgspecPart(msgspec.Struct):
+    low: Annotated[int, check(no_findings)]
+
+
+@dataclass
+class OuterPart:
+    part: PlainPart
+
+
+@pytest.mark.parametrize("part", [PlainPart, NamedPart, PydanticPart, AttrsPart, MsgspecPart, OuterPart])
+async def test_a_check_in_a_class_that_is_a_value_is_refused(part: Any) -> None:
+    @dataclass
+    class Whole(ArtifactModel, name="checks.Whole"):
+        parts: list[part]  # type: ignore[valid-type]
+
+    with pytest.raises(ModelDefinitionError, match=r"Part, whose field 'low' names a check .*: make \w+Part a model"):
+        await Whole([]).save("x")
+
+
+async def test_a_check_in_a_class_that_is_a_model_runs() -> None:
+    @dataclass
+    class Lowest:
+        low: Annotated[list[int], check(positive)]
+
+    @dataclass
+    class Whole(ArtifactModel, name="checks.WholeOfModels"):
+        parts: list[Lowest]
+
+    artifact_class(Lowest)
+    assert await Whole.load(await Whole([Lowest([1])]).save("x")) == Whole([Lowest([1])])
+    with pytest.raises(CheckFailedError, match="item 0 is 0"):
+        await Whole([Lowest([0])]).save("x")

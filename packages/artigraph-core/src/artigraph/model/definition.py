@@ -9,8 +9,9 @@ import dataclasses
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from weakref import WeakKeyDictionary
 
 from artigraph.errors import ModelDefinitionError, RegistrationError, SerializationError
@@ -398,10 +399,32 @@ def _leaves(annotation: object) -> tuple[list[tuple[object, int]], bool]:
 
 def _plain_classes(cls: type[Any], name: str, annotation: object) -> Mapping[str, type[Any]]:
     try:
-        return collect_classes(annotation, exclude=(Structured,))
+        found = collect_classes(annotation, exclude=(Structured,))
     except ModelDefinitionError as error:
         msg = f"Field {name!r} of model {cls.__qualname__}: {error}"
         raise ModelDefinitionError(msg) from error
+    for each in found.values():
+        _refuse_checks(cls, name, each)
+    return found
+
+
+def _refuse_checks(cls: type[Any], name: str, part: type[Any]) -> None:
+    """Refuse a check for a field of a class whose instances are parts of a value.
+
+    Raises:
+        ModelDefinitionError: there is such a check, which no save would run.
+    """
+    if part in _traits or issubclass(part, Enum):
+        return
+    for inner, annotation in get_type_hints(part, localns={part.__name__: part}, include_extras=True).items():
+        whole, inside = _extras(annotation)
+        if any(isinstance(extra, Check) for extra in whole + inside):
+            msg = (
+                f"Field {name!r} of model {cls.__qualname__} holds {part.__qualname__}, whose field {inner!r} names a "
+                f"check for a part of the value; a check serves a field of a model: make {part.__qualname__} a model, "
+                "or check the field as a whole, Annotated[X, check(...)]"
+            )
+            raise ModelDefinitionError(msg)
 
 
 def _extras(annotation: object) -> tuple[list[object], list[object]]:
