@@ -256,8 +256,10 @@ class _ContainerFrame(_Frame):
         self.container = container
 
     def around(self, value: object) -> object:
-        if self.container in ("mapping", "dict"):
+        if self.container in ("mapping", "dict", "keyed-dict"):
             return ArtifactMapping(item=value) if self.container == "mapping" else {"item": value}
+        if self.container == "tuple":
+            return (value,)
         return ArtifactSequence([value]) if self.container == "sequence" else [value]
 
     def field_of(self, label: str) -> FieldDefinition:
