@@ -441,8 +441,9 @@ class Builder(Generic[M]):
 def _is_whole(serializer: str, source: object, field: FieldDefinition, outer: _Frame) -> bool:
     """Say whether a value of a lazy field is no Lazy: None, or a collection that holds no Lazy.
 
-    Such a collection has a node of its own. Earlier releases stored it as one value, which the annotation tells from a
-    Lazy. In a former version of a field that may have had another annotation, only a collection without items is told.
+    Such a collection has a node of its own. Earlier releases stored it as one value. The annotation tells such a value
+    from a Lazy. A former version of the field may have had another annotation. There, only a collection that holds
+    nothing but None counts.
     """
     if source == _NONE and serializer == _JSON:
         return True

@@ -159,7 +159,7 @@ def alias_of(annotation: object) -> Any:
 
 
 def aliased(annotation: object) -> object:
-    """Return what a type alias stands for, with its type arguments in the place of its parameters."""
+    """Return what a type alias stands for. Its type arguments replace its parameters."""
     alias = alias_of(annotation)
     value: Any = alias.__value__
     given = dict(zip(alias.__type_params__, get_args(annotation), strict=False))
