@@ -53,6 +53,8 @@ def model(*fields: str, version: int = 1, name: str = "M", line: str = "") -> st
     return f"@dataclass\nclass {name}(ArtifactModel, version={version}{line}):\n{body}\n"
 
 
+COLLECTIONS = "import collections\n"
+PART = model("a: int", name="Part")
 CASES = {
     "a field with a default added": Case(model("x: int"), "M(1)", model("x: int", "y: int = 2"), "M(1, 2)", loads=True),
     "a field without a default added": Case(model("x: int"), "M(1)", model("x: int", "y: int"), "M(1, 7)", value="7"),
@@ -142,6 +144,52 @@ CASES = {
         "M(ArtifactMapping(a=Color.RED))",
         BLUE + model("colors: ArtifactMapping[str, Color]"),
         "M(ArtifactMapping(a=Color.BLUE))",
+        value="Color.BLUE",
+    ),
+    "a field of a dataclass in a deque renamed": Case(
+        COLLECTIONS + PLACE + model("places: collections.deque[Place]"),
+        "M(collections.deque([Place(1, 2)], 3))",
+        COLLECTIONS + PLACE.replace("x:", "east:") + model("places: collections.deque[Place]"),
+        "M(collections.deque([Place(1, 2)], 3))",
+    ),
+    "a field of a dataclass in a defaultdict renamed": Case(
+        COLLECTIONS + PLACE + model("places: collections.defaultdict[str, list[Place]]"),
+        "M(collections.defaultdict(list, a=[Place(1, 2)]))",
+        COLLECTIONS + PLACE.replace("x:", "east:") + model("places: collections.defaultdict[str, list[Place]]"),
+        "M(collections.defaultdict(list, a=[Place(1, 2)]))",
+    ),
+    "a field of a dataclass in an OrderedDict in a dict renamed": Case(
+        COLLECTIONS + PLACE + model("places: dict[str, collections.OrderedDict[str, Place]]"),
+        "M({'b': collections.OrderedDict(a=Place(1, 2))})",
+        COLLECTIONS + PLACE.replace("x:", "east:") + model("places: dict[str, collections.OrderedDict[str, Place]]"),
+        "M({'b': collections.OrderedDict(a=Place(1, 2))})",
+    ),
+    "a member that is a key in a dict in a dict removed": Case(
+        COLOR + model("colors: dict[str, dict[Color, int]]"),
+        "M({'a': {Color.RED: 5}})",
+        BLUE + model("colors: dict[str, dict[Color, int]]"),
+        "M({'a': {Color.BLUE: 5}})",
+        value="Color.BLUE",
+    ),
+    "a member in keys of a Counter removed": Case(
+        COLLECTIONS + COLOR + model("colors: collections.Counter[tuple[Color, int]]"),
+        "M(collections.Counter({(Color.RED, 1): 5}))",
+        COLLECTIONS + BLUE + model("colors: collections.Counter[tuple[Color, int]]"),
+        "M(collections.Counter({(Color.BLUE, 1): 5}))",
+        value="Color.BLUE",
+    ),
+    "a member in a tuple of nodes removed": Case(
+        COLOR + PART + model("colors: tuple[Part | Color, ...]"),
+        "M((Part(1), Color.RED))",
+        BLUE + PART + model("colors: tuple[Part | Color, ...]"),
+        "M((Part(1), Color.BLUE))",
+        value="Color.BLUE",
+    ),
+    "a member in a dict of nodes by numbers removed": Case(
+        COLOR + PART + model("colors: dict[int, Part | Color]"),
+        "M({1: Part(1), 2: Color.RED})",
+        BLUE + PART + model("colors: dict[int, Part | Color]"),
+        "M({1: Part(1), 2: Color.BLUE})",
         value="Color.BLUE",
     ),
     "the value of a member changed": Case(
@@ -258,6 +306,7 @@ async def test_data_loads_after_a_change_or_the_message_says_what_to_write(name:
     loaded = await class_of(expected).load(node_id)
     assert loaded == expected
     assert type(loaded) is type(expected)
+    assert repr(loaded) == repr(expected)  # also the types of collections, and what else they have
 
 
 async def refusal(code: str, case: Case, node_id: UUID) -> str:

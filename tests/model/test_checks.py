@@ -3,22 +3,41 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any
+from functools import partial
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
 
+import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
+from typing_extensions import TypeAliasType
 
-from artigraph import ArtifactModel, Lazy, Run, RunManager, artifact_field, check, columns, save_many, select
+from artigraph import (
+    ArtifactModel,
+    Lazy,
+    Run,
+    RunManager,
+    artifact_class,
+    artifact_field,
+    check,
+    columns,
+    save_many,
+    select,
+)
 from artigraph.errors import ArgumentError, CheckFailedError, ModelDefinitionError
 from artigraph.storage import MemoryStorage
 
 if TYPE_CHECKING:
+    import attrs
+    import msgspec
     import pandera.pandas as pandera
     import pydantic
 else:  # no declared dependency needs them, so the lowest set of versions lacks them
     pandera = pytest.importorskip("pandera.pandas", reason="pandera is not installed here")
+    attrs = pytest.importorskip("attrs", reason="attrs is not installed here")
+    msgspec = pytest.importorskip("msgspec", reason="msgspec is not installed here")
     pydantic = pytest.importorskip("pydantic", reason="pydantic is not installed here")
 
 pytestmark = pytest.mark.usefixtures("engine")
@@ -204,3 +223,166 @@ async def test_a_check_of_a_part_of_a_value_is_refused() -> None:
 
     with pytest.raises(ModelDefinitionError, match="for a part of its value"):
         await Misplaced([1]).save("x")
+
+
+T = TypeVar("T")
+Positive = TypeAliasType("Positive", Annotated[list[int], check(positive)])
+Checked = TypeAliasType("Checked", Annotated[T, check(positive)], type_params=(T,))
+Outer = TypeAliasType("Outer", Checked[list[int]])
+Several = TypeAliasType("Several", list[Checked[list[int]]])
+Later = TypeAliasType("Later", Lazy[list[int]])
+Kept = TypeAliasType("Kept", Annotated[list[int], memory])
+Itself = TypeAliasType("Itself", "list[Itself] | int")
+Nested = TypeAliasType("Nested", Annotated[list[Any] | dict[str, Numbers], memory])
+
+
+async def test_an_alias_of_a_type_is_seen_through() -> None:
+    for annotation in (Positive, Positive | None, Checked[list[int]], Outer):
+
+        @dataclass
+        class Aliased(ArtifactModel, name="checks.Aliased"):
+            items: annotation  # type: ignore[valid-type]
+
+        with pytest.raises(CheckFailedError, match="1 finding: item 0 is 0"):
+            await Aliased([0]).save("x")
+        assert await Aliased.load(await Aliased([1]).save("x")) == Aliased([1])
+    for annotation in (list[Positive], Several):
+
+        @dataclass
+        class Misplaced(ArtifactModel, name="checks.MisplacedAlias"):
+            items: annotation  # type: ignore[valid-type]
+
+        with pytest.raises(ModelDefinitionError, match="for a part of its value"):
+            await Misplaced([]).save("x")
+
+
+async def test_a_lazy_value_and_a_storage_in_an_alias_are_seen() -> None:
+    @dataclass
+    class Seen(ArtifactModel, name="checks.Seen"):
+        later: Later
+        many: list[Later]
+        kept: Kept
+        itself: Itself
+        nested: Nested
+
+    before = memory.created
+    model = Seen(Lazy([1]), [], [2], [[3]], {"a": Numbers([4])})
+    loaded = await Seen.load(await model.save("x"))
+    assert loaded == model
+    assert isinstance(loaded.later, Lazy)
+    assert memory.created == before + 2
+
+
+def above(value: Any) -> Any:
+    """Return whether numbers are above zero, in the type that their library has for it."""
+    return (value > 0).all()
+
+
+def which_above(value: Any) -> Any:
+    """Return which numbers are above zero."""
+    return value > 0
+
+
+@pytest.mark.parametrize("function", [above, which_above])
+@pytest.mark.parametrize("make", [np.array, pd.Series], ids=["array", "series"])
+def test_a_bool_of_another_library_is_a_bool(make: Callable[[Any], Any], function: Callable[[Any], Any]) -> None:
+    assert check(function).findings(make([1])) == []
+    assert check(function).findings(make([-1])) == ["the check returned False"]
+
+
+def test_several_values_of_another_library_are_findings() -> None:
+    def below(value: Any) -> Any:
+        return value[value <= 0]
+
+    assert check(below).findings(np.array([1])) == []
+    assert check(below).findings(np.array([0, 1, -1])) == ["0", "-1"]
+
+
+def test_a_bool_of_arrow_is_a_bool() -> None:
+    scalar: Any = vars(pa)["scalar"]
+    assert check(scalar, name="as it is").findings(value=True) == []
+    assert check(scalar, name="as it is").findings(value=False) == ["the check returned False"]
+
+
+async def no_check(value: object) -> None:
+    """Check nothing."""
+
+
+class AsyncCall:
+    """Is called as an async function is."""
+
+    async def __call__(self, value: object) -> None:
+        """Check nothing."""
+
+
+@pytest.mark.parametrize("schema", [no_check, partial(no_check), AsyncCall()], ids=str)
+def test_an_async_check_is_refused_where_it_is_written(schema: Any) -> None:
+    with pytest.raises(ArgumentError, match=r"no async function, such as .*: write def instead of async def"):
+        check(schema)
+
+
+def test_a_class_of_pydantic_is_refused_and_one_of_pandera_is_not() -> None:
+    with pytest.raises(ArgumentError, match=r"such as Limits: write check\(TypeAdapter\(Limits\)\)"):
+        check(Limits)
+
+    class Frame(pandera.DataFrameModel):
+        x: float
+
+    assert check(Frame).findings(pd.DataFrame({"x": [1.0]})) == []
+    assert len(check(Frame).findings(pd.DataFrame({"y": [1.0]}))) == 1
+
+
+def no_findings(_: object) -> None:
+    """Find nothing."""
+
+
+@dataclass
+class PlainPart:
+    low: Annotated[int, check(no_findings)]
+
+
+class NamedPart(NamedTuple):
+    low: list[Annotated[int, check(no_findings)]]
+
+
+class PydanticPart(pydantic.BaseModel):
+    low: Annotated[int, check(no_findings)]
+
+
+@attrs.define
+class AttrsPart:
+    low: Annotated[int, check(no_findings)] | None
+
+
+class MsgspecPart(msgspec.Struct):
+    low: Annotated[int, check(no_findings)]
+
+
+@dataclass
+class OuterPart:
+    part: PlainPart
+
+
+@pytest.mark.parametrize("part", [PlainPart, NamedPart, PydanticPart, AttrsPart, MsgspecPart, OuterPart])
+async def test_a_check_in_a_class_that_is_a_value_is_refused(part: Any) -> None:
+    @dataclass
+    class Whole(ArtifactModel, name="checks.Whole"):
+        parts: list[part]  # type: ignore[valid-type]
+
+    with pytest.raises(ModelDefinitionError, match=r"Part, whose field 'low' names a check .*: make \w+Part a model"):
+        await Whole([]).save("x")
+
+
+async def test_a_check_in_a_class_that_is_a_model_runs() -> None:
+    @dataclass
+    class Lowest:
+        low: Annotated[list[int], check(positive)]
+
+    @dataclass
+    class Whole(ArtifactModel, name="checks.WholeOfModels"):
+        parts: list[Lowest]
+
+    artifact_class(Lowest)
+    assert await Whole.load(await Whole([Lowest([1])]).save("x")) == Whole([Lowest([1])])
+    with pytest.raises(CheckFailedError, match="item 0 is 0"):
+        await Whole([Lowest([0])]).save("x")

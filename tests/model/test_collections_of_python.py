@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from artigraph import ArtifactModel, diff
+from artigraph import ArtifactModel, artifact_class, diff
 from artigraph.errors import QueryError, SerializationError
 from artigraph.query import columns, select
 from artigraph.stored import load_stored
@@ -87,3 +87,32 @@ async def test_they_are_not_searched_by() -> None:
 async def test_a_factory_of_ones_own_is_refused() -> None:
     with pytest.raises(SerializationError, match=r"Holder\.value.*default_factory.*code is not stored"):
         await Holder(defaultdict(lambda: 0)).save("it")
+
+
+@dataclass
+class Part(ArtifactModel, name="tests.CollectionsPart"):
+    number: int = 0
+
+
+@dataclass
+class PartToo:
+    number: int = 0
+
+
+artifact_class(PartToo, name="tests.CollectionsPartToo")
+
+
+@dataclass
+class Parts(ArtifactModel, name="tests.CollectionsParts"):
+    parts: OrderedDict[str, Part | PartToo] | deque[Part | PartToo] | dict[Any, Any]
+
+
+@pytest.mark.parametrize("part", [Part(), PartToo()], ids=["derived", "made a model"])
+async def test_a_model_in_one_is_told_which_collections_hold_models(part: Any) -> None:
+    wrong: list[Any] = [OrderedDict(a=part), deque([part])]
+    for value, holder in ((value, holder) for value in wrong for holder in (Holder, Parts)):
+        with pytest.raises(SerializationError, match=r"is a model of class .*: keep it in these alone") as caught:
+            await holder(value).save("it")
+        assert "list, tuple, dict, ArtifactMapping and ArtifactSequence" in str(caught.value)
+        assert "annotation" not in str(caught.value)
+    assert await Parts.load(await Parts({"a": part}).save("it")) == Parts({"a": part})

@@ -21,6 +21,7 @@ from artigraph import (
     Lazy,
     artifact_field,
     load_many,
+    migration,
     save_many,
 )
 from artigraph.errors import (
@@ -35,6 +36,7 @@ from artigraph.errors import (
     StorageError,
     WrongModelTypeError,
 )
+from artigraph.model.detached import attach
 from artigraph.serializer.pyarrow import parquet_serializer
 from artigraph.storage import MemoryStorage
 from artigraph.storage.file import FileSystem
@@ -394,3 +396,70 @@ def types(ids: Sequence[UUID]) -> None:
         _models: list[LazyParts] = await load_many(LazyParts, ids)
 
     del check
+
+
+@dataclass
+class Hollow(ArtifactModel, name="lazy.Hollow"):
+    in_list: list[Lazy[int]]
+    in_dict: dict[str, Lazy[int] | None] = field(default_factory=dict[str, Lazy[int] | None])
+    in_tuple: tuple[Lazy[int] | None, ...] = ()
+    deep: list[list[Lazy[int] | None]] = field(default_factory=list[list[Lazy[int] | None]])
+    in_storage: list[Lazy[int]] = artifact_field(default_factory=list[Lazy[int]], storage=memory)
+    either: list[Lazy[list[int]]] | Lazy[list[int]] | None = None
+
+
+HOLLOW: list[Hollow] = [
+    Hollow([]),
+    Hollow([], {"a": None, "b": None}, (None, None), [[], [None]], [], []),
+    Hollow([Lazy(1)], {"a": None, "b": Lazy(1)}, (Lazy(2), None), [[], [Lazy(1), None]], [Lazy(1)], Lazy(list[int]())),
+]
+
+
+@pytest.mark.usefixtures("engine")
+@pytest.mark.parametrize("model", HOLLOW)
+async def test_collections_without_a_lazy_value_load_as_what_they_are(model: Hollow) -> None:
+    loaded = await Hollow.load(await model.save("x"))
+    assert loaded == model
+    again = await Hollow.load(await loaded.save("x"))
+    assert again == model
+    for name in ("in_list", "in_dict", "in_tuple", "deep", "in_storage", "either"):
+        assert type(getattr(again, name)) is type(getattr(model, name))
+
+
+@pytest.mark.usefixtures("engine")
+async def test_a_bare_collection_in_a_lazy_field_is_refused_or_exact() -> None:
+    @dataclass
+    class Whole(ArtifactModel, name="lazy.Whole"):
+        one: Lazy[list[int]] | None
+
+    loaded = await Whole.load(await Whole(Lazy(list[int]())).save("x"))
+    assert isinstance(loaded.one, Lazy)
+    assert await loaded.one.load() == []
+    bare: Any = [1]
+    with pytest.raises(SerializationError, match=r"Whole\.one\[0\] is a int, and its field takes a Lazy"):
+        await Whole(bare).save("x")
+
+
+def stored_by_earlier_releases(cls: Any, version: int, **fields: bytes) -> Any:
+    rows: list[Any] = [(0, len(fields) + 1, "model", "x", "lazy.Earlier", version, None, None)]
+    rows += [
+        (i, 1, "value", name, "lazy.Earlier", None, "json", data) for i, (name, data) in enumerate(fields.items(), 1)
+    ]
+    return attach(cls, rows)
+
+
+def test_collections_that_earlier_releases_stored_as_one_value_load_as_what_they_are() -> None:
+    @dataclass
+    class Earlier(ArtifactModel, name="lazy.Earlier", version=2):
+        items: list[Lazy[int]]
+        more: dict[str, Lazy[int] | None]
+        one: Lazy[list[int]]
+
+    migration(Earlier, from_version=1)(dict)
+    for version in (1, 2):
+        found = stored_by_earlier_releases(Earlier, version, items=b"[]", more=b'{"a":null}', one=b"[]")
+        assert found == Earlier([], {"a": None}, Lazy([]))
+        assert type(found.items) is list
+        assert isinstance(found.one, Lazy)
+    found = stored_by_earlier_releases(Earlier, 1, items=b"[1]", more=b"{}", one=b"[]")
+    assert isinstance(found.items, Lazy)  # it was a Lazy itself in version 1, perhaps

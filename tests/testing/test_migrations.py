@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
-from artigraph import ArtifactMapping, ArtifactModel, File, Lazy, artifact_field, migration
+from artigraph import ArtifactMapping, ArtifactModel, File, Lazy, artifact_class, artifact_field, migration
 from artigraph.errors import ModelDefinitionError, ModelVersionError
 from artigraph.storage import MemoryStorage
 from artigraph.testing import assert_migrates, read_fixture, write_fixture
@@ -150,3 +151,42 @@ def test_a_file_is_in_its_fixture(tmp_path: Path) -> None:
     write_fixture(Holder(File(source)), tmp_path, "x")
     (model,) = assert_migrates(Holder, tmp_path)
     assert model.file == File(source)
+
+
+def test_arrays_and_nan_of_a_class_that_was_made_a_model_are_compared_by_content(tmp_path: Path) -> None:
+    @dataclass
+    class Plain:
+        array: Any
+        number: float
+
+    made: Any = artifact_class(Plain, name="fixture.Plain")
+    write_fixture(made(np.array([1.0, float("nan")]), float("nan")), tmp_path, "x")
+    (model,) = assert_migrates(
+        made, tmp_path, {"fixture.Plain-v1-x": made(np.array([1.0, float("nan")]), float("nan"))}
+    )
+    assert model.array.tolist()[0] == 1.0
+    with pytest.raises(AssertionError, match="loads as"):
+        assert_migrates(made, tmp_path, {"fixture.Plain-v1-x": made(np.array([2.0]), float("nan"))})
+
+
+@pytest.mark.parametrize(("name", "fixture"), [("team/Report", "x"), ("Report", "case/x"), ("team/Report", "case/x.y")])
+def test_a_name_with_a_slash_is_found_again(tmp_path: Path, name: str, fixture: str) -> None:
+    @dataclass
+    class Report(ArtifactModel, name=name):
+        score: float
+
+    @dataclass
+    class Other(ArtifactModel, name=f"other/{name}"):
+        score: float
+
+    path = write_fixture(Report(0.5), tmp_path, fixture)
+    write_fixture(Other(1.5), tmp_path, fixture)
+    assert assert_migrates(Report, tmp_path) == [Report(0.5)]
+    for source in (tmp_path, [path]):
+        key = f"{name}-v1-{fixture}"
+        assert assert_migrates(Report, source, {key: Report(0.5)}) == [Report(0.5)]
+        assert assert_migrates(Report, source, {f"{key}.json": Report(0.5)}) == [Report(0.5)]
+        with pytest.raises(AssertionError, match="loads as"):
+            assert_migrates(Report, source, {key: Report(0.6)})
+        with pytest.raises(AssertionError, match="no fixture named"):
+            assert_migrates(Report, source, {f"a{key}": Report(0.5)})

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum, Flag
+from itertools import chain
 from typing import Any, cast
 
 from artigraph.model._migration import hook_of, steps_of
@@ -42,11 +44,18 @@ def advise_value(cls: type[Any], stored: int, version: int, field: str, value: o
         classes: the classes in the annotation of the field.
     """
     path = list(_path_to_change(value))
+    kinds = {type(each): None for each in path[:-1] if not isinstance(each, StoredStruct)}
+    kinds = sorted(kinds, key=lambda kind: kind is dict)  # isinstance(stored, dict) also holds for its subclasses
+    keyed: set[object] = {type(each) for each in path if _keys_change(each)}
+    through = [_through(each, classes) for each in path[:-1] if isinstance(each, StoredStruct)]
+    through += [_through_items(kind, keys=kind in keyed) for kind in kinds]
     convert = ["def convert(stored):"]
-    convert += [f"    {line}" for part in dict.fromkeys(_through(each, classes) for each in path[:-1]) for line in part]
+    convert += [f"    {line}" for part in dict.fromkeys(through) for line in part]
     convert += [f"    {line}" for line in _replaced(path[-1], classes)]
     names = sorted({type(each).__name__ for each in path if isinstance(each, (StoredEnum, StoredStruct))})
     before = [f"from artigraph.stored import {', '.join(names)}", "", *convert]
+    imported = sorted(kind.__name__ for kind in kinds if kind.__module__ == "collections")
+    before = [f"from collections import {', '.join(imported)}", *before] if imported else before
     line = f"data[{field!r}] = convert(data[{field!r}])"
     return f"{_if_renamed(path[-1], classes)}{_steps(cls, stored, version, before, [line])}"
 
@@ -99,7 +108,8 @@ def _path_to_change(value: object) -> Iterator[object]:
             case StoredEnum():
                 return
             case Mapping():
-                inside = cast("Mapping[object, object]", value).values()
+                items = cast("Mapping[object, object]", value)
+                inside = chain(items, items.values())
             case _:
                 inside = cast("Iterable[object]", value)
         found = next((each for each in inside if next(stand_ins(each), None) is not None), None)
@@ -108,20 +118,32 @@ def _path_to_change(value: object) -> Iterator[object]:
         value = found
 
 
-def _through(value: object, classes: Classes) -> tuple[str, str]:
-    """Return the lines that convert what is in a collection or an instance."""
-    match value:
-        case StoredStruct(class_name=name):
-            made = classes[name].__name__ if name in classes else name
-            inside = "{key: convert(one) for key, one in stored.fields.items()}"
-            return f"if {_is_struct(name)}:", f"    return {made}(**{inside})"
-        case Mapping():
-            kind, inside = type(cast("object", value)).__name__, "{key: convert(one) for key, one in stored.items()}"
-            inside = inside if kind == "dict" else f"{kind}({inside})"
-        case _:
-            kind = type(value).__name__
-            inside = f"{kind}(convert(one) for one in stored)"
-    return f"if isinstance(stored, {kind}):", f"    return {inside}"
+def _keys_change(value: object) -> bool:
+    """Say whether a key of a mapping does not fit its class."""
+    keys: Iterable[object] = cast("Mapping[object, object]", value) if isinstance(value, Mapping) else ()
+    return any(next(stand_ins(key), None) is not None for key in keys)
+
+
+def _through(value: StoredStruct, classes: Classes) -> tuple[str, str]:
+    """Return the lines that convert what is in an instance."""
+    name = value.class_name
+    made = classes[name].__name__ if name in classes else name
+    inside = "{key: convert(one) for key, one in stored.fields.items()}"
+    return f"if {_is_struct(name)}:", f"    return {made}(**{inside})"
+
+
+def _through_items(kind: type[Any], *, keys: bool) -> tuple[str, str]:
+    """Return the lines that convert what is in a collection of a type, and its keys if need be."""
+    name = kind.__name__
+    if issubclass(kind, Mapping):
+        items = f"{{{'convert(key)' if keys else 'key'}: convert(one) for key, one in stored.items()}}"
+        items = f"stored.default_factory, {items}" if kind is defaultdict else items
+        made = items if kind is dict else f"{name}({items})"
+    elif kind is deque:
+        made = "deque((convert(one) for one in stored), stored.maxlen)"
+    else:
+        made = f"{name}(convert(one) for one in stored)"
+    return f"if isinstance(stored, {name}):", f"    return {made}"
 
 
 def _replaced(change: object, classes: Classes) -> list[str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import inspect
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -16,6 +18,7 @@ from artigraph.graph.runs import RunValueRow, replace_in
 from artigraph.identifiers import LABEL_LENGTH, check_label
 from artigraph.printable import count_text, printable
 from artigraph.serializer.codec import encode
+from artigraph.serializer.codec.classes import is_pydantic
 from artigraph.serializer.search_key import search_key
 
 OnFail = Literal["refuse", "record"]
@@ -63,23 +66,43 @@ def check(schema: Any, *, on_fail: OnFail = "refuse", name: str | None = None) -
             - a pandera schema, or anything with a method `validate(value, lazy=True)` that raises an exception;
             - a pydantic `TypeAdapter`, or anything with a method `validate_python(value)` that raises an exception;
             - a function of the value. It returns or yields findings, which are texts. None, True and an empty
-              collection are no findings. An exception is one.
+              collection are no findings. An exception is one. A bool of another library, such as
+              that of `(array > 0).all()`, counts as a bool.
         on_fail: "refuse" raises a `CheckFailedError`, and nothing is saved. "record" saves the model. The tag
             `check:Model.field:name` of its run is "passed" or begins with "failed".
         name: the name of the check, by default that of the schema or function.
 
     Raises:
-        ArgumentError: the schema is none of these, or `on_fail` is neither "refuse" nor "record".
+        ArgumentError: the schema is none of these, it is an async function or a class of pydantic, or `on_fail` is
+            neither "refuse" nor "record".
         InvalidLabelError: the name is not valid.
     """
     if not (callable(schema) or hasattr(schema, "validate") or hasattr(schema, "validate_python")):
         msg = f"check takes a pandera schema, a pydantic TypeAdapter or a function, not {schema!r:.100}"
         raise ArgumentError(msg)
+    if isinstance(schema, type) and is_pydantic(schema):
+        msg = (
+            f"check takes no class of pydantic, such as {schema.__name__}: write check(TypeAdapter({schema.__name__}))"
+        )
+        raise ArgumentError(msg)
+    if any(is_async(each) for each in (schema, type(schema).__call__) for is_async in _IS_ASYNC):
+        msg = (
+            f"check takes no async function, such as {_name_of(schema)}, because checks run in a thread: write def "
+            "instead of async def. Run what is async there with asyncio.run(...)"
+        )
+        raise ArgumentError(msg)
     if on_fail not in ("refuse", "record"):
         msg = f"on_fail is 'refuse' or 'record', not {on_fail!r:.100}"
         raise ArgumentError(msg)
-    found = name or getattr(schema, "name", None) or getattr(schema, "__name__", None) or type(schema).__name__
+    found = name or getattr(schema, "name", None) or _name_of(schema)
     return Check(schema, on_fail, check_label(found, "The name of a check"))
+
+
+_IS_ASYNC = (inspect.iscoroutinefunction, inspect.isasyncgenfunction)
+
+
+def _name_of(schema: Any) -> str:
+    return getattr(schema, "__name__", None) or type(schema).__name__
 
 
 class CheckedValue(NamedTuple):
@@ -150,6 +173,7 @@ def _run(values: Sequence[CheckedValue]) -> list[_Outcome]:
 
 def _as_texts(found: object) -> list[str]:
     """Return the findings that a function returned."""
+    found = _as_bool(found)
     if found is None or found is True:
         return []
     if found is False:
@@ -157,6 +181,19 @@ def _as_texts(found: object) -> list[str]:
     if isinstance(found, str) or not isinstance(found, Iterable):
         return [_text(found)]
     return [_text(each) for each in cast("Iterable[object]", found)]
+
+
+def _as_bool(found: object) -> object:
+    """Return the bool that is the only value in an object of another library; other objects as they are."""
+    for name in ("item", "as_py"):  # of NumPy, pandas, polars and most others; of Arrow
+        method: Any = getattr(found, name, None)
+        value: object = None
+        if callable(method):
+            with contextlib.suppress(Exception):  # it holds several values, say
+                value = method()
+        if isinstance(value, bool):
+            return value
+    return found
 
 
 def _reported(error: Exception) -> list[str]:

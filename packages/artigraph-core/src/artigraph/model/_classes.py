@@ -15,6 +15,7 @@ from typing import Any, get_args, get_type_hints
 
 from artigraph.errors import ModelDefinitionError, ModelNameConflictError, UnknownModelError
 from artigraph.kinds import kind_of
+from artigraph.serializer.codec.classes import alias_of
 
 _lock = threading.Lock()
 _classes: dict[str, list[weakref.ref[type[Any]]]] = {}
@@ -265,8 +266,13 @@ def declared_annotations(owner: type[Any]) -> Mapping[str, Any]:
 def classes_in(annotation: object) -> Iterator[type[Any]]:
     """Yield every class that a resolved annotation names, at any depth."""
     pending: list[object] = [annotation]
+    seen: set[int] = set()
     while pending:
         part = pending.pop()
-        if isinstance(part, type) and not get_args(part):
+        alias = alias_of(part)
+        if alias is not None and id(alias) not in seen:
+            seen.add(id(alias))
+            pending.append(alias.__value__)
+        elif isinstance(part, type) and not get_args(part):
             yield part
         pending.extend(get_args(part))

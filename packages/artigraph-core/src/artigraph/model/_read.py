@@ -256,8 +256,10 @@ class _ContainerFrame(_Frame):
         self.container = container
 
     def around(self, value: object) -> object:
-        if self.container in ("mapping", "dict"):
+        if self.container in ("mapping", "dict", "keyed-dict"):
             return ArtifactMapping(item=value) if self.container == "mapping" else {"item": value}
+        if self.container == "tuple":
+            return (value,)
         return ArtifactSequence([value]) if self.container == "sequence" else [value]
 
     def field_of(self, label: str) -> FieldDefinition:
@@ -385,11 +387,8 @@ class Builder(Generic[M]):
         if not isinstance(source, (bytes, StoredObject)):
             msg = f"{outer.path_of(label)} has neither a value nor an object; the row was altered"
             raise errors.DeserializationError(msg)
-        if (
-            isinstance(source, bytes)
-            and len(source) <= THREAD_THRESHOLD
-            and (not field.lazy or (source == _NONE and serializer == _JSON))
-        ):
+        lazy = None if _is_whole(serializer, source, field, outer) else field.lazy
+        if isinstance(source, bytes) and len(source) <= THREAD_THRESHOLD and lazy is None:
             try:
                 outer.parts[label] = decode_value(serializer, source, field.classes, former=outer.former)
             except errors.STOPPING:
@@ -405,11 +404,11 @@ class Builder(Generic[M]):
             field.classes,
             lambda: outer.path_of(label),
             self._tree.root_id,
-            outer.former and field.lazy is None,
+            outer.former and lazy is None,
             partial(outer.failure, label, field),
         )
-        if field.lazy is not None:
-            outer.parts[label] = unloaded(stored, field.lazy)
+        if lazy is not None:
+            outer.parts[label] = unloaded(stored, lazy)
         else:
             outer.parts[label] = None
             self.waiting.append(Waiting(outer.parts, label, stored))
@@ -437,6 +436,38 @@ class Builder(Generic[M]):
                 msg = f"{frame.path} stores no field {name!r}; it stores {frame.definition.stored}"
                 raise errors.FieldNotLoadedError(msg)
         return cast("M", build_part(frame.cls, frame.parts))
+
+
+def _is_whole(serializer: str, source: object, field: FieldDefinition, outer: _Frame) -> bool:
+    """Say whether a value of a lazy field is no Lazy: None, or a collection that holds no Lazy.
+
+    Such a collection has a node of its own. Earlier releases stored it as one value. The annotation tells such a value
+    from a Lazy. A former version of the field may have had another annotation. There, only a collection that holds
+    nothing but None counts.
+    """
+    if source == _NONE and serializer == _JSON:
+        return True
+    depth = 0
+    frame: _Frame | None = outer
+    while isinstance(frame, _ContainerFrame):
+        depth, frame = depth + 1, frame.outer
+    if field.lazy is None or field.lazy_depths is None or depth in field.lazy_depths:
+        return field.lazy is None
+    if not outer.former:
+        return True
+    return serializer == _JSON and isinstance(source, bytes) and _is_hollow(decode_former(source, field.classes))
+
+
+def _is_hollow(value: object) -> bool:
+    """Say whether a value is a collection that holds nothing but None and such collections."""
+    pending, known = [value], type(value) in (list, tuple, dict)
+    while pending and known:
+        item: Any = pending.pop()
+        if type(item) in (list, tuple, dict):
+            pending += item.values() if type(item) is dict else item
+        else:
+            known = item is None
+    return known
 
 
 def _refuse_label(label: object, where: object) -> NoReturn:

@@ -156,6 +156,8 @@ class _Writer:
             self._write_model(task, define(cls))
         elif cls is ArtifactMapping or cls is ArtifactSequence:
             self._write_items(task)
+        elif place.field.lazy and cls in CONTAINERS and value is task.value:
+            self._write_items(task)  # even if it is empty: as one value, it would load as a Lazy
         elif isinstance(value, (str, bytes)) and len(value) > THREAD_THRESHOLD:
             self._write_text(task, value)
         else:

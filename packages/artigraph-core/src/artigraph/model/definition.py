@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import dataclasses
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 from weakref import WeakKeyDictionary
 
 from artigraph.errors import ModelDefinitionError, RegistrationError, SerializationError
@@ -28,7 +29,7 @@ from artigraph.model.lazy import Lazy, is_lazy
 from artigraph.serializer import Serializer
 from artigraph.serializer.base import add_serializer_source, know_serializer
 from artigraph.serializer.codec import collect_classes
-from artigraph.serializer.codec.classes import runs_own_code
+from artigraph.serializer.codec.classes import alias_of, aliased, runs_own_code
 from artigraph.storage import Storage, register_storage
 from artigraph.storage.base import add_storage_source
 
@@ -83,6 +84,8 @@ class FieldDefinition:
     """Whether reprs show the field."""
     checks: tuple[Check, ...] = ()
     """The checks of its values before a save."""
+    lazy_depths: frozenset[int] | None = None
+    """In how many collections its lazy values are; None for a type that contains itself, which has no such number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,10 +281,11 @@ def _define_field(cls: type[Any], traits: ModelTraits, field: KindField) -> Fiel
         know_serializer(options.serializer)
     found = [each for each in _classes.classes_in(annotation) if each in _traits]
     models = {stored: each for each in found for stored in traits_of(each).names}
+    lazy, depths = _lazy_class(cls, field.name, annotation)
     return FieldDefinition(
         name=field.name,
         required=field.required,
-        lazy=_lazy_class(cls, field.name, annotation),
+        lazy=lazy,
         serializer=options.serializer,
         storage=storage,
         classes=_plain_classes(cls, field.name, annotation),
@@ -289,6 +293,7 @@ def _define_field(cls: type[Any], traits: ModelTraits, field: KindField) -> Fiel
         annotation=annotation,
         repr=field.repr,
         checks=tuple(extra for extra in _extras(annotation)[0] if isinstance(extra, Check)),
+        lazy_depths=depths,
     )
 
 
@@ -339,45 +344,87 @@ def _resolved(cls: type[Any], name: str) -> Any:
     return with_arguments(cls, owner, _classes.resolve(owner, name, local, _classes.last_defined))
 
 
-def _lazy_class(cls: type[Any], name: str, annotation: object) -> type[Lazy[Any]] | None:
+def _lazy_class(cls: type[Any], name: str, annotation: object) -> tuple[type[Lazy[Any]] | None, frozenset[int] | None]:
     """Return the lazy class of a field that is `Lazy[T]`, or a collection of such, possibly with None; else None.
+
+    With it, return in how many collections the lazy values are, or None for a type that contains itself.
 
     Raises:
         ModelDefinitionError: some values would be lazy and others not; the stored rows could not tell which.
     """
-    leaves = list(dict.fromkeys(_leaves(annotation)))
-    lazy = [leaf for leaf in leaves if is_lazy(leaf)]
-    if lazy and any(leaf not in (lazy[0], NoneType, Ellipsis) for leaf in leaves):
+    leaves, contains_itself = _leaves(annotation)
+    lazy = [leaf for leaf, _ in leaves if is_lazy(leaf)]
+    if lazy and any(leaf not in (lazy[0], NoneType, Ellipsis) for leaf, _ in leaves):
         msg = (
             f"Field {name!r} of model {cls.__qualname__} mixes Lazy with other types: {annotation}. A field is "
             "Lazy[T], or a list, tuple, dict, ArtifactMapping or ArtifactSequence of such, or None."
         )
         raise ModelDefinitionError(msg)
-    return lazy[0] if lazy else None
+    depths = frozenset(depth for leaf, depth in leaves if is_lazy(leaf))
+    return (lazy[0] if lazy else None), (None if contains_itself else depths)
 
 
-def _leaves(annotation: object) -> Iterator[object]:
-    """Yield the types of the values in a field. It looks into collections, but not into `Lazy`."""
-    origin, args = get_origin(annotation), get_args(annotation)
-    if is_lazy(annotation) or is_lazy(origin):
-        yield origin or annotation
-    elif origin is Annotated:
-        yield from _leaves(args[0])
-    elif origin in (dict, ArtifactMapping):
-        yield from _leaves(args[-1])
-    elif args and origin in (Union, UnionType, list, tuple, ArtifactSequence):
-        for arg in args:
-            yield from _leaves(arg)
-    else:
-        yield annotation
+def _leaves(annotation: object) -> tuple[list[tuple[object, int]], bool]:
+    """Return the types of the values in a field, each with the number of collections around it.
+
+    It looks into collections and type aliases, but not into `Lazy`. The second result says whether a type alias
+    contains itself.
+    """
+    leaves: list[tuple[object, int]] = []
+    contains_itself = False
+    seen: set[tuple[int, int]] = set()
+    pending: list[tuple[object, int, frozenset[int]]] = [(annotation, 0, frozenset())]
+    while pending:
+        item, depth, around = pending.pop()
+        origin, args = get_origin(item), get_args(item)
+        alias = alias_of(item)
+        if is_lazy(item) or is_lazy(origin):
+            leaves.append((origin or item, depth))
+        elif alias is not None:
+            contains_itself = contains_itself or id(alias) in around
+            if id(alias) not in around and (args or (id(alias), depth) not in seen):
+                seen.add((id(alias), depth))
+                pending.append((aliased(item), depth, around | {id(alias)}))
+        elif origin is Annotated:
+            pending.append((args[0], depth, around))
+        elif origin in (dict, ArtifactMapping):
+            pending.append((args[-1], depth + 1, around))
+        elif args and origin in (Union, UnionType, list, tuple, ArtifactSequence):
+            inside = depth if origin in (Union, UnionType) else depth + 1
+            pending += [(arg, inside, around) for arg in reversed(args)]
+        else:
+            leaves.append((item, depth))
+    return leaves, contains_itself
 
 
 def _plain_classes(cls: type[Any], name: str, annotation: object) -> Mapping[str, type[Any]]:
     try:
-        return collect_classes(annotation, exclude=(Structured,))
+        found = collect_classes(annotation, exclude=(Structured,))
     except ModelDefinitionError as error:
         msg = f"Field {name!r} of model {cls.__qualname__}: {error}"
         raise ModelDefinitionError(msg) from error
+    for each in found.values():
+        _refuse_checks(cls, name, each)
+    return found
+
+
+def _refuse_checks(cls: type[Any], name: str, part: type[Any]) -> None:
+    """Refuse a check for a field of a class whose instances are parts of a value.
+
+    Raises:
+        ModelDefinitionError: there is such a check, which no save would run.
+    """
+    if part in _traits or issubclass(part, Enum):
+        return
+    for inner, annotation in get_type_hints(part, localns={part.__name__: part}, include_extras=True).items():
+        whole, inside = _extras(annotation)
+        if any(isinstance(extra, Check) for extra in whole + inside):
+            msg = (
+                f"Field {name!r} of model {cls.__qualname__} holds {part.__qualname__}, whose field {inner!r} names a "
+                f"check for a part of the value; a check serves a field of a model: make {part.__qualname__} a model, "
+                "or check the field as a whole, Annotated[X, check(...)]"
+            )
+            raise ModelDefinitionError(msg)
 
 
 def _extras(annotation: object) -> tuple[list[object], list[object]]:
@@ -387,17 +434,24 @@ def _extras(annotation: object) -> tuple[list[object], list[object]]:
     """
     whole: list[object] = []
     part: list[object] = []
-    pending: list[tuple[object, list[object]]] = [(annotation, whole)]
+    seen: set[tuple[int, bool]] = set()
+    pending: list[tuple[object, bool, frozenset[int]]] = [(annotation, True, frozenset())]
     while pending:
-        item, found = pending.pop()
+        item, is_whole, around = pending.pop()
         args = get_args(item)
-        if get_origin(item) is Annotated:
-            found += [extra for extra in args[1:] if isinstance(extra, _EXTRAS) or _is_backend(extra)]
-            pending.append((args[0], found))
-        elif get_origin(item) in (Union, UnionType):
-            pending += [(arg, found) for arg in args]
+        alias = alias_of(item)
+        if alias is not None:
+            key = id(alias), is_whole
+            if id(alias) not in around and (args or key not in seen):
+                seen.add(key)
+                pending.append((aliased(item), is_whole, around | {id(alias)}))
+        elif get_origin(item) is Annotated:
+            extras: list[object] = [extra for extra in args[1:] if isinstance(extra, _EXTRAS) or _is_backend(extra)]
+            (whole if is_whole else part).extend(extras)
+            pending.append((args[0], is_whole, around))
         else:
-            pending += [(arg, part) for arg in args]
+            inside = is_whole and get_origin(item) in (Union, UnionType)
+            pending += [(arg, inside, around) for arg in args]
     return whole, part
 
 

@@ -15,6 +15,7 @@ from typing import Any, TypeVar, cast
 
 from artigraph.errors import ArtigraphError
 from artigraph.model import ArtifactModel
+from artigraph.model.compare import equal
 from artigraph.model.definition import define, traits_of
 from artigraph.model.detached import attach, detach
 
@@ -86,7 +87,8 @@ def assert_migrates(
     Args:
         model_type: the class.
         fixtures: a folder with fixtures, of which those of the class and its aliases count; or the paths of files.
-        expected: what a fixture must load as, by the name of its file, with or without `.json`.
+        expected: what a fixture must load as, by the name of its file, with or without `.json`. If the name of the
+            class or of the fixture has a "/", its file is in a subfolder, whose name is a part of this one.
 
     Returns:
         The loaded models, in the order of the names of the files.
@@ -99,7 +101,7 @@ def assert_migrates(
     definition = define(model_type)
     paths = _paths_of(model_type, fixtures)
     wanted = {name.removesuffix(".json"): model for name, model in (expected or {}).items()}
-    missing = sorted(wanted.keys() - {path.stem for path in paths})
+    missing = sorted(name for name in wanted if not any(_is_named(path, name) for path in paths))
     if not paths or missing:
         what = f"named {missing[0]!r}" if missing else f"of {definition.name}: write one with write_fixture"
         msg = f"There is no fixture {what}"
@@ -112,12 +114,13 @@ def assert_migrates(
         except ArtigraphError as error:
             msg = f"{path.name} does not load: {error}"
             raise AssertionError(msg) from error
-        if again != model:
+        if not equal(again, model):
             msg = f"{path.name} comes back changed after it is saved again: {model!r} became {again!r}"
             raise AssertionError(msg)
-        if path.stem in wanted and model != wanted[path.stem]:
-            msg = f"{path.name} loads as {model!r}, not as {wanted[path.stem]!r}"
-            raise AssertionError(msg)
+        for other in (each for name, each in wanted.items() if _is_named(path, name)):
+            if not equal(model, other):
+                msg = f"{path.name} loads as {model!r}, not as {other!r}"
+                raise AssertionError(msg)
         models.append(model)
     return models
 
@@ -125,9 +128,15 @@ def assert_migrates(
 def _paths_of(model_type: type[Any], fixtures: str | PathLike[str] | Iterable[str | PathLike[str]]) -> Sequence[Path]:
     if not isinstance(fixtures, (str, PathLike)):
         return sorted(map(Path, fixtures), key=lambda path: path.name)
-    names = traits_of(model_type).names
-    found = Path(fixtures).glob("*.json")
-    return sorted(path for path in found if path.stem.startswith(tuple(f"{name}-v" for name in names)))
+    starts = tuple(f"{name}-v" for name in traits_of(model_type).names)
+    folder = Path(fixtures)
+    found = folder.rglob("*.json")  # a name with "/" is that of a file in a subfolder
+    return sorted(path for path in found if path.relative_to(folder).as_posix().startswith(starts))
+
+
+def _is_named(path: Path, name: str) -> bool:
+    """Say whether a path without its suffix is a name, or ends with it after a slash."""
+    return f"/{path.with_suffix('').as_posix()}".endswith(f"/{name}")
 
 
 def _text_of(value: bytes | None) -> str | None:

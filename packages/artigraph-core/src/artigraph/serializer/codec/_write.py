@@ -380,9 +380,8 @@ def _write_instance(value: object, classes: Classes, depth: int) -> str:
         return _write_enum(value)
     if is_named_tuple(cls):
         return _write_named_tuple(value, classes, depth)
-    if cls in artifact_classes:
-        msg = f"is a model of class {class_name(cls)}, which is stored as a node of its own and is no part of a value"
-        raise RefusedError(msg)
+    if _is_model(cls):
+        raise RefusedError(_unknown(cls))
     kind = kind_of(cls)
     if kind is not None:
         return _write_of_kind(value, kind, classes, depth)
@@ -391,8 +390,18 @@ def _write_instance(value: object, classes: Classes, depth: int) -> str:
     raise RefusedError(_unknown(cls))
 
 
+def _is_model(cls: type[Any]) -> bool:
+    return cls in artifact_classes or hasattr(cls, "_artigraph_traits")  # derived from ArtifactModel
+
+
 def _unknown(cls: type[Any]) -> str:
     name = class_name(cls)
+    if _is_model(cls):
+        return (
+            f"is a model of class {name}, which is stored as a node of its own and is no part of a value. The "
+            "collections that hold models are list, tuple, dict, ArtifactMapping and ArtifactSequence: keep it in "
+            "these alone, and not in a set, deque, OrderedDict, defaultdict or Counter, nor as a key."
+        )
     if is_stored_class(cls):
         return (
             f"is of type {name}, which the field's annotation does not mention: only classes that the annotation "

@@ -153,6 +153,24 @@ def _parts(item: Any) -> list[object]:
     return [get_origin(item), *get_args(item)]
 
 
+def alias_of(annotation: object) -> Any:
+    """Return the type alias that an annotation is, with type arguments or without; None if it is no alias."""
+    return next((each for each in (annotation, get_origin(annotation)) if isinstance(each, _ALIASES)), None)
+
+
+def aliased(annotation: object) -> object:
+    """Return what a type alias stands for. Its type arguments replace its parameters."""
+    alias = alias_of(annotation)
+    value: Any = alias.__value__
+    given = dict(zip(alias.__type_params__, get_args(annotation), strict=False))
+    if value in given:
+        return given[value]
+    open_parameters: tuple[Any, ...] = getattr(value, "__parameters__", ())
+    if isinstance(value, type) or not given or not all(each in given for each in open_parameters):
+        return value
+    return value[tuple(given[each] for each in open_parameters)] if open_parameters else value
+
+
 def _hints(cls: type[Any], localns: Mapping[str, object] | None) -> list[object]:
     """Return the resolved annotations of a class's fields."""
     if issubclass(cls, Enum):
