@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, Generic, TypeVar
@@ -299,3 +300,30 @@ async def test_classes_without_their_annotations_are_errors() -> None:
 
     with pytest.raises(ModelDefinitionError, match="model_rebuild"):
         await Unknown.model_construct().save("it")
+
+
+@pytest.mark.parametrize("config", [{}, {"frozen": True}, {"validate_assignment": True}])
+async def test_fields_that_a_constructor_does_not_take_survive_validation_and_migration(config: Any) -> None:
+    make: Any = pydantic.dataclasses.dataclass(config=config)
+
+    @make
+    class Validated(Dataclass, name="pydantic.Kept", config=ArtifactModelConfig(validate_on_load=True)):
+        number: int
+        late: int = dataclasses.field(init=False, default=0)
+
+    model: Any = Validated(1)
+    object.__setattr__(model, "late", 42)
+    node_id = await model.save("it")
+    assert (await Validated.load(node_id)).late == 42
+
+    @make
+    class Migrated(Dataclass, name="pydantic.Kept", version=2):
+        size: int
+        late: int = dataclasses.field(init=False, default=0)
+
+        @classmethod
+        def migrate(cls, version: int, data: dict[str, Any]) -> dict[str, Any]:
+            return {"size": data["number"] + version - 1, "late": data["late"]}
+
+    loaded = await Migrated.load(node_id)
+    assert (loaded.size, loaded.late) == (1, 42)

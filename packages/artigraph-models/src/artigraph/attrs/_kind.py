@@ -54,9 +54,7 @@ class _AttrsKind:
         for each in attr.fields(cls):
             if each.name not in fields and each.default is not attr.NOTHING:
                 _set_all(model, {each.name: _default(each, model)})
-        code = getattr(cls.__hash__, "__code__", None)
-        if code is not None and _CACHED_HASH in code.co_names:  # the class has cache_hash=True
-            object.__setattr__(model, _CACHED_HASH, None)
+        _forget_hash(model)
         hook = getattr(model, "__attrs_post_init__", None)
         if hook is not None and hasattr(model, "__dict__"):  # else there is nothing that it could make but attributes
             hook()
@@ -64,8 +62,16 @@ class _AttrsKind:
         return model
 
     def check(self, cls: type[Any], fields: Mapping[str, Any]) -> object:
+        """Call the class. Then set the attributes that its `__init__` does not take, which runs their `on_setattr`."""
         names = {each.name: each.alias for each in attr.fields(cls) if each.init}
         model: object = cls(**{names[name]: value for name, value in fields.items() if name in names})
+        for name, value in fields.items():
+            if name not in names:
+                try:
+                    setattr(model, name, value)
+                except attr.exceptions.FrozenError:
+                    object.__setattr__(model, name, value)
+        _forget_hash(model)
         return model
 
     def parts(self, model: Any) -> Mapping[str, object] | None:
@@ -110,6 +116,13 @@ def _default(each: attr.Attribute[Any], model: object) -> object:
         return made
     value: object = default
     return value
+
+
+def _forget_hash(model: object) -> None:
+    """Let a class with `cache_hash=True` determine the hash of an instance when it is next asked for."""
+    code = getattr(_class_of(model).__hash__, "__code__", None)
+    if code is not None and _CACHED_HASH in code.co_names:
+        object.__setattr__(model, _CACHED_HASH, None)
 
 
 def _set_all(model: object, values: Mapping[str, Any]) -> None:
