@@ -12,7 +12,7 @@ import dataclasses
 import logging
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final, Protocol, TypeVar, cast, get_origin
@@ -210,6 +210,24 @@ def names_of_fields(cls: type[Any], kind: ModelKind) -> tuple[tuple[str, ...], t
         required = tuple(each.name for each in fields if each.required)
         names = _names[cls] = tuple(each.name for each in fields), required
     return names
+
+
+_OFFERED_HIDDEN = frozenset({"model_fields_unset"})
+"""What the kinds of `artigraph-models` hide. A process may read it without the library of the kind."""
+
+
+def fitting(fields: Mapping[str, Any], kind: ModelKind | None, names: Collection[str] = ()) -> Mapping[str, Any]:
+    """Return stored fields without those that another kind hides, because a class may change its kind.
+
+    Args:
+        fields: the stored fields by name.
+        kind: the kind of the class that is made of them; None for dataclasses.
+        names: the fields of this class, which stay whatever they are named.
+    """
+    own = frozenset[str]() if kind is None else kind.hidden
+    other = frozenset(_OFFERED_HIDDEN.union(*(each.hidden for each in _kinds))) - own
+    gone = [name for name in fields if name in other and name not in names]
+    return {name: value for name, value in fields.items() if name not in gone} if gone else fields
 
 
 def fields_of(value: object, *, complete: bool = True) -> Mapping[str, object] | None:
