@@ -226,3 +226,20 @@ async def test_attributes_that_init_does_not_take_survive_validation_and_migrati
 
     loaded = await Migrated.load(node_id)
     assert (loaded.size, loaded.late) == (1, 42)
+
+
+def typed(type_: Any) -> Any:
+    return attr.s(type("Typed", (ArtifactModel,), {"color": attr.ib(type=type_), "__module__": __name__}))
+
+
+async def test_an_attribute_may_have_its_type_as_an_argument() -> None:
+    cls = typed(Color)
+    assert (await cls.load(await cls(Color.BLUE).save("it"))).color is Color.BLUE
+    assert (await select(cls).where(columns(cls)["color"] == Color.BLUE).count()) == 1
+    made: Any = attrs.make_class("Made", {"color": attrs.field(type=list[Color])}, bases=(ArtifactModel,))
+    assert (await made.load(await made([Color.RED]).save("it"))).color == [Color.RED]
+
+
+async def test_the_text_of_a_type_as_an_argument_is_an_error() -> None:
+    with pytest.raises(ModelDefinitionError, match=r"write attr\.ib"):
+        await typed("Color")(Color.RED).save("it")

@@ -334,7 +334,10 @@ def annotation_of(cls: type[Any], name: str) -> Any:
 
 
 def _resolved(cls: type[Any], name: str) -> Any:
-    owner = next(base for base in cls.__mro__ if name in _classes.declared_annotations(base))
+    owner = next((base for base in cls.__mro__ if name in _classes.declared_annotations(base)), None)
+    if owner is None:
+        msg = f"Field {name!r} of model {cls.__qualname__} has no annotation in a class body; write one"
+        raise ModelDefinitionError(msg)
     local = _traits[owner].local if owner in _traits else {}
     return with_arguments(cls, owner, _classes.resolve(owner, name, local, _classes.last_defined))
 

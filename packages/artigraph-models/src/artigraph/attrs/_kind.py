@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import inspect
+import sys
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import attr
@@ -28,7 +30,7 @@ class _AttrsKind:
             KindField(
                 name=each.name,
                 required=each.default is attr.NOTHING and each.init,
-                annotation=Any if each.type is None else UNRESOLVED,
+                annotation=_annotation(cls, each),
                 repr=each.repr is not False,
                 metadata=each.metadata,
             )
@@ -107,6 +109,30 @@ _CACHED_HASH = "_attrs_cached_hash"
 
 def _class_of(model: object) -> type[Any]:
     return type(model)
+
+
+def _annotation(cls: type[Any], each: attr.Attribute[Any]) -> object:
+    """Return the annotation of an attribute, which its class need not have: `attr.ib(type=int)`."""
+    if each.type is None:
+        return Any
+    if any(each.name in _annotated(base) for base in cls.__mro__):
+        return UNRESOLVED
+    if isinstance(each.type, str):
+        msg = (
+            f"Attribute {each.name!r} of {cls.__qualname__} has the text {each.type!r} for a type, which attrs does "
+            "not resolve; write attr.ib(type=...) with the type itself, or an annotation"
+        )
+        raise ModelDefinitionError(msg)
+    return each.type
+
+
+def _annotated(cls: type[Any]) -> Collection[str]:
+    """Return the names that the body of a class annotates."""
+    if sys.version_info >= (3, 14):
+        import annotationlib
+
+        return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF).keys()
+    return inspect.get_annotations(cls).keys()
 
 
 def _default(each: attr.Attribute[Any], model: object) -> object:
