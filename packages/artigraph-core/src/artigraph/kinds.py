@@ -162,8 +162,9 @@ def kind_of(cls: type[Any]) -> ModelKind | None:
     except KeyError:
         pass
     kind = _find(cls)
-    if kind is not None or dataclasses.is_dataclass(cls) or not hasattr(cls, "_artigraph_traits"):
-        _found[cls] = kind  # else it is a model whose decorator has not run yet
+    # Else it is a model whose decorator has not run yet, or its kind is being imported.
+    if kind is not None or dataclasses.is_dataclass(cls) or not (_loading.names or hasattr(cls, "_artigraph_traits")):
+        _found[cls] = kind
     return kind
 
 
@@ -177,21 +178,46 @@ def _find(cls: type[Any]) -> ModelKind | None:
 
 
 def _load_kinds() -> None:
-    """Load the kinds of the libraries that are imported."""
+    """Load the kinds of the libraries that are imported.
+
+    Each thread imports a kind that is not there yet, and the import system lets the others wait for the first. No lock
+    is held meanwhile, because the import may need one that another thread holds.
+    """
     global _waiting  # noqa: PLW0603
     with _lock:
         if _waiting is None:
             _waiting = {entry.name: entry for entry in entry_points(group="artigraph.model_kind")}
-        ready = [_waiting.pop(name) for name in list(_waiting) if name in sys.modules]
-    for entry in ready:
-        try:
-            kind: ModelKind = entry.load()
-        except Exception as error:  # a version of the library that the distribution does not know, say
-            _log.warning("The model kind %r cannot be imported, so its classes are not stored: %r", entry.name, error)
-            continue
-        with _lock:
-            if all(known.name != kind.name for known in _kinds):
-                _kinds.append(kind)
+        ready = {name: entry for name, entry in _waiting.items() if name in sys.modules}
+    for name, entry in ready.items():
+        if name not in _loading.names:
+            _load(name, entry)
+
+
+def _load(name: str, entry: EntryPoint) -> None:
+    _loading.names.add(name)
+    kind: ModelKind | None = None
+    failure: Exception | None = None
+    try:
+        kind = entry.load()
+    except Exception as error:  # a version of the library that the distribution does not know, say
+        failure = error
+    finally:
+        _loading.names.discard(name)
+    with _lock:
+        if kind is not None and all(known.name != kind.name for known in _kinds):
+            _kinds.append(kind)
+        first = _waiting is not None and _waiting.pop(name, None) is not None
+    if failure is not None and first:
+        _log.warning("The model kind %r cannot be imported, so its classes are not stored: %r", entry.name, failure)
+
+
+class _Loading(threading.local):
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+
+_loading = _Loading()
+"""The libraries whose kinds this thread is importing. What it asks for meanwhile is answered without them."""
 
 
 _names: WeakKeyDictionary[type[Any], tuple[tuple[str, ...], tuple[str, ...]]] = WeakKeyDictionary()
