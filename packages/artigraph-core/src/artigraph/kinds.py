@@ -251,16 +251,24 @@ def fitting(fields: Mapping[str, Any], kind: ModelKind | None, names: Collection
         names: the fields of this class, which stay whatever they are named.
     """
     own = frozenset[str]() if kind is None else kind.hidden
-    other = frozenset(_OFFERED_HIDDEN.union(*(each.hidden for each in _kinds))) - own
-    gone = [name for name in fields if name in other and name not in names]
+    strange = [name for name in fields if name not in names and name not in own]
+    if not strange:  # the common case
+        return fields
+    gone = _OFFERED_HIDDEN.union(*(each.hidden for each in _kinds)).intersection(strange)
     return {name: value for name, value in fields.items() if name not in gone} if gone else fields
 
 
-def fields_of(value: object, *, complete: bool = True) -> Mapping[str, object] | None:
+def fields_of(value: object, *, complete: bool = True, hidden: bool = True) -> Mapping[str, object] | None:
     """Return the fields of a dataclass or of an instance of another kind; None for any other value.
 
+    Args:
+        value: any value.
+        complete: whether each field must have a value. Otherwise one without is left out.
+        hidden: whether to return what a kind hides, too.
+
     Raises:
-        AttributeError: a field has no value, and the fields must be `complete`. Otherwise it is left out.
+        AttributeError: a field has no value, and the fields must be complete.
+        SerializationError: the instance holds what its kind cannot restore, and the fields must be complete.
     """
     cls: type[Any] = type(value)
     if dataclasses.is_dataclass(cls):
@@ -270,11 +278,12 @@ def fields_of(value: object, *, complete: bool = True) -> Mapping[str, object] |
     if kind is None:
         return None
     try:
-        return kind.read(value)
+        fields = kind.read(value)
     except (AttributeError, SerializationError):
         if complete:
             raise
         return {}
+    return fields if hidden else {name: part for name, part in fields.items() if name not in kind.hidden}
 
 
 def needs_plugin(cls: type[Any]) -> str | None:
