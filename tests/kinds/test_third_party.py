@@ -145,6 +145,46 @@ async def test_diff_series_runs_and_functions_take_them() -> None:
     assert await select(Third).count() == 3
 
 
+class Setting(pydantic.BaseModel):
+    rate: float = 0.1
+    steps: int = 3
+
+
+class Renamed(pydantic.BaseModel):
+    number: int
+
+
+async def test_a_second_call_replaces_the_aliases() -> None:
+    def make() -> Any:
+        class Gone(pydantic.BaseModel):
+            number: int
+
+        return artifact_class(Gone, name="third.Before")
+
+    node_id = await save(make()(number=1), "it")
+    gc.collect()
+    artifact_class(Renamed, name="third.After")
+    with pytest.raises(UnknownModelError):
+        await ArtifactModel.load(node_id)
+    for _ in range(2):
+        artifact_class(Renamed, name="third.After", aliases=["third.Before"])
+        assert await ArtifactModel.load(node_id) == Renamed(number=1)
+        assert await select(Renamed).count() == 1
+    artifact_class(Renamed, name="third.After")
+    with pytest.raises(UnknownModelError):
+        await ArtifactModel.load(node_id)
+
+
+async def test_a_parameter_of_a_run_is_its_fields_alone() -> None:
+    @tracked
+    async def train(setting: Setting) -> None:
+        del setting
+
+    await train(Setting(steps=5))
+    (run,) = await select(Run).all()
+    assert run.parameters == {"setting": {"rate": 0.1, "steps": 5}}
+
+
 async def test_data_of_an_older_version_is_migrated_and_validated() -> None:
     class Grown(pydantic.BaseModel):
         number: int = pydantic.Field(le=10)
