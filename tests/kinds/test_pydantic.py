@@ -327,3 +327,19 @@ async def test_fields_that_a_constructor_does_not_take_survive_validation_and_mi
 
     loaded = await Migrated.load(node_id)
     assert (loaded.size, loaded.late) == (1, 42)
+
+
+@pydantic.dataclasses.dataclass(config={"extra": "allow"})
+class OpenValue:
+    number: int = 1
+
+
+@dataclass
+class OpenHolder(Dataclass, name="pydantic.OpenHolder"):
+    value: OpenValue
+
+
+async def test_additional_fields_of_a_dataclass_may_begin_with_an_underscore() -> None:
+    make: Any = OpenValue
+    loaded = await OpenHolder.load(await OpenHolder(make(number=2, more=3, _hidden=4)).save("it"))
+    assert vars(loaded.value) == {"number": 2, "more": 3, "_hidden": 4}

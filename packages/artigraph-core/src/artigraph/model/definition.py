@@ -305,8 +305,10 @@ def shown_fields(cls: type[Any], model: object = None) -> list[str]:
     try:
         fields = kind.fields(cls)
         held = list[str]() if model is None else list(kind.read(model))
-    except (ModelDefinitionError, SerializationError, AttributeError):
+    except (ModelDefinitionError, AttributeError):
         return []
+    except SerializationError:  # it holds something besides its fields that could not be restored
+        fields, held = kind.fields(cls), []
     declared = {field.name for field in fields}
     more = [name for name in held if name not in declared and name not in kind.hidden]
     return [field.name for field in fields if field.repr] + more

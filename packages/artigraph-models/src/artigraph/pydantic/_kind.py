@@ -212,8 +212,8 @@ def _read_dataclass(model: Any) -> Mapping[str, object]:
     cls = _class_of(model)
     values = {field.name: getattr(model, field.name) for field in dataclasses.fields(model)}
     if _config(cls).get("extra") == "allow":
-        held: dict[str, object] = model.__dict__
-        values |= {name: value for name, value in held.items() if not name.startswith("_")}
+        held: dict[str, object] = getattr(model, "__dict__", {})  # a class with slots has none
+        values |= {name: value for name, value in held.items() if not name.startswith("__")}
     return values
 
 
