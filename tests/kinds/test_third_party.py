@@ -29,6 +29,7 @@ from artigraph import (
     tracked,
 )
 from artigraph.errors import (
+    ArgumentError,
     FieldNotLoadedError,
     InvalidLabelError,
     ModelDefinitionError,
@@ -36,6 +37,7 @@ from artigraph.errors import (
     UnknownModelError,
     WrongModelTypeError,
 )
+from artigraph.maintenance import upgrade
 from artigraph.model.definition import is_model
 from artigraph.view import artifact_document
 
@@ -253,3 +255,30 @@ async def test_without_the_call_its_data_says_what_is_missing() -> None:
     gc.collect()
     with pytest.raises(UnknownModelError, match=r"third\.Gone"):
         await ArtifactModel.load(node_id)
+
+
+class Upgraded(pydantic.BaseModel):
+    number: int
+
+
+async def test_their_older_data_is_upgraded() -> None:
+    artifact_class(Upgraded, name="third.Upgraded")
+    node_ids = [await save(Upgraded(number=1), "a"), await save(Upgraded(number=2), "b")]
+
+    def migrate(version: int, data: dict[str, Any]) -> dict[str, Any]:
+        return {"number": data["number"] + 10 * version}
+
+    artifact_class(Upgraded, name="third.Upgraded", version=2, migrate=migrate)
+    assert (await upgrade(ArtifactModel)).versions == {("third.Upgraded", 1): 2}
+    report = await upgrade(Upgraded, dry_run=False)
+    assert (report.model, report.artifacts, report.failures) == ("Upgraded", 2, ())
+    assert [model.number for model in await load_many(Upgraded, node_ids)] == [11, 12]
+    assert (await upgrade(ArtifactModel)).artifacts == 0
+    assert (await upgrade(Point)).artifacts == 0
+
+    class Strange:
+        """A class that is no model."""
+
+    strange: Any = Strange
+    with pytest.raises(ArgumentError, match="takes a model class"):
+        await upgrade(strange)
