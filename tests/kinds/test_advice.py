@@ -16,22 +16,26 @@ from artigraph.errors import DeserializationError
 pytestmark = pytest.mark.usefixtures("engine")
 
 
+def named(cls: Any) -> Any:
+    """Return a class as the later definition of `Value`."""
+    cls.__name__ = "Value"
+    return cls
+
+
 def pydantic_classes() -> tuple[Any, Any]:
     class Value(pydantic.BaseModel):
         kept: int = pydantic.Field(default=1, alias="Kept")
         unset: int = 3
         former: int = 2
 
-    before = Value
-
-    class Value(pydantic.BaseModel):  # type: ignore[no-redef]
+    class Later(pydantic.BaseModel):
         model_config = pydantic.ConfigDict(extra="forbid")
 
         kept: int = pydantic.Field(default=1, alias="Kept")
         unset: int = 4
         latter: int
 
-    return before, Value
+    return Value, named(Later)
 
 
 def pydantic_dataclasses() -> tuple[Any, Any]:
@@ -41,15 +45,13 @@ def pydantic_dataclasses() -> tuple[Any, Any]:
         unset: int = 3
         former: int = 2
 
-    before = Value
-
     @pydantic.dataclasses.dataclass
-    class Value:  # type: ignore[no-redef]
+    class Later:
         latter: int
         kept: int = pydantic.Field(default=1, alias="Kept")
         unset: int = 4
 
-    return before, Value
+    return Value, named(Later)
 
 
 def attrs_classes() -> tuple[Any, Any]:
@@ -59,15 +61,13 @@ def attrs_classes() -> tuple[Any, Any]:
         unset: int = attrs.field(default=3, init=False)
         former: int = 2
 
-    before = Value
-
     @attrs.define
-    class Value:  # type: ignore[no-redef]
+    class Later:
         latter: int
         kept: int = attrs.field(default=1, alias="Kept")
         unset: int = attrs.field(default=4, init=False)
 
-    return before, Value
+    return Value, named(Later)
 
 
 def plain_attrs_classes() -> tuple[Any, Any]:
@@ -77,15 +77,13 @@ def plain_attrs_classes() -> tuple[Any, Any]:
         unset: int = 3
         former: int = 2
 
-    before = Value
-
     @attrs.define
-    class Value:  # type: ignore[no-redef]
+    class Later:
         latter: int
         Kept: int = 1
         unset: int = 4
 
-    return before, Value
+    return Value, named(Later)
 
 
 def structs() -> tuple[Any, Any]:
@@ -94,14 +92,12 @@ def structs() -> tuple[Any, Any]:
         unset: int = 3
         former: int = 2
 
-    before = Value
-
-    class Value(msgspec.Struct, rename="camel"):  # type: ignore[no-redef]
+    class Later(msgspec.Struct, rename="camel"):
         latter: int
         Kept: int = 1
         unset: int = 4
 
-    return before, Value
+    return Value, named(Later)
 
 
 def pydantic_to_dataclass() -> tuple[Any, Any]:

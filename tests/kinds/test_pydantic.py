@@ -343,3 +343,37 @@ async def test_additional_fields_of_a_dataclass_may_begin_with_an_underscore() -
     make: Any = OpenValue
     loaded = await OpenHolder.load(await OpenHolder(make(number=2, more=3, _hidden=4)).save("it"))
     assert vars(loaded.value) == {"number": 2, "more": 3, "_hidden": 4}
+
+
+async def test_a_migration_keeps_which_fields_nobody_set() -> None:
+    class Before(ArtifactModel, name="pydantic.Unset"):
+        given: int
+        renamed: list[int] = Field(default_factory=lambda: [1])
+        changed: int = 1
+        untouched: str = "x"
+        also: tuple[str, ...] = ()
+        former: list[int] = Field(default_factory=lambda: [2])
+
+    node_id = await Before(given=1, former=[3]).save("it")
+
+    class After(ArtifactModel, name="pydantic.Unset", version=2):
+        given: int
+        new_name: list[int] = Field(default_factory=list[int])
+        changed: int = 1
+        untouched: str = "x"
+        also: tuple[str, ...] = ()
+        other: list[int] = Field(default_factory=list[int])
+        added: int = 3
+        default: int = 4
+
+        @classmethod
+        def migrate(cls, version: int, data: dict[str, Any]) -> dict[str, Any]:
+            data["new_name"] = data.pop("renamed")
+            data["other"] = data.pop("former")
+            data["changed"] = 5000 + version
+            data["added"] = 8
+            return data
+
+    loaded = await After.load(node_id)
+    assert (loaded.new_name, loaded.changed, loaded.other, loaded.added) == ([1], 5001, [3], 8)
+    assert loaded.model_fields_set == {"given", "changed", "other", "added"}

@@ -63,7 +63,10 @@ class ModelKind(Protocol):
 
     @property
     def hidden(self) -> frozenset[str]:
-        """The names under which `read` returns what is no field. `migrate` never sees them."""
+        """The names under which `read` returns what is no field. `migrate` never sees them.
+
+        Such a value may be a frozenset of names of fields. After a migration, it has those whose values stayed.
+        """
         ...
 
     def claims(self, cls: type[Any]) -> bool:
