@@ -111,7 +111,9 @@ def pydantic_to_dataclass() -> tuple[Any, Any]:
 
 
 def model(value: Any, version: int) -> Any:
-    made = type("Model", (ArtifactModel,), {"__annotations__": {"value": list[value]}}, version=version, name="advice")
+    made = type(
+        "Model", (ArtifactModel,), {"__annotations__": {"value": list[value]}}, version=version, name="kinds.Advice"
+    )
     return dataclasses.dataclass(made)
 
 

@@ -235,8 +235,8 @@ def typed(type_: Any) -> Any:
 async def test_an_attribute_may_have_its_type_as_an_argument() -> None:
     cls = typed(Color)
     assert (await cls.load(await cls(Color.BLUE).save("it"))).color is Color.BLUE
-    found: Any = select(cls)
-    assert (await found.where(columns(cls)["color"] == Color.BLUE).count()) == 1
+    find: Any = select
+    assert (await find(cls).where(columns(cls)["color"] == Color.BLUE).count()) == 1
     made: Any = attrs.make_class("Made", {"color": attrs.field(type=list[Color])}, bases=(ArtifactModel,))
     assert (await made.load(await made([Color.RED]).save("it"))).color == [Color.RED]
 

@@ -70,7 +70,7 @@ async def test_a_value_may_change_its_kind(kind: str) -> None:
         number: int = 4
 
     def holder(value: Any) -> Any:
-        made = type("Holder", (ArtifactModel,), {"__annotations__": {"value": value}}, name="kinds.Holder")
+        made = type("Holder", (ArtifactModel,), {"__annotations__": {"value": value}}, name="kinds.ChangedHolder")
         return dataclass(made)
 
     node_id = await holder(Value)(Value()).save("it")

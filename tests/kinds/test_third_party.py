@@ -39,6 +39,7 @@ from artigraph.errors import (
 )
 from artigraph.maintenance import upgrade
 from artigraph.model.definition import is_model
+from artigraph.model.stored_names import model_classes
 from artigraph.view import artifact_document
 
 pytestmark = pytest.mark.usefixtures("engine")
@@ -269,12 +270,12 @@ async def test_their_older_data_is_upgraded() -> None:
         return {"number": data["number"] + 10 * version}
 
     artifact_class(Upgraded, name="third.Upgraded", version=2, migrate=migrate)
-    assert (await upgrade(ArtifactModel)).versions == {("third.Upgraded", 1): 2}
+    assert {Upgraded, Point, Holder} <= set(model_classes(ArtifactModel))
     report = await upgrade(Upgraded, dry_run=False)
     assert (report.model, report.artifacts, report.failures) == ("Upgraded", 2, ())
+    assert report.versions == {("third.Upgraded", 1): 2}
     assert [model.number for model in await load_many(Upgraded, node_ids)] == [11, 12]
-    assert (await upgrade(ArtifactModel)).artifacts == 0
-    assert (await upgrade(Point)).artifacts == 0
+    assert (await upgrade(Upgraded)).artifacts == (await upgrade(Point)).artifacts == 0
 
     class Strange:
         """A class that is no model."""

@@ -183,7 +183,7 @@ def _find(cls: type[Any]) -> ModelKind | None:
 def _load_kinds() -> None:
     """Load the kinds of the libraries that are imported.
 
-    Each thread imports a kind that is not there yet, and the import system lets the others wait for the first. No lock
+    Each thread imports a kind that is still missing, and the import system lets the others wait for the first. No lock
     is held meanwhile, because the import may need one that another thread holds.
     """
     global _waiting  # noqa: PLW0603
