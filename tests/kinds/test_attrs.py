@@ -201,3 +201,46 @@ async def test_the_class_line_says_what_the_decorator_says() -> None:
 
     with pytest.raises(ModelDefinitionError, match="frozen=True"):
         await Contrary(1).save("it")
+
+
+@pytest.mark.parametrize("make", [attrs.define, attrs.frozen, attr.s(auto_attribs=True, slots=False)])
+async def test_attributes_that_init_does_not_take_survive_validation_and_migration(make: Any) -> None:
+    @make
+    class Validated(ArtifactModel, name="attrs.Kept", config=ArtifactModelConfig(validate_on_load=True)):
+        number: int
+        late: int = attrs.field(init=False, default=0, converter=int)
+
+    model: Any = Validated(1)
+    object.__setattr__(model, "late", 42)
+    node_id = await model.save("it")
+    assert (await Validated.load(node_id)).late == 42
+
+    @make
+    class Migrated(ArtifactModel, name="attrs.Kept", version=2):
+        size: int
+        late: int = attrs.field(init=False, default=0, converter=int)
+
+        @classmethod
+        def migrate(cls, version: int, data: dict[str, Any]) -> dict[str, Any]:
+            return {"size": data["number"] + version - 1, "late": data["late"]}
+
+    loaded = await Migrated.load(node_id)
+    assert (loaded.size, loaded.late) == (1, 42)
+
+
+def typed(type_: Any) -> Any:
+    return attr.s(type("Typed", (ArtifactModel,), {"color": attr.ib(type=type_), "__module__": __name__}))
+
+
+async def test_an_attribute_may_have_its_type_as_an_argument() -> None:
+    cls = typed(Color)
+    assert (await cls.load(await cls(Color.BLUE).save("it"))).color is Color.BLUE
+    find: Any = select
+    assert (await find(cls).where(columns(cls)["color"] == Color.BLUE).count()) == 1
+    made: Any = attrs.make_class("Made", {"color": attrs.field(type=list[Color])}, bases=(ArtifactModel,))
+    assert (await made.load(await made([Color.RED]).save("it"))).color == [Color.RED]
+
+
+async def test_the_text_of_a_type_as_an_argument_is_an_error() -> None:
+    with pytest.raises(ModelDefinitionError, match=r"write attr\.ib"):
+        await typed("Color")(Color.RED).save("it")

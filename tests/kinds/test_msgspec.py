@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from enum import Enum
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from artigraph import ArtifactModelConfig, Lazy, columns, select
-from artigraph.errors import DeserializationError, FieldNotLoadedError, ModelDefinitionError
+from artigraph.errors import DeserializationError, FieldNotLoadedError, ModelDefinitionError, SerializationError
 from artigraph.msgspec import ArtifactModel
 from artigraph.storage import MemoryStorage
 
@@ -125,3 +126,40 @@ def test_hashes_and_equality() -> None:
     with pytest.raises(TypeError, match="unhashable"):
         hash(Report(some_number=1))
     assert repr(FrozenStruct(1)) == "FrozenStruct(number=1)"
+
+
+class Open(ArtifactModel, name="msgspec.Open", dict=True):
+    number: int = 1
+
+    @functools.cached_property
+    def double(self) -> int:
+        return 2 * self.number
+
+
+class OpenValue(msgspec.Struct, dict=True):
+    number: int = 1
+
+
+class Hooked(ArtifactModel, name="msgspec.Hooked", dict=True):
+    value: OpenValue
+
+    def __post_init__(self) -> None:
+        self.cache: Any = [self.value]
+
+
+async def test_attributes_that_are_no_fields_are_refused_or_made_anew() -> None:
+    model = Open(3)
+    assert model.double == 6
+    assert (await Open.load(await model.save("it"))).double == 6
+    anything: Any = model
+    anything.more = 5
+    assert model != Open(4)
+    assert "number" in model._repr_html_()
+    with pytest.raises(SerializationError, match="'more' is no field of struct Open"):
+        await model.save("it")
+    hooked = Hooked(OpenValue())
+    assert (await Hooked.load(await hooked.save("it"))).cache == [OpenValue()]
+    anything = hooked.value
+    anything.more = 5
+    with pytest.raises(SerializationError, match="'more' is no field of struct OpenValue"):
+        await hooked.save("it")

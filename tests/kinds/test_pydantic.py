@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated, Any, Generic, TypeVar
@@ -299,3 +300,80 @@ async def test_classes_without_their_annotations_are_errors() -> None:
 
     with pytest.raises(ModelDefinitionError, match="model_rebuild"):
         await Unknown.model_construct().save("it")
+
+
+@pytest.mark.parametrize("config", [{}, {"frozen": True}, {"validate_assignment": True}])
+async def test_fields_that_a_constructor_does_not_take_survive_validation_and_migration(config: Any) -> None:
+    make: Any = pydantic.dataclasses.dataclass(config=config)
+
+    @make
+    class Validated(Dataclass, name="pydantic.Kept", config=ArtifactModelConfig(validate_on_load=True)):
+        number: int
+        late: int = dataclasses.field(init=False, default=0)
+
+    model: Any = Validated(1)
+    object.__setattr__(model, "late", 42)
+    node_id = await model.save("it")
+    assert (await Validated.load(node_id)).late == 42
+
+    @make
+    class Migrated(Dataclass, name="pydantic.Kept", version=2):
+        size: int
+        late: int = dataclasses.field(init=False, default=0)
+
+        @classmethod
+        def migrate(cls, version: int, data: dict[str, Any]) -> dict[str, Any]:
+            return {"size": data["number"] + version - 1, "late": data["late"]}
+
+    loaded = await Migrated.load(node_id)
+    assert (loaded.size, loaded.late) == (1, 42)
+
+
+@pydantic.dataclasses.dataclass(config={"extra": "allow"})
+class OpenValue:
+    number: int = 1
+
+
+@dataclass
+class OpenHolder(Dataclass, name="pydantic.OpenHolder"):
+    value: OpenValue
+
+
+async def test_additional_fields_of_a_dataclass_may_begin_with_an_underscore() -> None:
+    make: Any = OpenValue
+    loaded = await OpenHolder.load(await OpenHolder(make(number=2, more=3, _hidden=4)).save("it"))
+    assert vars(loaded.value) == {"number": 2, "more": 3, "_hidden": 4}
+
+
+async def test_a_migration_keeps_which_fields_nobody_set() -> None:
+    class Before(ArtifactModel, name="pydantic.Unset"):
+        given: int
+        renamed: list[int] = Field(default_factory=lambda: [1])
+        changed: int = 1
+        untouched: str = "x"
+        also: tuple[str, ...] = ()
+        former: list[int] = Field(default_factory=lambda: [2])
+
+    node_id = await Before(given=1, former=[3]).save("it")
+
+    class After(ArtifactModel, name="pydantic.Unset", version=2):
+        given: int
+        new_name: list[int] = Field(default_factory=list[int])
+        changed: int = 1
+        untouched: str = "x"
+        also: tuple[str, ...] = ()
+        other: list[int] = Field(default_factory=list[int])
+        added: int = 3
+        default: int = 4
+
+        @classmethod
+        def migrate(cls, version: int, data: dict[str, Any]) -> dict[str, Any]:
+            data["new_name"] = data.pop("renamed")
+            data["other"] = data.pop("former")
+            data["changed"] = 5000 + version
+            data["added"] = 8
+            return data
+
+    loaded = await After.load(node_id)
+    assert (loaded.new_name, loaded.changed, loaded.other, loaded.added) == ([1], 5001, [3], 8)
+    assert loaded.model_fields_set == {"given", "changed", "other", "added"}

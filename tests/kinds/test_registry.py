@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +15,7 @@ import pytest
 
 import artigraph.kinds as kinds
 from artigraph import ArtifactModel, artifact_class, load, save
+from artigraph.attrs._kind import KIND
 from artigraph.errors import ModelDefinitionError, RegistrationError, SerializationError
 from artigraph.kinds import KindField, kind_of, register_kind
 
@@ -28,6 +31,7 @@ def run(code: str) -> str:
 def test_a_save_and_a_load_of_dataclasses_look_nothing_up_and_import_no_library() -> None:
     code = """
 import sys
+import threading
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -204,3 +208,55 @@ def test_a_kind_that_cannot_be_imported_is_logged(
 
     assert kind_of(Value) is None
     assert "'broken' cannot be imported" in caplog.text
+
+
+def test_a_thread_waits_for_a_kind_that_another_thread_imports(monkeypatch: pytest.MonkeyPatch) -> None:
+    importing, asked = threading.Event(), threading.Event()
+
+    class Slow:
+        name = "attr"
+
+        def load(self) -> object:
+            importing.set()
+            assert asked.wait(10)
+            return KIND
+
+    monkeypatch.setattr(kinds, "_waiting", {"attr": Slow()})
+    monkeypatch.setattr(kinds, "_kinds", [])
+
+    @attrs.define
+    class Value:
+        number: int
+
+    @attrs.define
+    class Other:
+        number: int
+
+    with ThreadPoolExecutor(2) as threads:
+        first = threads.submit(kind_of, Value)
+        assert importing.wait(10)
+        second = threads.submit(kind_of, Other)
+        wait([second], timeout=0.1)
+        asked.set()
+        assert (first.result(), second.result(), kind_of(Value), kind_of(Other)) == (KIND,) * 4
+
+
+def test_what_the_import_of_a_kind_asks_for_is_not_remembered(monkeypatch: pytest.MonkeyPatch) -> None:
+    @attrs.define
+    class Value:
+        number: int
+
+    @attrs.define
+    class Other:
+        number: int
+
+    class Asking:
+        name = "attr"
+
+        def load(self) -> object:
+            assert kind_of(Other) is None
+            return KIND
+
+    monkeypatch.setattr(kinds, "_waiting", {"attr": Asking()})
+    monkeypatch.setattr(kinds, "_kinds", [])
+    assert (kind_of(Value), kind_of(Other)) == (KIND, KIND)

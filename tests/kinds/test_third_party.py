@@ -30,6 +30,7 @@ from artigraph import (
     tracked,
 )
 from artigraph.errors import (
+    ArgumentError,
     FieldNotLoadedError,
     InvalidLabelError,
     ModelDefinitionError,
@@ -37,7 +38,9 @@ from artigraph.errors import (
     UnknownModelError,
     WrongModelTypeError,
 )
+from artigraph.maintenance import upgrade
 from artigraph.model.definition import is_model
+from artigraph.model.stored_names import model_classes
 from artigraph.view import artifact_document
 
 pytestmark = pytest.mark.usefixtures("engine")
@@ -146,6 +149,46 @@ async def test_diff_series_runs_and_functions_take_them() -> None:
     assert await select(Third).count() == 3
 
 
+class Setting(pydantic.BaseModel):
+    rate: float = 0.1
+    steps: int = 3
+
+
+class Renamed(pydantic.BaseModel):
+    number: int
+
+
+async def test_a_second_call_replaces_the_aliases() -> None:
+    def make() -> Any:
+        class Gone(pydantic.BaseModel):
+            number: int
+
+        return artifact_class(Gone, name="third.Before")
+
+    node_id = await save(make()(number=1), "it")
+    gc.collect()
+    artifact_class(Renamed, name="third.After")
+    with pytest.raises(UnknownModelError):
+        await ArtifactModel.load(node_id)
+    for _ in range(2):
+        artifact_class(Renamed, name="third.After", aliases=["third.Before"])
+        assert await ArtifactModel.load(node_id) == Renamed(number=1)
+        assert await select(Renamed).count() == 1
+    artifact_class(Renamed, name="third.After")
+    with pytest.raises(UnknownModelError):
+        await ArtifactModel.load(node_id)
+
+
+async def test_a_parameter_of_a_run_is_its_fields_alone() -> None:
+    @tracked
+    async def train(setting: Setting) -> None:
+        del setting
+
+    await train(Setting(steps=5))
+    (run,) = await select(Run).all()
+    assert run.parameters == {"setting": {"rate": 0.1, "steps": 5}}
+
+
 async def test_data_of_an_older_version_is_migrated_and_validated() -> None:
     class Grown(pydantic.BaseModel):
         number: int = pydantic.Field(le=10)
@@ -216,3 +259,30 @@ async def test_without_the_call_its_data_says_what_is_missing() -> None:
         gc.collect()
     with pytest.raises(UnknownModelError, match=r"third\.Gone"):
         await ArtifactModel.load(node_id)
+
+
+class Upgraded(pydantic.BaseModel):
+    number: int
+
+
+async def test_their_older_data_is_upgraded() -> None:
+    artifact_class(Upgraded, name="third.Upgraded")
+    node_ids = [await save(Upgraded(number=1), "a"), await save(Upgraded(number=2), "b")]
+
+    def migrate(version: int, data: dict[str, Any]) -> dict[str, Any]:
+        return {"number": data["number"] + 10 * version}
+
+    artifact_class(Upgraded, name="third.Upgraded", version=2, migrate=migrate)
+    assert {Upgraded, Point, Holder} <= set(model_classes(ArtifactModel))
+    report = await upgrade(Upgraded, dry_run=False)
+    assert (report.model, report.artifacts, report.failures) == ("Upgraded", 2, ())
+    assert report.versions == {("third.Upgraded", 1): 2}
+    assert [model.number for model in await load_many(Upgraded, node_ids)] == [11, 12]
+    assert (await upgrade(Upgraded)).artifacts == (await upgrade(Point)).artifacts == 0
+
+    class Strange:
+        """A class that is no model."""
+
+    strange: Any = Strange
+    with pytest.raises(ArgumentError, match="takes a model class"):
+        await upgrade(strange)

@@ -12,7 +12,7 @@ import dataclasses
 import logging
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Final, Protocol, TypeVar, cast, get_origin
@@ -63,7 +63,10 @@ class ModelKind(Protocol):
 
     @property
     def hidden(self) -> frozenset[str]:
-        """The names under which `read` returns what is no field. `migrate` never sees them."""
+        """The names under which `read` returns what is no field. `migrate` never sees them.
+
+        Such a value may be a frozenset of names of fields. After a migration, it has those whose values stayed.
+        """
         ...
 
     def claims(self, cls: type[Any]) -> bool:
@@ -162,8 +165,9 @@ def kind_of(cls: type[Any]) -> ModelKind | None:
     except KeyError:
         pass
     kind = _find(cls)
-    if kind is not None or dataclasses.is_dataclass(cls) or not hasattr(cls, "_artigraph_traits"):
-        _found[cls] = kind  # else it is a model whose decorator has not run yet
+    # Else it is a model whose decorator has not run yet, or its kind is being imported.
+    if kind is not None or dataclasses.is_dataclass(cls) or not (_loading.names or hasattr(cls, "_artigraph_traits")):
+        _found[cls] = kind
     return kind
 
 
@@ -177,21 +181,46 @@ def _find(cls: type[Any]) -> ModelKind | None:
 
 
 def _load_kinds() -> None:
-    """Load the kinds of the libraries that are imported."""
+    """Load the kinds of the libraries that are imported.
+
+    Each thread imports a kind that is still missing, and the import system lets the others wait for the first. No lock
+    is held meanwhile, because the import may need one that another thread holds.
+    """
     global _waiting  # noqa: PLW0603
     with _lock:
         if _waiting is None:
             _waiting = {entry.name: entry for entry in entry_points(group="artigraph.model_kind")}
-        ready = [_waiting.pop(name) for name in list(_waiting) if name in sys.modules]
-    for entry in ready:
-        try:
-            kind: ModelKind = entry.load()
-        except Exception as error:  # a version of the library that the distribution does not know, say
-            _log.warning("The model kind %r cannot be imported, so its classes are not stored: %r", entry.name, error)
-            continue
-        with _lock:
-            if all(known.name != kind.name for known in _kinds):
-                _kinds.append(kind)
+        ready = {name: entry for name, entry in _waiting.items() if name in sys.modules}
+    for name, entry in ready.items():
+        if name not in _loading.names:
+            _load(name, entry)
+
+
+def _load(name: str, entry: EntryPoint) -> None:
+    _loading.names.add(name)
+    kind: ModelKind | None = None
+    failure: Exception | None = None
+    try:
+        kind = entry.load()
+    except Exception as error:  # a version of the library that the distribution does not know, say
+        failure = error
+    finally:
+        _loading.names.discard(name)
+    with _lock:
+        if kind is not None and all(known.name != kind.name for known in _kinds):
+            _kinds.append(kind)
+        first = _waiting is not None and _waiting.pop(name, None) is not None
+    if failure is not None and first:
+        _log.warning("The model kind %r cannot be imported, so its classes are not stored: %r", entry.name, failure)
+
+
+class _Loading(threading.local):
+    def __init__(self) -> None:
+        self.names: set[str] = set()
+
+
+_loading = _Loading()
+"""The libraries whose kinds this thread is importing. What it asks for meanwhile is answered without them."""
 
 
 _names: WeakKeyDictionary[type[Any], tuple[tuple[str, ...], tuple[str, ...]]] = WeakKeyDictionary()
@@ -212,11 +241,37 @@ def names_of_fields(cls: type[Any], kind: ModelKind) -> tuple[tuple[str, ...], t
     return names
 
 
-def fields_of(value: object, *, complete: bool = True) -> Mapping[str, object] | None:
+_OFFERED_HIDDEN = frozenset({"model_fields_unset"})
+"""What the kinds of `artigraph-models` hide. A process may read it without the library of the kind."""
+
+
+def fitting(fields: Mapping[str, Any], kind: ModelKind | None, names: Collection[str] = ()) -> Mapping[str, Any]:
+    """Return stored fields without those that another kind hides, because a class may change its kind.
+
+    Args:
+        fields: the stored fields by name.
+        kind: the kind of the class that is made of them; None for dataclasses.
+        names: the fields of this class, which stay whatever they are named.
+    """
+    own = frozenset[str]() if kind is None else kind.hidden
+    strange = [name for name in fields if name not in names and name not in own]
+    if not strange:  # the common case
+        return fields
+    gone = _OFFERED_HIDDEN.union(*(each.hidden for each in _kinds)).intersection(strange)
+    return {name: value for name, value in fields.items() if name not in gone} if gone else fields
+
+
+def fields_of(value: object, *, complete: bool = True, hidden: bool = True) -> Mapping[str, object] | None:
     """Return the fields of a dataclass or of an instance of another kind; None for any other value.
 
+    Args:
+        value: any value.
+        complete: whether each field must have a value. Otherwise one without is left out.
+        hidden: whether to return what a kind hides, too.
+
     Raises:
-        AttributeError: a field has no value, and the fields must be `complete`. Otherwise it is left out.
+        AttributeError: a field has no value, and the fields must be complete.
+        SerializationError: the instance holds what its kind cannot restore, and the fields must be complete.
     """
     cls: type[Any] = type(value)
     if dataclasses.is_dataclass(cls):
@@ -226,11 +281,12 @@ def fields_of(value: object, *, complete: bool = True) -> Mapping[str, object] |
     if kind is None:
         return None
     try:
-        return kind.read(value)
+        fields = kind.read(value)
     except (AttributeError, SerializationError):
         if complete:
             raise
         return {}
+    return fields if hidden else {name: part for name, part in fields.items() if name not in kind.hidden}
 
 
 def needs_plugin(cls: type[Any]) -> str | None:

@@ -15,6 +15,7 @@ from artigraph.db import in_session, read
 from artigraph.graph import without_recording
 from artigraph.graph.rewrite import Part, TreeChangedError, read_parts, rewrite_tree
 from artigraph.model import ArtifactModel, LoadFailure
+from artigraph.model.any_model import AnyModel, is_class_of_models
 from artigraph.model.definition import ModelTraits, define, traits_of
 from artigraph.model.failures import is_skipped, located
 from artigraph.model.load import load_each
@@ -74,7 +75,7 @@ class UpgradeReport:
 
 
 async def upgrade(
-    model_type: type[ArtifactModel], *, dry_run: bool = True, progress: ProgressCallback | None = None
+    model_type: type[AnyModel], *, dry_run: bool = True, progress: ProgressCallback | None = None
 ) -> UpgradeReport:
     """Rewrite the artifacts that contain models of an older version of a class; by default only report them.
 
@@ -92,7 +93,7 @@ async def upgrade(
     Programs with older classes cannot load the result. Bring them up to date first.
 
     Args:
-        model_type: the class. `ArtifactModel` stands for every class that is imported.
+        model_type: the class. `ArtifactModel` stands for every class that is imported, also by `artifact_class`.
         dry_run: convert each artifact, and write nothing.
         progress: receives how far the upgrade is. An exception that it raises ends the upgrade between two artifacts.
 
@@ -102,7 +103,7 @@ async def upgrade(
         SessionStateError: a session is open here. Each artifact is a transaction of its own.
         StorageError, DatabaseError: a storage or the database failed. What was rewritten before stays rewritten.
     """
-    if not isinstance(model_type, type) or not issubclass(model_type, ArtifactModel):
+    if not is_class_of_models(model_type):
         msg = f"upgrade takes a model class, upgrade(Report) say, not {model_type!r:.100}"
         raise errors.ArgumentError(msg)
     if in_session():

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import inspect
 from collections import defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import Enum, Flag
 from itertools import chain
 from typing import Any, cast
 
+from artigraph.kinds import ModelKind, fitting, kind_of, names_of_fields
 from artigraph.model._migration import hook_of, steps_of
 from artigraph.serializer.codec import StoredEnum, StoredStruct, stand_ins
 from artigraph.serializer.codec.classes import is_named_tuple
@@ -127,9 +129,9 @@ def _keys_change(value: object) -> bool:
 def _through(value: StoredStruct, classes: Classes) -> tuple[str, str]:
     """Return the lines that convert what is in an instance."""
     name = value.class_name
-    made = classes[name].__name__ if name in classes else name
     inside = "{key: convert(one) for key, one in stored.fields.items()}"
-    return f"if {_is_struct(name)}:", f"    return {made}(**{inside})"
+    made = _made(classes[name], value, inside) if name in classes else f"{name}(**{inside})"
+    return f"if {_is_struct(name)}:", f"    return {made}"
 
 
 def _through_items(kind: type[Any], *, keys: bool) -> tuple[str, str]:
@@ -156,11 +158,31 @@ def _replaced(change: object, classes: Classes) -> list[str]:
     cls = classes.get(change.class_name)
     if cls is None:
         cls = _only(each for each in classes.values() if not issubclass(each, Enum))
-        return [*lines, "return dict(stored.fields)" if cls is None else f"return {cls.__name__}(**stored.fields)"]
-    names, needed = _fields_of(cls)
-    unknown = [name for name in change.fields if name not in names]
+        return [*lines, f"return {'dict(stored.fields)' if cls is None else _made(cls, change, 'stored.fields')}"]
+    kind = kind_of(cls)
+    names, needed = _fields_of(cls, kind)
+    unknown = [name for name in fitting(change.fields, kind, names) if name not in names]
+    if kind is not None:
+        unknown = [name for name in unknown if not kind.accepts(cls, name)]
     fitted = _fitted("fields", unknown, [name for name in needed if name not in change.fields])
-    return [*lines, "fields = dict(stored.fields)", *fitted, f"return {cls.__name__}(**fields)"]
+    return [*lines, "fields = dict(stored.fields)", *fitted, f"return {_made(cls, change, 'fields')}"]
+
+
+def _made(cls: type[Any], change: StoredStruct, fields: str) -> str:
+    """Return an expression that makes an instance: a call of the class if it takes the fields by their names."""
+    kind = kind_of(cls)
+    fit = len(fitting(change.fields, kind)) == len(change.fields)
+    if fit and (kind is None or (not kind.hidden and _takes(cls, names_of_fields(cls, kind)[0]))):
+        return f"{cls.__name__}(**{fields})"
+    return f"stored.build({cls.__name__}, {fields})"
+
+
+def _takes(cls: type[Any], names: Sequence[str]) -> bool:
+    """Say whether the constructor of a class takes all fields by their names."""
+    try:
+        return set(names) <= inspect.signature(cls).parameters.keys()
+    except (TypeError, ValueError):  # the constructor has no signature
+        return False
 
 
 def _new_member(change: StoredEnum, classes: Classes) -> str:
@@ -189,8 +211,10 @@ def _only(classes: Iterable[type[Any]]) -> type[Any] | None:
     return found[0] if len(found) == 1 else None
 
 
-def _fields_of(cls: type[Any]) -> tuple[Sequence[str], Sequence[str]]:
-    """Return the fields of a named tuple or dataclass, and those without a default."""
+def _fields_of(cls: type[Any], kind: ModelKind | None) -> tuple[Sequence[str], Sequence[str]]:
+    """Return the fields of a named tuple, a dataclass or a class of another kind, and those without a default."""
+    if kind is not None:
+        return names_of_fields(cls, kind)
     if is_named_tuple(cls):
         names: Sequence[str] = getattr(cls, "_fields", ())
         return names, [name for name in names if name not in getattr(cls, "_field_defaults", {})]

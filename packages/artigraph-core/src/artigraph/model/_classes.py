@@ -32,12 +32,18 @@ def register_class(cls: type[Any], names: Iterable[str]) -> None:
     dataclass, or of another kind. So a notebook cell can run twice, a module can be reloaded, and
     `dataclass(slots=True)` can make its second class. A class that is never finished replaces none: cloudpickle makes
     and discards a bare class when an instance returns to the process that defines its class.
+
+    A class that is registered again has the new names alone, and is the last one that was defined.
     """
     names = tuple(names)
     with _lock:
+        for former in _aliases.get(cls, ()):
+            if former not in names:
+                _classes[former] = [ref for ref in _classes.get(former, []) if ref() is not cls]
         _aliases[cls] = names[1:]
         for name in names:
-            _classes[name] = [*(ref for ref in _classes.get(name, []) if ref() is not None), weakref.ref(cls)]
+            known = [ref for ref in _classes.get(name, []) if ref() not in (None, cls)]
+            _classes[name] = [*known, weakref.ref(cls)]
             if len(_classes[name]) > 1:
                 reused_names.add(name)
 

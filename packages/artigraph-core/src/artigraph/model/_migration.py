@@ -110,6 +110,33 @@ def migrate(cls: type[Any], path: str, stored: int, version: int, fields: Fields
     return fields
 
 
+def carried(hidden: Mapping[str, object], before: Mapping[str, object], after: Mapping[str, object]) -> dict[str, Any]:
+    """Return what a kind hides of a model, after a migration.
+
+    In a set of names of fields stay those whose values are the same objects as before, also under a new name.
+
+    Args:
+        hidden: what the kind hides, by name.
+        before: the fields that the migration got.
+        after: the fields that it returned.
+    """
+    moved: dict[str, list[str]] = {
+        name: [each for each in before.keys() - after.keys() if before[each] is value] if name not in before else [name]
+        for name, value in after.items()
+    }
+    kept: dict[str, Any] = {}
+    for key, names in hidden.items():
+        if isinstance(names, frozenset):
+            kept[key] = frozenset(
+                name
+                for name, formers in moved.items()
+                if formers and names.issuperset(formers) and all(before[each] is after[name] for each in formers)
+            )
+        else:
+            kept[key] = names
+    return kept
+
+
 def _converted(convert: Callable[[], object], name: str, path: str, stored: int, version: int) -> Fields:
     try:
         fields = convert()

@@ -16,11 +16,12 @@ from typing import Any, Generic, NamedTuple, NoReturn, TypeVar, cast
 import artigraph.errors as errors
 from artigraph.graph import StoredObject, StoredTree
 from artigraph.graph.hashing import THREAD_THRESHOLD
+from artigraph.kinds import fitting
 from artigraph.model._advice import advise_fields, advise_value
 from artigraph.model._classes import find_class, same_place
 from artigraph.model._collections import ArtifactMapping, ArtifactSequence
 from artigraph.model._dataclass_kind import FieldChangedError
-from artigraph.model._migration import migrate
+from artigraph.model._migration import carried, migrate
 from artigraph.model.definition import FieldDefinition, ModelDefinition, define, is_base_of, is_model, names_of_class
 from artigraph.model.lazy import unloaded
 from artigraph.model.partial import build_part
@@ -176,6 +177,7 @@ class _ModelFrame(_Frame):
         if parts.keys() == fields.keys():
             return self._make(parts)
         kind = self.definition.kind
+        parts = dict(fitting(parts, kind, fields))
         unknown = {name for name in parts if name not in fields and not kind.accepts(self.cls, name)}
         missing = [field.name for field in fields.values() if field.required and field.name not in parts]
         if unknown or missing:
@@ -213,7 +215,8 @@ class _ModelFrame(_Frame):
         if self.version == version:
             return self.parts
         hidden = {name: self.parts.pop(name) for name in self.definition.kind.hidden if name in self.parts}
-        fields = migrate(self.cls, self.path, self.version, version, self.parts)
+        shown = fitting(self.parts, self.definition.kind, self.definition.fields)
+        fields = migrate(self.cls, self.path, self.version, version, dict(shown))
         for name, value in fields.items():
             left = next(stand_ins(value), None)
             if left is not None:
@@ -223,7 +226,7 @@ class _ModelFrame(_Frame):
                     f"the classes of version {version}.{advice}"
                 )
                 raise errors.ModelVersionError(msg)
-        return fields | hidden
+        return fields | carried(hidden, shown, fields)
 
 
 class _GoneFrame(_Frame):

@@ -310,8 +310,10 @@ def shown_fields(cls: type[Any], model: object = None) -> list[str]:
     try:
         fields = kind.fields(cls)
         held = list[str]() if model is None else list(kind.read(model))
-    except (ModelDefinitionError, SerializationError, AttributeError):
+    except (ModelDefinitionError, AttributeError):
         return []
+    except SerializationError:  # it holds something besides its fields that could not be restored
+        fields, held = kind.fields(cls), []
     declared = {field.name for field in fields}
     more = [name for name in held if name not in declared and name not in kind.hidden]
     return [field.name for field in fields if field.repr] + more
@@ -339,7 +341,10 @@ def annotation_of(cls: type[Any], name: str) -> Any:
 
 
 def _resolved(cls: type[Any], name: str) -> Any:
-    owner = next(base for base in cls.__mro__ if name in _classes.declared_annotations(base))
+    owner = next((base for base in cls.__mro__ if name in _classes.declared_annotations(base)), None)
+    if owner is None:
+        msg = f"Field {name!r} of model {cls.__qualname__} has no annotation in a class body; write one"
+        raise ModelDefinitionError(msg)
     local = _traits[owner].local if owner in _traits else {}
     return with_arguments(cls, owner, _classes.resolve(owner, name, local, _classes.last_defined))
 

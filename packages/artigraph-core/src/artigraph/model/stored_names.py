@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from typing import Any
 
 from artigraph.errors import ArgumentError
+from artigraph.kinds import artifact_classes
 from artigraph.model._base import ArtifactModel
 from artigraph.model._classes import last_defined
 from artigraph.model.any_model import is_class_of_models
-from artigraph.model.definition import is_model, traits_of
+from artigraph.model.definition import is_base_of, is_model, traits_of
 
 
 def stored_names(models: Iterable[type[Any] | str]) -> list[str]:
@@ -31,9 +32,12 @@ def stored_names(models: Iterable[type[Any] | str]) -> list[str]:
 
 
 def model_classes(model_type: type[Any]) -> list[type[Any]]:
-    """Return a class and the classes derived from it, as far as they are models and the newest of their names."""
+    """Return a class and the classes derived from it, as far as they are models and the newest of their names.
+
+    A base of all models, such as `ArtifactModel`, also stands for the classes that are models by `artifact_class`.
+    """
     found: dict[type[Any], None] = {}
-    pending = [model_type]
+    pending = [model_type, *(cls for cls in artifact_classes if is_base_of(model_type, cls))]
     while pending:
         cls = pending.pop()
         if is_model(cls) and last_defined(traits_of(cls).name) is cls:

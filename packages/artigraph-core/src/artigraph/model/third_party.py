@@ -39,7 +39,7 @@ def artifact_class(
 
     The class is a dataclass, or one of pydantic, attrs or msgspec. Classes derived from it are not models. Call it
     where the class is imported, before data is loaded. A second call with the same name replaces the version, the
-    config and `migrate`.
+    aliases, the config and `migrate`.
 
     Args:
         cls: the class.
@@ -72,12 +72,10 @@ def artifact_class(
     if is_model(plain) and traits_of(plain).name != traits.name:
         msg = f"{plain.__qualname__} is stored under the name {traits_of(plain).name!r} already, not {traits.name!r}"
         raise ModelDefinitionError(msg)
-    known = is_model(plain)
     set_traits(plain, traits)
     forget_definition(plain)
     artifact_classes.add(plain)
-    if not known:
-        register_class(plain, traits.names)
+    register_class(plain, traits.names)
     return cls
 
 

@@ -6,7 +6,6 @@ from datetime import timedelta
 from uuid import UUID
 
 import artigraph.maintenance as async_maintenance
-import artigraph.model as async_model
 from artigraph.maintenance import (
     Amount,
     CopyReport,
@@ -24,6 +23,7 @@ from artigraph.maintenance import (
 )
 from artigraph.maintenance._doctor import SECONDS
 from artigraph.maintenance._gc import GRACE
+from artigraph.model.any_model import AnyModel
 from artigraph.portal import wait_for
 from artigraph.progress import ProgressCallback
 from artigraph.storage import Storage
@@ -167,7 +167,7 @@ def mark_lost() -> list[UUID]:
 
 
 def upgrade(
-    model_type: type[async_model.ArtifactModel], *, dry_run: bool = True, progress: ProgressCallback | None = None
+    model_type: type[AnyModel], *, dry_run: bool = True, progress: ProgressCallback | None = None
 ) -> UpgradeReport:
     """Rewrite the artifacts that contain models of an older version of a class; by default only report them.
 
@@ -185,7 +185,7 @@ def upgrade(
     Programs with older classes cannot load the result. Bring them up to date first.
 
     Args:
-        model_type: the class. `ArtifactModel` stands for every class that is imported.
+        model_type: the class. `ArtifactModel` stands for every class that is imported, also by `artifact_class`.
         dry_run: convert each artifact, and write nothing.
         progress: receives how far the upgrade is. An exception that it raises ends the upgrade between two artifacts.
 

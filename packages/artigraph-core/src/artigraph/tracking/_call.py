@@ -206,7 +206,7 @@ class _Plain:
         if isinstance(value, Enum):
             return value.name
         cls: type[Any] = type(value)
-        if not is_model_instance(value) and (fields := fields_of(value)) is not None:
+        if not is_model_instance(value) and (fields := fields_of(value, hidden=False)) is not None:
             return {name: self(part) for name, part in fields.items()}
         names: Sequence[str] | None = getattr(cls, "_fields", None)
         if names is not None and tuple in cls.__mro__:

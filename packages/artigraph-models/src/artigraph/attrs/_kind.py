@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import inspect
+import sys
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 import attr
@@ -28,7 +30,7 @@ class _AttrsKind:
             KindField(
                 name=each.name,
                 required=each.default is attr.NOTHING and each.init,
-                annotation=Any if each.type is None else UNRESOLVED,
+                annotation=_annotation(cls, each),
                 repr=each.repr is not False,
                 metadata=each.metadata,
             )
@@ -54,9 +56,7 @@ class _AttrsKind:
         for each in attr.fields(cls):
             if each.name not in fields and each.default is not attr.NOTHING:
                 _set_all(model, {each.name: _default(each, model)})
-        code = getattr(cls.__hash__, "__code__", None)
-        if code is not None and _CACHED_HASH in code.co_names:  # the class has cache_hash=True
-            object.__setattr__(model, _CACHED_HASH, None)
+        _forget_hash(model)
         hook = getattr(model, "__attrs_post_init__", None)
         if hook is not None and hasattr(model, "__dict__"):  # else there is nothing that it could make but attributes
             hook()
@@ -64,8 +64,16 @@ class _AttrsKind:
         return model
 
     def check(self, cls: type[Any], fields: Mapping[str, Any]) -> object:
+        """Call the class. Then set the attributes that its `__init__` does not take, which runs their `on_setattr`."""
         names = {each.name: each.alias for each in attr.fields(cls) if each.init}
         model: object = cls(**{names[name]: value for name, value in fields.items() if name in names})
+        for name, value in fields.items():
+            if name not in names:
+                try:
+                    setattr(model, name, value)
+                except attr.exceptions.FrozenError:
+                    object.__setattr__(model, name, value)
+        _forget_hash(model)
         return model
 
     def parts(self, model: Any) -> Mapping[str, object] | None:
@@ -103,6 +111,30 @@ def _class_of(model: object) -> type[Any]:
     return type(model)
 
 
+def _annotation(cls: type[Any], each: attr.Attribute[Any]) -> object:
+    """Return the annotation of an attribute, which its class need not have: `attr.ib(type=int)`."""
+    if each.type is None:
+        return Any
+    if any(each.name in _annotated(base) for base in cls.__mro__):
+        return UNRESOLVED
+    if isinstance(each.type, str):
+        msg = (
+            f"Attribute {each.name!r} of {cls.__qualname__} has the text {each.type!r} for a type, which attrs does "
+            "not resolve; write attr.ib(type=...) with the type itself, or an annotation"
+        )
+        raise ModelDefinitionError(msg)
+    return each.type
+
+
+def _annotated(cls: type[Any]) -> Collection[str]:
+    """Return the names that the body of a class annotates."""
+    if sys.version_info >= (3, 14):
+        import annotationlib
+
+        return annotationlib.get_annotations(cls, format=annotationlib.Format.FORWARDREF).keys()
+    return inspect.get_annotations(cls).keys()
+
+
 def _default(each: attr.Attribute[Any], model: object) -> object:
     default: Any = each.default
     if isinstance(default, attr.Factory):  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType] (a class)
@@ -110,6 +142,13 @@ def _default(each: attr.Attribute[Any], model: object) -> object:
         return made
     value: object = default
     return value
+
+
+def _forget_hash(model: object) -> None:
+    """Let a class with `cache_hash=True` determine the hash of an instance when it is next asked for."""
+    code = getattr(_class_of(model).__hash__, "__code__", None)
+    if code is not None and _CACHED_HASH in code.co_names:
+        object.__setattr__(model, _CACHED_HASH, None)
 
 
 def _set_all(model: object, values: Mapping[str, Any]) -> None:

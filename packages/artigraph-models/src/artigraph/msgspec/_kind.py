@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 import msgspec
+from artigraph.errors import SerializationError
 from artigraph.kinds import KindField, ModelKind
 
 _NO_DEFAULT = msgspec.NODEFAULT
@@ -30,11 +33,16 @@ class _MsgspecKind:
         return False
 
     def read(self, model: Any) -> Mapping[str, object]:
-        values: dict[str, object] = {name: getattr(model, name) for name in model.__struct_fields__}
-        if any(value is msgspec.UNSET for value in values.values()):
-            defaults = _defaults(_class_of(model))
-            values = {name: part for name, part in values.items() if not part is defaults[name] is msgspec.UNSET}
-        return values
+        cls = _class_of(model)
+        held: dict[str, object] = getattr(model, "__dict__", {})  # only with dict=True
+        if held and not hasattr(cls, "__post_init__"):  # else that hook makes it anew, as with other kinds
+            for name in held:
+                if not isinstance(inspect.getattr_static(cls, name, None), functools.cached_property):
+                    msg = (
+                        f"attribute {name!r} is no field of struct {cls.__qualname__}, so it is not stored: declare it"
+                    )
+                    raise SerializationError(msg)
+        return _values(model)
 
     def build(self, cls: type[Any], fields: Mapping[str, Any]) -> object:
         model: Any = cls(**fields)
@@ -58,7 +66,7 @@ class _MsgspecKind:
         ours = str(getattr(cls.__eq__, "__module__", "")).startswith("artigraph.model.")
         if not cls.__struct_config__.eq or not (ours or cls.__eq__ is _EQUAL):
             return None
-        return self.read(model)
+        return _values(model)
 
     def is_frozen(self, cls: Any) -> bool:
         return bool(cls.__struct_config__.frozen)
@@ -85,6 +93,15 @@ _EQUAL: Any = vars(msgspec.Struct.__mro__[1]).get("__eq__")
 
 def _class_of(model: object) -> type[Any]:
     return type(model)
+
+
+def _values(model: Any) -> dict[str, object]:
+    """Return the values of the fields, but not `UNSET` if it is the default."""
+    values: dict[str, object] = {name: getattr(model, name) for name in model.__struct_fields__}
+    if any(value is msgspec.UNSET for value in values.values()):
+        defaults = _defaults(_class_of(model))
+        values = {name: part for name, part in values.items() if not part is defaults[name] is msgspec.UNSET}
+    return values
 
 
 def _defaults(cls: Any) -> dict[str, object]:

@@ -91,9 +91,7 @@ class _PydanticKind:
     def check(self, cls: type[Any], fields: Mapping[str, Any]) -> object:
         given = {name: value for name, value in fields.items() if name != UNSET}
         if not issubclass(cls, BaseModel):
-            derived = {field.name for field in dataclasses.fields(cls) if not field.init}
-            taken = {name: value for name, value in given.items() if name not in derived}
-            return TypeAdapter(cls).validate_python(taken, by_name=True, by_alias=False)
+            return _check_dataclass(cls, given)
         if issubclass(cls, _ROOT):
             validate: Any = cls.model_validate
             model: Any = validate(given["root"])
@@ -214,8 +212,8 @@ def _read_dataclass(model: Any) -> Mapping[str, object]:
     cls = _class_of(model)
     values = {field.name: getattr(model, field.name) for field in dataclasses.fields(model)}
     if _config(cls).get("extra") == "allow":
-        held: dict[str, object] = model.__dict__
-        values |= {name: value for name, value in held.items() if not name.startswith("_")}
+        held: dict[str, object] = getattr(model, "__dict__", {})  # a class with slots has none
+        values |= {name: value for name, value in held.items() if not name.startswith("__")}
     return values
 
 
@@ -231,6 +229,20 @@ def _build_dataclass(cls: type[Any], fields: Mapping[str, Any]) -> object:
         hook()
         _set_all(model, values)
     return model
+
+
+def _check_dataclass(cls: type[Any], fields: Mapping[str, Any]) -> object:
+    """Validate the fields that the constructor takes. Then set the others, as a caller would."""
+    derived = {field.name for field in dataclasses.fields(cls) if not field.init}
+    taken = {name: value for name, value in fields.items() if name not in derived}
+    model: Any = TypeAdapter(cls).validate_python(taken, by_name=True, by_alias=False)
+    for name in derived & fields.keys():
+        info = _info(cls, name)
+        if KIND.is_frozen(cls) or (info is not None and info.frozen):
+            object.__setattr__(model, name, fields[name])
+        else:
+            setattr(model, name, fields[name])
+    return cast("object", model)
 
 
 def _default_of(cls: type[Any], field: dataclasses.Field[Any], values: dict[str, Any]) -> object:

@@ -11,7 +11,7 @@ from artigraph.cli._output import Output
 from artigraph.cli._parameters import dry_run_option, yes_option
 
 if TYPE_CHECKING:
-    from artigraph.model import ArtifactModel
+    from artigraph.model.any_model import AnyModel
 
 
 @store_command(storages=True)
@@ -43,7 +43,7 @@ async def upgrade(output: Output, model: str, *, dry_run: bool, yes: bool) -> No
     )
 
 
-def _find_class(name: str) -> type[ArtifactModel]:
+def _find_class(name: str) -> type[AnyModel]:
     """Return the model class that `package.module:Class` names.
 
     Raises:
@@ -54,7 +54,7 @@ def _find_class(name: str) -> type[ArtifactModel]:
     from importlib import import_module
     from pathlib import Path
 
-    from artigraph.model import ArtifactModel
+    from artigraph.model.any_model import is_class_of_models
 
     module, _, path = name.partition(":")
     if not module or not path:
@@ -68,11 +68,10 @@ def _find_class(name: str) -> type[ArtifactModel]:
     except (ImportError, AttributeError) as error:
         msg = f"{name} cannot be imported: {error}"
         raise click.UsageError(msg) from error
-    if not isinstance(found, type) or not issubclass(found, ArtifactModel):
+    if not is_class_of_models(found):
         msg = f"{name} is no model class: it is {found!r:.100}"
         raise click.UsageError(msg)
-    model_type: type[ArtifactModel] = found
-    return model_type
+    return found
 
 
 command = upgrade

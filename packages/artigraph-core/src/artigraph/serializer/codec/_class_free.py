@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+from typing import Any, TypeVar, cast
 
+from artigraph.kinds import fitting, kind_of
 from artigraph.serializer.codec._read import TAGS, decode_tagged
 from artigraph.serializer.codec._read_scalars import expect, expect_dict, expect_list
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -33,6 +37,22 @@ class StoredStruct:
 
     def __hash__(self) -> int:
         return hash((self.class_name, tuple(self.fields.items())))
+
+    def build(self, cls: type[T], fields: Mapping[str, Any] | None = None) -> T:
+        """Return an instance of a class, for a migration. This runs the code of the class that it is given.
+
+        A dataclass or named tuple is called with the fields. A class of pydantic, attrs or msgspec is made with its
+        validators and converters. Fields have their names in Python there, never aliases. Fields that the constructor
+        does not take are set.
+
+        Args:
+            cls: the class.
+            fields: the fields by name, by default the stored ones.
+        """
+        plain: type[Any] = cls
+        kind = kind_of(plain)
+        given = fitting(self.fields if fields is None else fields, kind)
+        return cast("T", plain(**given) if kind is None else kind.check(plain, given))
 
     def __repr__(self) -> str:
         return f"{self.class_name}({', '.join(f'{name}={value!r}' for name, value in self.fields.items())})"

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from artigraph.errors import DeserializationError, ModelDefinitionError, class_name
-from artigraph.kinds import ModelKind, kind_of, names_of_fields
+from artigraph.kinds import ModelKind, fitting, kind_of, names_of_fields
 from artigraph.serializer.codec._limits import LONGEST_NUMBER, MAX_DEPTH, NO_CLASSES, in_fresh_stack, is_too_deep
 from artigraph.serializer.codec._read_scalars import SCALAR_READERS, expect, expect_dict, expect_list
 from artigraph.serializer.codec.classes import constructor_fields, is_named_tuple, runs_own_code
@@ -285,8 +285,8 @@ def _read_dataclass(classes: Classes, content: object) -> object:
         return _read_of_kind(cls, kind, expect_dict(stored))
     if not dataclasses.is_dataclass(cls):
         raise _wrong_kind(cls, "dataclass")
-    fields = expect_dict(stored)
     names = constructor_fields(cls)
+    fields = fitting(expect_dict(stored), None, names)
     needed = [
         field.name
         for field in dataclasses.fields(cls)
@@ -304,18 +304,19 @@ def _read_dataclass(classes: Classes, content: object) -> object:
     return instance
 
 
-def _read_of_kind(cls: type[Any], kind: ModelKind, fields: dict[str, Any]) -> object:
+def _read_of_kind(cls: type[Any], kind: ModelKind, stored: dict[str, Any]) -> object:
     try:
         names, required = names_of_fields(cls, kind)
     except ModelDefinitionError as error:
         raise DeserializationError(str(error)) from error
+    fields = fitting(stored, kind, names)
     accepted = tuple(name for name in fields if name not in names and kind.accepts(cls, name))
     missing = [name for name in required if name not in fields]
     _check_fields(cls, fields, (*names, *accepted), missing)
     return kind.build(cls, fields)
 
 
-def _check_fields(cls: type[Any], fields: dict[str, Any], names: tuple[str, ...], missing: list[str]) -> None:
+def _check_fields(cls: type[Any], fields: Mapping[str, Any], names: tuple[str, ...], missing: list[str]) -> None:
     strange = [name for name in fields if name not in names]
     if strange:
         msg = f"{class_name(cls)} has no field {strange[0]!r} now, but one is stored."
