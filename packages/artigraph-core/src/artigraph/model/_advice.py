@@ -46,8 +46,8 @@ def advise_value(cls: type[Any], stored: int, version: int, field: str, value: o
         classes: the classes in the annotation of the field.
     """
     path = list(_path_to_change(value))
-    kinds = {type(each): None for each in path[:-1] if not isinstance(each, StoredStruct)}
-    kinds = sorted(kinds, key=lambda kind: kind is dict)  # isinstance(stored, dict) also holds for its subclasses
+    found = {type(each): None for each in path[:-1] if not isinstance(each, StoredStruct)}
+    kinds = sorted(found, key=lambda kind: kind is dict)  # isinstance(stored, dict) also holds for its subclasses
     keyed: set[object] = {type(each) for each in path if _keys_change(each)}
     through = [_through(each, classes) for each in path[:-1] if isinstance(each, StoredStruct)]
     through += [_through_items(kind, keys=kind in keyed) for kind in kinds]
