@@ -114,7 +114,7 @@ async def test_nothing_remains_of_a_save_that_fails(files: FileSystem, tmp_path:
         with pytest.raises(LabelConflictError):
             await manager.save_artifacts({"free": Kept("new"), "taken": Kept("newer")})
         with pytest.raises(SerializationError):
-            await manager.save_artifacts({"free": Kept("new"), "bad": Link(1j)})
+            await manager.save_artifacts({"free": Kept("new"), "bad": Link(object())})
         with pytest.raises(NodeNotFoundError):
             await Kept("new").save("x", parent_id=uuid4())
         with pytest.raises(NodeNotFoundError):

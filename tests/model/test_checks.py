@@ -317,7 +317,7 @@ class AsyncCall:
         """Check nothing."""
 
 
-@pytest.mark.parametrize("schema", [no_check, partial(no_check), AsyncCall()], ids=str)
+@pytest.mark.parametrize("schema", [no_check, partial(no_check), AsyncCall()], ids=["function", "partial", "call"])
 def test_an_async_check_is_refused_where_it_is_written(schema: Any) -> None:
     with pytest.raises(ArgumentError, match=r"no async function, such as .*: write def instead of async def"):
         check(schema)

@@ -25,7 +25,7 @@ def alone() -> Iterator[None]:
     with patch.object(lease, "_keepers", keepers), patch.object(registry, "all", lambda: tuple(registry)):
         yield
     for name in known.keys() - before:
-        if "S3Storage" in {kind.__name__ for kind in type(known[name]).__mro__}:
+        if {"ObjectStorage", "S3Storage"} & {kind.__name__ for kind in type(known[name]).__mro__}:
             del known[name]
     for keeper in keepers.values():
         keeper._held.clear()
