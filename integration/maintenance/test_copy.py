@@ -21,6 +21,7 @@ from artigraph import ArtifactModel, artifact_field, delete
 from artigraph.db import session_context
 from artigraph.errors import NodeNotFoundError, ObjectNotFoundError, RetryableError
 from artigraph.maintenance import Amount, _copy, copy_objects, fsck, gc
+from artigraph.maintenance._switch import switch
 from artigraph.orm import blob_table
 from artigraph.storage import Storage
 from artigraph.storage.file import FileSystem
@@ -63,7 +64,7 @@ async def test_an_object_that_the_target_loses_meanwhile_is_copied_again(
     old = model_on(source)
     kept = await old("the same").save("kept")
     theirs = await model_on(target)("the same").save("theirs")
-    switch, calls = _copy.switch, 0
+    calls = 0
 
     async def after_a_deletion(*arguments: Any) -> Any:
         nonlocal calls

@@ -101,7 +101,8 @@ class RetryableError(DatabaseError):
 class DatabaseUnavailableError(DatabaseError, ConnectionError):
     """The database cannot be reached, the connection broke, or the database did not answer in time."""
 
-    __new__ = OSError.__new__  # else RuntimeError's, which refuses this class: what copies errors by it would fail
+    if not TYPE_CHECKING:
+        __new__ = OSError.__new__  # else RuntimeError's, which refuses this class: what copies errors by it would fail
 
     def __init__(self, message: str, *, may_have_committed: bool = False) -> None:
         super().__init__(message)
@@ -292,7 +293,8 @@ class StorageFullError(StorageError):
 class ObjectNotFoundError(NotFoundError, StorageError):
     """A storage has no object at this location."""
 
-    __new__ = OSError.__new__
+    if not TYPE_CHECKING:
+        __new__ = OSError.__new__  # see DatabaseUnavailableError
 
 
 class InvalidLocationError(StorageError, ValueError):
