@@ -454,7 +454,7 @@ class OwnError(ArtigraphError):
 
 
 class Failing(Serializer[complex]):
-    types = (complex,)
+    types = ()
 
     def __init__(self, name: str, error: Callable[[], BaseException], when: str) -> None:
         self.name, self._error, self._when = name, error, when

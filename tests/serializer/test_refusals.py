@@ -134,8 +134,6 @@ REAL: dict[str, type[Any] | Callable[[], type[Any]]] = {
     "scipy._spbase": _of("scipy.sparse", "csr_array"),
     "networkx.Graph": _of("networkx", "DiGraph"),
     "pydantic.BaseModel": _of("pydantic", "RootModel"),
-    "dask.Bag": _of("dask.bag", "Bag"),
-    "dask.Delayed": _of("dask.delayed", "Delayed"),
 }
 """The types of this environment by the key of their advice."""
 
@@ -181,7 +179,7 @@ def test_each_type_of_the_table_gets_its_advice(key: str) -> None:
 def test_types_of_this_environment_are_the_real_ones() -> None:
     libraries = {"numpy", "pandas", "polars", "sqlalchemy", "sklearn", "scipy", "networkx", "pydantic"}
     expected = {key for key in ADVICE if key.partition(".")[0] in libraries | sys.stdlib_module_names}
-    assert expected | {"dask.Bag", "dask.Delayed"} == REAL.keys()
+    assert expected == REAL.keys()
 
 
 @pytest.mark.parametrize(

@@ -138,7 +138,7 @@ class Nosy(Serializer[complex]):
     """Asks the store while it is asked by it: on the loop for a short value, in a thread for a long one."""
 
     name = "sync-nosy"
-    types = (complex,)
+    types = ()
 
     def serialize(self, value: complex) -> bytes:
         select(Run).count()

@@ -15,6 +15,7 @@ from artigraph.storage.obstore import _clients
 from artigraph.storage.obstore._bucket import TEMPORARY, Bucket
 from artigraph.storage.obstore._clients import Clients
 from artigraph.storage.obstore._errors import bare, translated, worth_another_try
+from artigraph.storage.obstore._exit import note_call
 from artigraph.storage.obstore._pieces import Pieces, piece_of
 from artigraph.storage.obstore._place import checked_name, place_of
 from artigraph.storage.obstore._upload import IN_FLIGHT, Upload
@@ -289,6 +290,8 @@ class ObjectStorage(Storage):
         else:
             assert last is not None
             failure = translated(last, self, action, self._where(location), self._place, self._secrets)
+        finally:
+            note_call()
         raise failure  # outside of the handlers, so that the original error is no context of it
 
 
