@@ -453,18 +453,22 @@ class OwnError(ArtigraphError):
         super().__init__(code, text)
 
 
-class Failing(Serializer[complex]):
-    types = ()
+class Own(complex):
+    """A type that only this module stores."""
+
+
+class Failing(Serializer[Own]):
+    types = (Own,)
 
     def __init__(self, name: str, error: Callable[[], BaseException], when: str) -> None:
         self.name, self._error, self._when = name, error, when
 
-    def serialize(self, value: complex) -> bytes:
+    def serialize(self, value: Own) -> bytes:
         if self._when == "save":
             raise self._error()
         return b"x"
 
-    def deserialize(self, data: bytes) -> complex:
+    def deserialize(self, data: bytes) -> Own:
         raise self._error()
 
 
@@ -475,10 +479,10 @@ async def test_whatever_a_serializer_raises_is_wrapped(when: str, error: Callabl
 
     @dataclass
     class Fails(ArtifactModel):
-        x: complex = artifact_field(serializer=serializer)
+        x: Own = artifact_field(serializer=serializer)
 
     with pytest.raises(ArtigraphError, match=r"Fails\.x.*boom") as caught:
-        await Fails.load(await Fails(1j).save("x"))
+        await Fails.load(await Fails(Own(1j)).save("x"))
     assert type(caught.value.__cause__) is type(error())
 
 

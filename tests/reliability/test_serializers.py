@@ -51,22 +51,26 @@ def known_serializers() -> dict[str, Any]:
     return cast("dict[str, Any]", vars(registered)["_items"])
 
 
-class Shout(Serializer[complex]):
+class Own(complex):
+    """A type that only this module stores."""
+
+
+class Shout(Serializer[Own]):
     """Fails when it reads, if a test asks for that."""
 
-    types = ()
+    types = (Own,)
 
     def __init__(self, name: str, error: Callable[[], BaseException] | None = None) -> None:
         self.name = name
         self._error = error
 
-    def serialize(self, value: complex) -> bytes:
+    def serialize(self, value: Own) -> bytes:
         return repr(value).encode()
 
-    def deserialize(self, data: bytes) -> complex:
+    def deserialize(self, data: bytes) -> Own:
         if self._error is not None:
             raise self._error()
-        return complex(data.decode())
+        return Own(data.decode())
 
 
 @pytest.fixture
@@ -100,7 +104,7 @@ async def test_a_serializer_that_nobody_registered_is_named(
     storage: FileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     shout = Shout(f"shout-{uuid4().hex}")
-    cls, node_id = await saved(shout, storage, 1j)
+    cls, node_id = await saved(shout, storage, Own(1j))
     monkeypatch.delitem(known_serializers(), shout.name)
     with pytest.raises(UnknownSerializerError, match=rf"here.*{shout.name}.*import that module") as caught:
         await cls.load(node_id)
@@ -184,7 +188,7 @@ def errors() -> list[Callable[[], BaseException]]:
 async def test_whatever_a_serializer_raises_when_it_reads_is_wrapped(
     error: Callable[[], BaseException], storage: FileSystem
 ) -> None:
-    cls, node_id = await saved(Shout(f"shout-{uuid4().hex}", error), storage, 1j)
+    cls, node_id = await saved(Shout(f"shout-{uuid4().hex}", error), storage, Own(1j))
     with pytest.raises(DeserializationError, match=r"Mixed\.here.*boom") as caught:
         await cls.load(node_id)
     assert type(caught.value.__cause__) is type(error())
