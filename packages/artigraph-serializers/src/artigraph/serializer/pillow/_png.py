@@ -105,7 +105,14 @@ def _difference(image: Image.Image, back: Image.Image) -> str | None:
 def _exif_of(image: Image.Image) -> object:
     """Return the EXIF data, with the tables inside of it: of the camera, of the place, and of compatibility."""
     exif = image.getexif()
-    return dict(exif), [dict(exif.get_ifd(tag)) for tag in (0x8769, 0x8825, 0xA005)]
+    return dict(exif), [_table_of(exif, tag) for tag in (0x8769, 0x8825, 0xA005)]
+
+
+def _table_of(exif: Image.Exif, tag: int) -> dict[int, object]:
+    try:
+        return dict(exif.get_ifd(tag))
+    except KeyError:  # Pillow 11 has no empty one for each table that is not there
+        return {}
 
 
 def palette_of(image: Image.Image) -> object:
