@@ -13,10 +13,11 @@ from artigraph.storage._abilities import (
     SupportsTidying,
 )
 from artigraph.storage._memory import MemoryStorage
+from artigraph.storage._pieces import Pieces
 from artigraph.storage.base import Storage, check_key, check_prefix, get_storage_by_name, new_key, register_storage
 from artigraph.storage.from_url import storage_from_url
 
-__all__: list[str] = ["MemoryStorage", "Storage", "StoredEntry", "SupportsFiles", "SupportsListing", "SupportsRanges"]
-__all__ += ["SupportsStreams", "SupportsTidying"]
+__all__: list[str] = ["MemoryStorage", "Pieces", "Storage", "StoredEntry", "SupportsFiles", "SupportsListing"]
+__all__ += ["SupportsRanges", "SupportsStreams", "SupportsTidying"]
 __all__ += ["check_key", "check_prefix", "get_storage_by_name", "new_key", "register_storage"]
 __all__ += ["storage_from_url"]

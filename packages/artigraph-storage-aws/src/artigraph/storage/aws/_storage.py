@@ -11,13 +11,13 @@ from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 from artigraph.errors import ConfigurationError, StorageError, StorageUnavailableError
-from artigraph.storage import Storage, StoredEntry, check_key, check_prefix, new_key
+from artigraph.storage import Pieces, Storage, StoredEntry, check_key, check_prefix, new_key
 from artigraph.storage.aws._calls import Bucket, digest_of
 from artigraph.storage.aws._clients import Clients, S3Client
 from artigraph.storage.aws._connect import ATTEMPTS, Credentials, Settings, connect
 from artigraph.storage.aws._errors import DamagedTransferError, translated, worth_another_try
 from artigraph.storage.aws._names import checked_bucket, checked_endpoint, checked_name, checked_prefix
-from artigraph.storage.aws._pieces import PIECE, Pieces
+from artigraph.storage.aws._pieces import PIECE
 from artigraph.storage.aws._upload import Upload
 
 T = TypeVar("T")

@@ -13,11 +13,12 @@ from typing import Any, Protocol, TypeVar
 from botocore.exceptions import ClientError
 
 from artigraph.errors import StorageUnavailableError
+from artigraph.storage import Pieces
 from artigraph.storage.aws import _errors
 from artigraph.storage.aws._calls import Bucket, digest_of
 from artigraph.storage.aws._clients import S3Client
 from artigraph.storage.aws._errors import DamagedTransferError, code_of, status_of
-from artigraph.storage.aws._pieces import Pieces, size_of_piece
+from artigraph.storage.aws._pieces import size_of_piece
 
 T = TypeVar("T")
 

@@ -1,7 +1,7 @@
 """The end of the process, which waits until the threads of obstore have let go of what a call used.
 
 A call returns before its thread has dropped the last Python objects. If the interpreter ends meanwhile, the process is
-aborted: 2 of 15 processes that read an object and then ended.
+aborted. That happened to 2 of 15 processes that ended right after a read, and to none of 15 that slept 0.1 s before.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import time
 from functools import cache
 
 _SETTLED = 0.2
-"""Seconds after the last call in which its thread was always done: several times what was seen."""
+"""Seconds from the end of the last call to the end of the process. No public name tells when the threads are done."""
 _last: dict[int, float] = {}
 """The time of the last call, by process."""
 

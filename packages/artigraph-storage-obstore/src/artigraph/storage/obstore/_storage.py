@@ -10,13 +10,13 @@ from itertools import count
 from typing import Any, Self, TypeVar
 
 from artigraph.errors import ConfigurationError, InvalidLocationError, StorageError, StorageUnavailableError
-from artigraph.storage import Storage, StoredEntry, check_key, check_prefix, new_key
+from artigraph.storage import Pieces, Storage, StoredEntry, check_key, check_prefix, new_key
 from artigraph.storage.obstore import _clients
 from artigraph.storage.obstore._bucket import TEMPORARY, Bucket
 from artigraph.storage.obstore._clients import Clients
 from artigraph.storage.obstore._errors import bare, translated, worth_another_try
 from artigraph.storage.obstore._exit import note_call
-from artigraph.storage.obstore._pieces import Pieces, piece_of
+from artigraph.storage.obstore._pieces import piece_of
 from artigraph.storage.obstore._place import checked_name, place_of
 from artigraph.storage.obstore._upload import IN_FLIGHT, Upload
 
