@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import chain, repeat
+from itertools import chain, count
 from typing import Any
 from uuid import UUID
 
@@ -72,8 +72,8 @@ async def _first_runs(column: ResultColumn, limit: int, query: RunSelect | None,
     ordered = query_of(model).labeled(column.label).order_by(field.desc() if descending else field.asc())
     found: dict[UUID, None] = {}
     start = 0
-    # Without a query, only artifacts of no run are passed over.
-    for step in _STEPS if query is not None else chain(_STEPS, repeat(_STEPS[-1])):
+    # Without a query, only artifacts of no run are passed over. Longer steps let few statements pass over many.
+    for step in _STEPS if query is not None else chain(_STEPS, (_STEPS[-1] << more for more in count(1))):
         artifacts = await ordered.offset(start).limit(step).ids()
         runs = await _makers(artifacts)
         allowed = set(runs) if query is None else await _allowed(query, runs)
