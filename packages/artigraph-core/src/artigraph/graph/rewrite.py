@@ -45,7 +45,7 @@ async def read_parts(root_id: UUID) -> list[Part]:
 
 
 async def rewrite_tree(tree: Tree, before: Sequence[Part], report: ProgressReporter) -> None:
-    """Replace the rows of an artifact by those of a tree, in one transaction.
+    """Replace the rows of an artifact with the rows of a tree, in one transaction.
 
     The root keeps its id, parent, label, uses and aliases. A part keeps its id if its path and kind stay.
 

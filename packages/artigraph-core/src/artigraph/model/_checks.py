@@ -73,7 +73,7 @@ def check(schema: Any, *, on_fail: OnFail = "refuse", name: str | None = None) -
         name: the name of the check, by default that of the schema or function.
 
     Raises:
-        ArgumentError: the schema is none of these, it is an async function or a class of pydantic, or `on_fail` is
+        ArgumentError: the schema is of another type (also an async function or a pydantic class), or `on_fail` is
             neither "refuse" nor "record".
         InvalidLabelError: the name is not valid.
     """

@@ -1,4 +1,4 @@
-"""Steps of migration: functions that convert the fields of one version of a model class to those of the next."""
+"""Steps of migration: functions that take the fields of one class version and return the fields of the next."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _STEPS = "_artigraph_steps"
 
 
 def migration(model_type: type[Any], /, *, from_version: int) -> Callable[[StepT], StepT]:
-    """Register a function that converts the fields of one version of a model class to those of the next version.
+    """Register a function that takes the fields of one version of a model class and returns those of the next version.
 
         @migration(Report, from_version=1)
         def rename_accuracy(data):
@@ -89,7 +89,7 @@ def migrate(cls: type[Any], path: str, stored: int, version: int, fields: Fields
     """Return the fields of a class's own version, converted by its `migrate` and by its steps.
 
     Raises:
-        ModelVersionError: a conversion failed or returned no dict, or there is none for the stored version.
+        ModelVersionError: a conversion failed, a conversion returned no dict, or the stored version has no step.
         ModelDefinitionError: a step is missing between two others.
     """
     check_steps(cls, version)

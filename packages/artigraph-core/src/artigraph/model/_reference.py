@@ -217,7 +217,7 @@ def _check_uri(uri: object) -> None:
         parts = urlsplit(uri)
         user, password = parts.username, parts.password
     except ValueError as error:
-        msg = "The uri of a Reference is malformed: its host is none"
+        msg = "The uri of a Reference is malformed: its host cannot be read. Write it as scheme://host/path"
         raise SerializationError(msg) from error
     text = unquote(uri)
     found = next(filter(None, map(_SECRET.search, _ASSIGNED.findall(text))), None)

@@ -86,7 +86,7 @@ def assert_migrates(
 
     Args:
         model_type: the class.
-        fixtures: a folder with fixtures, of which those of the class and its aliases count; or the paths of files.
+        fixtures: the paths of files, or a folder. In a folder, the fixtures of the class and of its aliases are used.
         expected: what a fixture must load as, by the name of its file, with or without `.json`. If the name of the
             class or of the fixture has a "/", its file is in a subfolder, whose name is a part of this one.
 

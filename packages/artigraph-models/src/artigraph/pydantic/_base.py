@@ -8,7 +8,7 @@ from artigraph.model.metaclass import BaseOfModels
 from pydantic import BaseModel, Field, PrivateAttr
 
 if TYPE_CHECKING:
-    # Type checkers need a class here, and `type(BaseModel)` is none to them.
+    # Type checkers need the name of a class here. They do not take `type(BaseModel)`.
     from pydantic._internal._model_construction import ModelMetaclass
 
     @dataclass_transform(kw_only_default=True, field_specifiers=(Field, PrivateAttr))
