@@ -58,6 +58,15 @@ def check(failures: tuple[LoadFailure, ...] | list[LoadFailure], ids: dict[str, 
         assert str(failure.node_id) in str(failure.error)
 
 
+def check_no_circle(error: BaseException, *around: BaseException) -> None:
+    """Check that no error leads back to itself. Dask pickles an error with its causes and contexts, without an end."""
+    assert all(error is not each for each in around)
+    inside = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+    for each in (error.__cause__, error.__context__, *inside):
+        if each is not None:
+            check_no_circle(each, error, *around)
+
+
 @pytest.mark.parametrize("fault", FAULTS)
 async def test_a_load_that_fails_names_the_node(engine: AsyncEngine, fault: str) -> None:
     manager, ids = await reports()
@@ -76,6 +85,7 @@ async def test_a_load_that_fails_names_the_node(engine: AsyncEngine, fault: str)
         assert str(ids[fault]) in str(caught.value)
         again = pickle.loads(pickle.dumps(caught.value))
         assert (str(again), again.node_id, again.label) == (str(caught.value), ids[fault], fault)
+        check_no_circle(caught.value)
 
 
 async def test_what_cannot_be_loaded_is_skipped_and_told(engine: AsyncEngine, caplog: pytest.LogCaptureFixture) -> None:

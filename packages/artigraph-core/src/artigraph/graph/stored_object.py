@@ -190,8 +190,18 @@ async def fetch_chunk(stored: StoredObject, index: int) -> bytes:
 
 @contextmanager
 def raise_first_error() -> Generator[None]:
-    """Raise the first error of a group of tasks without its group."""
+    """Raise the first error of a group of tasks as it was, without its group.
+
+    Python would make the group the context of the error. The group contains the error, and such a circle cannot be
+    pickled with its traceback, as Dask does.
+    """
     try:
         yield
     except BaseExceptionGroup as group:
-        raise group.exceptions[0] from group.exceptions[0].__cause__
+        first = group.exceptions[0]
+        context = first.__context__
+        try:
+            raise first
+        finally:
+            first.__context__ = context
+            del first, context
