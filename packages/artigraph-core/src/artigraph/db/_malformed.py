@@ -37,7 +37,7 @@ _NOT_ASCII = "GLOB '*[^' || char(1) || '-' || char(127) || ']*'"
 _WORDS: Mapping[tuple[str, str], tuple[str, ...]] = {
     ("artigraph_node", "run_status"): ("running", "completed", "failed", "cancelled", "lost"),
     ("artigraph_link", "kind"): ("used", "produced"),
-    ("artigraph_run_value", "kind"): ("tag", "parameter", "environment"),
+    ("artigraph_run_value", "kind"): ("tag", "parameter", "environment", "cache"),
 }
 """The words that a column allows. Another check finds unknown types of nodes."""
 _SIZES: Mapping[tuple[str, str], tuple[str, str]] = {

@@ -21,11 +21,18 @@ from artigraph.orm import node_table, run_value_table
 
 RunValueKind = Literal["tag", "parameter", "environment"]
 """The kinds of values of a run."""
-_KINDS: tuple[str, ...] = get_args(RunValueKind)
+CACHE: Literal["cache"] = "cache"
+"""The kind of the rows of a cached call. They are no values that users gave."""
+CACHED_FROM = "cached_from"
+"""The name of the row of kind `CACHE` that says from which run a call was served. The others are read on request."""
+_KINDS: tuple[str, ...] = (*get_args(RunValueKind), CACHE)
 
 _values_of = (
     select(run_value_table.c.run_id, run_value_table.c.kind, run_value_table.c.name, run_value_table.c.value)
-    .where(run_value_table.c.run_id.in_(bindparam("ids", expanding=True)))
+    .where(
+        run_value_table.c.run_id.in_(bindparam("ids", expanding=True)),
+        sa.or_(run_value_table.c.kind != CACHE, run_value_table.c.name == CACHED_FROM),
+    )
     .order_by(run_value_table.c.name)
 )
 
@@ -40,9 +47,9 @@ def of_kinds(names: Collection[tuple[RunValueKind, str]]) -> ColumnElement[bool]
 
 
 class RunValueRow(NamedTuple):
-    """A tag, a parameter or an environment value, as it is stored."""
+    """A tag, a parameter, an environment value or a row of a cached call, as it is stored."""
 
-    kind: RunValueKind
+    kind: RunValueKind | Literal["cache"]
     name: str
     value: bytes
     search_key: bytes | None = None
@@ -208,31 +215,7 @@ async def insert_run(run: RunRow, lease: timedelta) -> None:
     lost: list[UUID] = []
 
     async def work(connection: AsyncConnection) -> None:
-        if run.parent_id is not None:
-            # Lock the parent until the commit, because MySQL does not check the reference of a row whose label is NULL.
-            held = db.share_lock(_type_of, database.dialect)
-            node_type = (await connection.execute(held, {"id": run.parent_id})).scalar()
-            if node_type is None:
-                msg = (
-                    f"There is no run {run.parent_id} to belong to: it does not exist, was deleted, or is in another "
-                    "database than the one that is in force here (Run(NO_PARENT) belongs to none)"
-                )
-                raise NodeNotFoundError(msg)
-            if node_type != "run":
-                msg = f"Node {run.parent_id} cannot be the parent of a run: it is no run but a {node_type}"
-                raise NodeNotFoundError(msg)
-        await connection.execute(
-            _insert_run,
-            {
-                "node_id": run.node_id,
-                "node_type": "run",
-                "parent_id": run.parent_id,
-                "run_status": run.status,
-                "run_started_at": run.started_at,
-                "run_name": run.name,
-                "search_key": run.name_key,
-            },
-        )
+        await _insert_row(connection, run, database.dialect)
         await leases.insert_lease(connection, run.node_id, lease)
         await insert_values(connection, run.node_id, run.values)
         if marks:
@@ -243,6 +226,45 @@ async def insert_run(run: RunRow, lease: timedelta) -> None:
 
     await db.write(work, committed=committed)
     leases.report_lost_runs(lost)
+
+
+async def insert_ended_run(connection: AsyncConnection, run: RunRow, dialect: db.DialectName) -> None:
+    """Insert a run that has ended already, with its values, in the transaction of a connection.
+
+    Raises:
+        NodeNotFoundError: its parent does not exist, or is no run.
+    """
+    await _insert_row(connection, run, dialect, run_ended_at=run.ended_at)
+    await insert_values(connection, run.node_id, run.values)
+
+
+async def _insert_row(connection: AsyncConnection, run: RunRow, dialect: db.DialectName, **more: object) -> None:
+    if run.parent_id is not None:
+        # Lock the parent until the commit, because MySQL does not check the reference of a row whose label is NULL.
+        held = db.share_lock(_type_of, dialect)
+        node_type = (await connection.execute(held, {"id": run.parent_id})).scalar()
+        if node_type is None:
+            msg = (
+                f"There is no run {run.parent_id} to belong to: it does not exist, was deleted, or is in another "
+                "database than the one that is in force here (Run(NO_PARENT) belongs to none)"
+            )
+            raise NodeNotFoundError(msg)
+        if node_type != "run":
+            msg = f"Node {run.parent_id} cannot be the parent of a run: it is no run but a {node_type}"
+            raise NodeNotFoundError(msg)
+    await connection.execute(
+        _insert_run,
+        {
+            "node_id": run.node_id,
+            "node_type": "run",
+            "parent_id": run.parent_id,
+            "run_status": run.status,
+            "run_started_at": run.started_at,
+            "run_name": run.name,
+            "search_key": run.name_key,
+            **more,
+        },
+    )
 
 
 async def update_run(run: RunRow, uses: Uses | None = None) -> bool:

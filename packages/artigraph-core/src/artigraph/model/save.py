@@ -9,7 +9,7 @@ from uuid import UUID
 from artigraph.graph import Tree, note_uses, write_trees
 from artigraph.identifiers import NodeId, check_id
 from artigraph.model._checks import CheckedValue, run_checks
-from artigraph.model._write import tree_steps
+from artigraph.model._write import to_tree, tree_steps
 from artigraph.model.identity_map import remember, sources_of
 from artigraph.progress import SLICE, ProgressReporter, ThreadWork, run_in_slices
 
@@ -46,6 +46,11 @@ async def save_models(
 async def to_trees(models: Sequence[tuple[str, object]], parent_id: UUID | None) -> list[Tree]:
     """Convert models to rows and values, as a save does, and write nothing."""
     return await run_in_slices(_convert(models, parent_id, ProgressReporter(), []))
+
+
+def tree_of(model: object) -> Tree:
+    """Convert one model to rows and values, as a save does, in this thread, and write nothing."""
+    return to_tree(model, "value", None)
 
 
 def _convert(

@@ -13,7 +13,7 @@ from uuid import UUID
 from artigraph.errors import InvalidNodeIdError
 from artigraph.graph.runs import RunRow, RunStatus
 from artigraph.identifiers import NodeId, check_id, check_label, new_id
-from artigraph.run.values import read_only, refuse_assignment, value_rows, values_of
+from artigraph.run.values import cached_from, read_only, refuse_assignment, value_rows, values_of
 from artigraph.serializer.search_key import search_key
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ class Run:
     """Plain values by name, to find the run by. `RunManager.add_parameters` adds some after the run was entered."""
     environment: Mapping[str, Any] | None = field(default=None, kw_only=True, repr=False)
     """The run's environment by name: found by `RunManager(run, capture_environment=True)`, or given by you."""
+    cached_from: UUID | None = field(default=None, kw_only=True, repr=False)
+    """The run that computed the result, if a cached call of a tracked function was served. Artigraph sets it."""
 
     def __init__(  # noqa: PLR0913 (a field each)
         self,
@@ -82,6 +84,7 @@ class Run:
         tags: Mapping[str, str] = _EMPTY,
         parameters: Mapping[str, Any] = _EMPTY,
         environment: Mapping[str, Any] | None = None,
+        cached_from: UUID | None = None,
     ) -> None:
         self.node_parent_id = cast("UUID", node_parent_id)  # __setattr__ converts it to an id
         self.node_id = new_id() if node_id is None else cast("UUID", node_id)
@@ -94,6 +97,7 @@ class Run:
         self.tags = {} if tags is _EMPTY else tags
         self.parameters = {} if parameters is _EMPTY else parameters
         self.environment = environment
+        self.cached_from = cached_from
 
     def __artigraph_node_id__(self) -> UUID:
         return self.node_id
@@ -183,5 +187,6 @@ def run_of_row(row: RunRow) -> Run:
         tags=read_only("tags", values_of(row, "tag")),
         parameters=read_only("parameters", values_of(row, "parameter")),
         environment=read_only("environment", environment) if (environment := values_of(row, "environment")) else None,
+        cached_from=cached_from(row),
     )
     return run

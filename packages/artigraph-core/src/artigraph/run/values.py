@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NoReturn, Protocol
 from uuid import UUID
 
 from artigraph.errors import ArgumentError, DeserializationError, RunStateError, SerializationError, ValueTooLargeError
-from artigraph.graph.runs import RunRow, RunValueKind, RunValueRow
+from artigraph.graph.runs import CACHE, CACHED_FROM, RunRow, RunValueKind, RunValueRow
 from artigraph.identifiers import check_label
 from artigraph.printable import quoted
 from artigraph.serializer.codec import decode, encode
@@ -71,6 +71,19 @@ def values_of(run: RunRow, kind: RunValueKind) -> dict[str, Any]:
         DeserializationError: a value cannot be read.
     """
     return {row.name: value_of(run, row) for row in run.values if row.kind == kind}
+
+
+def cached_from(run: RunRow) -> UUID | None:
+    """Return the run from which a cached call was served.
+
+    Raises:
+        DeserializationError: the row was altered.
+    """
+    for row in run.values:
+        if row.kind == CACHE and row.name == CACHED_FROM:
+            found = value_of(run, row)
+            return found if isinstance(found, UUID) else None
+    return None
 
 
 def value_of(run: RunRow, row: RunValueRow) -> Any:
@@ -196,7 +209,8 @@ class RecordedValues:
     def remember(self, rows: Iterable[RunValueRow]) -> None:
         """Keep values as they were recorded."""
         for row in rows:
-            self._recorded[FIELDS[row.kind]][row.name] = row.value
+            if row.kind != CACHE:
+                self._recorded[FIELDS[row.kind]][row.name] = row.value
 
     def warn_of_changes(self, run: _Run) -> None:
         """Log which values, such as lists, were changed in place, because those changes are not stored."""

@@ -1,6 +1,9 @@
 """Tracked functions: each call of a function that is decorated with `@tracked` is recorded as a run."""
 
-from artigraph.tracking._call import TrackedValue, TrackingWarning
-from artigraph.tracking._decorator import tracked
+from artigraph.tracking._decorator import CachedCoroutineFunction, CachedFunction, tracked
+from artigraph.tracking._explain import CacheExplanation, explain_run
+from artigraph.tracking._options import Cache
+from artigraph.tracking._value import TrackedValue, TrackingWarning
 
-__all__ = ["TrackedValue", "TrackingWarning", "tracked"]
+__all__ = ["Cache", "CacheExplanation", "CachedCoroutineFunction", "CachedFunction", "TrackedValue", "TrackingWarning"]
+__all__ += ["explain_run", "tracked"]

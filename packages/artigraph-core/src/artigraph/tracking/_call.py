@@ -5,7 +5,6 @@ from __future__ import annotations
 import traceback
 import warnings
 from collections.abc import Collection, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from types import TracebackType
 from typing import Any, Self
@@ -27,14 +26,10 @@ from artigraph.model.traverse import find_stream
 from artigraph.progress import run_in_slices
 from artigraph.run import Run, RunManager
 from artigraph.run.values import value_rows
+from artigraph.tracking._request import Request
 from artigraph.tracking._signature import RETURN, Arguments, Signature
-
-
-@dataclass
-class TrackedValue(ArtifactModel, name="artigraph.TrackedValue"):
-    """An argument or result of a tracked function that is no model: a frame, an array, a list of models."""
-
-    value: Any
+from artigraph.tracking._sql import Returned, insert_rows, rows_of_call
+from artigraph.tracking._value import TrackedValue, TrackingWarning
 
 
 _SMALL = 4096
@@ -51,20 +46,20 @@ _BROKEN = (errors.DatabaseError, errors.SchemaError, SQLAlchemyError)
 """Errors of the database. They are not about a value."""
 
 
-class TrackingWarning(UserWarning):
-    """Warns that a value of a tracked call cannot be stored, and is not recorded."""
-
-
 class TrackedCall:
     """An async context manager around one call: inside it, the run of the call is the active one.
 
     Small plain values among the arguments are recorded as parameters of the run. Models, frames and other large or
     composed values are recorded as artifacts that the run used. If a value was loaded or saved before and still equals
     what is stored, the run used that artifact. Else the value is saved with the run.
+
+    With a `request`, the run can serve later calls with the same key, once its result is saved.
     """
 
-    def __init__(self, signature: Signature, arguments: Arguments) -> None:
-        parameters = dict(_parameters(arguments.values))
+    def __init__(self, signature: Signature, arguments: Arguments, request: Request | None = None) -> None:
+        parameters = dict(parameters_of(arguments.values))
+        self._request = request
+        self._input_ids: dict[str, list[UUID]] = {}
         self._inputs = {name: value for name, value in arguments.values.items() if name not in parameters}
         self._arguments = arguments
         self._signature = signature
@@ -87,8 +82,19 @@ class TrackedCall:
 
     async def keep(self, value: object) -> None:
         """Save the function's result as an artifact of the run. None is not saved."""
-        if value is not None and RETURN in self._signature.recorded:
+        if RETURN not in self._signature.recorded:
+            return
+        if value is not None:
             await self._save({RETURN: value})
+        elif self._request is not None:
+            await self._record_key("none")
+
+    async def _record_key(self, returned: Returned) -> None:
+        """Let later calls be served from this run, once it has completed."""
+        request = self._request
+        if request is not None:
+            parts = {**request.parts, "inputs": {name: list(ids) for name, ids in self._input_ids.items()}}
+            await insert_rows(self._manager.run.node_id, rows_of_call(request.key, request.function, parts, returned))
 
     async def _record_inputs(self) -> None:
         if self._arguments.error is not None:
@@ -100,6 +106,7 @@ class TrackedCall:
             found = await _artifacts_of(self._inputs.values())
         for (name, value), node_ids in zip(self._inputs.items(), found, strict=True):
             used += node_ids
+            self._input_ids[name] = node_ids
             if not node_ids:
                 unknown[name] = value
         if used:
@@ -122,6 +129,9 @@ class TrackedCall:
                 node_ids = await self._manager.save_artifacts(artifacts)
                 if RETURN not in values:
                     await record_inputs(self._manager.run.node_id, list(node_ids.values()))
+                    self._input_ids |= {name: [node_ids[labels[name]]] for name in values}
+                else:
+                    await self._record_key("artifact")
         except Exception as error:
             if not _is_of_value(error):
                 raise
@@ -162,7 +172,7 @@ def _shown(error: Exception) -> str:
     return traceback.format_exception_only(error)[0].strip()
 
 
-def _parameters(arguments: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
+def parameters_of(arguments: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
     """Yield the arguments that become parameters, in the form in which they are recorded."""
     for name, value in arguments.items():
         try:

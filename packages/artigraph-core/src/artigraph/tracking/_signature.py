@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from types import FunctionType
 from typing import Any, Literal, NamedTuple
 
 from artigraph.errors import TrackingError
 from artigraph.identifiers import check_label
 from artigraph.run.values import value_rows
+from artigraph.tracking._options import Cache, cache_of
 
 RETURN = "return"
 """The name of a function's result, in annotations and in `exclude`. No argument can have this name."""
@@ -50,6 +52,12 @@ class Signature:
     file: str
     """The file that defines the function. Warnings point to it."""
     line: int
+    function: FunctionType
+    """The function below the decorator."""
+    cache: Cache | None = None
+    """How its results are used again, if they are."""
+    seen: list[bool] = field(default_factory=list[bool], compare=False)
+    """Not empty once the code of the function was examined."""
 
     def arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
         """Return the arguments of a call that are recorded.
@@ -93,11 +101,12 @@ def signature_of(
     tags: Mapping[str, str],
     unsupported: Unsupported,
     capture_environment: bool,
+    cache: bool | Cache | None = None,
 ) -> Signature:
     """Determine what is recorded of a function's calls.
 
     Raises:
-        TrackingError: the function cannot be tracked, or an option does not fit it.
+        TrackingError: the function cannot be tracked or cached, or an option does not fit it.
         InvalidLabelError: the name, the label or a tag is not valid.
         TypeError: the tags are not a mapping.
         ValueTooLargeError: there are too many tags.
@@ -121,6 +130,9 @@ def signature_of(
         raise TrackingError(msg)
     value_rows("tag", tags)
     recorded = set(include) if include is not None else (named | {RETURN}) - _bound_names(function, parameters)
+    caching = cache_of(cache)
+    if caching is not None:
+        _check_cache(caching, shown, parameters, recorded - set(exclude))
     return Signature(
         name=check_label(function.__qualname__ if name is None else name, "The name of a run"),
         shown=shown,
@@ -134,7 +146,33 @@ def signature_of(
         capture_environment=capture_environment,
         file=function.__code__.co_filename,
         line=function.__code__.co_firstlineno,
+        function=function,
+        cache=caching,
     )
+
+
+def _check_cache(cache: Cache, shown: str, parameters: inspect.Signature, recorded: Collection[str]) -> None:
+    """Refuse options with which a call could be served from one with other arguments.
+
+    Raises:
+        TrackingError: an argument is neither recorded nor ignored, or the result is not recorded.
+    """
+    if unknown := set(cache.ignore) - set(parameters.parameters):
+        msg = f"ignore names {', '.join(sorted(map(repr, unknown)))}, which {shown} does not take"
+        raise TrackingError(msg)
+    if RETURN not in recorded:
+        msg = f"{shown} is cached, so its result must be recorded: leave 'return' out of exclude, or add it to include"
+        raise TrackingError(msg)
+    if cache.key is not None:
+        return
+    unseen = [name for name in parameters.parameters if name not in recorded and name not in cache.ignore]
+    if unseen:
+        names = ", ".join(map(repr, unseen))
+        msg = (
+            f"{shown} is cached, and {names} would not be compared: calls that differ in it would get the same result. "
+            f"Record it (include=[...]), or say that it has no influence: Cache(ignore=[{names}])"
+        )
+        raise TrackingError(msg)
 
 
 def _shown(function: Callable[..., Any]) -> str:

@@ -1,0 +1,168 @@
+"""Serve a call from an earlier one, and record that it was served."""
+
+from __future__ import annotations
+
+import logging
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+import artigraph.errors as errors
+from artigraph.graph import StoredObject, without_recording
+from artigraph.graph.fingerprint import read_fingerprint
+from artigraph.model import ArtifactModel
+from artigraph.model.identity_map import origin_in_map
+from artigraph.model.lazy import Lazy, held
+from artigraph.model.load import load_models
+from artigraph.model.traverse import parts_of
+from artigraph.printable import quoted
+from artigraph.run import Run
+from artigraph.run.ended import row_of_ended
+from artigraph.tracking._call import parameters_of
+from artigraph.tracking._code import Unfollowed
+from artigraph.tracking._options import cache_mode
+from artigraph.tracking._request import Request, request_of, warn_uncached
+from artigraph.tracking._signature import Arguments, Signature
+from artigraph.tracking._sql import PARTS, Candidate, find, insert_hit, read_recorded, rows_of_hit
+from artigraph.tracking._value import TrackedValue, TrackingWarning
+
+_log = logging.getLogger("artigraph.tracking")
+
+_UNUSABLE = (
+    errors.NotFoundError,
+    errors.CorruptObjectError,
+    errors.DeserializationError,
+    errors.ModelVersionError,
+    errors.UnknownModelError,
+    errors.UnknownSerializerError,
+    errors.UnknownStorageError,
+    errors.WrongModelTypeError,
+    errors.MalformedRowError,
+    errors.MissingDependencyError,
+)
+"""Errors of a load that say that a result is missing or damaged, or cannot be read here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """A result that was loaded in place of a call."""
+
+    value: object
+
+
+class Call:
+    """One call of a cached function, with all its arguments."""
+
+    def __init__(self, signature: Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> None:
+        self._signature = signature
+        self._given = args, kwargs
+        self.arguments: Arguments = signature.arguments(args, dict(kwargs))
+
+    async def request(self) -> Request | None:
+        """Return the request of the call, or None, with a warning, if an argument cannot be compared."""
+        try:
+            return await request_of(self._signature, self.arguments, self._given)
+        except Unfollowed as error:
+            warn_uncached(self._signature, error)
+            return None
+
+    async def serve(self) -> tuple[Hit | None, Request | None]:
+        """Return the result of an earlier call, if there is one, and the request under which to record this call.
+
+        Raises:
+            ConfigurationError: the environment variable `ARTIGRAPH_CACHE` has an unknown value.
+            DatabaseError, StorageUnavailableError: the database or a storage cannot be reached.
+        """
+        mode = cache_mode()
+        if mode == "off":
+            return None, None
+        started_at = datetime.now(UTC)
+        request = await self.request()
+        if request is None or mode == "refresh":
+            return None, request
+        for candidate in await self.candidates(request):
+            found = await self._load(candidate)
+            if found is not None and await self._record(request, candidate, started_at):
+                return found, request
+        return None, request
+
+    async def candidates(self, request: Request) -> list[Candidate]:
+        """Return the runs that can serve the request, the newest first."""
+        cache = self._signature.cache
+        since = None if cache is None or cache.max_age is None else datetime.now(UTC) - cache.max_age
+        return await find(request.key, self._signature.label, since=since)
+
+    async def _load(self, candidate: Candidate) -> Hit | None:
+        """Return the result of a run, checked, or None if it is missing or damaged."""
+        if candidate.artifact_id is None:
+            return Hit(None)
+        try:
+            with without_recording():
+                [model] = await load_models(ArtifactModel, [candidate.artifact_id])
+                await _check_lazy(model)
+        except errors.NodeNotFoundError:  # deleted just now
+            return None
+        except _UNUSABLE as error:
+            msg = (
+                f"The result of a call of {self._signature.shown}, artifact {candidate.artifact_id}, cannot be used again, so "
+                f"the call is computed: {quoted(str(error))}"
+            )
+            warnings.warn_explicit(msg, TrackingWarning, self._signature.file, self._signature.line)
+            return None
+        return Hit(model.value if isinstance(model, TrackedValue) else model)
+
+    async def _record(self, request: Request, candidate: Candidate, started_at: datetime) -> bool:
+        signature = self._signature
+        run = Run(
+            name=signature.name,
+            tags=signature.tags,
+            parameters=dict(parameters_of(self.arguments.values)),
+            cached_from=candidate.run_id,
+        )
+        used, replaced = await self._inputs(request, candidate)
+        row = await row_of_ended(run, started_at, captures=signature.capture_environment)
+        row = row._replace(values=[*row.values, *rows_of_hit(candidate.run_id)])
+        served = await insert_hit(row, candidate, used, replaced)
+        if served:
+            _log.info("Run %s is served from run %s, name %s", run.node_id, candidate.run_id, quoted(signature.name))
+        return served
+
+    async def _inputs(self, request: Request, candidate: Candidate) -> tuple[set[UUID], set[UUID]]:
+        """Return the artifacts that this call was given, and those that the computing run was given in their place.
+
+        An argument whose artifact is unknown equals the one that the computing run used.
+        """
+        used: dict[str, UUID] = {}
+        with without_recording():
+            for name, fingerprint in request.fingerprints.items():
+                origin = origin_in_map(self.arguments.values.get(name))
+                if origin is not None and await read_fingerprint(origin.node_id) == fingerprint:
+                    used[name] = origin.node_id
+            if not used:
+                return set(), set()
+            parts: Any = (await read_recorded(candidate.run_id)).get(PARTS, {})
+        inputs: Any = parts.get("inputs", {}) if isinstance(parts, dict) else {}
+        replaced = {node_id for name in used for node_id in inputs.get(name, ())}
+        return set(used.values()), replaced
+
+
+async def _check_lazy(model: object) -> None:
+    """Check that the objects of lazy values are there. Their content is checked when they are loaded.
+
+    Raises:
+        ObjectNotFoundError: an object is missing.
+    """
+    pending: list[object] = [model]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, Lazy):
+            stored = held(item)[1]
+            source = None if stored is None else stored.source
+            if isinstance(source, StoredObject) and not await source.storage.exists(source.location):
+                msg = f"{source} is not there"
+                raise errors.ObjectNotFoundError(msg)
+        else:
+            pending += [part for _, part in parts_of(item)]

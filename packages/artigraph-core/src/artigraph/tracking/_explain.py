@@ -1,0 +1,164 @@
+"""Say from which run a call would be served, or what differs from the nearest earlier call."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from artigraph.graph.runs import CACHED_FROM
+from artigraph.identifiers import NodeId, check_id
+from artigraph.tracking._cached import Call
+from artigraph.tracking._signature import Signature
+from artigraph.tracking._sql import FUNCTION, PARTS, Recorded, latest, read_recorded
+
+_COMPARED = 50
+"""The most earlier calls among which the nearest is searched."""
+_FEW = 8
+"""The most parts of the code that a sentence names."""
+
+
+@dataclass(frozen=True, slots=True)
+class CacheExplanation:
+    """Why a call is served from the cache, or why it is computed. `str` shows it in sentences."""
+
+    function: str
+    """The name of the function with its module."""
+    run_id: UUID | None
+    """The run that would serve the call or, if there is none, the nearest earlier one."""
+    is_hit: bool
+    """Whether the call is served."""
+    differences: tuple[str, ...] = ()
+    """What differs from the nearest earlier call, a sentence each. Empty for a hit."""
+    equal: tuple[str, ...] = ()
+    """What is equal, such as `code` and the names of arguments."""
+    not_followed: tuple[str, ...] = ()
+    """What the code refers to and could not be followed. A change of it is not noticed."""
+
+    def __str__(self) -> str:
+        lines = [f"{'hit' if self.is_hit else 'miss'}: {'; '.join(self._reasons())}"]
+        if self.not_followed:
+            lines.append("not followed, so a change of it is not noticed:")
+            lines += [f"  {what}" for what in self.not_followed]
+        return "\n".join(lines)
+
+    def _reasons(self) -> list[str]:
+        if self.is_hit:
+            return [f"run {self.run_id} serves the call"]
+        if self.run_id is None:
+            return [*self.differences]
+        return [*self.differences, *(f"{name} equal" for name in self.equal), f"compared with run {self.run_id}"]
+
+
+async def explain_call(signature: Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> CacheExplanation:
+    """Explain what the cache would do for a call. The function is not called, and nothing is recorded."""
+    call = Call(signature, args, kwargs)
+    request = await call.request()
+    if request is None:
+        why = "an argument cannot be compared, so the call is never cached (a warning says which)"
+        return CacheExplanation(signature.shown, None, is_hit=False, differences=(why,))
+    for candidate in await call.candidates(request):
+        return CacheExplanation(request.function, candidate.run_id, is_hit=True, not_followed=request.not_followed)
+    earlier = await latest(request.function, _COMPARED)
+    return _compare(request.function, request.key, request.parts, earlier, request.not_followed)
+
+
+async def serving_run(signature: Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> UUID | None:
+    """Return the run that would serve a call, or None."""
+    call = Call(signature, args, kwargs)
+    request = await call.request()
+    found = [] if request is None else await call.candidates(request)
+    return found[0].run_id if found else None
+
+
+async def explain_run(run: NodeId) -> CacheExplanation | None:
+    """Explain why a run of a cached function was served, or why it was computed.
+
+    The run is compared with the nearest earlier one of its function. None means that the run is of no cached function,
+    or that its key was cleared.
+
+    Raises:
+        InvalidNodeIdError: `run` denotes no node.
+    """
+    run_id = check_id(run)
+    values = await read_recorded(run_id)
+    served: object = values.get(CACHED_FROM)
+    if isinstance(served, UUID):
+        function = str((await read_recorded(served)).get(FUNCTION, ""))
+        return CacheExplanation(function, served, is_hit=True)
+    if FUNCTION not in values or not isinstance(values.get(PARTS), dict):
+        return None
+    function = str(values[FUNCTION])
+    earlier = [each for each in await latest(function, _COMPARED) if each.run_id < run_id]
+    return _compare(function, b"", values[PARTS], earlier, ())
+
+
+def _compare(
+    function: str, key: bytes, parts: Mapping[str, Any], earlier: list[Recorded], not_followed: tuple[str, ...]
+) -> CacheExplanation:
+    if not earlier:
+        why = (f"no earlier call of {function} has a cached result",)
+        return CacheExplanation(function, None, is_hit=False, differences=why, not_followed=not_followed)
+    nearest, differences = None, ()
+    for each in earlier:
+        found = _differences(each.parts, parts)
+        if nearest is None or len(found) < len(differences):
+            nearest, differences = each, found
+    assert nearest is not None  # there is an earlier one
+    if not differences:
+        gone = "its result was deleted, is too old, or cannot be read"
+        differences = (gone if nearest.key == key else "the label or an option of the function",)
+    names = [name for name in parts["arguments"] if nearest.parts["arguments"].get(name) == parts["arguments"][name]]
+    same = ("code",) if _code(nearest.parts) == _code(parts) else ()
+    return CacheExplanation(
+        function,
+        nearest.run_id,
+        is_hit=False,
+        differences=differences,
+        equal=(*same, *names),
+        not_followed=not_followed,
+    )
+
+
+def _code(parts: Mapping[str, Any]) -> object:
+    return parts["code"], parts["version"], parts["python"]
+
+
+def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, ...]:
+    found: list[str] = []
+    if before["python"] != after["python"]:
+        found.append(f"Python {before['python']} -> {after['python']}")
+    if before["version"] != after["version"]:
+        found.append(f"version {before['version']} -> {after['version']}")
+    if before["version"] is None and after["version"] is None:
+        found += _of_code(before["code"], after["code"])
+    for name in sorted({*before["arguments"], *after["arguments"]}):
+        one, other = before["arguments"].get(name), after["arguments"].get(name)
+        if one is None or other is None:
+            found.append(f"argument {name} {'is new' if one is None else 'is gone'}")
+        elif one != other:
+            texts = [parts["shown"].get(name) for parts in (before, after)]
+            known = None not in texts and texts[0] != texts[1]
+            found.append(f"{name} {texts[0]} -> {texts[1]}" if known else f"{name} ({one[:8]} -> {other[:8]})")
+    return tuple(found)
+
+
+def _of_code(before: Mapping[str, str], after: Mapping[str, str]) -> list[str]:
+    found: list[str] = []
+    for words, names in (
+        ("changed", [name for name in after if before.get(name, after[name]) != after[name]]),
+        ("new", [name for name in after if name not in before]),
+        ("gone", [name for name in before if name not in after]),
+    ):
+        if names:
+            shown = ", ".join(sorted(map(_words, names))[:_FEW])
+            more = f" and {len(names) - _FEW} more" if len(names) > _FEW else ""
+            found.append(f"code {words}: {shown}{more}")
+    return found
+
+
+def _words(name: str) -> str:
+    """Return the name of a part: a function or class, or a constant with the function that uses it."""
+    user, _, constant = name.partition(" ")
+    return f"{constant} in {user}" if constant and not constant.startswith("(") else name

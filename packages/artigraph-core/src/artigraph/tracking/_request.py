@@ -1,0 +1,164 @@
+"""Make the key of a call: from the code that the function runs, and from the content of its arguments."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import artigraph.errors as errors
+from artigraph.graph import without_recording
+from artigraph.graph.fingerprint import fingerprint, read_fingerprint
+from artigraph.model.any_model import is_model_instance
+from artigraph.model.identity_map import origin_in_map
+from artigraph.model.partial import is_partial, loaded_fields
+from artigraph.model.save import to_trees
+from artigraph.model.traverse import find_stream
+from artigraph.printable import quoted
+from artigraph.progress import run_in_slices
+from artigraph.tracking._bytecode import PYTHON, digest_of
+from artigraph.tracking._code import CodeIdentity, Unfollowed, Walker, code_of
+from artigraph.tracking._own import Ownership, module_of
+from artigraph.tracking._signature import Arguments, Signature
+from artigraph.tracking._value import TrackedValue, TrackingWarning
+
+_SHOWN = 60
+"""The most characters of a value in an explanation."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A call, as the cache sees it."""
+
+    function: str
+    """The name of the function with its module."""
+    key: bytes
+    code: Mapping[str, str]
+    """The digest of each part of the code; empty if `Cache.version` takes its place."""
+    version: str | None
+    arguments: Mapping[str, str]
+    """The digest of each argument that is compared."""
+    shown: Mapping[str, str]
+    """The short text of each plain argument."""
+    not_followed: tuple[str, ...]
+    fingerprints: Mapping[str, bytes]
+    """The fingerprints of the arguments that would be saved as artifacts."""
+    python: str = PYTHON
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """What the key was made of, as plain values that are stored for explanations."""
+        return {
+            "python": self.python,
+            "version": self.version,
+            "code": dict(self.code),
+            "arguments": dict(self.arguments),
+            "shown": dict(self.shown),
+        }
+
+
+async def request_of(
+    signature: Signature, arguments: Arguments, given: tuple[tuple[Any, ...], Mapping[str, Any]]
+) -> Request:
+    """Return the request of a call.
+
+    Args:
+        signature: how calls of the function are recorded.
+        arguments: the recorded arguments.
+        given: all arguments, as they were passed.
+
+    Raises:
+        Unfollowed: an argument cannot be compared by content; the message says which, and why.
+    """
+    cache = signature.cache
+    assert cache is not None  # only calls of cached functions have a request
+    if arguments.error is not None:
+        raise Unfollowed(f"its arguments are unknown: {arguments.error}") from arguments.error
+    function = signature.function
+    compared = {name: value for name, value in arguments.values.items() if name not in cache.ignore}
+    code = CodeIdentity({}, ()) if cache.version is not None else await _code(signature, given)
+    ownership = Ownership(function.__globals__)
+    if cache.key is not None:
+        compared = {"key": cache.key(*given[0], **given[1])}
+    digests: dict[str, str] = {}
+    fingerprints: dict[str, bytes] = {}
+    for name, value in sorted(compared.items()):
+        try:
+            content = await _digest(value, ownership)
+            digests[name] = digest_of(content).hex()
+            if content[0] == "content":
+                fingerprints[name] = content[1]
+        except Unfollowed as error:
+            raise Unfollowed(f"argument {name!r}: {error}") from error
+    shown = {name: text for name, value in compared.items() if (text := _short(value)) is not None}
+    name = f"{module_of(function.__globals__)}.{function.__qualname__}"
+    version = None if cache.version is None else f"{type(cache.version).__name__} {cache.version}"
+    parts = (name, PYTHON, signature.label, version, _pairs(code.parts), _pairs(digests), cache.key is not None)
+    return Request(name, digest_of(parts), code.parts, version, digests, shown, code.not_followed, fingerprints)
+
+
+def _pairs(items: Mapping[str, str]) -> list[tuple[str, str]]:
+    return sorted(items.items())
+
+
+async def _code(signature: Signature, given: tuple[tuple[Any, ...], Mapping[str, Any]]) -> CodeIdentity:
+    cache = signature.cache
+    assert cache is not None  # see request_of
+    values = [*given[0], *given[1].values()]
+    if signature.seen:
+        return code_of(signature.function, cache.follow, values)
+    signature.seen.append(True)  # the first time, sources are read and compiled
+    return await asyncio.to_thread(code_of, signature.function, cache.follow, values)
+
+
+async def _digest(value: object, ownership: Ownership) -> tuple[Any, ...]:
+    """Return what identifies an argument: the fingerprint of what a save of it would store.
+
+    Raises:
+        Unfollowed: the value cannot be stored, so its content is unknown.
+    """
+    if await run_in_slices(find_stream(value)) is not None:
+        raise Unfollowed("it is or holds a stream, which can be read only once")
+    if is_partial(type(value)):
+        return await _of_partial(value)
+    try:
+        [tree] = await to_trees([("value", value if is_model_instance(value) else TrackedValue(value))], None)
+        return ("content", await fingerprint(tree))
+    except (errors.DatabaseError, errors.StorageError):
+        raise
+    except Exception as error:  # no value as it stands: a plain dataclass, an enum member, or what cannot be stored
+        walker = Walker(ownership, "function", strict=True)
+        try:
+            return ("described", walker.describe(value, ""))
+        except Unfollowed:
+            raise
+        except Exception:
+            raise Unfollowed(str(error)) from error
+
+
+async def _of_partial(value: object) -> tuple[Any, ...]:
+    """Return what identifies a model that was loaded in part: the stored artifact, and the fields that were loaded."""
+    origin = origin_in_map(value)
+    with without_recording():
+        found = None if origin is None or origin.path else await read_fingerprint(origin.node_id)
+    if found is None:
+        raise Unfollowed("it was loaded in part, and the artifact that it was loaded from is not there")
+    return ("part", found, sorted(loaded_fields(value)))
+
+
+def _short(value: object) -> str | None:
+    if value is None or type(value) in (bool, int, float, str):
+        text = repr(value)
+        return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
+    return None
+
+
+def warn_uncached(signature: Signature, why: object) -> None:
+    """Warn that a call is computed, and not cached, because an argument cannot be compared."""
+    msg = (
+        f"A call of {signature.shown} is not cached: {quoted(str(why))}. Cache(ignore=[...]) leaves an argument out, and "
+        "Cache(key=...) compares something else in place of all"
+    )
+    warnings.warn_explicit(msg, TrackingWarning, signature.file, signature.line)
