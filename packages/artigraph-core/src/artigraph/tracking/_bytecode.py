@@ -155,14 +155,15 @@ class _Normal:
         return (parameters, signature, code.co_exceptiontable, tuple(steps))
 
     def _step(self, instruction: dis.Instruction, number: Any, inside: Any, places: Mapping[int, int]) -> object:
-        code, value = instruction.opcode, instruction.argval
+        code = instruction.opcode
+        value: Any = instruction.argval
         detail: object = instruction.arg
         if code in _JUMPS:
             detail = places[value]
         elif code in _CONSTANTS:
             detail = self.form(value, inside) if isinstance(value, CodeType) else value
         elif code in _VARIABLES:
-            detail = tuple(map(number, value)) if isinstance(value, tuple) else number(value)
+            detail = number(value) if type(value) is str else tuple(map(number, value))
         elif code in _NAMES:
             detail = instruction.argrepr  # it also says how the name is used, as in `NULL + print`
             (self.globals if instruction.opname in _GLOBALS else self.attributes).append(value)
@@ -171,11 +172,9 @@ class _Normal:
     def _note_imports(self, instructions: Sequence[dis.Instruction]) -> None:
         for index, instruction in enumerate(instructions):
             if instruction.opname == "IMPORT_NAME":
-                level, names = 0, ()
-                for before in instructions[max(0, index - 2) : index]:
-                    level = before.argval if type(before.argval) is int else level
-                    names = before.argval if type(before.argval) is tuple else names
-                self.imports.append((instruction.argval, level, names))
+                given: dict[type[Any], Any] = {int: 0, tuple: ()}
+                given.update((type(each.argval), each.argval) for each in instructions[max(0, index - 2) : index])
+                self.imports.append((instruction.argval, given[int], given[tuple]))
 
 
 class _Numbers(Mapping[str, object]):

@@ -22,12 +22,12 @@ from artigraph.printable import quoted
 from artigraph.run import Run
 from artigraph.run.ended import row_of_ended
 from artigraph.tracking._call import parameters_of
-from artigraph.tracking._code import Unfollowed
 from artigraph.tracking._options import cache_mode
 from artigraph.tracking._request import Request, request_of, warn_uncached
 from artigraph.tracking._signature import Arguments, Signature
 from artigraph.tracking._sql import PARTS, Candidate, find, insert_hit, read_recorded, rows_of_hit
 from artigraph.tracking._value import TrackedValue, TrackingWarning
+from artigraph.tracking._values import UnfollowedError
 
 _log = logging.getLogger("artigraph.tracking")
 
@@ -65,7 +65,7 @@ class Call:
         """Return the request of the call, or None, with a warning, if an argument cannot be compared."""
         try:
             return await request_of(self._signature, self.arguments, self._given)
-        except Unfollowed as error:
+        except UnfollowedError as error:
             warn_uncached(self._signature, error)
             return None
 
@@ -107,8 +107,8 @@ class Call:
             return None
         except _UNUSABLE as error:
             msg = (
-                f"The result of a call of {self._signature.shown}, artifact {candidate.artifact_id}, cannot be used again, so "
-                f"the call is computed: {quoted(str(error))}"
+                f"The result of a call of {self._signature.shown}, artifact {candidate.artifact_id}, cannot be used "
+                f"again, so the call is computed: {quoted(str(error))}"
             )
             warnings.warn_explicit(msg, TrackingWarning, self._signature.file, self._signature.line)
             return None
@@ -143,10 +143,9 @@ class Call:
                     used[name] = origin.node_id
             if not used:
                 return set(), set()
-            parts: Any = (await read_recorded(candidate.run_id)).get(PARTS, {})
-        inputs: Any = parts.get("inputs", {}) if isinstance(parts, dict) else {}
-        replaced = {node_id for name in used for node_id in inputs.get(name, ())}
-        return set(used.values()), replaced
+            parts: Any = (await read_recorded(candidate.run_id)).get(PARTS)
+        inputs: Mapping[str, list[UUID]] = {} if parts is None else parts["inputs"]  # it was cleared just now
+        return set(used.values()), {node_id for name in used for node_id in inputs.get(name, ())}
 
 
 async def _check_lazy(model: object) -> None:
@@ -158,7 +157,7 @@ async def _check_lazy(model: object) -> None:
     pending: list[object] = [model]
     while pending:
         item = pending.pop()
-        if isinstance(item, Lazy):
+        if issubclass(type(item), Lazy):
             stored = held(item)[1]
             source = None if stored is None else stored.source
             if isinstance(source, StoredObject) and not await source.storage.exists(source.location):

@@ -31,7 +31,6 @@ from artigraph.tracking._signature import RETURN, Arguments, Signature
 from artigraph.tracking._sql import Returned, insert_rows, rows_of_call
 from artigraph.tracking._value import TrackedValue, TrackingWarning
 
-
 _SMALL = 4096
 """The most bytes of a plain value that is recorded as a parameter of the run."""
 _UNFIT = (

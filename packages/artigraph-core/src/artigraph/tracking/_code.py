@@ -11,27 +11,20 @@ import builtins
 import functools
 import importlib
 import importlib.util
-import re
 import sys
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from dataclasses import fields as fields_of_dataclass
-from enum import Enum
-from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, cast, get_args, get_origin
 
-from artigraph.errors import SerializationError, class_name
-from artigraph.graph.fingerprint import fingerprint_here
+from artigraph.errors import class_name
 from artigraph.kinds import fields_of
-from artigraph.model.any_model import is_model_instance
-from artigraph.model.save import tree_of
-from artigraph.serializer.base import claimed_by
-from artigraph.serializer.codec import encode
 from artigraph.tracking._bytecode import digest_of, facts_of
 from artigraph.tracking._options import Follow
 from artigraph.tracking._own import Ownership, module_of
-from artigraph.tracking._value import TrackedValue
+from artigraph.tracking._values import Values
 
 _MOST = 20_000
 """The most functions, classes and instances that are followed from one function."""
@@ -51,17 +44,16 @@ _SILENT = (
 )
 """Modules whose instances change no result, or are part of annotations."""
 _OF_CLASSES = frozenset(
-    "__dict__ __weakref__ __doc__ __module__ __qualname__ __firstlineno__ __static_attributes__ __annotations__ "
-    "__annotate__ __annotate_func__ __annotations_cache__ __dataclass_fields__ __dataclass_params__ __match_args__ "
-    "__hash__ __abstractmethods__ __parameters__ __orig_bases__ __slots__ __orig_class__ __classcell__ "
-    "__type_params__ __attrs_attrs__ __attrs_props__ __replace__".split()
+    (
+        *("__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "__firstlineno__"),
+        *("__static_attributes__", "__annotations__", "__annotate__", "__annotate_func__"),
+        *("__annotations_cache__", "__dataclass_fields__", "__dataclass_params__", "__match_args__"),
+        *("__hash__", "__abstractmethods__", "__parameters__", "__orig_bases__", "__slots__"),
+        *("__orig_class__", "__classcell__", "__type_params__", "__replace__"),
+    )
 )
 """What a class has that follows from the rest of it, or that its kind says in another form."""
 _PREFIXES = ("__pydantic_", "_abc_", "__attrs_", "__msgspec_", "__struct_", "_artigraph_", "__artigraph_")
-
-
-class Unfollowed(Exception):
-    """A value that is an argument cannot be compared by content."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,22 +76,19 @@ def code_of(function: FunctionType, follow: Follow, values: Iterable[object] = (
     return CodeIdentity(walker.parts, tuple(sorted(walker.not_followed)))
 
 
-class Walker:
+class Walker(Values):
     """Follows references from functions to what they name. Each thing is followed once, so circles end."""
 
-    def __init__(self, ownership: Ownership, follow: Follow, *, strict: bool = False) -> None:
+    def __init__(self, ownership: Ownership, follow: Follow) -> None:
+        super().__init__()
         self._owns = ownership.owns
         self._follow = follow
-        self._strict = strict
-        """Whether a value that cannot be compared is an error, as it is among arguments."""
         self.parts: dict[str, str] = {}
         self.not_followed: set[str] = set()
         self._labels: dict[int, str] = {}
         self._kept: list[object] = []
         """What has a label, so that no other object gets its id."""
         self._pending: deque[Callable[[], None]] = deque()
-        self._open: set[int] = set()
-        """The ids of the values that enclose the one that is being described."""
 
     def finish(self) -> None:
         """Follow all that was named and not followed yet."""
@@ -109,25 +98,29 @@ class Walker:
                 return
             self._pending.popleft()()
 
-    def describe(self, value: object, where: str) -> object:
-        """Return what identifies a value, made of constants. Functions and classes are followed later.
-
-        Args:
-            value: the value of a name.
-            where: the name, for the list of what was not followed.
-
-        Raises:
-            Unfollowed: the value cannot be compared by content, and the walk is strict.
-        """
-        if value is None or type(value) in (bool, int, float, str, bytes, complex):
-            return (type(value).__name__, value)
-        for kinds, describe in _DESCRIBE:
-            if isinstance(value, kinds):
-                return describe(self, value, where)
-        wrapped: object = _attribute(value, "__wrapped__")
-        if wrapped is not None:
-            return (_type(value), self.describe(wrapped, where))
-        return self._instance(value, where)
+    def describe_code(self, value: object, where: str) -> object:
+        """Return what identifies a function, class, module or descriptor; None for any other value."""
+        found: object = None
+        match value:
+            case FunctionType():
+                found = self._function(value, where)
+            case type():
+                found = self._class(value)
+            case ModuleType():
+                found = self._module(value)
+            case MethodType():
+                found = ("method", self.describe(value.__func__, where), self.describe(value.__self__, where))
+            case BuiltinFunctionType():
+                found = self._builtin(value, where)
+            case functools.partial():
+                found = self._partial(value, where)
+            case staticmethod() | classmethod() | property() | functools.cached_property() | functools.partialmethod():
+                found = self._descriptor(cast("object", value), where)
+            case _:
+                wrapped = _attribute(value, "__wrapped__")
+                if wrapped is not None:
+                    found = (_type(value), self.describe(wrapped, where))
+        return found
 
     # Functions --------------------------------------------------------------------------------------------------
 
@@ -162,8 +155,8 @@ class Walker:
     def _follow_function(self, function: FunctionType, label: str) -> None:
         facts = facts_of(function)
         defaults = [self.describe(each, f"a default of {label}") for each in function.__defaults__ or ()]
-        keywords = {name: function.__kwdefaults__[name] for name in sorted(function.__kwdefaults__ or ())}
-        named = [(name, self.describe(value, f"{label}({name}=)")) for name, value in keywords.items()]
+        keywords: Mapping[str, object] = function.__kwdefaults__ or {}
+        named = [(name, self.describe(keywords[name], f"{label}({name}=)")) for name in sorted(keywords)]
         cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
         closure = [self._cell(cells[name], name, label) for name in facts.free_variables]
         self.parts[label] = digest_of((facts.digest, defaults, named, closure)).hex()
@@ -245,9 +238,6 @@ class Walker:
         bound = None if owner is None or isinstance(owner, ModuleType) else self.describe(owner, where)
         return ("name", module, value.__qualname__, bound)
 
-    def _method(self, value: MethodType, where: str) -> object:
-        return ("method", self.describe(value.__func__, where), self.describe(value.__self__, where))
-
     def _partial(self, value: Any, where: str) -> object:
         keywords = [(name, self.describe(part, where)) for name, part in sorted(value.keywords.items())]
         return (
@@ -257,22 +247,18 @@ class Walker:
             keywords,
         )
 
-    def _descriptor(self, value: Any, where: str) -> object:
+    def _descriptor(self, value: object, where: str) -> object:
         inside = [_attribute(value, name) for name in ("__func__", "func", "fget", "fset", "fdel")]
         return (_type(value), [self.describe(part, where) for part in inside])
 
-    def _module(self, value: ModuleType, where: str) -> object:
-        del where
+    def _module(self, value: ModuleType) -> object:
         if not self._owns(value.__name__):
             return self._foreign(value.__name__, "")
         return ("module", value.__name__)
 
     # Classes ------------------------------------------------------------------------------------------------------
 
-    def _class(self, cls: type[Any], where: str) -> object:
-        del where
-        if self._strict and not self._owns(cls.__module__):
-            return ("name", cls.__module__, cls.__qualname__)
+    def _class(self, cls: type[Any]) -> object:
         if not self._owns(cls.__module__):
             return self._foreign(cls.__module__, cls.__qualname__)
         module = module_of(vars(sys.modules.get(cls.__module__, sys)) if cls.__module__ in sys.modules else {})
@@ -317,11 +303,10 @@ class Walker:
                 values = (each.default, each.default_factory, each.init, each.kw_only, each.compare)
                 found.append((each.name, [self.describe(value, f"{label}.{each.name}") for value in values]))
         names = ("default", "default_factory", "validator", "converter", "metadata", "factory")
-        listed: Any = vars(cls).get("__pydantic_fields__") or vars(cls).get("__attrs_attrs__") or ()
-        pairs = listed.items() if isinstance(listed, dict) else ((each.name, each) for each in listed)
-        for name, each in cast("Iterable[tuple[str, object]]", pairs):
-            values = [self.describe(_attribute(each, part), f"{label}.{name}") for part in names]
-            found.append((name, values))
+        pydantic: Mapping[str, object] = vars(cls).get("__pydantic_fields__", {})
+        attrs: Iterable[Any] = vars(cls).get("__attrs_attrs__", ())
+        for name, each in (*pydantic.items(), *((each.name, each) for each in attrs)):
+            found.append((name, [self.describe(_attribute(each, part), f"{label}.{name}") for part in names]))
         if "__struct_defaults__" in vars(cls):
             found.append(self.describe(vars(cls)["__struct_defaults__"], label))
         return found
@@ -346,84 +331,30 @@ class Walker:
                     self.describe(cls, "")
                 pending += (fields_of(item, complete=False) or {}).values()
 
-    def _instance(self, value: object, where: str) -> object:
-        if id(value) in self._open:
-            return ("circle",)
-        self._open.add(id(value))
-        try:
-            return self._content(value, where)
-        finally:
-            self._open.discard(id(value))
+    def describe_class(self, cls: type[Any], where: str) -> object:
+        """Return what identifies the class of a value, and follow it."""
+        del where
+        return self._class(cls)
 
-    def _content(self, value: Any, where: str) -> object:
+    def describe_object(self, value: object, where: str, error: Exception | None = None) -> object:
+        """Return what identifies an instance that is no value: its class and attributes, if the class is ours."""
+        del error
         cls: type[Any] = type(value)
-        try:
-            return ("plain", encode(value))
-        except SerializationError:
-            pass
-        if isinstance(value, Enum):
-            return ("enum", self.describe(cls, where), value.name, self.describe(value.value, where))
-        if cls in (list, tuple, deque):
-            return (cls.__name__, [self.describe(part, where) for part in value])
-        if cls in (set, frozenset):
-            return (cls.__name__, frozenset(digest_of(self.describe(part, where)) for part in value))
-        if isinstance(value, (dict, MappingProxyType)):
-            parts = [(self.describe(key, where), self.describe(part, where)) for key, part in value.items()]
-            return (_type(value), parts)
-        if is_model_instance(value) or claimed_by(cls) is not None:
-            return self._stored(value, where)
-        if isinstance(value, re.Pattern):
-            return ("pattern", self.describe(value.pattern, where), value.flags)
-        fields = fields_of(value, complete=False)
-        if fields is None and tuple in cls.__mro__ and hasattr(cls, "_fields"):
-            fields = {name: getattr(value, name) for name in cls._fields}
-        if fields is not None:
-            parts = [(name, self.describe(part, f"{where}.{name}")) for name, part in fields.items()]
-            return ("fields", self.describe(cls, where), parts)
-        return self._object(value, where)
-
-    def _stored(self, value: object, where: str) -> object:
-        try:
-            tree = tree_of(value if is_model_instance(value) else TrackedValue(value))
-            return ("content", fingerprint_here(tree))
-        except Exception as error:
-            return self._unknown(value, where, error)
-
-    def _object(self, value: object, where: str) -> object:
-        """Describe an instance of a class that is no value: by its class and its attributes, if the class is ours."""
-        cls: type[Any] = type(value)
-        if self._strict:
-            raise Unfollowed(f"a {class_name(cls)} cannot be stored, and so it cannot be compared")
-        if not self._owns(cls.__module__):
-            return self._unknown(value, where)
-        attributes: Mapping[str, object] = getattr(value, "__dict__", {})
-        state = [(name, self.describe(part, f"{where}.{name}")) for name, part in sorted(attributes.items())]
-        return ("object", self.describe(cls, where), state)
-
-    def _unknown(self, value: object, where: str, error: Exception | None = None) -> object:
-        cls: type[Any] = type(value)
-        if self._strict:
-            raise Unfollowed(str(error))
+        if self._owns(cls.__module__):
+            attributes: Mapping[str, object] = getattr(value, "__dict__", {})
+            state = [(name, self.describe(part, f"{where}.{name}")) for name, part in sorted(attributes.items())]
+            return ("object", self._class(cls), state)
         if cls.__module__.partition(".")[0] not in _SILENT:
             self.not_followed.add(f"{where}: the state of a {class_name(cls)}")
         return ("name", cls.__module__, cls.__qualname__, _name(value))
 
 
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes})
-_DESCRIBE: tuple[tuple[Any, Callable[[Any, Any, str], object]], ...] = (
-    (FunctionType, Walker._function),
-    (type, Walker._class),
-    (ModuleType, Walker._module),
-    (MethodType, Walker._method),
-    (BuiltinFunctionType, Walker._builtin),
-    (functools.partial, Walker._partial),
-    ((staticmethod, classmethod, property, functools.cached_property, functools.partialmethod), Walker._descriptor),
-)
-"""How callables and modules are described, by their types."""
 
 
 def _type(value: object) -> str:
-    return class_name(type(value))
+    cls: type[Any] = type(value)
+    return class_name(cls)
 
 
 def _name(value: object) -> str:

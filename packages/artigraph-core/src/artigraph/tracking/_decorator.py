@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Collection, Coroutine, Mapping
-from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, cast, overload
+from typing import Any, Concatenate, Literal, ParamSpec, Protocol, TypeVar, overload
 from uuid import UUID
 
 from artigraph.model.identity_map import begin_to_remember
@@ -68,7 +68,9 @@ class CachedCoroutineFunction(Protocol[P, R_co]):
 
 class _CachingDecorator(Protocol):
     @overload
-    def __call__(self, function: Callable[P, Coroutine[Any, Any, R]], /) -> CachedCoroutineFunction[P, R]: ...
+    def __call__(  # type: ignore[overload-overlap]  # pyright: ignore[reportOverlappingOverload]
+        self, function: Callable[P, Coroutine[Any, Any, R]], /
+    ) -> CachedCoroutineFunction[P, R]: ...
     @overload
     def __call__(self, function: Callable[P, R], /) -> CachedFunction[P, R]: ...
 
@@ -99,8 +101,8 @@ def tracked(
     unsupported: Unsupported = "warn",
     capture_environment: bool = False,
 ) -> _CachingDecorator: ...
-def tracked(
-    function: F | None = None,
+def tracked(  # noqa: PLR0913 (an option each)
+    function: Callable[..., Any] | None = None,
     /,
     *,
     name: str | None = None,
@@ -153,7 +155,7 @@ def tracked(
         TypeError: the tags are not a mapping.
     """
 
-    def decorate(function: F) -> F:
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         signature = signature_of(
             function,
             name=name,
@@ -166,8 +168,7 @@ def tracked(
             cache=cache,
         )
         begin_to_remember()
-        wrapper = _async(function, signature) if inspect.iscoroutinefunction(function) else _sync(function, signature)
-        return cast("F", wrapper)
+        return _async(function, signature) if inspect.iscoroutinefunction(function) else _sync(function, signature)
 
     return decorate if function is None else decorate(function)
 
@@ -200,7 +201,8 @@ def _async(function: Callable[..., Any], signature: Signature) -> Callable[..., 
     async def explain(*args: Any, **kwargs: Any) -> CacheExplanation:
         return await explain_call(signature, args, kwargs)
 
-    return _with_questions(call_cached, cached, explain)
+    asked: Callable[..., Any] = _with_questions(call_cached, cached, explain)
+    return asked
 
 
 def _sync(function: Callable[..., Any], signature: Signature) -> Callable[..., Any]:
@@ -231,9 +233,10 @@ def _sync(function: Callable[..., Any], signature: Signature) -> Callable[..., A
     def explain(*args: Any, **kwargs: Any) -> CacheExplanation:
         return wait_for(explain_call(signature, args, kwargs))
 
-    return _with_questions(call_cached, cached, explain)
+    asked: Callable[..., Any] = _with_questions(call_cached, cached, explain)
+    return asked
 
 
-def _with_questions(call: Any, cached: Callable[..., Any], explain: Callable[..., Any]) -> Callable[..., Any]:
+def _with_questions(call: Any, cached: Callable[..., Any], explain: Callable[..., Any]) -> Any:
     call.cached, call.explain = cached, explain
     return call

@@ -100,12 +100,8 @@ def _compare(
     if not earlier:
         why = (f"no earlier call of {function} has a cached result",)
         return CacheExplanation(function, None, is_hit=False, differences=why, not_followed=not_followed)
-    nearest, differences = None, ()
-    for each in earlier:
-        found = _differences(each.parts, parts)
-        if nearest is None or len(found) < len(differences):
-            nearest, differences = each, found
-    assert nearest is not None  # there is an earlier one
+    compared = [(each, _differences(each.parts, parts)) for each in earlier]
+    nearest, differences = min(compared, key=lambda pair: len(pair[1]))  # the newest of the nearest
     if not differences:
         gone = "its result was deleted, is too old, or cannot be read"
         differences = (gone if nearest.key == key else "the label or an option of the function",)

@@ -6,6 +6,7 @@ import asyncio
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import FunctionType
 from typing import Any
 
 import artigraph.errors as errors
@@ -19,10 +20,11 @@ from artigraph.model.traverse import find_stream
 from artigraph.printable import quoted
 from artigraph.progress import run_in_slices
 from artigraph.tracking._bytecode import PYTHON, digest_of
-from artigraph.tracking._code import CodeIdentity, Unfollowed, Walker, code_of
-from artigraph.tracking._own import Ownership, module_of
+from artigraph.tracking._code import CodeIdentity, code_of
+from artigraph.tracking._own import module_of
 from artigraph.tracking._signature import Arguments, Signature
 from artigraph.tracking._value import TrackedValue, TrackingWarning
+from artigraph.tracking._values import UnfollowedError, Values
 
 _SHOWN = 60
 """The most characters of a value in an explanation."""
@@ -70,28 +72,29 @@ async def request_of(
         given: all arguments, as they were passed.
 
     Raises:
-        Unfollowed: an argument cannot be compared by content; the message says which, and why.
+        UnfollowedError: an argument cannot be compared by content; the message says which, and why.
     """
     cache = signature.cache
     assert cache is not None  # only calls of cached functions have a request
     if arguments.error is not None:
-        raise Unfollowed(f"its arguments are unknown: {arguments.error}") from arguments.error
-    function = signature.function
+        msg = f"its arguments are unknown: {arguments.error}"
+        raise UnfollowedError(msg) from arguments.error
+    function: FunctionType = signature.function
     compared = {name: value for name, value in arguments.values.items() if name not in cache.ignore}
     code = CodeIdentity({}, ()) if cache.version is not None else await _code(signature, given)
-    ownership = Ownership(function.__globals__)
     if cache.key is not None:
         compared = {"key": cache.key(*given[0], **given[1])}
     digests: dict[str, str] = {}
     fingerprints: dict[str, bytes] = {}
     for name, value in sorted(compared.items()):
         try:
-            content = await _digest(value, ownership)
+            content = await _digest(value)
             digests[name] = digest_of(content).hex()
             if content[0] == "content":
                 fingerprints[name] = content[1]
-        except Unfollowed as error:
-            raise Unfollowed(f"argument {name!r}: {error}") from error
+        except UnfollowedError as error:
+            msg = f"argument {name!r}: {error}"
+            raise UnfollowedError(msg) from error
     shown = {name: text for name, value in compared.items() if (text := _short(value)) is not None}
     name = f"{module_of(function.__globals__)}.{function.__qualname__}"
     version = None if cache.version is None else f"{type(cache.version).__name__} {cache.version}"
@@ -113,14 +116,15 @@ async def _code(signature: Signature, given: tuple[tuple[Any, ...], Mapping[str,
     return await asyncio.to_thread(code_of, signature.function, cache.follow, values)
 
 
-async def _digest(value: object, ownership: Ownership) -> tuple[Any, ...]:
+async def _digest(value: object) -> tuple[Any, ...]:
     """Return what identifies an argument: the fingerprint of what a save of it would store.
 
     Raises:
-        Unfollowed: the value cannot be stored, so its content is unknown.
+        UnfollowedError: the value cannot be stored, so its content is unknown.
     """
     if await run_in_slices(find_stream(value)) is not None:
-        raise Unfollowed("it is or holds a stream, which can be read only once")
+        msg = "it is or holds a stream, which can be read only once"
+        raise UnfollowedError(msg)
     if is_partial(type(value)):
         return await _of_partial(value)
     try:
@@ -129,13 +133,12 @@ async def _digest(value: object, ownership: Ownership) -> tuple[Any, ...]:
     except (errors.DatabaseError, errors.StorageError):
         raise
     except Exception as error:  # no value as it stands: a plain dataclass, an enum member, or what cannot be stored
-        walker = Walker(ownership, "function", strict=True)
         try:
-            return ("described", walker.describe(value, ""))
-        except Unfollowed:
+            return ("described", Values().describe(value, ""))
+        except UnfollowedError:
             raise
         except Exception:
-            raise Unfollowed(str(error)) from error
+            raise UnfollowedError(str(error)) from error
 
 
 async def _of_partial(value: object) -> tuple[Any, ...]:
@@ -144,7 +147,8 @@ async def _of_partial(value: object) -> tuple[Any, ...]:
     with without_recording():
         found = None if origin is None or origin.path else await read_fingerprint(origin.node_id)
     if found is None:
-        raise Unfollowed("it was loaded in part, and the artifact that it was loaded from is not there")
+        msg = "it was loaded in part, and the artifact that it was loaded from is not there"
+        raise UnfollowedError(msg)
     return ("part", found, sorted(loaded_fields(value)))
 
 
@@ -158,7 +162,7 @@ def _short(value: object) -> str | None:
 def warn_uncached(signature: Signature, why: object) -> None:
     """Warn that a call is computed, and not cached, because an argument cannot be compared."""
     msg = (
-        f"A call of {signature.shown} is not cached: {quoted(str(why))}. Cache(ignore=[...]) leaves an argument out, and "
-        "Cache(key=...) compares something else in place of all"
+        f"A call of {signature.shown} is not cached: {quoted(str(why))}. Cache(ignore=[...]) leaves an argument out, "
+        "and Cache(key=...) compares something else in place of all"
     )
     warnings.warn_explicit(msg, TrackingWarning, signature.file, signature.line)

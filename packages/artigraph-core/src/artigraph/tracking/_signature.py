@@ -52,8 +52,8 @@ class Signature:
     file: str
     """The file that defines the function. Warnings point to it."""
     line: int
-    function: FunctionType
-    """The function below the decorator."""
+    function: Any
+    """The function below the decorator. A type checker would take it for a method if it were annotated as one."""
     cache: Cache | None = None
     """How its results are used again, if they are."""
     seen: list[bool] = field(default_factory=list[bool], compare=False)
@@ -91,8 +91,8 @@ class Signature:
         return {name: value for name, value in bound.arguments.items() if name in self.recorded}
 
 
-def signature_of(
-    function: Callable[..., Any],
+def signature_of(  # noqa: PLR0913 (an option each)
+    function: Any,
     *,
     name: str | None,
     include: Collection[str] | None,
@@ -133,6 +133,7 @@ def signature_of(
     caching = cache_of(cache)
     if caching is not None:
         _check_cache(caching, shown, parameters, recorded - set(exclude))
+    assert isinstance(function, FunctionType)  # _check_kind refused all else
     return Signature(
         name=check_label(function.__qualname__ if name is None else name, "The name of a run"),
         shown=shown,

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, cast
 from uuid import UUID
 
 import sqlalchemy as sa
@@ -159,7 +159,7 @@ def _mapping(value: bytes) -> Mapping[str, Any]:
         found = decode(bytes(value))
     except DeserializationError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
 async def insert_hit(run: RunRow, found: Candidate, used: Collection[UUID], replaced: Collection[UUID]) -> bool:

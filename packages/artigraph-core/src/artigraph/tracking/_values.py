@@ -1,0 +1,132 @@
+"""Describe values by their content, as constants that can be hashed."""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterable, Mapping
+from enum import Enum
+from types import MappingProxyType
+from typing import Any, cast
+
+from artigraph.errors import SerializationError, class_name
+from artigraph.graph.fingerprint import fingerprint_here
+from artigraph.kinds import fields_of
+from artigraph.model.any_model import is_model_instance
+from artigraph.model.save import tree_of
+from artigraph.serializer.base import claimed_by
+from artigraph.serializer.codec import encode
+from artigraph.tracking._bytecode import digest_of
+from artigraph.tracking._value import TrackedValue
+
+
+class UnfollowedError(Exception):
+    """A value cannot be compared by content."""
+
+
+class Values:
+    """Describes values that consist of other values. A subclass also follows functions and classes.
+
+    Two values have the same description only if a save would store the same for them, types included.
+    """
+
+    def __init__(self) -> None:
+        self._open: set[int] = set()
+        """The ids of the values that enclose the one that is being described."""
+
+    def describe(self, value: object, where: str) -> object:
+        """Return what identifies a value, made of constants.
+
+        Args:
+            value: any value.
+            where: the name of the value, for messages.
+
+        Raises:
+            UnfollowedError: the value cannot be compared by content.
+        """
+        if value is None or type(value) in (bool, int, float, str, bytes, complex):
+            return (type(value).__name__, value)
+        found = self.describe_code(value, where)
+        if found is not None:
+            return found
+        if id(value) in self._open:
+            return ("circle",)
+        self._open.add(id(value))
+        try:
+            return self._plain(value) or self._collection(value, where) or self._content(value, where)
+        finally:
+            self._open.discard(id(value))
+
+    def describe_code(self, value: object, where: str) -> object:
+        """Return what identifies a function, class or module; None for any other value.
+
+        Raises:
+            UnfollowedError: it is one of these.
+        """
+        del where
+        if isinstance(value, type) or callable(value):
+            msg = f"{value!r:.100} is code, whose content is unknown here"
+            raise UnfollowedError(msg)
+        return None
+
+    def describe_class(self, cls: type[Any], where: str) -> object:
+        """Return what identifies the class of a value."""
+        del where
+        return ("name", cls.__module__, cls.__qualname__)
+
+    def describe_object(self, value: object, where: str, error: Exception | None = None) -> object:
+        """Return what identifies an instance that no save would store.
+
+        Raises:
+            UnfollowedError: nothing identifies it.
+        """
+        del where
+        msg = str(error) if error is not None else f"a {_type(value)} cannot be stored, and so it cannot be compared"
+        raise UnfollowedError(msg)
+
+    def _plain(self, value: object) -> object:
+        try:
+            return ("plain", encode(value))
+        except SerializationError:
+            return None
+
+    def _collection(self, value: object, where: str) -> object:
+        cls: type[Any] = type(value)
+        if cls in (list, tuple, deque):
+            return (cls.__name__, [self.describe(part, where) for part in cast("Iterable[object]", value)])
+        if cls in (set, frozenset):
+            parts = [digest_of(self.describe(part, where)) for part in cast("Iterable[object]", value)]
+            return (cls.__name__, frozenset(parts))
+        if isinstance(value, (dict, MappingProxyType)):
+            items = cast("Mapping[object, object]", value).items()
+            return (class_name(cls), [(self.describe(key, where), self.describe(part, where)) for key, part in items])
+        return None
+
+    def _content(self, value: object, where: str) -> object:
+        cls: type[Any] = type(value)
+        if isinstance(value, Enum):
+            inside = self.describe(value.value, where)
+            return ("enum", self.describe_class(cls, where), value.name, inside)
+        if is_model_instance(value) or claimed_by(cls) is not None:
+            try:
+                return (
+                    "content",
+                    fingerprint_here(tree_of(value if is_model_instance(value) else TrackedValue(value))),
+                )
+            except Exception as error:  # it cannot be stored as it is
+                return self.describe_object(value, where, error)
+        if isinstance(value, re.Pattern):
+            pattern: re.Pattern[Any] = value
+            return ("pattern", self.describe(pattern.pattern, where), pattern.flags)
+        fields = fields_of(value, complete=False)
+        if fields is None and tuple in cls.__mro__ and hasattr(cls, "_fields"):
+            fields = {name: getattr(value, name) for name in cls._fields}
+        if fields is None:
+            return self.describe_object(value, where)
+        parts = [(name, self.describe(part, f"{where}.{name}")) for name, part in fields.items()]
+        return ("fields", self.describe_class(cls, where), parts)
+
+
+def _type(value: object) -> str:
+    cls: type[Any] = type(value)
+    return class_name(cls)
