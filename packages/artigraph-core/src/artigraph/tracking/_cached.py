@@ -18,7 +18,7 @@ from artigraph.model.identity_map import origin_in_map
 from artigraph.model.lazy import Lazy, held
 from artigraph.model.load import load_models
 from artigraph.model.traverse import parts_of
-from artigraph.printable import quoted
+from artigraph.printable import printable, quoted
 from artigraph.run import Run
 from artigraph.run.ended import row_of_ended
 from artigraph.tracking._call import parameters_of
@@ -108,7 +108,7 @@ class Call:
         except _UNUSABLE as error:
             msg = (
                 f"The result of a call of {self._signature.shown}, artifact {candidate.artifact_id}, cannot be used "
-                f"again, so the call is computed: {quoted(str(error))}"
+                f"again, so the call is computed: {printable(str(error))}"
             )
             warnings.warn_explicit(msg, TrackingWarning, self._signature.file, self._signature.line)
             return None

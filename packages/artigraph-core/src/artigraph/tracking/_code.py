@@ -24,8 +24,7 @@ from artigraph.tracking._bytecode import digest_of, facts_of
 from artigraph.tracking._class_parts import defaults_of, members_of
 from artigraph.tracking._options import Follow
 from artigraph.tracking._own import Ownership, module_of
-from artigraph.tracking._values import UnfollowedError, Values, built_in_content
-from artigraph.tracking._values import state_of as _state_of
+from artigraph.tracking._values import UnfollowedError, Values, built_in_content, state_of
 
 _MOST = 20_000
 """The most functions and classes that are followed from one function."""
@@ -144,8 +143,9 @@ class Walker(Values):
         self._looking.add(id(item))
         try:
             cells = [_content_of(cell) for cell in getattr(item, "__closure__", None) or ()]
-            held = [*cells, *(part for name, part in _state_of(item) if name != "__wrapped__")]
-            return [self.describe(part, where) for part in held if type(part) in _PLAIN or self._is_ours(part)]
+            held = [part for part in cells if type(part) in _PLAIN or self._is_ours(part)]
+            held += [part for name, part in state_of(item) if name != "__wrapped__" and self._is_ours(part)]
+            return [self.describe(part, where) for part in held]
         finally:
             self._looking.discard(id(item))
 
@@ -184,7 +184,7 @@ class Walker(Values):
         closure = [self._cell(cells[name], name, label) for name in facts.free_variables]
         state = [
             (name, self.describe(value, f"{label}.{name}"))
-            for name, value in _state_of(function)
+            for name, value in state_of(function)
             if name not in _OF_TRACKED
         ]
         self.parts[label] = digest_of((facts.digest, defaults, named, closure, state)).hex()
@@ -330,7 +330,7 @@ class Walker(Values):
                 if self._owns(cls.__module__):
                     self.describe(cls, "")
                 fields = fields_of(item, complete=False)
-                pending += dict(_state_of(item)).values() if fields is None else fields.values()
+                pending += dict(state_of(item)).values() if fields is None else fields.values()
 
     def describe_class(self, cls: type[Any], where: str) -> object:
         """Return what identifies the class of a value, and follow it."""
@@ -342,7 +342,7 @@ class Walker(Values):
         del error
         cls: type[Any] = type(value)
         if self._owns(cls.__module__):
-            state = [(name, self.describe(part, f"{where}.{name}")) for name, part in _state_of(value)]
+            state = [(name, self.describe(part, f"{where}.{name}")) for name, part in state_of(value)]
             return ("object", self._class(cls), state, self._base(value, where))
         if cls.__module__.partition(".")[0] not in _SILENT:
             self.not_followed.add(f"{where}: the state of a {class_name(cls)}")
