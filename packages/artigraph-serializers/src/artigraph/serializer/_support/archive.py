@@ -132,14 +132,14 @@ def open_archive(file: BinaryIO | LimitedFile | MemoryFile) -> ZipFile:
         raise
     size = file.seek(0, io.SEEK_END)
     names: set[str] = set()
-    if sum(info.file_size for info in archive.infolist()) > size:
-        refuse_archive("its members have more bytes than all")
     for info in archive.infolist():
         if info.compress_type != ZIP_STORED or info.flag_bits & _ENCRYPTED or info.file_size > size:
             refuse_archive(f"{info.filename!r} is compressed or encrypted, or longer than all")
         if info.filename in names:
             refuse_archive(f"{info.filename!r} is there twice")
         names.add(info.filename)
+    if sum(info.file_size for info in archive.infolist()) > size:  # they would lie over each other
+        refuse_archive("its members have more bytes than all")
     return archive
 
 

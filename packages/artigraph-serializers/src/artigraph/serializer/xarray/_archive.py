@@ -13,7 +13,7 @@ from zipfile import ZipFile
 
 import numpy as np
 
-from artigraph.errors import SerializationError
+from artigraph.errors import DeserializationError, SerializationError
 from artigraph.serializer._support import class_of
 from artigraph.serializer._support.archive import Member, MemoryFile, archive_parts, member_of, open_archive, view_of
 from artigraph.serializer.numpy import array_serializer
@@ -88,7 +88,7 @@ def from_buffer(data: Any, kind: str, *, mapped: bool = False) -> Any:
         mapped: whether arrays are read-only views of the memory.
     """
     buffer = memoryview(data).cast("B")
-    restore: Callable[[memoryview], Any] = array_serializer.deserialize_mapped if mapped else array_serializer.deserialize
+    restore: Callable[[memoryview], Any] = _mapped if mapped else array_serializer.deserialize
     with open_archive(MemoryFile(buffer)) as archive:
         head = head_of(archive, kind)
         if sorted(members_of(head)) != sorted(archive.namelist()):
@@ -101,6 +101,16 @@ def from_buffer(data: Any, kind: str, *, mapped: bool = False) -> Any:
         return put_together(
             head, data_of, lambda entry: index_serializer.deserialize(view_of(archive, entry["member"], buffer))
         )
+
+
+def _mapped(member: memoryview) -> Any:
+    """Return a read-only array over a member, or a copy if its elements have another form in memory."""
+    try:
+        return array_serializer.deserialize_mapped(member)
+    except DeserializationError:  # an array of StringDType; if it is damaged, it is one again
+        array = array_serializer.deserialize(bytes(member))
+        array.flags.writeable = False
+        return array
 
 
 def from_file(file: BinaryIO, names: list[Any]) -> Any:
