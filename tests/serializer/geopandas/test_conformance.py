@@ -44,7 +44,12 @@ class TestGeoDataFrameSerializer(SerializerConformance):
 
 
 class TestGeoSeriesSerializer(SerializerConformance):
-    refused = (several(), pd.Series([1]), shapely.Point(1, 2), gpd.GeoSeries([shapely.Point(float("nan"), float("nan"))]))
+    refused = (
+        several(),
+        pd.Series([1]),
+        shapely.Point(1, 2),
+        gpd.GeoSeries([shapely.Point(float("nan"), float("nan"))]),
+    )
 
     @pytest.fixture
     def serializer(self) -> Serializer[Any]:

@@ -34,7 +34,9 @@ class TestDatasetSerializer(SerializerConformance):
 
     def columns(self, value: Any) -> Any:
         names = list(value.variables)
-        return [(chosen, value[chosen]) for chosen in ([], names[::-1], names[:1], names[-1:], list(value.data_vars)[:2])]
+        return [
+            (chosen, value[chosen]) for chosen in ([], names[::-1], names[:1], names[-1:], list(value.data_vars)[:2])
+        ]
 
     def assert_identical(self, serializer: Serializer[Any], value: Any, back: Any) -> None:
         assert_same(value, back)

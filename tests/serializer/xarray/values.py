@@ -69,7 +69,9 @@ LABELS: dict[str, Any] = {
 
 def variable(array: Any, **more: Any) -> Any:
     """A variable that holds an array as it is: xarray would make times of objects."""
-    return xr.Variable([f"d{place}" for place in range(array.ndim)], array, fastpath=isinstance(array, np.ndarray), **more)
+    return xr.Variable(
+        [f"d{place}" for place in range(array.ndim)], array, fastpath=isinstance(array, np.ndarray), **more
+    )
 
 
 def stations() -> Any:
@@ -123,8 +125,12 @@ def datasets() -> list[Any]:
         multi().isel(z=[2, 0]),
         no_index,
         no_index.reset_coords("x"),
-        xr.Dataset({f"v{place}": xr.Variable([f"{place}.{dim}" for dim in range(each.ndim)], each, fastpath=True)
-                    for place, each in enumerate(ARRAYS.values())}),
+        xr.Dataset(
+            {
+                f"v{place}": xr.Variable([f"{place}.{dim}" for dim in range(each.ndim)], each, fastpath=True)
+                for place, each in enumerate(ARRAYS.values())
+            }
+        ),
         xr.Dataset({name: (name + " dim", each) for name, each in EXTENSIONS.items()}),
         xr.Dataset(coords={name.replace(" ", "_"): each for name, each in LABELS.items()}),
         xr.Dataset({"../up": ("x", [1]), "artigraph.json": ("x", [2]), "a/b": ("x", [3]), "x": [4], "": ("x", [5])}),
@@ -149,23 +155,24 @@ def dataarrays() -> list[Any]:
 
 def bits(data: Any) -> Any:
     """What an array consists of."""
-    if not isinstance(data, np.ndarray):
+    array = data
+    if type(data) is not np.ndarray:
         return type(data), data.dtype, repr(data.tolist()), type(data.dtype)
-    if data.dtype.char in "OT":
-        return data.dtype, data.shape, [(type(each), repr(each)) for each in data.reshape(-1).tolist()]
-    fortran = data.flags.f_contiguous and not data.flags.c_contiguous
-    content = data.view("V1").tobytes() if data.dtype.char not in "gG" and data.flags.c_contiguous and data.ndim else data.tobytes()
-    return data.dtype, data.dtype.char, data.shape, content if data.dtype.char not in "gG" else repr(data), fortran
+    if array.dtype.char in "OT":
+        return array.dtype, array.shape, [(type(each), repr(each)) for each in array.reshape(-1).tolist()]
+    fortran = array.flags.f_contiguous and not array.flags.c_contiguous
+    content = repr(array) if array.dtype.char in "gG" else array.tobytes()  # a long double has padding
+    return array.dtype, array.dtype.char, array.shape, content, fortran
 
 
 def exactly(value: Any) -> Any:
     """A form of an attribute in which types and bits count."""
-    if isinstance(value, dict):
+    kind: type[Any] = type(value)
+    if kind is dict:
         return [(exactly(key), exactly(each)) for key, each in value.items()]
-    if isinstance(value, (list, tuple)):
-        return type(value), [exactly(each) for each in value]
-    return (type(value), *bits(value)) if isinstance(value, (np.ndarray, np.generic)) and not isinstance(value, np.generic) else (
-        type(value), repr(value))
+    if kind in (list, tuple):
+        return kind, [exactly(each) for each in value]
+    return kind, bits(value) if kind is np.ndarray else repr(value)
 
 
 def assert_same_variable(one: Any, other: Any) -> None:

@@ -118,7 +118,7 @@ ADVICE: Mapping[str, str] = MappingProxyType(
         "geopandas.GeoDataFrame": "Install artigraph[geopandas], which stores it.",
         "geopandas.GeoSeries": "Install artigraph[geopandas], which stores it.",
         "geopandas.GeometryArray": "Store it as a series: geopandas.GeoSeries(value).",
-        "shapely.BaseGeometry": "Store a series of it, geopandas.GeoSeries([value]), or its WKB: shapely.to_wkb(value).",
+        "shapely.BaseGeometry": "Store a series, geopandas.GeoSeries([value]), or its WKB: shapely.to_wkb(value).",
         "shapely.STRtree": "Store the geometries of it, value.geometries, and make the tree again after loading.",
         "pyproj.CRS": "Store its JSON, value.to_json(), and make it again with pyproj.CRS.from_json.",
         "modin.BasePandasDataset": "Store a frame of pandas: value.modin.to_pandas().",

@@ -113,7 +113,8 @@ def _padding(archive: ZipFile, info: ZipInfo) -> bytes:
     sink: Any = archive.fp
     # zipfile decides by the same comparison. If it decided otherwise, the content would only not be aligned.
     wide = _ZIP64_FIELD if info.file_size * 1.05 > _LARGEST else 0
-    start = sink.tell() + _LOCAL_HEADER + len(info.filename.encode()) + wide + _FIELD_HEAD
+    position: int = sink.tell()
+    start = position + _LOCAL_HEADER + len(info.filename.encode()) + wide + _FIELD_HEAD
     length = -start % ALIGNMENT
     return _PADDING.to_bytes(2, "little") + length.to_bytes(2, "little") + bytes(length)
 
@@ -150,9 +151,13 @@ def member_of(archive: ZipFile, name: str) -> bytearray:
         DeserializationError: there is no such member. Damage raises the error of zipfile.
     """
     buffer = bytearray(_info(archive, name).file_size)
-    with archive.open(name) as file:
-        start = 0
-        while start < len(buffer) and (read := file.readinto(memoryview(buffer)[start:])):  # type: ignore[attr-defined]
+    start = 0
+    with archive.open(name) as opened:
+        file: Any = opened
+        while start < len(buffer):
+            read: int = file.readinto(memoryview(buffer)[start:])
+            if not read:
+                break
             start += read
     if start < len(buffer):
         refuse_archive(f"{name!r} is cut off")

@@ -29,7 +29,8 @@ def describe_crs(crs: Any) -> dict[str, Any] | None:
         description: dict[str, Any] = {"definition": json.loads(crs.to_json())}
         if _CODE.fullmatch(crs.srs):
             description["code"] = crs.srs
-        if _is_exact(restore_crs(description), crs):
+        again = restore_crs(description)
+        if again == crs and (again.srs == crs.srs or _is_exact(again, crs)):
             return description
     msg = (
         f"its coordinate reference system is a {class_of(crs)} ({crs.name!r:.80}), which would not come back exactly; "
@@ -54,8 +55,7 @@ def restore_crs(description: dict[str, Any] | None) -> Any:
         named = pyproj.CRS(code)
     except pyproj.exceptions.CRSError:
         return defined
-    # A code is equal if both say the same in JSON: PROJ finds some systems unlike what it made of their own JSON.
-    return named if _is_exact(named, defined) or named.to_json() == defined.to_json() else defined
+    return named if named == defined else defined
 
 
 def same_crs(one: Any, other: Any) -> bool:
@@ -64,6 +64,7 @@ def same_crs(one: Any, other: Any) -> bool:
 
 
 def _is_exact(one: Any, other: Any) -> bool:
+    # PROJ finds some systems unlike what it made of their own JSON.
     return bool(one.is_exact_same(other)) or one.to_json() == other.to_json()
 
 
@@ -71,5 +72,6 @@ def _check_depth(value: Any, left: int) -> None:
     if not left:
         msg = "a coordinate reference system is nested too deep"
         raise ValueError(msg)
-    for each in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+    parts: Any = value.values() if type(value) is dict else value
+    for each in parts if type(value) in (dict, list) else ():
         _check_depth(each, left - 1)

@@ -140,7 +140,8 @@ def series_from_file(data: bytes) -> Any:
 
 def size_in_all(value: Any) -> int:
     """Return about how many bytes the columns and the coordinates take."""
-    arrays = [value.array] if isinstance(value, pd.Series) else [
-        value.iloc[:, place].array for place, dtype in enumerate(value.dtypes) if _is_geometry(dtype)
-    ]
+    if type(value) is gpd.GeoSeries:
+        arrays: list[Any] = [value.array]
+    else:
+        arrays = [value.iloc[:, place].array for place, dtype in enumerate(value.dtypes) if _is_geometry(dtype)]
     return (size_of(value) or 0) + sum(16 * coordinates_of(each) for each in arrays if type(each) is GEOMETRY_ARRAY)

@@ -108,7 +108,8 @@ def _same(one: Array, other: Array) -> npt.NDArray[np.bool_]:
     alike: npt.NDArray[np.bool_] = shapely.equals_identical(one, other)
     alike &= (shapely.has_z(one) == shapely.has_z(other)) & (shapely.has_m(one) == shapely.has_m(other))
     alike &= shapely.get_srid(one) == shapely.get_srid(other)
-    return alike | (shapely.is_missing(one) & shapely.is_missing(other))
+    alike |= shapely.is_missing(one) & shapely.is_missing(other)
+    return alike
 
 
 def same_geometry(one: Any, other: Any) -> bool:
@@ -126,5 +127,5 @@ def coordinates_of(values: Any) -> int:
     return int(shapely.get_num_coordinates(np.asarray(values, object)).sum())
 
 
-GEOMETRY_ARRAY: type[Any] = type(gpd.GeoSeries([]).array)
+GEOMETRY_ARRAY: type[Any] = gpd.array.GeometryArray
 add_kind(KIND, GEOMETRY_ARRAY, (describe_geometry, restore_geometry), same_geometry)

@@ -31,7 +31,9 @@ class _GeoSerializer(PartsSerializer[Any]):
     def _check_class(self, value: Any) -> None:
         (cls,) = self.types
         if type(value) is not cls:
-            remedy = f"convert it: geopandas.{cls.__name__}(value)" if isinstance(value, cls) else "name another serializer"
+            remedy = (
+                f"convert it: geopandas.{cls.__name__}(value)" if isinstance(value, cls) else "name another serializer"
+            )
             msg = f"A {class_of(value)} would not come back as one; {remedy}."
             raise SerializationError(msg)
 
@@ -76,9 +78,7 @@ class GeoDataFrameSerializer(_GeoSerializer):
     ) -> TablePreview:
         """Return index and columns with the first rows, and geometries as well-known text."""
         with deserializing(self.name):
-            return preview_table(
-                file, "frame", rows=rows, columns=columns, max_bytes=max_bytes, stored=_frames.FRAME
-            )
+            return preview_table(file, "frame", rows=rows, columns=columns, max_bytes=max_bytes, stored=_frames.FRAME)
 
     def equal(self, one: Any, other: Any) -> bool:
         """Say whether two frames have equal labels, dtypes, values, reference systems and active geometry.
@@ -121,9 +121,7 @@ class GeoSeriesSerializer(_GeoSerializer):
     ) -> TablePreview:
         """Return the index and the first geometries as well-known text."""
         with deserializing(self.name):
-            return preview_table(
-                file, "series", rows=rows, columns=columns, max_bytes=max_bytes, stored=_frames.SERIES
-            )
+            return preview_table(file, "series", rows=rows, columns=columns, max_bytes=max_bytes, stored=_frames.SERIES)
 
     def equal(self, one: Any, other: Any) -> bool:
         """Say whether two series have equal name, labels, geometries and reference systems. NaN equals NaN."""

@@ -346,13 +346,15 @@ def _restore_arrow(description: Description, columns: ColumnReader) -> Any:
     return _pd.ArrowDtype(column.type).__from_arrow__(column)
 
 
-_ELSEWHERE = dict.fromkeys(("geopandas", "geometry"), "artigraph.serializer.geopandas")
-"""The modules that add kinds of arrays of other libraries, by library and by kind. They are imported when one is met."""
+_ELSEWHERE: dict[str, str] = dict.fromkeys(("geopandas", "geometry"), "artigraph.serializer.geopandas")
+"""The modules that add kinds of arrays, by library and by kind. They are imported when such an array is met."""
 COMPARED: dict[type[Any], Callable[[Any, Any], bool]] = {}
 """Functions that compare two arrays of a class that was added."""
 
 
-def add_kind(kind: str, cls: type[Any], functions: tuple[_Describe, _Restore], same: Callable[[Any, Any], bool]) -> None:
+def add_kind(
+    kind: str, cls: type[Any], functions: tuple[_Describe, _Restore], same: Callable[[Any, Any], bool]
+) -> None:
     """Store the arrays of a class of another library, too.
 
     Args:

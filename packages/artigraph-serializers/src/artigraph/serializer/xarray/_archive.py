@@ -1,7 +1,7 @@
 """Write datasets and labeled arrays as archives, and read them.
 
-The archive does not compress. It has a JSON head, an npy file for each array, and a parquet file of pandas's serializers
-for each index and each variable of objects or of an extension dtype.
+The archive does not compress. It has a JSON head and an npy file for each array. Each index has a parquet file of
+pandas's serializers, and so has each variable of objects or of an extension dtype.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ from artigraph.serializer.xarray._variables import (
     Entry,
     Head,
     check_head,
+    is_numpy,
+    is_numpy_dtype,
     members_of,
     pd,
     put_together,
@@ -37,6 +39,7 @@ from artigraph.serializer.xarray._variables import (
 _UNKNOWN = 2**33
 """The size of a member whose size is not known before it is written: zip then has wide numbers for it."""
 _HEADER = 2**16
+_restore_index: Callable[[Any], Any] = index_serializer.deserialize
 
 
 def to_parts(value: Any) -> Iterator[bytes | memoryview]:
@@ -65,7 +68,7 @@ def _member(entry: Entry, variable: Any) -> Member:
             raise SerializationError(msg)
         size = _UNKNOWN if data.dtype.char == "T" else data.nbytes + _HEADER
         return Member(entry["member"], _located(array_serializer.serialize_parts(data), where), size)
-    values = data.reshape(-1) if isinstance(data, np.ndarray) else data
+    values = data.reshape(-1) if is_numpy(data) else data
     # xarray shows some arrays of pandas, such as texts, as objects, though their dtype is pandas's.
     series = pd.Series(values, dtype=variable.dtype)
     return Member(entry["member"], _located(series_serializer.serialize_parts(series), where), _UNKNOWN)
@@ -98,9 +101,7 @@ def from_buffer(data: Any, kind: str, *, mapped: bool = False) -> Any:
             member = view_of(archive, entry["member"], buffer)
             return restore(member) if entry["store"] == ARRAY else _values_of(entry, member)
 
-        return put_together(
-            head, data_of, lambda entry: index_serializer.deserialize(view_of(archive, entry["member"], buffer))
-        )
+        return put_together(head, data_of, lambda entry: _restore_index(view_of(archive, entry["member"], buffer)))
 
 
 def _mapped(member: memoryview) -> Any:
@@ -122,9 +123,7 @@ def from_file(file: BinaryIO, names: list[Any]) -> Any:
             member = memoryview(member_of(archive, entry["member"]))
             return array_serializer.deserialize(member) if entry["store"] == ARRAY else _values_of(entry, member)
 
-        return put_together(
-            head, data_of, lambda entry: index_serializer.deserialize(member_of(archive, entry["member"]))
-        )
+        return put_together(head, data_of, lambda entry: _restore_index(member_of(archive, entry["member"])))
 
 
 def head_of(archive: ZipFile, kind: str) -> Head:
@@ -139,7 +138,7 @@ def head_of(archive: ZipFile, kind: str) -> Head:
 def _values_of(entry: Entry, data: Any) -> Any:
     """Return an array of objects, or an array of pandas."""
     series = series_serializer.deserialize(data)
-    if isinstance(series.dtype, np.dtype):
+    if is_numpy_dtype(series.dtype):
         if series.dtype != object:
             refuse("its objects have another dtype")
         return series.to_numpy().reshape(entry["shape"])

@@ -9,7 +9,7 @@ import numpy as np
 from artigraph.serializer._support.difference import Differing, named, told
 from artigraph.serializer.numpy.compare import differing_array, same_array, same_object
 from artigraph.serializer.pandas import index_serializer, series_serializer
-from artigraph.serializer.xarray._variables import pd, xr
+from artigraph.serializer.xarray._variables import is_numpy, pd, xr
 
 
 def same(one: Any, other: Any) -> bool:
@@ -19,9 +19,11 @@ def same(one: Any, other: Any) -> bool:
     if isinstance(one, xr.DataArray):
         if not (same_object(one.name, other.name) and same_variable(one.variable, other.variable)):
             return False
-    elif not same_object(dict(one.attrs), dict(other.attrs)) or set(one.data_vars) != set(other.data_vars):
-        return False
-    elif not all(same_variable(one.variables[name], other.variables[name]) for name in one.data_vars):
+    elif (
+        not same_object(dict(one.attrs), dict(other.attrs))
+        or set(one.data_vars) != set(other.data_vars)
+        or not all(same_variable(one.variables[name], other.variables[name]) for name in one.data_vars)
+    ):
         return False
     return _same_coordinates(one, other)
 
@@ -50,7 +52,7 @@ def same_variable(one: Any, other: Any) -> bool:
 def same_elements(one: Any, other: Any) -> bool:
     """Say whether two variables of one shape and dtype have equal elements. NaN equals NaN."""
     mine, theirs = one.data, other.data
-    if isinstance(mine, np.ndarray) and isinstance(theirs, np.ndarray):
+    if is_numpy(mine) and is_numpy(theirs):
         return same_array(mine, theirs)
     if isinstance(mine, pd.api.extensions.ExtensionArray):
         return type(mine) is type(theirs) and series_serializer.equal(pd.Series(mine), pd.Series(theirs))
@@ -109,7 +111,7 @@ def _dims(variable: Any) -> str:
 
 def _differing(one: Any, other: Any) -> Differing:
     mine, theirs = one.data, other.data
-    if isinstance(mine, np.ndarray) and isinstance(theirs, np.ndarray):
+    if is_numpy(mine) and is_numpy(theirs):
         return differing_array(mine, theirs)
     pairs = zip(np.asarray(mine, object).reshape(-1), np.asarray(theirs, object).reshape(-1), strict=True)
     return Differing(sum(not (a is b or same_object(a, b)) for a, b in pairs))

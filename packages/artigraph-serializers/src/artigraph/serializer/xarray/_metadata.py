@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Mapping
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 
@@ -33,17 +33,17 @@ def to_json(value: object, depth: int = 0) -> Any:
     for kind, serializer in _SERIALIZERS.items():
         if type(value) in serializer.types or (kind == "scalar" and isinstance(value, np.generic)):
             return {kind: base64.b64encode(serializer.serialize(value)).decode()}
+    known: Any = value
     if isinstance(value, np.dtype):
-        return {"dtype": describe(cast("np.dtype[Any]", value))}
+        return {"dtype": describe(known)}
     try:
         return encode(value).decode()
     except SerializationError:
         if type(value) not in (dict, list, tuple) or depth > MAX_DEPTH:
             raise
     if isinstance(value, dict):
-        pairs = cast("dict[Any, Any]", value).items()
-        return {"dict": [[to_json(key, depth + 1), to_json(each, depth + 1)] for key, each in pairs]}
-    return {type(value).__name__: [to_json(each, depth + 1) for each in cast("list[Any]", value)]}
+        return {"dict": [[to_json(key, depth + 1), to_json(each, depth + 1)] for key, each in known.items()]}
+    return {type(known).__name__: [to_json(each, depth + 1) for each in known]}
 
 
 def from_json(stored: Any) -> Any:

@@ -19,7 +19,9 @@ _LEAST_HEAD = 2**12
 """Bytes of a head that is parsed whatever the limit is."""
 
 
-def preview_variables(file: BinaryIO, kind: str, noun: str, *, rows: int, columns: int, max_bytes: int) -> preview.TablePreview:
+def preview_variables(
+    file: BinaryIO, kind: str, noun: str, *, rows: int, columns: int, max_bytes: int
+) -> preview.TablePreview:
     """Return a table of the variables in an archive. Reads none of their elements."""
     limited = preview.LimitedFile(file, max_bytes)
 

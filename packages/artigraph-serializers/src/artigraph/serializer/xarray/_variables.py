@@ -51,6 +51,16 @@ class TakenApart:
     """The indexes of pandas, by the name of the member."""
 
 
+def is_numpy(array: object) -> bool:
+    """Say whether an array is one of NumPy, or of a class derived from it."""
+    return isinstance(array, np.ndarray)
+
+
+def is_numpy_dtype(dtype: object) -> bool:
+    """Say whether a dtype is one of NumPy, not of pandas."""
+    return isinstance(dtype, np.dtype)
+
+
 # Taking apart ---------------------------------------------------------------------------------------------------------
 
 
@@ -107,7 +117,7 @@ def _describe_variable(role: str, name: object, variable: Any, *, indexed: bool)
     if variable.chunks is not None:
         msg = f"{where} is computed by dask, in chunks. Store the result: value.compute(), or value.load()."
         raise SerializationError(msg)
-    store = INDEX if indexed else ARRAY if isinstance(dtype, np.dtype) and dtype != object else VALUES
+    store = INDEX if indexed else ARRAY if is_numpy_dtype(dtype) and dtype.kind != "O" else VALUES
     return {
         "name": name_to_json(name),
         "role": role,
@@ -125,7 +135,9 @@ def _attrs(attrs: Mapping[Any, Any], where: str) -> list[Any]:
 
 
 def _encoding(encoding: Mapping[Any, Any], where: str) -> list[Any]:
-    return mapping_to_json(encoding, where, "An encoding only says how a file was written: store value.drop_encoding().")
+    return mapping_to_json(
+        encoding, where, "An encoding only says how a file was written: store value.drop_encoding()."
+    )
 
 
 def _describe_index(index: Any, coords: list[Any], names: _MemberNames, taken: TakenApart) -> Entry:
@@ -156,9 +168,9 @@ def _describe_index(index: Any, coords: list[Any], names: _MemberNames, taken: T
 
 def _dtype_to_json(dtype: Any) -> Any:
     """Return the dtype of an indexed coordinate as JSON: None if it is the one of its index, which pandas describes."""
-    if not isinstance(dtype, np.dtype):
+    if not is_numpy_dtype(dtype):
         return None
-    return "object" if dtype == object else describe(dtype)
+    return "object" if dtype.kind == "O" else describe(dtype)
 
 
 def _dtype_from_json(stored: Any, index: Any) -> Any:
@@ -170,19 +182,22 @@ def _dtype_from_json(stored: Any, index: Any) -> Any:
 
 def _is_of(dtype: Any, index: Any) -> bool:
     """Say whether labels of an index can be elements of a coordinate of this dtype."""
-    if not isinstance(dtype, np.dtype):
+    if not is_numpy_dtype(dtype):
         return bool(dtype == index.dtype)
-    if dtype == object:
+    if dtype.kind == "O":
         return True
     if dtype.kind in "UST":
-        return index.inferred_type in ("empty", *(kind for kind in _KINDS if _KINDS[kind] in dtype.kind or dtype.kind == "T"))
-    return isinstance(index.dtype, np.dtype) and bool(np.can_cast(index.dtype, dtype, "same_kind"))
+        return index.inferred_type in (
+            "empty",
+            *(kind for kind in _KINDS if _KINDS[kind] in dtype.kind or dtype.kind == "T"),
+        )
+    return is_numpy_dtype(index.dtype) and bool(np.can_cast(index.dtype, dtype, "same_kind"))
 
 
 # Putting together -----------------------------------------------------------------------------------------------------
 
 
-def check_head(head: Any) -> Head:
+def check_head(head: Head) -> Head:
     """Return a head whose parts belong together.
 
     Raises:
@@ -238,7 +253,7 @@ def put_together(head: Head, data_of: Callable[[Entry], Any], index_of: Callable
     for entry in head["variables"]:
         if entry["role"] != OWN and list(variables[name_from_json(entry["name"])].shape) != entry["shape"]:
             refuse("a variable has another shape than its index")
-    # All are coordinates at first: the constructor of a dataset would make a coordinate of data with a dimension's name.
+    # All are coordinates at first: the constructor of a dataset makes one of data with the name of a dimension.
     coordinates = xr.Coordinates(variables, indexes)
     if own is not None:
         found = xr.DataArray(own[1], coords=coordinates, name=own[0])
@@ -256,7 +271,7 @@ def _variable(entry: Entry, data: Any, attrs: Any, encoding: Any) -> Any:
     if list(data.shape) != entry["shape"] or len(dims) != len(data.shape):
         refuse("an array has another shape than its variable")
     # Without a conversion, which would make times of objects. Arrays of pandas have to be wrapped, though.
-    return xr.Variable(dims, data, attrs, encoding, fastpath=isinstance(data, np.ndarray))
+    return xr.Variable(dims, data, attrs, encoding, fastpath=is_numpy(data))
 
 
 def _indexed(entry: Entry, labels: Any, metadata: dict[Any, tuple[Any, Any]]) -> tuple[Any, dict[Any, Any]]:
@@ -286,13 +301,14 @@ def _check_again(value: Any, taken: TakenApart) -> None:
 
     def data_of(entry: Entry) -> Any:
         variable = taken.variables[entry["member"]]
-        if not isinstance(variable.dtype, np.dtype):
+        if not is_numpy_dtype(variable.dtype):
             return variable.data
-        return np.broadcast_to(np.zeros((), variable.dtype), variable.shape)
+        nothing: Any = np.zeros((), variable.dtype)
+        return np.broadcast_to(nothing, variable.shape)
 
     again = put_together(check_head(taken.head), data_of, lambda entry: taken.indexes[entry["member"]])
     if outline(again) != outline(value):
-        msg = f"This {class_of(value)} would not come back with the same coordinates and indexes; make it anew from its arrays."
+        msg = f"This {class_of(value)} would not come back with the same coordinates and indexes; make it anew."
         raise SerializationError(msg)
 
 
@@ -301,6 +317,6 @@ def outline(value: Any) -> Any:
     is_array = isinstance(value, xr.DataArray)
     coords = [(name, each.variable.dims, each.variable.shape) for name, each in value.coords.items()]
     data = [] if is_array else [(name, each.dims, each.shape) for name, each in value.variables.items()]
-    indexes = [(type(index), list(of)) for index, of in value.xindexes.group_by_index()]
+    indexes: list[Any] = [(type(index), list(of)) for index, of in value.xindexes.group_by_index()]
     own = (value.name, value.dims, value.shape) if is_array else None
     return type(value), own, coords, data, indexes
