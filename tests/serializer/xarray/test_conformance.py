@@ -10,7 +10,7 @@ import pytest
 
 from artigraph.serializer import Serializer
 from artigraph.testing.serializer import SerializerConformance
-from tests.serializer.xarray.values import assert_same, dataarrays, datasets, stations, xr
+from tests.serializer.xarray.values import assert_same, dataarrays, datasets, multi, stations, xr
 
 its: Any = import_module("artigraph.serializer.xarray")
 
@@ -51,7 +51,7 @@ class TestDataArraySerializer(SerializerConformance):
 
     @pytest.fixture
     def values(self) -> Any:
-        return dataarrays()
+        return [stations().temperature, multi().v, *dataarrays()[:20:4], *dataarrays()[-3:]]
 
     def assert_identical(self, serializer: Serializer[Any], value: Any, back: Any) -> None:
         assert_same(value, back)
