@@ -141,17 +141,21 @@ def _check_addresses(options: Mapping[str, Any]) -> None:
     for name, value in options.items():
         if not _ADDRESS.search(name) or not isinstance(value, str):
             continue
-        try:
-            parts = urlsplit(value)
-            fine = parts.scheme in {"http", "https"} and bool(parts.hostname) and "@" not in parts.netloc
-        except ValueError:
-            fine = False
-        if not fine or parts.query or parts.fragment:
+        if not _is_plain_address(value):
             msg = (
                 f"{name} has to be like 'https://storage.example.com' or 'http://127.0.0.1:9000', without credentials "
                 "and a query: pass credentials as arguments of their own, such as secret_access_key= or account_key="
             )
             raise ConfigurationError(msg)
+
+
+def _is_plain_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(host) and "@" not in parts.netloc and not {"?", "#"} & {*text}
 
 
 def _made(
