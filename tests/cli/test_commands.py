@@ -226,6 +226,14 @@ def test_control_characters_are_escaped_for_people(call: Call) -> None:
 
 
 @pytest.mark.usefixtures("store")
+def test_the_name_of_a_column_with_a_comma_is_in_quotes(call: Call) -> None:
+    assert call("tag", "@", "a,b=c").code == 0
+    [first, *_] = call("ls", "--runs", "--columns", 'parameters.rate, "tags.a,b"', "--json").document["data"]
+    assert first["columns"]["tags.a,b"] == "c"
+    assert call("ls", "--runs", "--columns", "parameters.rate,").code == ExitCode.USAGE
+
+
+@pytest.mark.usefixtures("store")
 def test_a_move_shows_its_plan_and_needs_a_consent(call: Call, tmp_path: Path) -> None:
     plan = call(*arguments_of("move SOURCE TARGET"))
     assert plan.code == ExitCode.REFUSED

@@ -13,7 +13,7 @@ from uuid import UUID
 from markupsafe import Markup, escape
 
 from artigraph.identifiers import moment_of
-from artigraph.printable import bytes_text, duration_text, printable
+from artigraph.printable import bytes_text, duration_text, printable, quote_item
 from artigraph.view import ArtifactItem, RunItem
 
 SHORT_ID = 13
@@ -148,6 +148,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "duration": duration,
         "exactly": exactly,
         "expression": expression,
+        "item": quote_item,
         "lines": lines,
         "made": moment_of,
         "number": number,
