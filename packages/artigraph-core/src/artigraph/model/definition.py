@@ -6,15 +6,14 @@ import dataclasses
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import Enum
-from typing import Any, get_type_hints
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from artigraph.errors import ModelDefinitionError, RegistrationError, SerializationError
 from artigraph.identifiers import check_label
 from artigraph.kinds import UNRESOLVED, KindField, ModelKind, kind_of, needs_plugin, with_arguments
 from artigraph.model import _classes
-from artigraph.model._annotations import extras_in, lazy_class, options_of
+from artigraph.model._annotations import extras_in, lazy_class, options_of, refuse_extras
 from artigraph.model._checks import Check
 from artigraph.model._classes import check_name, reused_names
 from artigraph.model._dataclass_kind import DATACLASS, check_constructor
@@ -346,30 +345,13 @@ def _resolved(cls: type[Any], name: str) -> Any:
 
 
 def _plain_classes(cls: type[Any], name: str, annotation: object) -> Mapping[str, type[Any]]:
+    parts: list[type[Any]] = []
     try:
-        found = collect_classes(annotation, exclude=(Structured,))
+        found = collect_classes(annotation, exclude=(Structured,), visit=parts.append)
     except ModelDefinitionError as error:
         msg = f"Field {name!r} of model {cls.__qualname__}: {error}"
         raise ModelDefinitionError(msg) from error
-    for each in found.values():
-        _refuse_checks(cls, name, each)
+    for part in parts:
+        if part not in _traits:
+            refuse_extras(cls, name, part)
     return found
-
-
-def _refuse_checks(cls: type[Any], name: str, part: type[Any]) -> None:
-    """Refuse a check for a field of a class whose instances are parts of a value.
-
-    Raises:
-        ModelDefinitionError: there is such a check, which no save would run.
-    """
-    if part in _traits or issubclass(part, Enum):
-        return
-    for inner, annotation in get_type_hints(part, localns={part.__name__: part}, include_extras=True).items():
-        whole, inside = extras_in(annotation)
-        if any(isinstance(extra, Check) for extra in whole + inside):
-            msg = (
-                f"Field {name!r} of model {cls.__qualname__} holds {part.__qualname__}, whose field {inner!r} names a "
-                f"check for a part of the value; a check serves a field of a model: make {part.__qualname__} a model, "
-                "or check the field as a whole, Annotated[X, check(...)]"
-            )
-            raise ModelDefinitionError(msg)
