@@ -18,7 +18,7 @@ from artigraph.model._checks import Check
 from artigraph.model._classes import check_name, reused_names
 from artigraph.model._dataclass_kind import DATACLASS, check_constructor
 from artigraph.model._fields import ArtifactModelConfig
-from artigraph.model._migration import check_steps
+from artigraph.model._migration import ORIGIN, check_steps
 from artigraph.model.compare import Structured
 from artigraph.model.lazy import Lazy
 from artigraph.serializer import Serializer
@@ -138,10 +138,35 @@ def forget_definition(cls: type[Any]) -> None:
         delattr(cls, _DEFINITION)
 
 
-def inherit_line(cls: type[Any], made: Any) -> Any:
-    """Give a class that was made of a model class, by type arguments, the version and the config of that class."""
-    if made is not cls and cls in _traits and isinstance(made, type) and made in _traits:
-        _traits[made].version, _traits[made].config = _traits[cls].version, _traits[cls].config
+def inherit_line(cls: type[Any], made: Any, arguments: object) -> Any:
+    """Give a class that was made of a model class, by type arguments, what the class line of that class says.
+
+    `Box[int]` has the version, the config and the migration steps of `Box`. If `Box` has the name `lab.Box`, it has the
+    name `lab.Box[int]`, and likewise the aliases.
+
+    Raises:
+        InvalidLabelError: the name is too long.
+        ModelNameConflictError: another class has one of the aliases.
+    """
+    if made is cls or cls not in _traits or not isinstance(made, type) or made not in _traits:
+        return made
+    if ORIGIN in vars(made):  # pydantic returns the same class again
+        return made
+    traits, line = _traits[made], _traits[cls]
+    setattr(made, ORIGIN, cls)
+    setattr(made, _classes.ARGUMENTS, arguments)
+    traits.version, traits.config = line.version, line.config
+    origin = cls
+    while ORIGIN in vars(origin):  # Pair[K, int][str] is made of Pair
+        origin = vars(origin)[ORIGIN]
+    printed = made.__name__.removeprefix(origin.__name__)
+    if printed.startswith("["):
+        traits.name, *aliases = (f"{name}{printed}" for name in _traits[origin].names)
+        traits.aliases = tuple(aliases)
+        for name in traits.names:
+            check_label(name, f"The name of model {made.__qualname__}")
+    _classes.check_aliases(made, traits.name, traits.aliases)
+    _classes.register_class(made, traits.names)
     return made
 
 
