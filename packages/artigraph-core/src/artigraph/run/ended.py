@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
-from artigraph.graph.runs import RunRow
+from artigraph.graph.run_rows import RunRow
 from artigraph.run._active import run_manager
 from artigraph.run._captured import capture_environment
 from artigraph.run._state import NO_PARENT, Run, row_at_start

@@ -22,7 +22,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 import artigraph.db as db
 from artigraph.db.planner import filter_only
 from artigraph.errors import DeserializationError
-from artigraph.graph.runs import CACHE, CACHED_FROM, RunRow, RunValueRow, insert_ended_run, insert_values
+from artigraph.graph.run_rows import CACHE, CACHED_FROM, RunRow, RunValueRow
+from artigraph.graph.runs import insert_ended_run, insert_values
 from artigraph.orm import link_table, node_table, run_value_table
 from artigraph.serializer.codec import decode, encode
 from artigraph.serializer.search_key import search_key

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import read
 from artigraph.errors import NodeNotFoundError
-from artigraph.graph.runs import RunStatus, run_columns, run_row
+from artigraph.graph.run_rows import RunStatus, run_columns, run_row
 from artigraph.identifiers import NodeId, check_id
 from artigraph.orm import node_table
 from artigraph.run.values import FIELDS

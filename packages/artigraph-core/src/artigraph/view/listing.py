@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import read
 from artigraph.db.planner import expect_few_rows, filter_only
-from artigraph.graph.runs import RunValueKind
+from artigraph.graph.run_rows import RunValueKind
 from artigraph.identifiers import NodeId, check_ids
 from artigraph.lineage.sql import own_input
 from artigraph.orm import node_table, run_value_table

@@ -27,7 +27,8 @@ async def tag(output: Output, run: str, tags: dict[str, str]) -> None:
     """Add tags to a run, and print all its tags. A tag replaces the one of the same name."""
     from artigraph.cli._documents import TagItem, TagsPage
     from artigraph.errors import QueryError
-    from artigraph.graph.runs import read_runs, replace_values
+    from artigraph.graph.run_rows import read_runs
+    from artigraph.graph.runs import replace_values
     from artigraph.run.values import MOST_VALUES, value_rows, values_of
     from artigraph.view.references import find_node
 
