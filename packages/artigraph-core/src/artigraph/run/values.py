@@ -70,11 +70,12 @@ def values_of(run: RunRow) -> tuple[Mapping[str, Any], Mapping[str, Any], Mappin
     Raises:
         DeserializationError: a value cannot be read.
     """
-    by_kind: dict[RunValueKind, dict[str, Any]] = {"tag": {}, "parameter": {}, "environment": {}}
+    tags, parameters, environment = _Tags(), _Parameters(), _Environment()
+    by_kind: dict[RunValueKind, _ReadOnly] = {"tag": tags, "parameter": parameters, "environment": environment}
     for row in run.values:
         if row.kind != CACHE:
-            by_kind[row.kind][row.name] = value_of(run, row)
-    return _Tags(by_kind["tag"]), _Parameters(by_kind["parameter"]), _Environment(by_kind["environment"])
+            dict.__setitem__(by_kind[row.kind], row.name, value_of(run, row))
+    return tags, parameters, environment
 
 
 def cached_from(run: RunRow) -> UUID | None:

@@ -21,6 +21,7 @@ _LONGEST_TEXT = 10_000
 _MOST_ITEMS = 1_000
 _DEEPEST = 20
 _MORE = "…"
+_ZONE = len("+00:00")
 
 
 def spelled(value: Any, depth: int = 0) -> Any:
@@ -29,6 +30,10 @@ def spelled(value: Any, depth: int = 0) -> Any:
         return value
     if isinstance(value, str):
         return _cut(value)
+    if type(value) is int and -EXACT <= value <= EXACT:  # most values are this, or the next one
+        return value
+    if type(value) is dict and not value:
+        return {}
     if isinstance(value, (int, float, timedelta)):
         return _number(value, Cells(_LONGEST_TEXT))
     if _is_container(value):
@@ -60,6 +65,8 @@ def moment_text(moment: datetime) -> str:
     """Return a datetime in ISO 8601: an aware one in UTC with a "Z", a naive one without a zone."""
     if moment.tzinfo is None:
         return moment.isoformat()
+    if moment.tzinfo is UTC:
+        return f"{moment.isoformat()[:-_ZONE]}Z"
     try:
         return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
     except OverflowError:  # in UTC it is before the year 1 or after 9999
@@ -122,4 +129,6 @@ def _array(items: Iterable[object], depth: int) -> list[Any]:
 
 
 def _cut(text: str) -> str:
+    if text.isascii() and len(text) <= _LONGEST_TEXT:
+        return text
     return Cells(_LONGEST_TEXT).text(text)

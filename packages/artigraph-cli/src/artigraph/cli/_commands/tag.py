@@ -37,7 +37,7 @@ async def tag(output: Output, run: str, tags: dict[str, str]) -> None:
         msg = f"{run} is an artifact or a part of one. Only runs have tags"
         raise QueryError(msg)
     await replace_values(run_id, value_rows("tag", tags), most=MOST_VALUES)
-    now = values_of((await read_runs([run_id]))[run_id], "tag")
+    now, _, _ = values_of((await read_runs([run_id]))[run_id])
     document = TagsPage(tuple(TagItem(name, now[name]) for name in sorted(now)), None).to_dict()
     output.table(document, document["data"], [Column("name"), Column("value")], "The run has no tags.")
 
