@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 from weakref import WeakKeyDictionary
@@ -63,6 +63,24 @@ class FixedSelect:
         result.close()
         return rows
 
+    async def converted(self, connection: AsyncConnection, parameters: Mapping[str, Any]) -> list[Row]:
+        """Return all rows with their values converted and checked, except for ids, which are the driver's."""
+        rows = await self.rows(connection, parameters)
+        converters = [
+            (index, convert)
+            for index, column in enumerate(self._statement.selected_columns)
+            if not isinstance(column.type, Id)
+            and (convert := column.type.dialect_impl(connection.dialect).result_processor(connection.dialect, None))
+        ]
+        return [_converted(row, converters) for row in rows] if converters else rows
+
+
+def _converted(row: Row, converters: Sequence[tuple[int, Callable[[Any], Any]]]) -> Row:
+    values = list(row)
+    for index, convert in converters:
+        values[index] = convert(values[index])
+    return values
+
 
 def _compile(statement: Select[*tuple[Any, ...]], dialect: Dialect) -> _Compiled:
     compiled: Any = statement.compile(dialect=dialect)
@@ -90,12 +108,23 @@ class SelectByIds:
         The ids are UUIDs, or those of a driver's row.
         """
         found: list[Row] = []
+        for fixed, parameters in self._statements(ids):
+            found += await fixed.rows(connection, parameters)
+        return found
+
+    async def converted(self, connection: AsyncConnection, ids: Sequence[Any]) -> list[Row]:
+        """Return the rows of all ids with their values converted and checked, except for ids."""
+        found: list[Row] = []
+        for fixed, parameters in self._statements(ids):
+            found += await fixed.converted(connection, parameters)
+        return found
+
+    def _statements(self, ids: Sequence[Any]) -> Iterator[tuple[FixedSelect, dict[str, Any]]]:
         for some in in_batches(ids):
             count = len(some) if len(some) <= _EXACT else -(-len(some) // _EXACT) * _EXACT
             named = {f"id_{number}": each for number, each in enumerate(some)}
             named |= {f"id_{number}": some[-1] for number in range(len(some), count)}
-            found += await self._of_count(count).rows(connection, named)
-        return found
+            yield self._of_count(count), named
 
     def _of_count(self, count: int) -> FixedSelect:
         made = self._by_count.get(count)
