@@ -280,9 +280,20 @@ class RunSelect(RunTables):
             statement = _with_columns(self._statement(*self._asked(), paged=True), counted=counted)
             return lambda connection: fetch_rows(connection, statement, {})
         backwards = self._order_keys()[0].descending if self._orders else self._newest_first
-        fixed = _page(tuple(bounds), top=self._top, backwards=backwards, counted=counted)
+        fixed = self._fixed_page(tuple(bounds), top=self._top, backwards=backwards, counted=counted)
         parameters: dict[str, Any] = {**bounds, "limit": self._limit}
         return lambda connection: fixed.rows(connection, parameters)
+
+    @staticmethod
+    @cache
+    def _fixed_page(bounds: tuple[str, ...], *, top: bool, backwards: bool, counted: bool) -> FixedSelect:
+        """Return the statement of a page. To make it takes as long as to execute it, so each form is made once."""
+        query = RunSelect(_top=top, _newest_first=backwards, _limit=1)
+        statement = _with_columns(query._statement(*query._asked(), paged=True), counted=counted)
+        for name in bounds:
+            bound = bindparam(name, type_=root.c.node_id.type)
+            statement = statement.where(root.c.node_id < bound if name == "older" else root.c.node_id > bound)
+        return FixedSelect(statement.limit(bindparam("limit", type_=Integer())))
 
     def _bounding_ids(self) -> dict[str, UUID] | None:
         """Return the ids between which the results are, `older` and `newer`; None if conditions include the bounds."""
@@ -309,14 +320,3 @@ class RunSelect(RunTables):
 
 def _with_columns(statement: Any, *, counted: bool) -> Any:
     return statement.with_only_columns(*_columns, *([child_count(root)] if counted else []))
-
-
-@cache
-def _page(bounds: tuple[str, ...], *, top: bool, backwards: bool, counted: bool) -> FixedSelect:
-    """Return the statement of a page of runs. To make it takes as long as to execute it, so each form is made once."""
-    query = RunSelect(_top=top, _newest_first=backwards, _limit=1)
-    statement = _with_columns(query._statement(*query._asked(), paged=True), counted=counted)
-    for name in bounds:
-        bound = bindparam(name, type_=root.c.node_id.type)
-        statement = statement.where(root.c.node_id < bound if name == "older" else root.c.node_id > bound)
-    return FixedSelect(statement.limit(bindparam("limit", type_=Integer())))

@@ -74,7 +74,7 @@ def values_of(run: RunRow) -> tuple[Mapping[str, Any], Mapping[str, Any], Mappin
     by_kind: dict[RunValueKind, _ReadOnly] = {"tag": tags, "parameter": parameters, "environment": environment}
     for row in run.values:
         if row.kind != CACHE:
-            dict.__setitem__(by_kind[row.kind], row.name, value_of(run, row))
+            dict[str, Any].__setitem__(by_kind[row.kind], row.name, value_of(run, row))
     return tags, parameters, environment
 
 

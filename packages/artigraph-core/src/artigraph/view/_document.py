@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
 from functools import cache
+from types import MappingProxyType
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
@@ -67,7 +68,7 @@ def _names(cls: type[Record]) -> tuple[str, ...]:
 
 def _as_json(value: object) -> Any:
     held: Any = value
-    convert = _SCALARS.get(type(value))
+    convert = _CONVERT.get(type(value))
     if convert is not None:
         return convert(held)
     match value:
@@ -77,8 +78,6 @@ def _as_json(value: object) -> Any:
             return value.to_dict()
         case UUID():  # PostgreSQL's driver has a class of its own
             return str(value)
-        case datetime():
-            return moment_text(value)
         case tuple():
             return [_as_json(item) for item in held]
         case _:
@@ -89,7 +88,11 @@ def _unchanged(value: Any) -> Any:
     return value
 
 
-_SCALARS: Mapping[type, Callable[[Any], Any]] = {
+def _mapping(value: Mapping[Any, Any]) -> Any:
+    return spelled(value) if value else {}
+
+
+_CONVERT: Mapping[type, Callable[[Any], Any]] = {
     type(None): _unchanged,
     bool: _unchanged,
     str: spelled,
@@ -97,5 +100,7 @@ _SCALARS: Mapping[type, Callable[[Any], Any]] = {
     float: spelled,
     UUID: str,
     datetime: moment_text,
+    dict: _mapping,
+    MappingProxyType: _mapping,
 }
 """How the values of most fields are written, by their exact type: a page has hundreds of them."""

@@ -106,7 +106,7 @@ async def read_cells(
         return found
     if columns is None:
         for _, parent_id, *part in await _plain_parts.converted(connection, node_ids):
-            _fill(found[id_of(parent_id)], part[1], _Part(*part))
+            _fill(found[id_of(parent_id)], part[1], _Part._make(part))
         return found
     places: dict[UUID, tuple[UUID, Path]] = {node_id: (node_id, ()) for node_id in node_ids}
     for depth in range(max(map(len, columns.values()), default=0)):
@@ -122,7 +122,7 @@ async def read_cells(
             if (*path, row.label) in wanted:
                 below[row.node_id] = artifact_id, (*path, row.label)
                 for text in (text for text, each in columns.items() if each == (*path, row.label)):
-                    _fill(found[artifact_id], text, _Part(*row[2:]))
+                    _fill(found[artifact_id], text, _Part._make(row[2:]))
         places = below
     return {node_id: _ordered(cells, columns) for node_id, cells in found.items()}
 

@@ -26,14 +26,10 @@ _ZONE = len("+00:00")
 
 def spelled(value: Any, depth: int = 0) -> Any:
     """Return a plain value as JSON: only dicts with text as keys, lists, texts, numbers, truth values and None."""
-    if value is None or isinstance(value, bool):
+    if value is None or isinstance(value, bool) or (type(value) is int and -EXACT <= value <= EXACT):
         return value
     if isinstance(value, str):
         return _cut(value)
-    if type(value) is int and -EXACT <= value <= EXACT:  # most values are this, or the next one
-        return value
-    if type(value) is dict and not value:
-        return {}
     if isinstance(value, (int, float, timedelta)):
         return _number(value, Cells(_LONGEST_TEXT))
     if _is_container(value):

@@ -142,6 +142,8 @@ async def list_run_columns(runs: Sequence[NodeId]) -> list[str]:
         InvalidNodeIdError: `runs` is no collection of runs.
     """
     ids = check_ids(runs, "list_run_columns")
+    if not ids:
+        return []
 
     async def work(connection: AsyncConnection) -> list[str]:
         shown = sorted({(kind, name) for kind, name in await _names_of_runs.converted(connection, ids)})
