@@ -127,7 +127,7 @@ def runs_of_rows(
         MalformedRowError: the status is not in `RunStatus`, or a column holds a value of another type.
     """
     time, text = _reader(node_table.c.run_started_at, dialect), _reader(node_table.c.run_name, dialect)
-    values_of = ({} if values is None else values).get
+    by_id: Mapping[Any, Sequence[RunValueRow]] = {} if values is None else values
     parents: dict[Any, UUID | None] = {None: None}
     found: list[RunRow] = []
     for row in rows:
@@ -141,7 +141,7 @@ def runs_of_rows(
         error_type = None if error_type is None else text(error_type)
         error_message = None if error_message is None else text(error_message)
         name = None if name is None else text(name)
-        of_run = values_of(driver_id, ())
+        of_run = by_id.get(driver_id, ())
         run = (node_id, parents[parent], status, started_at, ended_at, error_type, error_message, name, None, of_run)
         found.append(RunRow._make(run))
     return found

@@ -70,8 +70,7 @@ def values_of(run: RunRow) -> tuple[Mapping[str, Any], Mapping[str, Any], Mappin
     Raises:
         DeserializationError: a value cannot be read.
     """
-    tags, parameters, environment = _Tags(), _Parameters(), _Environment()
-    by_kind: dict[RunValueKind, _ReadOnly] = {"tag": tags, "parameter": parameters, "environment": environment}
+    by_kind: dict[RunValueKind, dict[str, Any]] = {"tag": {}, "parameter": {}, "environment": {}}
     for row in run.values:
         if row.kind != CACHE:
             dict[str, Any].__setitem__(by_kind[row.kind], row.name, value_of(run, row))
