@@ -73,8 +73,8 @@ def values_of(run: RunRow) -> tuple[Mapping[str, Any], Mapping[str, Any], Mappin
     by_kind: dict[RunValueKind, dict[str, Any]] = {"tag": {}, "parameter": {}, "environment": {}}
     for row in run.values:
         if row.kind != CACHE:
-            dict[str, Any].__setitem__(by_kind[row.kind], row.name, value_of(run, row))
-    return tags, parameters, environment
+            by_kind[row.kind][row.name] = value_of(run, row)
+    return _Tags(by_kind["tag"]), _Parameters(by_kind["parameter"]), _Environment(by_kind["environment"])
 
 
 def cached_from(run: RunRow) -> UUID | None:
