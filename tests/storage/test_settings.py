@@ -21,6 +21,7 @@ KINDS: dict[str, Callable[..., object]] = {
     "S3Storage": partial(S3Storage, "bucket"),
     "ObjectStorage": partial(ObjectStorage, "memory://settings"),
 }
+file_system: Callable[..., object] = FileSystem
 SECONDS = ("deadline", "connect_timeout", "read_timeout")
 
 
@@ -47,7 +48,7 @@ def test_counts_and_sizes_are_whole_numbers(value: Any, tmp_path: Path) -> None:
         ObjectStorage("memory://settings", part_size=value)
     for mode in ("file_mode", "folder_mode"):
         with pytest.raises(ConfigurationError, match=f"^{mode} is a whole number"):
-            FileSystem(tmp_path, **{mode: value or -1})
+            file_system(tmp_path, **{mode: value or -1})
 
 
 @pytest.mark.parametrize("value", [1, 0, None, "yes"], ids=repr)
