@@ -14,6 +14,7 @@ from artigraph.db import SelectByIds
 from artigraph.db.planner import expect_few_rows
 from artigraph.errors import DeserializationError, QueryError
 from artigraph.identifiers import check_label, id_of
+from artigraph.kinds import hidden_names
 from artigraph.orm import node_table
 from artigraph.serializer.preview import Cell, bytes_text
 from artigraph.stored.read import PLAIN_SERIALIZERS, decode_stored
@@ -107,6 +108,8 @@ async def read_cells(
     if columns is None:
         for _, parent_id, *part in await _plain_parts.converted(connection, node_ids):
             _fill(found[id_of(parent_id)], part[1], _Part._make(part))
+        for cells in found.values():
+            _leave_out_hidden(cells)
         return found
     places: dict[UUID, tuple[UUID, Path]] = {node_id: (node_id, ()) for node_id in node_ids}
     for depth in range(max(map(len, columns.values()), default=0)):
@@ -125,6 +128,13 @@ async def read_cells(
                     _fill(found[artifact_id], text, _Part._make(row[2:]))
         places = below
     return {node_id: _ordered(cells, columns) for node_id, cells in found.items()}
+
+
+def _leave_out_hidden(cells: Cells) -> None:
+    """Leave out what a kind of models stores beside the fields. Such a column can still be chosen by its name."""
+    for name in hidden_names() & cells.values.keys():
+        if isinstance(cells.values[name], frozenset):  # a dataclass may have a field of this name
+            del cells.values[name], cells.cells[name]
 
 
 def _ordered(cells: Cells, columns: Mapping[str, Path]) -> Cells:
