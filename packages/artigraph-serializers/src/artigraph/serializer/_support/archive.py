@@ -167,7 +167,7 @@ def member_of(archive: ZipFile, name: str) -> bytearray:
 def view_of(archive: ZipFile, name: str, data: memoryview) -> memoryview:
     """Return a member of an archive as a view of the memory that the archive was opened from.
 
-    Its checksum is not compared: whoever has the bytes has checked them.
+    Its checksum is not compared, because the hashes of the stored object are.
 
     Raises:
         DeserializationError: there is no such member.
