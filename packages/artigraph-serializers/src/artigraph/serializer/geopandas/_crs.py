@@ -72,6 +72,7 @@ def _check_depth(value: Any, left: int) -> None:
     if not left:
         msg = "a coordinate reference system is nested too deep"
         raise ValueError(msg)
-    parts: Any = value.values() if type(value) is dict else value
-    for each in parts if type(value) in (dict, list) else ():
+    kind: object = type(value)
+    parts: Any = value.values() if kind is dict else value
+    for each in parts if kind in (dict, list) else ():
         _check_depth(each, left - 1)
