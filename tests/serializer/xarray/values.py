@@ -167,7 +167,7 @@ def bits(data: Any) -> Any:
 
 def exactly(value: Any) -> Any:
     """A form of an attribute in which types and bits count."""
-    kind: object = type(value)
+    kind: object = value.__class__
     if kind is dict:
         return [(exactly(key), exactly(each)) for key, each in value.items()]
     if kind in (list, tuple):

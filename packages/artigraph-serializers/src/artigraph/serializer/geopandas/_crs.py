@@ -72,7 +72,7 @@ def _check_depth(value: Any, left: int) -> None:
     if not left:
         msg = "a coordinate reference system is nested too deep"
         raise ValueError(msg)
-    kind: object = type(value)
+    kind: object = value.__class__
     parts: Any = value.values() if kind is dict else value
     for each in parts if kind in (dict, list) else ():
         _check_depth(each, left - 1)
