@@ -170,7 +170,7 @@ def exactly(value: Any) -> Any:
     kind: object = value.__class__
     if kind is dict:
         return [(exactly(key), exactly(each)) for key, each in value.items()]
-    if kind in (list, tuple):
+    if kind is list or kind is tuple:
         return kind, [exactly(each) for each in value]
     return kind, bits(value) if kind is np.ndarray else repr(value)
 
