@@ -58,7 +58,8 @@ class Page(Document, Generic[T]):
 
 def record_as_json(record: Record) -> dict[str, Any]:
     """Return the fields of a part of a document as JSON values."""
-    return {name: _as_json(getattr(record, name)) for name in _names(type(record))}
+    cls: Any = type(record)  # mypy takes the hash of an instance for that of the class
+    return {name: _as_json(getattr(record, name)) for name in _names(cls)}
 
 
 @cache
