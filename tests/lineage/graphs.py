@@ -153,7 +153,7 @@ def graphs(draw: st.DrawFn, *, most: int = 7) -> Graph:
     if artifacts:
         pair = st.tuples(st.sampled_from(artifacts), st.sampled_from(runs))
         graph.uses = draw(st.sets(pair, max_size=3 * most))
-        others = [(run, artifact) for artifact, maker in graph.artifacts.items() for run in runs if run != maker]
-        if others:
+        results = [(artifact, run) for artifact, run in graph.artifacts.items() if (artifact, run) not in graph.uses]
+        if others := [(run, artifact) for artifact, maker in results for run in runs if run != maker]:
             graph.served = draw(st.sets(st.sampled_from(others), max_size=most))
     return graph

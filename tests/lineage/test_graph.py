@@ -81,7 +81,7 @@ async def test_lineage_of_every_node_of_some_graphs(engine: AsyncEngine) -> None
     graph.runs = {first: None, second: first, third: second, apart: None}
     graph.artifacts = {a: None, b: first, c: second, d: third, e: third, f: apart}
     graph.uses = {(a, first), (b, second), (b, third), (c, third), (d, second), (e, third), (a, third)}
-    graph.served = {(apart, c), (second, e), (third, f), (first, f)}
+    graph.served = {(apart, c), (second, d), (third, f), (first, f)}
     await graph.write()
     for start in (*runs, *artifacts):
         for kinds in SETS:

@@ -84,6 +84,7 @@ _link = link_table.alias("link")
 _near = node_table.alias("near")
 _is_use = _link.c.kind == "used"
 _served = link_table.alias("served")
+_no_id = sa.literal(UUID(int=0), node_table.c.node_id.type)
 _is_served = _served.c.kind == "produced"
 
 
@@ -144,11 +145,11 @@ def _step_down(runs: sa.CTE, *, data: bool, child: bool) -> sa.Select[Any]:
 def _step_to_served(runs: sa.CTE, *, child: bool) -> sa.Select[Any]:
     """Return the same as `_step_down`, and the runs that used what a run was served.
 
-    Each run appears once for each of two ways: to what is below it, and along its links. A key that is NULL for the
-    other way leaves out that lookup.
+    Each run appears once for each of two ways: to what is below it, and along its links. The lookup of the other way
+    finds nothing by its key. The key is not NULL, with which MariaDB would read all nodes without a parent.
     """
     ways = _two_ways()
-    of_parent, of_hit = (sa.case((ways.c.way == way, runs.c.run_id)) for way in (0, 1))
+    of_parent, of_hit = (sa.case((ways.c.way == way, runs.c.run_id), else_=_no_id) for way in (0, 1))
     each_way = lookup_join(runs.join(ways, sa.true()), _near, _near.c.parent_id == of_parent, outer=True)
     each_way = lookup_join(each_way, _served, sa.and_(_served.c.source_id == of_hit, _is_served), outer=True)
     artifact = sa.func.coalesce(_near.c.node_id, _served.c.target_id)
