@@ -34,8 +34,8 @@ __all__ = [
     "test_managers_that_write_the_same_uses_do_not_fail",
     "test_nodes_are_what_is_stored",
     "test_thousands_go_in_parts",
-    "test_what_runs_were_served_is_found_along_the_flow_of_data_only",
     "test_what_is_deleted_before_it_is_written_is_left_out",
     "test_what_is_loaded_inside_a_run_is_used_by_it",
+    "test_what_runs_were_served_is_found_along_the_flow_of_data_only",
     "test_what_was_used_stays_or_goes_with_the_run",
 ]

@@ -25,6 +25,8 @@ CACHE: Literal["cache"] = "cache"
 """The kind of the rows of a cached call. They are no values that users gave."""
 CACHED_FROM = "cached_from"
 """The name of the row of kind `CACHE` that says from which run a call was served. The others are read on request."""
+CACHE_KEY, CACHE_FUNCTION, CACHE_PARTS = "key", "function", "parts"
+"""The names of the rows of kind `CACHE` of a run that computed a result; see artigraph.tracking._sql."""
 _KINDS: tuple[str, ...] = (*get_args(RunValueKind), CACHE)
 
 _values_of = (

@@ -72,8 +72,8 @@ async def descendants(
 async def paths(source: NodeId, target: NodeId) -> Lineage:
     """Return all paths that data took from one node to another, as one graph of the nodes on these paths.
 
-    The graph is empty if nothing of the first node went into the second. Like `ancestors`, it leads from a result to the
-    run that computed it, and not to calls that the cache served.
+    The graph is empty if nothing of the first node went into the second. Like `ancestors`, it leads from a result to
+    the run that computed it, and not to calls that the cache served.
 
     Raises:
         InvalidNodeIdError: an argument does not denote a node.

@@ -35,6 +35,7 @@ def _counts(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) 
 )
 @click.option("--failed-runs", is_flag=True, help="Runs that ended with an exception.")
 @click.option("--keep-used", is_flag=True, help="Keep what remaining runs have used, and its history.")
+@click.option("--keep-cached", is_flag=True, help="Keep the runs that can still serve calls of cached functions.")
 @click.option("--cascade", is_flag=True, help="Also delete the runs that used a deleted artifact.")
 @dry_run_option
 @yes_option
@@ -45,6 +46,7 @@ async def prune(
     keep_newest: dict[str, int] | None,
     failed_runs: bool,
     keep_used: bool,
+    keep_cached: bool,
     cascade: bool,
     dry_run: bool,
     yes: bool,
@@ -65,6 +67,7 @@ async def prune(
         "keep_newest": keep_newest,
         "failed_runs": failed_runs,
         "keep_used": keep_used,
+        "keep_cached": keep_cached,
         "cascade": cascade,
     }
     work = partial(prune_store, **rule)
