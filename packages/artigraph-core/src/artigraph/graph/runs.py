@@ -23,7 +23,8 @@ RunValueKind = Literal["tag", "parameter", "environment"]
 """The kinds of values of a run."""
 CACHE: Literal["cache"] = "cache"
 """The kind of the rows of a cached call. They are no values that users gave."""
-CACHED_FROM = "cached_from"
+AnyKind = RunValueKind | Literal["cache"]
+CACHED_FROM: Literal["cached_from"] = "cached_from"
 """The name of the row of kind `CACHE` that says from which run a call was served. The others are read on request."""
 CACHE_KEY, CACHE_FUNCTION, CACHE_PARTS = "key", "function", "parts"
 """The names of the rows of kind `CACHE` of a run that computed a result; see artigraph.tracking._sql."""
@@ -39,7 +40,7 @@ _values_of = (
 )
 
 
-def of_kinds(names: Collection[tuple[RunValueKind, str]]) -> ColumnElement[bool]:
+def of_kinds(names: Collection[tuple[AnyKind, str]]) -> ColumnElement[bool]:
     """Return the condition that values of runs have one of these kinds and names."""
     value = run_value_table.c
     by_kind = {kind: [name for each, name in names if each == kind] for kind, _ in names}
@@ -51,7 +52,7 @@ def of_kinds(names: Collection[tuple[RunValueKind, str]]) -> ColumnElement[bool]
 class RunValueRow(NamedTuple):
     """A tag, a parameter, an environment value or a row of a cached call, as it is stored."""
 
-    kind: RunValueKind | Literal["cache"]
+    kind: AnyKind
     name: str
     value: bytes
     search_key: bytes | None = None
@@ -65,7 +66,7 @@ async def insert_values(connection: AsyncConnection, run_id: UUID, values: Seque
 
 
 async def read_values(
-    connection: AsyncConnection, run_ids: Sequence[UUID], names: Collection[tuple[RunValueKind, str]] | None = None
+    connection: AsyncConnection, run_ids: Sequence[UUID], names: Collection[tuple[AnyKind, str]] | None = None
 ) -> Mapping[UUID, list[RunValueRow]]:
     """Return the values of runs, or those of some kinds and names, in the order of their names.
 
@@ -343,7 +344,7 @@ def with_runs_below(run_id: UUID) -> Select[*tuple[Any, ...]]:
 
 
 async def read_runs(
-    run_ids: Sequence[UUID], names: Collection[tuple[RunValueKind, str]] | None = None
+    run_ids: Sequence[UUID], names: Collection[tuple[AnyKind, str]] | None = None
 ) -> dict[UUID, RunRow]:
     """Return the runs that exist, by their ids, with all their values, or with those of some kinds and names."""
 
@@ -393,7 +394,7 @@ async def read_runs_below(run_id: UUID) -> list[RunRow]:
 async def _with_values(
     connection: AsyncConnection,
     runs: Mapping[UUID, RunRow],
-    names: Collection[tuple[RunValueKind, str]] | None = None,
+    names: Collection[tuple[AnyKind, str]] | None = None,
 ) -> dict[UUID, RunRow]:
     values = await read_values(connection, list(runs), names)
     return {run_id: run._replace(values=values.get(run_id, ())) for run_id, run in runs.items()}

@@ -16,7 +16,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from artigraph.db.planner import lookup_join, unindexed
+from artigraph.db.planner import filter_only, lookup_join, unindexed
 from artigraph.graph.nodes import NODE_COLUMNS
 from artigraph.orm import link_table, node_table
 
@@ -284,6 +284,15 @@ def _used_by(artifact_id: sa.ColumnElement[UUID] | UUID, run_id: sa.ColumnElemen
 def own_input(artifact: sa.FromClause) -> sa.ColumnElement[bool]:
     """Return the condition that an artifact was saved with the run that used it, and so is not its product."""
     return _used_by(artifact.c.node_id, artifact.c.parent_id)
+
+
+def select_served(run_ids: Collection[UUID]) -> sa.Select[*tuple[Any, ...]]:
+    """Select the results that runs were served: `node_id`, the run as `run_id`, and the `label`."""
+    return (
+        sa.select(node_table.c.node_id, link_table.c.source_id.label("run_id"), node_table.c.label)
+        .join_from(link_table, node_table, node_table.c.node_id == link_table.c.target_id)
+        .where(link_table.c.source_id.in_(run_ids), filter_only(link_table.c.kind == "produced"))
+    )
 
 
 def _uses_by(runs: sa.CTE | sa.FromClause) -> sa.FromClause:

@@ -97,6 +97,8 @@ def _mysql_stored_id(element: _StoredId, compiler: SQLCompiler, **kw: Any) -> st
 
 
 _row = run_value_table.alias("row_of_cache")
+_ID_SIZE, _KEY_SIZE = 16, 32
+"""The bytes of an id, and of the key of a call."""
 
 
 def _wrong_rows_of_the_cache() -> Select[*tuple[Any, ...]]:
@@ -106,7 +108,7 @@ def _wrong_rows_of_the_cache() -> Select[*tuple[Any, ...]]:
     others = run_value_table.alias("others")
     count = select(func.count()).where(others.c.run_id == _row.c.run_id, others.c.kind == CACHE)
     whole = count.where(others.c.name.in_(of_call)).correlate(_row).scalar_subquery() == len(of_call)
-    id_key = and_(func.length(key) == 16, _row.c.value == _StoredId(key))
+    id_key = and_(func.length(key) == _ID_SIZE, _row.c.value == _StoredId(key))
     return (
         select(_row.c.run_id.label("node_id"))
         .where(
@@ -114,7 +116,7 @@ def _wrong_rows_of_the_cache() -> Select[*tuple[Any, ...]]:
             or_(
                 name.not_in([*of_call, CACHED_FROM]),
                 and_(name.in_(of_call), not_(whole)),
-                and_(name == CACHE_KEY, func.coalesce(func.length(key), 0) != 32),
+                and_(name == CACHE_KEY, func.coalesce(func.length(key), 0) != _KEY_SIZE),
                 and_(name == CACHE_FUNCTION, key.is_(None)),
                 and_(name == CACHED_FROM, case((id_key, 0), else_=1) == 1),
             ),

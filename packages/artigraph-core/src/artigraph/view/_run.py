@@ -22,6 +22,7 @@ from artigraph.view._cursor import check_limit
 from artigraph.view._document import Document
 from artigraph.view._run_values import RunValues, read_run_values
 from artigraph.view._runs import RunItem, run_item, runs_page
+from artigraph.view._served import cached_from_of, id_of_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,10 @@ class RunDocument(Document):
     """The run that it belongs to."""
     parent_name: str | None
     """The name of that run."""
+    cached_from: UUID | None
+    """If the cache served it, the run that computed its result."""
+    cached_from_exists: bool
+    """Whether that run still exists."""
     previous_id: UUID | None
     """The run of the same name that was made before it. None without a name."""
     following_id: UUID | None
@@ -64,9 +69,11 @@ class RunDocument(Document):
     children_next: str | None
     """The cursor for `runs_page(under=run)`, which has the others."""
     produced: tuple[ArtifactItem, ...]
-    """The newest artifacts that it produced, with their plain fields."""
+    """The newest artifacts that it produced or was served, with their plain fields."""
     produced_next: str | None
     """The cursor for `artifacts_page(made_by=run)`, which has the others."""
+    served: tuple[UUID, ...]
+    """Those of `produced` that it was served. They belong to the run that computed them."""
     used: tuple[ArtifactItem, ...]
     """The newest artifacts that it used, with their plain fields."""
     used_next: str | None
@@ -95,7 +102,7 @@ async def run_document(run: NodeId, *, limit: int = 50) -> RunDocument:
     """
     run_id = check_id(run)
     check_limit(limit)
-    item, parent_name, previous_id, following_id, values = await _read(run_id)
+    item, cached_from_exists, parent_name, previous_id, following_id, values = await _read(run_id)
     children = await runs_page(under=run_id, limit=limit)
     produced = await artifacts_page(made_by=run_id, limit=limit)
     used = await artifacts_page(used_by=run_id, limit=limit)
@@ -110,6 +117,8 @@ async def run_document(run: NodeId, *, limit: int = 50) -> RunDocument:
         error_message=item.error_message,
         parent_id=item.parent_id,
         parent_name=parent_name,
+        cached_from=item.cached_from,
+        cached_from_exists=cached_from_exists,
         previous_id=previous_id,
         following_id=following_id,
         tags=values.by_kind["tag"],
@@ -122,14 +131,16 @@ async def run_document(run: NodeId, *, limit: int = 50) -> RunDocument:
         children_next=children.next,
         produced=produced.items,
         produced_next=produced.next,
+        served=tuple(made.artifact_id for made in produced.items if made.run_id != run_id),
         used=used.items,
         used_next=used.next,
     )
 
 
-async def _read(run_id: UUID) -> tuple[RunItem, str | None, UUID | None, UUID | None, RunValues]:
+async def _read(run_id: UUID) -> tuple[RunItem, bool, str | None, UUID | None, UUID | None, RunValues]:
     node = node_table.c
-    itself = select(*run_columns(node_table), node.node_type, node.search_key).where(node.node_id == run_id)
+    others = (node.node_type, node.search_key, cached_from_of(node_table))
+    itself = select(*run_columns(node_table), *others).where(node.node_id == run_id)
     child_runs = select(func.count()).where(node.parent_id == run_id, node.label.is_(None))
 
     async def work(connection: AsyncConnection) -> Any:
@@ -138,7 +149,9 @@ async def _read(run_id: UUID) -> tuple[RunItem, str | None, UUID | None, UUID | 
             what = "There is no node" if found is None else f"No run but a {found.node_type} is node"
             msg = f"{what} {run_id}"
             raise NodeNotFoundError(msg)
-        run, key = run_row(found[:-2]), found.search_key
+        run, key, cached_from = run_row(found[: -len(others)]), found.search_key, id_of_key(found.cached_from)
+        computed = select(node.node_id).where(node.node_id == cached_from)
+        there = cached_from is not None and await connection.scalar(computed) is not None
         parent = select(node.run_name).where(node.node_id == run.parent_id)
         parent_name = None if run.parent_id is None else await connection.scalar(parent)
         beside: list[UUID | None] = [None, None]
@@ -155,6 +168,6 @@ async def _read(run_id: UUID) -> tuple[RunItem, str | None, UUID | None, UUID | 
             beside = [await connection.scalar(before), await connection.scalar(behind)]
         count = await connection.scalar(child_runs) or 0
         values = (await read_run_values(connection, [run_id], None))[run_id]
-        return run_item(run, count, {}, {}), parent_name, *beside, values
+        return run_item(run, cached_from, count, {}, {}), there, parent_name, *beside, values
 
     return await read(work)

@@ -31,6 +31,7 @@ from artigraph.view._run_values import (
     read_results,
     read_run_values,
 )
+from artigraph.view._served import cached_from_of, id_of_key
 from artigraph.view._spelling import cell_of
 
 
@@ -52,6 +53,8 @@ class RunItem(Record):
     error_message: str | None
     parent_id: UUID | None
     """The run that it belongs to."""
+    cached_from: UUID | None
+    """If the cache served it, the run that computed its result, which may be deleted by now."""
     child_runs: int
     """How many runs belong directly to it."""
     columns: Mapping[str, Cell]
@@ -152,7 +155,7 @@ async def read_run_items(run_ids: Sequence[UUID], columns: Mapping[str, AnyColum
     """Return the runs that exist, in the order of the ids. It takes three statements, and those of results."""
     if not run_ids:
         return ()
-    runs = select(*run_columns(node_table)).where(
+    runs = select(*run_columns(node_table), cached_from_of(node_table)).where(
         node_table.c.node_id.in_(run_ids), filter_only(node_table.c.node_type == "run")
     )
     child_runs = (
@@ -162,7 +165,7 @@ async def read_run_items(run_ids: Sequence[UUID], columns: Mapping[str, AnyColum
     )
 
     async def work(connection: AsyncConnection) -> tuple[RunItem, ...]:
-        found = {row[0]: run_row(row) for row in await connection.execute(runs)}
+        found = {row[0]: (run_row(row[:-1]), id_of_key(row[-1])) for row in await connection.execute(runs)}
         counts: dict[UUID, int] = {row[0]: row[1] for row in await connection.execute(child_runs)}
         named = {text: column for text, column in columns.items() if isinstance(column, RunColumn)}
         fields = {text: column for text, column in columns.items() if isinstance(column, ResultColumn)}
@@ -180,13 +183,16 @@ async def read_run_items(run_ids: Sequence[UUID], columns: Mapping[str, AnyColum
                 problems = {text: of_run.problems[each] for text, each in named.items() if each in of_run.problems}
                 cells |= made.cells
                 cells = {text: cells[text] for text in columns if text in cells}
-                items.append(run_item(found[run_id], counts.get(run_id, 0), cells, problems | made.problems))
+                run, cached_from = found[run_id]
+                items.append(run_item(run, cached_from, counts.get(run_id, 0), cells, problems | made.problems))
         return tuple(items)
 
     return await read(work)
 
 
-def run_item(run: RunRow, child_runs: int, columns: Mapping[str, Cell], problems: Mapping[str, str]) -> RunItem:
+def run_item(
+    run: RunRow, cached_from: UUID | None, child_runs: int, columns: Mapping[str, Cell], problems: Mapping[str, str]
+) -> RunItem:
     """Return the item of a run."""
     started: Any = run.started_at  # an altered row may have none
     ended = run.ended_at
@@ -200,6 +206,7 @@ def run_item(run: RunRow, child_runs: int, columns: Mapping[str, Cell], problems
         error_type=run.error_type,
         error_message=run.error_message,
         parent_id=run.parent_id,
+        cached_from=cached_from,
         child_runs=child_runs,
         columns=columns,
         problems=problems,

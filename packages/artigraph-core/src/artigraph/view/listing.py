@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import read
 from artigraph.db.planner import expect_few_rows, filter_only
 from artigraph.graph.runs import RunValueKind
 from artigraph.identifiers import NodeId, check_ids
-from artigraph.lineage.sql import own_input
+from artigraph.lineage.sql import own_input, select_served
 from artigraph.orm import node_table, run_value_table
 from artigraph.query import RunSelect, StoredSelect
 from artigraph.run.values import FIELDS
@@ -134,8 +134,8 @@ async def list_run_columns(runs: Sequence[NodeId]) -> list[str]:
     """Return the columns that any of some runs has: `parameters.NAME`, `tags.NAME` and `results.LABEL.FIELD`, by name.
 
     It takes three statements, and returns at most 500 names of values and 500 of results. Results are the plain fields
-    of at most 1,000 bytes of the first 1,000 artifacts that the runs made. The environment has too many names to choose
-    from a list.
+    of at most 1,000 bytes of the first 1,000 artifacts that the runs made or were served. The environment has too many
+    names to choose from a list.
 
     Raises:
         InvalidNodeIdError: `runs` is no collection of runs.
@@ -155,7 +155,8 @@ async def list_run_columns(runs: Sequence[NodeId]) -> list[str]:
     async def work(connection: AsyncConnection) -> list[str]:
         named = await connection.execute(names.order_by(value.kind, value.name).limit(_MOST_COLUMNS))
         found = [f"{FIELDS[row.kind]}.{row.name}" for row in named]
-        labels = {row.node_id: row.label for row in await connection.execute(made.limit(_MOST_ARTIFACTS))}
+        results_of = union_all(made, select_served(ids).with_only_columns(node.node_id, node.label))
+        labels = {row.node_id: row.label for row in await connection.execute(results_of.limit(_MOST_ARTIFACTS))}
         fields = select(node.parent_id, node.label).where(
             expect_few_rows(node.parent_id.in_(list(labels)), node.parent_id),
             node.serializer.in_(PLAIN_SERIALIZERS),
