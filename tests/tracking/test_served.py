@@ -12,8 +12,19 @@ from sqlalchemy import delete as sql_delete
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph import ArtifactModel, Run, RunManager, ancestors, columns, delete, descendants, paths, prune, select
-from artigraph import tracked
+from artigraph import (
+    ArtifactModel,
+    Run,
+    RunManager,
+    ancestors,
+    columns,
+    delete,
+    descendants,
+    paths,
+    prune,
+    select,
+    tracked,
+)
 from artigraph.db import read, write
 from artigraph.errors import ArtifactInUseError, ConfigurationError
 from artigraph.maintenance import fsck
@@ -209,13 +220,18 @@ async def test_prune_keeps_what_can_serve_calls() -> None:
 
 async def test_prune_keeps_the_runs_above_and_not_what_serves_no_call() -> None:
     calls.clear()
-    with pytest.raises(ZeroDivisionError):
-        async with RunManager(Run(name="outer")) as outer:
+    outer = RunManager(Run(name="outer"))
+
+    async def fail() -> None:
+        async with outer:
             await train(Data(1))
-            _ = 1 // 0
+            raise LookupError
+
+    with pytest.raises(LookupError):
+        await fail()
     [computed] = (await run_document(outer)).children
     assert not (await prune(failed_runs=True, keep_cached=True)).nodes
-    [result] = [each for each in (await run_document(computed.run_id)).produced]
+    [result] = (await run_document(computed.run_id)).produced
     await delete(result.artifact_id)
     plan = await prune(failed_runs=True, keep_cached=True, dry_run=True)
     assert [node.node_id for node in plan.nodes] == [outer.run.node_id]  # the result is gone
@@ -274,7 +290,7 @@ async def test_however_often_a_result_was_served_it_takes_as_many_statements() -
 
 
 async def test_the_documents_of_runs_say_what_was_served() -> None:
-    old, new, computed, hit, result = await stored()
+    _, new, computed, hit, result = await stored()
     document = await run_document(hit)
     assert (document.cached_from, document.cached_from_exists, document.served) == (computed, True, (result,))
     assert [(item.artifact_id, item.run_id) for item in document.produced] == [(result, computed)]
@@ -324,7 +340,7 @@ async def test_runs_are_found_by_what_served_them() -> None:
 
 
 async def test_rows_that_were_altered_are_no_error_of_readers() -> None:
-    _, _, computed, hit, result = await stored()
+    _, _, _, hit, result = await stored()
 
     async def alter(connection: AsyncConnection) -> None:
         value = run_value_table.c
@@ -339,7 +355,7 @@ async def test_rows_that_were_altered_are_no_error_of_readers() -> None:
 
 
 async def test_a_link_that_no_served_run_has_is_found() -> None:
-    _, _, computed, hit, _ = await stored()
+    hit = (await stored()).hit
 
     async def alter(connection: AsyncConnection) -> None:
         await connection.execute(sql_delete(run_value_table).where(run_value_table.c.run_id == hit))
