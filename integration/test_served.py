@@ -1,6 +1,7 @@
 """What the rest of the library makes of calls that the cache served, on each database."""
 
 from tests.tracking.test_served import (
+    pytestmark,
     test_a_cascade_from_an_input_leaves_what_another_run_computed,
     test_a_link_that_no_served_run_has_is_found,
     test_a_result_can_be_deleted_although_it_was_served,
@@ -14,6 +15,7 @@ from tests.tracking.test_served import (
 )
 
 __all__ = [
+    "pytestmark",
     "test_a_cascade_from_an_input_leaves_what_another_run_computed",
     "test_a_link_that_no_served_run_has_is_found",
     "test_a_result_can_be_deleted_although_it_was_served",

@@ -335,8 +335,14 @@ async def test_runs_are_found_by_what_served_them() -> None:
     assert await found(condition_of("cached_from == None", c)) == others
     assert await select(Run).order_by(c.cached_from.desc()).limit(1).ids() == [hit]
     assert await select(Run).order_by(c.cached_from.asc()).ids() == [*others, hit]
-    table = await select(Run).order_by(c.node_id).table("name", c.cached_from)
-    assert table.columns["cached_from"] == [None, computed, None]
+    rows = await select(Run).order_by(c.node_id).rows("name", c.cached_from)
+    assert [(row["name"], row["cached_from"]) for row in rows] == [
+        ("train", None),
+        ("train", computed),
+        ("check", None),
+    ]
+    table = await select(Run).order_by(c.node_id).table("cached_from")
+    assert [row["cached_from"] for row in table.arrow.to_pylist()] == [None, str(computed), None]
 
 
 async def test_rows_that_were_altered_are_no_error_of_readers() -> None:

@@ -159,7 +159,7 @@ async def _serving(connection: AsyncConnection, runs: Collection[UUID | None]) -
     value, made = run_value_table.c, node_table.alias("made")
     result = exists().where(made.c.parent_id == _id, made.c.node_type == "model", ~own_input(made))
     found: set[UUID] = set()
-    for ids in in_batches(sorted({*runs} - {None})):
+    for ids in in_batches(sorted({run for run in runs if run is not None})):
         statement = (
             select(_id)
             .join(run_value_table, value.run_id == _id)

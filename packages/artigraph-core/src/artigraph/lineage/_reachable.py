@@ -12,7 +12,7 @@ from operator import itemgetter
 from typing import Any, NamedTuple, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Executable, bindparam, literal_column, select
+from sqlalchemy import Executable, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import Row, current_database, fetch_rows, read, recursive
@@ -188,8 +188,12 @@ async def read_between(first_id: UUID, last_id: UUID) -> Reached:
 _self = node_table.alias("self")
 _whole = node_table.alias("whole")
 _any_served = (
-    select(literal_column("1"))
-    .where(run_value_table.c.kind == CACHE, run_value_table.c.name == CACHED_FROM)
+    select(run_value_table.c.search_key)
+    .where(
+        run_value_table.c.kind == CACHE,
+        run_value_table.c.name == CACHED_FROM,
+        run_value_table.c.search_key.is_not(None),
+    )
     .order_by(run_value_table.c.search_key)  # PostgreSQL drops an order within EXISTS, and may then read the table
     .limit(1)
 )

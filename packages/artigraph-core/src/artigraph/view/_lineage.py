@@ -159,7 +159,9 @@ def _neighbors(near: Sequence[UUID], limit: int, *, up: bool, of_runs: bool) -> 
     return select(numbered.c.far_id).where(numbered.c.number <= limit).order_by(numbered.c.number)
 
 
-def _pairs(near: Sequence[UUID], *, up: bool, of_runs: bool) -> Select[*tuple[Any, ...]] | CompoundSelect[Any]:
+def _pairs(
+    near: Sequence[UUID], *, up: bool, of_runs: bool
+) -> Select[*tuple[Any, ...]] | CompoundSelect[*tuple[Any, ...]]:
     """Select each neighbor of nodes of one kind, as `far_id`, with the node, as `near_id`."""
     if up is of_runs:  # what runs used, or the runs that used artifacts
         here, there = (_link.target_id, _link.source_id) if up else (_link.source_id, _link.target_id)
