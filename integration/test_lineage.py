@@ -8,6 +8,7 @@ from tests.lineage.test_graph import (
     test_lineage_is_what_plain_python_finds,
     test_lineage_of_every_node_of_some_graphs,
     test_nodes_are_what_is_stored,
+    test_what_runs_were_served_is_found_along_the_flow_of_data_only,
 )
 from tests.lineage.test_uses import (
     test_a_deletion_meanwhile_leaves_no_link_to_nothing,
@@ -35,5 +36,6 @@ __all__ = [
     "test_thousands_go_in_parts",
     "test_what_is_deleted_before_it_is_written_is_left_out",
     "test_what_is_loaded_inside_a_run_is_used_by_it",
+    "test_what_runs_were_served_is_found_along_the_flow_of_data_only",
     "test_what_was_used_stays_or_goes_with_the_run",
 ]

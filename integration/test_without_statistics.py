@@ -439,8 +439,10 @@ async def test_lineage_does_no_more_work_than_with_statistics(store: Store) -> N
             "ancestors": select_reached(store.last, "up", DATA, None),
             "descendants": select_reached(store.first, "down", DATA, None),
             "near": select_reached(store.first, "down", DATA, 5),
+            "descendants of served runs": select_reached(store.first, "down", DATA, None, served=True),
             "ancestors with runs": select_reached(store.last, "up", every, None),
             "descendants with runs": select_reached(store.first, "down", every, None),
+            "all descendants of served runs": select_reached(store.first, "down", every, None, served=True),
             "paths": select_between(store.first, store.last),
             "dependent": select_dependent_runs([store.first.parent_id or store.outermost]),
         }
@@ -452,6 +454,7 @@ async def test_lineage_is_not_compiled_without_statistics(store: Store) -> None:
     for statement in (
         select_reached(store.last, "up", DATA, None),
         select_reached(store.first, "down", DATA, None),
+        select_reached(store.first, "down", DATA, None, served=True),
         select_between(store.first, store.last),
     ):
         assert "JIT:" not in await plans.explained(statement, {})

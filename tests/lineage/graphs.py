@@ -15,25 +15,30 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from artigraph.db import write
 from artigraph.identifiers import new_ids
 from artigraph.lineage import Edge
-from artigraph.orm import link_table, node_table
+from artigraph.orm import link_table, node_table, run_value_table
+from artigraph.serializer.codec import encode
 
 __all__ = ["Graph", "graphs"]
 
 
 @dataclass
 class Graph:
-    """Runs, the run that each belongs to; artifacts, the run that produced each; which run used which artifact."""
+    """Runs, the run that each belongs to; artifacts, the run that produced each; which run used which artifact.
+
+    A run may also have been served an artifact that another run produced. Only descendants are found that way.
+    """
 
     runs: dict[UUID, UUID | None] = field(default_factory=dict[UUID, UUID | None])
     artifacts: dict[UUID, UUID | None] = field(default_factory=dict[UUID, UUID | None])
     uses: set[tuple[UUID, UUID]] = field(default_factory=set[tuple[UUID, UUID]])
+    served: set[tuple[UUID, UUID]] = field(default_factory=set[tuple[UUID, UUID]])
 
     @property
     def ids(self) -> list[UUID]:
         return sorted([*self.runs, *self.artifacts])
 
-    def edges(self, kinds: Collection[str]) -> set[Edge]:
-        """Return all edges of some kinds."""
+    def edges(self, kinds: Collection[str], *, served: bool) -> set[Edge]:
+        """Return all edges of some kinds, with or without those from runs to what they were served."""
         found = {Edge(artifact, run, "used") for artifact, run in self.uses}
         found |= {
             Edge(run, artifact, "produced")
@@ -41,11 +46,14 @@ class Graph:
             if run is not None and (artifact, run) not in self.uses
         }
         found |= {Edge(parent, run, "child") for run, parent in self.runs.items() if parent is not None}
+        found |= {Edge(run, artifact, "produced") for run, artifact in self.served if served}
         return {edge for edge in found if edge.kind in kinds}
 
-    def reached(self, start: UUID, kinds: Collection[str], *, up: bool, depth: int | None = None) -> set[UUID]:
+    def reached(
+        self, start: UUID, kinds: Collection[str], *, up: bool, depth: int | None = None, served: bool = False
+    ) -> set[UUID]:
         """Return the nodes within this number of edges."""
-        edges = self.edges(kinds)
+        edges = self.edges(kinds, served=served)
         found, newest = {start}, {start}
         while newest and depth != 0:
             ends = {(edge.source_id if up else edge.target_id) for edge in edges if edge[up] in newest}
@@ -54,9 +62,10 @@ class Graph:
             depth = None if depth is None else depth - 1
         return found
 
-    def among(self, nodes: Collection[UUID], kinds: Collection[str]) -> set[Edge]:
+    def among(self, nodes: Collection[UUID], kinds: Collection[str], *, served: bool = False) -> set[Edge]:
         """Return the edges between some nodes."""
-        return {edge for edge in self.edges(kinds) if edge.source_id in nodes and edge.target_id in nodes}
+        edges = self.edges(kinds, served=served)
+        return {edge for edge in edges if edge.source_id in nodes and edge.target_id in nodes}
 
     async def write(self) -> None:
         """Insert all rows of the graph."""
@@ -97,6 +106,20 @@ class Graph:
         links = [
             {"source_id": artifact, "target_id": run, "kind": "used", "created_at": at} for artifact, run in self.uses
         ]
+        links += [
+            {"source_id": run, "target_id": artifact, "kind": "produced", "created_at": at}
+            for run, artifact in self.served
+        ]
+        hits = [
+            {
+                "run_id": run,
+                "kind": "cache",
+                "name": "cached_from",
+                "value": encode(self.artifacts[artifact]),
+                "search_key": (self.artifacts[artifact] or run).bytes,
+            }
+            for run, artifact in dict(sorted(self.served)).items()
+        ]
         parents = [{"id": run, "parent": parent} for run, parent in self.runs.items() if parent is not None]
 
         async def work(connection: AsyncConnection) -> None:
@@ -105,6 +128,7 @@ class Graph:
                 (node_table, artifacts),
                 (node_table, parts),
                 (link_table, links),
+                (run_value_table, hits),
             ):
                 if rows:
                     await connection.execute(insert(table), rows)
@@ -129,4 +153,7 @@ def graphs(draw: st.DrawFn, *, most: int = 7) -> Graph:
     if artifacts:
         pair = st.tuples(st.sampled_from(artifacts), st.sampled_from(runs))
         graph.uses = draw(st.sets(pair, max_size=3 * most))
+        results = [(artifact, run) for artifact, run in graph.artifacts.items() if (artifact, run) not in graph.uses]
+        if others := [(run, artifact) for artifact, maker in results for run in runs if run != maker]:
+            graph.served = draw(st.sets(st.sampled_from(others), max_size=most))
     return graph

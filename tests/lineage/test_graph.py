@@ -31,19 +31,22 @@ KINDS: tuple[EdgeKind, ...] = ("used", "produced", "child")
 SETS = [set(kinds) for count in range(4) for kinds in combinations(KINDS, count)]
 
 
-def assert_is(found: Lineage, graph: Graph, nodes: Collection[UUID], kinds: Collection[str]) -> None:
+def assert_is(
+    found: Lineage, graph: Graph, nodes: Collection[UUID], kinds: Collection[str], *, served: bool = False
+) -> None:
     assert list(found.nodes) == sorted(nodes)
     assert len(found.edges) == len(set(found.edges))
-    assert set(found.edges) == graph.among(nodes, kinds)
+    assert set(found.edges) == graph.among(nodes, kinds, served=served)
 
 
 async def check_all(graph: Graph, start: UUID, other: UUID, kinds: Collection[EdgeKind], depth: int) -> None:
     for ask, up in ((ancestors, True), (descendants, False)):
-        everything = graph.reached(start, kinds, up=up)
-        assert_is(await ask(start, kinds=kinds), graph, everything, kinds)
-        near = graph.reached(start, kinds, up=up, depth=depth)
-        assert_is(await ask(start, depth, kinds), graph, near, kinds)
-        assert_is(await ask(start, 1000, kinds), graph, everything, kinds)
+        served = not up
+        everything = graph.reached(start, kinds, up=up, served=served)
+        assert_is(await ask(start, kinds=kinds), graph, everything, kinds, served=served)
+        near = graph.reached(start, kinds, up=up, depth=depth, served=served)
+        assert_is(await ask(start, depth, kinds), graph, near, kinds, served=served)
+        assert_is(await ask(start, 1000, kinds), graph, everything, kinds, served=served)
     between = graph.reached(start, DATA, up=False) & graph.reached(other, DATA, up=True)
     found = await paths(start, other)
     assert found.root_ids == (start, other)
@@ -78,10 +81,30 @@ async def test_lineage_of_every_node_of_some_graphs(engine: AsyncEngine) -> None
     graph.runs = {first: None, second: first, third: second, apart: None}
     graph.artifacts = {a: None, b: first, c: second, d: third, e: third, f: apart}
     graph.uses = {(a, first), (b, second), (b, third), (c, third), (d, second), (e, third), (a, third)}
+    graph.served = {(apart, c), (second, d), (third, f), (first, f)}
     await graph.write()
     for start in (*runs, *artifacts):
         for kinds in SETS:
             await check_all(graph, start, (d, f, second)[start.int % 3], kinds, depth=start.int % 4)
+
+
+async def test_what_runs_were_served_is_found_along_the_flow_of_data_only(engine: AsyncEngine) -> None:
+    """A thousand runs were served one result. Its descendants do not lead to them, and neither do its ancestors."""
+    graph = Graph()
+    computed, user, *hits = new_ids(1002)
+    old, new, result, end = new_ids(4)
+    graph.runs = dict.fromkeys((computed, user, *hits))
+    graph.artifacts = {old: None, new: None, result: computed, end: user}
+    graph.uses = {(old, computed), (result, user), (new, hits[0]), *((old, hit) for hit in hits[1:])}
+    graph.served = {(hit, result) for hit in hits}
+    await graph.write()
+    for start in (old, new, result, end, computed, user, hits[0], hits[1]):
+        await check_all(graph, start, end, DATA, depth=3)
+    assert {*(await descendants(new)).nodes} == {new, hits[0], result, user, end}
+    assert len(await descendants(old)) == 999 + 5
+    assert {*(await ancestors(end)).nodes} == {end, user, result, computed, old}
+    assert {*(await ancestors(hits[0])).nodes} == {hits[0], new}
+    assert len(await paths(new, end)) == 0
 
 
 async def test_a_ladder_with_exponentially_many_paths(engine: AsyncEngine) -> None:

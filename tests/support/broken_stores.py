@@ -12,7 +12,9 @@ from sqlalchemy import Executable, delete, insert, update
 from artigraph import ArtifactMapping, ArtifactModel, Run, RunManager, artifact_field
 from artigraph.identifiers import new_id
 from artigraph.maintenance import ProblemKind
-from artigraph.orm import alias_table, blob_table, link_table, node_table
+from artigraph.orm import alias_table, blob_table, link_table, node_table, run_value_table
+from artigraph.serializer.codec import encode
+from artigraph.serializer.search_key import search_key
 from artigraph.storage import Storage, get_storage_by_name
 from tests.support.maintenance import rows
 
@@ -72,6 +74,11 @@ def change(node_id: UUID, **values: object) -> Executable:
 def alias(node_id: UUID, model_name: str, label: str) -> Executable:
     values = {"model_name": model_name, "label": label, "alias": "x", "node_id": node_id, "moved_at": EPOCH}
     return insert(alias_table).values(**values)
+
+
+def cache_row(run_id: UUID, name: str, value: bytes, key: bytes | None) -> Executable:
+    values = {"run_id": run_id, "kind": "cache", "name": name, "value": value, "search_key": key}
+    return insert(run_value_table).values(**values)
 
 
 @dataclass
@@ -202,6 +209,67 @@ TAMPERINGS = {
             insert(link_table).values(source_id=ids.inner, target_id=ids.outer, kind="used", created_at=EPOCH)
         ],
         lambda ids: ids.inner,
+    ),
+    "a result of a run that was not served": Tampering(
+        "link-no-result",
+        lambda ids: [
+            insert(link_table).values(source_id=ids.runs[2], target_id=ids.inner, kind="produced", created_at=EPOCH)
+        ],
+        lambda ids: ids.runs[2],
+    ),
+    "a result that is a part": Tampering(
+        "link-no-result",
+        lambda ids: [
+            cache_row(ids.runs[2], "cached_from", encode(ids.runs[1]), ids.runs[1].bytes),
+            insert(link_table).values(source_id=ids.runs[2], target_id=ids.of(3), kind="produced", created_at=EPOCH),
+        ],
+        lambda ids: ids.runs[2],
+    ),
+    "a result of an artifact": Tampering(
+        "link-no-result",
+        lambda ids: [
+            insert(link_table).values(source_id=ids.outer, target_id=ids.inner, kind="produced", created_at=EPOCH)
+        ],
+        lambda ids: ids.outer,
+    ),
+    "a served run with the key of another one": Tampering(
+        "cache-row",
+        lambda ids: [cache_row(ids.runs[2], "cached_from", encode(ids.runs[1]), ids.runs[0].bytes)],
+        lambda ids: ids.runs[2],
+    ),
+    "a served run without a key": Tampering(
+        "cache-row",
+        lambda ids: [cache_row(ids.runs[2], "cached_from", encode(ids.runs[1]), None)],
+        lambda ids: ids.runs[2],
+    ),
+    "a computed run without parts": Tampering(
+        "cache-row",
+        lambda ids: [
+            cache_row(ids.runs[1], "key", encode("artifact"), b"k" * 32),
+            cache_row(ids.runs[1], "function", encode("f"), search_key("f")),
+        ],
+        lambda ids: ids.runs[1],
+    ),
+    "a key of another size": Tampering(
+        "cache-row",
+        lambda ids: [
+            cache_row(ids.runs[1], "key", encode("artifact"), b"k" * 31),
+            cache_row(ids.runs[1], "function", encode("f"), search_key("f")),
+            cache_row(ids.runs[1], "parts", encode({}), None),
+        ],
+        lambda ids: ids.runs[1],
+    ),
+    "a function without a search key": Tampering(
+        "cache-row",
+        lambda ids: [
+            cache_row(ids.runs[1], "key", encode("artifact"), b"k" * 32),
+            cache_row(ids.runs[1], "function", encode("f"), None),
+            cache_row(ids.runs[1], "parts", encode({}), None),
+        ],
+        lambda ids: ids.runs[1],
+    ),
+    "a row of the cache that no release knows": Tampering(
+        "cache-row", lambda ids: [cache_row(ids.runs[1], "keys", encode("x"), None)], lambda ids: ids.runs[1]
     ),
     "an alias of nothing": Tampering(
         "alias", lambda ids: [alias(ids.missing, "Leaf", "alone")], lambda ids: ids.missing

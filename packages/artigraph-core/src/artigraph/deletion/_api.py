@@ -157,6 +157,7 @@ async def prune(
     keep_newest: Mapping[str, int] | None = None,
     failed_runs: bool = False,
     keep_used: bool = False,
+    keep_cached: bool = False,
     dry_run: bool = False,
     cascade: bool = False,
     progress: ProgressCallback | None = None,
@@ -182,6 +183,8 @@ async def prune(
         failed_runs: select runs that ended with an exception. A lost run, whose process died, does not count as failed.
         keep_used: also keep what remaining runs have used, the runs that it belongs to, and what these have used: the
             history of what is kept. Without it, and without `cascade`, such a use is an error.
+        keep_cached: also keep the runs that can still serve calls of cached functions, with their artifacts and the
+            runs above them. They may have used what the rule selects: add `keep_used`.
         dry_run: report what would be deleted, and delete nothing.
         cascade: also delete the runs that have used a deleted artifact. It remains an error if an alias points to an
             artifact of such a run.
@@ -192,16 +195,21 @@ async def prune(
         InvalidLabelError: a label is not valid.
         ArtifactInUseError, RetryableError, DatabaseError: see `delete`.
     """
-    rule = _rule(older_than, keep_newest, failed_runs=failed_runs, keep_used=keep_used)
+    rule = _rule(older_than, keep_newest, failed_runs=failed_runs, keep_used=keep_used, keep_cached=keep_cached)
     if keep_used and cascade:
         msg = "keep_used leaves what was used, and cascade deletes who used it; prune can do one of them"
+        raise ConfigurationError(msg)
+    if keep_cached and cascade:
+        msg = "keep_cached leaves runs, and cascade deletes them if they used what goes; prune can do one of them"
         raise ConfigurationError(msg)
     report = ProgressReporter(progress)
     deletion = await delete_nodes(partial(retire, rule), report, dry_run=dry_run, cascade=cascade, keep_aliased=True)
     return _report(deletion, dry_run=dry_run)
 
 
-def _rule(older_than: object, keep_newest: object, *, failed_runs: bool, keep_used: bool) -> Retention:
+def _rule(
+    older_than: object, keep_newest: object, *, failed_runs: bool, keep_used: bool, keep_cached: bool
+) -> Retention:
     if older_than is None and keep_newest is None and not failed_runs:
         msg = "prune needs a rule: older_than, keep_newest or failed_runs"
         raise ConfigurationError(msg)
@@ -229,7 +237,7 @@ def _rule(older_than: object, keep_newest: object, *, failed_runs: bool, keep_us
                 msg = f"keep_newest[{label!r}] is a number of artifacts that stay, not {count!r:.100}"
                 raise ConfigurationError(msg)
             kept[check_label(label)] = count
-    return Retention(older_than, kept, failed_runs, keep_used)
+    return Retention(older_than, kept, failed_runs, keep_used, keep_cached)
 
 
 def _report(deletion: Deletion, *, dry_run: bool) -> DeletionReport:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, exists, func, select
+from sqlalchemy import ColumnElement, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import current_database, in_batches, recursive, utc_now
 from artigraph.db.planner import expect_few_rows
 from artigraph.deletion._cascade import uses_of
 from artigraph.graph.leases import end_of, status_of
+from artigraph.graph.run_rows import CACHE, CACHE_KEY
 from artigraph.graph.runs import runs_below
 from artigraph.identifiers import first_id
-from artigraph.orm import alias_table, node_table
+from artigraph.lineage.sql import own_input
+from artigraph.orm import alias_table, node_table, run_value_table
+from artigraph.serializer.codec import encode
 
 _id, _parent_id, _label = node_table.c.node_id, node_table.c.parent_id, node_table.c.label
 _is_artifact = node_table.c.tree_root_id == _id
@@ -34,6 +37,8 @@ class Retention(NamedTuple):
     failed_runs: bool
     keep_used: bool
     """Whether to keep what remaining runs have used, the runs that it belongs to, and what these have used."""
+    keep_cached: bool
+    """Whether to keep the runs that can still serve calls, with their artifacts and the runs above them."""
 
 
 async def retire(rule: Retention, connection: AsyncConnection) -> dict[UUID, str]:
@@ -46,7 +51,9 @@ async def retire(rule: Retention, connection: AsyncConnection) -> dict[UUID, str
         now: datetime = (await connection.execute(select(utc_now()))).scalar_one()
         before = now - before
     if rule.keep_newest is not None:
-        superseded = await _superseded(connection, rule.keep_newest, before)
+        found = await _superseded(connection, rule.keep_newest, before)
+        serving = await _serving(connection, {run for run, _ in found.values()}) if rule.keep_cached else ()
+        superseded = {artifact: reason for artifact, (run, reason) in found.items() if run not in serving}
         used = {artifact for artifact, _ in await uses_of(connection, superseded)} if rule.keep_used else ()
         return {artifact: reason for artifact, reason in superseded.items() if artifact not in used}
     runs = await _runs(connection, before, failed=rule.failed_runs)
@@ -57,6 +64,11 @@ async def retire(rule: Retention, connection: AsyncConnection) -> dict[UUID, str
         earlier = expect_few_rows(_id < first_id(before), _id)  # or PostgreSQL without statistics reads the table
         old = select(_id, _parent_id).where(_is_artifact, earlier, ~_is_aliased).order_by(_id)
         artifacts = {row.node_id: row.parent_id for row in await connection.execute(old)}
+    if rule.keep_cached:
+        serving = await _serving(connection, {*runs.parents, *artifacts.values()})
+        for run in serving:
+            runs.keep(run)
+        artifacts = {artifact: run for artifact, run in artifacts.items() if run not in serving}
     if rule.keep_used:
         await _keep_used(connection, runs, artifacts)
     gone = runs.gone()
@@ -67,11 +79,13 @@ async def retire(rule: Retention, connection: AsyncConnection) -> dict[UUID, str
 
 async def _superseded(
     connection: AsyncConnection, keep_newest: Mapping[str, int], before: datetime | None
-) -> dict[UUID, str]:
-    """Return all but the newest artifacts of each label and model name, each with the reason."""
+) -> dict[UUID, tuple[UUID | None, str]]:
+    """Return all but the newest artifacts of each label and model name, each with its run and the reason."""
     seen: defaultdict[tuple[str, str | None], int] = defaultdict(int)
-    found: dict[UUID, str] = {}
-    statement = select(_id, _label, node_table.c.model_name, _is_aliased.label("aliased")).where(_is_artifact)
+    found: dict[UUID, tuple[UUID | None, str]] = {}
+    statement = select(_id, _parent_id, _label, node_table.c.model_name, _is_aliased.label("aliased")).where(
+        _is_artifact
+    )
     youngest = None if before is None else first_id(before)
     for labels in in_batches(list(keep_newest)):
         for row in await connection.execute(statement.where(_label.in_(labels)).order_by(_id.desc())):
@@ -79,7 +93,7 @@ async def _superseded(
             kept = keep_newest[row.label]
             young = youngest is not None and row.node_id >= youngest
             if seen[row.label, row.model_name] > kept and not young and not row.aliased:
-                found[row.node_id] = f"not among the newest {kept} of {row.label!r}"
+                found[row.node_id] = row.parent_id, f"not among the newest {kept} of {row.label!r}"
     return found
 
 
@@ -139,6 +153,27 @@ async def _runs(connection: AsyncConnection, before: datetime | None, *, failed:
     for run in stays:
         runs.keep(run)
     return runs
+
+
+async def _serving(connection: AsyncConnection, runs: Collection[UUID | None]) -> set[UUID]:
+    """Return the runs that can still serve calls: they are completed and have a key, and their result exists."""
+    value, made = run_value_table.c, node_table.alias("made")
+    result = exists().where(made.c.parent_id == _id, made.c.node_type == "model", ~own_input(made))
+    found: set[UUID] = set()
+    for ids in in_batches(sorted({run for run in runs if run is not None})):
+        statement = (
+            select(_id)
+            .join(run_value_table, value.run_id == _id)
+            .where(
+                expect_few_rows(value.run_id.in_(ids), value.run_id),
+                value.kind == CACHE,
+                value.name == CACHE_KEY,
+                node_table.c.run_status == "completed",
+                or_(value.value == encode("none"), result),
+            )
+        )
+        found.update((await connection.execute(statement)).scalars())
+    return found
 
 
 async def _keep_used(connection: AsyncConnection, runs: _Runs, artifacts: dict[UUID, UUID | None]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from typing import NamedTuple
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import read
@@ -15,7 +15,7 @@ from artigraph.difference._report import TOP, Change, Path
 from artigraph.difference._walk import changes_of_values
 from artigraph.errors import DeserializationError, NodeNotFoundError
 from artigraph.graph.run_rows import RunRow, RunValueKind, RunValueRow, read_runs
-from artigraph.lineage.sql import own_input
+from artigraph.lineage.sql import own_input, select_served
 from artigraph.model.failures import LoadFailure
 from artigraph.orm import node_table
 from artigraph.run.values import FIELDS
@@ -113,16 +113,17 @@ async def read_pairs(before: UUID, after: UUID) -> AsyncIterator[Pair]:
 
 
 async def _artifact_ids(before: UUID, after: UUID) -> dict[tuple[UUID, str], UUID]:
-    """Return the ids of what the runs made, by run and label: without the inputs that were saved with a run."""
+    """Return the ids of what the runs made or were served, by run and label, without inputs saved with a run."""
     node = node_table.c
-    statement = select(node.parent_id, node.label, node.node_id).where(
+    made = select(node.node_id, node.parent_id.label("run_id"), node.label).where(
         node.parent_id.in_({before, after}),
         node.label.is_not(None),
         filter_only(node.node_type == "model"),
         ~own_input(node_table),
     )
+    statement = union_all(made, select_served({before, after}))
 
     async def work(connection: AsyncConnection) -> dict[tuple[UUID, str], UUID]:
-        return {(row.parent_id, row.label): row.node_id for row in await connection.execute(statement)}
+        return {(row.run_id, row.label): row.node_id for row in await connection.execute(statement)}
 
     return await read(work)

@@ -27,8 +27,11 @@ RunValueKind = Literal["tag", "parameter", "environment"]
 """The kinds of values of a run."""
 CACHE: Literal["cache"] = "cache"
 """The kind of the rows of a cached call. They are no values that users gave."""
-CACHED_FROM = "cached_from"
+AnyKind = RunValueKind | Literal["cache"]
+CACHED_FROM: Literal["cached_from"] = "cached_from"
 """The name of the row of kind `CACHE` that says from which run a call was served. The others are read on request."""
+CACHE_KEY, CACHE_FUNCTION, CACHE_PARTS = "key", "function", "parts"
+"""The names of the rows of kind `CACHE` of a run that computed a result; see artigraph.tracking._sql."""
 _KINDS: tuple[str, ...] = (*get_args(RunValueKind), CACHE)
 
 RunStatus = Literal["new", "running", "completed", "failed", "cancelled", "lost"]
@@ -39,7 +42,7 @@ _STATUSES = frozenset(get_args(RunStatus))
 class RunValueRow(NamedTuple):
     """A tag, a parameter, an environment value or a row of a cached call, as it is stored."""
 
-    kind: RunValueKind | Literal["cache"]
+    kind: AnyKind
     name: str
     value: bytes
     search_key: bytes | None = None
@@ -81,6 +84,23 @@ def child_count(run: FromClause) -> ColumnElement[int]:
     child = node_table.alias("child")
     counted = select(sa.func.count()).where(child.c.parent_id == run.c.node_id, child.c.label.is_(None))
     return counted.correlate(run).scalar_subquery()
+
+
+def cached_from_of(run: FromClause) -> ColumnElement[Any]:
+    """Return the id of the run that computed the result of a run, as 16 bytes or NULL, as an SQL expression."""
+    value = run_value_table.c
+    found = select(value.search_key).where(
+        value.run_id == run.c.node_id, value.kind == CACHE, value.name == CACHED_FROM
+    )
+    return found.correlate(run).scalar_subquery().label("cached_from")
+
+
+def id_of_key(key: bytes | None) -> UUID | None:
+    """Return the id that `cached_from_of` found. If the row was altered, it is None; fsck lists such rows."""
+    try:
+        return None if key is None else id_of(bytes(key))
+    except MalformedRowError:
+        return None
 
 
 _WIDTH = 8
@@ -156,7 +176,7 @@ def _reader(column: ColumnElement[Any], dialect: Dialect) -> Callable[[Any], Any
     return column.type.dialect_impl(dialect).result_processor(dialect, None) or _unchanged
 
 
-def of_kinds(names: Collection[tuple[RunValueKind, str]]) -> ColumnElement[bool]:
+def of_kinds(names: Collection[tuple[AnyKind, str]]) -> ColumnElement[bool]:
     """Return the condition that values of runs have one of these kinds and names."""
     value = run_value_table.c
     by_kind = {kind: [name for each, name in names if each == kind] for kind, _ in names}
@@ -178,7 +198,7 @@ _all_values = db.SelectByIds(_select_values)
 
 
 async def _values_by_driver_id(
-    connection: AsyncConnection, run_ids: Sequence[Any], names: Collection[tuple[RunValueKind, str]] | None
+    connection: AsyncConnection, run_ids: Sequence[Any], names: Collection[tuple[AnyKind, str]] | None
 ) -> Mapping[Any, list[RunValueRow]]:
     """Return the values of runs, or those of some kinds and names, in the order of their names.
 
@@ -225,7 +245,7 @@ _runs_by_ids = db.SelectByIds(_select_runs)
 
 
 async def read_runs(
-    run_ids: Sequence[UUID], names: Collection[tuple[RunValueKind, str]] | None = None
+    run_ids: Sequence[UUID], names: Collection[tuple[AnyKind, str]] | None = None
 ) -> dict[UUID, RunRow]:
     """Return the runs that exist, by their ids, with all their values, or with those of some kinds and names."""
 
@@ -251,7 +271,7 @@ async def read_fetched_runs(fetch: FetchRows) -> list[RunRow]:
 async def _with_values(
     connection: AsyncConnection,
     rows: Sequence[db.Row],
-    names: Collection[tuple[RunValueKind, str]] | None = None,
+    names: Collection[tuple[AnyKind, str]] | None = None,
 ) -> list[RunRow]:
     values = await _values_by_driver_id(connection, [row[0] for row in rows], names)
     return runs_of_rows(rows, connection.dialect, values)

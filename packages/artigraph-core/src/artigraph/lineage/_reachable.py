@@ -18,9 +18,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from artigraph.db import Row, current_database, fetch_rows, read, recursive
 from artigraph.errors import MalformedRowError, NodeNotFoundError, RefusedValueError
 from artigraph.graph.nodes import NODE_COLUMNS, Node
+from artigraph.graph.run_rows import CACHE, CACHED_FROM
 from artigraph.identifiers import check_id, id_of
-from artigraph.lineage.sql import DATA, USED, Direction, EdgeKind, Start, select_between, select_reached
-from artigraph.orm import node_table
+from artigraph.lineage.sql import DATA, PRODUCED, USED, Direction, EdgeKind, Start, select_between, select_reached
+from artigraph.orm import node_table, run_value_table
 
 T = TypeVar("T")
 
@@ -157,8 +158,8 @@ async def read_reached(
     database = await current_database()
 
     async def work(connection: AsyncConnection) -> tuple[UUID, Sequence[Row], ToDatetime]:
-        start = await _start(connection, node_id)
-        statement = recursive(select_reached(start, direction, kinds, levels), database.dialect)
+        start, served = await _start(connection, node_id)
+        statement = recursive(select_reached(start, direction, kinds, levels, served=served), database.dialect)
         rows = await _fetch(connection, statement)
         return start.node_id, rows, _time_decoder(connection)
 
@@ -175,7 +176,7 @@ async def read_between(first_id: UUID, last_id: UUID) -> Reached:
     database = await current_database()
 
     async def work(connection: AsyncConnection) -> tuple[UUID, UUID, Sequence[Row], ToDatetime]:
-        first, last = await _start(connection, first_id), await _start(connection, last_id)
+        (first, _), (last, _) = await _start(connection, first_id), await _start(connection, last_id)
         statement = recursive(select_between(first, last), database.dialect)
         rows = await _fetch(connection, statement)
         return first.node_id, last.node_id, rows, _time_decoder(connection)
@@ -186,21 +187,40 @@ async def read_between(first_id: UUID, last_id: UUID) -> Reached:
 
 _self = node_table.alias("self")
 _whole = node_table.alias("whole")
+_any_served = (
+    select(run_value_table.c.search_key)
+    .where(
+        run_value_table.c.kind == CACHE,
+        run_value_table.c.name == CACHED_FROM,
+        run_value_table.c.search_key.is_not(None),
+    )
+    .order_by(run_value_table.c.search_key)  # PostgreSQL drops an order within EXISTS, and may then read the table
+    .limit(1)
+)
+"""Whether any run of the store was served by the cache: one lookup in an index."""
 _start_of = (
-    select(_self.c.node_type, _self.c.parent_id, _whole.c.node_id, _whole.c.parent_id.label("run_id"))
+    select(
+        _self.c.node_type,
+        _self.c.parent_id,
+        _whole.c.node_id,
+        _whole.c.parent_id.label("run_id"),
+        _any_served.scalar_subquery().label("served"),
+    )
     .select_from(_self.outerjoin(_whole, _whole.c.node_id == _self.c.tree_root_id))
     .where(_self.c.node_id == bindparam("id"))
 )
 
 
-async def _start(connection: AsyncConnection, node_id: UUID) -> Start:
+async def _start(connection: AsyncConnection, node_id: UUID) -> tuple[Start, bool]:
+    """Return where a query starts, and whether any run of the store was served by the cache."""
     found = (await connection.execute(_start_of, {"id": check_id(node_id)})).first()
     if found is None:
         msg = f"There is no node {node_id}"
         raise NodeNotFoundError(msg)
+    served = found.served is not None
     if found.node_type == "run":
-        return Start(node_id, is_run=True, parent_id=found.parent_id)
-    return Start(found.node_id, is_run=False, parent_id=found.run_id)
+        return Start(node_id, is_run=True, parent_id=found.parent_id), served
+    return Start(found.node_id, is_run=False, parent_id=found.run_id), served
 
 
 # From rows to values -------------------------------------------------------------------------------------------------
@@ -238,6 +258,7 @@ def _time_decoder(connection: AsyncConnection) -> ToDatetime:
     return made or (lambda value: value)
 
 
+_LINKS = frozenset({USED, PRODUCED})
 _edge: Callable[[Any], Edge] = partial(vars(tuple)["__new__"], Edge)
 """Makes an edge from its parts without a Python call, since there may be a million edges."""
 
@@ -245,7 +266,8 @@ _edge: Callable[[Any], Edge] = partial(vars(tuple)["__new__"], Edge)
 async def _built(
     start_ids: tuple[UUID, ...], rows: Sequence[Row], kinds: Collection[EdgeKind], to_datetime: ToDatetime
 ) -> Reached:
-    found = sorted([row for row in rows if row[1] != USED], key=itemgetter(0))
+    found = sorted([row for row in rows if row[1] not in _LINKS], key=itemgetter(0))
+    links = sorted([(row[0], row[2]) for row in rows if row[1] == PRODUCED])
     nodes: dict[UUID, Row] = {}
     ids: dict[Any, UUID] = {}
     for some in _slices(found):
@@ -254,11 +276,17 @@ async def _built(
             node_id = ids[row[0]] = id_of(row[0])
             nodes[node_id] = row
     uses = sorted([(row[0], row[2]) for row in rows if row[1] == USED and row[0] in ids and row[2] in ids])
+    if links:  # what runs were served may have been found in another way, too
+        found, uses = list({row[0]: row for row in found}.values()), sorted(set(uses))
     parents = {row[0]: row[2] for row in found}
     inputs = {artifact for artifact, run in uses if parents[artifact] == run}
+    served = [pair for pair in links if pair[0] in ids and pair[1] in ids and parents[pair[1]] != pair[0]]
     pairs: list[tuple[EdgeKind, list[tuple[Any, Any]]]] = [
         (USED, uses),
-        ("produced", [(row[2], row[0]) for row in found if row[1] != "run" and row[2] in ids and row[0] not in inputs]),
+        (
+            PRODUCED,
+            [(row[2], row[0]) for row in found if row[1] != "run" and row[2] in ids and row[0] not in inputs] + served,
+        ),
         ("child", [(row[2], row[0]) for row in found if row[1] == "run" and row[2] in ids]),
     ]
     edges: list[Edge] = []

@@ -3,6 +3,9 @@
 Artifacts and runs alternate along the flow of data: an artifact belongs to the run that produced it, and a link leads
 from it to each run that used it. So the recursion follows runs, and visits each run once. The artifacts and the uses
 between them are joined to the runs at the end.
+
+A call that the cache served is a run, too. A link of the kind `produced` leads from it to the result, which belongs to
+the run that computed it. Only queries along the flow of data follow such links, and only in a store that has some.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from artigraph.db.planner import lookup_join, unindexed
+from artigraph.db.planner import filter_only, lookup_join, unindexed
 from artigraph.graph.nodes import NODE_COLUMNS
 from artigraph.orm import link_table, node_table
 
@@ -22,6 +25,7 @@ EdgeKind = Literal["used", "produced", "child"]
 Direction = Literal["up", "down"]
 """Against the flow of data, or along it."""
 USED: EdgeKind = "used"
+PRODUCED: EdgeKind = "produced"
 DATA: tuple[EdgeKind, ...] = ("used", "produced")
 
 
@@ -34,19 +38,25 @@ class Start(NamedTuple):
 
 
 def select_reached(
-    start: Start, direction: Direction, kinds: Collection[EdgeKind], levels: int | None
+    start: Start, direction: Direction, kinds: Collection[EdgeKind], levels: int | None, *, served: bool = False
 ) -> sa.Select[Any]:
     """Select everything that can be reached along edges of some kinds, as rows with the columns of a `Node`.
 
     A use is also such a row: its `node_type` is `used`, its `node_id` the artifact, and its `parent_id` the run. With
     `levels`, the result has everything within that number of steps from run to run, and perhaps more.
 
+    With `served`, downward queries also follow the links from runs that were served to their results. Such a link is a
+    row, too: its `node_type` is `produced`, its `node_id` the run, and its `parent_id` the artifact. Some artifacts and
+    uses are then selected twice.
+
     An artifact that is kept with the run that used it is not that run's product. If the rows include uses, they also
     include such artifacts and what was reached through them; the uses identify them. Without uses, they are left out
     here.
     """
-    runs = _runs(start, direction, kinds, levels)
-    return _one_statement(_reached_parts(runs, start, direction, kinds))
+    served = served and direction == "down" and PRODUCED in kinds
+    runs = _runs(start, direction, kinds, levels, served=served)
+    parts = _reached_parts(runs, start, direction, kinds)
+    return _one_statement([*parts, *_served_parts(runs, start, kinds)] if served else parts)
 
 
 def select_between(first: Start, last: Start) -> sa.Select[Any]:
@@ -73,21 +83,24 @@ def select_dependent_runs(run_ids: Sequence[UUID]) -> sa.Select[*tuple[Any, ...]
 _link = link_table.alias("link")
 _near = node_table.alias("near")
 _is_use = _link.c.kind == "used"
+_served = link_table.alias("served")
+_no_id = sa.literal(UUID(int=0), node_table.c.node_id.type)
+_is_served = _served.c.kind == "produced"
 
 
 def _runs(
-    start: Start, direction: Direction, kinds: Collection[EdgeKind], levels: int | None
+    start: Start, direction: Direction, kinds: Collection[EdgeKind], levels: int | None, *, served: bool = False
 ) -> sa.CTE | sa.FromClause:
     """Return the runs that are reached, as a table of their ids."""
     name = f"runs_{direction}"
     first = _first_runs(start, direction, kinds)
     if levels is None:
         runs = first.cte(name, recursive=True)
-        step = _step(runs, direction, kinds)
+        step = _step(runs, direction, kinds, served=served)
         return runs if step is None else runs.union(step)
     # A run appears once for each number of steps that lead to it: the work is repeated `levels` times at most.
     runs = first.add_columns(sa.literal_column("0", sa.Integer).label("level")).cte(name, recursive=True)
-    step = _step(runs, direction, kinds)
+    step = _step(runs, direction, kinds, served=served)
     if step is not None:
         runs = runs.union(step.add_columns(runs.c.level + 1).where(runs.c.level < levels))
     return sa.select(runs.c.run_id).distinct().cte(f"{name}_once")
@@ -104,12 +117,16 @@ def _first_runs(start: Start, direction: Direction, kinds: Collection[EdgeKind])
     return above if "used" in kinds else above.where(~_used_by(start.node_id, node_table.c.node_id))
 
 
-def _step(runs: sa.CTE, direction: Direction, kinds: Collection[EdgeKind]) -> sa.Select[Any] | None:
+def _step(runs: sa.CTE, direction: Direction, kinds: Collection[EdgeKind], *, served: bool) -> sa.Select[Any] | None:
     """Return the runs one step away. PostgreSQL requires a single SELECT that names the recursive table once."""
     data, child = {"used", "produced"} <= {*kinds}, "child" in kinds
     if not data and not child:
         return None
-    return _in_order((_step_down if direction == "down" else _step_up)(runs, data=data, child=child))
+    if direction == "up":
+        return _in_order(_step_up(runs, data=data, child=child))
+    return _in_order(
+        _step_to_served(runs, child=child) if served and data else _step_down(runs, data=data, child=child)
+    )
 
 
 def _step_down(runs: sa.CTE, *, data: bool, child: bool) -> sa.Select[Any]:
@@ -125,6 +142,31 @@ def _step_down(runs: sa.CTE, *, data: bool, child: bool) -> sa.Select[Any]:
     return sa.select(reached).select_from(below).where(sa.or_(is_run, _link.c.target_id.is_not(None)))
 
 
+def _step_to_served(runs: sa.CTE, *, child: bool) -> sa.Select[Any]:
+    """Return the same as `_step_down`, and the runs that used what a run was served.
+
+    Each run appears once for each of two ways: to what is below it, and along its links. The lookup of the other way
+    finds nothing by its key. The key is not NULL, with which MariaDB would read all nodes without a parent.
+    """
+    ways = _two_ways()
+    of_parent, of_hit = (sa.case((ways.c.way == way, runs.c.run_id), else_=_no_id) for way in (0, 1))
+    each_way = lookup_join(runs.join(ways, sa.true()), _near, _near.c.parent_id == of_parent, outer=True)
+    each_way = lookup_join(each_way, _served, sa.and_(_served.c.source_id == of_hit, _is_served), outer=True)
+    artifact = sa.func.coalesce(_near.c.node_id, _served.c.target_id)
+    to_use = sa.and_(_link.c.source_id == artifact, _is_use)
+    if not child:
+        return sa.select(_link.c.target_id).select_from(lookup_join(each_way, _link, to_use))
+    is_run = unindexed(_near.c.node_type) == "run"
+    reached = sa.case((is_run, _near.c.node_id), else_=_link.c.target_id)
+    return sa.select(reached).select_from(lookup_join(each_way, _link, to_use, outer=True)).where(reached.is_not(None))
+
+
+def _two_ways() -> sa.Subquery:
+    return sa.union_all(
+        sa.select(sa.literal_column("0", sa.Integer).label("way")), sa.select(sa.literal_column("1", sa.Integer))
+    ).subquery("ways")
+
+
 def _step_up(runs: sa.CTE, *, data: bool, child: bool) -> sa.Select[Any]:
     to_use = sa.and_(_link.c.target_id == runs.c.run_id, _is_use)
     if not child:
@@ -134,9 +176,7 @@ def _step_up(runs: sa.CTE, *, data: bool, child: bool) -> sa.Select[Any]:
     above = lookup_join(runs, itself, itself.c.node_id == runs.c.run_id)
     if not data:
         return sa.select(itself.c.parent_id).select_from(above).where(itself.c.parent_id.is_not(None))
-    ways = sa.union_all(
-        sa.select(sa.literal_column("0", sa.Integer).label("way")), sa.select(sa.literal_column("1", sa.Integer))
-    ).subquery("ways")
+    ways = _two_ways()
     above = lookup_join(above, _link, to_use, outer=True)
     above = lookup_join(above, _near, _near.c.node_id == _link.c.source_id, outer=True)
     reached = sa.case((ways.c.way == 0, itself.c.parent_id), else_=_near.c.parent_id)
@@ -151,6 +191,12 @@ _edge: tuple[sa.ColumnElement[Any], ...] = (
     _link.c.source_id,
     sa.literal_column(f"'{USED}'", sa.String),
     _link.c.target_id,
+    *(sa.null() for _ in NODE_COLUMNS[3:]),
+)
+_served_edge: tuple[sa.ColumnElement[Any], ...] = (
+    _served.c.source_id,
+    sa.literal_column(f"'{PRODUCED}'", sa.String),
+    _served.c.target_id,
     *(sa.null() for _ in NODE_COLUMNS[3:]),
 )
 _artifact = tuple(sa.null() if column.name.startswith("run_") else column for column in NODE_COLUMNS)
@@ -189,6 +235,23 @@ def _reached_parts(
     return parts
 
 
+def _served_parts(runs: sa.CTE | sa.FromClause, start: Start, kinds: Collection[EdgeKind]) -> list[sa.Select[Any]]:
+    """Return the selects of the links from runs to what they were served, of these artifacts, and of their uses.
+
+    Many runs may be served the same artifact, which is selected once.
+    """
+    hits = lookup_join(runs, _served, sa.and_(_served.c.source_id == runs.c.run_id, _is_served))
+    results = _in_order(sa.select(_served.c.target_id).select_from(hits)).distinct().subquery("results")
+    artifacts = lookup_join(results, node_table, node_table.c.node_id == results.c.target_id)
+    parts = [
+        _nodes(_artifact, artifacts).where(node_table.c.node_id != start.node_id),
+        _nodes(_served_edge, hits),
+    ]
+    if USED in kinds:
+        parts.append(_edges(lookup_join(results, _link, sa.and_(_link.c.source_id == results.c.target_id, _is_use))))
+    return parts
+
+
 def _between_parts(runs: sa.CTE, ends: tuple[UUID, UUID]) -> list[sa.Select[Any]]:
     """Return the selects of the two ends, the runs, the artifacts between them, and the uses between all of them."""
     uses = _uses_by(runs)
@@ -221,6 +284,15 @@ def _used_by(artifact_id: sa.ColumnElement[UUID] | UUID, run_id: sa.ColumnElemen
 def own_input(artifact: sa.FromClause) -> sa.ColumnElement[bool]:
     """Return the condition that an artifact was saved with the run that used it, and so is not its product."""
     return _used_by(artifact.c.node_id, artifact.c.parent_id)
+
+
+def select_served(run_ids: Collection[UUID] | Sequence[sa.BindParameter[UUID]]) -> sa.Select[*tuple[Any, ...]]:
+    """Select the results that runs were served: `node_id`, the run as `run_id`, and the `label`."""
+    return (
+        sa.select(node_table.c.node_id, link_table.c.source_id.label("run_id"), node_table.c.label)
+        .join_from(link_table, node_table, node_table.c.node_id == link_table.c.target_id)
+        .where(link_table.c.source_id.in_(run_ids), filter_only(link_table.c.kind == "produced"))
+    )
 
 
 def _uses_by(runs: sa.CTE | sa.FromClause) -> sa.FromClause:

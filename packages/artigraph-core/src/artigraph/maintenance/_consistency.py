@@ -8,15 +8,19 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import LargeBinary, Select, Table, and_, case, cast, func, not_, or_, select
+from sqlalchemy import LargeBinary, Select, Table, and_, case, cast, exists, func, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from artigraph.db import TABLES, Database, Malformed, error_of, fetch_rows, find_malformed, read, recursive
 from artigraph.errors import DanglingObjectsError, MalformedRowError
+from artigraph.graph.run_rows import CACHE, CACHE_FUNCTION, CACHE_KEY, CACHE_PARTS, CACHED_FROM
 from artigraph.graph.tombstones import is_object
 from artigraph.identifiers import id_of
 from artigraph.maintenance._report import ProblemKind
-from artigraph.orm import alias_table, blob_table, link_table, node_table
+from artigraph.orm import alias_table, blob_table, link_table, node_table, run_value_table
 
 _node = node_table.alias("node")
 _parent = node_table.alias("parent")
@@ -59,6 +63,66 @@ def _runs_that_are_below_others_alone() -> Select[*tuple[Any, ...]]:
     )
     others = _node.outerjoin(reached, _node.c.node_id == reached.c.node_id)
     return select(_node.c.node_id).select_from(others).where(_is_run, reached.c.node_id.is_(None))
+
+
+class _StoredId(FunctionElement[bytes]):
+    """The stored form of the id whose 16 bytes a column holds: `{"$uuid":"..."}`."""
+
+    type = LargeBinary()
+    inherit_cache = True
+
+
+def _stored_id(digits: str) -> list[str]:
+    """Return the SQL texts that, joined, are the stored form of an id, from the text of its 32 digits."""
+    cuts = [(1, 8), (9, 4), (13, 4), (17, 4), (21, 12)]
+    parts = [part for start, size in cuts for part in ("'-'", f"substr({digits}, {start}, {size})")]
+    return ['\'{"$uuid":"\'', *parts[1:], "'\"}'"]
+
+
+@compiles(_StoredId, "sqlite")
+def _sqlite_stored_id(element: _StoredId, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"CAST({' || '.join(_stored_id(f'lower(hex({compiler.process(element.clauses, **kw)}))'))} AS BLOB)"
+
+
+@compiles(_StoredId, "postgresql")
+def _postgresql_stored_id(element: _StoredId, compiler: SQLCompiler, **kw: Any) -> str:
+    digits = f"encode({compiler.process(element.clauses, **kw)}, 'hex')"
+    return f"convert_to({' || '.join(_stored_id(digits))}, 'UTF8')"
+
+
+@compiles(_StoredId, "mysql")
+@compiles(_StoredId, "mariadb")
+def _mysql_stored_id(element: _StoredId, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"CAST(concat({', '.join(_stored_id(f'lower(hex({compiler.process(element.clauses, **kw)}))'))}) AS BINARY)"
+
+
+_row = run_value_table.alias("row_of_cache")
+_ID_SIZE, _KEY_SIZE = 16, 32
+"""The bytes of an id, and of the key of a call."""
+
+
+def _wrong_rows_of_the_cache() -> Select[*tuple[Any, ...]]:
+    """Select the runs whose rows of the kind `cache` are incomplete, or do not fit together."""
+    name, key = _row.c.name, _row.c.search_key
+    of_call = (CACHE_KEY, CACHE_FUNCTION, CACHE_PARTS)
+    others = run_value_table.alias("others")
+    count = select(func.count()).where(others.c.run_id == _row.c.run_id, others.c.kind == CACHE)
+    whole = count.where(others.c.name.in_(of_call)).correlate(_row).scalar_subquery() == len(of_call)
+    id_key = and_(func.length(key) == _ID_SIZE, _row.c.value == _StoredId(key))
+    return (
+        select(_row.c.run_id.label("node_id"))
+        .where(
+            _row.c.kind == CACHE,
+            or_(
+                name.not_in([*of_call, CACHED_FROM]),
+                and_(name.in_(of_call), not_(whole)),
+                and_(name == CACHE_KEY, func.coalesce(func.length(key), 0) != _KEY_SIZE),
+                and_(name == CACHE_FUNCTION, key.is_(None)),
+                and_(name == CACHED_FROM, case((id_key, 0), else_=1) == 1),
+            ),
+        )
+        .distinct()
+    )
 
 
 CHECKS: dict[ProblemKind, tuple[str, Select[*tuple[Any, ...]]]] = {
@@ -165,6 +229,30 @@ CHECKS: dict[ProblemKind, tuple[str, Select[*tuple[Any, ...]]]] = {
         select(link_table.c.source_id.label("node_id"))
         .select_from(link_table.join(_node, link_table.c.target_id == _node.c.node_id))
         .where(link_table.c.kind == "used", not_(_is_run)),
+    ),
+    "link-no-result": (
+        "was served a result, by what a link says, and is no such run, or the result is no artifact",
+        select(link_table.c.source_id.label("node_id"))
+        .select_from(
+            link_table.join(_node, link_table.c.source_id == _node.c.node_id).join(
+                _parent, link_table.c.target_id == _parent.c.node_id
+            )
+        )
+        .where(
+            link_table.c.kind == "produced",
+            or_(
+                not_(_is_run),
+                _parent.c.tree_root_id.is_(None),
+                _parent.c.tree_root_id != _parent.c.node_id,
+                not_(
+                    exists().where(_row.c.run_id == _node.c.node_id, _row.c.kind == CACHE, _row.c.name == CACHED_FROM)
+                ),
+            ),
+        ),
+    ),
+    "cache-row": (
+        "is a run whose rows of the kind cache are incomplete, or do not fit together",
+        _wrong_rows_of_the_cache(),
     ),
     "alias": (
         "is what an alias points to, and does not exist, or is no artifact of the alias's label and model",

@@ -35,6 +35,8 @@ ProblemKind = Literal[
     "blob-missing",
     "link-missing",
     "link-no-run",
+    "link-no-result",
+    "cache-row",
     "alias",
 ]
 """The kinds of problems. docs/how-to/check-a-store.md says what each means."""

@@ -147,7 +147,7 @@ class Text(OnField):
 
 
 RunColumn = Literal[
-    "node_id", "parent_id", "run_status", "run_started_at", "run_ended_at", "run_error_type", "run_name"
+    "node_id", "parent_id", "run_status", "run_started_at", "run_ended_at", "run_error_type", "run_name", "cached_from"
 ]
 NodeColumn = Literal["label", "model_name", "serializer"]
 

@@ -186,6 +186,7 @@ class RunColumns:
     started_at: ClassVar[Property] = Property("runs", "started_at", "run_started_at", datetime)
     ended_at: ClassVar[Property] = Property("runs", "ended_at", "run_ended_at", datetime)
     error_type: ClassVar[Property] = Property("runs", "error_type", "run_error_type", str)
+    cached_from: ClassVar[Property] = Property("runs", "cached_from", "cached_from", UUID)
 
     name: ClassVar[RunValueColumn] = RunValueColumn(RunField("name"), "name")
     tags: ClassVar[RunValues] = RunValues("tags", "tag")

@@ -13,7 +13,16 @@ from sqlalchemy import ColumnElement, Integer, Select, bindparam, select
 from artigraph.db import FixedSelect, fetch_rows
 from artigraph.db.planner import expect_few_rows, expect_many_rows, filter_only, in_precomputed, variant_for_postgresql
 from artigraph.errors import DeserializationError, InvalidNodeIdError, QueryError
-from artigraph.graph.run_rows import FetchRows, RunRow, child_count, read_fetched_runs, read_runs, run_columns
+from artigraph.graph.run_rows import (
+    FetchRows,
+    RunRow,
+    cached_from_of,
+    cached_from_of,
+    child_count,
+    read_fetched_runs,
+    read_runs,
+    run_columns,
+)
 from artigraph.identifiers import NodeId, check_id, check_label, is_id_text
 from artigraph.model.any_model import AnyModel, is_class_of_models
 from artigraph.model.failures import LoadFailure
@@ -319,4 +328,4 @@ class RunSelect(RunTables):
 
 
 def _with_columns(statement: Any, *, counted: bool) -> Any:
-    return statement.with_only_columns(*_columns, *([child_count(root)] if counted else []))
+    return statement.with_only_columns(*_columns, *([cached_from_of(root), child_count(root)] if counted else []))

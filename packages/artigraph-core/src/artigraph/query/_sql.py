@@ -26,6 +26,7 @@ from artigraph.db.planner import (
     unsearched_by_sqlite,
 )
 from artigraph.graph.leases import end_of, status_of
+from artigraph.graph.run_rows import CACHE, CACHED_FROM
 from artigraph.model.stored_names import stored_names
 from artigraph.orm import node_table, run_value_table
 from artigraph.query import _conditions, _key_ranges
@@ -152,6 +153,8 @@ def _or_members(asked: AskKey, field: Field | RunField, holds: Callable[[Enum], 
 
 def _of_run(condition: Condition) -> sa.ColumnElement[bool]:
     """Return a condition on a run in SQL. It is false, not NULL, where the run has no such property."""
+    if getattr(condition, "column", None) == CACHED_FROM:
+        return _of_served(condition)
     if isinstance(condition, _conditions.RunIsNone):
         return property_of(condition.column).is_(None)
     if isinstance(condition, _conditions.RunOneOf):
@@ -162,6 +165,20 @@ def _of_run(condition: Condition) -> sa.ColumnElement[bool]:
     return _false_if_null(held, _conditions.OPERATORS[condition.operator](held, condition.value))
 
 
+def _of_served(condition: Condition) -> sa.ColumnElement[bool]:
+    """Return a condition on the run from which a call was served. The index of search keys answers it."""
+    served = run_value_table.alias("served")
+    hits = sa.select(served.c.run_id).where(served.c.kind == CACHE, served.c.name == CACHED_FROM)
+    if isinstance(condition, _conditions.RunIsNone):
+        return sa.not_(hits.where(served.c.run_id == root.c.node_id).correlate(root).exists())
+    if isinstance(condition, _conditions.RunOneOf):
+        keys = [value.bytes for value in condition.values]
+        return root.c.node_id.in_(hits.where(served.c.search_key.in_(keys)))
+    assert isinstance(condition, _conditions.PropertyCompare)  # there are no others
+    compared = _conditions.OPERATORS[condition.operator](served.c.search_key, condition.value.bytes)
+    return root.c.node_id.in_(hits.where(compared))
+
+
 def _false_if_null(held: sa.ColumnElement[Any], compared: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     """Return a comparison that is false where it would be NULL. Of a column that is never NULL, an index answers it."""
     never_null = isinstance(held, sa.Column) and not held.nullable
@@ -170,10 +187,22 @@ def _false_if_null(held: sa.ColumnElement[Any], compared: sa.ColumnElement[bool]
 
 def property_of(column: str) -> sa.ColumnElement[Any]:
     """Return the expression for a property of a row. A run whose lease expired counts as lost, marked or not."""
+    if column == CACHED_FROM:
+        return _cached_from
     return _lease_says[column] if column in _lease_says else root.c[column]
 
 
 _lease_says: dict[str, sa.ColumnElement[Any]] = {"run_status": status_of(root), "run_ended_at": end_of(root)}
+_cached_from = (
+    sa.select(run_value_table.c.search_key)
+    .where(
+        run_value_table.c.run_id == root.c.node_id,
+        run_value_table.c.kind == CACHE,
+        run_value_table.c.name == CACHED_FROM,
+    )
+    .correlate(root)
+    .scalar_subquery()
+)
 
 
 def key_of(field: Field | RunField) -> sa.ColumnElement[bytes]:

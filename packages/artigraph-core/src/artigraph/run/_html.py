@@ -57,6 +57,8 @@ def _rows(run: Run) -> Iterator[tuple[str, Part]]:
         yield "parameters", _values(run.parameters)
     if run.environment:
         yield "environment", html.details(html.muted(f"{len(run.environment):,} values"), _values(run.environment))
+    if run.cached_from is not None:
+        yield "served from", html.code(str(run.cached_from))
     if run.node_parent_id is not None:
         yield "parent", html.code(str(run.node_parent_id))
     yield "id", html.code(str(run.node_id))

@@ -57,6 +57,7 @@ def prune(
     keep_newest: Mapping[str, int] | None = None,
     failed_runs: bool = False,
     keep_used: bool = False,
+    keep_cached: bool = False,
     dry_run: bool = False,
     cascade: bool = False,
     progress: ProgressCallback | None = None,
@@ -82,6 +83,8 @@ def prune(
         failed_runs: select runs that ended with an exception. A lost run, whose process died, does not count as failed.
         keep_used: also keep what remaining runs have used, the runs that it belongs to, and what these have used: the
             history of what is kept. Without it, and without `cascade`, such a use is an error.
+        keep_cached: also keep the runs that can still serve calls of cached functions, with their artifacts and the
+            runs above them. They may have used what the rule selects: add `keep_used`.
         dry_run: report what would be deleted, and delete nothing.
         cascade: also delete the runs that have used a deleted artifact. It remains an error if an alias points to an
             artifact of such a run.
@@ -98,6 +101,7 @@ def prune(
             keep_newest=keep_newest,
             failed_runs=failed_runs,
             keep_used=keep_used,
+            keep_cached=keep_cached,
             dry_run=dry_run,
             cascade=cascade,
             progress=progress,

@@ -23,6 +23,9 @@ def ancestors(node: NodeId, depth: int | None = None, kinds: Iterable[EdgeKind] 
     It takes one query, however large the graph is. Each node appears once, so a cycle is no problem, as when runs use
     what later runs made. The inputs that a tracked function saves with its run count as used by it, not as produced.
 
+    A result leads to the run that computed it, and not to calls that the cache served with it later. They may be very
+    many, and no data came from them. The ancestors of such a call are its own inputs.
+
     Args:
         node: a run or an artifact: its id, a `Run`, a `RunManager`, or a model that was saved or loaded. The id of a
             part of an artifact means that artifact.
@@ -45,6 +48,8 @@ def descendants(node: NodeId, depth: int | None = None, kinds: Iterable[EdgeKind
 
     The result contains the node itself.
 
+    A call that the cache served leads to its result, and to what was made from that.
+
     See `ancestors` for the arguments.
 
     Raises:
@@ -58,7 +63,8 @@ def descendants(node: NodeId, depth: int | None = None, kinds: Iterable[EdgeKind
 def paths(source: NodeId, target: NodeId) -> Lineage:
     """Return all paths that data took from one node to another, as one graph of the nodes on these paths.
 
-    The graph is empty if nothing of the first node went into the second.
+    The graph is empty if nothing of the first node went into the second. Like `ancestors`, it leads from a result to
+    the run that computed it, and not to calls that the cache served.
 
     Raises:
         InvalidNodeIdError: an argument does not denote a node.

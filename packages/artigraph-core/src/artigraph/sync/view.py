@@ -138,7 +138,7 @@ def artifacts_page(
     Args:
         query: the stored name of a model, or a query by one. None for artifacts of all models. The order, limit and
             offset of a query have no effect.
-        made_by: only artifacts that this run produced. It excludes `query` and `used_by`.
+        made_by: only artifacts that this run produced, or was served by the cache. It excludes `query` and `used_by`.
         used_by: only artifacts that this run used. It excludes `query` and `made_by`.
         columns: the fields to show, by path: "data.name", or a list of labels where a label has a dot. None means all
             plain fields of at most 1,000 bytes. A field that is no plain value is shown by what it is.
@@ -164,9 +164,9 @@ def compare_runs(runs: Sequence[NodeId], *, only_differences: bool = False) -> C
         for row in document.rows:
             print(row.kind, row.name, row.values, row.deltas)
 
-    Results are the plain fields of at most 1,000 bytes of the artifacts that each run made, by label. Fields of models
-    inside, items of collections, and values of a dict by its keys are rows of their own. It takes a constant number of
-    statements.
+    Results are the plain fields of at most 1,000 bytes of the artifacts that each run made, or was served, by label.
+    Fields of models inside, items of collections, and values of a dict by its keys are rows of their own. It takes a
+    constant number of statements.
 
     Raises:
         QueryError: there are fewer than 2 runs, more than 50, or one of them twice.
@@ -368,7 +368,11 @@ def stale_document(node: NodeId) -> StaleDocument:
     - inputs of a series in which the node was saved, or another product of its run;
     - a version from which a run of the lineage made a newer version of its series. That one is compared.
 
-    It takes the queries of `artigraph.ancestors`, and one statement for each 1,000 inputs.
+    An input is up to date if each run that used it was called again with the newest version, and the cache served that
+    call: the two versions have equal content. What the newest version itself was made from is not compared.
+
+    It takes the queries of `artigraph.ancestors`, one statement for each 1,000 inputs, and one for each 1,000 of these
+    with newer versions.
 
     Raises:
         InvalidNodeIdError: `node` denotes no node.

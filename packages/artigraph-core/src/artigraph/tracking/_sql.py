@@ -22,13 +22,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 import artigraph.db as db
 from artigraph.db.planner import filter_only
 from artigraph.errors import DeserializationError
-from artigraph.graph.run_rows import CACHE, CACHED_FROM, RunRow, RunValueRow
+from artigraph.graph.run_rows import (
+    CACHE,
+    CACHE_FUNCTION,
+    CACHE_KEY,
+    CACHE_PARTS,
+    CACHED_FROM,
+    RunRow,
+    RunValueRow,
+)
 from artigraph.graph.runs import insert_ended_run, insert_values
 from artigraph.orm import link_table, node_table, run_value_table
 from artigraph.serializer.codec import decode, encode
 from artigraph.serializer.search_key import search_key
 
-KEY, FUNCTION, PARTS = "key", "function", "parts"
+KEY, FUNCTION, PARTS = CACHE_KEY, CACHE_FUNCTION, CACHE_PARTS
 Returned = Literal["artifact", "none"]
 _MOST_CANDIDATES = 5
 """The most runs of one key that are tried."""

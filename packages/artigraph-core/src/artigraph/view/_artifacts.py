@@ -77,7 +77,7 @@ async def artifacts_page(
     Args:
         query: the stored name of a model, or a query by one. None for artifacts of all models. The order, limit and
             offset of a query have no effect.
-        made_by: only artifacts that this run produced. It excludes `query` and `used_by`.
+        made_by: only artifacts that this run produced, or was served by the cache. It excludes `query` and `used_by`.
         used_by: only artifacts that this run used. It excludes `query` and `made_by`.
         columns: the fields to show, by path: "data.name", or a list of labels where a label has a dot. None means all
             plain fields of at most 1,000 bytes. A field that is no plain value is shown by what it is.
@@ -95,7 +95,7 @@ async def artifacts_page(
         msg = "query, made_by and used_by exclude each other: each says which artifacts"
         raise QueryError(msg)
     if made_by is not None:
-        ids = await _ids(_made_by(check_id(made_by), last), limit + 1)
+        ids = await _made_or_served(check_id(made_by), last, limit + 1)
     elif used_by is not None:
         ids = await _ids(_used_by(check_id(used_by), last), limit + 1)
     elif query is None:
@@ -123,6 +123,14 @@ def _made_by(run_id: UUID, last: UUID | None) -> Any:
     return (statement if last is None else statement.where(node.node_id < last)).order_by(
         unsearched_by_sqlite(node.node_id).desc()
     )
+
+
+async def _made_or_served(run_id: UUID, last: UUID | None, limit: int) -> list[UUID]:
+    result = link_table.c.target_id
+    served = select(result).where(link_table.c.source_id == run_id, filter_only(link_table.c.kind == "produced"))
+    served = (served if last is None else served.where(result < last)).order_by(result.desc())
+    made = await _ids(_made_by(run_id, last), limit)
+    return sorted({*made, *await _ids(served, limit)}, reverse=True)[:limit]
 
 
 def _used_by(run_id: UUID, last: UUID | None) -> Any:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, cast
 from uuid import UUID
 
-from sqlalchemy import case, func, select
+from sqlalchemy import case, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import read
 from artigraph.errors import DeserializationError, NodeNotFoundError, QueryError
 from artigraph.identifiers import NodeId, check_ids
-from artigraph.lineage.sql import own_input
+from artigraph.lineage.sql import own_input, select_served
 from artigraph.orm import node_table
 from artigraph.serializer.codec import StoredStruct
 from artigraph.serializer.preview import Cell
@@ -82,9 +82,9 @@ async def compare_runs(runs: Sequence[NodeId], *, only_differences: bool = False
         for row in document.rows:
             print(row.kind, row.name, row.values, row.deltas)
 
-    Results are the plain fields of at most 1,000 bytes of the artifacts that each run made, by label. Fields of models
-    inside, items of collections, and values of a dict by its keys are rows of their own. It takes a constant number of
-    statements.
+    Results are the plain fields of at most 1,000 bytes of the artifacts that each run made, or was served, by label.
+    Fields of models inside, items of collections, and values of a dict by its keys are rows of their own. It takes a
+    constant number of statements.
 
     Raises:
         QueryError: there are fewer than 2 runs, more than 50, or one of them twice.
@@ -140,42 +140,48 @@ def _named(values: RunValues) -> Iterator[tuple[RowKind, str, object, object]]:
                 yield kind, path, item, same
 
 
-async def _artifacts(connection: AsyncConnection, run_ids: Sequence[UUID]) -> tuple[dict[UUID, tuple[UUID, str]], bool]:
-    """Return the run and label of the artifacts of runs, and whether some are left out."""
+_Artifacts = dict[UUID, tuple[list[UUID], str]]
+"""The runs of each artifact, and its label, or the path of a part. Several runs may have been served one artifact."""
+
+
+async def _artifacts(connection: AsyncConnection, run_ids: Sequence[UUID]) -> tuple[_Artifacts, bool]:
+    """Return the runs and label of the artifacts that runs made or were served, and whether some are left out."""
     node = node_table.c
-    number = func.row_number().over(partition_by=node.parent_id, order_by=node.label).label("number")
-    numbered = (
-        select(node.node_id, node.parent_id, node.label, number)
-        .where(node.parent_id.in_(run_ids), node.label.is_not(None), ~own_input(node_table))
-        .subquery()
+    made = select(node.node_id, node.parent_id.label("run_id"), node.label).where(
+        node.parent_id.in_(run_ids), node.label.is_not(None), ~own_input(node_table)
     )
+    each = union_all(made, select_served(run_ids)).subquery()
+    number = func.row_number().over(partition_by=each.c.run_id, order_by=each.c.label).label("number")
+    numbered = select(each, number).subquery()
     rows = await connection.execute(select(numbered).where(numbered.c.number <= _MOST_ARTIFACTS + 1))
-    found: dict[UUID, tuple[UUID, str]] = {}
+    found: _Artifacts = {}
     cut = False
     for row in rows:
         if row.number > _MOST_ARTIFACTS:
             cut = True
         else:
-            found[row.node_id] = row.parent_id, row.label
+            runs, _ = found.setdefault(row.node_id, ([], row.label))
+            runs.append(row.run_id)
     return found, cut
 
 
 async def _results(
-    connection: AsyncConnection, artifacts: Mapping[UUID, tuple[UUID, str]]
+    connection: AsyncConnection, artifacts: _Artifacts
 ) -> tuple[list[tuple[UUID, str, object, object]], bool]:
     """Return the plain values in artifacts: the run, the label with the path, the value, and what is equal."""
     ids, cut = list(artifacts), False
     found: list[tuple[UUID, str, object, object]] = []
-    paths: dict[UUID, tuple[UUID, str]] = dict(artifacts)
+    paths = dict(artifacts)
     for row in (await connection.execute(_parts(ids))) if ids else ():
         if row.position >= _MOST_NODES:
             cut = True
         elif row.node_id not in artifacts and row.parent_id in paths:
-            run_id, above = paths[row.parent_id]
+            runs, above = paths[row.parent_id]
             path = f"{above}.{row.label}"
-            paths[row.node_id] = run_id, path
+            paths[row.node_id] = runs, path
             if row.small is not None and row.serializer in PLAIN_SERIALIZERS:
-                found += [(run_id, *each) for each in _values(path, row.serializer, bytes(row.small))]
+                values = list(_values(path, row.serializer, bytes(row.small)))
+                found += [(run_id, *each) for run_id in runs for each in values]
     return found, cut
 
 

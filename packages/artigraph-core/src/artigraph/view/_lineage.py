@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import CompoundSelect, Select, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import read
@@ -46,7 +46,7 @@ class LineageNode(Record):
     level: int
     """How many edges away it is from the root: negative against the flow of data, positive along it."""
     more_up: int
-    """How many nodes it was made from directly that are not in the document."""
+    """How many nodes it was made from directly that are not in the document. Calls that were served it do not count."""
     more_down: int
     """How many nodes were made from it directly that are not in the document."""
 
@@ -119,7 +119,8 @@ async def lineage_document(node: NodeId, *, up: int = 1, down: int = 1, limit: i
         nodes, parents = await _nodes(connection, levels)
         edges = await _edges(connection, nodes, parents)
         counts = await _counts(connection, nodes)
-        above, below = Counter(edge.target_id for edge in edges), Counter(edge.source_id for edge in edges)
+        above = Counter(edge.target_id for edge in edges if edge.kind == "used" or _is_made(edge, parents))
+        below = Counter(edge.source_id for edge in edges)
         found = [
             replace(
                 each,
@@ -158,7 +159,9 @@ def _neighbors(near: Sequence[UUID], limit: int, *, up: bool, of_runs: bool) -> 
     return select(numbered.c.far_id).where(numbered.c.number <= limit).order_by(numbered.c.number)
 
 
-def _pairs(near: Sequence[UUID], *, up: bool, of_runs: bool) -> Select[*tuple[Any, ...]]:
+def _pairs(
+    near: Sequence[UUID], *, up: bool, of_runs: bool
+) -> Select[*tuple[Any, ...]] | CompoundSelect[*tuple[Any, ...]]:
     """Select each neighbor of nodes of one kind, as `far_id`, with the node, as `near_id`."""
     if up is of_runs:  # what runs used, or the runs that used artifacts
         here, there = (_link.target_id, _link.source_id) if up else (_link.source_id, _link.target_id)
@@ -166,7 +169,14 @@ def _pairs(near: Sequence[UUID], *, up: bool, of_runs: bool) -> Select[*tuple[An
         return uses.where(here.in_(near), filter_only(_link.kind == "used"))
     here, there = (_node.node_id, _node.parent_id) if up else (_node.parent_id, _node.node_id)
     made = select(here.label("near_id"), there.label("far_id"))
-    return made.where(here.in_(near), _node.label.is_not(None), _node.parent_id.is_not(None), ~own_input(node_table))
+    made = made.where(here.in_(near), _node.label.is_not(None), _node.parent_id.is_not(None), ~own_input(node_table))
+    return made if up else union_all(made, _served(near))
+
+
+def _served(runs: Collection[UUID]) -> Select[*tuple[Any, ...]]:
+    """Select the results that runs were served. From a result, only the run that computed it is reached."""
+    served = select(_link.source_id.label("near_id"), _link.target_id.label("far_id"))
+    return served.where(_link.source_id.in_(runs), filter_only(_link.kind == "produced"))
 
 
 async def _nodes(
@@ -209,8 +219,15 @@ async def _edges(
     used = [(row[0], row[1]) for row in await connection.execute(uses)] if artifacts and runs else []
     inputs = set(used)
     made = [(run, artifact) for artifact, run in parents.items() if run in nodes and (artifact, run) not in inputs]
+    served = [(row[0], row[1]) for row in await connection.execute(_served(runs))] if artifacts and runs else []
+    made += [(run, artifact) for run, artifact in served if artifact in nodes]
     edges = [*(LineageEdge(*pair, "used") for pair in used), *(LineageEdge(*pair, "produced") for pair in made)]
     return sorted(edges, key=lambda edge: (edge.source_id, edge.target_id))
+
+
+def _is_made(edge: LineageEdge, parents: Mapping[UUID, UUID]) -> bool:
+    """Return whether an edge leads from the run that computed an artifact, and not from one that was served it."""
+    return parents.get(edge.target_id) == edge.source_id
 
 
 async def _counts(connection: AsyncConnection, nodes: Mapping[UUID, LineageNode]) -> dict[tuple[UUID, bool], int]:

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import read
 from artigraph.errors import NodeNotFoundError
-from artigraph.graph.run_rows import RunStatus, run_columns, run_row
+from artigraph.graph.run_rows import RunStatus, cached_from_of, id_of_key, run_columns, run_row
 from artigraph.identifiers import NodeId, check_id
 from artigraph.orm import node_table
 from artigraph.run.values import FIELDS
@@ -46,6 +46,10 @@ class RunDocument(Document):
     """The run that it belongs to."""
     parent_name: str | None
     """The name of that run."""
+    cached_from: UUID | None
+    """If the cache served it, the run that computed its result."""
+    cached_from_exists: bool
+    """Whether that run still exists."""
     previous_id: UUID | None
     """The run of the same name that was made before it. None without a name."""
     following_id: UUID | None
@@ -64,9 +68,11 @@ class RunDocument(Document):
     children_next: str | None
     """The cursor for `runs_page(under=run)`, which has the others."""
     produced: tuple[ArtifactItem, ...]
-    """The newest artifacts that it produced, with their plain fields."""
+    """The newest artifacts that it produced or was served, with their plain fields."""
     produced_next: str | None
     """The cursor for `artifacts_page(made_by=run)`, which has the others."""
+    served: tuple[UUID, ...]
+    """Those of `produced` that it was served. They belong to the run that computed them."""
     used: tuple[ArtifactItem, ...]
     """The newest artifacts that it used, with their plain fields."""
     used_next: str | None
@@ -95,7 +101,7 @@ async def run_document(run: NodeId, *, limit: int = 50) -> RunDocument:
     """
     run_id = check_id(run)
     check_limit(limit)
-    item, parent_name, previous_id, following_id, values = await _read(run_id)
+    item, cached_from_exists, parent_name, previous_id, following_id, values = await _read(run_id)
     children = await runs_page(under=run_id, limit=limit)
     produced = await artifacts_page(made_by=run_id, limit=limit)
     used = await artifacts_page(used_by=run_id, limit=limit)
@@ -110,6 +116,8 @@ async def run_document(run: NodeId, *, limit: int = 50) -> RunDocument:
         error_message=item.error_message,
         parent_id=item.parent_id,
         parent_name=parent_name,
+        cached_from=item.cached_from,
+        cached_from_exists=cached_from_exists,
         previous_id=previous_id,
         following_id=following_id,
         tags=values.by_kind["tag"],
@@ -122,6 +130,7 @@ async def run_document(run: NodeId, *, limit: int = 50) -> RunDocument:
         children_next=children.next,
         produced=produced.items,
         produced_next=produced.next,
+        served=tuple(made.artifact_id for made in produced.items if made.run_id != run_id),
         used=used.items,
         used_next=used.next,
     )
@@ -129,7 +138,9 @@ async def run_document(run: NodeId, *, limit: int = 50) -> RunDocument:
 
 _node = node_table.c
 _id = bindparam("id", type_=_node.node_id.type)
-_itself = select(*run_columns(node_table), _node.node_type, _node.search_key).where(_node.node_id == _id)
+_others = (_node.node_type, _node.search_key, cached_from_of(node_table))
+_itself = select(*run_columns(node_table), *_others).where(_node.node_id == _id)
+_there = select(_node.node_id).where(_node.node_id == _id)
 _name = select(_node.run_name).where(_node.node_id == _id)
 _child_runs = select(func.count()).where(_node.parent_id == _id, _node.label.is_(None))
 _same_name = select(_node.node_id).where(
@@ -143,14 +154,15 @@ _before = _same_name.where(_node.node_id < _id).order_by(_node.node_id.desc()).l
 _behind = _same_name.where(_node.node_id > _id).order_by(_node.node_id).limit(1)
 
 
-async def _read(run_id: UUID) -> tuple[RunItem, str | None, UUID | None, UUID | None, RunValues]:
+async def _read(run_id: UUID) -> tuple[RunItem, bool, str | None, UUID | None, UUID | None, RunValues]:
     async def work(connection: AsyncConnection) -> Any:
         found = (await connection.execute(_itself, {"id": run_id})).first()
         if found is None or found.node_type != "run":
             what = "There is no node" if found is None else f"No run but a {found.node_type} is node"
             msg = f"{what} {run_id}"
             raise NodeNotFoundError(msg)
-        run, key = run_row(found[:-2]), found.search_key
+        run, key, cached_from = run_row(found[: -len(_others)]), found.search_key, id_of_key(found.cached_from)
+        there = cached_from is not None and await connection.scalar(_there, {"id": cached_from}) is not None
         parent_name = None if run.parent_id is None else await connection.scalar(_name, {"id": run.parent_id})
         beside: list[UUID | None] = [None, None]
         if key is not None:
@@ -158,6 +170,6 @@ async def _read(run_id: UUID) -> tuple[RunItem, str | None, UUID | None, UUID | 
             beside = [await connection.scalar(each, named) for each in (_before, _behind)]
         count = await connection.scalar(_child_runs, {"id": run_id}) or 0
         values = (await read_run_values(connection, [run_id], None))[run_id]
-        return run_item(run, count, {}, {}), parent_name, *beside, values
+        return run_item(run, cached_from, count, {}, {}), there, parent_name, *beside, values
 
     return await read(work)

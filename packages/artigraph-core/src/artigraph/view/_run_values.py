@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple, cast, get_args
 from uuid import UUID
 
-from sqlalchemy import Select, case, func, null, select
+from sqlalchemy import Select, case, func, null, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db.planner import expect_few_rows, filter_only
 from artigraph.errors import DeserializationError, QueryError
 from artigraph.graph.run_rows import RunValueKind, of_kinds
 from artigraph.identifiers import check_label
-from artigraph.lineage.sql import own_input
+from artigraph.lineage.sql import own_input, select_served
 from artigraph.orm import node_table, run_value_table
 from artigraph.run.values import KINDS
 from artigraph.serializer.codec import decode_class_free
@@ -115,7 +115,7 @@ async def read_run_values(
 async def read_results(
     connection: AsyncConnection, run_ids: Sequence[UUID], columns: Mapping[str, ResultColumn]
 ) -> Mapping[UUID, Cells]:
-    """Return chosen fields of the artifacts that runs made. A run has at most one artifact of each label.
+    """Return chosen fields of the artifacts that runs made or were served: at most one of each label for a run.
 
     It takes a statement, and one for each label of the longest path.
     """
@@ -123,17 +123,18 @@ async def read_results(
     if not run_ids or not columns:
         return found
     node, labels = node_table.c, sorted({column.label for column in columns.values()})
-    made = select(node.node_id, node.parent_id, node.label).where(
+    made = select(node.node_id, node.parent_id.label("run_id"), node.label).where(
         expect_few_rows(node.parent_id.in_(run_ids), node.parent_id),
         node.label.in_(labels),
         filter_only(node.node_type == "model"),
         ~own_input(node_table),
     )
-    rows = (await connection.execute(made)).all()
+    served = select_served(run_ids).where(node.label.in_(labels))
+    rows = (await connection.execute(union_all(made, served))).all()
     paths = {".".join(column.path): column.path for column in columns.values()}
-    cells = await read_cells(connection, [row.node_id for row in rows], paths)
+    cells = await read_cells(connection, sorted({row.node_id for row in rows}), paths)
     for row in rows:
-        read, of_run = cells[row.node_id], found[row.parent_id]
+        read, of_run = cells[row.node_id], found[row.run_id]
         for text, column in columns.items():
             path = ".".join(column.path)
             if column.label == row.label and path in read.cells:

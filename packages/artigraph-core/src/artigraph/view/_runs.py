@@ -14,7 +14,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from artigraph.db import Row, SelectByIds, read
 from artigraph.db.planner import filter_only
 from artigraph.errors import QueryError
-from artigraph.graph.run_rows import FetchRows, RunRow, RunStatus, child_count, run_columns, runs_of_rows
+from artigraph.graph.run_rows import (
+    FetchRows,
+    RunRow,
+    RunStatus,
+    cached_from_of,
+    child_count,
+    id_of_key,
+    run_columns,
+    runs_of_rows,
+)
 from artigraph.identifiers import NodeId, check_id
 from artigraph.orm import link_table, node_table
 from artigraph.query import RunSelect
@@ -52,6 +61,8 @@ class RunItem(Record):
     error_message: str | None
     parent_id: UUID | None
     """The run that it belongs to."""
+    cached_from: UUID | None
+    """If the cache served it, the run that computed its result, which may be deleted by now."""
     child_runs: int
     """How many runs belong directly to it."""
     columns: Mapping[str, Cell]
@@ -155,7 +166,7 @@ async def _users(artifact_id: UUID, last: UUID | None, limit: int) -> list[UUID]
 
 def _select_items(ids: Sequence[BindParameter[UUID]]) -> Select[*tuple[Any, ...]]:
     of_ids = node_table.c.node_id.in_(ids), filter_only(node_table.c.node_type == "run")
-    return select(*run_columns(node_table), child_count(node_table)).where(*of_ids)
+    return select(*run_columns(node_table), cached_from_of(node_table), child_count(node_table)).where(*of_ids)
 
 
 _items_by_ids = SelectByIds(_select_items)
@@ -188,10 +199,10 @@ async def _read_page(
 async def _items(
     connection: AsyncConnection, rows: Sequence[Row], columns: Mapping[str, AnyColumn]
 ) -> tuple[RunItem, ...]:
-    """Return the items of rows of runs, whose last column is their `child_count`."""
+    """Return the items of rows of runs, whose last columns are `cached_from_of` and `child_count`."""
     runs = runs_of_rows(rows, connection.dialect)
     if not columns:
-        return tuple(run_item(run, row[-1], {}, {}) for run, row in zip(runs, rows, strict=True))
+        return tuple(run_item(run, id_of_key(row[-2]), row[-1], {}, {}) for run, row in zip(runs, rows, strict=True))
     run_ids = [run.node_id for run in runs]
     named = {text: column for text, column in columns.items() if isinstance(column, RunColumn)}
     fields = {text: column for text, column in columns.items() if isinstance(column, ResultColumn)}
@@ -208,25 +219,28 @@ async def _items(
         problems = {text: of_run.problems[each] for text, each in named.items() if each in of_run.problems}
         cells |= made.cells
         cells = {text: cells[text] for text in columns if text in cells}
-        items.append(run_item(run, row[-1], cells, problems | made.problems))
+        items.append(run_item(run, id_of_key(row[-2]), row[-1], cells, problems | made.problems))
     return tuple(items)
 
 
-def run_item(run: RunRow, child_runs: int, columns: Mapping[str, Cell], problems: Mapping[str, str]) -> RunItem:
+def run_item(
+    run: RunRow, cached_from: UUID | None, child_runs: int, columns: Mapping[str, Cell], problems: Mapping[str, str]
+) -> RunItem:
     """Return the item of a run."""
     started: Any = run.started_at  # an altered row may have none
     ended = run.ended_at
     return RunItem(
-        run.node_id,
-        run.name,
-        run.status,
-        started,
-        ended,
-        None if started is None or ended is None else (ended - started).total_seconds(),
-        run.error_type,
-        run.error_message,
-        run.parent_id,
-        child_runs,
-        columns,
-        problems,
+        run_id=run.node_id,
+        name=run.name,
+        status=run.status,
+        started_at=started,
+        ended_at=ended,
+        duration=None if started is None or ended is None else (ended - started).total_seconds(),
+        error_type=run.error_type,
+        error_message=run.error_message,
+        parent_id=run.parent_id,
+        cached_from=cached_from,
+        child_runs=child_runs,
+        columns=columns,
+        problems=problems,
     )

@@ -9,16 +9,17 @@ from datetime import datetime
 from typing import Any, ClassVar, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import Select, func, select
+from sqlalchemy import Select, func, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import in_batches, read
 from artigraph.db.planner import expect_few_rows, filter_only
 from artigraph.graph.nodes import Node
+from artigraph.graph.run_rows import CACHE, CACHED_FROM, id_of_key
 from artigraph.identifiers import NodeId, moment_of
 from artigraph.lineage import Lineage, ancestors
-from artigraph.lineage.sql import own_input
-from artigraph.orm import node_table
+from artigraph.lineage.sql import own_input, select_served
+from artigraph.orm import link_table, node_table, run_value_table
 from artigraph.view._document import Document, Record
 
 _MOST = 1_000
@@ -76,7 +77,11 @@ async def stale_document(node: NodeId) -> StaleDocument:
     - inputs of a series in which the node was saved, or another product of its run;
     - a version from which a run of the lineage made a newer version of its series. That one is compared.
 
-    It takes the queries of `artigraph.ancestors`, and one statement for each 1,000 inputs.
+    An input is up to date if each run that used it was called again with the newest version, and the cache served that
+    call: the two versions have equal content. What the newest version itself was made from is not compared.
+
+    It takes the queries of `artigraph.ancestors`, one statement for each 1,000 inputs, and one for each 1,000 of these
+    with newer versions.
 
     Raises:
         InvalidNodeIdError: `node` denotes no node.
@@ -94,6 +99,8 @@ async def stale_document(node: NodeId) -> StaleDocument:
         if artifact.node_id not in replaced and _series_of(artifact) not in own
     ]
     found = await _newer(wanted)
+    for node_id in await _used_again(lineage, found):
+        del found[node_id]
     distances = _distances(lineage, root_id)
     items = [
         StaleInput(
@@ -159,7 +166,7 @@ def _distances(lineage: Lineage, root_id: UUID) -> Mapping[UUID, int]:
 
 
 async def _made_by(run_id: UUID | None) -> set[_Series]:
-    """Return the series in which a run saved its products."""
+    """Return the series in which a run saved its products, and those of the results that it was served."""
     if run_id is None:
         return set()
     node = node_table.c
@@ -171,9 +178,40 @@ async def _made_by(run_id: UUID | None) -> set[_Series]:
     )
 
     async def work(connection: AsyncConnection) -> set[_Series]:
-        return {_Series(*row) for row in await connection.execute(statement)}
+        made = union(statement, select_served([run_id]).with_only_columns(node.model_name, node.label))
+        return {_Series(*row) for row in await connection.execute(made)}
 
     return await read(work)
+
+
+async def _used_again(lineage: Lineage, newer: Mapping[UUID, _Newer]) -> list[UUID]:
+    """Return the inputs for which the cache served each run that used them with their newest version, too."""
+    users: dict[UUID, set[UUID]] = {}
+    for source_id, target_id, kind in lineage.edges:
+        if kind == "used" and source_id in newer:
+            users.setdefault(source_id, set()).add(target_id)
+    again: dict[UUID, set[UUID | None]] = {}
+    value, use = run_value_table.c, link_table.c
+
+    async def work(connection: AsyncConnection) -> None:
+        for ids in in_batches(sorted({each.newest_id for each in newer.values()})):
+            statement = (
+                select(use.source_id, value.search_key)
+                .distinct()
+                .join_from(link_table, run_value_table, value.run_id == use.target_id)
+                .where(
+                    expect_few_rows(use.source_id.in_(ids), use.source_id),
+                    filter_only(use.kind == "used"),
+                    value.kind == CACHE,
+                    value.name == CACHED_FROM,
+                )
+            )
+            for newest_id, key in await connection.execute(statement):
+                again.setdefault(newest_id, set()).add(id_of_key(key))
+
+    if users:
+        await read(work)
+    return [node_id for node_id, runs in users.items() if runs <= again.get(newer[node_id].newest_id, set())]
 
 
 async def _newer(artifact_ids: Sequence[UUID]) -> dict[UUID, _Newer]:

@@ -303,6 +303,7 @@ _OF_RUNS: Mapping[str, object] = {
     "started_at": RunColumns.started_at,
     "ended_at": RunColumns.ended_at,
     "error_type": RunColumns.error_type,
+    "cached_from": RunColumns.cached_from,
     "tags": RunColumns.tags,
     "parameters": RunColumns.parameters,
     "environment": RunColumns.environment,

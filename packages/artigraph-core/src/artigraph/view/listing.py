@@ -14,7 +14,7 @@ from artigraph.db import SelectByIds, read
 from artigraph.db.planner import expect_few_rows, filter_only
 from artigraph.graph.run_rows import RunValueKind
 from artigraph.identifiers import NodeId, check_ids
-from artigraph.lineage.sql import own_input
+from artigraph.lineage.sql import own_input, select_served
 from artigraph.orm import node_table, run_value_table
 from artigraph.query import RunSelect, StoredSelect
 from artigraph.run.values import FIELDS
@@ -134,9 +134,9 @@ _SHOWN: tuple[RunValueKind, ...] = ("parameter", "tag")
 async def list_run_columns(runs: Sequence[NodeId]) -> list[str]:
     """Return the columns that any of some runs has: `parameters.NAME`, `tags.NAME` and `results.LABEL.FIELD`, by name.
 
-    It takes three statements, and returns at most 500 names of values and 500 of results. Results are the plain fields
-    of at most 1,000 bytes of the first 1,000 artifacts that the runs made. The environment has too many names to choose
-    from a list.
+    It takes four statements, and returns at most 500 names of values and 500 of results. Results are the plain fields
+    of at most 1,000 bytes of the first 1,000 artifacts that the runs made or were served. The environment has too many
+    names to choose from a list.
 
     Raises:
         InvalidNodeIdError: `runs` is no collection of runs.
@@ -148,7 +148,8 @@ async def list_run_columns(runs: Sequence[NodeId]) -> list[str]:
     async def work(connection: AsyncConnection) -> list[str]:
         shown = sorted({(kind, name) for kind, name in await _names_of_runs.converted(connection, ids)})
         found = [f"{FIELDS[kind]}.{name}" for kind, name in shown[:_MOST_COLUMNS]]
-        made = (await _made_by_runs.converted(connection, ids))[:_MOST_ARTIFACTS]
+        made = [*await _made_by_runs.converted(connection, ids), *await _served_to_runs.converted(connection, ids)]
+        made = made[:_MOST_ARTIFACTS]
         labels = {row[0]: row[1] for row in made}
         fields = {(labels[row[0]], row[1]) for row in await _fields_of_artifacts.converted(connection, list(labels))}
         # A dot in a label would be read as the end of it.
@@ -176,6 +177,11 @@ def _select_made(runs: Sequence[BindParameter[UUID]]) -> Select[*tuple[Any, ...]
     return made.limit(_MOST_ARTIFACTS)
 
 
+def _select_served(runs: Sequence[BindParameter[UUID]]) -> Select[*tuple[Any, ...]]:
+    node = node_table.c
+    return select_served(runs).with_only_columns(node.node_id, node.label).limit(_MOST_ARTIFACTS)
+
+
 def _select_fields(artifacts: Sequence[BindParameter[UUID]]) -> Select[*tuple[Any, ...]]:
     node = node_table.c
     return select(node.parent_id, node.label).where(
@@ -187,4 +193,5 @@ def _select_fields(artifacts: Sequence[BindParameter[UUID]]) -> Select[*tuple[An
 
 
 _names_of_runs, _made_by_runs = SelectByIds(_select_names), SelectByIds(_select_made)
+_served_to_runs = SelectByIds(_select_served)
 _fields_of_artifacts = SelectByIds(_select_fields)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import Any
 
 import click
@@ -35,20 +34,11 @@ def _counts(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) 
 )
 @click.option("--failed-runs", is_flag=True, help="Runs that ended with an exception.")
 @click.option("--keep-used", is_flag=True, help="Keep what remaining runs have used, and its history.")
+@click.option("--keep-cached", is_flag=True, help="Keep the runs that can still serve calls of cached functions.")
 @click.option("--cascade", is_flag=True, help="Also delete the runs that used a deleted artifact.")
 @dry_run_option
 @yes_option
-async def prune(
-    output: Output,
-    *,
-    older_than: timedelta | datetime | None,
-    keep_newest: dict[str, int] | None,
-    failed_runs: bool,
-    keep_used: bool,
-    cascade: bool,
-    dry_run: bool,
-    yes: bool,
-) -> None:
+async def prune(output: Output, *, dry_run: bool, yes: bool, **rule: Any) -> None:
     """Delete old artifacts and runs by a rule: --older-than, --keep-newest or --failed-runs.
 
     It prints the plan and asks. With another rule, --older-than narrows what that rule selects. An artifact that an
@@ -60,13 +50,6 @@ async def prune(
     from artigraph.cli._reports import deletion_document
     from artigraph.deletion import prune as prune_store
 
-    rule: dict[str, Any] = {
-        "older_than": older_than,
-        "keep_newest": keep_newest,
-        "failed_runs": failed_runs,
-        "keep_used": keep_used,
-        "cascade": cascade,
-    }
     work = partial(prune_store, **rule)
     await delete_by_plan(
         output, work, deletion_document, is_empty=lambda plan: not plan.nodes, dry_run=dry_run, yes=yes

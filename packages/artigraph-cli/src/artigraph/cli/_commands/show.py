@@ -43,11 +43,21 @@ def _of_run(run: RunDocument) -> list[dict[str, Any]]:
     pairs: list[tuple[str, Any]] = [(name, data[name]) for name in ("run_id", "name", "status")]
     pairs += [(name, moment(data[name]) if data[name] else None) for name in ("started_at", "ended_at")]
     pairs += [("duration", None if run.duration is None else duration(run.duration))]
+    pairs += [("cached_from", _computed(run))]
     pairs += [(name, data[name]) for name in ("error_type", "error_message", "parent_id", "child_runs")]
     pairs += [(f"{kind}.{name}", v) for kind in ("parameters", "tags", "environment") for name, v in data[kind].items()]
     pairs += [(f"used {item['model_name']}/{item['label']}", item["artifact_id"]) for item in data["used"]]
-    pairs += [(f"produced {item['model_name']}/{item['label']}", item["artifact_id"]) for item in data["produced"]]
+    served = set(data["served"])
+    for item in data["produced"]:
+        how = "served" if item["artifact_id"] in served else "produced"
+        pairs.append((f"{how} {item['model_name']}/{item['label']}", item["artifact_id"]))
     return [{"name": name, "value": value} for name, value in pairs if value is not None]
+
+
+def _computed(run: RunDocument) -> str | None:
+    if run.cached_from is None:
+        return None
+    return f"run {run.cached_from}{'' if run.cached_from_exists else ' (deleted)'}"
 
 
 def _of_artifact(artifact: ArtifactDocument) -> list[dict[str, Any]]:
