@@ -11,7 +11,7 @@ from artigraph.graph.runs import CACHED_FROM
 from artigraph.identifiers import NodeId, check_id
 from artigraph.tracking._cached import Call
 from artigraph.tracking._signature import Signature
-from artigraph.tracking._sql import FUNCTION, PARTS, Recorded, latest, read_recorded
+from artigraph.tracking._sql import FUNCTION, PARTS, SERVED, Recorded, latest, parts_of, read_recorded
 
 _COMPARED = 50
 """The most earlier calls among which the nearest is searched."""
@@ -85,13 +85,12 @@ async def explain_run(run: NodeId) -> CacheExplanation | None:
     values = await read_recorded(run_id)
     served: object = values.get(CACHED_FROM)
     if isinstance(served, UUID):
-        function = str((await read_recorded(served)).get(FUNCTION, ""))
-        return CacheExplanation(function, served, is_hit=True)
+        return CacheExplanation(str(values.get(SERVED, "")), served, is_hit=True)
     if FUNCTION not in values or not isinstance(values.get(PARTS), dict):
         return None
-    function = str(values[FUNCTION])
-    earlier = [each for each in await latest(function, _COMPARED) if each.run_id < run_id]
-    return _compare(function, b"", values[PARTS], earlier, ())
+    function, parts = str(values[FUNCTION]), parts_of(values[PARTS])
+    earlier = await latest(function, _COMPARED, before=run_id)
+    return _compare(function, b"", parts, earlier, tuple(map(str, parts["not_followed"])))
 
 
 def _compare(
