@@ -160,6 +160,21 @@ async def test_an_old_run_is_compared_with_the_runs_before_it() -> None:
     assert (old.run_id, old.differences) == (made[0].node_id, ("number 0 -> 1",))
 
 
+async def test_the_same_call_with_other_code_is_the_nearest() -> None:
+    def made(offset: int) -> Any:
+        @tracked(cache=True)
+        async def add(number: int) -> int:
+            return number + offset
+
+        return add
+
+    await made(1)(1)
+    await made(2)(3)
+    found = await made(2).explain(1)
+    name = f"{__name__}.test_the_same_call_with_other_code_is_the_nearest.<locals>.made.<locals>.add"
+    assert (found.differences, found.equal) == ((f"code changed: {name}",), ("number",))
+
+
 async def test_altered_rows_are_no_error() -> None:
     await double(1)
     (run,) = await runs()

@@ -26,7 +26,7 @@ class CacheExplanation:
     function: str
     """The name of the function with its module."""
     run_id: UUID | None
-    """The run that would serve the call or, if there is none, the nearest earlier one."""
+    """The run that would serve the call. For a miss it is the nearest earlier run, or None."""
     is_hit: bool
     """Whether the call is served."""
     differences: tuple[str, ...] = ()
@@ -100,7 +100,10 @@ def _compare(
         why = (f"no earlier call of {function} has a cached result",)
         return CacheExplanation(function, None, is_hit=False, differences=why, not_followed=not_followed)
     compared = [(each, _differences(each.parts, parts)) for each in earlier]
-    nearest, differences = min(compared, key=lambda pair: len(pair[1]))  # the newest of the nearest
+    # The same call with other code is nearer than another call with the same code. The newest of the nearest is taken.
+    nearest, differences = min(
+        compared, key=lambda pair: (pair[0].parts["arguments"] != parts["arguments"], len(pair[1]))
+    )
     if not differences:
         gone = "its result was deleted, is too old, or cannot be read"
         differences = (gone if nearest.key == key else "the label or an option of the function",)

@@ -78,10 +78,10 @@ async def explain(output: Output, run: str) -> None:
 @dry_run_option
 @yes_option
 async def clear(output: Output, *, function: str | None, everything: bool, dry_run: bool, yes: bool) -> None:
-    """Forget the results of a function, so that its next calls are computed. Runs and artifacts stay.
+    """Forget the results of a function. Runs and artifacts stay.
 
-    FUNCTION is its name with the module, as `artigraph cache ls` shows it, or the end of that: train, or steps.train.
-    It prints the plan and asks.
+    The next calls are computed. FUNCTION is its name with the module, as `artigraph cache ls` shows it, or the end of
+    that: train, or steps.train. It prints the plan and asks.
     """
     from artigraph.cli._cache import clear_document
     from artigraph.cli._plan import delete_by_plan
