@@ -3,6 +3,7 @@
 from tests.tracking.test_cache_overview import (
     test_altered_rows_are_no_error,
     test_an_old_run_is_compared_with_the_runs_before_it,
+    test_an_outline_says_from_which_run_a_call_was_served,
     test_clearing_forgets_results_and_keeps_runs_and_artifacts,
     test_deleting_a_run_takes_it_out_of_the_list_and_its_hits_stay,
     test_explanations_of_runs,
@@ -30,6 +31,7 @@ __all__ = [
     "test_altered_rows_are_no_error",
     "test_an_exception_goes_on_and_is_recorded",
     "test_an_old_run_is_compared_with_the_runs_before_it",
+    "test_an_outline_says_from_which_run_a_call_was_served",
     "test_calls_nest_also_across_async_and_sync",
     "test_clearing_forgets_results_and_keeps_runs_and_artifacts",
     "test_deleting_a_run_takes_it_out_of_the_list_and_its_hits_stay",

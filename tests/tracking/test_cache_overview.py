@@ -18,6 +18,7 @@ from artigraph.db import insert_rows, read, write
 from artigraph.errors import TrackingError
 from artigraph.graph.runs import CACHE
 from artigraph.orm import node_table, run_value_table
+from artigraph.outline import outline_of
 from artigraph.run._state import row_at_start
 from artigraph.serializer.codec import encode
 from artigraph.tracking import cached_functions, clear_cache, explain_run
@@ -149,6 +150,18 @@ async def test_explanations_of_runs() -> None:
     again = await explain_run(hit)
     assert again is not None
     assert (again.function, again.run_id) == (DOUBLE, first)
+
+
+async def test_an_outline_says_from_which_run_a_call_was_served() -> None:
+    async with RunManager(Run(name="all")) as manager:
+        await double(1)
+        await double(1)
+    with counted() as statements:
+        outline = await outline_of(manager)
+    assert len([each for each in statements if "artigraph_node" in each]) == 2  # of which one looks at the run itself
+    computed, hit = [child.text for child in outline.children]
+    assert "served" not in computed
+    assert hit.endswith(f", served from run {outline.children[0].node_id}")
 
 
 async def test_an_old_run_is_compared_with_the_runs_before_it() -> None:
