@@ -34,10 +34,9 @@ def model_names(beginning: str, config: Path | None) -> list[str]:
 
 def function_names(beginning: str, config: Path | None) -> list[str]:
     """Return the names of functions with cached results that begin with a text."""
+    from artigraph.tracking import cached_functions  # before the time limit, which is for the database
 
     async def find() -> list[str]:
-        from artigraph.tracking import cached_functions
-
         names = [each.function for each in await cached_functions()]
         return [name for name in names if name.startswith(beginning)][:_MOST]
 

@@ -40,7 +40,7 @@ _FUTURE = 0x1FF0000
 
 @dataclass(frozen=True, slots=True)
 class CodeFacts:
-    """The facts of a code object, without the values to which its names refer."""
+    """What is known of a code object, without the values to which its names refer."""
 
     digest: bytes
     free_variables: tuple[str, ...]
@@ -57,7 +57,7 @@ _facts: WeakKeyDictionary[CodeType, CodeFacts] = WeakKeyDictionary()
 
 
 def facts_of(function: FunctionType) -> CodeFacts:
-    """Return the facts of the code of a function."""
+    """Return what is known of the code of a function."""
     code = function.__code__
     found = _facts.get(code)
     if found is None:
@@ -224,7 +224,7 @@ _modules: dict[tuple[str, int], tuple[tuple[str, ...], Mapping[_Key, tuple[CodeT
 
 
 def _without_positions(function: FunctionType) -> CodeType:
-    """Return the function's code compiled without positions, or as it is if the source is missing or has changed."""
+    """Return the function's code compiled without positions, or as it is if the source is not there or has changed."""
     code = function.__code__
     lines = tuple(linecache.getlines(code.co_filename, function.__globals__))
     if not lines:

@@ -279,7 +279,9 @@ class FunctionRows(NamedTuple):
     """When that run started."""
 
 
-_FIRST, _SIZE, _HEX_SIZE = sa.literal_column("1"), sa.literal_column("32"), 64
+_FIRST: sa.ColumnElement[int] = sa.literal_column("1", sa.Integer)
+_SIZE: sa.ColumnElement[int] = sa.literal_column("32", sa.Integer)
+_HEX_SIZE = 64
 _counts = (
     select(func.count(), func.max(db.hex_text(_value.search_key)))
     .where(_value.kind == CACHE, _value.name == bindparam("name"))

@@ -40,13 +40,17 @@ async def ls(output: Output) -> None:
     found = await cached_functions()
     ids = [each.newest_run_id for each in found]
     texts = {str(key): text for key, text in (await shortest_prefixes(ids)).items()} if output.draws else {}
+
+    def shortened(node_id: object) -> str:
+        return texts.get(str(node_id), str(node_id))
+
     document = functions_page(found).to_dict()
     columns = [
         Column("function", keep=4),
         Column("results", keep=3, right=True),
         Column("hits", keep=3, right=True),
         Column("newest_at", moment, keep=2),
-        Column("newest_run_id", lambda text: texts.get(text, text), keep=1, style="cyan"),
+        Column("newest_run_id", shortened, keep=1, style="cyan"),
     ]
     output.table(document, document["data"], columns, "No function has cached results.")
 
