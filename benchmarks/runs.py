@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from artigraph.db import insert_rows, write
 from artigraph.identifiers import new_ids
 from artigraph.orm import node_table, run_value_table
+from artigraph.serializer.search_key import search_key
 from benchmarks.rows import Rows
 
 __all__ = ["FAN", "ROWS", "fill_runs"]
@@ -26,6 +27,7 @@ _BATCH = 1_000
 async def fill_runs(count: int) -> list[UUID]:
     """Write a tree of runs, each with an artifact and a parameter, in the order of their ids. Return these ids."""
     at = datetime.now(UTC)
+    parameter = {"kind": "parameter", "name": "rate", "value": b"0.5", "search_key": search_key(0.5)}
     runs: list[UUID] = []
     for start in range(0, count, _BATCH):
         ids = new_ids(min(_BATCH, count - start) * ROWS)
@@ -39,7 +41,7 @@ async def fill_runs(count: int) -> list[UUID]:
             state = {"run_status": "completed", "run_started_at": at, "run_ended_at": at}
             rows_of_runs.append({"node_id": run, "parent_id": parent, "node_type": "run", **state})
             nodes += [_node(root, root, run, 0), *(_node(each, root, root, 1 + at) for at, each in enumerate(fields))]
-            values.append({"run_id": run, "kind": "parameter", "name": "rate", "value": b"0.5", "search_key": b"\x05"})
+            values.append({"run_id": run, **parameter})
         await _insert(rows_of_runs, nodes, values)
     return runs
 

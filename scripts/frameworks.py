@@ -1,8 +1,8 @@
-"""Run the tests of values of large libraries, such as PyTorch, in an environment that has them: `just frameworks`.
+"""Run the tests of values of more libraries, such as PyTorch, in an environment that has them: `just frameworks`.
 
-They would make up most of the workspace's environment. uv also takes their builds for graphics cards, of gigabytes,
-where pip can be told to take smaller ones. So pip installs scripts/frameworks.txt into an environment of its own. It
-lies in a temporary folder, and has the workspace's packages beside them.
+They would make up most of the workspace's environment, or change its versions. uv also takes the builds of PyTorch for
+graphics cards, of gigabytes, where pip can be told to take smaller ones. So pip installs scripts/frameworks.txt into an
+environment of its own. It lies in a temporary folder, and has the workspace's packages beside them.
 
 A test that needs such a library is skipped elsewhere, and fails here if the library is missing. Arguments go to pytest,
 and replace the tests that run by default.
@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = tuple(f"tests/serializer/test_{each}.py" for each in ("golden", "plugins", "preview_values"))
-FOLDERS = ("torch",)
+FOLDERS = ("geopandas", "torch", "xarray")
 """Below tests/serializer."""
 
 

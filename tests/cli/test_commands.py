@@ -6,9 +6,11 @@ import asyncio
 import hashlib
 import json
 import os
+import sqlite3
 import subprocess
 import sys
 import tomllib
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -231,6 +233,14 @@ def test_control_characters_are_escaped_for_people(call: Call) -> None:
 
 
 @pytest.mark.usefixtures("store")
+def test_the_name_of_a_column_with_a_comma_is_in_quotes(call: Call) -> None:
+    assert call("tag", "@", "a,b=c").code == 0
+    [first, *_] = call("ls", "--runs", "--columns", 'parameters.rate, "tags.a,b"', "--json").document["data"]
+    assert first["columns"]["tags.a,b"] == "c"
+    assert call("ls", "--runs", "--columns", "parameters.rate,").code == ExitCode.USAGE
+
+
+@pytest.mark.usefixtures("store")
 def test_a_move_shows_its_plan_and_needs_a_consent(call: Call, tmp_path: Path) -> None:
     plan = call(*arguments_of("move SOURCE TARGET"))
     assert plan.code == ExitCode.REFUSED
@@ -257,6 +267,21 @@ def test_a_move_that_leaves_something_is_found(call: Call, tmp_path: Path) -> No
     assert found.code == ExitCode.FOUND
     data = found.document["data"]
     assert (data["moved"]["count"], data["failed"]["count"], data["remaining"]["count"]) == (2, 1, 1)
+
+
+@pytest.mark.usefixtures("store")
+def test_a_move_never_passes_over_malformed_rows(call: Call, tmp_path: Path) -> None:
+    with closing(sqlite3.connect(next(tmp_path.rglob("*.db")))) as connection:
+        connection.execute(
+            "UPDATE artigraph_blob SET sha256 = 'abc' WHERE rowid = (SELECT min(rowid) FROM artigraph_blob)"
+        )
+        connection.commit()
+    for arguments in ("--dry-run", "--yes", "--yes"):
+        found = call(*arguments_of(f"move SOURCE TARGET {arguments} --json"))
+        assert found.code == ExitCode.FOUND
+        data = found.document["data"]
+        assert (data["malformed"], data["planned"]["count"] > 0) == (1, True)
+        assert "column sha256" in data["malformed_examples"][0]
 
 
 def test_a_deletion_shows_its_plan_and_needs_a_consent(call: Call, store: SmallStore, tmp_path: Path) -> None:

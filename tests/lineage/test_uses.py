@@ -218,7 +218,7 @@ async def test_after_its_end_it_is_written_at_once(engine: AsyncEngine) -> None:
 
 
 async def read_row(run_id: UUID) -> Any:
-    from artigraph.graph.runs import read_runs
+    from artigraph.graph.run_rows import read_runs
 
     return (await read_runs([run_id]))[run_id]
 

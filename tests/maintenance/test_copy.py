@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph import ArtifactModel, artifact_field, delete
-from artigraph.db import current_database, session_context
+from artigraph.db import current_database, read, session_context
 from artigraph.errors import (
     ConfigurationError,
     SessionStateError,
@@ -24,7 +27,7 @@ from artigraph.maintenance import Progress, copy_objects, fsck, gc
 from artigraph.orm import blob_table
 from artigraph.storage import MemoryStorage, Storage, StoredEntry
 from artigraph.storage.file import FileSystem
-from tests.support.maintenance import NOW, files, locations, rows
+from tests.support.maintenance import NOW, files, locations, rows, tamper
 
 pytestmark = pytest.mark.usefixtures("alone")
 
@@ -101,6 +104,77 @@ async def test_what_is_damaged_or_missing_stays_and_is_reported(source: FileSyst
     assert await model.load(ids[0]) == model(b"value 0")
     assert sorted((await fsck(read_data_subset="100%")).counts) == ["object-corrupt", "object-missing"]
     assert len(await listed(target)) == 2
+
+
+async def alter(column: str, value: str, where: str = "1 = 1") -> None:
+    await tamper(text(f"UPDATE artigraph_blob SET {column} = {value} WHERE {where}"))
+
+
+async def named(storage: str) -> int:
+    """How many rows name a storage. It reads no other column."""
+    statement = text("SELECT count(*) FROM artigraph_blob WHERE storage = :storage")
+    return await read(partial(_count, statement, storage))
+
+
+async def _count(statement: Any, storage: str, connection: AsyncConnection) -> int:
+    return (await connection.execute(statement, {"storage": storage})).scalar_one()
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("size", "'abc'"),
+        ("sha256", "'abc'"),
+        ("sha256", "x'00'"),
+        ("location", "x'ff'"),
+        ("blob_id", "7"),
+        ("blob_id", "x'00'"),
+        ("chunk_sha256", "'abc'"),
+        ("storage", "x'ff'"),
+        ("storage", "CAST(x'ff' AS TEXT)"),
+    ],
+)
+async def test_malformed_rows_are_reported_and_never_passed_over(
+    source: FileSystem, target: MemoryStorage, column: str, value: str
+) -> None:
+    model = model_on(source)
+    for number in range(2):
+        await model(b"value %d" % number).save("x")
+    bad = min(await locations())
+    await alter(column, value, f"location = '{bad}'")
+    for dry_run in (True, False, False):
+        report = await copy_objects(source, target, dry_run=dry_run)
+        assert not report.ok
+        assert report.malformed >= 1
+        assert column in report.malformed_examples[0]
+        assert "malformed" in report.render()
+        assert "malformed" in report._repr_html_()
+    assert await named("target") == 1
+
+
+async def test_a_malformed_row_of_another_storage_does_not_concern_the_copy(
+    source: FileSystem, target: MemoryStorage
+) -> None:
+    other = MemoryStorage("copy-other").register()
+    await model_on(other)(b"another").save("x")
+    await alter("size", "'abc'", "storage = 'copy-other'")
+    await model_on(source)(b"value").save("x")
+    report = await copy_objects(source, target, dry_run=False)
+    assert report.ok
+    assert (report.malformed, report.malformed_examples) == (0, ())
+
+
+@pytest.mark.parametrize("column", ["sha256", "chunk_sha256"])
+async def test_a_chunked_object_with_another_hash_is_not_copied(
+    source: FileSystem, target: MemoryStorage, column: str
+) -> None:
+    await model_on(source)(bytes(20 << 20)).save("x")
+    await alter(column, f"zeroblob(length({column}))")
+    report = await copy_objects(source, target, dry_run=False)
+    assert (report.moved.count, report.failed.count, report.remaining.count, report.ok) == (0, 1, 1, False)
+    assert "SHA-256" in report.failed_examples[0].text
+    assert [row["storage"] for row in await rows(blob_table)] == ["source"]
+    assert await listed(target) == set()
 
 
 @pytest.mark.parametrize("failure", [StorageUnavailableError, StorageFullError])

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple, NotRequired, TypedDict, TypeVar
 
 import numpy as np
 import pandas as pd
@@ -360,12 +360,16 @@ class MsgspecPart(msgspec.Struct):
     low: Annotated[int, check(no_findings)]
 
 
+class TypedPart(TypedDict):
+    low: NotRequired[Annotated[int, check(no_findings)]]
+
+
 @dataclass
 class OuterPart:
     part: PlainPart
 
 
-@pytest.mark.parametrize("part", [PlainPart, NamedPart, PydanticPart, AttrsPart, MsgspecPart, OuterPart])
+@pytest.mark.parametrize("part", [PlainPart, NamedPart, PydanticPart, AttrsPart, MsgspecPart, TypedPart, OuterPart])
 async def test_a_check_in_a_class_that_is_a_value_is_refused(part: Any) -> None:
     @dataclass
     class Whole(ArtifactModel, name="checks.Whole"):

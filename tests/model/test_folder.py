@@ -253,6 +253,45 @@ async def test_a_file_that_vanished_since_is_named(tmp_path: Path) -> None:
         await folder.save("model")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+@pytest.mark.parametrize(
+    ("replaced", "beneath"),
+    [("", True), *((replaced, beneath) for replaced in ("a", "a/b", "a/b/x") for beneath in (True, False))],
+)
+async def test_a_link_that_replaces_a_part_after_the_listing_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, replaced: str, beneath: bool
+) -> None:
+    if not beneath:
+        monkeypatch.setattr("artigraph.raw_file.BENEATH", False)
+        monkeypatch.setattr("artigraph.model._folder.BENEATH", False)
+    tree(tmp_path / "outside", {"a/b/x": b"secret"})
+    source = tree(tmp_path / "source", {"a/b/x": b"public"})
+    folder = Folder(source)
+    assert await (await folder.file("a/b/x")).read() == b"public"
+    (source / replaced).rename(tmp_path / "moved")
+    (source / replaced).symlink_to(tmp_path / "outside" / replaced)
+    with pytest.raises(SerializationError, match=r"cannot be (stored|read)"):
+        await folder.save("model")
+    with pytest.raises(OSError, match=r"link|Not a directory|Too many"):
+        await (await folder.file("a/b/x")).read()
+    with pytest.raises(OSError, match=r"link|Not a directory|Too many"):
+        print(folder.size)
+    assert await blobs() == []
+    assert b"secret" not in memory._objects.values()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need a privilege there")
+async def test_a_link_to_the_folder_itself_is_followed_once(tmp_path: Path) -> None:
+    tree(tmp_path / "one", {"a": b"1"})
+    tree(tmp_path / "two", {"a": b"2"})
+    current = tmp_path / "current"
+    current.symlink_to(tmp_path / "one")
+    folder = Folder(current)
+    current.unlink()
+    current.symlink_to(tmp_path / "two")
+    assert await (await folder.file("a")).read() == b"1"
+
+
 async def test_what_is_not_there_cannot_be_asked_for(tmp_path: Path) -> None:
     folder = Folder(tree(tmp_path / "source", FILES))
     for path in ("nothing", "a", "a/nothing", "config.json/x", "", "../source/config.json", "/config.json"):
@@ -284,6 +323,33 @@ async def test_names_are_kept_exactly(tmp_path: Path) -> None:
     loaded = await Folder.load(await Folder(source).save("model"))
     await loaded.copy_to(tmp_path / "copy")
     assert found(tmp_path / "copy") == found(source)
+
+
+def nested(levels: int) -> Folder:
+    folder = Folder(files={"x": Lazy(File.of(BytesIO(b"1")))})
+    for _ in range(levels):
+        folder = Folder(folders={"a": folder})
+    return folder
+
+
+def remove_deep(file: Path) -> None:  # the fixture of pytest would recurse
+    file.unlink()
+    for folder in list(file.parents)[:-1]:
+        folder.rmdir()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="paths are short there")
+async def test_a_deep_folder_is_written_and_one_that_is_too_deep_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # some systems allow only short paths
+    levels = 450 if sys.platform == "darwin" else 1500
+    await nested(levels).copy_to("copy")
+    assert Folder("copy") == nested(levels)
+    with pytest.raises(OSError, match="too long"):
+        await nested(3000).copy_to("other")
+    assert folders_in(tmp_path) == ["copy"]
+    remove_deep(Path("copy", *["a"] * levels, "x"))
 
 
 def test_without_async_the_calls_are_waited_for(tmp_path: Path) -> None:

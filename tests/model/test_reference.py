@@ -114,6 +114,33 @@ SECRETS = [
     "abfss://container:hunter2@account.dfs.core.windows.net/x",
     "sqlserver://host;user=sa;password=hunter2",
     "https://example.org/?q=hunter2token=",
+    *(
+        f"https://example.org/x?{name}=hunter2"
+        for name in (
+            "pass",
+            "passwd",
+            "db_pass",
+            "passphrase",
+            "sas",
+            "sas-key",
+            "jwt",
+            "auth",
+            "Authorization",
+            "bearer",
+            "oauth_nonce",
+            "AWSAccessKeyId",
+            "private_key",
+            "session_id",
+            "cookie",
+            "opts[token]",
+            "opts%5Btoken%5D",
+        )
+    ),
+    "https://example.org/x;jsession=1;auth=hunter2",
+    "https://example.org/x#/callback?jwt=hunter2",
+    "odbc:PWD=hunter2;Driver=x",
+    "https://example.org/open?uri=https%3A%2F%2Fa.org%2Fb%253Ftoken%253Dhunter2",
+    "s3://bucket/key=5/part?key=hunter2",
 ]
 
 
@@ -135,6 +162,10 @@ def test_credentials_are_refused_and_not_repeated(uri: str) -> None:
         "snowflake://account/db/schema/table",
         "urn:isbn:0451450523",
         "hf://datasets/squad@main/plain_text",
+        "s3://bucket/key=5/part-0.parquet",
+        "s3://bucket/token=abc/auth=x/key=5/part-0.parquet?versionId=3sL4kqtJ",
+        "file:///data/key%3D5/x",
+        "https://example.org/x?monkey=1&author=me&compass=2&tokenizer=bert&max_tokens=5&path=a",
     ],
 )
 def test_other_uris_are_taken(uri: str) -> None:

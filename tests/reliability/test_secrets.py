@@ -29,6 +29,7 @@ from artigraph.errors import (
 from artigraph.migrations import upgrade
 from artigraph.migrations.__main__ import main
 from artigraph.storage.aws import S3Storage
+from artigraph.storage.obstore import ObjectStorage
 
 PASSWORD = "pa55word-of-the-database"
 KEY_ID = "AKIDOFTHESTORAGE"
@@ -158,6 +159,45 @@ async def test_the_keys_of_a_storage_are_shown_nowhere(
             await Kept(b"content").save("kept")
     assert_kept_secret(everything_of(refused.value))
     assert_kept_secret(repr(Kept(b"content")))
+
+
+ADDRESSES: list[tuple[str, dict[str, Any]]] = [
+    ("s3://bucket", {"endpoint": f"http://user:{SECRET}@127.0.0.1:1"}),
+    ("s3://bucket", {"endpoint": f"http://{SECRET}@127.0.0.1:1"}),
+    ("s3://bucket", {"endpoint": f"http//user:{SECRET}@127.0.0.1:1"}),
+    ("s3://bucket", {"endpoint_url": f"http://127.0.0.1:1?token={SECRET}"}),
+    ("s3://bucket", {"aws_endpoint": f"http://user:{SECRET}@127.0.0.1:1"}),
+    ("az://container", {"endpoint": f"http://user:{SECRET}@127.0.0.1:1", "account_name": "a"}),
+    ("gs://bucket", {"base_url": f"http://user:{SECRET}@127.0.0.1:1"}),
+]
+
+
+@pytest.mark.parametrize(("url", "options"), ADDRESSES, ids=map(str, range(len(ADDRESSES))))
+def test_an_address_with_credentials_is_refused_without_them(url: str, options: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="without credentials") as caught:
+        ObjectStorage(url, **options)
+    assert_kept_secret(everything_of(caught.value))
+
+
+@pytest.mark.parametrize("kind", ["S3Storage", "ObjectStorage"])
+async def test_the_password_of_an_address_from_the_environment_is_shown_nowhere(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("AWS_ENDPOINT_URL", "AWS_ENDPOINT"):
+        monkeypatch.setenv(name, f"http://user:{SECRET}@127.0.0.1:1")
+    monkeypatch.setenv("AWS_ALLOW_HTTP", "true")
+    storage: Any
+    keys: dict[str, Any] = {"region": "us-east-1", "access_key_id": KEY_ID, "secret_access_key": "s", "deadline": 1}
+    if kind == "S3Storage":
+        storage = S3Storage("bucket", **keys, connect_timeout=0.2)
+    else:
+        storage = ObjectStorage("s3://bucket", **keys)
+    for work in (storage.create(b"x", key="a"), storage.read("a"), storage.exists("a"), storage.delete("a")):
+        with pytest.raises(StorageError) as caught:
+            await work
+        assert_kept_secret(everything_of(caught.value) + repr(storage))
+    if kind == "S3Storage":
+        await storage.close()
 
 
 def test_another_storage_of_the_name_is_refused_without_its_keys(s3: S3Storage) -> None:

@@ -31,6 +31,10 @@ SHIPPED = {
     "pillow-image",
     "torch-state-dict",
     "torch-tensor",
+    "xarray-dataset",
+    "xarray-dataarray",
+    "geopandas-geodataframe",
+    "geopandas-geoseries",
 }
 """Names are stored with the data, so none is ever removed."""
 HERE = sorted(name for name in SHIPPED if name not in SERIALIZERS or is_here(SERIALIZERS[name]))
@@ -74,6 +78,8 @@ BY_TYPE = {
     "scipy.sparse": {"csr_array((1, 1))": "scipy-sparse", "lil_matrix((1, 1))": "scipy-sparse"},
     "PIL.Image": {"new('L', (1, 1))": "pillow-image"},
     "networkx": {"Graph()": "networkx-graph", "MultiDiGraph()": "networkx-graph"},
+    "xarray": {"Dataset()": "xarray-dataset", "DataArray(1)": "xarray-dataarray"},
+    "geopandas": {"GeoDataFrame()": "geopandas-geodataframe", "GeoSeries([])": "geopandas-geoseries"},
     "torch": {"zeros(1)": "torch-tensor", "nn.Parameter(torch.zeros(1))": "torch-tensor"},
 }
 
@@ -85,7 +91,9 @@ def test_a_process_that_imported_nothing_finds_it_by_type(library: str) -> None:
     assert run(code).split() == list(BY_TYPE[library].values())
 
 
-@pytest.mark.parametrize("library", ["numpy", "pandas", "polars", "pyarrow", "networkx", "scipy", "torch"])
+@pytest.mark.parametrize(
+    "library", ["numpy", "pandas", "polars", "pyarrow", "networkx", "scipy", "torch", "xarray", "geopandas"]
+)
 def test_a_missing_library_names_the_command(library: str) -> None:
     code = f"""
 import sys
@@ -116,9 +124,11 @@ def test_importing_one_imports_no_other() -> None:
         "networkx": {"numpy", "pandas", "polars", "pyarrow"},
         "pillow": {"numpy", "pandas", "polars", "pyarrow"},
         "torch": {"pandas", "polars", "pyarrow"},
+        "xarray": {"polars", "geopandas", "dask"},
+        "geopandas": {"polars", "xarray"},
     }
     for library, others in libraries.items():
-        if library == "torch" and not is_here(library):
+        if library in SERIALIZERS.values() and not is_here(library):
             continue
         loaded = run(f"import sys, artigraph.serializer.{library}; print(*sys.modules)").split()
         assert not others.intersection(loaded), library

@@ -1,4 +1,4 @@
-"""Libraries that are too large for the workspace's environment; `just frameworks` tests with them."""
+"""Libraries that are not part of the workspace's environment; `just frameworks` tests with them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ import pytest
 __all__ = ["SERIALIZERS", "framework", "is_here"]
 
 SERIALIZERS = {
+    "geopandas-geodataframe": "geopandas",
+    "geopandas-geoseries": "geopandas",
     "torch-state-dict": "torch",
     "torch-tensor": "torch",
+    "xarray-dataarray": "xarray",
+    "xarray-dataset": "xarray",
 }
 """The serializers of values of such libraries, each with its library."""
 

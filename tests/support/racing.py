@@ -21,7 +21,8 @@ from uuid import UUID, uuid4
 from artigraph import ArtifactModel, delete, series
 from artigraph.db import engine_context
 from artigraph.errors import ArtifactInUseError, LabelConflictError
-from artigraph.graph.runs import RunRow, update_run
+from artigraph.graph.run_rows import RunRow
+from artigraph.graph.runs import update_run
 from artigraph.storage import Storage
 from artigraph.storage.file import FileSystem
 

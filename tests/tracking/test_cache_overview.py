@@ -16,7 +16,7 @@ from artigraph import ArtifactModel, Cache, Run, RunManager, delete, tracked
 from artigraph import select as select_runs
 from artigraph.db import insert_rows, read, write
 from artigraph.errors import TrackingError
-from artigraph.graph.runs import CACHE
+from artigraph.graph.run_rows import CACHE
 from artigraph.orm import node_table, run_value_table
 from artigraph.outline import outline_of
 from artigraph.run._state import row_at_start

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+import artigraph.errors as errors
 from artigraph import Run, RunManager
 from artigraph.db import create_tables, engine_context
 from artigraph.maintenance import fsck
@@ -255,7 +256,60 @@ async def test_a_database_that_is_not_there_is_a_clear_page(url: str, store: Sma
     async with client_of(create_app("postgresql+asyncpg://nobody@127.0.0.1:1/none")) as client:
         told = await error(client, "/runs", 503)
         assert (told["type"], "Reload" in told["hint"]) == ("DatabaseUnavailableError", True)
+        assert "postgresql" in told["message"]
         assert (await client.get("/static/style.css")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("kind", "status"),
+    [
+        (errors.DatabaseUnavailableError, 503),
+        (errors.DatabaseError, 503),
+        (errors.ConfigurationError, 503),
+        (errors.SchemaVersionError, 503),
+        (errors.StorageUnavailableError, 503),
+        (errors.StorageError, 503),
+    ],
+)
+@pytest.mark.parametrize("accept", ["text/html", "application/json"])
+async def test_a_page_shows_no_host_and_no_path(
+    url: str,
+    store: SmallStore,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    kind: type[Exception],
+    status: int,
+    accept: str,
+) -> None:
+    from artigraph.ui._pages import models
+
+    async def broken() -> None:
+        msg = "no answer from db.internal:5432 or /srv/secret"
+        raise kind(msg)
+
+    monkeypatch.setattr(models, "models_page", broken)
+    async with client_of(create_app(url)) as client:
+        answer = await client.get("/models", headers={"accept": accept})
+        assert answer.status_code == status
+        assert "db.internal" not in answer.text
+        assert "/srv" not in answer.text
+        assert "The store (sqlite)" in answer.text
+    assert "db.internal:5432" in caplog.text
+
+
+async def test_a_store_of_several_is_named_when_it_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "artigraph.toml").write_text(
+        '[store.vision]\nurl = "mysql+asyncmy://user:pa55word@127.0.0.1:1/base"\n'
+        '[store.other]\nurl = "postgresql+asyncpg://user:pa55word@127.0.0.1:1/base"\n'
+    )
+    async with client_of(create_app()) as client:
+        for name, dialect in (("vision", "mysql"), ("other", "postgresql")):
+            told = await error(client, f"/{name}/runs", 503)
+            assert f"The store '{name}' ({dialect})" in told["message"]
+            assert "127.0.0.1" not in str(told)
 
 
 async def test_a_mistake_of_this_program_shows_no_detail(

@@ -150,4 +150,4 @@ async def test_a_constant_number_of_statements() -> None:
         with counted() as statements:
             await compare_runs(runs[:count])
         counts.add(len(statements))
-    assert counts == {5}
+    assert counts == {4}

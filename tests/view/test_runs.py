@@ -193,7 +193,7 @@ async def test_results_are_columns() -> None:
         counts.add(len(seen))
         async with RunManager(Run()) as other:
             await other.save_artifact("score", Score(1))
-    assert counts == {6}
+    assert counts == {4}
 
 
 async def test_a_value_that_cannot_be_read_hides_no_other() -> None:
@@ -372,7 +372,7 @@ async def test_a_constant_number_of_statements() -> None:
         with counted() as documents:
             await run_document(manager)
         counts.add((len(pages), len(tops), len(documents)))
-    assert counts == {(4, 3, 16)}
+    assert counts == {(2, 1, 15)}
 
 
 async def test_items_cannot_be_written_to() -> None:

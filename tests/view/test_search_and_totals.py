@@ -171,7 +171,7 @@ async def test_a_constant_number_of_statements() -> None:
         with counted() as three:
             await storage_document()
         counts.add((len(one), len(two), len(three)))
-    assert counts == {(8, 1, 5)}
+    assert counts == {(7, 1, 5)}
 
 
 def test_a_schema_is_found_by_its_name() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from collections import OrderedDict
 from datetime import date
 from importlib import import_module
 from typing import Any
@@ -75,6 +76,39 @@ def with_key() -> Any:
     return graph
 
 
+def with_own_attribute(kind: str) -> Any:
+    graph = getattr(nx, kind)([(1, 2)])
+    graph.title = "lost"
+    return graph
+
+
+def with_other_graph() -> Any:
+    graph = nx.Graph()
+    graph.graph = OrderedDict(a=1)
+    return graph
+
+
+def with_own_factory() -> Any:
+    graph = nx.Graph()
+    graph.edge_attr_dict_factory = OrderedDict
+    return graph
+
+
+def with_names(kind: str, node: Any, other: Any) -> Any:
+    graph = getattr(nx, kind)()
+    graph.add_node(node)
+    graph.add_edge(other, "x")
+    graph.add_edge("x", other)
+    return graph
+
+
+EQUAL = {
+    "bool": (1, True),
+    "float": (1, 1.0),
+    "zero": (0.0, -0.0),
+    "pair": ((1, 2), (1, 2.0)),
+    "set": (frozenset([1]), frozenset([True])),
+}
 NAN = float("nan")
 REFUSED: dict[str, tuple[Any, str]] = {
     "subclass": (Mine(), "no graph of networkx itself"),
@@ -85,6 +119,10 @@ REFUSED: dict[str, tuple[Any, str]] = {
     "source": (with_edge(source=1), "'source'"),
     "object": (with_node(1, value=object()), "object"),
     "node": (with_node(object()), "object"),
+    **{f"own attribute of {kind}": (with_own_attribute(kind), r"'title'.*graph\.graph") for kind in KINDS},
+    "own graph": (with_other_graph(), r"dict\(graph\.graph\)"),
+    "own factory": (with_own_factory(), "'edge_attr_dict_factory'"),
+    **{f"{kind} {name}": (with_names(kind, *ends), "names the node") for kind in KINDS for name, ends in EQUAL.items()},
     "nan": (nx.Graph([(NAN, NAN)]), "there twice"),
 }
 
@@ -116,6 +154,18 @@ def test_what_would_not_come_back_is_refused_with_what_to_do(case: str) -> None:
     value, text = REFUSED[case]
     with pytest.raises(SerializationError, match=text):
         graph_serializer.serialize(value)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("name", EQUAL)
+def test_a_node_keeps_the_type_by_which_it_was_added(kind: str, name: str) -> None:
+    for one in EQUAL[name]:
+        graph = with_names(kind, one, one)
+        for view in (graph.adj, graph.nodes, graph.edges, graph.degree):  # the graph keeps these views
+            assert len(view) > 0 if view is not graph.degree else len(view) == 2
+        back = graph_serializer.deserialize(graph_serializer.serialize(graph))
+        assert repr(list(back)) == repr(list(graph))
+        assert repr(list(back.adj["x"])) == repr(list(graph.adj["x"])) == repr([one])
 
 
 def test_networkx_reads_the_json() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 from importlib import import_module
 from typing import Any
 
@@ -38,11 +39,20 @@ def values() -> list[Any]:
     found += [sp.bsr_array(_np.kron(_np.eye(3), _np.ones((2, 2))), blocksize=(2, 2)), sp.dia_array(_np.eye(3, 5, 1))]
     wide = sp.coo_array(DENSE)
     wide.coords = tuple(along.astype(np.int64) for along in wide.coords)
-    found.append(wide)
+    found += [wide, with_coords(2, "i8", "i4"), with_coords(2, ">i8", "i2")]
     if hasattr(sp, "expand_dims"):  # SciPy 1.15 and newer have arrays of other than two dimensions
         found += [sp.coo_array(_np.arange(8).reshape(2, 2, 2)), sp.csr_array(_np.array([0, 2, 0]))]
+        found += [with_coords(n, dtype) for n in (1, 3, 4) for dtype in ("i8", "i4", "i2", ">i8", ">i4")]
         found += [sp.dok_array(_np.array([0, 2, 0])), sp.coo_array(_np.array([0, 2.5]))]
     return found
+
+
+def with_coords(ndim: int, *dtypes: Any) -> Any:
+    """A coo array of so many dimensions, whose indexes have these dtypes in turn."""
+    value = sp.coo_array(_np.ones((2,) * ndim))
+    turn = itertools.cycle(dtypes)
+    value.coords = tuple(along.astype(next(turn)) for along in value.coords)
+    return value
 
 
 def bits(array: Any) -> tuple[Any, ...]:
@@ -82,6 +92,23 @@ class TestSparseSerializer(SerializerConformance):
         assert type(back) is type(value)
         assert (back.shape, back.dtype, back.nnz) == (value.shape, value.dtype, value.nnz)
         assert parts(back) == parts(value)
+
+
+@pytest.mark.skipif(not hasattr(sp, "expand_dims"), reason="SciPy 1.15 and newer have more than two dimensions")
+def test_coordinates_of_several_dtypes_are_refused() -> None:
+    with pytest.raises(SerializationError, match=r"dtypes int32, int64, .*astype"):
+        sparse_serializer.serialize(with_coords(3, "i8", "i4"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_attribute_of_the_user_is_refused(kind: str) -> None:
+    value = getattr(sp, kind)(DENSE)
+    if kind.startswith(("csr", "csc", "bsr")):
+        assert value.has_canonical_format  # SciPy keeps this in the instance
+    sparse_serializer.serialize(value)
+    value.unit = "mm"
+    with pytest.raises(SerializationError, match=r"attribute 'unit' .* would be lost"):
+        sparse_serializer.serialize(value)
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -245,6 +245,11 @@ _OFFERED_HIDDEN = frozenset({"model_fields_unset"})
 """What the kinds of `artigraph-models` hide. A process may read it without the library of the kind."""
 
 
+def hidden_names() -> frozenset[str]:
+    """Return the names under which kinds store something that is no field of the user's."""
+    return _OFFERED_HIDDEN.union(*(each.hidden for each in _kinds))
+
+
 def fitting(fields: Mapping[str, Any], kind: ModelKind | None, names: Collection[str] = ()) -> Mapping[str, Any]:
     """Return stored fields without those that another kind hides, because a class may change its kind.
 
@@ -257,7 +262,7 @@ def fitting(fields: Mapping[str, Any], kind: ModelKind | None, names: Collection
     strange = [name for name in fields if name not in names and name not in own]
     if not strange:  # the common case
         return fields
-    gone = _OFFERED_HIDDEN.union(*(each.hidden for each in _kinds)).intersection(strange)
+    gone = hidden_names().intersection(strange)
     return {name: value for name, value in fields.items() if name not in gone} if gone else fields
 
 

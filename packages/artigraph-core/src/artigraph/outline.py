@@ -17,7 +17,8 @@ from artigraph.db import current_database, read, recursive
 from artigraph.db.planner import in_precomputed
 from artigraph.errors import DeserializationError, MalformedRowError, NodeNotFoundError
 from artigraph.graph.leases import end_of, status_of
-from artigraph.graph.runs import CACHE, CACHED_FROM, RunStatus, check_status, with_runs_below
+from artigraph.graph.run_rows import CACHE, CACHED_FROM, RunStatus, check_status
+from artigraph.graph.runs import with_runs_below
 from artigraph.identifiers import NodeId, check_id
 from artigraph.model.repr import short_repr
 from artigraph.orm import blob_table, node_table, run_value_table

@@ -126,3 +126,22 @@ def _is_emoji(text: str, index: int) -> bool:
     if not 0 <= index < len(text):
         return False
     return text[index] == _VARIATION or ord(text[index]) in _SKIN or unicodedata.category(text[index]) == "So"
+
+
+_ITEMS = re.compile(r'(?:^|,)\s*(?:"((?:[^"]|"")*)"\s*(?=,|$)|([^,]*))')
+
+
+def split_items(text: str) -> list[str]:
+    """Return the items of a text, which are separated by commas: `a, "b,c"` has two. In quotes, `""` is a quote.
+
+    Empty items are left out.
+    """
+    found: list[tuple[str, str]] = _ITEMS.findall(text)
+    return [item for inside, plain in found if (item := inside.replace('""', '"') or plain.strip())]
+
+
+def quote_item(item: str) -> str:
+    """Return an item as `split_items` reads it: in quotes if it has commas, quotes or spaces around it."""
+    if "," in item or '"' in item or item != item.strip():
+        return '"' + item.replace('"', '""') + '"'
+    return item

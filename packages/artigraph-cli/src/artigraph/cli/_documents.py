@@ -8,7 +8,7 @@ from typing import Any, ClassVar, Literal
 from uuid import UUID
 
 from artigraph.cli._values import as_json
-from artigraph.graph.runs import RunStatus
+from artigraph.graph.run_rows import RunStatus
 from artigraph.lineage import EdgeKind
 from artigraph.serializer.preview import Preview
 from artigraph.view import Document, Page, Record

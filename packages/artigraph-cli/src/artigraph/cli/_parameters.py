@@ -71,10 +71,12 @@ def complete_functions(ctx: click.Context, _param: click.Parameter, incomplete: 
 
 
 def names(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str] | None:
-    """Return the names of columns, which are separated by commas."""
+    """Return the names of columns, which are separated by commas. A name with a comma is in quotes."""
+    from artigraph.printable import split_items
+
     if value is None:
         return None
-    found = [name.strip() for name in value.split(",")]
+    found = split_items(value) if '"' in value else [name.strip() for name in value.split(",")]
     if not all(found):
         msg = "names are separated by single commas: accuracy,data.name"
         raise click.BadParameter(msg, ctx, param)

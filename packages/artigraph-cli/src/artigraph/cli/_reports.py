@@ -356,6 +356,9 @@ class CopyDocument(Document):
     remaining: AmountItem
     """Objects that rows still name in the source at the end."""
     failed_examples: tuple[ExampleItem, ...]
+    malformed: int
+    """Values of rows that are malformed. Such a row is not copied, or may have an object in the source."""
+    malformed_examples: tuple[str, ...]
 
 
 def copy_document(report: CopyReport) -> CopyDocument:
@@ -370,6 +373,8 @@ def copy_document(report: CopyReport) -> CopyDocument:
         failed=amount_item(report.failed),
         remaining=amount_item(report.remaining),
         failed_examples=_examples(report.failed_examples),
+        malformed=report.malformed,
+        malformed_examples=report.malformed_examples,
     )
 
 

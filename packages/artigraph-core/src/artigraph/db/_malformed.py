@@ -98,6 +98,8 @@ class Malformed(NamedTuple):
     root_id: UUID | None
     """The root of the node's tree."""
     cell: _Cell
+    storage: str | None = None
+    """The storage that the row of an object names; None if it is unknown, or the row is of another table."""
 
     def __str__(self) -> str:
         return f"{self.row} in {self.table} holds {self.why}, in column {self.column}"
@@ -239,6 +241,7 @@ def _malformed(table: Table, column: str, cells: Mapping[str, _Cell], rowid: int
         f"{cells[column]} where {_belongs(table, column)} belongs",
         _id(cells["tree_root_id"]) if "tree_root_id" in cells else None,
         cells[column],
+        _label(cells["storage"]) if table is blob_table else None,
     )
 
 

@@ -14,7 +14,7 @@ from artigraph.db.planner import filter_only
 from artigraph.difference._report import TOP, Change, Path
 from artigraph.difference._walk import changes_of_values
 from artigraph.errors import DeserializationError, NodeNotFoundError
-from artigraph.graph.runs import RunRow, RunValueKind, RunValueRow, read_runs
+from artigraph.graph.run_rows import RunRow, RunValueKind, RunValueRow, read_runs
 from artigraph.lineage.sql import own_input
 from artigraph.model.failures import LoadFailure
 from artigraph.orm import node_table

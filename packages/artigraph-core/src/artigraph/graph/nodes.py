@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from artigraph.db import in_batches, read
 from artigraph.errors import MalformedRowError
 from artigraph.graph.leases import end_of, status_of
-from artigraph.graph.runs import RunStatus, check_status
+from artigraph.graph.run_rows import RunStatus, check_status
 from artigraph.identifiers import moment_of
 from artigraph.orm import node_table
 

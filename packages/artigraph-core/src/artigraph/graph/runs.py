@@ -2,87 +2,27 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
-from typing import Any, Literal, NamedTuple, get_args
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
 from uuid import UUID
 
-import sqlalchemy as sa
-from sqlalchemy import ColumnElement, FromClause, Select, bindparam, delete, func, insert, select, union_all, update
+from sqlalchemy import Select, bindparam, delete, func, insert, select, union_all, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import artigraph.db as db
-from artigraph.db.planner import expect_few_rows, expect_small_levels, filter_only, lookup_join, unindexed
-from artigraph.errors import MalformedRowError, NodeNotFoundError, ValueTooLargeError
+from artigraph.db.planner import expect_few_rows, expect_small_levels, lookup_join, unindexed
+from artigraph.errors import NodeNotFoundError, ValueTooLargeError
 from artigraph.graph import leases
 from artigraph.graph._usage import DueUses, Uses
+from artigraph.graph.run_rows import RunRow, RunValueRow, read_fetched_runs, read_runs, run_columns
 from artigraph.orm import node_table, run_value_table
-
-RunValueKind = Literal["tag", "parameter", "environment"]
-"""The kinds of values of a run."""
-CACHE: Literal["cache"] = "cache"
-"""The kind of the rows of a cached call. They are no values that users gave."""
-CACHED_FROM = "cached_from"
-"""The name of the row of kind `CACHE` that says from which run a call was served. The others are read on request."""
-_KINDS: tuple[str, ...] = (*get_args(RunValueKind), CACHE)
-
-_values_of = (
-    select(run_value_table.c.run_id, run_value_table.c.kind, run_value_table.c.name, run_value_table.c.value)
-    .where(
-        run_value_table.c.run_id.in_(bindparam("ids", expanding=True)),
-        sa.or_(run_value_table.c.kind != CACHE, run_value_table.c.name == CACHED_FROM),
-    )
-    .order_by(run_value_table.c.name)
-)
-
-
-def of_kinds(names: Collection[tuple[RunValueKind, str]]) -> ColumnElement[bool]:
-    """Return the condition that values of runs have one of these kinds and names."""
-    value = run_value_table.c
-    by_kind = {kind: [name for each, name in names if each == kind] for kind, _ in names}
-    return sa.or_(
-        sa.false(), *(sa.and_(value.kind == kind, value.name.in_(chosen)) for kind, chosen in by_kind.items())
-    )
-
-
-class RunValueRow(NamedTuple):
-    """A tag, a parameter, an environment value or a row of a cached call, as it is stored."""
-
-    kind: RunValueKind | Literal["cache"]
-    name: str
-    value: bytes
-    search_key: bytes | None = None
-    """Not read from the database, since it follows from the value."""
 
 
 async def insert_values(connection: AsyncConnection, run_id: UUID, values: Sequence[RunValueRow]) -> None:
     """Insert values of an existing run in one statement."""
     if values:
         await db.insert_rows(connection, run_value_table, [{"run_id": run_id.bytes, **row._asdict()} for row in values])
-
-
-async def read_values(
-    connection: AsyncConnection, run_ids: Sequence[UUID], names: Collection[tuple[RunValueKind, str]] | None = None
-) -> Mapping[UUID, list[RunValueRow]]:
-    """Return the values of runs, or those of some kinds and names, in the order of their names.
-
-    Raises:
-        MalformedRowError: a value's kind is not in `RunValueKind`.
-    """
-    found: defaultdict[UUID, list[RunValueRow]] = defaultdict(list)
-    statement = _values_of if names is None else _values_of.where(of_kinds(names))
-    for ids in db.in_batches(run_ids if names is None or names else ()):
-        for run_id, kind, name, value in await connection.execute(statement, {"ids": ids}):
-            if kind not in _KINDS:
-                msg = (
-                    f"Run {run_id} has the value {name!r:.100} of kind {kind!r:.100} in {run_value_table.name}, where "
-                    f"one of {', '.join(_KINDS)} belongs. The row was altered by hand, or the database is damaged: "
-                    "artigraph.maintenance.fsck lists all such"
-                )
-                raise MalformedRowError(msg, table=run_value_table.name, column="kind", node_id=run_id)
-            found[run_id].append(RunValueRow(kind, name, bytes(value)))
-    return found
 
 
 async def replace_in(connection: AsyncConnection, run_id: UUID, values: Sequence[RunValueRow], *, most: int) -> None:
@@ -130,75 +70,6 @@ _end_run = update(node_table).where(
     node_table.c.node_type == "run",
     node_table.c.run_status.in_(("running", "lost")),
 )
-
-
-def run_columns(run: FromClause) -> tuple[ColumnElement[Any], ...]:
-    """Return the columns of a run, for `run_row`, from the table of nodes or an alias of it."""
-    return (
-        run.c.node_id,
-        run.c.parent_id,
-        leases.status_of(run),
-        run.c.run_started_at,
-        leases.end_of(run),
-        run.c.run_error_type,
-        run.c.run_error_message,
-        run.c.run_name,
-    )
-
-
-_run_columns = run_columns(node_table)
-_runs_of = select(*_run_columns).where(
-    node_table.c.node_id.in_(bindparam("ids", expanding=True)), filter_only(node_table.c.node_type == "run")
-)
-
-
-RunStatus = Literal["new", "running", "completed", "failed", "cancelled", "lost"]
-"""The status of a run: `new` before it is entered, `lost` if its process died without recording an end."""
-
-
-_STATUSES: tuple[str, ...] = get_args(RunStatus)
-
-
-class RunRow(NamedTuple):
-    """A run as it is stored."""
-
-    node_id: UUID
-    parent_id: UUID | None
-    status: RunStatus
-    started_at: datetime
-    ended_at: datetime | None
-    error_type: str | None
-    error_message: str | None
-    name: str | None = None
-    name_key: bytes | None = None
-    """The search key of the name. It is not read from the database."""
-    values: Sequence[RunValueRow] = ()
-
-
-def check_status(node_id: UUID, status: str | None) -> None:
-    """Check the status of a run. None, the status of artifacts, is valid too.
-
-    Raises:
-        MalformedRowError: the status is not in `RunStatus`.
-    """
-    if status is not None and status not in _STATUSES:
-        msg = (
-            f"Node {node_id} holds {status!r:.100} in column run_status of {node_table.name}, where one of "
-            f"{', '.join(_STATUSES)} belongs. The row was altered by hand, or the database is damaged: "
-            "artigraph.maintenance.fsck lists all such"
-        )
-        raise MalformedRowError(msg, table=node_table.name, column="run_status", node_id=node_id)
-
-
-def run_row(row: Sequence[Any]) -> RunRow:
-    """Return the run of a row whose columns are `run_columns`. It has no values yet.
-
-    Raises:
-        MalformedRowError: the status is not in `RunStatus`.
-    """
-    run = RunRow(*row)
-    check_status(run.node_id, run.status)
-    return run
 
 
 async def insert_run(run: RunRow, lease: timedelta) -> None:
@@ -340,30 +211,6 @@ def with_runs_below(run_id: UUID) -> Select[*tuple[Any, ...]]:
     return select(union_all(itself, runs_below(run_id)).subquery("above"))
 
 
-async def read_runs(
-    run_ids: Sequence[UUID], names: Collection[tuple[RunValueKind, str]] | None = None
-) -> dict[UUID, RunRow]:
-    """Return the runs that exist, by their ids, with all their values, or with those of some kinds and names."""
-
-    async def work(connection: AsyncConnection) -> dict[UUID, RunRow]:
-        found: dict[UUID, RunRow] = {}
-        for ids in db.in_batches(run_ids):
-            found |= {row[0]: run_row(row) for row in await connection.execute(_runs_of, {"ids": ids})}
-        return await _with_values(connection, found, names)
-
-    return await db.read(work)
-
-
-async def read_selected_runs(statement: Select[*tuple[Any, ...]]) -> dict[UUID, RunRow]:
-    """Return the runs whose `run_columns` a statement selects, by their ids, in its order."""
-
-    async def work(connection: AsyncConnection) -> dict[UUID, RunRow]:
-        found = {row[0]: run_row(row) for row in await connection.execute(statement)}
-        return await _with_values(connection, found)
-
-    return await db.read(work)
-
-
 async def read_run_ids_below(run_id: UUID) -> list[UUID]:
     """Return the ids of all runs below a run, without itself, in the order in which they were made."""
     database = await db.current_database()
@@ -379,19 +226,10 @@ async def read_run_ids_below(run_id: UUID) -> list[UUID]:
 async def read_runs_below(run_id: UUID) -> list[RunRow]:
     """Return all runs below a run, without itself, in the order in which they were made."""
     database = await db.current_database()
-    statement = select(*_run_columns).where(node_table.c.node_id.in_(runs_below(run_id))).order_by(node_table.c.node_id)
+    found = select(*run_columns(node_table)).where(node_table.c.node_id.in_(runs_below(run_id)))
+    statement = db.recursive(found.order_by(node_table.c.node_id), database.dialect)
 
-    async def work(connection: AsyncConnection) -> list[RunRow]:
-        rows = await connection.execute(db.recursive(statement, database.dialect))
-        return list((await _with_values(connection, {row.node_id: run_row(row) for row in rows})).values())
+    async def fetch(connection: AsyncConnection) -> list[db.Row]:
+        return await db.fetch_rows(connection, statement, {})
 
-    return await db.read(work)
-
-
-async def _with_values(
-    connection: AsyncConnection,
-    runs: Mapping[UUID, RunRow],
-    names: Collection[tuple[RunValueKind, str]] | None = None,
-) -> dict[UUID, RunRow]:
-    values = await read_values(connection, list(runs), names)
-    return {run_id: run._replace(values=values.get(run_id, ())) for run_id, run in runs.items()}
+    return await read_fetched_runs(fetch)

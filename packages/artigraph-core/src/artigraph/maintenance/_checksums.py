@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from artigraph.db import reserve_memory
 from artigraph.errors import CorruptObjectError, StorageError
-from artigraph.graph.hashing import Hasher, Part
+from artigraph.graph.hashing import Digests, Hasher, Part
 from artigraph.graph.stored_object import StoredObject, call_storage, open_file, read_object
 from artigraph.orm import CHUNK_SIZE
 from artigraph.storage import SupportsFiles, SupportsRanges
@@ -24,7 +24,7 @@ async def verify_object(stored: StoredObject) -> None:
         ObjectNotFoundError, StorageError: the object cannot be read.
         CorruptObjectError: it differs from what was recorded.
     """
-    if not isinstance(stored.storage, (SupportsFiles, SupportsRanges)):
+    if not reads_in_chunks(stored):
         async with reserve_memory(stored.size):
             await read_object(stored, as_bytes=True)
         return
@@ -33,7 +33,20 @@ async def verify_object(stored: StoredObject) -> None:
     async with aclosing(parts):
         async for part in parts:
             await hasher.update(part)
-    found = hasher.digests()
+    check_digests(stored, hasher.digests())
+
+
+def reads_in_chunks(stored: StoredObject) -> bool:
+    """Say whether `verify_object` reads the object in chunks, and not all at once."""
+    return isinstance(stored.storage, (SupportsFiles, SupportsRanges))
+
+
+def check_digests(stored: StoredObject, found: Digests) -> None:
+    """Compare the size and the hashes of the bytes that were read with the recorded ones.
+
+    Raises:
+        CorruptObjectError: they differ.
+    """
     if found.size != stored.size:
         msg = f"{stored} has {found.size} bytes or more; {stored.size} were stored"
         raise CorruptObjectError(msg)

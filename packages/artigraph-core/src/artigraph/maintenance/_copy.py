@@ -7,15 +7,18 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing, suppress
 
 import artigraph.errors as errors
-from artigraph.db import Database, current_database, in_session, reserve_memory
+from artigraph.db import Database, Malformed, current_database, in_session, reserve_memory
 from artigraph.graph import objects, placement, stored_object
+from artigraph.graph.hashing import Hasher
 from artigraph.graph.stored_object import StoredObject
 from artigraph.identifiers import new_id
+from artigraph.maintenance._checksums import check_digests, reads_in_chunks, verify_object
+from artigraph.maintenance._consistency import count_malformed
 from artigraph.maintenance._copy_report import CopyReport
 from artigraph.maintenance._inventory import BlobRow, read_blobs
-from artigraph.maintenance._report import Amount, Total
+from artigraph.maintenance._report import EXAMPLES, Amount, Total
 from artigraph.maintenance._switch import Copied, amount_in, known_contents, switch, taken_locations
-from artigraph.orm import CHUNK_SIZE
+from artigraph.orm import CHUNK_SIZE, blob_table
 from artigraph.progress import Meter, ProgressCallback, ProgressReporter
 from artigraph.storage import Storage, SupportsRanges, SupportsStreams, check_key, register_storage
 
@@ -40,8 +43,8 @@ async def copy_objects(
     which copies only what is still in the source. An object of an interrupted call that is already in the target is
     verified, not sent again.
 
-    An object that cannot be read, or is damaged, is left in the source and reported. Rows that others have locked, such
-    as an open session, are left too. Call it again until nothing remains.
+    An object that cannot be read, or is damaged, is left in the source and reported. So is a malformed row. Rows that
+    others have locked, such as an open session, are left too. Call it again until nothing remains.
 
     Args:
         source: the storage to leave, or its name.
@@ -82,13 +85,14 @@ class _Copy:
         """The ids of rows whose objects cannot be copied."""
 
     async def run(self, *, dry_run: bool) -> CopyReport:
-        planned = await amount_in(self._source.name)
+        planned = await amount_in(self._source.name, self._database)
         if not dry_run:
             async with self._report_progress.metered("copy objects", planned.size) as meter:
                 for number in range(_PASSES):
                     switched, held = await self._go_through(meter)
                     if not (switched or (held and number == 0)) or not (await self._left()).count:
                         break
+        malformed, examples = await count_malformed(EXAMPLES, (blob_table,), which=self._concerns)
         return CopyReport(
             dry_run=dry_run,
             source=self._source.name,
@@ -99,10 +103,15 @@ class _Copy:
             failed=self._failed.amount,
             failed_examples=self._failed.examples,
             remaining=await self._left(),
+            malformed=malformed,
+            malformed_examples=tuple(map(str, examples)),
         )
 
+    def _concerns(self, found: Malformed) -> bool:
+        return found.column != "created_at" and found.storage in (None, self._source.name)
+
     async def _left(self) -> Amount:
-        return await amount_in(self._source.name)
+        return await amount_in(self._source.name, self._database)
 
     async def _go_through(self, meter: Meter) -> tuple[int, int]:
         """Copy and switch all rows that are in the source now. Return how many were switched, and how many held."""
@@ -171,7 +180,8 @@ class _Copy:
     async def _send(self, row: BlobRow, key: str) -> str:
         stored, target = self._stored(self._source, row.location, row), self._target
         if stored.chunks > 1 and isinstance(target, SupportsStreams) and isinstance(self._source, SupportsRanges):
-            async with reserve_memory(min(row.size, _CHUNKS * CHUNK_SIZE)), aclosing(_chunks_of(stored)) as chunks:
+            # What differs from the recorded hash is noticed at the end, before the target publishes it.
+            async with reserve_memory(min(row.size, _CHUNKS * CHUNK_SIZE)), aclosing(_checked(stored)) as chunks:
                 there = await stored_object.call_storage(target, target.create_stream(chunks, key=key))
         else:
             async with reserve_memory(row.size):
@@ -187,16 +197,21 @@ class _Copy:
             CorruptObjectError, ObjectNotFoundError: it is not what was stored.
         """
         stored = self._stored(self._target, there, row)
-        if stored.chunks > 1 and isinstance(self._target, SupportsRanges):
-            async with reserve_memory(min(row.size, 2 * CHUNK_SIZE)), aclosing(_chunks_of(stored)) as chunks:
-                async for _ in chunks:
-                    pass
-            return
-        async with reserve_memory(row.size):
-            await stored_object.read_object(stored, as_bytes=True)
+        async with reserve_memory(min(row.size, 2 * CHUNK_SIZE) if reads_in_chunks(stored) else 0):
+            await verify_object(stored)
 
     def _stored(self, storage: Storage, location: str, row: BlobRow) -> StoredObject:
         return StoredObject(storage, location, row.size, row.sha256, row.chunk_sha256, f"blob {row.blob_id}")
+
+
+async def _checked(stored: StoredObject) -> AsyncGenerator[bytes]:
+    """Yield the chunks of an object, and fail at the end if they are not the object that the row describes."""
+    hasher = Hasher()
+    async with aclosing(_chunks_of(stored)) as chunks:
+        async for chunk in chunks:
+            await hasher.update(chunk)
+            yield chunk
+    check_digests(stored, hasher.digests())
 
 
 async def _chunks_of(stored: StoredObject) -> AsyncGenerator[bytes]:

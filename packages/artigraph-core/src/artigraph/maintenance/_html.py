@@ -44,7 +44,8 @@ def copy_view(report: CopyReport) -> Part:
         ("remaining in the source", report.remaining, ()),
     ]
     body = html.table((_amount(*row) for row in rows), head=["objects", "count", "size", "examples"])
-    return html.element("div", html.heading("copy_objects", html.muted(note)), body)
+    notes = [html.muted(f"malformed: {example}") for example in report.malformed_examples]
+    return html.element("div", html.heading("copy_objects", html.muted(note)), body, *notes)
 
 
 def fsck_view(report: FsckReport) -> Part:

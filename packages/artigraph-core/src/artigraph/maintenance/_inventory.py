@@ -235,7 +235,7 @@ _used = exists().where(node_table.c.blob_id == blob_table.c.blob_id)
 def _select_blobs(database: Database) -> Select[*tuple[Any, ...]]:
     columns = [readable(blob_table.c[name], database) for name in BlobRow._fields[:-1]]
     return (
-        select(*columns, _used.label("used"))
+        select(*columns, _used.label("used"), blob_table.c.chunk_sha256.is_(None).label("has_no_chunks"))
         .where(blob_table.c.storage == bindparam("storage"), blob_table.c.blob_id > bindparam("after"), is_object)
         .order_by(blob_table.c.blob_id)
         .limit(_CHUNK)
@@ -244,9 +244,15 @@ def _select_blobs(database: Database) -> Select[*tuple[Any, ...]]:
 
 def _blob_row(row: Row) -> BlobRow | None:
     """Convert a row, or return None if a column holds an invalid value, which fsck reports."""
-    blob_id, location, size, sha256, chunks, used = row
+    blob_id, location, size, sha256, chunks, used, has_no_chunks = row
     found = id_if_any(blob_id)
-    if found is None or size is None or sha256 is None or location is None:
+    if (
+        found is None
+        or size is None
+        or sha256 is None
+        or location is None
+        or (chunks is None) is not bool(has_no_chunks)
+    ):
         return None
     chunks = None if chunks is None else bytes(chunks)
     return BlobRow(found, decoded(location) or "", size, bytes(sha256), chunks, bool(used))

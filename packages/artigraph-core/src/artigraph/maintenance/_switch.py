@@ -10,9 +10,10 @@ from uuid import UUID
 from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import UniqueViolationError, in_batches, lock_free, read, through_index, write
+from artigraph.db import Database, UniqueViolationError, in_batches, lock_free, read, through_index, write
 from artigraph.graph.objects import Stopwatch
 from artigraph.graph.tombstones import REGISTERED_WITHIN, is_object
+from artigraph.maintenance._consistency import readable
 from artigraph.maintenance._report import Amount
 from artigraph.orm import blob_table, node_table
 from artigraph.orm.tables import BLOB_KEY
@@ -78,9 +79,10 @@ class Switched:
         self.held |= other.held
 
 
-async def amount_in(storage: str) -> Amount:
-    """Return the number of objects that rows name in a storage, and their bytes."""
-    statement = select(func.count(), func.coalesce(func.sum(_blob.size), 0)).where(_blob.storage == storage, is_object)
+async def amount_in(storage: str, database: Database) -> Amount:
+    """Return the number of objects that rows name in a storage, and their bytes, without sizes that are malformed."""
+    size = func.coalesce(func.sum(readable(_blob.size, database)), 0)
+    statement = select(func.count(), size).where(_blob.storage == storage, is_object)
 
     async def work(connection: AsyncConnection) -> Amount:
         count, size = (await connection.execute(statement)).one()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
+from enum import Enum
 from types import NoneType, UnionType
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from artigraph.errors import ModelDefinitionError
 from artigraph.kinds import KindField
@@ -128,3 +130,38 @@ def options_of(cls: type[Any], field: KindField, annotation: object) -> FieldOpt
         options.serializer or (serializers[0] if serializers else None),
         options.storage or (storages[0] if storages else None),
     )
+
+
+def refuse_extras(cls: type[Any], name: str, part: type[Any]) -> None:
+    """Refuse a storage, serializer or check for a field of a class whose instances are parts of a value.
+
+    Raises:
+        ModelDefinitionError: there is one, which no save would use.
+    """
+    if issubclass(part, Enum):
+        return
+    named: dict[str, list[object]] = {}
+    for inner, annotation in get_type_hints(part, localns={part.__name__: part}, include_extras=True).items():
+        whole, inside = extras_in(annotation)
+        named[inner] = whole + inside
+    for field in dataclasses.fields(part) if dataclasses.is_dataclass(part) else ():
+        options: FieldOptions = field.metadata.get(FIELD_OPTIONS, FieldOptions())
+        named.setdefault(field.name, []).extend(
+            each for each in (options.storage, options.serializer) if each is not None
+        )
+    for inner, extras in named.items():
+        for extra in extras:
+            what, example = _described(extra)
+            msg = (
+                f"Field {name!r} of model {cls.__qualname__} holds {part.__qualname__}, whose field {inner!r} names "
+                f"{what} for a part of the value; that serves a field of a model: make {part.__qualname__} a model, "
+                f"or name it for the field as a whole, Annotated[X, {example}]"
+            )
+            raise ModelDefinitionError(msg)
+
+
+def _described(extra: object) -> tuple[str, str]:
+    if isinstance(extra, Check):
+        return "a check", "check(...)"
+    is_storage = isinstance(extra, Storage) or (isinstance(extra, type) and issubclass(extra, Storage))
+    return (f"the storage {extra!r}", "storage") if is_storage else (f"the serializer {extra!r}", "serializer")

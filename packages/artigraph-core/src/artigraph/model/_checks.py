@@ -14,7 +14,8 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.errors import ArgumentError, CheckFailedError
-from artigraph.graph.runs import RunValueRow, replace_in
+from artigraph.graph.run_rows import RunValueRow
+from artigraph.graph.runs import replace_in
 from artigraph.identifiers import LABEL_LENGTH, check_label
 from artigraph.printable import count_text, printable
 from artigraph.serializer.codec import encode

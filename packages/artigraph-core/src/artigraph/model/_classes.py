@@ -11,16 +11,20 @@ import weakref
 from collections import ChainMap
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from types import FrameType
-from typing import Any, get_args, get_type_hints
+from typing import Any, cast, get_args, get_type_hints
 
 from artigraph.errors import ModelDefinitionError, ModelNameConflictError, UnknownModelError
 from artigraph.kinds import kind_of
 from artigraph.serializer.codec.classes import alias_of
 
+ARGUMENTS = "_artigraph_arguments"
+"""The attribute of a class that was made of a generic class. It holds the type arguments."""
 _lock = threading.Lock()
 _classes: dict[str, list[weakref.ref[type[Any]]]] = {}
 """The classes of each name, in the order in which they were defined."""
 _aliases: weakref.WeakKeyDictionary[type[Any], tuple[str, ...]] = weakref.WeakKeyDictionary()
+_names_of: weakref.WeakKeyDictionary[type[Any], tuple[str, ...]] = weakref.WeakKeyDictionary()
+"""All names under which a class is registered."""
 reused_names: set[str] = set()
 """The names under which more than one class was defined. Only these need a check at each use."""
 
@@ -37,10 +41,10 @@ def register_class(cls: type[Any], names: Iterable[str]) -> None:
     """
     names = tuple(names)
     with _lock:
-        for former in _aliases.get(cls, ()):
+        for former in _names_of.get(cls, ()):
             if former not in names:
                 _classes[former] = [ref for ref in _classes.get(former, []) if ref() is not cls]
-        _aliases[cls] = names[1:]
+        _aliases[cls], _names_of[cls] = names[1:], names
         for name in names:
             known = [ref for ref in _classes.get(name, []) if ref() not in (None, cls)]
             _classes[name] = [*known, weakref.ref(cls)]
@@ -180,7 +184,12 @@ def same_place(one: type[Any], other: type[Any]) -> bool:
 
 def _place(cls: type[Any]) -> tuple[str, str]:
     # In a process that multiprocessing spawned, the main module has another name.
-    return "__main__" if cls.__module__ == "__mp_main__" else cls.__module__, cls.__qualname__
+    module = "__main__" if cls.__module__ == "__mp_main__" else cls.__module__
+    arguments = vars(cls).get(ARGUMENTS)
+    if arguments is None:
+        return module, cls.__qualname__
+    named = (".".join(_place(each)) for each in classes_in((arguments,)) if each.__module__ != "builtins")
+    return module, f"{cls.__qualname__}({', '.join(named)})"  # Box[Color] of two classes Color prints the same
 
 
 def _is_local(cls: type[Any]) -> bool:
@@ -279,6 +288,8 @@ def classes_in(annotation: object) -> Iterator[type[Any]]:
         if alias is not None and id(alias) not in seen:
             seen.add(id(alias))
             pending.append(alias.__value__)
+        elif isinstance(part, tuple):
+            pending.extend(cast("tuple[object, ...]", part))
         elif isinstance(part, type) and not get_args(part):
             yield part
         pending.extend(get_args(part))

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePath
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal, NamedTuple
 from uuid import uuid4
 
 from artigraph.errors import DeserializationError, InvalidLabelError, NotFoundError, SerializationError
@@ -18,6 +18,7 @@ from artigraph.model._base import ArtifactModel
 from artigraph.model._collections import ArtifactMapping
 from artigraph.model.lazy import Lazy, held
 from artigraph.printable import bytes_text, count_text, printable
+from artigraph.raw_file import BENEATH, folder_beneath
 from artigraph.serializer.file import File, sync_folder
 from artigraph.serializer.preview import TableColumn, TablePreview
 
@@ -34,7 +35,8 @@ class Folder(ArtifactModel, name="artigraph.Folder"):
     `Folder(path)` lists the folder at once and reads the files when it is saved. A loaded folder reads nothing before
     you ask for a file. Names, content and empty folders are kept; times, owners and permissions are not. Files with
     equal content are stored once. Symbolic links and special files are refused. So are names that are not valid labels
-    (255 characters at most, no surrogates). Two folders are equal if their names and contents are.
+    (255 characters at most, no surrogates). A link that replaces a file or a subfolder after the listing is not
+    followed: the save fails. Two folders are equal if their names and contents are.
 
     Listing blocks, so call `await asyncio.to_thread(Folder, path)` for a large folder in async code. The calls of this
     class are async; without async, pass them to `artigraph.sync.wait_for`.
@@ -126,11 +128,13 @@ class Folder(ArtifactModel, name="artigraph.Folder"):
         for name in self._names():
             _check_local(name)
         beside = target.with_name(f".{target.name[:50]}.{uuid4().hex}.tmp")
+        made: list[Path] = []
         try:
-            await self._write_to(beside)
-            await asyncio.to_thread(_publish, beside, target)
-        finally:
-            await asyncio.shield(asyncio.to_thread(shutil.rmtree, beside, ignore_errors=True))
+            await self._write_to(beside, made)
+            await asyncio.to_thread(_publish, made, target)
+        except BaseException:
+            await asyncio.shield(asyncio.to_thread(_remove, made))
+            raise
 
     def preview(self, *, rows: int = 50) -> TablePreview:
         """Return the paths and sizes of the first files. It reads no file.
@@ -159,9 +163,11 @@ class Folder(ArtifactModel, name="artigraph.Folder"):
             yield from folder.folders
             pending += folder.folders.values()
 
-    async def _write_to(self, path: Path) -> None:
+    async def _write_to(self, path: Path, made: list[Path]) -> None:
+        """Write the folder to a path, and append each folder to `made` before it is made."""
         pending: list[tuple[Path, Folder]] = [(path, self)]
         for at, folder in pending:
+            made.append(at)
             await asyncio.to_thread(at.mkdir)
             for name, file in folder.files.items():
                 await (await file.load()).copy_to(at / name)
@@ -181,16 +187,26 @@ def _size_of(file: Lazy[File]) -> int:
     return size if size is not None else int(value.size)
 
 
-def _publish(beside: Path, target: Path) -> None:
+def _publish(made: Sequence[Path], target: Path) -> None:
     if os.path.lexists(target):  # a rename could replace an empty folder
         msg = f"{target} was made in the meantime"
         raise FileExistsError(msg)
     if sys.platform != "win32":
-        for folder, _, _ in os.walk(beside):
-            sync_folder(Path(folder))
-    beside.rename(target)
+        for folder in made:
+            sync_folder(folder)
+    made[0].rename(target)
     if sys.platform != "win32":
         sync_folder(target.parent)
+
+
+def _remove(made: Sequence[Path]) -> None:
+    """Remove unfinished folders. `shutil.rmtree` recurses before Python 3.13."""
+    for folder in reversed(made):
+        with suppress(OSError):
+            for file in folder.iterdir():
+                with suppress(OSError):
+                    file.unlink()
+            folder.rmdir()
 
 
 def _check_name(name: object, where: object) -> str:
@@ -227,34 +243,66 @@ def _listed(path: Path) -> tuple[dict[str, Lazy[File]], dict[str, Folder]]:
     Raises:
         SerializationError: something in it cannot be stored.
     """
+    root = _root_of(path)
     found: list[tuple[Path, dict[str, Lazy[File]], dict[str, Folder]]] = [(path, {}, {})]
     above: list[tuple[int, str]] = [(0, "")]
     for index, (at, files, _) in enumerate(found):
-        for entry in _entries(at):
-            name = _check_name(entry.name, entry.path)
-            if entry.is_symlink() or getattr(entry, "is_junction", bool)():
+        for entry in _entries(at, root, at.relative_to(path).parts):
+            name = _check_name(entry.name, str(at / entry.name))
+            if entry.kind == "folder":
+                found.append((at / entry.name, {}, {}))
+                above.append((index, name))
+            elif entry.kind == "file":
+                files[name] = Lazy(File(at / entry.name, _beneath=(path, root)))
+            elif entry.kind == "link":
                 msg = (
-                    f"{entry.path!r} is a link, and only files and folders are stored. Store a copy, in which "
-                    "shutil.copytree(path, copy) replaces links by what they lead to"
+                    f"{str(at / entry.name)!r} is a link, and only files and folders are stored. Store a copy, in "
+                    "which shutil.copytree(path, copy) replaces links by what they lead to"
                 )
                 raise SerializationError(msg)
-            if entry.is_dir(follow_symlinks=False):
-                found.append((Path(entry.path), {}, {}))
-                above.append((index, name))
-            elif entry.is_file(follow_symlinks=False):
-                files[name] = Lazy(File(entry.path))
             else:
-                msg = f"{entry.path!r} is a special file (a pipe, socket or device); only files and folders are stored"
+                msg = (
+                    f"{str(at / entry.name)!r} is a special file (a pipe, socket or device); only files and folders "
+                    "are stored"
+                )
                 raise SerializationError(msg)
     for (_, files, folders), (index, name) in zip(reversed(found[1:]), reversed(above[1:]), strict=True):
         found[index][2][name] = Folder(files=files, folders=dict(sorted(folders.items())))
     return found[0][1], dict(sorted(found[0][2].items()))
 
 
-def _entries(path: Path) -> list[os.DirEntry[str]]:
+class _Entry(NamedTuple):
+    name: str
+    kind: Literal["file", "folder", "link", "special"]
+
+
+def _root_of(path: Path) -> Path:
+    """Return a folder's path without links, so that a link that replaces the folder later leads nowhere."""
     try:
-        with os.scandir(path) as entries:
-            return sorted(entries, key=lambda entry: entry.name)
+        return path.resolve(strict=True)
+    except (OSError, RuntimeError) as error:  # a circle of links, before Python 3.13
+        raise _not_listed(path, error) from error
+
+
+def _entries(path: Path, root: Path, names: tuple[str, ...]) -> list[_Entry]:
+    """Return what is in a folder, sorted by name. `names` lead to it from the root, and no link is followed."""
+    try:
+        with ExitStack() as stack:
+            opened = stack.enter_context(folder_beneath(root, names)) if BENEATH else path
+            with os.scandir(opened) as entries:
+                found = [_Entry(entry.name, _kind_of(entry)) for entry in entries]
     except OSError as error:
-        msg = f"{str(path)!r} cannot be listed as a folder: {error}"
-        raise SerializationError(msg) from error
+        raise _not_listed(path, error) from error
+    return sorted(found)
+
+
+def _kind_of(entry: os.DirEntry[str]) -> Literal["file", "folder", "link", "special"]:
+    if entry.is_symlink() or getattr(entry, "is_junction", bool)():
+        return "link"
+    if entry.is_dir(follow_symlinks=False):
+        return "folder"
+    return "file" if entry.is_file(follow_symlinks=False) else "special"
+
+
+def _not_listed(path: Path, error: Exception) -> SerializationError:
+    return SerializationError(f"{str(path)!r} cannot be listed as a folder: {error}")

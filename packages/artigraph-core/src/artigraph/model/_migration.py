@@ -17,6 +17,10 @@ _STEPS = "_artigraph_steps"
 """The attribute of a class that holds its steps. Kept elsewhere, they would keep their own class alive for ever."""
 
 
+ORIGIN = "_artigraph_origin"
+"""The attribute of a class that was made of a generic class by type arguments. It holds the generic class."""
+
+
 def migration(model_type: type[Any], /, *, from_version: int) -> Callable[[StepT], StepT]:
     """Register a function that takes the fields of one version of a model class and returns those of the next version.
 
@@ -32,7 +36,8 @@ def migration(model_type: type[Any], /, *, from_version: int) -> Callable[[StepT
     If the class has a `migrate` of its own, it converts data that is older than the first step. It returns the fields
     of the version from which that step begins. Without steps, it returns the fields of the class.
 
-    Steps belong to one class. Derived classes have steps of their own. The function itself is returned unchanged. A
+    Steps belong to one class. Derived classes have steps of their own, but `Box[int]` of a pydantic class has those of
+    `Box`. The function itself is returned unchanged. A
     step that is defined again at the same place replaces the former one, so a notebook cell can run twice.
 
     Raises:
@@ -53,7 +58,7 @@ def migration(model_type: type[Any], /, *, from_version: int) -> Callable[[StepT
         raise ModelDefinitionError(msg)
 
     def register(step: StepT) -> StepT:
-        steps: dict[int, Step] = dict(steps_of(model_type))
+        steps: dict[int, Step] = dict(vars(model_type).get(_STEPS, {}))
         former = steps.get(from_version)
         if former is not None and _place(former) != _place(step):
             msg = f"Model {name} has two steps from version {from_version}: {_place(former)} and {_place(step)}"
@@ -65,9 +70,13 @@ def migration(model_type: type[Any], /, *, from_version: int) -> Callable[[StepT
 
 
 def steps_of(cls: type[Any]) -> Mapping[int, Step]:
-    """Return the steps of a model class by the version from which they begin."""
+    """Return the steps of a model class by the version from which they begin.
+
+    A generic class with its type arguments applied also has the steps of that class. Its own ones win.
+    """
     steps: Mapping[int, Step] = vars(cls).get(_STEPS, {})
-    return steps
+    origin = vars(cls).get(ORIGIN)
+    return steps if origin is None else {**steps_of(origin), **steps}
 
 
 def check_steps(cls: type[Any], version: int) -> None:

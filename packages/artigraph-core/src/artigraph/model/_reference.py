@@ -23,10 +23,15 @@ _DIGEST = re.compile(r"([a-z0-9_]+):((?:[0-9a-f]{2})+)")
 _ALGORITHMS = {name: hashlib.new(name).digest_size for name in ("md5", "sha1", "sha256", "sha384", "sha512", "blake2b")}
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]*:.+", re.DOTALL)
 _SECRET = re.compile(
-    r"secret|passw|pwd|token|credential|signature|api[_-]?key|access[_-]?key|account[_-]?key|(?:^|[_-])(?:key|sig|auth)$",
+    r"secret|passw|passphrase|pwd|token(?!i[sz]|s)|credential|signature|bearer|jwt|oauth|authoriz|"
+    r"(?:api|access|account|auth|encryption|master|private|sas|service|session|shared|signing|storage)[._-]?key|"
+    r"(?:^|[._\[-])(?:key|sig|auth|pass|sas|cookie|assertion|cred|creds|otp|pat|session[._-]?id)\]?$",
     re.IGNORECASE,
 )
-_ASSIGNED = re.compile(r"([\w.-]+)\s*=")
+"""The name of a parameter that is likely to be a secret."""
+_ASSIGNED = re.compile(r"([\w.\[\]-]+)\s*=")
+_PARAMETERS = re.compile(r"[?#;].*", re.DOTALL)
+"""What may contain parameters. Before it, `key=5` is the name of a folder, as of a partition."""
 _LOGIN = re.compile(r"//[^/@\s]*:[^/@\s]*@")
 """A user with a password, also within an address that is a part of another one, as in `jdbc:`."""
 _NO_HOST = re.compile(r"[^A-Za-z0-9.:\[\]-]")
@@ -69,7 +74,8 @@ class Reference(ArtifactModel, name="artigraph.Reference", frozen=True):
         (await raw.check()).status                     # 'unchanged'
 
     It is a model, so queries, lineage and differences treat it as one: `columns(Reference).uri.startswith("s3://")`.
-    Deleting it deletes nothing but the pointer. A URI with a password, a token or a signature is refused.
+    Deleting it deletes nothing but the pointer. A URI is refused if it has a user or password
+    before its host, or a parameter that is named like a secret. Folders named `key=5`, as of partitions, are taken.
 
     Raises:
         SerializationError: a part is malformed, or the URI contains credentials. The message does not repeat them.
@@ -219,9 +225,12 @@ def _check_uri(uri: object) -> None:
     except ValueError as error:
         msg = "The uri of a Reference is malformed: its host cannot be read. Write it as scheme://host/path"
         raise SerializationError(msg) from error
-    text = unquote(uri)
-    found = next(filter(None, map(_SECRET.search, _ASSIGNED.findall(text))), None)
-    secret = None if found is None else found[0].strip("_-")
+    text = _unquoted(uri)
+    # Without `//` there is no path: `odbc:` is followed by parameters.
+    within = _PARAMETERS.search(text) if "//" in text else re.search(r":.*", text, re.DOTALL)
+    names = [] if within is None else _ASSIGNED.findall(within[0])
+    found = next(filter(None, map(_SECRET.search, names)), None)
+    secret = None if found is None else found[0].strip("._[]-")
     if password is not None or _LOGIN.search(text) or (user is not None and parts.scheme not in _CONTAINERS):
         what = "a user or password before its host"
     elif secret is not None:
@@ -234,6 +243,15 @@ def _check_uri(uri: object) -> None:
         "stores no credentials: leave it out, and let the program that reads the data find it elsewhere"
     )
     raise SerializationError(msg)
+
+
+def _unquoted(uri: str) -> str:
+    """Return a URI without percent-encoding. A URI within another one is encoded more than once."""
+    for _ in range(5):
+        uri, before = unquote(uri), uri
+        if uri == before:
+            break
+    return uri
 
 
 def _type_of(value: object) -> type[object]:

@@ -6,20 +6,19 @@ import dataclasses
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from enum import Enum
-from typing import Any, get_type_hints
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from artigraph.errors import ModelDefinitionError, RegistrationError, SerializationError
 from artigraph.identifiers import check_label
 from artigraph.kinds import UNRESOLVED, KindField, ModelKind, kind_of, needs_plugin, with_arguments
 from artigraph.model import _classes
-from artigraph.model._annotations import extras_in, lazy_class, options_of
+from artigraph.model._annotations import extras_in, lazy_class, options_of, refuse_extras
 from artigraph.model._checks import Check
 from artigraph.model._classes import check_name, reused_names
 from artigraph.model._dataclass_kind import DATACLASS, check_constructor
 from artigraph.model._fields import ArtifactModelConfig
-from artigraph.model._migration import check_steps
+from artigraph.model._migration import ORIGIN, check_steps
 from artigraph.model.compare import Structured
 from artigraph.model.lazy import Lazy
 from artigraph.serializer import Serializer
@@ -139,10 +138,35 @@ def forget_definition(cls: type[Any]) -> None:
         delattr(cls, _DEFINITION)
 
 
-def inherit_line(cls: type[Any], made: Any) -> Any:
-    """Give a class that was made of a model class, by type arguments, the version and the config of that class."""
-    if made is not cls and cls in _traits and isinstance(made, type) and made in _traits:
-        _traits[made].version, _traits[made].config = _traits[cls].version, _traits[cls].config
+def inherit_line(cls: type[Any], made: Any, arguments: object) -> Any:
+    """Give a class that was made of a model class, by type arguments, what the class line of that class says.
+
+    `Box[int]` has the version, the config and the migration steps of `Box`. If `Box` has the name `lab.Box`, it has the
+    name `lab.Box[int]`, and likewise the aliases.
+
+    Raises:
+        InvalidLabelError: the name is too long.
+        ModelNameConflictError: another class has one of the aliases.
+    """
+    if made is cls or cls not in _traits or not isinstance(made, type) or made not in _traits:
+        return made
+    if ORIGIN in vars(made):  # pydantic returns the same class again
+        return made
+    traits, line = _traits[made], _traits[cls]
+    setattr(made, ORIGIN, cls)
+    setattr(made, _classes.ARGUMENTS, arguments)
+    traits.version, traits.config = line.version, line.config
+    origin = cls
+    while ORIGIN in vars(origin):  # Pair[K, int][str] is made of Pair
+        origin = vars(origin)[ORIGIN]
+    printed = made.__name__.removeprefix(origin.__name__)
+    if printed.startswith("["):
+        traits.name, *aliases = (f"{name}{printed}" for name in _traits[origin].names)
+        traits.aliases = tuple(aliases)
+        for name in traits.names:
+            check_label(name, f"The name of model {made.__qualname__}")
+    _classes.check_aliases(made, traits.name, traits.aliases)
+    _classes.register_class(made, traits.names)
     return made
 
 
@@ -346,30 +370,13 @@ def _resolved(cls: type[Any], name: str) -> Any:
 
 
 def _plain_classes(cls: type[Any], name: str, annotation: object) -> Mapping[str, type[Any]]:
+    parts: list[type[Any]] = []
     try:
-        found = collect_classes(annotation, exclude=(Structured,))
+        found = collect_classes(annotation, exclude=(Structured,), visit=parts.append)
     except ModelDefinitionError as error:
         msg = f"Field {name!r} of model {cls.__qualname__}: {error}"
         raise ModelDefinitionError(msg) from error
-    for each in found.values():
-        _refuse_checks(cls, name, each)
+    for part in parts:
+        if part not in _traits:
+            refuse_extras(cls, name, part)
     return found
-
-
-def _refuse_checks(cls: type[Any], name: str, part: type[Any]) -> None:
-    """Refuse a check for a field of a class whose instances are parts of a value.
-
-    Raises:
-        ModelDefinitionError: there is such a check, which no save would run.
-    """
-    if part in _traits or issubclass(part, Enum):
-        return
-    for inner, annotation in get_type_hints(part, localns={part.__name__: part}, include_extras=True).items():
-        whole, inside = extras_in(annotation)
-        if any(isinstance(extra, Check) for extra in whole + inside):
-            msg = (
-                f"Field {name!r} of model {cls.__qualname__} holds {part.__qualname__}, whose field {inner!r} names a "
-                f"check for a part of the value; a check serves a field of a model: make {part.__qualname__} a model, "
-                "or check the field as a whole, Annotated[X, check(...)]"
-            )
-            raise ModelDefinitionError(msg)

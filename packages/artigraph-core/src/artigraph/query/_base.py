@@ -172,7 +172,7 @@ class Select(ABC, Generic[R]):
         A database or storage that fails, or a mistake in the call, still raises an error.
         """
         failures: list[LoadFailure] = []
-        found = [each async for each in self.iterate(errors=errors, failures=failures)]
+        found = [each async for batch in self._batches(errors, failures) for _, each in batch]
         return Loaded(found, failures) if errors == "skip" else found
 
     async def items(self, *, errors: Errors = "raise") -> list[tuple[UUID, R]]:
@@ -181,27 +181,28 @@ class Select(ABC, Generic[R]):
         for node_id, report in await select(Report).items():
             print(node_id, report.accuracy)
         """
-        return [item async for item in self._iterate_items(errors, [])]
+        return [item async for batch in self._batches(errors, []) for item in batch]
 
     async def iterate(self, *, errors: Errors = "raise", failures: list[LoadFailure] | None = None) -> AsyncIterator[R]:
         """Yield the results, loaded batch by batch, as `async for` over the query does.
 
         With `errors="skip"`, results that cannot be loaded are left out, and added to `failures` if that list is given.
         """
-        async for _, found in self._iterate_items(errors, [] if failures is None else failures):
-            yield found
+        async for batch in self._batches(errors, [] if failures is None else failures):
+            for _, found in batch:
+                yield found
 
-    async def _iterate_items(self, errors: Errors, failures: list[LoadFailure]) -> AsyncIterator[tuple[UUID, R]]:
+    async def _batches(self, errors: Errors, failures: list[LoadFailure]) -> AsyncIterator[list[tuple[UUID, R]]]:
         asked, before, loaded = replace(self, _skipped=failures if check_errors(errors) else None), len(failures), 0
         page = await asked._load_page()
-        for item in page or ():
-            loaded += 1
-            yield item
+        if page is not None:
+            loaded += len(page)
+            yield page
         ids = await asked.ids() if page is None else []
         for start in range(0, len(ids), _BATCH):
-            for item in await asked._load(ids[start : start + _BATCH]):
-                loaded += 1
-                yield item
+            batch = await asked._load(ids[start : start + _BATCH])
+            loaded += len(batch)
+            yield batch
         log_failures(failures[before:], loaded)
 
     async def first(self) -> R | None:

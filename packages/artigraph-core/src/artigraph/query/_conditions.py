@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal, NoReturn
 
-from artigraph.graph.runs import RunValueKind
+from artigraph.graph.run_rows import RunValueKind
 from artigraph.serializer.search_key import equals_nothing
 
 Path = tuple[str, ...]

@@ -17,7 +17,8 @@ import artigraph.db as db
 from artigraph.db.planner import expect_few_rows, expect_many_rows, filter_only, in_precomputed
 from artigraph.errors import QueryError
 from artigraph.graph.nodes import Node, NodeType, read_nodes
-from artigraph.graph.runs import read_runs, with_runs_below
+from artigraph.graph.run_rows import read_runs
+from artigraph.graph.runs import with_runs_below
 from artigraph.identifiers import check_label
 from artigraph.model.any_model import AnyModel, is_class_of_models
 from artigraph.model.stored_names import stored_names

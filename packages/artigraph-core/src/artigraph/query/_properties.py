@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Self, TypeVar, get_args
 from uuid import UUID
 
 from artigraph.errors import InvalidNodeIdError, QueryError
-from artigraph.graph.runs import RunValueKind
+from artigraph.graph.run_rows import RunValueKind
 from artigraph.identifiers import check_id
 from artigraph.query import _conditions
 from artigraph.query._base import Select

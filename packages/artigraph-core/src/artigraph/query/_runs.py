@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Literal, NamedTuple, Self, TypeGuard
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, select
 
+from artigraph.db import FixedSelect, fetch_rows
 from artigraph.db.planner import expect_few_rows, expect_many_rows, filter_only, in_precomputed, variant_for_postgresql
 from artigraph.errors import DeserializationError, InvalidNodeIdError, QueryError
-from artigraph.graph.runs import RunRow, read_runs, read_selected_runs, run_columns
+from artigraph.graph.run_rows import FetchRows, RunRow, child_count, read_fetched_runs, read_runs, run_columns
 from artigraph.identifiers import NodeId, check_id, check_label, is_id_text
 from artigraph.model.any_model import AnyModel, is_class_of_models
 from artigraph.model.failures import LoadFailure
@@ -20,6 +21,7 @@ from artigraph.model.stored_names import stored_names
 from artigraph.orm import link_table, node_table
 from artigraph.query._artifacts import ArtifactQuery
 from artigraph.query._bounded_users import Models, select_users
+from artigraph.query._conditions import PropertyCompare, leaves_of
 from artigraph.query._properties import PropertySelect
 from artigraph.query._sql import is_of_type_in_order, is_one_of, is_top_level, root
 from artigraph.query._table_plan import DEFAULT_PROPERTIES, RunProperty, chosen_property
@@ -259,23 +261,62 @@ class RunSelect(RunTables):
         return _has_used(models, number, few, newest=newest)
 
     async def _load(self, ids: Sequence[UUID]) -> list[tuple[UUID, Run]]:
-        return self._made(ids, await read_runs(ids))
+        found = await read_runs(ids)
+        return self._made([found[node_id] for node_id in ids if node_id in found])
 
     async def _load_page(self) -> list[tuple[UUID, Run]] | None:
+        fetch = self._fetch_page()
+        return None if fetch is None else self._made(await read_fetched_runs(fetch))
+
+    def _fetch_page(self, *, counted: bool = False) -> FetchRows | None:
+        """Return a function that fetches the rows of a page, by one walk along the ids; None for another query.
+
+        With `counted`, the last column is the number of runs that belong directly to the run.
+        """
         if not self._walks or self._used or self._related or self._limit is None or self._limit > _PAGE:
             return None
-        statement = self._statement(*self._asked(), paged=True).with_only_columns(*_columns)
-        rows = await read_selected_runs(statement)
-        return self._made(list(rows), rows)
+        bounds = self._bounding_ids()
+        if bounds is None or self._offset:
+            statement = _with_columns(self._statement(*self._asked(), paged=True), counted=counted)
+            return lambda connection: fetch_rows(connection, statement, {})
+        backwards = self._order_keys()[0].descending if self._orders else self._newest_first
+        fixed = self._fixed_page(tuple(bounds), top=self._top, backwards=backwards, counted=counted)
+        parameters: dict[str, Any] = {**bounds, "limit": self._limit}
+        return lambda connection: fixed.rows(connection, parameters)
 
-    def _made(self, ids: Sequence[UUID], rows: Mapping[UUID, RunRow]) -> list[tuple[UUID, Run]]:
+    @staticmethod
+    @cache
+    def _fixed_page(bounds: tuple[str, ...], *, top: bool, backwards: bool, counted: bool) -> FixedSelect:
+        """Return the statement of a page. To make it takes as long as to execute it, so each form is made once."""
+        query = RunSelect(_top=top, _newest_first=backwards, _limit=1)
+        statement = _with_columns(query._statement(*query._asked(), paged=True), counted=counted)
+        for name in bounds:
+            bound = bindparam(name, type_=root.c.node_id.type)
+            statement = statement.where(root.c.node_id < bound if name == "older" else root.c.node_id > bound)
+        return FixedSelect(statement.limit(bindparam("limit", type_=Integer())))
+
+    def _bounding_ids(self) -> dict[str, UUID] | None:
+        """Return the ids between which the results are, `older` and `newer`; None if conditions include the bounds."""
+        query = self
+        for leaf in (leaf for condition in self._conditions for leaf in leaves_of(condition)):
+            if not isinstance(leaf, PropertyCompare) or leaf.operator not in ("<", ">"):
+                return None
+            query = query.older_than(leaf.value) if leaf.operator == "<" else query.newer_than(leaf.value)
+        bounds = {"older": query._older, "newer": query._newer}
+        return {name: bound for name, bound in bounds.items() if bound is not None}
+
+    def _made(self, rows: Sequence[RunRow]) -> list[tuple[UUID, Run]]:
         found: list[tuple[UUID, Run]] = []
-        for node_id in ids:
+        for row in rows:
             try:
-                found += [(node_id, run_of_row(rows[node_id]))] if node_id in rows else []
+                found.append((row.node_id, run_of_row(row)))
             except DeserializationError as error:
-                error.node_id = node_id
+                error.node_id = row.node_id
                 if self._skipped is None:
                     raise
-                self._skipped.append(LoadFailure(node_id, None, error))
+                self._skipped.append(LoadFailure(row.node_id, None, error))
         return found
+
+
+def _with_columns(statement: Any, *, counted: bool) -> Any:
+    return statement.with_only_columns(*_columns, *([child_count(root)] if counted else []))

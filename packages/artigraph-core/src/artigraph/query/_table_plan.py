@@ -11,7 +11,7 @@ from typing import Any
 from uuid import UUID
 
 from artigraph.errors import QueryError
-from artigraph.graph.runs import RunValueKind
+from artigraph.graph.run_rows import RunValueKind
 from artigraph.identifiers import check_label
 from artigraph.model.definition import is_model
 from artigraph.query._conditions import Field

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 import artigraph.db as db
 from artigraph.db.planner import lookup_join
 from artigraph.errors import DeserializationError, MalformedRowError, TableError
-from artigraph.graph.runs import read_runs
+from artigraph.graph.run_rows import read_runs
 from artigraph.identifiers import id_of
 from artigraph.orm import blob_table, node_table
 from artigraph.query._evaluate import is_mapping

@@ -49,7 +49,7 @@ class _InheritedManager(RunManager):
         """The uses that were noted. They are written at once: no block ends here that could write them."""
         return self._uses
 
-    async def ready(self) -> None:
+    async def _ready(self) -> None:
         if self.run.status == "new":
             await self._join(f"The run that {ENVIRONMENT} names")
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from artigraph.errors import class_name
-from artigraph.graph.runs import RunStatus
+from artigraph.graph.run_rows import RunStatus
 from artigraph.run._masking import masked_arguments, masked_text
 
 _PATIENCE = 5.0

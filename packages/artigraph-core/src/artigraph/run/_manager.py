@@ -16,6 +16,7 @@ import artigraph.graph as graph
 from artigraph.db import cancel_timeout, current_database, deadline
 from artigraph.errors import ArgumentError, ArtigraphError, NodeNotFoundError, RunStateError
 from artigraph.graph import runs
+from artigraph.graph.run_rows import RunValueKind
 from artigraph.identifiers import NodeId, check_id, check_label, check_order
 from artigraph.model import ArtifactModel
 from artigraph.model.any_model import AnyModel
@@ -171,7 +172,7 @@ class RunManager:
         self._values.record(run, row.values)
         parent_id = None if given is NO_PARENT else given
         if given is None and (parent := run_manager(allow_none=True)) is not None:
-            await parent.ready()
+            await parent._ready()
             parent_id = parent.run.node_id
         store_id = (await current_database()).store_id
         self._clock = time.monotonic()
@@ -268,7 +269,7 @@ class RunManager:
             RunStateError: the run was not entered.
         """
         checked = [check_id(node_id) for node_id in node_ids]
-        await self.ready()
+        await self._ready()
         roots = await graph.read_roots(checked)
         if self._uses is None:  # the run was not entered in this process
             self._uses = graph.Uses(self.run.node_id, (await current_database()).store_id, at_once=True)
@@ -300,8 +301,8 @@ class RunManager:
         """
         await self._add("parameter", parameters)
 
-    async def _add(self, kind: runs.RunValueKind, values: object) -> None:
-        await self.ready()
+    async def _add(self, kind: RunValueKind, values: object) -> None:
+        await self._ready()
         rows = value_rows(kind, values)
         await runs.replace_values(self.run.node_id, rows, most=MOST_VALUES)
         self._values.record(self.run, rows, beside=True)
@@ -318,7 +319,7 @@ class RunManager:
 
     async def save_artifacts(self, artifacts: Mapping[str, AnyModel]) -> dict[str, UUID]:
         """Save models under labels of this run, all of them or none, and return their ids by label."""
-        await self.ready()
+        await self._ready()
         if not isinstance(artifacts, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
             msg = f"save_artifacts takes a mapping of labels to models, not {type(artifacts).__name__}"
             raise ArgumentError(msg)
@@ -336,7 +337,7 @@ class RunManager:
             NodeNotFoundError: the run has no artifact of this label.
             WrongModelTypeError: the artifact is of another type.
         """
-        await self.ready()
+        await self._ready()
         check_order("load_artifact", label, model_type)
         found = await load_artifacts(model_type, self.run.node_id, label=check_label(label))
         if not found:
@@ -350,13 +351,13 @@ class RunManager:
     async def load_artifacts(self, model_type: type[M]) -> dict[str, M]: ...
     async def load_artifacts(self, model_type: type[Any] = ArtifactModel) -> Mapping[str, Any]:
         """Load this run's artifacts of a type by label, in the order in which they were saved."""
-        await self.ready()
+        await self._ready()
         found = await load_artifacts(model_type, self.run.node_id, model_names=names_of(model_type))
         return {label: model for _, label, model in found}
 
     async def load_descendant_runs(self) -> list[Run]:
         """Load all runs below this one, without itself, in the order in which they were made."""
-        await self.ready()
+        await self._ready()
         return [run_of_row(row) for row in await runs.read_runs_below(self.run.node_id)]
 
     @overload
@@ -367,14 +368,14 @@ class RunManager:
         self, model_type: type[Any] = ArtifactModel
     ) -> Mapping[UUID, Mapping[str, Any]]:
         """Load the artifacts of a type from all runs below this one, by run id and label. A run without any has {}."""
-        await self.ready()
+        await self._ready()
         names, below = names_of(model_type), runs.runs_below(self.run.node_id)
         result: dict[UUID, dict[str, Any]] = {key: {} for key in await runs.read_run_ids_below(self.run.node_id)}
         for run_id, label, model in await load_artifacts(model_type, runs=below, model_names=names):
             result.setdefault(run_id, {})[label] = model
         return result
 
-    async def ready(self) -> None:
+    async def _ready(self) -> None:
         """Check that the run was entered."""
         if self.run.status == "new":
             raise RunStateError(self._not_entered())

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, cast
 from uuid import UUID
 
 from artigraph.errors import InvalidNodeIdError
-from artigraph.graph.runs import RunRow, RunStatus
+from artigraph.graph.run_rows import RunRow, RunStatus
 from artigraph.identifiers import NodeId, check_id, check_label, new_id
-from artigraph.run.values import cached_from, read_only, refuse_assignment, value_rows, values_of
+from artigraph.run.values import cached_from, refuse_assignment, value_rows, values_of
 from artigraph.serializer.search_key import search_key
 
 if TYPE_CHECKING:
@@ -175,6 +175,7 @@ def run_of_row(row: RunRow) -> Run:
     Raises:
         DeserializationError: a value cannot be read; a newer release or another program wrote it.
     """
+    tags, parameters, environment = values_of(row)
     run = object.__new__(Run)  # without __init__, which checks each field
     run.__dict__.update(
         node_parent_id=row.parent_id,
@@ -185,9 +186,9 @@ def run_of_row(row: RunRow) -> Run:
         error_type=row.error_type,
         error_message=row.error_message,
         name=row.name,
-        tags=read_only("tags", values_of(row, "tag")),
-        parameters=read_only("parameters", values_of(row, "parameter")),
-        environment=read_only("environment", environment) if (environment := values_of(row, "environment")) else None,
+        tags=tags,
+        parameters=parameters,
+        environment=environment or None,
         cached_from=cached_from(row),
     )
     return run

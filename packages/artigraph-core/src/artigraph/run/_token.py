@@ -10,7 +10,8 @@ from uuid import UUID
 
 from artigraph.db import current_database
 from artigraph.errors import InvalidTokenError, NodeNotFoundError
-from artigraph.graph.runs import RunRow, join_run
+from artigraph.graph.run_rows import RunRow
+from artigraph.graph.runs import join_run
 
 _VERSION = "run1."
 _ID = 16

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
-from artigraph.graph.runs import RunRow
+from artigraph.graph.run_rows import RunRow
 from artigraph.run._active import run_manager
 from artigraph.run._captured import capture_environment
 from artigraph.run._state import NO_PARENT, Run, row_at_start
@@ -26,7 +26,7 @@ async def row_of_ended(run: Run, started_at: datetime, *, captures: bool) -> Run
     row = row_at_start(run)
     parent = run_manager(allow_none=True) if run.node_parent_id is None else None
     if parent is not None:
-        await parent.ready()
+        await parent._ready()  # pyright: ignore[reportPrivateUsage]
     parent_id = run.node_parent_id if parent is None else parent.run.node_id
     ended_at = max(started_at, datetime.now(UTC))
     set_fields(

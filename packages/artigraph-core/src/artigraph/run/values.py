@@ -8,7 +8,7 @@ from typing import Any, ClassVar, NoReturn, Protocol
 from uuid import UUID
 
 from artigraph.errors import ArgumentError, DeserializationError, RunStateError, SerializationError, ValueTooLargeError
-from artigraph.graph.runs import CACHE, CACHED_FROM, RunRow, RunValueKind, RunValueRow
+from artigraph.graph.run_rows import CACHE, CACHED_FROM, RunRow, RunValueKind, RunValueRow
 from artigraph.identifiers import check_label
 from artigraph.printable import quoted
 from artigraph.serializer.codec import decode, encode
@@ -64,13 +64,17 @@ def _row(kind: RunValueKind, name: str, value: object) -> RunValueRow:
     return RunValueRow(kind, name, data, search_key(value))
 
 
-def values_of(run: RunRow, kind: RunValueKind) -> dict[str, Any]:
-    """Return the values of a kind by name.
+def values_of(run: RunRow) -> tuple[Mapping[str, Any], Mapping[str, Any], Mapping[str, Any]]:
+    """Return the tags, the parameters and the environment of a run, as mappings that cannot be changed.
 
     Raises:
         DeserializationError: a value cannot be read.
     """
-    return {row.name: value_of(run, row) for row in run.values if row.kind == kind}
+    by_kind: dict[RunValueKind, dict[str, Any]] = {"tag": {}, "parameter": {}, "environment": {}}
+    for row in run.values:
+        if row.kind != CACHE:
+            by_kind[row.kind][row.name] = value_of(run, row)
+    return _Tags(by_kind["tag"]), _Parameters(by_kind["parameter"]), _Environment(by_kind["environment"])
 
 
 def cached_from(run: RunRow) -> UUID | None:

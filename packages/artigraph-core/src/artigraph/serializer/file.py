@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, Self, cast
 from uuid import uuid4
 
 from artigraph.errors import SerializationError
-from artigraph.raw_file import RawFile, open_regular
+from artigraph.raw_file import RawFile, open_beneath, open_regular, size_beneath
 from artigraph.serializer.base import Serializer
 from artigraph.serializer.preview import Preview, preview_content
 
@@ -33,11 +33,14 @@ class File:  # noqa: PLW1641 (its content may change)
     both, in bounded memory. Instances cannot be hashed.
     """
 
-    __slots__ = ("_file", "_lock", "_path", "_size")
+    __slots__ = ("_beneath", "_file", "_lock", "_path", "_size")
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    def __init__(self, path: str | os.PathLike[str], *, _beneath: tuple[Path, Path] | None = None) -> None:
         """Refer to a file on disk, without reading it."""
+        # Of a folder that was listed: its path as it was given, and its absolute path without links. No link below it
+        # is followed when the file is read.
         self._path: Path | None = Path(path)
+        self._beneath = _beneath
         self._file: BinaryIO | None = None
         self._lock = Lock()
         self._size = 0
@@ -49,7 +52,7 @@ class File:  # noqa: PLW1641 (its content may change)
         The instance keeps the file. No other code may move its position.
         """
         self = cls.__new__(cls)
-        self._path, self._file, self._lock = None, file, Lock()
+        self._path, self._beneath, self._file, self._lock = None, None, file, Lock()
         self._size = file.seek(0, io.SEEK_END)
         return self
 
@@ -65,7 +68,11 @@ class File:  # noqa: PLW1641 (its content may change)
         Raises:
             OSError: the file is not on disk.
         """
-        return self._size if self._path is None else self._path.stat().st_size
+        if self._path is None:
+            return self._size
+        if self._beneath is not None:
+            return size_beneath(*self._in_folder(self._path, *self._beneath))
+        return self._path.stat().st_size
 
     def open(self) -> BinaryIO:
         """Open the content as a seekable file with its own position. The caller closes it.
@@ -77,8 +84,15 @@ class File:  # noqa: PLW1641 (its content may change)
             OSError: the file cannot be opened, or it is no regular file.
         """
         if self._file is None:
-            return open_regular(cast("Path", self._path))
+            path = cast("Path", self._path)
+            if self._beneath is not None:
+                return open_beneath(*self._in_folder(path, *self._beneath))
+            return open_regular(path)
         return cast("BinaryIO", io.BufferedReader(_View(self._file, self._lock, self._size)))
+
+    @staticmethod
+    def _in_folder(path: Path, folder: Path, root: Path) -> tuple[Path, tuple[str, ...]]:
+        return root, path.relative_to(folder).parts
 
     async def read(self) -> bytes:
         """Return the whole content."""

@@ -64,8 +64,8 @@ def copy_objects(
     which copies only what is still in the source. An object of an interrupted call that is already in the target is
     verified, not sent again.
 
-    An object that cannot be read, or is damaged, is left in the source and reported. Rows that others have locked, such
-    as an open session, are left too. Call it again until nothing remains.
+    An object that cannot be read, or is damaged, is left in the source and reported. So is a malformed row. Rows that
+    others have locked, such as an open session, are left too. Call it again until nothing remains.
 
     Args:
         source: the storage to leave, or its name.

@@ -198,10 +198,6 @@ class RunManager(Twin, of=async_run.RunManager):
         """Load the artifacts of a type from all runs below this one, by run id and label. A run without any has {}."""
         return wait_for(self._async.load_descendant_artifacts(model_type))
 
-    def ready(self) -> None:
-        """Check that the run was entered."""
-        wait_for(self._async.ready())
-
 
 @overload
 def run_manager(allow_none: Literal[False] = ...) -> RunManager: ...

@@ -16,7 +16,7 @@ import linecache
 import struct
 import sys
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType, FunctionType
 from typing import Any, cast
@@ -154,16 +154,19 @@ class _Normal:
         signature = (code.co_posonlyargcount, code.co_argcount, code.co_kwonlyargcount, code.co_flags & _FLAGS)
         return (parameters, signature, code.co_exceptiontable, tuple(steps))
 
-    def _step(self, instruction: dis.Instruction, number: Any, inside: Any, places: Mapping[int, int]) -> object:
+    def _step(
+        self, instruction: dis.Instruction, number: Callable[[str], object], inside: _Numbers, places: Mapping[int, int]
+    ) -> object:
         code = instruction.opcode
         value: Any = instruction.argval
-        detail: object = instruction.arg
+        detail: Any = instruction.arg
         if code in _JUMPS:
             detail = places[value]
         elif code in _CONSTANTS:
             detail = self.form(value, inside) if isinstance(value, CodeType) else value
         elif code in _VARIABLES:
-            detail = number(value) if type(value) is str else tuple(map(number, value))
+            names: tuple[str, ...] = (value,) if type(value) is str else value
+            detail = tuple(number(name) for name in names)
         elif code in _NAMES:
             detail = instruction.argrepr  # it also says how the name is used, as in `NULL + print`
             (self.globals if instruction.opname in _GLOBALS else self.attributes).append(value)
@@ -173,7 +176,9 @@ class _Normal:
         for index, instruction in enumerate(instructions):
             if instruction.opname == "IMPORT_NAME":
                 given: dict[type[Any], Any] = {int: 0, tuple: ()}
-                given.update((type(each.argval), each.argval) for each in instructions[max(0, index - 2) : index])
+                for each in instructions[max(0, index - 2) : index]:
+                    value: Any = each.argval
+                    given[type(value)] = value
                 self.imports.append((instruction.argval, given[int], given[tuple]))
 
 

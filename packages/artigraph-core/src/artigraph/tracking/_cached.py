@@ -18,14 +18,14 @@ from artigraph.model.identity_map import origin_in_map
 from artigraph.model.lazy import Lazy, held
 from artigraph.model.load import load_models
 from artigraph.model.traverse import parts_of
-from artigraph.printable import quoted
+from artigraph.printable import printable, quoted
 from artigraph.run import Run
 from artigraph.run.ended import row_of_ended
 from artigraph.tracking._call import parameters_of
 from artigraph.tracking._options import cache_mode
 from artigraph.tracking._request import Request, request_of, warn_uncached
 from artigraph.tracking._signature import Arguments, Signature
-from artigraph.tracking._sql import PARTS, Candidate, find, insert_hit, read_recorded, rows_of_hit
+from artigraph.tracking._sql import Candidate, find, insert_hit, rows_of_hit
 from artigraph.tracking._value import TrackedValue, TrackingWarning
 from artigraph.tracking._values import UnfollowedError
 
@@ -108,7 +108,7 @@ class Call:
         except _UNUSABLE as error:
             msg = (
                 f"The result of a call of {self._signature.shown}, artifact {candidate.artifact_id}, cannot be used "
-                f"again, so the call is computed: {quoted(str(error))}"
+                f"again, so the call is computed: {printable(str(error))}"
             )
             warnings.warn_explicit(msg, TrackingWarning, self._signature.file, self._signature.line)
             return None
@@ -136,16 +136,27 @@ class Call:
         An argument whose artifact is unknown equals the one that the computing run used.
         """
         used: dict[str, UUID] = {}
-        with without_recording():
-            for name, fingerprint in request.fingerprints.items():
-                origin = origin_in_map(self.arguments.values.get(name))
-                if origin is not None and await read_fingerprint(origin.node_id) == fingerprint:
-                    used[name] = origin.node_id
-            if not used:
-                return set(), set()
-            parts: Any = (await read_recorded(candidate.run_id)).get(PARTS)
-        inputs: Mapping[str, list[UUID]] = {} if parts is None else parts["inputs"]  # it was cleared just now
-        return set(used.values()), {node_id for name in used for node_id in inputs.get(name, ())}
+        for name, fingerprint in request.fingerprints.items():
+            origin = origin_in_map(self.arguments.values.get(name))
+            if origin is not None and await _fingerprint_of(origin.node_id) == fingerprint:
+                used[name] = origin.node_id
+        return set(used.values()), {node_id for name in used for node_id in candidate.inputs_of(name)}
+
+
+_fingerprints: dict[UUID, bytes] = {}
+"""The fingerprints of stored artifacts, which never change."""
+_MOST_FINGERPRINTS = 10_000
+
+
+async def _fingerprint_of(node_id: UUID) -> bytes | None:
+    found = _fingerprints.get(node_id)
+    if found is None:
+        found = await read_fingerprint(node_id)
+        if found is not None:
+            if len(_fingerprints) >= _MOST_FINGERPRINTS:
+                _fingerprints.clear()
+            _fingerprints[node_id] = found
+    return found
 
 
 async def _check_lazy(model: object) -> None:

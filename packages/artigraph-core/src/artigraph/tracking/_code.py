@@ -15,19 +15,19 @@ import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from dataclasses import fields as fields_of_dataclass
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any, cast, get_args, get_origin
 
 from artigraph.errors import class_name
 from artigraph.kinds import fields_of
 from artigraph.tracking._bytecode import digest_of, facts_of
+from artigraph.tracking._class_parts import defaults_of, members_of
 from artigraph.tracking._options import Follow
 from artigraph.tracking._own import Ownership, module_of
-from artigraph.tracking._values import Values
+from artigraph.tracking._values import UnfollowedError, Values, built_in_content, state_of
 
 _MOST = 20_000
-"""The most functions, classes and instances that are followed from one function."""
+"""The most functions and classes that are followed from one function."""
 _DYNAMIC = ("eval", "exec", "compile", "globals", "__import__", "getattr", "setattr")
 """Built-in functions that reach code or values by names that only exist at run time."""
 _SILENT = (
@@ -43,17 +43,6 @@ _SILENT = (
     "dataclasses",
 )
 """Modules whose instances change no result, or are part of annotations."""
-_OF_CLASSES = frozenset(
-    (
-        *("__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "__firstlineno__"),
-        *("__static_attributes__", "__annotations__", "__annotate__", "__annotate_func__"),
-        *("__annotations_cache__", "__dataclass_fields__", "__dataclass_params__", "__match_args__"),
-        *("__hash__", "__abstractmethods__", "__parameters__", "__orig_bases__", "__slots__"),
-        *("__orig_class__", "__classcell__", "__type_params__", "__replace__"),
-    )
-)
-"""What a class has that follows from the rest of it, or that its kind says in another form."""
-_PREFIXES = ("__pydantic_", "_abc_", "__attrs_", "__msgspec_", "__struct_", "_artigraph_", "__artigraph_")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,13 +78,19 @@ class Walker(Values):
         self._kept: list[object] = []
         """What has a label, so that no other object gets its id."""
         self._pending: deque[Callable[[], None]] = deque()
+        self._looking: set[int] = set()
+        """The ids of the objects of other distributions that are being searched for our code."""
 
     def finish(self) -> None:
-        """Follow all that was named and not followed yet."""
+        """Follow all that was named and not followed yet.
+
+        Raises:
+            UnfollowedError: there is too much of it.
+        """
         while self._pending:
             if len(self._kept) > _MOST:
-                self.not_followed.add(f"more than {_MOST:,} functions, classes and instances")
-                return
+                msg = f"it uses more than {_MOST:,} functions and classes; give Cache(version=...) or follow='function'"
+                raise UnfollowedError(msg)
             self._pending.popleft()()
 
     def describe_code(self, value: object, where: str) -> object:
@@ -129,13 +124,41 @@ class Walker(Values):
         inside = None if wrapped is None else self.describe(wrapped, where)
         module = module_of(function.__globals__)
         if not self._owns(str(function.__globals__.get("__name__", "__main__"))):
-            return self._foreign(module, function.__qualname__, inside)
+            found = self._inside(function, where)
+            return self._foreign(module, function.__qualname__, (inside, found))
         return ("function", self._label(function, f"{module}.{function.__qualname__}", self._follow_function), inside)
 
     def _foreign(self, module: str, name: str, inside: object = None) -> object:
         if module.partition(".")[0] not in (*sys.stdlib_module_names, "artigraph"):
             self.not_followed.add(f"code of {module.partition('.')[0]}, which is another distribution")
         return ("name", module, name, inside)
+
+    def _inside(self, item: object, where: str) -> object:
+        """Return what identifies our own code that a function or object of another distribution holds.
+
+        A decorator of another distribution keeps the function in a closure, or in an attribute of what it returns.
+        """
+        if id(item) in self._looking:
+            return None
+        self._looking.add(id(item))
+        try:
+            cells = [_content_of(cell) for cell in getattr(item, "__closure__", None) or ()]
+            held = [part for part in cells if type(part) in _PLAIN or self._is_ours(part)]
+            held += [part for name, part in state_of(item) if name != "__wrapped__" and self._is_ours(part)]
+            return [self.describe(part, where) for part in held]
+        finally:
+            self._looking.discard(id(item))
+
+    def _is_ours(self, value: object) -> bool:
+        """Return whether a value is code of ours, or holds some."""
+        if isinstance(value, (dict, MappingProxyType)):
+            return any(self._is_ours(part) for part in cast("Mapping[object, object]", value).values())
+        if isinstance(value, FunctionType):
+            name = str(value.__globals__.get("__name__", "__main__"))
+            return self._owns(name) or value.__closure__ is not None
+        if isinstance(value, (functools.partial, MethodType)):
+            return True
+        return self._owns((value if isinstance(value, type) else type(value)).__module__)
 
     def _label(self, item: object, name: str, follow: Callable[[Any, str], None]) -> str:
         """Return the name of the part for a function or a class, and follow it later if it is new."""
@@ -159,7 +182,12 @@ class Walker(Values):
         named = [(name, self.describe(keywords[name], f"{label}({name}=)")) for name in sorted(keywords)]
         cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
         closure = [self._cell(cells[name], name, label) for name in facts.free_variables]
-        self.parts[label] = digest_of((facts.digest, defaults, named, closure)).hex()
+        state = [
+            (name, self.describe(value, f"{label}.{name}"))
+            for name, value in state_of(function)
+            if name not in _OF_TRACKED
+        ]
+        self.parts[label] = digest_of((facts.digest, defaults, named, closure, state)).hex()
         if self._follow == "function":
             return
         found = function.__globals__
@@ -174,11 +202,7 @@ class Walker(Values):
         self._attributes(modules, facts.attribute_names, label)
 
     def _cell(self, cell: Any, name: str, label: str) -> object:
-        try:
-            value = cell.cell_contents
-        except ValueError:  # it has no value yet
-            return ("empty",)
-        return self.describe(value, f"{name} in {label}")
+        return self.describe(_content_of(cell), f"{name} in {label}")
 
     def _constant(self, value: object, name: str, label: str, modules: list[ModuleType]) -> None:
         """Add a part for the value of a name that a function uses."""
@@ -265,21 +289,13 @@ class Walker(Values):
         return ("class", self._label(cls, f"{module}.{cls.__qualname__}", self._follow_class))
 
     def _follow_class(self, cls: type[Any], label: str) -> None:
-        members: list[tuple[str, object]] = []
-        generated = "__dataclass_fields__" in vars(cls) or "__attrs_attrs__" in vars(cls)
-        for name, value in sorted(vars(cls).items()):
-            if name in _OF_CLASSES or name.startswith(_PREFIXES):
-                continue
-            if isinstance(value, FunctionType) and generated and value.__code__.co_filename.startswith("<"):
-                continue  # it follows from the fields
-            if type(value).__name__ in ("member_descriptor", "getset_descriptor"):
-                continue
-            members.append((name, self.describe(value, f"{label}.{name}")))
+        members = [(name, self.describe(value, f"{label}.{name}")) for name, value in members_of(cls)]
+        defaults = [
+            (name, [self.describe(value, f"{label}.{name}") for value in values]) for name, values in defaults_of(cls)
+        ]
         bases = [self.describe(base, label) for base in cls.__bases__]
         meta = self.describe(type(cls), label)
-        self.parts[label] = digest_of(
-            (bases, meta, members, self._annotations(cls, label), self._fields(cls, label))
-        ).hex()
+        self.parts[label] = digest_of((bases, meta, members, self._annotations(cls, label), defaults)).hex()
 
     def _annotations(self, cls: type[Any], label: str) -> object:
         found: Mapping[str, object] = vars(cls).get("__annotations__", {})
@@ -294,22 +310,6 @@ class Walker(Values):
         if origin is None:
             return (_type(value), str(_attribute(value, "__name__") or ""))
         return (str(origin), [self._annotation(part, label) for part in get_args(value)])
-
-    def _fields(self, cls: type[Any], label: str) -> object:
-        """Return the defaults of the fields of a dataclass, or of a class of pydantic, attrs or msgspec."""
-        found: list[object] = []
-        if "__dataclass_fields__" in vars(cls):
-            for each in fields_of_dataclass(cls):
-                values = (each.default, each.default_factory, each.init, each.kw_only, each.compare)
-                found.append((each.name, [self.describe(value, f"{label}.{each.name}") for value in values]))
-        names = ("default", "default_factory", "validator", "converter", "metadata", "factory")
-        pydantic: Mapping[str, object] = vars(cls).get("__pydantic_fields__", {})
-        attrs: Iterable[Any] = vars(cls).get("__attrs_attrs__", ())
-        for name, each in (*pydantic.items(), *((each.name, each) for each in attrs)):
-            found.append((name, [self.describe(_attribute(each, part), f"{label}.{name}") for part in names]))
-        if "__struct_defaults__" in vars(cls):
-            found.append(self.describe(vars(cls)["__struct_defaults__"], label))
-        return found
 
     # Values -------------------------------------------------------------------------------------------------------
 
@@ -329,7 +329,8 @@ class Walker(Values):
             elif cls.__module__ != "builtins":
                 if self._owns(cls.__module__):
                     self.describe(cls, "")
-                pending += (fields_of(item, complete=False) or {}).values()
+                fields = fields_of(item, complete=False)
+                pending += dict(state_of(item)).values() if fields is None else fields.values()
 
     def describe_class(self, cls: type[Any], where: str) -> object:
         """Return what identifies the class of a value, and follow it."""
@@ -341,20 +342,33 @@ class Walker(Values):
         del error
         cls: type[Any] = type(value)
         if self._owns(cls.__module__):
-            attributes: Mapping[str, object] = getattr(value, "__dict__", {})
-            state = [(name, self.describe(part, f"{where}.{name}")) for name, part in sorted(attributes.items())]
-            return ("object", self._class(cls), state)
+            state = [(name, self.describe(part, f"{where}.{name}")) for name, part in state_of(value)]
+            return ("object", self._class(cls), state, self._base(value, where))
         if cls.__module__.partition(".")[0] not in _SILENT:
             self.not_followed.add(f"{where}: the state of a {class_name(cls)}")
-        return ("name", cls.__module__, cls.__qualname__, _name(value))
+        return ("name", cls.__module__, cls.__qualname__, _name(value), self._inside(value, where))
+
+    def _base(self, value: object, where: str) -> object:
+        """Return what identifies the content of an instance of a subclass of a built-in type."""
+        content = built_in_content(value)
+        return None if content is None else self.describe(content, where)
 
 
+_OF_TRACKED = frozenset({"__wrapped__", "cached", "explain", "cache_info", "cache_clear", "cache_parameters"})
+"""Attributes of a function that a decorator adds, and that say nothing about it."""
 _PLAIN = frozenset({type(None), bool, int, float, str, bytes})
 
 
 def _type(value: object) -> str:
     cls: type[Any] = type(value)
     return class_name(cls)
+
+
+def _content_of(cell: Any) -> object:
+    try:
+        return cell.cell_contents
+    except ValueError:  # it has no value yet
+        return None
 
 
 def _name(value: object) -> str:

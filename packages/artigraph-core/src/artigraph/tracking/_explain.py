@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from artigraph.graph.runs import CACHED_FROM
+from artigraph.graph.run_rows import CACHED_FROM
 from artigraph.identifiers import NodeId, check_id
 from artigraph.tracking._cached import Call
 from artigraph.tracking._signature import Signature

@@ -17,7 +17,7 @@ from artigraph.model.identity_map import origin_in_map
 from artigraph.model.partial import is_partial, loaded_fields
 from artigraph.model.save import to_trees
 from artigraph.model.traverse import find_stream
-from artigraph.printable import quoted
+from artigraph.printable import printable
 from artigraph.progress import run_in_slices
 from artigraph.tracking._bytecode import PYTHON, digest_of
 from artigraph.tracking._code import CodeIdentity, code_of
@@ -168,7 +168,7 @@ def _short(value: object) -> str | None:
 def warn_uncached(signature: Signature, why: object) -> None:
     """Warn that a call is computed, and not cached, because an argument cannot be compared."""
     msg = (
-        f"A call of {signature.shown} is not cached: {quoted(str(why))}. Cache(ignore=[...]) leaves an argument out, "
-        "and Cache(key=...) compares something else in place of all"
+        f"A call of {signature.shown} is not cached: {printable(str(why))}. Cache(ignore=[...]) leaves an argument "
+        "out, and Cache(key=...) compares something else in place of all"
     )
     warnings.warn_explicit(msg, TrackingWarning, signature.file, signature.line)

@@ -26,8 +26,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 import artigraph.db as db
 from artigraph.db.planner import filter_only
 from artigraph.errors import DeserializationError
-from artigraph.graph.leases import end_of
-from artigraph.graph.runs import CACHE, CACHED_FROM, RunRow, RunValueRow, insert_ended_run, insert_values
+from artigraph.graph.run_rows import CACHE, CACHED_FROM, RunRow, RunValueRow
+from artigraph.graph.runs import insert_ended_run, insert_values
 from artigraph.orm import link_table, node_table, run_value_table
 from artigraph.serializer.codec import decode, encode
 
@@ -46,6 +46,16 @@ class Candidate(NamedTuple):
     artifact_id: UUID | None
     """The result. None if the function returned None, or if the result was deleted."""
     returned: str
+    parts: Mapping[str, Any]
+    """What its key was made of."""
+
+    def inputs_of(self, argument: str) -> list[UUID]:
+        """Return the artifacts that the run was given as an argument."""
+        try:
+            found: list[Any] = list(self.parts["inputs"][argument])
+        except (LookupError, TypeError):  # it was no artifact, or the row was altered
+            return []
+        return [each for each in found if isinstance(each, UUID)]
 
 
 class Recorded(NamedTuple):
@@ -102,12 +112,13 @@ async def insert_rows(run_id: UUID, rows: Sequence[RunValueRow]) -> None:
 
 _artifact = node_table.alias("result")
 _run = node_table.alias("run")
+_parts = run_value_table.alias("parts")
 _of_key = (
-    select(_run.c.node_id, end_of(_run), _artifact.c.node_id, _value.value)
+    select(_run.c.node_id, _run.c.run_ended_at, _artifact.c.node_id, _value.value, _parts.c.value)
     .select_from(
-        run_value_table.join(_run, _run.c.node_id == _value.run_id).outerjoin(
-            _artifact, sa.and_(_artifact.c.parent_id == _run.c.node_id, _artifact.c.label == bindparam("label"))
-        )
+        run_value_table.join(_run, _run.c.node_id == _value.run_id)
+        .outerjoin(_artifact, sa.and_(_artifact.c.parent_id == _run.c.node_id, _artifact.c.label == bindparam("label")))
+        .outerjoin(_parts, sa.and_(_parts.c.run_id == _value.run_id, _parts.c.kind == CACHE, _parts.c.name == PARTS))
     )
     .where(
         _value.kind == CACHE,
@@ -125,7 +136,7 @@ async def find(key: bytes, label: str, *, since: datetime | None) -> list[Candid
 
     async def work(connection: AsyncConnection) -> list[Candidate]:
         rows = await connection.execute(_of_key, {"key": key, "label": label})
-        return [Candidate(row[0], row[1], row[2], _text(row[3])) for row in rows]
+        return [Candidate(row[0], row[1], row[2], _text(row[3]), _mapping(row[4])) for row in rows]
 
     return [
         found
@@ -184,11 +195,16 @@ async def read_recorded(run_id: UUID) -> Mapping[str, Any]:
     return await db.read(work)
 
 
-def _decoded(value: bytes) -> object:
+def _decoded(value: bytes | None) -> object:
     try:
-        return decode(bytes(value))
+        return None if value is None else decode(bytes(value))
     except DeserializationError:
         return None
+
+
+def _mapping(value: bytes | None) -> Mapping[str, Any]:
+    found = _decoded(value)
+    return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
 
 
 _SHAPES: Mapping[str, type[Any] | tuple[type[Any], ...]] = {
@@ -232,36 +248,34 @@ async def insert_hit(run: RunRow, found: Candidate, used: Collection[UUID], repl
     """
     dialect = (await db.current_database()).dialect
 
-    async def link(connection: AsyncConnection, source: Any, target: Any, kind: str, where: Any) -> int:
-        """Insert links that a select describes. It locks the artifacts, so that none is deleted before the commit."""
-        values = select(source, target, sa.literal(kind), db.utc_now()).where(where).order_by(node_table.c.node_id)
-        columns = ["source_id", "target_id", "kind", "created_at"]
-        locked = db.share_lock(values, dialect)
-        return (await connection.execute(db.insert_missing(link_table, dialect).from_select(columns, locked))).rowcount
+    is_given = node_table.c.node_id.in_(sorted(used))
+    taken_over = select(link_table.c.source_id).where(
+        link_table.c.target_id == found.run_id,
+        link_table.c.kind == "used",
+        link_table.c.source_id.not_in(sorted(replaced)),
+    )
+    own = sa.literal(run.node_id, node_table.c.node_id.type)
+    inputs = select(node_table.c.node_id, own, sa.literal("used"), db.utc_now()).where(
+        sa.or_(is_given, node_table.c.node_id.in_(taken_over))
+    )
+    result = sa.literal(found.artifact_id, node_table.c.node_id.type)
+    product = select(own, result, sa.literal("produced"), db.utc_now())
+    links = inputs if found.artifact_id is None else sa.union_all(inputs, product)
+    insert_links = sa.insert(link_table).from_select(["source_id", "target_id", "kind", "created_at"], links)
 
-    async def work(connection: AsyncConnection) -> bool:
+    async def work(connection: AsyncConnection) -> None:
         await insert_ended_run(connection, run, dialect)
-        target = sa.literal(run.node_id, node_table.c.node_id.type)
-        earlier = select(link_table.c.source_id).where(
-            link_table.c.target_id == found.run_id, link_table.c.kind == "used"
-        )
-        inputs = [row[0] for row in await connection.execute(earlier)]
-        wanted = sorted({*(node_id for node_id in inputs if node_id not in replaced), *used})
-        for ids in db.in_batches(wanted):
-            await link(connection, node_table.c.node_id, target, "used", node_table.c.node_id.in_(ids))
-        if found.artifact_id is None:
-            return True
-        is_result = node_table.c.node_id == found.artifact_id
-        return await link(connection, target, node_table.c.node_id, "produced", is_result) == 1
+        await connection.execute(insert_links)  # the foreign keys lock the artifacts until the commit
 
     async def committed(connection: AsyncConnection) -> bool:
         there = select(node_table.c.node_id).where(node_table.c.node_id == run.node_id)
         return (await connection.execute(there)).first() is not None
 
     try:
-        return await db.write(work, committed=committed)
+        await db.write(work, committed=committed)
     except db.ReferenceVanishedError:
         return False
+    return True
 
 
 # For the command line and other readers ------------------------------------------------------------------------------

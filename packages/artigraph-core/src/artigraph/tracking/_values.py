@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import Iterable, Mapping
 from enum import Enum
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -97,7 +98,7 @@ class Values:
         if cls in (set, frozenset):
             parts = [digest_of(self.describe(part, where)) for part in cast("Iterable[object]", value)]
             return (cls.__name__, frozenset(parts))
-        if isinstance(value, (dict, MappingProxyType)):
+        if cls in (dict, OrderedDict, MappingProxyType):
             items = cast("Mapping[object, object]", value).items()
             return (class_name(cls), [(self.describe(key, where), self.describe(part, where)) for key, part in items])
         return None
@@ -116,15 +117,42 @@ class Values:
             except Exception as error:  # it cannot be stored as it is
                 return self.describe_object(value, where, error)
         if isinstance(value, re.Pattern):
-            pattern: re.Pattern[Any] = value
-            return ("pattern", self.describe(pattern.pattern, where), pattern.flags)
+            return ("pattern", self.describe(cast("Any", value).pattern, where), value.flags)
         fields = fields_of(value, complete=False)
         if fields is None and tuple in cls.__mro__ and hasattr(cls, "_fields"):
             fields = {name: getattr(value, name) for name in cls._fields}
         if fields is None:
             return self.describe_object(value, where)
-        parts = [(name, self.describe(part, f"{where}.{name}")) for name, part in fields.items()]
+        more = {name: part for name, part in state_of(value) if name not in fields and tuple not in cls.__mro__}
+        parts = [(name, self.describe(part, f"{where}.{name}")) for name, part in {**fields, **more}.items()]
         return ("fields", self.describe_class(cls, where), parts)
+
+
+def state_of(value: object) -> list[tuple[str, object]]:
+    """Return the attributes of an instance by name, also those in slots, without what cached properties keep there."""
+    cls: type[Any] = type(value)
+    found: dict[str, object] = dict(getattr(value, "__dict__", {}))
+    for base in cls.__mro__:
+        names: object = vars(base).get("__slots__", ())
+        for name in (names,) if isinstance(names, str) else cast("Iterable[str]", names):
+            private = f"_{base.__name__.lstrip('_')}{name}" if name.startswith("__") else name
+            if name not in ("__dict__", "__weakref__") and hasattr(value, private):
+                found[name] = getattr(value, private)
+    hidden = {name for base in cls.__mro__ for name, part in vars(base).items() if isinstance(part, cached_property)}
+    return sorted((name, part) for name, part in found.items() if name not in hidden)
+
+
+def built_in_content(value: Any) -> object:
+    """Return the content of an instance of a subclass of a built-in type, as that type; None for any other value."""
+    for scalar in (int, float, complex, str, bytes):
+        if isinstance(value, scalar):
+            made: object = cast("Any", scalar).__new__(scalar, value)
+            return made
+    for container in (list, tuple, set, frozenset, dict):
+        if isinstance(value, container):
+            content: object = cast("Any", container)(value)
+            return content
+    return None
 
 
 def _type(value: object) -> str:

@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import Integer, literal_column, select
+from sqlalchemy import BindParameter, Integer, Select, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import current_database, read, recursive
+from artigraph.db import SelectByIds, current_database, read, recursive
 from artigraph.db.planner import expect_few_rows, filter_only, unsearched_by_sqlite
 from artigraph.errors import QueryError
-from artigraph.identifiers import NodeId, check_id, moment_of
+from artigraph.identifiers import NodeId, check_id, id_of, moment_of
 from artigraph.lineage.sql import own_input
 from artigraph.orm import alias_table, link_table, node_table
 from artigraph.query import StoredSelect
@@ -162,30 +162,21 @@ async def read_artifact_items(
     """Return the artifacts that exist, in the order of the ids."""
     if not artifact_ids:
         return ()
-    names = ("node_id", "parent_id", "label", "model_name", "model_version")
-    nodes = select(*(node_table.c[name] for name in names)).where(
-        node_table.c.node_id.in_(artifact_ids), filter_only(node_table.c.node_type == "model")
-    )
-    aliases = (
-        select(alias_table.c.node_id, alias_table.c.alias)
-        .where(alias_table.c.node_id.in_(artifact_ids))
-        .order_by(alias_table.c.alias)
-    )
 
     async def work(connection: AsyncConnection) -> tuple[ArtifactItem, ...]:
-        rows = {row.node_id: row for row in await connection.execute(nodes)}
+        rows = {id_of(row[0]): row for row in await _nodes_by_ids.converted(connection, artifact_ids)}
         named: dict[UUID, list[str]] = {}
-        for node_id, alias in await connection.execute(aliases):
-            named.setdefault(node_id, []).append(alias)
+        for node_id, alias in await _aliases_by_ids.converted(connection, artifact_ids):
+            named.setdefault(id_of(node_id), []).append(alias)
         cells = await read_cells(connection, list(rows), paths)
         return tuple(
             ArtifactItem(
                 artifact_id=node_id,
-                model_name=row.model_name,
-                class_version=row.model_version,
-                label=row.label,
+                model_name=row[3],
+                class_version=row[4],
+                label=row[2],
                 created_at=moment_of(node_id),
-                run_id=row.parent_id,
+                run_id=None if row[1] is None else id_of(row[1]),
                 aliases=tuple(named.get(node_id, ())),
                 columns=cells[node_id].cells,
                 problems=cells[node_id].problems,
@@ -195,3 +186,17 @@ async def read_artifact_items(
         )
 
     return await read(work)
+
+
+def _select_nodes(ids: Sequence[BindParameter[UUID]]) -> Select[*tuple[Any, ...]]:
+    node = node_table.c
+    nodes = select(node.node_id, node.parent_id, node.label, node.model_name, node.model_version)
+    return nodes.where(node.node_id.in_(ids), filter_only(node.node_type == "model"))
+
+
+def _select_aliases(ids: Sequence[BindParameter[UUID]]) -> Select[*tuple[Any, ...]]:
+    alias = alias_table.c
+    return select(alias.node_id, alias.alias).where(alias.node_id.in_(ids)).order_by(alias.alias)
+
+
+_nodes_by_ids, _aliases_by_ids = SelectByIds(_select_nodes), SelectByIds(_select_aliases)

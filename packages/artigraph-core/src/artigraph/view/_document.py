@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime
+from functools import cache
+from types import MappingProxyType
 from typing import Any, ClassVar, Generic, TypeVar
 from uuid import UUID
 
@@ -55,21 +58,49 @@ class Page(Document, Generic[T]):
 
 def record_as_json(record: Record) -> dict[str, Any]:
     """Return the fields of a part of a document as JSON values."""
-    return {field.name: _as_json(getattr(record, field.name)) for field in fields(record)}
+    return {name: _as_json(getattr(record, name)) for name in _names(type(record))}
+
+
+@cache
+def _names(cls: type[Record]) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(cls))
 
 
 def _as_json(value: object) -> Any:
     held: Any = value
+    convert = _CONVERT.get(type(value))
+    if convert is not None:
+        return convert(held)
     match value:
         case Record():
             return record_as_json(value)
         case Preview():
             return value.to_dict()
-        case UUID():
+        case UUID():  # PostgreSQL's driver has a class of its own
             return str(value)
-        case datetime():
-            return moment_text(value)
         case tuple():
             return [_as_json(item) for item in held]
         case _:
             return spelled(value)
+
+
+def _unchanged(value: Any) -> Any:
+    return value
+
+
+def _mapping(value: Mapping[Any, Any]) -> Any:
+    return spelled(value) if value else {}
+
+
+_CONVERT: Mapping[type, Callable[[Any], Any]] = {
+    type(None): _unchanged,
+    bool: _unchanged,
+    str: spelled,
+    int: spelled,
+    float: spelled,
+    UUID: str,
+    datetime: moment_text,
+    dict: _mapping,
+    MappingProxyType: _mapping,
+}
+"""How the values of most fields are written, by their exact type: a page has hundreds of them."""

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import case, func, select
+from sqlalchemy import BindParameter, Select, case, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from artigraph.db import SelectByIds
 from artigraph.db.planner import expect_few_rows
 from artigraph.errors import DeserializationError, QueryError
-from artigraph.identifiers import check_label
+from artigraph.identifiers import check_label, id_of
+from artigraph.kinds import hidden_names
 from artigraph.orm import node_table
 from artigraph.serializer.preview import Cell, bytes_text
 from artigraph.stored.read import PLAIN_SERIALIZERS, decode_stored
@@ -30,6 +32,32 @@ _part = (
     _size.label("size"),
     case((_size <= LARGEST_CELL, node_table.c.value)).label("small"),
 )
+
+
+class _Part(NamedTuple):
+    """A node below an artifact: the columns of `_part` after the ids."""
+
+    node_type: str
+    label: str
+    serializer: str | None
+    model_name: str | None
+    size: int | None
+    small: bytes | None
+    """The stored bytes, unless there are too many."""
+
+
+def _select_plain(artifacts: Sequence[BindParameter[UUID]]) -> Select[*tuple[Any, ...]]:
+    node = node_table.c
+    parts = select(*_part).where(
+        expect_few_rows(node.parent_id.in_(artifacts), node.parent_id),
+        node.serializer.in_([literal(name, node.serializer.type) for name in sorted(PLAIN_SERIALIZERS)]),
+        node.blob_id.is_(None),
+        _size <= LARGEST_CELL,
+    )
+    return parts.order_by(node.position)
+
+
+_plain_parts = SelectByIds(_select_plain)
 
 
 @dataclass(slots=True)
@@ -78,14 +106,10 @@ async def read_cells(
     if not node_ids:
         return found
     if columns is None:
-        parts = select(*_part).where(
-            expect_few_rows(node_table.c.parent_id.in_(node_ids), node_table.c.parent_id),
-            node_table.c.serializer.in_(PLAIN_SERIALIZERS),
-            node_table.c.blob_id.is_(None),
-            _size <= LARGEST_CELL,
-        )
-        for row in await connection.execute(parts.order_by(node_table.c.position)):
-            _fill(found[row.parent_id], row.label, row)
+        for _, parent_id, *part in await _plain_parts.converted(connection, node_ids):
+            _fill(found[id_of(parent_id)], part[1], _Part._make(part))
+        for cells in found.values():
+            _leave_out_hidden(cells)
         return found
     places: dict[UUID, tuple[UUID, Path]] = {node_id: (node_id, ()) for node_id in node_ids}
     for depth in range(max(map(len, columns.values()), default=0)):
@@ -101,9 +125,16 @@ async def read_cells(
             if (*path, row.label) in wanted:
                 below[row.node_id] = artifact_id, (*path, row.label)
                 for text in (text for text, each in columns.items() if each == (*path, row.label)):
-                    _fill(found[artifact_id], text, row)
+                    _fill(found[artifact_id], text, _Part._make(row[2:]))
         places = below
     return {node_id: _ordered(cells, columns) for node_id, cells in found.items()}
+
+
+def _leave_out_hidden(cells: Cells) -> None:
+    """Leave out what a kind of models stores beside the fields. Such a column can still be chosen by its name."""
+    for name in hidden_names() & cells.values.keys():
+        if isinstance(cells.values[name], frozenset):  # a dataclass may have a field of this name
+            del cells.values[name], cells.cells[name]
 
 
 def _ordered(cells: Cells, columns: Mapping[str, Path]) -> Cells:
@@ -111,7 +142,7 @@ def _ordered(cells: Cells, columns: Mapping[str, Path]) -> Cells:
     return cells
 
 
-def _fill(cells: Cells, text: str, row: Any) -> None:
+def _fill(cells: Cells, text: str, row: _Part) -> None:
     """Set the cell of a node: a plain value, or in a few words what else it is."""
     if row.node_type != "value":
         cells.cells[text] = f"<{row.model_name if row.node_type == 'model' else row.serializer}>"

@@ -16,7 +16,7 @@ from artigraph.db import read
 from artigraph.db.planner import filter_only
 from artigraph.errors import NodeNotFoundError, QueryError
 from artigraph.graph.leases import status_of
-from artigraph.graph.runs import RunStatus, check_status
+from artigraph.graph.run_rows import RunStatus, check_status
 from artigraph.identifiers import NodeId, check_id, moment_of
 from artigraph.lineage import EdgeKind
 from artigraph.lineage.sql import own_input

@@ -8,12 +8,12 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import read
 from artigraph.errors import NodeNotFoundError
-from artigraph.graph.runs import RunStatus, run_columns, run_row
+from artigraph.graph.run_rows import RunStatus, run_columns, run_row
 from artigraph.identifiers import NodeId, check_id
 from artigraph.orm import node_table
 from artigraph.run.values import FIELDS
@@ -127,33 +127,36 @@ async def run_document(run: NodeId, *, limit: int = 50) -> RunDocument:
     )
 
 
-async def _read(run_id: UUID) -> tuple[RunItem, str | None, UUID | None, UUID | None, RunValues]:
-    node = node_table.c
-    itself = select(*run_columns(node_table), node.node_type, node.search_key).where(node.node_id == run_id)
-    child_runs = select(func.count()).where(node.parent_id == run_id, node.label.is_(None))
+_node = node_table.c
+_id = bindparam("id", type_=_node.node_id.type)
+_itself = select(*run_columns(node_table), _node.node_type, _node.search_key).where(_node.node_id == _id)
+_name = select(_node.run_name).where(_node.node_id == _id)
+_child_runs = select(func.count()).where(_node.parent_id == _id, _node.label.is_(None))
+_same_name = select(_node.node_id).where(
+    _node.node_type == "run",
+    _node.model_name.is_(None),
+    _node.label.is_(None),
+    _node.search_key == bindparam("key", type_=_node.search_key.type),
+    _node.run_name == bindparam("name", type_=_node.run_name.type),  # the key of a long name is cut
+)
+_before = _same_name.where(_node.node_id < _id).order_by(_node.node_id.desc()).limit(1)
+_behind = _same_name.where(_node.node_id > _id).order_by(_node.node_id).limit(1)
 
+
+async def _read(run_id: UUID) -> tuple[RunItem, str | None, UUID | None, UUID | None, RunValues]:
     async def work(connection: AsyncConnection) -> Any:
-        found = (await connection.execute(itself)).first()
+        found = (await connection.execute(_itself, {"id": run_id})).first()
         if found is None or found.node_type != "run":
             what = "There is no node" if found is None else f"No run but a {found.node_type} is node"
             msg = f"{what} {run_id}"
             raise NodeNotFoundError(msg)
         run, key = run_row(found[:-2]), found.search_key
-        parent = select(node.run_name).where(node.node_id == run.parent_id)
-        parent_name = None if run.parent_id is None else await connection.scalar(parent)
+        parent_name = None if run.parent_id is None else await connection.scalar(_name, {"id": run.parent_id})
         beside: list[UUID | None] = [None, None]
         if key is not None:
-            same = select(node.node_id).where(
-                node.node_type == "run",
-                node.model_name.is_(None),
-                node.label.is_(None),
-                node.search_key == bytes(key),
-                node.run_name == run.name,  # the key of a long name is cut
-            )
-            before = same.where(node.node_id < run_id).order_by(node.node_id.desc()).limit(1)
-            behind = same.where(node.node_id > run_id).order_by(node.node_id).limit(1)
-            beside = [await connection.scalar(before), await connection.scalar(behind)]
-        count = await connection.scalar(child_runs) or 0
+            named = {"id": run_id, "key": bytes(key), "name": run.name}
+            beside = [await connection.scalar(each, named) for each in (_before, _behind)]
+        count = await connection.scalar(_child_runs, {"id": run_id}) or 0
         values = (await read_run_values(connection, [run_id], None))[run_id]
         return run_item(run, count, {}, {}), parent_name, *beside, values
 

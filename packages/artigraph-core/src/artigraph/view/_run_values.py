@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db.planner import expect_few_rows, filter_only
 from artigraph.errors import DeserializationError, QueryError
-from artigraph.graph.runs import RunValueKind, of_kinds
+from artigraph.graph.run_rows import RunValueKind, of_kinds
 from artigraph.identifiers import check_label
 from artigraph.lineage.sql import own_input
 from artigraph.orm import node_table, run_value_table

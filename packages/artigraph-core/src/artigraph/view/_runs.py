@@ -8,13 +8,13 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import BindParameter, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import read
+from artigraph.db import Row, SelectByIds, read
 from artigraph.db.planner import filter_only
 from artigraph.errors import QueryError
-from artigraph.graph.runs import RunRow, RunStatus, run_columns, run_row
+from artigraph.graph.run_rows import FetchRows, RunRow, RunStatus, child_count, run_columns, runs_of_rows
 from artigraph.identifiers import NodeId, check_id
 from artigraph.orm import link_table, node_table
 from artigraph.query import RunSelect
@@ -86,7 +86,7 @@ async def runs_page(
         following = await runs_page(columns=["parameters.rate", "tags.team"], after=page.next)
         failed = await runs_page(select(Run).where(columns(Run).status == "failed"))
 
-    Each page takes at most four statements, at any depth of the list. Only conditions that the database cannot decide
+    Each page takes at most three statements, at any depth of the list. Only conditions that the database cannot decide
     take more. Runs that are made meanwhile are before the first page. Runs that are deleted meanwhile are left out.
 
     Args:
@@ -113,14 +113,19 @@ async def runs_page(
             raise QueryError(msg)
         ids = await _users(check_id(used), last, limit + 1)
     else:
-        ids = await _found(query, under, last, limit + 1, top_only=top_only)
+        asked = _asked(query, under, last, limit + 1, top_only=top_only)
+        fetch = asked._fetch_page(counted=True)  # pyright: ignore[reportPrivateUsage]
+        if fetch is not None:
+            items, more = await _read_page(fetch, chosen, limit)
+            return RunsPage(items, cursor_after("runs", items[-1].run_id) if more else None)
+        ids = await asked.ids()
     items = await read_run_items(ids[:limit], chosen)
     return RunsPage(items, cursor_after("runs", ids[limit - 1]) if len(ids) > limit else None)
 
 
-async def _found(
+def _asked(
     query: RunSelect | None, under: NodeId | None, last: UUID | None, limit: int, *, top_only: bool
-) -> list[UUID]:
+) -> RunSelect:
     asked = query_of(Run) if query is None else query
     if not isinstance(asked, RunSelect):
         msg = f"query is made by select(Run), not {query!r:.100}"
@@ -131,7 +136,7 @@ async def _found(
         asked = asked.in_run(under)
     if last is not None:
         asked = asked.older_than(last)
-    return await asked.newest_first().offset(0).limit(limit).ids()
+    return asked.newest_first().offset(0).limit(limit)
 
 
 async def _users(artifact_id: UUID, last: UUID | None, limit: int) -> list[UUID]:
@@ -148,42 +153,63 @@ async def _users(artifact_id: UUID, last: UUID | None, limit: int) -> list[UUID]
     return await read(work)
 
 
+def _select_items(ids: Sequence[BindParameter[UUID]]) -> Select[*tuple[Any, ...]]:
+    of_ids = node_table.c.node_id.in_(ids), filter_only(node_table.c.node_type == "run")
+    return select(*run_columns(node_table), child_count(node_table)).where(*of_ids)
+
+
+_items_by_ids = SelectByIds(_select_items)
+
+
 async def read_run_items(run_ids: Sequence[UUID], columns: Mapping[str, AnyColumn]) -> tuple[RunItem, ...]:
-    """Return the runs that exist, in the order of the ids. It takes three statements, and those of results."""
+    """Return the runs that exist, in the order of the ids. It takes a statement, and those of the columns."""
     if not run_ids:
         return ()
-    runs = select(*run_columns(node_table)).where(
-        node_table.c.node_id.in_(run_ids), filter_only(node_table.c.node_type == "run")
-    )
-    child_runs = (
-        select(node_table.c.parent_id, func.count())
-        .where(node_table.c.parent_id.in_(run_ids), node_table.c.label.is_(None))  # only runs have no label
-        .group_by(node_table.c.parent_id)
-    )
 
     async def work(connection: AsyncConnection) -> tuple[RunItem, ...]:
-        found = {row[0]: run_row(row) for row in await connection.execute(runs)}
-        counts: dict[UUID, int] = {row[0]: row[1] for row in await connection.execute(child_runs)}
-        named = {text: column for text, column in columns.items() if isinstance(column, RunColumn)}
-        fields = {text: column for text, column in columns.items() if isinstance(column, ResultColumn)}
-        values = await read_run_values(connection, run_ids, list(named.values()))
-        results = await read_results(connection, run_ids, fields)
-        items: list[RunItem] = []
-        for run_id in run_ids:
-            if run_id in found:
-                of_run, made = values[run_id], results[run_id]
-                cells = {
-                    text: cell_of(of_run.by_kind[column.kind][column.name])
-                    for text, column in named.items()
-                    if column.name in of_run.by_kind[column.kind]
-                }
-                problems = {text: of_run.problems[each] for text, each in named.items() if each in of_run.problems}
-                cells |= made.cells
-                cells = {text: cells[text] for text in columns if text in cells}
-                items.append(run_item(found[run_id], counts.get(run_id, 0), cells, problems | made.problems))
-        return tuple(items)
+        return await _items(connection, await _items_by_ids.rows(connection, run_ids), columns)
+
+    found = {item.run_id: item for item in await read(work)}
+    return tuple(found[run_id] for run_id in run_ids if run_id in found)
+
+
+async def _read_page(
+    fetch: FetchRows, columns: Mapping[str, AnyColumn], limit: int
+) -> tuple[tuple[RunItem, ...], bool]:
+    """Return at most `limit` runs of the rows that are fetched, and whether there are more rows."""
+
+    async def work(connection: AsyncConnection) -> tuple[tuple[RunItem, ...], bool]:
+        rows = await fetch(connection)
+        return await _items(connection, rows[:limit], columns), len(rows) > limit
 
     return await read(work)
+
+
+async def _items(
+    connection: AsyncConnection, rows: Sequence[Row], columns: Mapping[str, AnyColumn]
+) -> tuple[RunItem, ...]:
+    """Return the items of rows of runs, whose last column is their `child_count`."""
+    runs = runs_of_rows(rows, connection.dialect)
+    if not columns:
+        return tuple(run_item(run, row[-1], {}, {}) for run, row in zip(runs, rows, strict=True))
+    run_ids = [run.node_id for run in runs]
+    named = {text: column for text, column in columns.items() if isinstance(column, RunColumn)}
+    fields = {text: column for text, column in columns.items() if isinstance(column, ResultColumn)}
+    values = await read_run_values(connection, run_ids, list(named.values()))
+    results = await read_results(connection, run_ids, fields)
+    items: list[RunItem] = []
+    for run, row in zip(runs, rows, strict=True):
+        of_run, made = values[run.node_id], results[run.node_id]
+        cells = {
+            text: cell_of(of_run.by_kind[column.kind][column.name])
+            for text, column in named.items()
+            if column.name in of_run.by_kind[column.kind]
+        }
+        problems = {text: of_run.problems[each] for text, each in named.items() if each in of_run.problems}
+        cells |= made.cells
+        cells = {text: cells[text] for text in columns if text in cells}
+        items.append(run_item(run, row[-1], cells, problems | made.problems))
+    return tuple(items)
 
 
 def run_item(run: RunRow, child_runs: int, columns: Mapping[str, Cell], problems: Mapping[str, str]) -> RunItem:
@@ -191,16 +217,16 @@ def run_item(run: RunRow, child_runs: int, columns: Mapping[str, Cell], problems
     started: Any = run.started_at  # an altered row may have none
     ended = run.ended_at
     return RunItem(
-        run_id=run.node_id,
-        name=run.name,
-        status=run.status,
-        started_at=started,
-        ended_at=ended,
-        duration=None if started is None or ended is None else (ended - started).total_seconds(),
-        error_type=run.error_type,
-        error_message=run.error_message,
-        parent_id=run.parent_id,
-        child_runs=child_runs,
-        columns=columns,
-        problems=problems,
+        run.node_id,
+        run.name,
+        run.status,
+        started,
+        ended,
+        None if started is None or ended is None else (ended - started).total_seconds(),
+        run.error_type,
+        run.error_message,
+        run.parent_id,
+        child_runs,
+        columns,
+        problems,
     )

@@ -21,11 +21,12 @@ _LONGEST_TEXT = 10_000
 _MOST_ITEMS = 1_000
 _DEEPEST = 20
 _MORE = "…"
+_ZONE = len("+00:00")
 
 
 def spelled(value: Any, depth: int = 0) -> Any:
     """Return a plain value as JSON: only dicts with text as keys, lists, texts, numbers, truth values and None."""
-    if value is None or isinstance(value, bool):
+    if value is None or isinstance(value, bool) or (type(value) is int and -EXACT <= value <= EXACT):
         return value
     if isinstance(value, str):
         return _cut(value)
@@ -60,6 +61,8 @@ def moment_text(moment: datetime) -> str:
     """Return a datetime in ISO 8601: an aware one in UTC with a "Z", a naive one without a zone."""
     if moment.tzinfo is None:
         return moment.isoformat()
+    if moment.tzinfo is UTC:
+        return f"{moment.isoformat()[:-_ZONE]}Z"
     try:
         return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
     except OverflowError:  # in UTC it is before the year 1 or after 9999
@@ -122,4 +125,6 @@ def _array(items: Iterable[object], depth: int) -> list[Any]:
 
 
 def _cut(text: str) -> str:
+    if text.isascii() and len(text) <= _LONGEST_TEXT:
+        return text
     return Cells(_LONGEST_TEXT).text(text)

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
+from uuid import UUID
 
-from sqlalchemy import func, select
+from sqlalchemy import BindParameter, Select, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import read
+from artigraph.db import SelectByIds, read
 from artigraph.db.planner import expect_few_rows, filter_only
-from artigraph.graph.runs import RunValueKind
+from artigraph.graph.run_rows import RunValueKind
 from artigraph.identifiers import NodeId, check_ids
 from artigraph.lineage.sql import own_input
 from artigraph.orm import node_table, run_value_table
@@ -143,30 +144,47 @@ async def list_run_columns(runs: Sequence[NodeId]) -> list[str]:
     ids = check_ids(runs, "list_run_columns")
     if not ids:
         return []
-    value, node = run_value_table.c, node_table.c
-    names = select(value.kind, value.name).distinct().where(value.run_id.in_(ids), value.kind.in_(_SHOWN))
+
+    async def work(connection: AsyncConnection) -> list[str]:
+        shown = sorted({(kind, name) for kind, name in await _names_of_runs.converted(connection, ids)})
+        found = [f"{FIELDS[kind]}.{name}" for kind, name in shown[:_MOST_COLUMNS]]
+        made = (await _made_by_runs.converted(connection, ids))[:_MOST_ARTIFACTS]
+        labels = {row[0]: row[1] for row in made}
+        fields = {(labels[row[0]], row[1]) for row in await _fields_of_artifacts.converted(connection, list(labels))}
+        # A dot in a label would be read as the end of it.
+        written = sorted(f"results.{label}.{field}" for label, field in fields if "." not in f"{label}{field}")
+        return found + written[:_MOST_COLUMNS]
+
+    return await read(work)
+
+
+def _select_names(runs: Sequence[BindParameter[UUID]]) -> Select[*tuple[Any, ...]]:
+    value = run_value_table.c
+    shown = [literal(kind, value.kind.type) for kind in _SHOWN]
+    names = select(value.kind, value.name).distinct().where(value.run_id.in_(runs), value.kind.in_(shown))
+    return names.order_by(value.kind, value.name).limit(_MOST_COLUMNS)
+
+
+def _select_made(runs: Sequence[BindParameter[UUID]]) -> Select[*tuple[Any, ...]]:
+    node = node_table.c
     made = select(node.node_id, node.label).where(
-        expect_few_rows(node.parent_id.in_(ids), node.parent_id),
+        expect_few_rows(node.parent_id.in_(runs), node.parent_id),
         node.label.is_not(None),
         filter_only(node.node_type == "model"),
         ~own_input(node_table),
     )
+    return made.limit(_MOST_ARTIFACTS)
 
-    async def work(connection: AsyncConnection) -> list[str]:
-        named = await connection.execute(names.order_by(value.kind, value.name).limit(_MOST_COLUMNS))
-        found = [f"{FIELDS[row.kind]}.{row.name}" for row in named]
-        labels = {row.node_id: row.label for row in await connection.execute(made.limit(_MOST_ARTIFACTS))}
-        fields = select(node.parent_id, node.label).where(
-            expect_few_rows(node.parent_id.in_(list(labels)), node.parent_id),
-            node.serializer.in_(PLAIN_SERIALIZERS),
-            node.blob_id.is_(None),
-            func.length(node.value) <= LARGEST_CELL,
-        )
-        results: set[tuple[str, str]] = set()
-        if labels:
-            results = {(labels[row.parent_id], row.label) for row in await connection.execute(fields)}
-        # A dot in a label would be read as the end of it.
-        written = sorted(f"results.{label}.{field}" for label, field in results if "." not in f"{label}{field}")
-        return found + written[:_MOST_COLUMNS]
 
-    return await read(work)
+def _select_fields(artifacts: Sequence[BindParameter[UUID]]) -> Select[*tuple[Any, ...]]:
+    node = node_table.c
+    return select(node.parent_id, node.label).where(
+        expect_few_rows(node.parent_id.in_(artifacts), node.parent_id),
+        node.serializer.in_([literal(name, node.serializer.type) for name in sorted(PLAIN_SERIALIZERS)]),
+        node.blob_id.is_(None),
+        func.length(node.value) <= LARGEST_CELL,
+    )
+
+
+_names_of_runs, _made_by_runs = SelectByIds(_select_names), SelectByIds(_select_made)
+_fields_of_artifacts = SelectByIds(_select_fields)

@@ -83,6 +83,10 @@ class _MsgspecKind:
 
     def blank(self, cls: Any, attributes: Mapping[str, object]) -> object:
         model: Any = cls(**dict.fromkeys(cls.__struct_fields__))
+        bases: Sequence[type[Any]] = cls.__mro__[1:]
+        for name in cls.__struct_fields__:  # msgspec reads these itself, and refuses to encode unset ones
+            slot: Any = next(vars(base)[name] for base in bases if name in vars(base))
+            slot.__delete__(model)
         model.__dict__.update(attributes)
         return cast("object", model)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import inspect
 from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, ClassVar, Final, cast
+from typing import Annotated, Any, ClassVar, Final, NoReturn, cast
 
-from artigraph.errors import ModelDefinitionError, SerializationError
+from artigraph.errors import FieldNotLoadedError, ModelDefinitionError, SerializationError
 from artigraph.kinds import UNRESOLVED, KindField, ModelKind
 from artigraph.serializer.codec.classes import is_generated
 from pydantic import BaseModel, RootModel, TypeAdapter
@@ -122,6 +122,8 @@ class _PydanticKind:
         own = {name: value for name, value in namespace.items() if name not in names}
         if issubclass(cls, BaseModel):  # else pydantic would make private attributes of names with an underscore
             own["__annotations__"] = {name: ClassVar[Any] for name in own if not name.startswith("__")}
+            own["model_dump_json"] = _refuse_dump_json  # pydantic would wrap the error
+        own["__dict__"] = property(_refuse_dump)
         metaclass: Any = type(cls)
         part: type[Any] = metaclass(cls.__name__, (cls,), own)
         for name in names:
@@ -131,10 +133,29 @@ class _PydanticKind:
     def blank(self, cls: type[Any], attributes: Mapping[str, object]) -> object:
         model: Any = object.__new__(cls)
         if isinstance(model, BaseModel):
-            _fill(model, {}, set(), {})
+            object.__setattr__(model, "__pydantic_fields_set__", set[str]())
+            object.__setattr__(model, "__pydantic_extra__", None)
+            object.__setattr__(model, "__pydantic_private__", None)
         for name, value in attributes.items():
             object.__setattr__(model, name, value)
         return model
+
+
+def _refuse_dump(model: object) -> NoReturn:
+    """Refuse the content of a model that was loaded in part: pydantic serializes and copies it, and it lacks fields.
+
+    Raises:
+        FieldNotLoadedError: always.
+    """
+    msg = (
+        f"This {_class_of(model).__qualname__} was loaded in part, so it cannot be dumped or copied. Read its loaded "
+        "fields one by one, or load all of it."
+    )
+    raise FieldNotLoadedError(msg)
+
+
+def _refuse_dump_json(model: object, *_: object, **__: object) -> NoReturn:
+    _refuse_dump(model)
 
 
 _ROOT: Any = RootModel

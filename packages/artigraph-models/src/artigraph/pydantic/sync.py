@@ -36,4 +36,4 @@ class ArtifactModel(model.ArtifactModel, BaseModel, metaclass=SyncMetaclass):
         return repr(self)
 
     def __class_getitem__(cls, typevar_values: Any) -> Any:
-        return inherit_line(cls, super().__class_getitem__(typevar_values))
+        return inherit_line(cls, super().__class_getitem__(typevar_values), typevar_values)

@@ -33,7 +33,7 @@ from artigraph.ui._pages import (
 )
 from artigraph.ui._render import respond
 from artigraph.ui._security import LOOPBACK, Authorize, Security
-from artigraph.ui._store import InStore, Source, configured, context_of, source_of
+from artigraph.ui._store import InStore, Source, configured, context_of, dialect_of, source_of
 from artigraph.view.configuration import Configuration
 from artigraph.view.listing import list_stores
 
@@ -121,7 +121,7 @@ def app_of(configuration: Configuration) -> Starlette:
 def _pages_of(source: Source, name: str | None = None) -> Starlette:
     """Return the pages of a store, which has a name if it is one of several."""
     pages = _application([Route(path, page, name=route) for path, route, page in ROUTES])
-    pages.add_middleware(InStore, context=context_of(source), name=name)
+    pages.add_middleware(InStore, context=context_of(source), name=name, dialect=dialect_of(source))
     return pages
 
 

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 import artigraph.errors as errors
+from artigraph.printable import quoted
 from artigraph.ui._render import page_of, wants_json
 
 _log = logging.getLogger("artigraph.ui")
@@ -21,6 +22,10 @@ _STATUSES: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
     ((errors.AmbiguousReferenceError, errors.NestedNodeError), 400),
     ((errors.DatabaseError, errors.SchemaError, errors.StorageError), 503),
 )
+_NAMES_PLACES = (errors.ConfigurationError, errors.DatabaseError, errors.SchemaError, errors.StorageError)
+"""Errors whose message may name a host, an address or a path. It is for the log of the server."""
+_OF_OBJECTS = (errors.CorruptObjectError, errors.InvalidLocationError)
+"""Errors of a storage whose message names a value and a location alone."""
 _TITLES = {
     400: "This cannot be shown as asked",
     401: "This needs the token",
@@ -37,7 +42,9 @@ async def on_error(request: Request, error: Exception) -> Response:
     status = next((status for kinds, status in _STATUSES if isinstance(error, kinds)), 500)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.warning("%s cannot be answered: %s", request.url.path, error)
-    return error_response(request, status, type(error).__name__, str(error), _hint_of(error))
+    names_places = isinstance(error, _NAMES_PLACES) and not isinstance(error, _OF_OBJECTS)
+    message = _unreadable(request) if status == HTTPStatus.SERVICE_UNAVAILABLE and names_places else str(error)
+    return error_response(request, status, type(error).__name__, message, _hint_of(error))
 
 
 async def on_http_error(request: Request, error: Exception) -> Response:
@@ -60,6 +67,13 @@ def error_response(request: Request, status: int, kind: str, message: str, hint:
         return JSONResponse({"error": {"type": kind, "message": message, "hint": hint}}, status)
     title = _TITLES.get(status, "Something went wrong")
     return page_of(request, "error.html", status, title=title, kind=kind, message=message, hint=hint)
+
+
+def _unreadable(request: Request) -> str:
+    name, dialect = (request.scope.get(f"artigraph.{key}") for key in ("store", "dialect"))
+    store = "The store" if name is None else f"The store {quoted(name)}"
+    where = "" if dialect is None else f" ({dialect})"
+    return f"{store}{where}, or a storage of its objects, cannot be read. The log of the server says why"
 
 
 def _hint_of(error: Exception) -> str | None:

@@ -13,13 +13,14 @@ from uuid import UUID
 from markupsafe import Markup, escape
 
 from artigraph.identifiers import moment_of
-from artigraph.printable import bytes_text, duration_text, printable
+from artigraph.printable import bytes_text, duration_text, printable, quote_item
 from artigraph.view import ArtifactItem, RunItem
 
 SHORT_ID = 13
 """The characters of a short id. They are the time to the millisecond, and the command line takes them."""
 _SPANS = ((86_400, "day", 30), (3_600, "hour", 24), (60, "minute", 60))
 """Units with their seconds, and the most that are counted in them."""
+_TO_THE_SECOND = len("2000-01-01T00:00:00")
 _SHORTEST_SECONDS = 0.9995
 """A shorter time is written in milliseconds."""
 _DASH = Markup('<span class="none" aria-hidden="true">-</span><span class="unseen">none</span>')
@@ -29,11 +30,12 @@ def when(moment: datetime | None) -> Markup:
     """Return how long ago a moment is; the exact one is shown when the pointer rests on it."""
     if moment is None:
         return _DASH
-    aware = moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)
-    exact = aware.astimezone(UTC)
-    return Markup('<time datetime="{}" title="{} UTC" data-ago>{}</time>').format(
-        exact.isoformat().replace("+00:00", "Z"), exact.strftime("%Y-%m-%d %H:%M:%S"), _ago(exact)
-    )
+    exact = (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    text = exact.isoformat()
+    exact_text, words = text.removesuffix("+00:00"), _ago(exact)
+    # Digits and our own words need no escaping, and a page has many moments: `Markup.format` takes 20 times as long.
+    title = text[:_TO_THE_SECOND].replace("T", " ")
+    return Markup(f'<time datetime="{exact_text}Z" title="{title} UTC" data-ago>{words}</time>')  # noqa: S704
 
 
 def exactly(moment: datetime | None) -> Markup:
@@ -95,7 +97,7 @@ def cell(value: object) -> str | Markup:
     if isinstance(value, bool):
         return str(value)
     if isinstance(value, (int, float)):
-        return Markup('<span class="number" title="{}">{}</span>').format(repr(value), number(value))
+        return Markup(f'<span class="number" title="{value!r}">{number(value)}</span>')  # noqa: S704 (digits)
     return printable(str(value))
 
 
@@ -148,6 +150,7 @@ FILTERS: Mapping[str, Callable[..., Any]] = MappingProxyType(
         "duration": duration,
         "exactly": exactly,
         "expression": expression,
+        "item": quote_item,
         "lines": lines,
         "made": moment_of,
         "number": number,

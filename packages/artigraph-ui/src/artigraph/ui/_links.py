@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -26,12 +27,10 @@ class Links:
 
     def to(self, name: str, /, **parameters: object) -> str:
         """Return the link to a page by the name of its route. Parameters that its path does not have are the query."""
-        path = self._paths[name]
-        names = set(_PARAMETER.findall(path))
-        filled = _PARAMETER.sub(lambda found: quote(str(parameters[found[1]]), safe=""), path)
-        return (
-            f"{self._root}{filled.removeprefix('/')}{_query({k: v for k, v in parameters.items() if k not in names})}"
-        )
+        parts = _parts(self._paths[name])
+        filled = "".join(quote(str(parameters[part]), safe="") if at % 2 else part for at, part in enumerate(parts))
+        asked = {key: value for key, value in parameters.items() if key not in parts[1::2]}
+        return f"{self._root}{filled}{_query(asked) if asked else ''}"
 
     @property
     def root(self) -> str:
@@ -42,6 +41,12 @@ class Links:
         """Return the link to this page with changes of its query. None removes a parameter."""
         last = self._request.scope["path"].rpartition("/")[2]
         return f"./{quote(last, safe='')}{_query({**self._given, **changes})}"
+
+
+@cache
+def _parts(path: str) -> list[str]:
+    """Return the path of a route, split at its parameters: every second part is the name of one."""
+    return _PARAMETER.split(path.removeprefix("/"))
 
 
 def _query(parameters: Mapping[str, object]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 
 from artigraph.errors import QueryError
-from artigraph.printable import quoted
+from artigraph.printable import quoted, split_items
 
 PAGE = 50
 """The rows of a page."""
@@ -20,11 +20,13 @@ def text(request: Request, name: str) -> str | None:
 def items(request: Request, name: str) -> list[str]:
     """Return the items of a parameter that may be given several times, each with several items between commas.
 
+    An item with a comma is in quotes.
+
     Raises:
         QueryError: there are too many.
     """
     values = request.query_params.getlist(name)
-    found = list(dict.fromkeys(each.strip() for value in values for each in value.split(",") if each.strip()))
+    found = list(dict.fromkeys(each for value in values for each in split_items(value)))
     if len(found) > _MOST_ITEMS:
         msg = f"{name} has at most {_MOST_ITEMS} items, not {len(found)}"
         raise QueryError(msg)

@@ -29,7 +29,7 @@ def respond(request: Request, document: Document, template: str, code: int = 200
 
     Args:
         request: the request.
-        document: what is shown. The template has it as `document`, and its JSON as `data`.
+        document: what is shown. The template has it as `document`.
         template: the name of the template.
         code: the status of the answer.
         context: further values for the template.
@@ -41,10 +41,9 @@ def respond(request: Request, document: Document, template: str, code: int = 200
     if asked not in ("html", "json"):
         msg = f"format is html or json, not {quoted(asked[:100])}"
         raise QueryError(msg)
-    made = document.to_dict()
     if wants_json(request):
-        return JSONResponse(made)
-    return page_of(request, template, code, document=document, data=made["data"], **context)
+        return JSONResponse(document.to_dict())
+    return page_of(request, template, code, document=document, **context)
 
 
 def wants_json(request: Request) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from contextvars import Context, copy_context
 from pathlib import Path
 from typing import TypeAlias
@@ -37,6 +38,15 @@ def context_of(source: Source) -> Context:
     return context
 
 
+def dialect_of(source: Source) -> str:
+    """Return the name of the database system of a source."""
+    if isinstance(source, AsyncEngine):
+        return source.dialect.name
+    scheme = source.drivername if isinstance(source, URL) else os.fspath(source).partition("://")[0]
+    known = re.match(r"(?:postgres|mysql|mariadb)", scheme)
+    return {"postgres": "postgresql"}.get(known[0], known[0]) if known else "sqlite"
+
+
 def configured(config: str | os.PathLike[str] | None) -> Configuration:
     """Return the configuration, and register its storages."""
     configuration = read_configuration(config)
@@ -56,13 +66,15 @@ def source_of(configuration: Configuration) -> str | Path:
 class InStore:
     """Runs each request with the database set, in a task of its own."""
 
-    def __init__(self, app: ASGIApp, *, context: Context, name: str | None = None) -> None:
+    def __init__(self, app: ASGIApp, *, context: Context, name: str | None = None, dialect: str | None = None) -> None:
         self._app = app
+        self._dialect = dialect
         self._context = context
         self._name = name
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         scope["artigraph.store"] = self._name
+        scope["artigraph.dialect"] = self._dialect
 
         async def answer() -> None:
             await self._app(scope, receive, send)

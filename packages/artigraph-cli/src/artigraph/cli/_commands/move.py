@@ -19,7 +19,7 @@ async def move(output: Output, *, source: str, target: str, dry_run: bool, yes: 
     """Copy the objects of a storage to another one, and use them there.
 
     SOURCE and TARGET are names of storages. It prints what would be copied and asks. The objects of the source stay.
-    The exit code is 4 if something remains in the source.
+    The exit code is 4 if something remains in the source, or a row of it is malformed.
     """
     from artigraph.cli._progress import progress
     from artigraph.cli._reports import copy_document
@@ -32,7 +32,7 @@ async def move(output: Output, *, source: str, target: str, dry_run: bool, yes: 
         output.text(copy_document(report).to_dict(), report.render().split("\n"))
         if is_plan:
             if dry_run or not report.planned.count:
-                return ExitCode.OK
+                return ExitCode.FOUND if report.malformed else ExitCode.OK
             confirm("Copy this?", yes=yes)
     return ExitCode.OK if report is None or report.ok else ExitCode.FOUND
 

@@ -27,7 +27,8 @@ async def tag(output: Output, run: str, tags: dict[str, str]) -> None:
     """Add tags to a run, and print all its tags. A tag replaces the one of the same name."""
     from artigraph.cli._documents import TagItem, TagsPage
     from artigraph.errors import QueryError
-    from artigraph.graph.runs import read_runs, replace_values
+    from artigraph.graph.run_rows import read_runs
+    from artigraph.graph.runs import replace_values
     from artigraph.run.values import MOST_VALUES, value_rows, values_of
     from artigraph.view.references import find_node
 
@@ -36,7 +37,7 @@ async def tag(output: Output, run: str, tags: dict[str, str]) -> None:
         msg = f"{run} is an artifact or a part of one. Only runs have tags"
         raise QueryError(msg)
     await replace_values(run_id, value_rows("tag", tags), most=MOST_VALUES)
-    now = values_of((await read_runs([run_id]))[run_id], "tag")
+    now, _, _ = values_of((await read_runs([run_id]))[run_id])
     document = TagsPage(tuple(TagItem(name, now[name]) for name in sorted(now)), None).to_dict()
     output.table(document, document["data"], [Column("name"), Column("value")], "The run has no tags.")
 

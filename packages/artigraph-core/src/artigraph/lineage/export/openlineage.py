@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 from artigraph.graph.nodes import Node
-from artigraph.graph.runs import RunStatus
+from artigraph.graph.run_rows import RunStatus
 from artigraph.lineage._graph import Lineage
 
 _PRODUCER = "urn:artigraph"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import typing
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import Enum
 from types import BuiltinFunctionType, MemberDescriptorType
 from typing import Any, NewType, TypeGuard, TypeVar, cast, get_args, get_origin, get_type_hints, is_typeddict
@@ -83,6 +83,7 @@ def collect_classes(
     *,
     exclude: tuple[type[Any], ...] = (),
     localns: Mapping[str, object] | None = None,
+    visit: Callable[[type[Any]], object] = lambda _: None,
 ) -> dict[str, type[Any]]:
     """Return the enums, named tuples and plain dataclasses that an annotation reaches, by name.
 
@@ -94,6 +95,7 @@ def collect_classes(
         annotation: the resolved annotation.
         exclude: classes to skip, with their subclasses.
         localns: names for annotations of those fields that are still strings, beside the names of their modules.
+        visit: called with each class whose fields are searched, also with typed dicts.
 
     Raises:
         ModelDefinitionError: two classes of one name are reached, or the annotation of a field cannot be resolved.
@@ -116,9 +118,10 @@ def collect_classes(
             pending.extend(getattr(item, "__orig_bases__", ()))
             if is_stored_class(item):
                 _add(found, item)
-                pending.extend(_hints(item, localns))
-            elif is_typeddict(item):
-                pending.extend(_hints(item, localns))
+            elif not is_typeddict(item):
+                continue
+            pending.extend(_hints(item, localns))
+            visit(item)
         else:
             pending.extend(_parts(item))
     return found

@@ -55,3 +55,8 @@ def needs(extra: str) -> Generator[None]:
             f"pip install 'artigraph[{extra}]'"
         )
         raise errors.MissingDependencyError(msg) from error
+
+
+def attributes_of(value: object) -> set[str]:
+    """Return the names of the attributes that the instance itself holds."""
+    return set(vars(value))

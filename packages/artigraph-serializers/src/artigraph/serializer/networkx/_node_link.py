@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
+from functools import cached_property
 from importlib import import_module
 from typing import Any
 
 from artigraph.errors import DeserializationError, SerializationError
-from artigraph.serializer._support import class_of
+from artigraph.serializer._support import attributes_of, class_of
+from artigraph.serializer.json import json_serializer
 
 nx: Any = import_module("networkx")
 
@@ -30,7 +33,8 @@ def to_node_link(graph: Any) -> dict[str, Any]:
     """Return a graph as node-link data. Nodes and edges are in an order that makes the same graph when they are added.
 
     Raises:
-        SerializationError: the graph is of another class or frozen, or an attribute has a name that the data uses.
+        SerializationError: the graph is of another class or frozen, an attribute has a name that the data uses, or the
+            instance has something that would be lost.
     """
     if type(graph) not in CLASSES.values():
         msg = f"A {class_of(graph)} is no graph of networkx itself; make one of it: networkx.Graph(value), for example."
@@ -38,6 +42,8 @@ def to_node_link(graph: Any) -> dict[str, Any]:
     if nx.is_frozen(graph):
         msg = "This graph is frozen, or a view of another one, and would load as neither; store graph.copy()."
         raise SerializationError(msg)
+    _check_instance(graph)
+    _check_neighbors(graph)
     multiple: bool = graph.is_multigraph()
     nodes = [{**_checked(attributes, _NODE, node), "id": node} for node, attributes in graph.nodes(data=True)]
     reserved = _MULTI_EDGE if multiple else _EDGE
@@ -53,6 +59,46 @@ def to_node_link(graph: Any) -> dict[str, Any]:
         "nodes": nodes,
         "edges": edges,
     }
+
+
+def _check_instance(graph: Any) -> None:
+    """Check that the instance has only what networkx gave it.
+
+    Raises:
+        SerializationError: it has an attribute of the user's, or `graph.graph` is no plain dict.
+    """
+    cls = CLASSES[graph.is_directed(), graph.is_multigraph()]
+    own = [
+        name
+        for name in attributes_of(graph) - attributes_of(cls())
+        if not isinstance(inspect.getattr_static(cls, name, None), cached_property)
+    ]
+    if own:
+        msg = f"The attribute {min(own)!r:.100} of this graph's instance would be lost; set graph.graph[name] instead."
+        raise SerializationError(msg)
+    if type(graph.graph) is not dict:
+        msg = f"graph.graph is a {class_of(graph.graph)} and would load as a dict; set graph.graph = dict(graph.graph)."
+        raise SerializationError(msg)
+
+
+def _check_neighbors(graph: Any) -> None:
+    """Check that edges name their nodes as the graph does. `1`, `True` and `1.0` are one node with three names.
+
+    Raises:
+        SerializationError: an edge has another name of a node, which would be lost.
+    """
+    nodes: dict[Any, Any] = {node: node for node in graph}
+    sides = (graph.adj, graph.pred) if graph.is_directed() else (graph.adj,)
+    for other in (other for side in sides for neighbors in side.values() for other in neighbors):
+        node = nodes[other]
+        if other is node or (type(other) is type(node) and type(other) in (str, int, bytes)):
+            continue
+        if json_serializer.serialize(other) != json_serializer.serialize(node):
+            msg = (
+                f"An edge names the node {node!r:.100} as {other!r:.100}, which is equal and would load as the first; "
+                "add its edges with one of them."
+            )
+            raise SerializationError(msg)
 
 
 def _checked(attributes: dict[Any, Any], reserved: set[str], where: object) -> dict[Any, Any]:

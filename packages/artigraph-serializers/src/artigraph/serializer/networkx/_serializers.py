@@ -24,8 +24,10 @@ class GraphSerializer(Serializer[Any]):
     Nodes, keys and attributes can be any plain values, of which the JSON records the exact types.
     `networkx.node_link_graph` reads graphs of strings and numbers.
 
-    Refused: subclasses, frozen graphs and views, attributes that are not plain values, and those that node-link data
-    has itself: "id" of a node, "source", "target" and (with parallel edges) "key" of an edge.
+    Refused: subclasses, frozen graphs and views, attributes of the instance beside `graph.graph`, and attributes that
+    are not plain values. An edge must not name a node by an equal value of another type, `True` for the node `1` say.
+    Refused are also attributes that node-link data has itself. These are "id" of a node, and "source", "target" and
+    (with parallel edges) "key" of an edge.
     """
 
     name = "networkx-graph"

@@ -12,7 +12,7 @@ from artigraph.serializer._support.arrow_compare import differing_arrow, same_ch
 from artigraph.serializer._support.difference import Column, Differing, Table, describe_tables
 from artigraph.serializer.numpy import array_serializer
 from artigraph.serializer.numpy.compare import differing_array, equal_or_nan
-from artigraph.serializer.pandas._values import values_of
+from artigraph.serializer.pandas._values import COMPARED, values_of
 
 
 def same_frame(one: Any, other: Any) -> bool:
@@ -81,7 +81,9 @@ def same_values(one: Any, other: Any) -> bool:
 def _same_extension(one: Any, other: Any) -> bool:
     if isinstance(one, (pd.arrays.IntegerArray, pd.arrays.FloatingArray, pd.arrays.BooleanArray)):
         return _same_masked(one, other)
-    if isinstance(one, pd.Categorical):
+    if type(one) in COMPARED:
+        same = COMPARED[type(one)](one, other)
+    elif isinstance(one, pd.Categorical):
         same = same_index(one.categories, other.categories) and bool(np.array_equal(one.codes, other.codes))
     elif isinstance(one, pd.arrays.IntervalArray):
         parts = ((one.left, other.left), (one.right, other.right))

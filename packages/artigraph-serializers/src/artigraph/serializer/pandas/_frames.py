@@ -9,7 +9,8 @@ levels of a MultiIndex.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from functools import partial
 from itertools import islice
 from typing import Any, BinaryIO
@@ -131,8 +132,18 @@ _VERSION = 1
 _KEY = "artigraph"
 
 
-def frame_to_parts(frame: Any) -> Iterator[bytes]:
-    """Return the parts of the file of a frame."""
+@dataclass(frozen=True, slots=True)
+class More:
+    """What a frame or a series of another library tells beside its columns."""
+
+    description: Description
+    """What is added to the description. Its `kind` is another than that of pandas's own values."""
+    metadata: Callable[[Any, list[str]], dict[str, str]]
+    """Returns metadata of the file for other readers, from the description of the values and the names of columns."""
+
+
+def frame_to_parts(frame: Any, more: More | None = None) -> Iterator[bytes]:
+    """Return the parts of the file of a frame. A frame of another library tells more of it."""
     columns = ColumnWriter()
     labels = [label if isinstance(label, str) else f"column {place}" for place, label in enumerate(frame.columns)]
     values: list[Description] = []
@@ -144,29 +155,40 @@ def frame_to_parts(frame: Any) -> Iterator[bytes]:
         "columns": _located("its column labels", index_to_json, frame.columns),
         **_describe_common(frame, columns),
     }
-    return _write(columns, description)
+    return _write(columns, description, more)
 
 
 def frame_from_bytes(data: bytes) -> Any:
     """Return the frame of a file."""
-    description, columns = _read(data, "frame")
+    return read_frame(data, "frame")[0]
+
+
+def read_frame(data: bytes, kind: str) -> tuple[Any, Description]:
+    """Return the frame of a file that holds this kind of frame, and its description."""
+    description, columns = _read(data, kind)
     described = description["values"]
     assembly = Assembly([_values.dtype_of(each) for each in described])
     for each in described:
         assembly.add(_values.values_or_pieces(each, columns))
     index = restore_index(description["index"], columns)
     columns.finish()
-    return _restore_common(assembly.frame(index, index_from_json(description["columns"])), description)
+    frame = assembly.frame(index, index_from_json(description["columns"]))
+    return _restore_common(frame, description), description
 
 
 def frame_from_columns(file: BinaryIO, chosen: list[Any]) -> Any:
-    """Return a frame of some columns of a file, as `frame[chosen]` would. Reads no other columns.
+    """Return a frame of some columns of a file, as `frame[chosen]` would. Reads no other columns."""
+    return read_frame_columns(file, chosen, "frame")[0]
+
+
+def read_frame_columns(file: BinaryIO, chosen: list[Any], kind: str) -> tuple[Any, Description]:
+    """Return a frame of some columns of a file, and the file's description. Reads no other columns.
 
     Raises:
         DeserializationError: the file has no column with one of the labels.
     """
     source = arrow.open_parquet(file)
-    description = description_of(source.metadata.metadata or {}, "frame")
+    description = description_of(source.metadata.metadata or {}, kind)
     places, labels = _places_of(index_from_json(description["columns"]), chosen)
     names: Iterator[str] = iter(source.schema_arrow.names)
     names_of = [list(islice(names, _values.count_arrays(each))) for each in description["values"]]
@@ -179,7 +201,7 @@ def frame_from_columns(file: BinaryIO, chosen: list[Any]) -> Any:
     for place, each in zip(places, described, strict=True):
         assembly.add(_values.values_or_pieces(each, ColumnReader(table.column(name) for name in names_of[place])))
     index = restore_index(description["index"], ColumnReader(table.column(name) for name in names_of_index))
-    return _restore_common(assembly.frame(index, labels), description)
+    return _restore_common(assembly.frame(index, labels), description), description
 
 
 def _places_of(labels: Any, chosen: list[Any]) -> tuple[list[int], Any]:
@@ -196,8 +218,8 @@ def _places_of(labels: Any, chosen: list[Any]) -> tuple[list[int], Any]:
     return found.to_numpy().reshape(-1).tolist(), found.columns
 
 
-def series_to_parts(series: Any) -> Iterator[bytes]:
-    """Return the parts of the file of a series."""
+def series_to_parts(series: Any, more: More | None = None) -> Iterator[bytes]:
+    """Return the parts of the file of a series. A series of another library tells more of it."""
     columns = ColumnWriter()
     label = series.name if isinstance(series.name, str) else "values"
     description: Description = {
@@ -206,12 +228,12 @@ def series_to_parts(series: Any) -> Iterator[bytes]:
         "name": _located("its name", cell_to_text, series.name),
         **_describe_common(series, columns),
     }
-    return _write(columns, description)
+    return _write(columns, description, more)
 
 
-def series_from_bytes(data: bytes) -> Any:
-    """Return the series of a file."""
-    description, columns = _read(data, "series")
+def series_from_bytes(data: bytes, kind: str = "series") -> Any:
+    """Return the series of a file that holds this kind of series."""
+    description, columns = _read(data, kind)
     values = _values.restore_values(description["values"], columns)
     index = restore_index(description["index"], columns)
     columns.finish()
@@ -268,9 +290,13 @@ def _restore_common(value: Any, description: Description) -> Any:
     return value
 
 
-def _write(columns: ColumnWriter, description: Description) -> Iterator[bytes]:
-    text = json.dumps({"version": _VERSION, **description})
-    return arrow.write_parquet(columns.arrays, columns.schema(), dictionary=columns.dictionary, metadata={_KEY: text})
+def _write(columns: ColumnWriter, description: Description, more: More | None = None) -> Iterator[bytes]:
+    metadata: dict[str, str] = {}
+    if more is not None:
+        description = {**description, **more.description}
+        metadata = more.metadata(description["values"], columns.names)
+    metadata[_KEY] = json.dumps({"version": _VERSION, **description})
+    return arrow.write_parquet(columns.arrays, columns.schema(), dictionary=columns.dictionary, metadata=metadata)
 
 
 def _read(data: bytes, kind: str) -> tuple[Description, ColumnReader]:

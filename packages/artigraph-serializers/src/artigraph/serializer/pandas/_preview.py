@@ -24,12 +24,23 @@ _SCALAR_EXPANSION = 32
 """How many times the memory of its JSON a scalar may take."""
 
 
-def preview_table(file: BinaryIO, kind: str, *, rows: int, columns: int, max_bytes: int) -> TablePreview:
-    """Return the preview of a file that holds a frame, a series or an index. Broken bytes may raise Arrow's errors."""
+def preview_table(
+    file: BinaryIO, kind: str, *, rows: int, columns: int, max_bytes: int, stored: str | None = None
+) -> TablePreview:
+    """Return the preview of a file that holds a frame, a series or an index. Broken bytes may raise Arrow's errors.
+
+    Args:
+        file: the file.
+        kind: "frame", "series" or "index".
+        rows: the most rows to show.
+        columns: the most columns to show.
+        max_bytes: the most bytes to read.
+        stored: the kind as the file has it, if it is that of another library.
+    """
     limited = LimitedFile(file, max_bytes)
 
     def make() -> TablePreview:
-        reader = _Reader(ParquetHead(limited, max_bytes), kind, max(rows, 0), max_bytes)
+        reader = _Reader(ParquetHead(limited, max_bytes), kind, stored or kind, max(rows, 0), max_bytes)
         described = reader.described(max(columns, 0))
         return table_preview(
             described,
@@ -38,10 +49,10 @@ def preview_table(file: BinaryIO, kind: str, *, rows: int, columns: int, max_byt
             size=limited.size,
             total_rows=reader.total_rows,
             total_columns=reader.total_columns,
-            noun=kind,
+            noun=stored or kind,
         )
 
-    return within_limit(limited, make, lambda: unread_table(limited.size, kind))
+    return within_limit(limited, make, lambda: unread_table(limited.size, stored or kind))
 
 
 def preview_scalar(file: BinaryIO, max_bytes: int, restore: Callable[[bytes], object]) -> TextPreview:
@@ -67,14 +78,14 @@ class _Part:
 class _Reader:
     """Reads the first rows of a pandas object from its file."""
 
-    def __init__(self, head: ParquetHead, kind: str, rows: int, max_bytes: int) -> None:
+    def __init__(self, head: ParquetHead, kind: str, stored: str, rows: int, max_bytes: int) -> None:
         self.cells = Cells()
         self._head = head
         self._kind = kind
         self._rows = rows
         self._most = max_bytes // _EXPANSION
         self._types: dict[str, Any] = {field.name: field.type for field in head.schema}
-        description = description_of(head.metadata, kind)
+        description = description_of(head.metadata, stored)
         self._values: list[Description] = (
             description["values"] if kind == "frame" else [description["values"]] if kind == "series" else []
         )

@@ -50,6 +50,8 @@ def _values_size(value: Any) -> int:
     dtype: Any = value.dtype
     if isinstance(dtype, np.dtype):
         return len(value) * _width(dtype)
+    if isinstance(dtype, pd.CategoricalDtype):  # whose `nbytes` warns if the categories are times in a zone
+        return int(value.array.codes.nbytes) + _values_size(dtype.categories)
     # The size of data in Arrow's memory comes from Arrow, because `nbytes` of some of these arrays crashes the process.
     return buffer_size(value.array.__arrow_array__()) if isinstance(dtype, pd.ArrowDtype) else int(value.nbytes)
 

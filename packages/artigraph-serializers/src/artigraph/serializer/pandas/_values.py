@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any, TypeGuard, cast
 
 import numpy as np
@@ -95,6 +96,8 @@ def one_array(dtype: np.dtype[Any], pieces: list[Array]) -> Array:
 
 Description = dict[str, Any]
 Pieces = tuple[np.dtype[Any], list[Array]]
+_Describe = Callable[[Any, ColumnWriter, str], Description]
+_Restore = Callable[[Description, ColumnReader], Any]
 
 _pd: Any = pd
 
@@ -110,6 +113,8 @@ def describe_values(values: Any, columns: ColumnWriter, name: str) -> Descriptio
         description, column = describe_objects(array) if array.dtype == object else describe_array(array)
         columns.add(column, name)
         return description
+    if type(values).__module__.partition(".")[0] in _ELSEWHERE:
+        import_module(_ELSEWHERE[type(values).__module__.partition(".")[0]])
     for classes, describe_kind, _ in _KINDS.values():
         if type(values) in classes:
             return describe_kind(values, columns, name)
@@ -126,6 +131,8 @@ def values_or_pieces(description: Description, columns: ColumnReader) -> Any:
         return restore_pieces(description, columns.next())
     if kind == "object":
         return restore_objects(description, columns.next())
+    if kind in _ELSEWHERE:
+        import_module(_ELSEWHERE[kind])
     _, _, restore = _KINDS[kind]
     return restore(description, columns)
 
@@ -339,6 +346,27 @@ def _restore_arrow(description: Description, columns: ColumnReader) -> Any:
     return _pd.ArrowDtype(column.type).__from_arrow__(column)
 
 
+_ELSEWHERE: dict[str, str] = dict.fromkeys(("geopandas", "geometry"), "artigraph.serializer.geopandas")
+"""The modules that add kinds of arrays, by library and by kind. They are imported when such an array is met."""
+COMPARED: dict[type[Any], Callable[[Any, Any], bool]] = {}
+"""Functions that compare two arrays of a class that was added."""
+
+
+def add_kind(
+    kind: str, cls: type[Any], functions: tuple[_Describe, _Restore], same: Callable[[Any, Any], bool]
+) -> None:
+    """Store the arrays of a class of another library, too.
+
+    Args:
+        kind: the permanent name of the kind.
+        cls: the class of the arrays.
+        functions: one that describes such an array, and one that makes it again, as those of this module do.
+        same: a function that says whether two such arrays are equal.
+    """
+    _KINDS[kind] = (cls,), *functions
+    COMPARED[cls] = same
+
+
 def _classes(*names: str) -> tuple[type[Any], ...]:
     """Return the array classes with these names that this release of pandas has."""
     return tuple(cls for name in names if (cls := getattr(pd.arrays, name, None)) is not None)
@@ -346,8 +374,6 @@ def _classes(*names: str) -> tuple[type[Any], ...]:
 
 _MASKED_CLASSES = _classes("IntegerArray", "FloatingArray", "BooleanArray")
 
-_Describe = Callable[[Any, ColumnWriter, str], Description]
-_Restore = Callable[[Description, ColumnReader], Any]
 _KINDS: dict[str, tuple[tuple[type[Any], ...], _Describe, _Restore]] = {
     "string": (_classes("StringArray", "ArrowStringArray"), _describe_string, _restore_string),
     "masked": (_MASKED_CLASSES, _describe_masked, _restore_masked),

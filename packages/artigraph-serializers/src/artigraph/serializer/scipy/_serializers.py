@@ -24,7 +24,8 @@ class SparseSerializer(Serializer[Any]):
     A loaded value has the same class, shape and dtypes (also of its indexes), and the same stored elements in the same
     order, with stored zeros and duplicates. `scipy.sparse.load_npz` reads the files. It loads dok and lil as coo.
 
-    Refused: subclasses of SciPy's classes.
+    Refused: subclasses of SciPy's classes, attributes that you set on an instance, and coordinates of several dtypes in
+    an array of other than two dimensions.
     """
 
     name = "scipy-sparse"

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from artigraph.errors import DeserializationError, SerializationError
-from artigraph.serializer._support import class_of
+from artigraph.serializer._support import attributes_of, class_of
 
 sp: Any = import_module("scipy.sparse")
 
@@ -29,7 +29,8 @@ def taken_apart(value: Any) -> Arrays:
     """Return the arrays of a sparse array: those that `scipy.sparse.save_npz` writes, and the class.
 
     Raises:
-        SerializationError: it is of another class, or its parts do not belong together.
+        SerializationError: it is of another class, its parts do not belong together, or it has something that would be
+            lost.
     """
     if CLASSES.get(type(value).__name__) is not type(value):
         hint = "scipy.sparse.csr_array(value)" if sp.issparse(value) else "name another serializer"
@@ -47,7 +48,12 @@ def taken_apart(value: Any) -> Arrays:
         arrays["artigraph_format"] = np.array(value.format.encode())
     arrays |= _PARTS.get(stored.format, _compressed_parts)(stored)
     # The parts of a value may be replaced by its owner, so that they do not fit.
-    put_together(arrays)
+    cls = CLASSES[type(value).__name__]
+    more = attributes_of(value) - attributes_of(put_together(arrays))
+    lost = [name for name in more if name[0] != "_" and not hasattr(cls, name)]
+    if lost:
+        msg = f"The attribute {min(lost)!r:.100} of this instance would be lost; store it in a field of its own."
+        raise SerializationError(msg)
     return arrays
 
 
@@ -58,7 +64,14 @@ def _compressed_parts(value: Any) -> Arrays:
 def _coo_parts(value: Any) -> Arrays:
     if value.ndim == 2:  # noqa: PLR2004
         return {"row": value.coords[0], "col": value.coords[1]}
-    return {"coords": np.array(value.coords).reshape(value.ndim, -1)}
+    dtypes = {along.dtype for along in value.coords}
+    if len(dtypes) > 1:
+        msg = (
+            f"Its coordinates have the dtypes {', '.join(sorted(map(str, dtypes)))}, and would load with one of them; "
+            "set value.coords = tuple(along.astype(numpy.int64) for along in value.coords)."
+        )
+        raise SerializationError(msg)
+    return {"coords": np.array(value.coords, dtype=dtypes.pop()).reshape(value.ndim, -1)}
 
 
 def _dia_parts(value: Any) -> Arrays:

@@ -8,6 +8,9 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from artigraph.errors import StorageError
 
 
 class Body(Protocol):
@@ -128,6 +131,7 @@ class Clients:
     async def _hold(self, loop: asyncio.AbstractEventLoop, entry: _Open) -> AsyncGenerator[S3Client]:
         try:
             async with self._connect() as client:
+                _refuse_credentials(client)
                 yield client
         finally:
             entry.client = entry.holder = None
@@ -140,3 +144,17 @@ class Clients:
         """Drop the clients of loops that were closed without closing their generators. Nothing can close them now."""
         self._open = {loop: entry for loop, entry in self._open.items() if not loop.is_closed()}
         self._retired = [(loop, entry) for loop, entry in self._retired if not loop.is_closed()]
+
+
+def _refuse_credentials(client: S3Client) -> None:
+    """Refuse an endpoint that the environment or `~/.aws` gives with credentials: botocore's errors would show them.
+
+    Raises:
+        StorageError: the endpoint has a user or a password.
+    """
+    if "@" in urlsplit(str(client.meta.endpoint_url)).netloc:
+        msg = (
+            "The endpoint of the environment or of ~/.aws has a user or a password before its host, which errors would "
+            "show (it is not shown here). Correct AWS_ENDPOINT_URL, or pass endpoint_url= and the credentials."
+        )
+        raise StorageError(msg)

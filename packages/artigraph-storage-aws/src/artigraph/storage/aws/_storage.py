@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 from artigraph.errors import ConfigurationError, StorageError, StorageUnavailableError
-from artigraph.storage import Pieces, Storage, StoredEntry, check_key, check_prefix, new_key
+from artigraph.storage import Pieces, Storage, StoredEntry, check_key, check_prefix, check_seconds, check_whole, new_key
 from artigraph.storage.aws._calls import Bucket, digest_of
 from artigraph.storage.aws._clients import Clients, S3Client
 from artigraph.storage.aws._connect import ATTEMPTS, Credentials, Settings, connect
@@ -27,6 +27,7 @@ LARGEST_PUT = 5 * 1024**3
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 _SLOWEST = 1024 * 1024
+_MOST_CONNECTIONS = 10_000
 """Bytes per second. The deadline of a call grows by the time that an object takes at this speed."""
 
 
@@ -85,9 +86,8 @@ class S3Storage(Storage):
         if (access_key_id is None) != (secret_access_key is None) or (session_token and not access_key_id):
             msg = "Give both access_key_id= and secret_access_key= (and session_token= with them), or none of them"
             raise ConfigurationError(msg)
-        if min(deadline, connect_timeout, read_timeout, max_connections) <= 0:
-            msg = "deadline, connect_timeout, read_timeout and max_connections have to be greater than 0"
-            raise ConfigurationError(msg)
+        check_seconds(deadline=deadline, connect_timeout=connect_timeout, read_timeout=read_timeout)
+        check_whole(1, _MOST_CONNECTIONS, max_connections=max_connections)
         self.bucket: str = checked_bucket(bucket)
         self.prefix: str = checked_prefix(prefix)
         self.name: str = checked_name(name, self.bucket, self.prefix)

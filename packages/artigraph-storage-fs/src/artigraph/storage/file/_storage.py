@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Self, TypeAlias, TypeVar
 from urllib.request import url2pathname
 
 from artigraph.errors import ConfigurationError, StorageError
-from artigraph.storage import Storage, StoredEntry, check_key, check_prefix, new_key
+from artigraph.storage import Storage, StoredEntry, check_key, check_prefix, check_whole, new_key
 from artigraph.storage.file._errors import reported
 from artigraph.storage.file._files import delete_file, file_exists, open_file, read_file, read_part
 from artigraph.storage.file._folder import Tree
@@ -91,6 +91,10 @@ class FileSystem(Storage):
         given = os.fspath(directory)
         if not isinstance(given, str) or not given or "\0" in given:
             msg = f"{given!r} is no directory: give its path as text, such as FileSystem('data')"
+            raise ConfigurationError(msg)
+        check_whole(0, 0o7777, file_mode=file_mode, folder_mode=folder_mode)
+        if type(durable) is not bool:
+            msg = f"durable is True or False, not {durable!r:.100}"
             raise ConfigurationError(msg)
         self.name: str = _name_of(given) if name is None else name
         self.directory: Path = _resolved(given)

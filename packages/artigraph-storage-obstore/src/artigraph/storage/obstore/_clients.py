@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import obstore.store
 from artigraph.errors import ConfigurationError, StorageError
+from artigraph.storage.obstore._errors import without_secrets
 from artigraph.storage.obstore._place import Place
 from obstore.exceptions import BaseError
 
@@ -54,6 +57,8 @@ _PUBLIC = {
 }
 """Options that tell one storage from another. Any other may be a secret, and is never shown."""
 _ENDPOINTS = ("endpoint", "endpoint_url", "base_url")
+_ADDRESS = re.compile(r"endpoint(?:_url)?$|base_url$|authority_host$", re.IGNORECASE)
+"""The names of options that are addresses. obstore also takes them with a prefix, as `aws_endpoint`."""
 _KEEPS_CONDITIONS = (".amazonaws.com", ".amazonaws.com.cn", ".r2.cloudflarestorage.com")
 
 _first_process: int | None = None
@@ -112,18 +117,45 @@ def connect(
         spare: the seconds that sending a part may take in addition, before its response is due.
 
     Raises:
-        ConfigurationError: obstore does not take an option or its value.
+        ConfigurationError: obstore does not take an option or its value, or an address contains credentials.
     """
     refused = sorted(_TAKEN.intersection(options))
     if refused:
         msg = f"The bucket of {place.url} follows from the URL: leave out {', '.join(f'{name}=' for name in refused)}"
         raise ConfigurationError(msg)
+    _check_addresses(options)
     if place.scheme == "memory":
         store = obstore.store.MemoryStore()
         return Clients(store, store)
     one_try = _made(place, options, connect_timeout, read_timeout, max_retries=0, retry_timeout=deadline)
     patient = _made(place, options, connect_timeout, read_timeout + spare, max_retries=RETRIES, retry_timeout=deadline)
     return Clients(one_try, patient)
+
+
+def _check_addresses(options: Mapping[str, Any]) -> None:
+    """Check that the addresses of services contain no credentials, which errors and logs would show.
+
+    Raises:
+        ConfigurationError: one does, or it is no http or https URL.
+    """
+    for name, value in options.items():
+        if not _ADDRESS.search(name) or not isinstance(value, str):
+            continue
+        if not _is_plain_address(value):
+            msg = (
+                f"{name} has to be like 'https://storage.example.com' or 'http://127.0.0.1:9000', without credentials "
+                "and a query: pass credentials as arguments of their own, such as secret_access_key= or account_key="
+            )
+            raise ConfigurationError(msg)
+
+
+def _is_plain_address(text: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        host = parts.hostname
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(host) and "@" not in parts.netloc and not {"?", "#"} & {*text}
 
 
 def _made(
@@ -164,7 +196,7 @@ def _made(
     try:
         return kind(place.bucket, **given, **config)
     except (BaseError, TypeError, ValueError) as error:
-        said = _without(f"{error}".partition("\n")[0].rstrip("."), secrets_in(options))
+        said = without_secrets(f"{error}".partition("\n")[0].rstrip("."), secrets_in(options))
     msg = f"{place.url} cannot be used: {said}. Correct the arguments of the storage, or the environment variables."
     raise ConfigurationError(msg)
 
@@ -185,9 +217,3 @@ def refuse_in_forked_child(place: Place) -> None:
 
 def _text(seconds: float) -> str:
     return f"{max(1, round(seconds * 1000))}ms"
-
-
-def _without(text: str, secrets: tuple[str, ...]) -> str:
-    for secret in secrets:
-        text = text.replace(secret, "...")
-    return text

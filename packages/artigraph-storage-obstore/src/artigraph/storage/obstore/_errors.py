@@ -14,6 +14,8 @@ TAKEN = (obs.AlreadyExistsError, obs.PreconditionError)
 
 _STATUS = re.compile(r"status code: (\d{3})")
 _QUERY = re.compile(r"(https?://[^\s?]*)\?\S*")
+_USER = re.compile(r"(\w://)[^\s/?#\"']*@")
+"""A user and a password before a host: of an endpoint from the environment, or of a proxy."""
 _NO_BUCKET = re.compile(
     r"NoSuchBucket|ContainerNotFound|ContainerBeingDeleted|specified (?:bucket|container) does not exist"
 )
@@ -107,10 +109,14 @@ def _explained(error: BaseException, place: Place, secrets: Sequence[str]) -> tu
 
 def _said(error: BaseException, secrets: Sequence[str]) -> str:
     text = str(error).partition("\n\nDebug source")[0]
-    text = _QUERY.sub(r"\1?...", " ".join(text.split()))
+    return without_secrets(" ".join(text.split()), secrets)[:_LONGEST].rstrip(". ")
+
+
+def without_secrets(text: str, secrets: Sequence[str]) -> str:
+    """Return a text without secrets, without users before hosts, and without the queries of URLs."""
     for secret in secrets:
         text = text.replace(secret, "...")
-    return text[:_LONGEST].rstrip(". ")
+    return _QUERY.sub(r"\1?...", _USER.sub(r"\1...@", text))
 
 
 def _status_of(error: BaseException) -> int:

@@ -9,8 +9,8 @@ from datetime import datetime, timedelta
 from itertools import count
 from typing import Any, Self, TypeVar
 
-from artigraph.errors import ConfigurationError, InvalidLocationError, StorageError, StorageUnavailableError
-from artigraph.storage import Pieces, Storage, StoredEntry, check_key, check_prefix, new_key
+from artigraph.errors import InvalidLocationError, StorageError, StorageUnavailableError
+from artigraph.storage import Pieces, Storage, StoredEntry, check_key, check_prefix, check_seconds, check_whole, new_key
 from artigraph.storage.obstore import _clients
 from artigraph.storage.obstore._bucket import TEMPORARY, Bucket
 from artigraph.storage.obstore._clients import Clients
@@ -28,6 +28,7 @@ _SLOWEST = 1024 * 1024
 """Bytes per second. The deadline of a call grows by the time that an object takes at this speed."""
 _PART = 8 * 1024 * 1024
 _SMALLEST_PART = 5 * 1024 * 1024
+_LARGEST_PART = 4000 * 1024 * 1024  # Azure takes 4,000 MiB, and S3 5 GiB
 
 
 class ObjectStorage(Storage):
@@ -72,12 +73,8 @@ class ObjectStorage(Storage):
         part_size: int = _PART,
         **client_options: Any,
     ) -> None:
-        if min(deadline, connect_timeout, read_timeout) <= 0:
-            msg = "deadline, connect_timeout and read_timeout have to be greater than 0"
-            raise ConfigurationError(msg)
-        if part_size < _SMALLEST_PART:
-            msg = f"part_size is {part_size:,} bytes; the services take parts of at least {_SMALLEST_PART:,} bytes"
-            raise ConfigurationError(msg)
+        check_seconds(deadline=deadline, connect_timeout=connect_timeout, read_timeout=read_timeout)
+        check_whole(_SMALLEST_PART, _LARGEST_PART, part_size=part_size)
         self._place = place_of(url)
         self.url: str = self._place.url
         self.name: str = checked_name(name, self._place)

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from artigraph.errors import ExpressionError, QueryError
-from artigraph.graph.runs import RunStatus
+from artigraph.graph.run_rows import RunStatus
 from artigraph.printable import quoted
 from artigraph.query import RunSelect, columns, select
 from artigraph.run import Run

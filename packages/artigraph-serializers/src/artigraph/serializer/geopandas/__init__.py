@@ -1,0 +1,13 @@
+"""Serializers for the frames and series of geopandas."""
+
+from artigraph.serializer._support import needs
+
+with needs("geopandas"):
+    from artigraph.serializer.geopandas._serializers import (
+        GeoDataFrameSerializer,
+        GeoSeriesSerializer,
+        geodataframe_serializer,
+        geoseries_serializer,
+    )
+
+__all__ = ["GeoDataFrameSerializer", "GeoSeriesSerializer", "geodataframe_serializer", "geoseries_serializer"]

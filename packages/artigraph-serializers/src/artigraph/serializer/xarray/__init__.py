@@ -1,0 +1,13 @@
+"""Serializers for the datasets and labeled arrays of xarray."""
+
+from artigraph.serializer._support import needs
+
+with needs("xarray"):
+    from artigraph.serializer.xarray._serializers import (
+        DataArraySerializer,
+        DatasetSerializer,
+        dataarray_serializer,
+        dataset_serializer,
+    )
+
+__all__ = ["DataArraySerializer", "DatasetSerializer", "dataarray_serializer", "dataset_serializer"]

@@ -1,0 +1,586 @@
+"""Cached calls: what is served and what is computed, how each is recorded, and what explains it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import Enum
+from pathlib import Path
+from typing import Any, assert_type
+from unittest.mock import Mock
+from uuid import UUID
+
+import numpy as np
+import pandas as pd
+import pytest
+from sqlalchemy import event, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from artigraph import ArtifactModel, Lazy, Run, RunManager, ancestors, artifact_field, delete, tracked
+from artigraph import select as find
+from artigraph.db import read, write
+from artigraph.errors import ConfigurationError, TrackingError
+from artigraph.orm import link_table, node_table, run_value_table
+from artigraph.storage import MemoryStorage
+from artigraph.tracking import Cache, CacheExplanation, TrackingWarning, explain_run
+
+memory = MemoryStorage("cache")
+memory.register()
+
+
+@dataclass
+class Samples(ArtifactModel, name="cache Samples"):
+    items: list[float]
+
+
+@dataclass
+class Report(ArtifactModel, name="cache Report"):
+    total: float
+    frame: pd.DataFrame | None = artifact_field(storage=memory, default=None)
+
+
+@dataclass
+class Large(ArtifactModel, name="cache Large"):
+    data: Lazy[np.ndarray[Any, Any]] = artifact_field(storage=memory)
+
+
+class Color(Enum):
+    RED = 1
+    BLUE = 2
+
+
+@dataclass
+class Options:
+    depth: int = 3
+    colors: list[Color] = field(default_factory=list[Color])
+
+
+calls = Mock()
+"""What was computed. It belongs to another distribution, so its state is not compared."""
+
+
+def made() -> list[str]:
+    return [call.args[0] for call in calls.call_args_list]
+
+
+@pytest.fixture(autouse=True)
+def empty() -> Iterator[None]:
+    calls.reset_mock()
+    yield
+    memory._objects.clear()
+
+
+@tracked(cache=True)
+async def train(samples: Samples, rate: float = 0.5) -> Report:
+    calls("train")
+    return Report(sum(samples.items) * rate, pd.DataFrame({"value": samples.items}))
+
+
+@tracked(cache=True)
+async def use(anything: Any) -> int:
+    calls("use")
+    return calls.call_count
+
+
+async def runs() -> list[Run]:
+    return sorted(await find(Run).all(), key=lambda run: run.node_id)
+
+
+async def links(run_id: UUID) -> set[tuple[UUID, UUID, str]]:
+    columns = (link_table.c.source_id, link_table.c.target_id, link_table.c.kind)
+    statement = select(*columns).where((link_table.c.source_id == run_id) | (link_table.c.target_id == run_id))
+    return {tuple(row) for row in await read(lambda connection: connection.execute(statement))}  # type: ignore[misc]
+
+
+async def test_a_hit_is_a_run_of_its_own(engine: AsyncEngine) -> None:
+    first = await train(Samples([1.0, 2.0]))
+    async with RunManager(Run(name="outer")) as manager:
+        second = await train(Samples([1.0, 2.0]), rate=0.5)
+    assert made() == ["train"]
+    assert_type(second, Report)
+    assert (second.total, type(second.total)) == (1.5, float)
+    assert first.frame is not None
+    assert second.frame is not None
+    pd.testing.assert_frame_equal(first.frame, second.frame)
+    computed, outer, served = await runs()
+    assert (computed.status, computed.cached_from, computed.node_parent_id) == ("completed", None, None)
+    assert (served.status, served.cached_from) == ("completed", computed.node_id)
+    assert (served.node_parent_id, outer.node_id) == (manager.run.node_id, manager.run.node_id)
+    assert served.name == computed.name == "train"
+    assert served.parameters == computed.parameters == {"rate": 0.5}
+    assert served.started_at is not None
+    assert served.ended_at is not None
+    [(source, target, kind)] = [link for link in await links(served.node_id) if link[2] == "produced"]
+    assert (source, kind) == (served.node_id, "produced")
+    result = await read(
+        lambda connection: connection.scalar(
+            select(node_table.c.node_id).where(
+                node_table.c.parent_id == computed.node_id, node_table.c.label == "return"
+            )
+        )
+    )
+    assert target == result
+    used = {link[0] for link in await links(served.node_id) if link[2] == "used"}
+    assert used == {link[0] for link in await links(computed.node_id) if link[2] == "used"}
+    assert len(used) == 1
+    rows = await read(
+        lambda connection: connection.scalar(
+            select(node_table.c.node_id).where(node_table.c.parent_id == served.node_id)
+        )
+    )
+    assert rows is None  # nothing is copied
+
+
+async def test_a_saved_argument_is_linked_as_itself(engine: AsyncEngine) -> None:
+    await train(Samples([1.0]))
+    samples = Samples([1.0])
+    samples_id = await samples.save("samples")
+    await train(samples)
+    assert made() == ["train"]
+    served = (await runs())[-1]
+    assert {link[0] for link in await links(served.node_id) if link[2] == "used"} == {samples_id}
+    samples.items.append(2.0)  # it is no longer what was saved
+    await train(samples)
+    assert made() == ["train", "train"]
+
+
+VALUES: list[tuple[str, Any, Any]] = [
+    ("an int and a float", 1, 1.0),
+    ("an int and a bool", 1, True),
+    ("zeros", 0.0, -0.0),
+    ("a list and a tuple", [1], (1,)),
+    ("text and bytes", "a", b"a"),
+    ("the order of keys", {"a": 1, "b": 2}, {"b": 2, "a": 1}),
+    ("members", Color.RED, Color.BLUE),
+    ("a member and its value", Color.RED, 1),
+    ("dataclasses", Options(3), Options(4)),
+    ("members inside", Options(3, [Color.RED]), Options(3, [Color.BLUE])),
+    ("dtypes of arrays", np.array([1, 2]), np.array([1, 2], dtype=np.int32)),
+    ("byte orders", np.array([1, 2], ">i8"), np.array([1, 2], "<i8")),
+    ("shapes", np.zeros((2, 3)), np.zeros((3, 2))),
+    ("the order of columns", pd.DataFrame({"a": [1], "b": [2]}), pd.DataFrame({"b": [2], "a": [1]})),
+    ("dtypes of columns", pd.DataFrame({"a": [1]}), pd.DataFrame({"a": [1.0]})),
+    ("indexes", pd.DataFrame({"a": [1]}), pd.DataFrame({"a": [1]}, index=[5])),
+    ("models", Samples([1.0]), Samples([2.0])),
+    ("types in models", Samples([1.0]), Samples([1])),
+    ("a model and a list of it", Samples([1.0]), [Samples([1.0])]),
+    ("lists of frames", [pd.DataFrame({"a": [1]})], [pd.DataFrame({"a": [2]})]),
+]
+
+
+@pytest.mark.parametrize(("what", "one", "other"), VALUES, ids=[what for what, _, _ in VALUES])
+async def test_arguments_are_compared_by_content_and_type(what: str, one: Any, other: Any, engine: AsyncEngine) -> None:
+    assert await use(one) == 1, what
+    assert await use(other) == 2
+    assert await use(one) == 1
+    assert await use(other) == 2
+
+
+async def test_equal_content_saved_twice_hits(engine: AsyncEngine) -> None:
+    first = Report(1.0, pd.DataFrame({"a": [1.0, float("nan")], "b": ["x", None]}))
+    await use(first)
+    again = await Report.load(
+        await Report(1.0, pd.DataFrame({"a": [1.0, float("nan")], "b": ["x", None]})).save("again")
+    )
+    assert await use(again) == 1
+
+
+async def test_an_argument_that_was_loaded_costs_no_read_of_its_bytes(engine: AsyncEngine) -> None:
+    report = await Report.load(await Report(1.0, pd.DataFrame({"a": np.arange(10_000)})).save("report"))
+    await use(report)
+    reads: list[str] = []
+    original = memory.read
+
+    async def counted(location: str) -> bytes:
+        reads.append(location)
+        return await original(location)
+
+    memory.read = counted  # type: ignore[method-assign]
+    try:
+        assert await use(report) == 1
+    finally:
+        del memory.read  # type: ignore[method-assign]
+    assert reads == []
+
+
+async def test_a_class_version_misses(engine: AsyncEngine) -> None:
+    def make(number: int) -> Any:
+        @dataclass
+        class Versioned(ArtifactModel, name="cache Versioned", version=number):
+            value: int
+
+            @classmethod
+            def migrate(cls, version: int, data: dict[str, Any]) -> dict[str, Any]:
+                del version
+                return data
+
+        return Versioned(1)
+
+    assert await use(make(1)) == 1
+    assert await use(make(1)) == 1
+    assert await use(make(2)) == 2
+
+
+async def test_none_and_failures(engine: AsyncEngine) -> None:
+    @tracked(cache=True)
+    async def nothing(x: int) -> None:
+        calls("nothing")
+
+    @tracked(cache=True)
+    async def fails(x: int) -> int:
+        calls("fails")
+        raise KeyError(x)
+
+    await nothing(1)
+    await nothing(1)
+    assert made() == ["nothing"]
+    for _ in range(2):
+        with pytest.raises(KeyError):
+            await fails(1)
+    assert made() == ["nothing", "fails", "fails"]
+    assert await fails.cached(1) is None
+
+
+async def test_a_missing_or_damaged_result_is_computed_again(engine: AsyncEngine) -> None:
+    await train(Samples([1.0]))
+    for location in list(memory._objects):
+        memory._objects[location] = b"damaged"
+    with pytest.warns(TrackingWarning, match="cannot be used again, so the call is computed"):
+        report = await train(Samples([1.0]))
+    assert made() == ["train"] * 2
+    assert report.total == 0.5
+    memory._objects.clear()
+    with pytest.warns(TrackingWarning, match="cannot be used again, so the call is computed"):
+        await train(Samples([1.0]))
+    assert made() == ["train"] * 3
+
+
+async def test_the_missing_object_of_a_lazy_value_is_noticed(engine: AsyncEngine) -> None:
+    @tracked(cache=True)
+    async def large(size: int) -> Large:
+        calls("large")
+        return Large(Lazy(np.arange(size)))
+
+    await large(2000)
+    again = await large(2000)
+    assert made() == ["large"]
+    assert np.array_equal(await again.data.load(), np.arange(2000))
+    memory._objects.clear()
+    with pytest.warns(TrackingWarning, match="is not there"):
+        await large(2000)
+    assert made() == ["large", "large"]
+
+
+async def test_deletion_only_turns_hits_into_misses(engine: AsyncEngine) -> None:
+    await train(Samples([1.0]))
+    await train(Samples([1.0]))
+    computed, served = await runs()
+    await delete(served)
+    assert await train.cached(Samples([1.0])) == computed.node_id
+    await delete(computed)
+    assert await train.cached(Samples([1.0])) is None
+    await train(Samples([1.0]))
+    assert made() == ["train", "train"]
+
+
+async def test_the_newest_result_within_the_age_serves(engine: AsyncEngine) -> None:
+    @tracked(cache=Cache(max_age=timedelta(hours=1)))
+    async def aged(x: int) -> int:
+        calls("aged")
+        return x
+
+    await aged(1)
+    await aged(1)
+    [computed, _] = await runs()
+    assert await aged.cached(1) == computed.node_id
+
+    async def age(connection: AsyncConnection) -> None:
+        ended = computed.ended_at
+        assert ended is not None
+        earlier = {"run_started_at": ended - timedelta(hours=3), "run_ended_at": ended - timedelta(hours=2)}
+        await connection.execute(update(node_table).where(node_table.c.node_id == computed.node_id).values(**earlier))
+
+    async def again(_: AsyncConnection) -> bool:
+        return False
+
+    await write(age, committed=again)
+    assert await aged.cached(1) is None  # although a hit is younger
+    await aged(1)
+    assert made() == ["aged", "aged"]
+
+
+async def test_the_environment_switches_it_off_or_refreshes(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await train(Samples([1.0]))
+    monkeypatch.setenv("ARTIGRAPH_CACHE", "refresh")
+    await train(Samples([1.0]))
+    assert made() == ["train"] * 2
+    monkeypatch.setenv("ARTIGRAPH_CACHE", "off")
+    await train(Samples([1.0]))
+    assert made() == ["train"] * 3
+    monkeypatch.setenv("ARTIGRAPH_CACHE", "on")
+    refreshed = (await runs())[1]
+    assert await train.cached(Samples([1.0])) == refreshed.node_id  # not what was computed while it was off
+    monkeypatch.setenv("ARTIGRAPH_CACHE", "never")
+    with pytest.raises(ConfigurationError, match="ARTIGRAPH_CACHE is on, off or refresh, not 'never'"):
+        await train(Samples([1.0]))
+
+
+async def test_ones_own_key_and_version(engine: AsyncEngine) -> None:
+    def tens(path: str, size: int) -> object:
+        return path, size // 10
+
+    @tracked(cache=Cache(key=tens), exclude=["size"])
+    async def keyed(path: str, size: int) -> int:
+        return size
+
+    assert await keyed("a", 11) == 11
+    assert await keyed("a", 12) == 11
+    assert await keyed("a", 21) == 21
+    assert await keyed("b", 11) == 11
+
+    def make(version: int, constant: int) -> Any:
+        @tracked(cache=Cache(version=version))
+        async def versioned(x: int) -> int:
+            return x + constant
+
+        return versioned
+
+    assert await make(1, 10)(1) == 11
+    assert await make(1, 20)(1) == 11
+    assert await make(2, 20)(1) == 21
+
+
+class Trainer:
+    def __init__(self, rate: float) -> None:
+        self.rate = rate
+
+    def scaled(self, value: float) -> float:
+        return value * self.rate
+
+    @tracked(cache=Cache(ignore=["self"]))
+    async def fit(self, value: float) -> float:
+        calls("fit")
+        return self.scaled(value)
+
+    @tracked(cache=Cache(ignore=["self"]))
+    def fit_here(self, value: float) -> float:
+        calls("fit_here")
+        return self.scaled(value)
+
+
+async def test_methods(engine: AsyncEngine) -> None:
+    trainer = Trainer(2.0)
+    assert await trainer.fit(3.0) == await trainer.fit(3.0) == 6.0
+    assert made() == ["fit"]
+    assert (await Trainer.fit.explain(trainer, 3.0)).is_hit
+    assert await Trainer.fit.cached(trainer, 4.0) is None
+
+    class Other(Trainer):
+        def scaled(self, value: float) -> float:
+            return value - self.rate
+
+    assert await Other(2.0).fit(3.0) == 1.0  # the method that it overrides is other code
+    decorate: Any = tracked(cache=True)
+    with pytest.raises(TrackingError, match=re.escape("say that it has no influence: Cache(ignore=['self'])")):
+        decorate(Trainer.scaled)
+
+
+def test_sync_functions(database_url: str) -> None:
+    from artigraph.sync.db import engine_context
+
+    @tracked(cache=True)
+    def add(one: int, other: int = 2) -> int:
+        calls("add")
+        return one + other
+
+    with engine_context(database_url, create_tables=True):
+        assert_type(add(1), int)
+        assert add(1) == 3
+        assert made() == ["add"]
+        assert_type(add.cached(1), UUID | None)
+        assert add.explain(1).is_hit
+        assert str(add.explain(1, 3)).startswith("miss: other 2 -> 3; code equal; one equal; compared with run ")
+
+
+async def test_explanations(engine: AsyncEngine) -> None:
+    samples = Samples([1.0])
+    assert str(await train.explain(samples)).startswith("miss: no earlier call of ")
+    await train(samples)
+    found = await train.explain(samples)
+    assert_type(found, CacheExplanation)
+    [computed] = await runs()
+    assert (found.is_hit, found.run_id) == (True, computed.node_id)
+    assert str(found).splitlines()[0] == f"hit: run {computed.node_id} serves the call"
+    found = await train.explain(samples, 0.25)
+    assert found.differences == ("rate 0.5 -> 0.25",)
+    assert set(found.equal) == {"code", "samples"}
+    assert "code of pandas, which is another distribution" in found.not_followed
+    [what] = (await train.explain(Samples([2.0]))).differences
+    assert re.fullmatch(r"samples \([0-9a-f]{8} -> [0-9a-f]{8}\)", what)
+    assert made() == ["train"]  # explaining calls nothing
+    assert len(await runs()) == 1  # and records nothing
+    await train(samples, 0.25)
+    await train(samples, 0.25)
+    first, second, third = await runs()
+    found_run = await explain_run(second)
+    assert found_run is not None
+    assert (found_run.is_hit, found_run.run_id, found_run.differences) == (False, first.node_id, ("rate 0.5 -> 0.25",))
+    found_run = await explain_run(third)
+    assert found_run is not None
+    assert (found_run.is_hit, found_run.run_id) == (True, second.node_id)
+    async with RunManager(Run()) as manager:
+        pass
+    assert await explain_run(manager.run) is None
+
+
+async def test_what_cannot_be_compared_is_computed(engine: AsyncEngine) -> None:
+    values: list[Any] = [object(), (each for each in range(3)), len, sys]
+    for value in values:
+        with pytest.warns(TrackingWarning) as caught:
+            await use(value)
+        words = [str(warning.message) for warning in caught]
+        assert words[0].startswith("A call of use() is not cached: argument 'anything': ")
+        assert words[1].startswith("Argument 'anything' cannot be recorded")
+    assert made() == ["use"] * 4
+    found = [run.cached_from for run in await runs()]
+    assert found == [None] * 4
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"cache": Cache(ignore=["nobody"])}, "ignore names 'nobody', which"),
+        ({"cache": True, "exclude": ["y"]}, "'y' would not be compared"),
+        ({"cache": True, "include": ["x", "return"]}, "'y' would not be compared"),
+        ({"cache": True, "exclude": ["return"]}, "its result must be recorded"),
+        ({"cache": "yes"}, "cache is True, False or a Cache, not 'yes'"),
+    ],
+)
+def test_options_that_would_serve_wrong_results_are_refused(options: dict[str, Any], words: str) -> None:
+    def function(x: int, y: int) -> int:
+        return x + y
+
+    decorate: Any = tracked
+    with pytest.raises(TrackingError, match=words):
+        decorate(**options)(function)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"version": 1.5},
+        {"version": True},
+        {"follow": "all"},
+        {"ignore": "x"},
+        {"max_age": 3},
+        {"max_age": timedelta(0)},
+        {"key": 1},
+    ],
+)
+def test_options_are_checked(options: dict[str, Any]) -> None:
+    with pytest.raises(TrackingError, match=next(iter(options))):
+        Cache(**options)
+
+
+async def test_two_at_once_both_compute(engine: AsyncEngine) -> None:
+    ready = asyncio.Barrier(2)
+
+    @tracked(cache=Cache(ignore=["ready"]), exclude=["ready"])
+    async def both(x: int, ready: Any) -> int:
+        await ready.wait()
+        calls("both")
+        return x
+
+    assert await asyncio.gather(both(1, ready), both(1, ready)) == [1, 1]
+    assert made() == ["both", "both"]
+    assert await both(1, ready) == 1
+    assert made() == ["both", "both"]
+
+
+async def test_a_hit_inside_of_another_call_and_its_lineage(engine: AsyncEngine) -> None:
+    @tracked(cache=True)
+    async def outer(samples: Samples, extra: int) -> float:
+        return (await train(samples)).total + extra
+
+    await outer(Samples([1.0]), 1)
+    await outer(Samples([1.0]), 2)
+    assert made() == ["train"]
+    first, computed, second, served = await runs()
+    assert [first.name, second.name, computed.name, served.name] == [
+        f"{test_a_hit_inside_of_another_call_and_its_lineage.__name__}.<locals>.outer"
+    ] * 2 + ["train"] * 2
+    assert (served.node_parent_id, served.cached_from) == (second.node_id, computed.node_id)
+    lineage = await ancestors(served)
+    assert [node.model_name for node in lineage.artifacts] == ["cache Samples"]
+
+
+async def test_a_hit_takes_few_statements(engine: AsyncEngine) -> None:
+    await train(Samples([1.0]))
+    await train(Samples([1.0]))
+    statements: list[str] = []
+
+    def note(*given: Any) -> None:
+        statements.append(given[2])
+
+    event.listen(engine.sync_engine, "before_cursor_execute", note)
+    await train(Samples([1.0]))
+    written = [text.split()[0] for text in statements]
+    assert len(written) <= 9, statements
+    assert written.count("INSERT") <= 5
+
+
+PROGRAM = """
+import sys
+import artigraph as ag
+
+@ag.tracked(cache=True)
+def square(x: int) -> int:
+    print("computed")
+    return x * x
+
+if __name__ == "__main__":
+    from artigraph.sync.db import set_engine
+    set_engine(sys.argv[1], create_tables=True)
+    print(square(4))
+"""
+
+
+@pytest.mark.parametrize("way", ["script", "module"])
+def test_it_serves_other_processes(way: str, tmp_path: Path, database_url: str) -> None:
+    (tmp_path / "program.py").write_text(PROGRAM)
+    command = [sys.executable, *(["program.py"] if way == "script" else ["-m", "program"]), database_url]
+    run = [
+        subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True, env={**os.environ}).stdout
+        for _ in range(2)
+    ]
+    assert run == ["computed\n16\n", "16\n"]
+
+
+async def test_rows_of_a_cached_call(engine: AsyncEngine) -> None:
+    await train(Samples([1.0]))
+    await train(Samples([1.0]))
+    rows = (
+        await read(
+            lambda connection: connection.execute(
+                select(run_value_table).where(run_value_table.c.kind == "cache").order_by(run_value_table.c.name)
+            )
+        )
+    ).all()
+    computed, served = await runs()
+    assert [(row.name, row.run_id) for row in rows] == [
+        ("cached_from", served.node_id),
+        ("function", computed.node_id),
+        ("key", computed.node_id),
+        ("parts", computed.node_id),
+    ]
+    keys = {row.name: row.search_key for row in rows}
+    assert (keys["cached_from"], len(keys["key"]), keys["parts"]) == (computed.node_id.bytes, 32, None)
+    assert set(computed.parameters) == {"rate"}  # they are no parameters
