@@ -1,6 +1,7 @@
-"""Train a classifier on real data, and save everything: the data, the model's coefficients, the scores, the lineage.
+"""Train classifiers on real data, and save everything: the data, the models' coefficients, the scores, the lineage.
 
-It runs without any setup: its database and its objects are in the folder `.artigraph`.
+It runs without any setup: its database and its objects are in the folder `.artigraph`. Start it twice: the second time,
+nothing is trained, because neither the data nor the code has changed. Change a line of `train` and start it again.
 """
 
 from __future__ import annotations
@@ -26,7 +27,9 @@ from artigraph import (
     Run,
     RunManager,
     artifact_field,
-    run_manager,
+    load_many,
+    origin_of,
+    tracked,
 )
 from artigraph.outline import outline_of
 from artigraph.storage.file import FileSystem
@@ -74,6 +77,7 @@ def load_data() -> tuple[Dataset, tuple[str, ...]]:
     return Dataset(bunch.data, bunch.target.to_numpy()), tuple(str(name) for name in bunch.target_names)
 
 
+@tracked(cache=True, label="classifier")
 def train(data: Dataset, classes: tuple[str, ...], regularization: float) -> Classifier:
     """Fit a classifier and score it on a quarter of the samples that it has not seen."""
     features = StandardScaler().fit_transform(data.features)
@@ -83,21 +87,15 @@ def train(data: Dataset, classes: tuple[str, ...], regularization: float) -> Cla
     return Classifier(regularization, classes, score, model.coef_)
 
 
-async def train_in_a_run(data: Dataset, classes: tuple[str, ...], regularization: float) -> Classifier:
-    """Train in a new run, which becomes a child of the active run."""
-    async with RunManager(Run()):
-        classifier = await asyncio.to_thread(train, data, classes, regularization)
-        await run_manager().save_artifact("classifier", classifier)
-    return classifier
-
-
 async def main() -> None:
     """Run the pipeline, load everything back and compare."""
     data, classes = load_data()
-    async with RunManager(Run()) as manager:
+    async with RunManager(Run(name="quickstart")) as manager:
         await manager.save_artifact("data", data)
         strengths = {"weak": 0.1, "medium": 1.0, "strong": 10.0}
-        trained = await asyncio.gather(*(train_in_a_run(data, classes, strength) for strength in strengths.values()))
+        # Each call is a run below this one. Threads let them run at the same time.
+        trained = await asyncio.gather(*(asyncio.to_thread(train, data, classes, each) for each in strengths.values()))
+        origins = [await origin_of(classifier) for classifier in trained]
         candidates = ArtifactMapping(zip(strengths, trained, strict=True))
         best = max(candidates, key=lambda name: candidates[name].score.accuracy)
         comparison = Comparison(best, candidates)
@@ -106,14 +104,22 @@ async def main() -> None:
     same = [
         await manager.load_artifacts() == {"data": data, "comparison": comparison},
         await Comparison.load(comparison_id) == comparison,
-        list((await manager.load_descendant_artifacts()).values()) == [{"classifier": one} for one in trained],
+        await load_many(Classifier, [origin.node_id for origin in origins]) == trained,
     ]
     if not all(same):
         sys.exit("What was loaded is not what was saved")
 
+    calls = await manager.load_descendant_runs()
+    served = sum(call.cached_from is not None for call in calls)
     print(await outline_of(manager.run.node_id))
     print(f"\nThe best classifier is {best!r}; everything that was loaded equals what was saved.")
-    print("Look at it in a shell: artigraph ls, artigraph show @, artigraph tree @")
+    if served:
+        print(
+            f"{served} of {len(calls)} calls of train were not computed again: their code and arguments are the same."
+        )
+    else:
+        print(f"{len(calls)} calls of train were computed. Start this again, and they are not: nothing has changed.")
+    print("Look at it in a shell: artigraph ls, artigraph show @, artigraph tree run:quickstart, artigraph cache ls")
     print("Look at it in a browser: artigraph ui")
 
 

@@ -27,6 +27,7 @@ READS = (
     *("ls --model Report -w accuracy>0.6 --sort -accuracy", "show @", "show Report/report", "tree run:train"),
     *("log Report/report", "cat Report/report@0.title", "diff Report/report@0 Report/report", "lineage Report/report"),
     *("compare run:train run:evaluate", "search tra", "du", "alias ls Report/report", "db info", "db current"),
+    *("cache ls", "cache explain run:train", "cache clear train --dry-run"),
     *("rm @ --dry-run", "gc --dry-run", "fsck --read 100%"),
 )
 Call = Callable[[str], tuple[int, Any]]

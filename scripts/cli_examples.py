@@ -23,7 +23,7 @@ from uuid import UUID
 
 from rich.console import Console
 from rich.text import Text
-from sqlalchemy import NullPool, bindparam, create_engine, select, update
+from sqlalchemy import Column, Connection, NullPool, bindparam, create_engine, func, select, update
 
 from artigraph.cli import main
 from artigraph.cli._exit_codes import ExitCode
@@ -50,6 +50,7 @@ COMMANDS: Mapping[str, tuple[str, ...]] = {
     "search": ("search report",),
     "tag": ("tag run:train stage=final",),
     "alias": ("alias ls Report/report", "alias set Report/report stable Report/report@0"),
+    "cache": ("cache ls", "cache explain run:train", "cache clear train --dry-run"),
     "rm": ("rm Report/report@-1 --dry-run", "rm Data/data --dry-run"),
     "prune": ("prune --failed-runs --dry-run",),
     "du": ("du", "du --by storage"),
@@ -64,6 +65,8 @@ RECORDED = ("ls --runs", "show Report/report@production", "compare {first} run:t
 _FIRST = 1_730_451_600_000
 """The time of the first id, in milliseconds since 1970: 2024-11-01 09:00 UTC."""
 _STEP = 95_000
+_LONG_KEY, _ID_SIZE = 48, 16
+"""The bytes of a key that ends with an id, and of the id."""
 
 
 @contextmanager
@@ -103,6 +106,7 @@ def _freeze(known: UUID) -> UUID:
                     connection.execute(change, [{"old": each, "new": new[each]} for each in old])
                 elif column.name == "search_key":
                     connection.execute(change, [{"old": each.bytes, "new": new[each].bytes} for each in old])
+                    _freeze_keys(connection, column, {each.bytes: new[each].bytes for each in old})
                 elif column.name in ("created_at", "moved_at"):
                     connection.execute(update(table).values({column: _moment(_FIRST)}))
         for each in old:
@@ -110,6 +114,15 @@ def _freeze(known: UUID) -> UUID:
             began, ended = _moment(times[each]), _moment(times[each] + 3 * _STEP // 2)
             connection.execute(run.values(run_started_at=began, run_ended_at=ended))
     return new[known]
+
+
+def _freeze_keys(connection: Connection, column: Column[bytes], new: Mapping[bytes, bytes]) -> None:
+    """Replace the ids at the end of the keys of cached calls."""
+    long = select(column).where(func.length(column) == _LONG_KEY)
+    for key in connection.execute(long).scalars().all():
+        if key[-_ID_SIZE:] in new:
+            changed = key[:-_ID_SIZE] + new[key[-_ID_SIZE:]]
+            connection.execute(update(column.table).where(column == key).values({column: changed}))
 
 
 def _id(milliseconds: int, draw: random.Random) -> UUID:

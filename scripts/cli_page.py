@@ -15,7 +15,11 @@ from artigraph.cli._main import COMMANDS, program
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs/reference/command-line.md"
-GROUPS = {"alias": ("ls", "set", "rm"), "db": ("info", "current", "upgrade", "downgrade")}
+GROUPS = {
+    "alias": ("ls", "set", "rm"),
+    "cache": ("ls", "explain", "clear"),
+    "db": ("info", "current", "upgrade", "downgrade"),
+}
 HEAD = Path(__file__).with_name("cli_page_head.md").read_text("utf-8")
 
 

@@ -19,6 +19,7 @@ MIRRORED = (
     "artigraph.outline",
     "artigraph.query",
     "artigraph.stored",
+    "artigraph.tracking",
     "artigraph.versions",
     "artigraph.view",
 )
@@ -41,7 +42,7 @@ DERIVED = ("ArtifactModel", "Lazy")
 """Classes that users derive from, or that are used as field types. Their twins are derived from them."""
 BASES = ("ArtifactModel",)
 """Classes that are bases of models, and no models themselves."""
-SAME = ("File", "Folder", "Media", "Reference", "TrackedValue")
+SAME = ("CachedCoroutineFunction", "File", "Folder", "Media", "Reference", "TrackedValue")
 """Classes that sync code uses unchanged, although some of their methods are async: sync functions accept them."""
 CONTEXTS = ("engine_context", "session_context")
 """Context managers that are used only in `async with`."""

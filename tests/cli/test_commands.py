@@ -28,6 +28,7 @@ from artigraph.cli._main import COMMANDS
 from artigraph.db import engine_context, get_engine
 from artigraph.errors import NotFoundError
 from artigraph.orm import version_table
+from artigraph.tracking._sql import insert_rows, rows_of_call
 from scripts.make_schemas import FOLDERS, documents
 from tests.cli.conftest import Call
 from tests.support.small_store import Data, SmallStore
@@ -51,6 +52,10 @@ READS = (
     ("du", "artigraph.storage/1"),
     ("du --by storage", "artigraph.storage/1"),
     ("alias ls Report/report", "artigraph.aliases/1"),
+    ("cache ls", "artigraph.cached-functions/1"),
+    ("cache explain run:train", "artigraph.cache-explanation/1"),
+    ("cache explain run:evaluate", "artigraph.cache-explanation/1"),
+    ("cache clear train --dry-run", "artigraph.cache-clear/1"),
     ("rm @ --dry-run", "artigraph.deletion/1"),
     ("prune --failed-runs --dry-run", "artigraph.deletion/1"),
     ("gc --dry-run", "artigraph.gc/1"),
@@ -69,6 +74,8 @@ WRITES = (
     ("tag @ team=audio", "artigraph.tags/1"),
     ("alias set Report/report best", "artigraph.aliases/1"),
     ("alias rm Report/report production", "artigraph.aliases/1"),
+    ("cache clear train --yes", "artigraph.cache-clear/1"),
+    ("cache clear --all --yes", "artigraph.cache-clear/1"),
     ("get Report/report.text -o out.bin", "artigraph.get/1"),
     ("table Report -o out.csv", "artigraph.table/1"),
     ("db upgrade", "artigraph.tables/1"),
@@ -300,6 +307,67 @@ def test_a_rule_deletes_what_it_selects(call: Call, store: SmallStore) -> None:
     assert call("prune", "--keep-newest", "report").code == ExitCode.USAGE
 
 
+def test_cached_functions_are_listed_explained_and_cleared(call: Call, store: SmallStore) -> None:
+    (listed,) = call("cache", "ls", "--json").document["data"]
+    assert (listed["function"], listed["results"], listed["hits"]) == ("pipeline.train", 2, 0)
+    assert listed["newest_run_id"] == str(store.runs[1])
+    header, line = call("cache", "ls").lines
+    assert header == "function\tresults\thits\tnewest_at\tnewest_run_id"
+    assert line.split("\t")[:3] == ["pipeline.train", "2", "0"]
+    table = call("cache", "ls", "--width", "80").lines
+    assert str(store.runs[1]).startswith(table[1].split()[-1])
+    miss = call("cache", "explain", "run:train")
+    assert miss.lines == [
+        f"miss: rate 0.1 -> 0.01; code equal; data equal; compared with run {store.runs[0]}",
+        "not followed, so a change of it is not noticed:",
+        "  code of numpy, which is another distribution",
+    ]
+    document = call("cache", "explain", str(store.runs[1]), "--json").document["data"]
+    assert (document["outcome"], document["other_run_id"]) == ("miss", str(store.runs[0]))
+    other = call("cache", "explain", "run:evaluate")
+    assert other.lines == [f"uncached: run {store.runs[2]} is of no cached function, or its result was cleared"]
+    assert call("cache", "explain", "Report/report").code == ExitCode.USAGE
+    assert call("cache", "explain", "run:none").code == ExitCode.NOT_FOUND
+    plan = call("cache", "clear", "train")
+    assert (plan.code, plan.lines[:2]) == (ExitCode.REFUSED, ["Would forget:", "  pipeline.train  2 results"])
+    assert "--yes" in plan.err
+    assert len(call("cache", "ls").lines) == 2
+    done = call("cache", "clear", "pipeline.train", "--yes", "--json").document["data"]
+    assert (done["dry_run"], done["results"], [each["results"] for each in done["functions"]]) == (False, 2, [2])
+    assert call("cache", "ls", "--width", "80").out == "No function has cached results.\n"
+    assert len(call("ls", "--runs").lines) == 5
+    nothing = call("cache", "clear", "--all")
+    assert (nothing.code, nothing.lines) == (0, ["Would forget nothing: there are no cached results."])
+
+
+def test_clearing_needs_one_function_or_all(call: Call, store: SmallStore) -> None:
+    for line in ("cache clear", "cache clear train --all", "cache clear --all extra more"):
+        assert call(*line.split(" ")).code == ExitCode.USAGE
+    for name in ("rain", "train.", "pipeline", "other.pipeline.train"):
+        unknown = call("cache", "clear", name, "--yes")
+        assert (unknown.code, "artigraph cache ls" in unknown.err) == (ExitCode.NOT_FOUND, True)
+    error = json.loads(call("cache", "clear", "none", "--yes", "--json").err)["error"]
+    assert error["type"] == "UnknownFunctionError"
+
+    async def add() -> None:
+        async with engine_context("sqlite:///store.db"):
+            run_id = store.runs[2]
+            await insert_rows(run_id, rows_of_call(run_id, b"k" * 32, "other.train", {}, "artifact"))
+
+    asyncio.run(add())
+    several = call("cache", "clear", "train", "--yes")
+    assert (several.code, "'other.train', 'pipeline.train'" in several.err) == (ExitCode.USAGE, True)
+    assert call("cache", "clear", "other.train", "--yes").code == 0
+
+
+def test_the_question_before_results_are_forgotten(store: SmallStore) -> None:
+    del store
+    code, shown = on_a_terminal("cache", "clear", "train", answer="n\n")
+    assert (code, "Forget these results? [y/N]" in shown) == (ExitCode.REFUSED, True)
+    code, shown = on_a_terminal("cache", "clear", "train", answer="y\n")
+    assert (code, "Forgot:" in shown) == (ExitCode.OK, True)
+
+
 def test_aliases_and_tags(call: Call, store: SmallStore) -> None:
     def aliases() -> dict[str, str]:
         data = call("alias", "ls", "Report/report", "--json").document["data"]
@@ -457,7 +525,9 @@ def test_tables_are_made_migrated_and_dropped(call: Call, tmp_path: Path) -> Non
     assert empty.code == ExitCode.FAILED
     assert empty.err.startswith("Error: There is no store here. No database is set, and neither this folder")
     assert list(tmp_path.iterdir()) == []
-    assert json.loads(call("ls", "--json").err)["error"]["type"] == "MissingTablesError"
+    for line in ("ls", "cache ls", "cache explain @", "cache clear --all --yes"):
+        assert json.loads(call(*line.split(" "), "--json").err)["error"]["type"] == "MissingTablesError"
+    assert list(tmp_path.iterdir()) == []
     assert call("db", "upgrade").out == "0003\n"
     assert (tmp_path / ".artigraph" / "artigraph.db").exists()
     assert call("ls", "--width", "80").out == "No artifacts.\n"
@@ -552,6 +622,9 @@ def test_words_are_completed() -> None:
     assert words("artigraph tree Report/report@") == ["Report/report@production"]
     assert words("artigraph tree run:") == ["run:evaluate", "run:train"]
     assert words("artigraph ls --model D") == ["Data"]
+    assert words("artigraph cache cl") == ["clear"]
+    assert words("artigraph cache clear pi") == ["pipeline.train"]
+    assert words("artigraph cache explain run:t") == ["run:train"]
     Path("artigraph.toml").write_text("unknown = 1")
     assert words("artigraph tree Re") == []
 

@@ -19,6 +19,8 @@ PROMISED = {
         "ArtifactModel",
         "ArtifactModelConfig",
         "ArtifactSequence",
+        "Cache",
+        "CacheExplanation",
         "Change",
         "DeletionReport",
         "File",
@@ -77,6 +79,7 @@ PROMISED = {
     "artigraph.storage.obstore": ["ObjectStorage"],
     "artigraph.storage.file": ["FileSystem", "FileSystemStorage", "temp_file_storage"],
     "artigraph.sync": ["wait_for"],
+    "artigraph.tracking": ["Cache", "cached_functions", "clear_cache", "explain_run", "tracked"],
 }
 """The names that users were promised, by module."""
 

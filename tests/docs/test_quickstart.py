@@ -23,11 +23,27 @@ def run(folder: Path, *arguments: str) -> str:
 
 
 def test_the_commands_that_it_names_show_what_it_saved(tmp_path: Path) -> None:
-    shell, browser = run(tmp_path, str(ROOT / "examples/quickstart.py")).splitlines()[-2:]
+    computed, shell, browser = run(tmp_path, str(ROOT / "examples/quickstart.py")).splitlines()[-3:]
+    assert computed.startswith("3 calls of train were computed. ")
     commands = re.findall(r"artigraph ([^,]+)", shell)
-    assert commands == ["ls", "show @", "tree @"]
+    assert commands == ["ls", "show @", "tree run:quickstart", "cache ls"]
     assert browser.endswith("artigraph ui")  # integration/ui starts it
-    listed, shown, drawn = (run(tmp_path, "-m", "artigraph", *command.split()) for command in commands)
+    listed, shown, drawn, cached = (run(tmp_path, "-m", "artigraph", *command.split()) for command in commands)
     assert [line.split("\t")[1] for line in listed.splitlines()[1:]] == ["Comparison", *["Classifier"] * 3, "Dataset"]
     assert re.search(r"^status\s+completed$", shown, re.MULTILINE)
     assert "classifier: Classifier (version 1)" in drawn
+    assert re.search(r"^quickstart\.train\t3\t0\t", cached, re.MULTILINE)
+
+
+def test_the_second_start_computes_nothing_again(tmp_path: Path) -> None:
+    script = tmp_path / "quickstart.py"
+    script.write_text((ROOT / "examples/quickstart.py").read_text("utf-8"), "utf-8")
+    run(tmp_path, str(script))
+    served, *_ = run(tmp_path, str(script)).splitlines()[-3:]
+    assert served.startswith("3 of 3 calls of train were not computed again: ")
+    assert re.search(r"^quickstart\.train\t3\t3\t", run(tmp_path, "-m", "artigraph", "cache", "ls"), re.MULTILINE)
+    changed = script.read_text("utf-8").replace("max_iter=1000", "max_iter=2000")
+    script.write_text(changed, "utf-8")
+    computed, *_ = run(tmp_path, str(script)).splitlines()[-3:]
+    assert computed.startswith("3 calls of train were computed. ")
+    assert "code changed: quickstart.train" in run(tmp_path, "-m", "artigraph", "cache", "explain", "run:train")

@@ -29,6 +29,7 @@ from artigraph import (
 from artigraph.identifiers import check_id
 from artigraph.outline import outline_of
 from artigraph.stored import load_stored, open_stored
+from artigraph.tracking import explain_run
 
 
 @dataclass
@@ -68,6 +69,10 @@ async def _users_of(artifact: Any) -> object:
     async with RunManager(Run()) as manager:
         await manager.use(artifact)
     return manager.run.node_id in await select(Run).used(artifact).ids()
+
+
+async def _served(run: Any) -> object:
+    return Run(cached_from=run).cached_from
 
 
 async def _pointed(version: Any) -> object:
@@ -110,6 +115,7 @@ CASES: dict[str, tuple[str, Callable[[Any], Awaitable[object]]]] = {
     "ArtifactModel.load(node_id)": ("artifact", Score.load),
     "ArtifactModel.save(parent_id)": ("run", _saved),
     "Run.__init__(node_parent_id)": ("run", _entered),
+    "Run.__init__(cached_from)": ("run", _served),
     "RunSelect.used(artifact)": ("artifact", _users_of),
     "RunManager.use(node_ids)": ("artifact", _used),
     "Select.in_run(run)": ("run", lambda run: select(Score).in_run(run).ids()),
@@ -129,6 +135,7 @@ CASES: dict[str, tuple[str, Callable[[Any], Awaitable[object]]]] = {
     "diff_document(before)": ("both", lambda x: view.diff_document(x, x)),
     "delete(ids)": ("both", lambda ids: delete(ids, dry_run=True, cascade=True)),
     "descendants(node)": ("both", lambda x: _graph(descendants(x))),
+    "explain_run(run)": ("run", lambda run: _text(explain_run(run))),
     "lineage_document(node)": ("both", view.lineage_document),
     "load(node_id)": ("artifact", lambda node_id: load(Score, node_id)),
     "load_many(node_ids)": ("artifact", lambda node_id: load_many(Score, [node_id])),
@@ -148,7 +155,13 @@ CASES: dict[str, tuple[str, Callable[[Any], Awaitable[object]]]] = {
 
 
 PARENTS = {"ArtifactModel.save(parent_id)", "save(parent_id)", "save_many(parent_id)", "Run.__init__(node_parent_id)"}
-OPTIONAL = PARENTS | {"artifacts_page(made_by)", "artifacts_page(used_by)", "runs_page(under)", "runs_page(used)"}
+OPTIONAL = PARENTS | {
+    "Run.__init__(cached_from)",
+    "artifacts_page(made_by)",
+    "artifacts_page(used_by)",
+    "runs_page(under)",
+    "runs_page(used)",
+}
 """Those that take None, for no parent or for no condition."""
 
 

@@ -32,6 +32,8 @@ from artigraph.orm import alias_table, blob_table, lease_table, link_table, node
 from artigraph.outline import outline_of
 from artigraph.storage import MemoryStorage
 from artigraph.stored import load_stored, open_stored
+from artigraph.tracking import cached_functions, explain_run
+from artigraph.tracking._sql import insert_rows, rows_of_call
 from tests.support.documents import as_json
 
 VALUES: Mapping[str, str] = {
@@ -173,6 +175,8 @@ class Store:
         yield from self.views()
         yield "load in run", self.in_run
         yield "mark lost", mark_lost
+        yield "cached functions", cached_functions
+        yield "explain run", lambda: text_of(explain_run(outer))
         yield "delete dry", lambda: artigraph.delete([first, second, outer], dry_run=True, cascade=True)
         yield "prune dry", lambda: artigraph.prune(older_than=timedelta(0), dry_run=True)
 
@@ -261,6 +265,10 @@ async def fill_store(file: Path, name: str) -> Store:
         second = await manager.save_artifact("first", tree(2))
         async with RunManager(Run(name="inner")) as inner:
             await inner.save_artifact("first", tree(3))
+    parts = {"python": "3.13", "arguments": {"number": "ab"}, "shown": {"number": "1"}}
+    await insert_rows(
+        outer.run.node_id, rows_of_call(outer.run.node_id, b"k" * 32, "module.function", parts, "artifact")
+    )
     await series(Tree, "first").set_alias("production", first)
     loaded = await Tree.load(first)
     return Store(

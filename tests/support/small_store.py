@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from uuid import UUID
 from artigraph import ArtifactModel, ArtifactSequence, Run, RunManager, series
 from artigraph.db import engine_context
 from artigraph.storage.file import FileSystem
+from artigraph.tracking._sql import insert_rows, rows_of_call
 
 
 @dataclass
@@ -67,8 +69,23 @@ async def _fill() -> SmallStore:
     await series(Report, "report").set_alias("production", two)
     third = RunManager(Run(name="evaluate", parameters={"rate": 0.01}))
     three = await _fail(third, two, report("Third", 0.75))
+    await _cache(first.run, 0.1)
+    await _cache(second.run, 0.01)
     runs = (first.run.node_id, second.run.node_id, third.run.node_id, below.run.node_id)
     return SmallStore(data, (one, two, three), runs)
+
+
+async def _cache(run: Run, rate: float) -> None:
+    """Record a run as a computed call of a cached function."""
+    parts = {
+        "python": "3.13",
+        "code": {"pipeline.train": "5f" * 32},
+        "arguments": {"data": "1c" * 32, "rate": hashlib.sha256(repr(rate).encode()).hexdigest()},
+        "shown": {"rate": repr(rate)},
+        "not_followed": ["code of numpy, which is another distribution"],
+    }
+    key = hashlib.sha256(repr(parts).encode()).digest()
+    await insert_rows(run.node_id, rows_of_call(run.node_id, key, "pipeline.train", parts, "artifact"))
 
 
 async def _fail(manager: RunManager, used: UUID, made: Report) -> UUID:

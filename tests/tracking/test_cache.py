@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
 import re
 import subprocess
@@ -580,7 +581,11 @@ async def test_rows_of_a_cached_call(engine: AsyncEngine) -> None:
         ("function", computed.node_id),
         ("key", computed.node_id),
         ("parts", computed.node_id),
+        ("served", served.node_id),
     ]
     keys = {row.name: row.search_key for row in rows}
     assert (keys["cached_from"], len(keys["key"]), keys["parts"]) == (computed.node_id.bytes, 32, None)
+    digest = hashlib.sha256(f"{__name__}.train".encode()).digest()
+    assert keys["function"] == digest + computed.node_id.bytes
+    assert keys["served"] == digest + served.node_id.bytes
     assert set(computed.parameters) == {"rate"}  # they are no parameters

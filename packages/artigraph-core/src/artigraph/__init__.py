@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from artigraph.release import __version__ as __version__
     from artigraph.run import NO_PARENT, Run, RunManager, run_manager
     from artigraph.serializer.file import File
-    from artigraph.tracking import TrackedValue, TrackingWarning, tracked
+    from artigraph.tracking import Cache, CacheExplanation, TrackedValue, TrackingWarning, tracked
     from artigraph.versions.series import Series, Version, series
 else:
     # All names are lazy: the command line imports this package to print a help text.
@@ -60,7 +60,7 @@ else:
             "release": "__version__",
             "run": "NO_PARENT Run RunManager run_manager",
             "serializer.file": "File",
-            "tracking": "TrackedValue TrackingWarning tracked",
+            "tracking": "Cache CacheExplanation TrackedValue TrackingWarning tracked",
             "versions": "Series Version series",
         },
     )
@@ -69,8 +69,8 @@ else:
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __all__: list[str] = ["NO_PARENT", "ArtifactMapping", "ArtifactModel", "ArtifactModelConfig", "ArtifactSequence"]
-__all__ += ["Change", "DeletionReport", "File", "Folder", "Lazy", "LoadFailure", "Loaded", "Media", "ModelDiff", "Node"]
-__all__ += ["Reference", "ReferenceCheck", "Run", "RunDiff", "RunManager", "Series", "TrackedValue", "TrackingWarning"]
-__all__ += ["Version", "ancestors", "artifact_class", "artifact_field", "check", "columns", "delete", "descendants"]
-__all__ += ["diff", "load", "load_many", "migration", "origin_of", "paths", "prune", "run_manager", "save", "save_many"]
-__all__ += ["select", "series", "tracked"]
+__all__ += ["Cache", "CacheExplanation", "Change", "DeletionReport", "File", "Folder", "Lazy", "LoadFailure", "Loaded"]
+__all__ += ["Media", "ModelDiff", "Node", "Reference", "ReferenceCheck", "Run", "RunDiff", "RunManager", "Series"]
+__all__ += ["TrackedValue", "TrackingWarning", "Version", "ancestors", "artifact_class", "artifact_field", "check"]
+__all__ += ["columns", "delete", "descendants", "diff", "load", "load_many", "migration", "origin_of", "paths", "prune"]
+__all__ += ["run_manager", "save", "save_many", "select", "series", "tracked"]

@@ -17,11 +17,11 @@ from artigraph.db import current_database, read, recursive
 from artigraph.db.planner import in_precomputed
 from artigraph.errors import DeserializationError, MalformedRowError, NodeNotFoundError
 from artigraph.graph.leases import end_of, status_of
-from artigraph.graph.run_rows import RunStatus, check_status
+from artigraph.graph.run_rows import CACHE, CACHED_FROM, RunStatus, check_status
 from artigraph.graph.runs import with_runs_below
 from artigraph.identifiers import NodeId, check_id
 from artigraph.model.repr import short_repr
-from artigraph.orm import blob_table, node_table
+from artigraph.orm import blob_table, node_table, run_value_table
 from artigraph.printable import bytes_text, printable
 from artigraph.serializer.codec import decode_class_free
 
@@ -62,8 +62,16 @@ class _Summary(NamedTuple):
     run_ended_at: datetime | None
     run_error_type: str | None
     run_error_message: str | None
+    cached_from: bytes | None
+    """The id of the run that computed the result, if it was served."""
 
 
+_value = run_value_table.alias("served")
+_cached_from = (
+    select(_value.c.search_key)
+    .where(_value.c.run_id == node_table.c.node_id, _value.c.kind == CACHE, _value.c.name == CACHED_FROM)
+    .scalar_subquery()
+)
 _summary = select(
     node_table.c.node_id,
     node_table.c.parent_id,
@@ -83,6 +91,7 @@ _summary = select(
     end_of(node_table),
     node_table.c.run_error_type,
     node_table.c.run_error_message,
+    case((node_table.c.node_type == "run", _cached_from)),
 ).select_from(node_table.outerjoin(blob_table, node_table.c.blob_id == blob_table.c.blob_id))
 _place = select(node_table.c.node_type, node_table.c.tree_root_id, node_table.c.position, node_table.c.span).where(
     node_table.c.node_id == bindparam("node_id")
@@ -218,6 +227,8 @@ def _describe_run(node: _Summary) -> str:
         text += f" in {(node.run_ended_at - node.run_started_at).total_seconds():.2f} s"
     if node.run_error_type is not None:
         text += f" by {node.run_error_type}: {(node.run_error_message or '')[:80]}"
+    if node.cached_from is not None and len(node.cached_from) == len(node.node_id.bytes):
+        text += f", served from run {UUID(bytes=bytes(node.cached_from))}"
     return text
 
 

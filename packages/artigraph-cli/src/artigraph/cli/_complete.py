@@ -32,6 +32,17 @@ def model_names(beginning: str, config: Path | None) -> list[str]:
     return _proposals(partial(_models, beginning), config)
 
 
+def function_names(beginning: str, config: Path | None) -> list[str]:
+    """Return the names of functions with cached results that begin with a text."""
+    from artigraph.tracking import cached_functions  # before the time limit, which is for the database
+
+    async def find() -> list[str]:
+        names = [each.function for each in await cached_functions()]
+        return [name for name in names if name.startswith(beginning)][:_MOST]
+
+    return _proposals(find, config)
+
+
 def _proposals(find: Callable[[], Coroutine[Any, Any, list[str]]], config: Path | None) -> list[str]:
     """Run a search. An error gives no proposals: a message would be printed into the line that the user types."""
 

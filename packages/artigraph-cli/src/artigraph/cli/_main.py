@@ -14,6 +14,7 @@ from artigraph.cli._exit_codes import ExitCode, code_of
 
 COMMANDS = {
     "alias": "List, set and remove the aliases of a series.",
+    "cache": "List functions with cached results, explain runs, and forget results.",
     "cat": "Print a value.",
     "compare": "Show in what runs differ.",
     "completion": "Print the script that completes words in a shell.",

@@ -63,6 +63,13 @@ def complete_models(ctx: click.Context, _param: click.Parameter, incomplete: str
     return model_names(incomplete, ctx.params.get("config"))
 
 
+def complete_functions(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    """Return the names of functions with cached results that begin with a text."""
+    from artigraph.cli._complete import function_names
+
+    return function_names(incomplete, ctx.params.get("config"))
+
+
 def names(ctx: click.Context, param: click.Parameter, value: str | None) -> list[str] | None:
     """Return the names of columns, which are separated by commas. A name with a comma is in quotes."""
     from artigraph.printable import split_items

@@ -28,6 +28,7 @@ from artigraph.db._dialect import (
     DialectName,
     dialect_name,
     distinct_values,
+    hex_text,
     insert_absent,
     insert_missing,
     lock_free,
@@ -62,7 +63,7 @@ __all__ += ["SelectByIds", "Timeouts", "UniqueViolationError"]
 __all__ += ["bytes_in_flight", "cancel_timeout", "create_tables", "current_address", "current_database"]
 __all__ += ["current_placement", "current_session", "deadline", "declare_nodes", "dialect_name", "dispose_engines"]
 __all__ += ["distinct_texts", "distinct_values", "engine_context", "error_of", "fetch_rows", "find_folder"]
-__all__ += ["find_malformed", "get_engine", "in_batches", "in_session", "insert_absent", "insert_missing"]
+__all__ += ["find_malformed", "get_engine", "hex_text", "in_batches", "in_session", "insert_absent", "insert_missing"]
 __all__ += ["insert_rows", "lock_free", "note_inserted", "parts_first", "read", "recursive", "reserve_memory"]
 __all__ += ["session_context", "set_bytes_in_flight", "set_engine", "share_lock", "shielded", "through_index", "upsert"]
 __all__ += ["utc_in", "utc_now", "write", "write_apart"]

@@ -162,6 +162,26 @@ def _sqlite_in(element: _UtcIn, compiler: SQLCompiler, **kw: Any) -> str:
     return f"strftime('%Y-%m-%d %H:%M:%f000', 'now', {seconds})"
 
 
+class _HexText(FunctionElement[str]):
+    type = sa.String()
+    inherit_cache = True
+
+
+def hex_text(data: sa.ColumnElement[bytes] | sa.ColumnElement[bytes | None]) -> sa.SQLColumnExpression[str]:
+    """Return bytes as hexadecimal digits, which sort as the bytes do. Their case depends on the database."""
+    return _HexText(data)
+
+
+@compiles(_HexText)
+def _hex(element: _HexText, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"hex({compiler.process(element.clauses, **kw)})"
+
+
+@compiles(_HexText, "postgresql")
+def _postgresql_hex(element: _HexText, compiler: SQLCompiler, **kw: Any) -> str:
+    return f"encode({compiler.process(element.clauses, **kw)}, 'hex') COLLATE \"C\""
+
+
 class _DeepSelect(sa.Select[Any]):
     """A SELECT whose recursion MariaDB does not cut off."""
 

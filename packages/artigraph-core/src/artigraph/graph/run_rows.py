@@ -30,8 +30,8 @@ CACHE: Literal["cache"] = "cache"
 AnyKind = RunValueKind | Literal["cache"]
 CACHED_FROM: Literal["cached_from"] = "cached_from"
 """The name of the row of kind `CACHE` that says from which run a call was served. The others are read on request."""
-CACHE_KEY, CACHE_FUNCTION, CACHE_PARTS = "key", "function", "parts"
-"""The names of the rows of kind `CACHE` of a run that computed a result; see artigraph.tracking._sql."""
+CACHE_KEY, CACHE_FUNCTION, CACHE_PARTS, CACHE_SERVED = "key", "function", "parts", "served"
+"""The names of the other rows of kind `CACHE`; see artigraph.tracking._sql."""
 _KINDS: tuple[str, ...] = (*get_args(RunValueKind), CACHE)
 
 RunStatus = Literal["new", "running", "completed", "failed", "cancelled", "lost"]

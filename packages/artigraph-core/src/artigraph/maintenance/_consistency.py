@@ -16,7 +16,14 @@ from sqlalchemy.sql.functions import FunctionElement
 
 from artigraph.db import TABLES, Database, Malformed, error_of, fetch_rows, find_malformed, read, recursive
 from artigraph.errors import DanglingObjectsError, MalformedRowError
-from artigraph.graph.run_rows import CACHE, CACHE_FUNCTION, CACHE_KEY, CACHE_PARTS, CACHED_FROM
+from artigraph.graph.run_rows import (
+    CACHE,
+    CACHE_FUNCTION,
+    CACHE_KEY,
+    CACHE_PARTS,
+    CACHE_SERVED,
+    CACHED_FROM,
+)
 from artigraph.graph.tombstones import is_object
 from artigraph.identifiers import id_of
 from artigraph.maintenance._report import ProblemKind
@@ -114,10 +121,12 @@ def _wrong_rows_of_the_cache() -> Select[*tuple[Any, ...]]:
         .where(
             _row.c.kind == CACHE,
             or_(
-                name.not_in([*of_call, CACHED_FROM]),
+                name.not_in([*of_call, CACHED_FROM, CACHE_SERVED]),
                 and_(name.in_(of_call), not_(whole)),
                 and_(name == CACHE_KEY, func.coalesce(func.length(key), 0) != _KEY_SIZE),
-                and_(name == CACHE_FUNCTION, key.is_(None)),
+                and_(
+                    name.in_((CACHE_FUNCTION, CACHE_SERVED)), func.coalesce(func.length(key), 0) != _KEY_SIZE + _ID_SIZE
+                ),
                 and_(name == CACHED_FROM, case((id_key, 0), else_=1) == 1),
             ),
         )

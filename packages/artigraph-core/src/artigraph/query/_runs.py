@@ -17,7 +17,6 @@ from artigraph.graph.run_rows import (
     FetchRows,
     RunRow,
     cached_from_of,
-    cached_from_of,
     child_count,
     read_fetched_runs,
     read_runs,

@@ -84,7 +84,7 @@ class Run:
         tags: Mapping[str, str] = _EMPTY,
         parameters: Mapping[str, Any] = _EMPTY,
         environment: Mapping[str, Any] | None = None,
-        cached_from: UUID | None = None,
+        cached_from: NodeId | None = None,
     ) -> None:
         self.node_parent_id = cast("UUID", node_parent_id)  # __setattr__ converts it to an id
         self.node_id = new_id() if node_id is None else cast("UUID", node_id)
@@ -97,7 +97,7 @@ class Run:
         self.tags = {} if tags is _EMPTY else tags
         self.parameters = {} if parameters is _EMPTY else parameters
         self.environment = environment
-        self.cached_from = cached_from
+        self.cached_from = cast("UUID", cached_from)
 
     def __artigraph_node_id__(self) -> UUID:
         return self.node_id
@@ -122,7 +122,8 @@ class Run:
         """
         if self.__dict__.get("status", "new") != "new" and name in self.__dict__:  # but not during __init__
             refuse_assignment(self.node_id, name, value)
-        if name == "node_id" or (name == "node_parent_id" and value is not None and value is not NO_PARENT):
+        may_be_absent = name in ("node_parent_id", "cached_from")
+        if name == "node_id" or (may_be_absent and value is not None and value is not NO_PARENT):
             value = _checked_id(name, value)
         object.__setattr__(self, name, value)
 

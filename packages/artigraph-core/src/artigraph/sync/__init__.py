@@ -6,7 +6,7 @@
         manager.save_artifact("report", report)
 
 `artigraph.sync.db`, `.deletion`, `.lineage`, `.maintenance`, `.migrations`, `.outline`, `.query`, `.stored`,
-`.versions`, `.view` are the twins of the modules of these names.
+`.tracking`, `.versions`, `.view` are the twins of the modules of these names.
 All but `_twin` is written by scripts/make_sync.py.
 """
 
@@ -39,7 +39,7 @@ from artigraph.sync.model import ArtifactModel, Lazy, load, load_many, origin_of
 from artigraph.sync.query import select
 from artigraph.sync.run import RunManager, run_manager
 from artigraph.sync.versions import Series, series
-from artigraph.tracking import TrackedValue, TrackingWarning, tracked
+from artigraph.tracking import Cache, CacheExplanation, TrackedValue, TrackingWarning, tracked
 from artigraph.versions.series import Version
 
 __all__ = [
@@ -48,6 +48,8 @@ __all__ = [
     "ArtifactModel",
     "ArtifactModelConfig",
     "ArtifactSequence",
+    "Cache",
+    "CacheExplanation",
     "Change",
     "DeletionReport",
     "File",

@@ -282,7 +282,7 @@ def runs_page(
         following = runs_page(columns=["parameters.rate", "tags.team"], after=page.next)
         failed = runs_page(select(Run).where(columns(Run).status == "failed"))
 
-    Each page takes at most four statements, at any depth of the list. Only conditions that the database cannot decide
+    Each page takes at most three statements, at any depth of the list. Only conditions that the database cannot decide
     take more. Runs that are made meanwhile are before the first page. Runs that are deleted meanwhile are left out.
 
     Args:

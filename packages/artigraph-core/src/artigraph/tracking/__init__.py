@@ -3,7 +3,9 @@
 from artigraph.tracking._decorator import CachedCoroutineFunction, CachedFunction, tracked
 from artigraph.tracking._explain import CacheExplanation, explain_run
 from artigraph.tracking._options import Cache
+from artigraph.tracking._overview import CachedFunctionInfo, ClearReport, cached_functions, clear_cache
 from artigraph.tracking._value import TrackedValue, TrackingWarning
 
-__all__ = ["Cache", "CacheExplanation", "CachedCoroutineFunction", "CachedFunction", "TrackedValue", "TrackingWarning"]
-__all__ += ["explain_run", "tracked"]
+__all__ = ["Cache", "CacheExplanation", "CachedCoroutineFunction", "CachedFunction", "CachedFunctionInfo"]
+__all__ += ["ClearReport", "TrackedValue", "TrackingWarning", "cached_functions", "clear_cache", "explain_run"]
+__all__ += ["tracked"]

@@ -124,7 +124,7 @@ class Call:
         )
         used, replaced = await self._inputs(request, candidate)
         row = await row_of_ended(run, started_at, captures=signature.capture_environment)
-        row = row._replace(values=[*row.values, *rows_of_hit(candidate.run_id)])
+        row = row._replace(values=[*row.values, *rows_of_hit(row.node_id, request.function, candidate.run_id)])
         served = await insert_hit(row, candidate, used, replaced)
         if served:
             _log.info("Run %s is served from run %s, name %s", run.node_id, candidate.run_id, quoted(signature.name))

@@ -92,8 +92,9 @@ class TrackedCall:
         """Let later calls be served from this run, once it has completed."""
         request = self._request
         if request is not None:
-            parts = {**request.parts, "inputs": {name: list(ids) for name, ids in self._input_ids.items()}}
-            await insert_rows(self._manager.run.node_id, rows_of_call(request.key, request.function, parts, returned))
+            parts = {**request.parts, "inputs": _plain_ids(self._input_ids)}
+            run_id = self._manager.run.node_id
+            await insert_rows(run_id, rows_of_call(run_id, request.key, request.function, parts, returned))
 
     async def _record_inputs(self) -> None:
         if self._arguments.error is not None:
@@ -181,6 +182,11 @@ def parameters_of(arguments: Mapping[str, Any]) -> Iterator[tuple[str, object]]:
             continue
         if len(row.value) <= _SMALL:
             yield name, plain
+
+
+def _plain_ids(inputs: Mapping[str, Iterable[UUID]]) -> dict[str, list[UUID]]:
+    """Return the ids as `UUID` itself. Those that asyncpg returns are of a class of its own, which no value keeps."""
+    return {name: [UUID(int=node_id.int) for node_id in ids] for name, ids in inputs.items()}
 
 
 def _as_model(value: object) -> Generator[None, None, Any]:

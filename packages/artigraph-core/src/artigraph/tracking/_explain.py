@@ -11,7 +11,7 @@ from artigraph.graph.run_rows import CACHED_FROM
 from artigraph.identifiers import NodeId, check_id
 from artigraph.tracking._cached import Call
 from artigraph.tracking._signature import Signature
-from artigraph.tracking._sql import FUNCTION, PARTS, Recorded, latest, read_recorded
+from artigraph.tracking._sql import FUNCTION, PARTS, SERVED, Recorded, latest, parts_of, read_recorded
 
 _COMPARED = 50
 """The most earlier calls among which the nearest is searched."""
@@ -26,7 +26,7 @@ class CacheExplanation:
     function: str
     """The name of the function with its module."""
     run_id: UUID | None
-    """The run that would serve the call or, if there is none, the nearest earlier one."""
+    """The run that would serve the call. For a miss it is the nearest earlier run, or None."""
     is_hit: bool
     """Whether the call is served."""
     differences: tuple[str, ...] = ()
@@ -85,13 +85,12 @@ async def explain_run(run: NodeId) -> CacheExplanation | None:
     values = await read_recorded(run_id)
     served: object = values.get(CACHED_FROM)
     if isinstance(served, UUID):
-        function = str((await read_recorded(served)).get(FUNCTION, ""))
-        return CacheExplanation(function, served, is_hit=True)
+        return CacheExplanation(str(values.get(SERVED, "")), served, is_hit=True)
     if FUNCTION not in values or not isinstance(values.get(PARTS), dict):
         return None
-    function = str(values[FUNCTION])
-    earlier = [each for each in await latest(function, _COMPARED) if each.run_id < run_id]
-    return _compare(function, b"", values[PARTS], earlier, ())
+    function, parts = str(values[FUNCTION]), parts_of(values[PARTS])
+    earlier = await latest(function, _COMPARED, before=run_id)
+    return _compare(function, b"", parts, earlier, tuple(map(str, parts["not_followed"])))
 
 
 def _compare(
@@ -101,7 +100,10 @@ def _compare(
         why = (f"no earlier call of {function} has a cached result",)
         return CacheExplanation(function, None, is_hit=False, differences=why, not_followed=not_followed)
     compared = [(each, _differences(each.parts, parts)) for each in earlier]
-    nearest, differences = min(compared, key=lambda pair: len(pair[1]))  # the newest of the nearest
+    # The same call with other code is nearer than another call with the same code. The newest of the nearest is taken.
+    nearest, differences = min(
+        compared, key=lambda pair: (pair[0].parts["arguments"] != parts["arguments"], len(pair[1]))
+    )
     if not differences:
         gone = "its result was deleted, is too old, or cannot be read"
         differences = (gone if nearest.key == key else "the label or an option of the function",)

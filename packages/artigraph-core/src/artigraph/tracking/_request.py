@@ -58,6 +58,7 @@ class Request:
             "code": dict(self.code),
             "arguments": dict(self.arguments),
             "shown": dict(self.shown),
+            "not_followed": list(self.not_followed),
         }
 
 
@@ -96,10 +97,15 @@ async def request_of(
             msg = f"argument {name!r}: {error}"
             raise UnfollowedError(msg) from error
     shown = {name: text for name, value in compared.items() if (text := _short(value)) is not None}
-    name = f"{module_of(function.__globals__)}.{function.__qualname__}"
+    name = name_of(function)
     version = None if cache.version is None else f"{type(cache.version).__name__} {cache.version}"
     parts = (name, PYTHON, signature.label, version, _pairs(code.parts), _pairs(digests), cache.key is not None)
     return Request(name, digest_of(parts), code.parts, version, digests, shown, code.not_followed, fingerprints)
+
+
+def name_of(function: FunctionType) -> str:
+    """Return the name of a function with its module, under which its results are cached."""
+    return f"{module_of(function.__globals__)}.{function.__qualname__}"
 
 
 def _pairs(items: Mapping[str, str]) -> list[tuple[str, str]]:

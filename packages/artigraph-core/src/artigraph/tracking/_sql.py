@@ -3,20 +3,24 @@
 | name | value | search key |
 | --- | --- | --- |
 | `key` | whether the call returned an artifact or None | the key of the call, 32 bytes |
-| `function` | the name of the function with its module | as for a text |
+| `function` | the name of the function with its module | the SHA-256 of the name, and the id of the run |
 | `parts` | what the key was made of, for explanations | - |
 | `cached_from` | on a run that was served: the run that computed the result | the id, 16 bytes |
+| `served` | on a run that was served: the name of the function | as of `function` |
+
+So one range of the index has the runs of a function, in the order of their ids.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import hashlib
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, cast
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import artigraph.db as db
@@ -27,6 +31,7 @@ from artigraph.graph.run_rows import (
     CACHE_FUNCTION,
     CACHE_KEY,
     CACHE_PARTS,
+    CACHE_SERVED,
     CACHED_FROM,
     RunRow,
     RunValueRow,
@@ -34,9 +39,8 @@ from artigraph.graph.run_rows import (
 from artigraph.graph.runs import insert_ended_run, insert_values
 from artigraph.orm import link_table, node_table, run_value_table
 from artigraph.serializer.codec import decode, encode
-from artigraph.serializer.search_key import search_key
 
-KEY, FUNCTION, PARTS = CACHE_KEY, CACHE_FUNCTION, CACHE_PARTS
+KEY, FUNCTION, PARTS, SERVED = CACHE_KEY, CACHE_FUNCTION, CACHE_PARTS, CACHE_SERVED
 Returned = Literal["artifact", "none"]
 _MOST_CANDIDATES = 5
 """The most runs of one key that are tried."""
@@ -71,18 +75,35 @@ class Recorded(NamedTuple):
     parts: Mapping[str, Any]
 
 
-def rows_of_call(key: bytes, function: str, parts: Mapping[str, Any], returned: Returned) -> list[RunValueRow]:
+def rows_of_call(
+    run_id: UUID, key: bytes, function: str, parts: Mapping[str, Any], returned: Returned
+) -> list[RunValueRow]:
     """Return the rows of a run that computed a result."""
     return [
         RunValueRow(CACHE, KEY, encode(returned), key),
-        RunValueRow(CACHE, FUNCTION, encode(function), search_key(function)),
+        RunValueRow(CACHE, FUNCTION, encode(function), _digest(function) + run_id.bytes),
         RunValueRow(CACHE, PARTS, encode(dict(parts)), None),
     ]
 
 
-def rows_of_hit(computed: UUID) -> list[RunValueRow]:
+def rows_of_hit(run_id: UUID, function: str, computed: UUID) -> list[RunValueRow]:
     """Return the rows of a run that was served from another run."""
-    return [RunValueRow(CACHE, CACHED_FROM, encode(computed), computed.bytes)]
+    plain = UUID(int=computed.int)  # asyncpg's ids are of a class of its own, which no value keeps
+    return [
+        RunValueRow(CACHE, CACHED_FROM, encode(plain), computed.bytes),
+        RunValueRow(CACHE, SERVED, encode(function), _digest(function) + run_id.bytes),
+    ]
+
+
+def _digest(function: str) -> bytes:
+    return hashlib.sha256(function.encode("utf-8", "surrogatepass")).digest()
+
+
+def _of_function(function: str, name: str = FUNCTION, *, before: UUID | None = None) -> sa.ColumnElement[bool]:
+    """Return the condition for the rows of a name that calls of a function have: a range of the index."""
+    digest = _digest(function)
+    end = _value.search_key < digest + before.bytes if before else _value.search_key <= digest + b"\xff" * 16
+    return sa.and_(_value.kind == CACHE, _value.name == name, _value.search_key >= digest, end)
 
 
 async def insert_rows(run_id: UUID, rows: Sequence[RunValueRow]) -> None:
@@ -140,25 +161,35 @@ def _text(value: bytes) -> str:
         return ""
 
 
-async def latest(function: str, most: int) -> list[Recorded]:
-    """Return the newest runs that computed results of a function, the newest first."""
-    names, keys, parts = (run_value_table.alias(name) for name in ("of_function", "of_key", "of_parts"))
+async def latest(function: str, most: int, *, before: UUID | None = None) -> list[Recorded]:
+    """Return the newest runs that computed results of a function, the newest first.
+
+    Args:
+        function: the name of the function with its module.
+        most: the most runs.
+        before: only runs that were made before this one.
+    """
+    newest = (
+        select(_value.run_id)
+        .where(_of_function(function, before=before))
+        .order_by(_value.search_key.desc())
+        .limit(most)
+        .subquery("newest")
+    )
+    keys, parts = (run_value_table.alias(name) for name in ("of_key", "of_parts"))
     statement = (
-        select(names.c.run_id, keys.c.search_key, parts.c.value)
+        select(newest.c.run_id, keys.c.search_key, parts.c.value)
         .select_from(
-            names.join(keys, sa.and_(keys.c.run_id == names.c.run_id, keys.c.kind == CACHE, keys.c.name == KEY)).join(
-                parts, sa.and_(parts.c.run_id == names.c.run_id, parts.c.kind == CACHE, parts.c.name == PARTS)
+            newest.join(keys, sa.and_(keys.c.run_id == newest.c.run_id, keys.c.kind == CACHE, keys.c.name == KEY)).join(
+                parts, sa.and_(parts.c.run_id == newest.c.run_id, parts.c.kind == CACHE, parts.c.name == PARTS)
             )
         )
-        .where(names.c.kind == CACHE, names.c.name == FUNCTION, names.c.search_key == search_key(function))
-        .where(names.c.value == encode(function))
-        .order_by(names.c.run_id.desc())
-        .limit(most)
+        .order_by(newest.c.run_id.desc())
     )
 
     async def work(connection: AsyncConnection) -> list[Recorded]:
         rows = await connection.execute(statement)
-        return [Recorded(row[0], bytes(row[1]), _mapping(row[2])) for row in rows]
+        return [Recorded(row[0], bytes(row[1] or b""), parts_of(_decoded(row[2]))) for row in rows]
 
     return await db.read(work)
 
@@ -173,12 +204,46 @@ async def read_recorded(run_id: UUID) -> Mapping[str, Any]:
     return await db.read(work)
 
 
-def _mapping(value: bytes | None) -> Mapping[str, Any]:
+def _decoded(value: bytes | None) -> object:
     try:
-        found: object = None if value is None else decode(bytes(value))
+        return None if value is None else decode(bytes(value))
     except DeserializationError:
-        return {}
+        return None
+
+
+def _mapping(value: bytes | None) -> Mapping[str, Any]:
+    found = _decoded(value)
     return cast("dict[str, Any]", found) if isinstance(found, dict) else {}
+
+
+_SHAPES: Mapping[str, type[Any] | tuple[type[Any], ...]] = {
+    "python": str,
+    "version": (str, type(None)),
+    "code": dict,
+    "arguments": dict,
+    "shown": dict,
+    "not_followed": list,
+}
+"""The types of what a key was made of."""
+
+
+def parts_of(value: Any) -> Mapping[str, Any]:
+    """Return what a key was made of. Of a row that was altered, only what has the right type is left."""
+    given = cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+    found: dict[str, Any] = {
+        "python": "",
+        "version": None,
+        "code": {},
+        "arguments": {},
+        "shown": {},
+        "not_followed": [],
+    }
+    for name, shape in _SHAPES.items():
+        if name in given and isinstance(given[name], shape):
+            found[name] = given[name]
+    for name in ("code", "arguments", "shown"):
+        found[name] = {key: text for key, text in found[name].items() if isinstance(key, str) and isinstance(text, str)}
+    return found
 
 
 async def insert_hit(run: RunRow, found: Candidate, used: Collection[UUID], replaced: Collection[UUID]) -> bool:
@@ -225,57 +290,88 @@ async def insert_hit(run: RunRow, found: Candidate, used: Collection[UUID], repl
 # For the command line and other readers ------------------------------------------------------------------------------
 
 
-async def functions() -> list[tuple[str, int]]:
-    """Return the functions with cached results, by name, each with the number of results."""
-    statement = (
-        select(_value.value, func.count())
-        .where(_value.kind == CACHE, _value.name == FUNCTION)
-        .group_by(_value.search_key, _value.value)
-        .order_by(_value.search_key, _value.value)
+class FunctionRows(NamedTuple):
+    """What is recorded of the calls of a function."""
+
+    function: str
+    results: int
+    hits: int
+    newest: UUID
+    """The newest run that computed a result."""
+    newest_at: datetime
+    """When that run started."""
+
+
+_FIRST: sa.ColumnElement[int] = sa.literal_column("1", sa.Integer)
+_SIZE: sa.ColumnElement[int] = sa.literal_column("32", sa.Integer)
+_HEX_SIZE = 64
+_counts = (
+    select(func.count(), func.max(db.hex_text(_value.search_key)))
+    .where(_value.kind == CACHE, _value.name == bindparam("name"))
+    .group_by(func.substr(_value.search_key, _FIRST, _SIZE))
+)
+"""Counts the rows of each function, and gives the greatest key, which has the newest run. No row is read but the index.
+
+PostgreSQL has no greatest value of an id or of bytes, so the key is compared as hexadecimal digits.
+"""
+_newest = (
+    select(_value.run_id, _value.value, node_table.c.run_started_at)
+    .select_from(run_value_table.join(node_table, node_table.c.node_id == _value.run_id))
+    .where(
+        _value.run_id.in_(bindparam("ids", expanding=True)),
+        filter_only(sa.and_(_value.kind == CACHE, _value.name == FUNCTION)),
     )
+)
 
-    async def work(connection: AsyncConnection) -> list[tuple[str, int]]:
-        return [(_text(row[0]), row[1]) for row in await connection.execute(statement)]
+
+async def functions(function: str | None = None) -> list[FunctionRows]:
+    """Return the functions that have cached results, or one of them, by name.
+
+    It takes three statements, and one more for each further thousand functions.
+    """
+    named = [
+        _counts.where(sa.true() if function is None else _of_function(function, name)) for name in (SERVED, FUNCTION)
+    ]
+
+    async def work(connection: AsyncConnection) -> list[FunctionRows]:
+        served = (await connection.execute(named[0], {"name": SERVED})).all()
+        hits = {text[:_HEX_SIZE]: count for count, text in served if _is_key(text)}
+        counted = (await connection.execute(named[1], {"name": FUNCTION})).all()
+        counts = {UUID(text[_HEX_SIZE:]): (count, text[:_HEX_SIZE]) for count, text in counted if _is_key(text)}
+        found: list[FunctionRows] = []
+        for ids in db.in_batches(list(counts)):
+            for run_id, value, started_at in await connection.execute(_newest, {"ids": ids}):
+                count, digest = counts[run_id]
+                found.append(FunctionRows(_text(value), count, hits.get(digest, 0), run_id, started_at))
+        return sorted(found)
 
     return await db.read(work)
 
 
-async def count_hits(function: str) -> int:
-    """Return how many calls of a function were served."""
-
-    async def work(connection: AsyncConnection) -> int:
-        count = 0
-        computed = list((await connection.execute(_runs_of(function))).scalars())
-        for ids in db.in_batches(computed):
-            served = _value.search_key.in_([run_id.bytes for run_id in ids])
-            statement = select(func.count()).where(_value.kind == CACHE, _value.name == CACHED_FROM, served)
-            count += int(await connection.scalar(statement) or 0)
-        return count
-
-    return await db.read(work)
-
-
-def _runs_of(function: str | None) -> sa.Select[*tuple[Any, ...]]:
-    """Select the runs that computed results of a function, or of all functions."""
-    statement = select(_value.run_id).where(_value.kind == CACHE, _value.name == FUNCTION)
-    if function is None:
-        return statement
-    return statement.where(_value.search_key == search_key(function), _value.value == encode(function))
+def _is_key(text: str | None) -> bool:
+    """Say whether a key has the digest of a name and an id. A row that was altered by hand may have another one."""
+    return text is not None and len(text) == _HEX_SIZE + 32
 
 
 async def forget(function: str | None) -> int:
-    """Delete the keys of all functions, or of one, so that nothing is served. Return how many results that concerns."""
+    """Delete the keys of one function, or of all, in one transaction. Return how many results that concerns."""
+    ours = run_value_table.delete().where(_value.kind == CACHE)
 
     async def work(connection: AsyncConnection) -> int:
-        run_ids = list((await connection.execute(_runs_of(function))).scalars())
+        if function is None:
+            concerned = await connection.scalar(select(func.count()).where(_value.kind == CACHE, _value.name == KEY))
+            await connection.execute(ours.where(_value.name.in_(_OF_RESULTS)))
+            return int(concerned or 0)
+        run_ids = list((await connection.execute(select(_value.run_id).where(_of_function(function)))).scalars())
         for ids in db.in_batches(run_ids):
-            rows = delete(run_value_table).where(
-                _value.run_id.in_(ids), _value.kind == CACHE, _value.name.in_((KEY, FUNCTION, PARTS))
-            )
-            await connection.execute(rows)
+            await connection.execute(ours.where(_value.run_id.in_(ids), _value.name.in_(_OF_RESULTS)))
         return len(run_ids)
 
     async def committed(_connection: AsyncConnection) -> bool:
         return False  # deleting them again is harmless
 
     return await db.write(work, committed=committed)
+
+
+_OF_RESULTS: Iterable[str] = (KEY, FUNCTION, PARTS)
+"""The rows of a run that computed a result. Without them it serves no call."""
