@@ -14,7 +14,6 @@ from artigraph.identifiers import new_id
 from artigraph.maintenance import ProblemKind
 from artigraph.orm import alias_table, blob_table, link_table, node_table, run_value_table
 from artigraph.serializer.codec import encode
-from artigraph.serializer.search_key import search_key
 from artigraph.storage import Storage, get_storage_by_name
 from tests.support.maintenance import rows
 
@@ -246,7 +245,7 @@ TAMPERINGS = {
         "cache-row",
         lambda ids: [
             cache_row(ids.runs[1], "key", encode("artifact"), b"k" * 32),
-            cache_row(ids.runs[1], "function", encode("f"), search_key("f")),
+            cache_row(ids.runs[1], "function", encode("f"), b"f" * 48),
         ],
         lambda ids: ids.runs[1],
     ),
@@ -254,7 +253,7 @@ TAMPERINGS = {
         "cache-row",
         lambda ids: [
             cache_row(ids.runs[1], "key", encode("artifact"), b"k" * 31),
-            cache_row(ids.runs[1], "function", encode("f"), search_key("f")),
+            cache_row(ids.runs[1], "function", encode("f"), b"f" * 48),
             cache_row(ids.runs[1], "parts", encode({}), None),
         ],
         lambda ids: ids.runs[1],

@@ -133,4 +133,4 @@ async def test_the_statements_depend_on_the_levels_only() -> None:
         with counted() as statements:
             await lineage_document(hub, up=2, down=2)
         counts.add(len(statements))
-    assert counts == {10}
+    assert counts == {11}

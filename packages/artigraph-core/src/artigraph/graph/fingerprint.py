@@ -45,7 +45,7 @@ def fingerprint_here(tree: Tree) -> bytes:
 
 
 async def read_fingerprint(root_id: UUID) -> bytes | None:
-    """Return the fingerprint of a stored artifact, or None if there is no such artifact. One statement reads it, and no object."""
+    """Return the fingerprint of a stored artifact, or None if it does not exist. No object is read."""
 
     async def work(connection: AsyncConnection) -> bytes | None:
         rows = (await connection.execute(_rows_of, {"root": root_id})).mappings().all()
