@@ -130,13 +130,15 @@ def _check_trees(booster: dict[str, Any], features: int, outputs: int) -> list[d
     check(isinstance(trees, list), "its trees are no list")
     said = model["gbtree_model_param"]
     check(_whole(said["num_trees"], len(trees)) == len(trees), "it has another number of trees")
-    check(1 <= _whole(said["num_parallel_tree"], 2**31 - 1), "it has no trees of one round")
+    check(_whole(said["num_parallel_tree"], 2**31 - 1) >= 1, "it has no trees of one round")
     groups = np.array(model["tree_info"], np.int64)
     check(groups.shape == (len(trees),), "it has another number of trees")
     check(((groups >= 0) & (groups < outputs)).all(), "a tree is of no output")
     check(all(isinstance(each, int) for name in ("tree_info", "iteration_indptr") for each in model[name]), _NO_NUMBERS)
     rounds = np.array(model["iteration_indptr"], np.int64)
-    check(rounds.ndim == 1 and rounds.size and not rounds[0] and rounds[-1] == len(trees), "its rounds are not its trees")
+    check(
+        rounds.ndim == 1 and rounds.size and not rounds[0] and rounds[-1] == len(trees), "its rounds are not its trees"
+    )
     check((np.diff(rounds) >= 0).all(), "its rounds are out of order")
     for number, tree in enumerate(trees):
         _check_tree(tree, features, outputs, f"tree {number}")
@@ -224,7 +226,10 @@ def _check_categories(cats: dict[str, Any], features: int) -> None:
             check(_CATEGORY_TYPES.get(column["type"]) == values.dtype.str[1:], "a category is of no type")
             check(len(values) == count, "a feature has another number of categories")
         places = np.sort(order[start : start + count])
-        check(not is_sorted or np.array_equal(places, np.arange(count)), "an order of categories names one that is not there")
+        check(
+            not is_sorted or np.array_equal(places, np.arange(count)),
+            "an order of categories names one that is not there",
+        )
 
 
 def _is_of(array: object, *types: str) -> bool:
