@@ -28,7 +28,7 @@ def main(*arguments: str) -> int:
         python = install(Path(folder))
         tests = arguments or (*(f"tests/serializer/{each}" for each in FOLDERS), *TESTS)
         options = ["-n", "auto", "-p", "no:cacheprovider", "-m", "not slow and not long"]
-        env = os.environ | {"ARTIGRAPH_TEST_REQUIRE_FRAMEWORKS": "1"}
+        env = os.environ | {"ARTIGRAPH_TEST_REQUIRE_FRAMEWORKS": "1", "OMP_NUM_THREADS": "1"}
         return subprocess.run([python, "-m", "pytest", *options, *tests], cwd=ROOT, env=env, check=False).returncode
 
 

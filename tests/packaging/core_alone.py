@@ -31,7 +31,7 @@ async def main() -> None:
 
 
 asyncio.run(main())
-names = "aioboto3 boto3 botocore numpy obstore pandas polars pyarrow scipy PIL networkx torch attr msgspec pydantic"
+names = "aioboto3 boto3 botocore numpy obstore pandas polars pyarrow scipy PIL networkx torch xgboost lightgbm attr msgspec pydantic"
 heavy = set(names.split()) & set(sys.modules)
 assert not heavy, heavy
 print("core alone works")

@@ -131,6 +131,8 @@ def test_the_umbrella_offers_every_extra() -> None:
         "scipy",
         "pillow",
         "torch",
+        "xgboost",
+        "lightgbm",
         "attrs",
         "msgspec",
         "pydantic",

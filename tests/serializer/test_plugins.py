@@ -31,6 +31,8 @@ SHIPPED = {
     "pillow-image",
     "torch-state-dict",
     "torch-tensor",
+    "lightgbm-booster",
+    "xgboost-booster",
 }
 """Names are stored with the data, so none is ever removed."""
 HERE = sorted(name for name in SHIPPED if name not in SERIALIZERS or is_here(SERIALIZERS[name]))
@@ -75,6 +77,8 @@ BY_TYPE = {
     "PIL.Image": {"new('L', (1, 1))": "pillow-image"},
     "networkx": {"Graph()": "networkx-graph", "MultiDiGraph()": "networkx-graph"},
     "torch": {"zeros(1)": "torch-tensor", "nn.Parameter(torch.zeros(1))": "torch-tensor"},
+    "xgboost": {"Booster()": "xgboost-booster"},
+    "lightgbm": {"Booster.__new__(lightgbm.Booster)": "lightgbm-booster"},
 }
 
 
@@ -85,7 +89,7 @@ def test_a_process_that_imported_nothing_finds_it_by_type(library: str) -> None:
     assert run(code).split() == list(BY_TYPE[library].values())
 
 
-@pytest.mark.parametrize("library", ["numpy", "pandas", "polars", "pyarrow", "networkx", "scipy", "torch"])
+@pytest.mark.parametrize("library", ["numpy", "pandas", "polars", "pyarrow", "networkx", "scipy", "torch", "xgboost", "lightgbm"])
 def test_a_missing_library_names_the_command(library: str) -> None:
     code = f"""
 import sys
@@ -116,9 +120,11 @@ def test_importing_one_imports_no_other() -> None:
         "networkx": {"numpy", "pandas", "polars", "pyarrow"},
         "pillow": {"numpy", "pandas", "polars", "pyarrow"},
         "torch": {"pandas", "polars", "pyarrow"},
+        "xgboost": {"torch", "lightgbm"},
+        "lightgbm": {"torch", "xgboost"},
     }
     for library, others in libraries.items():
-        if library == "torch" and not is_here(library):
+        if library in SERIALIZERS.values() and not is_here(library):
             continue
         loaded = run(f"import sys, artigraph.serializer.{library}; print(*sys.modules)").split()
         assert not others.intersection(loaded), library

@@ -14,6 +14,8 @@ __all__ = ["SERIALIZERS", "framework", "is_here"]
 SERIALIZERS = {
     "torch-state-dict": "torch",
     "torch-tensor": "torch",
+    "lightgbm-booster": "lightgbm",
+    "xgboost-booster": "xgboost",
 }
 """The serializers of values of such libraries, each with its library."""
 

@@ -20,6 +20,8 @@ _NAME = re.compile(rb"[^ \t\r\n\0]+")
 _INFO = re.compile(rb"none|\[%s:%s\]|-?\d{1,10}(?::-?\d{1,10})*" % (_REAL, _REAL))
 _END = b"end of trees\n"
 _MOST_OUTPUTS = 2**20
+_LEAST = 2.0**-1022
+"""The least number that is not subnormal."""
 _IS_CATEGORICAL = 1
 _MOST_DECISIONS = 15
 """The largest number of a kind of decision: four bits."""
@@ -109,9 +111,16 @@ def _wholes(text: bytes, count: int | None) -> Any:
     return found
 
 
-def _check_reals(text: bytes, count: int) -> None:
+def _check_reals(text: bytes, count: int, *, finite: bool = False) -> None:
+    """Check numbers. LightGBM ends the process if a coefficient of a linear tree is out of the range of floats."""
     check(_REALS.fullmatch(text), f"{text!r:.40} are no numbers")
-    check((text.count(b" ") + 1 if text else 0) == count, f"{text!r:.40} are not {count} numbers")
+    words = text.split()
+    check(len(words) == count, f"{text!r:.40} are not {count} numbers")
+    if finite:
+        numbers = np.array(words, np.float64)
+        check(np.isfinite(numbers).all(), f"{text!r:.40} are not all finite")
+        small = [word for word, number in zip(words, numbers.tolist(), strict=True) if abs(number) < _LEAST]
+        check(all(re.fullmatch(rb"-?[0.]+(?:e.*)?", word) for word in small), f"{text!r:.40} are too close to 0")
 
 
 def _check_objective(objective: bytes, outputs: int) -> None:
@@ -150,7 +159,7 @@ def _check_walk(left: Any, right: Any, leaves: int, where: str) -> None:
     ends = np.full(leaves, -1, np.int64)
     sides = [np.concatenate([np.where(side < 0, inner - 1 - side, side), ends]) for side in (left, right)]
     check(all((side[:inner] > 0).all() for side in sides), f"{where} has a child that is no node")
-    check(all((side[:inner][raw >= 0] < inner).all() for side, raw in zip(sides, (left, right), strict=True)), where)
+    check(all((side[:inner][raw >= 0] < inner).all() for side, raw in zip(sides, (left, right), strict=True)), f"{where} has a child that is no node")
     check((parents_of(*sides, where)[1:] >= 0).all(), f"{where} has a node without a parent")
 
 
@@ -170,13 +179,13 @@ def _check_categories(lines: dict[str, bytes], decisions: Any, where: str) -> No
 
 
 def _check_linear(lines: dict[str, bytes], leaves: int, features: int, where: str) -> None:
-    _check_reals(lines["leaf_const"], leaves)
+    _check_reals(lines["leaf_const"], leaves, finite=True)
     counts = _wholes(lines["num_features"], leaves)
     check(((counts >= 0) & (counts <= features)).all(), f"{where} has a leaf with features that are not there")
     count = int(counts.sum())
     places = _wholes(b" ".join(lines["leaf_features"].split()), count)
     check(((places >= 0) & (places < features)).all(), f"{where} has a leaf with features that are not there")
-    _check_reals(b" ".join(lines["leaf_coeff"].split()), count)
+    _check_reals(b" ".join(lines["leaf_coeff"].split()), count, finite=True)
 
 
 def _check_parameters(rest: str) -> None:

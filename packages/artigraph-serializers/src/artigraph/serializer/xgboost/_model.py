@@ -171,6 +171,8 @@ def _check_tree(tree: dict[str, Any], features: int, outputs: int, where: str) -
         _check_leaves(tree["leaf_weights"], right[leaves], width, where)
         right[leaves] = -1
     parents = parents_of(left, right, where)
+    stored = tree["parents"][1:]  # also those of nodes that were pruned, which XGBoost looks up
+    check(((stored >= 0) & (stored < count)).all(), f"{where} has a parent that is no node")
     reached = parents >= 0
     check((tree["parents"][reached] == parents[reached]).all(), f"{where} has other parents than children")
     check(int(tree["parents"][0]) in _ROOT, f"{where} has a root with a parent")
