@@ -15,7 +15,7 @@ import pytest
 
 from artigraph.errors import DeserializationError, SerializationError, UnknownSerializerError
 from artigraph.serializer import get_serializer_by_type
-from tests.serializer.lightgbm.values import LABELS, PARAMETERS, ROWS, boosters, dataset, lightgbm, trained
+from tests.serializer.lightgbm.values import PARAMETERS, ROWS, boosters, dataset, lightgbm, trained
 from tests.support.frameworks import framework
 
 its: Any = framework("artigraph.serializer.lightgbm")
@@ -136,7 +136,7 @@ BROKEN = {
     "version": (r"^version=v4", "version=v9", "version"),
     "note": (r"^artigraph:.*$\n", "", "no note"),
     "release": (r'"version": 1', '"version": 2', "newer release"),
-    "iteration": (r'best_iteration\\\\":-?\d+', r'best_iteration\\\\":null', "iteration"),
+    "iteration": (r'best_iteration\\":-?\d+', r'best_iteration\\":null', "iteration"),
 }
 
 
@@ -216,8 +216,7 @@ def test_a_change_is_described() -> None:
     after.best_iteration = 2
     assert not serializer.equal(before, after)
     assert serializer.describe_change(before, after).startswith("trees 3 → 4; best iteration ")
-    other = lightgbm.train({"verbose": -1, "objective": "quantile"}, lightgbm.Dataset(ROWS, LABELS), 3)
-    described = serializer.describe_change(before, other)
+    described = serializer.describe_change(before, trained("quantile"))
     assert "objective binary sigmoid:1 → quantile" in described
     assert "3 of the first 3 trees differ, from tree 0 on" in described
     assert not serializer.equal(before, None)

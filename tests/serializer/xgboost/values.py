@@ -11,6 +11,7 @@ import numpy as np
 from tests.support.frameworks import framework
 
 xgboost: Any = framework("xgboost")
+xgboost.set_config(verbosity=0)  # it warns of the parameters of some boosters here
 
 _random: Any = np.random.default_rng(0)
 ROWS: Any = _random.normal(size=(80, 3)).astype("float32")

@@ -169,8 +169,9 @@ def _from_raw(raw: bytes) -> Any:
 
 @contextmanager
 def _short_errors() -> Generator[None]:
-    """Cut the stack trace of C++ from XGBoost's errors."""
+    """Cut the stack trace of C++ from XGBoost's errors, and keep it from warning of the parameters once more."""
     try:
-        yield
+        with xgboost.config_context(verbosity=0):
+            yield
     except xgboost.core.XGBoostError as error:
         raise ValueError(_PLACE.sub("", str(error).partition("\n")[0])) from error

@@ -65,7 +65,7 @@ def model_of(data: bytes | memoryview) -> Model:
     said = learner["learner_model_param"]
     features = _whole(said["num_feature"], _MOST_FEATURES)
     classes, targets = _whole(said["num_class"], _MOST_OUTPUTS), _whole(said["num_target"], _MOST_OUTPUTS)
-    check(features and targets and (classes < 2 or targets == 1), "it has no features, or classes and targets")
+    check(features and targets and (classes < _SEVERAL or targets == 1), "it has no features or outputs")
     outputs = max(classes, targets)
     _check_learner(learner, features, outputs)
     objective = _objective_of(learner["objective"], classes)
