@@ -18,8 +18,8 @@ from tests.support.moto import s3_server
 from tests.support.snippets import PAGES, ROOT, Block, blocks, clean_environment
 
 VERBS = set(re.findall(r"^([a-z]\w*)(?: [*+]?\w+)*:(?!=)", (ROOT / "justfile").read_text("utf-8"), re.MULTILINE))
-EXAMPLES = sorted(set(ROOT.glob("examples/*.py")) - set(ROOT.glob("examples/*_pipeline.py")))
-"""Those with other people's schedulers are in test_pipelines.py."""
+EXAMPLES = sorted(set(ROOT.glob("examples/*.py")) - set(ROOT.glob("examples/*_pipeline.py")) - {snippets.LARGE_EXAMPLE})
+"""Those with other people's schedulers are in test_pipelines.py, and that with large libraries in test_frameworks.py."""
 SHELL = {"bash", "console", "sh", "shell"}
 ids = [page.relative_to(ROOT).as_posix() for page in PAGES]
 
