@@ -1,4 +1,4 @@
-"""Keep a fitted model of each kind, without a pickle: scikit-learn as arrays and with skops, XGBoost, LightGBM, PyTorch.
+"""Keep a fitted model of each kind, without a pickle: scikit-learn, XGBoost, LightGBM and PyTorch.
 
     pip install 'artigraph[numpy,xgboost,lightgbm,torch]' scikit-learn skops
     python examples/keep_models.py

@@ -22,7 +22,7 @@ FOLDERS = ("torch", "xgboost", "lightgbm")
 """Below tests/serializer."""
 DOCS = ("tests/docs/test_frameworks.py",)
 LOWEST = ("xgboost", "lightgbm")
-"""Those of which the lowest declared version, in scripts/frameworks_lowest.txt, is another one. They are tested twice."""
+"""Those whose lowest declared version, in scripts/frameworks_lowest.txt, is another one. They are tested twice."""
 
 
 def main(*arguments: str) -> int:

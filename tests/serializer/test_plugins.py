@@ -89,7 +89,9 @@ def test_a_process_that_imported_nothing_finds_it_by_type(library: str) -> None:
     assert run(code).split() == list(BY_TYPE[library].values())
 
 
-@pytest.mark.parametrize("library", ["numpy", "pandas", "polars", "pyarrow", "networkx", "scipy", "torch", "xgboost", "lightgbm"])
+@pytest.mark.parametrize(
+    "library", ["numpy", "pandas", "polars", "pyarrow", "networkx", "scipy", "torch", "xgboost", "lightgbm"]
+)
 def test_a_missing_library_names_the_command(library: str) -> None:
     code = f"""
 import sys

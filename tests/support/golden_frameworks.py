@@ -43,7 +43,10 @@ def _xgboost() -> dict[str, Mapping[str, Any]]:
     xgboost: Any = import_module("xgboost")
     tree = {
         "base_weights": [0.0, -0.5, 0.25],
-        **{"categories": [], "categories_nodes": [], "categories_segments": [], "categories_sizes": []},
+        "categories": [],
+        "categories_nodes": [],
+        "categories_segments": [],
+        "categories_sizes": [],
         "default_left": [1, 0, 0],
         "id": 0,
         "left_children": [1, -1, -1],
@@ -79,8 +82,11 @@ def _booster(xgboost: Any, gradient_booster: dict[str, Any]) -> Any:
         "feature_types": ["float", "int"],
         "gradient_booster": gradient_booster,
         "learner_model_param": {
-            **{"base_score": "5E-1", "boost_from_average": "1"},
-            **{"num_class": "0", "num_feature": "2", "num_target": "1"},
+            "base_score": "5E-1",
+            "boost_from_average": "1",
+            "num_class": "0",
+            "num_feature": "2",
+            "num_target": "1",
         },
         "objective": {"name": "binary:logistic", "reg_loss_param": {"scale_pos_weight": "1"}},
     }

@@ -52,7 +52,13 @@ def blocks(page: Path) -> Iterator[Block]:
     for match in BLOCK.finditer(text):
         before = text[: match.start()]
         code = re.sub(f"^{match['indent']}", "", match["code"], flags=re.MULTILINE)
-        yield Block(match["language"], code, before.count("\n") + 2, NO_RUN.search(before) is None, FRAMEWORKS.search(before) is not None)
+        yield Block(
+            match["language"],
+            code,
+            before.count("\n") + 2,
+            NO_RUN.search(before) is None,
+            FRAMEWORKS.search(before) is not None,
+        )
 
 
 def load(page: Path) -> list[Block]:

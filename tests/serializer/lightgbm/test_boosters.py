@@ -54,7 +54,7 @@ def test_all_iterations_are_kept_with_the_best_one() -> None:
 
 def test_numbers_of_numpy_in_the_parameters_keep_their_types() -> None:
     booster = trained("binary")
-    booster.params = {"a": [np.float32(0.1), np.int64(2**60)], "b": {"c": np.bool_(True)}, "d": float("nan")}  # noqa: FBT003
+    booster.params = {"a": [np.float32(0.1), np.int64(2**60)], "b": {"c": np.bool_(True)}, "d": float("nan")}
     assert repr(restored(booster).params) == repr(booster.params)
 
 
@@ -90,10 +90,10 @@ def test_what_the_text_does_not_have_is_refused() -> None:
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: lightgbm.LGBMClassifier(), "value.booster_"),
-        (lambda: lightgbm.LGBMRanker(), "value.get_params()"),
+        (lightgbm.LGBMClassifier, "value.booster_"),
+        (lightgbm.LGBMRanker, "value.get_params()"),
         (dataset, "frame or array that it was made from"),
-        (lambda: lightgbm.CVBooster(), "value.boosters"),
+        (lightgbm.CVBooster, "value.boosters"),
     ],
     ids=["classifier", "ranker", "data", "cross-validation"],
 )
@@ -164,7 +164,7 @@ def test_categories_that_are_not_there_are_refused(before: str, after: str) -> N
 @pytest.mark.parametrize("number", ["1e999", "inf", "1e-310", "1e-999"])
 def test_a_coefficient_out_of_range_is_refused(number: str) -> None:
     """LightGBM would end the process."""
-    with pytest.raises(DeserializationError, match="finite|too close to 0"):
+    with pytest.raises(DeserializationError, match=r"finite|too close to 0"):
         serializer.deserialize(broken(r"^leaf_const=\S+", f"leaf_const={number}", "linear"))
 
 

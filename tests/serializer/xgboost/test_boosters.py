@@ -94,8 +94,8 @@ class Derived(xgboost.Booster):  # type: ignore[misc]
 @pytest.mark.parametrize(
     ("make", "words"),
     [
-        (lambda: xgboost.XGBClassifier(), "value.get_booster()"),
-        (lambda: xgboost.XGBRFRegressor(), "value.get_params()"),
+        (xgboost.XGBClassifier, "value.get_booster()"),
+        (xgboost.XGBRFRegressor, "value.get_params()"),
         (data, "frame or array that it was made from"),
     ],
     ids=["classifier", "forest", "data"],
@@ -126,7 +126,7 @@ def test_trees_with_several_outputs_need_the_version_that_wrote_them() -> None:
     with pytest.raises(DeserializationError, match=r"pip install 'xgboost==1.0.0'"):
         serializer.deserialize(of_version(file, 1))
     if b"leaf_weights" in file:
-        with pytest.raises(DeserializationError, match="leaves|one child"):
+        with pytest.raises(DeserializationError, match=r"leaves|one child"):
             serializer.deserialize(file.replace(key("leaf_weights"), key("leaf_weighty")))
 
 

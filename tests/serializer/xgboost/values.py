@@ -20,8 +20,13 @@ CATEGORIES: Any = np.column_stack([ROWS[:, 0], np.arange(80) % 5])
 
 PARAMETERS: dict[str, dict[str, Any]] = {
     "binary": {
-        **{"objective": "binary:logistic", "max_depth": 2, "eta": 0.1, "seed": 7, "subsample": 0.7},
-        **{"eval_metric": ["auc", "logloss"], "nthread": 1},
+        "objective": "binary:logistic",
+        "max_depth": 2,
+        "eta": 0.1,
+        "seed": 7,
+        "subsample": 0.7,
+        "eval_metric": ["auc", "logloss"],
+        "nthread": 1,
     },
     "dart": {"booster": "dart", "rate_drop": 0.5, "max_depth": 2},
     "linear": {"booster": "gblinear"},

@@ -159,7 +159,10 @@ def _check_walk(left: Any, right: Any, leaves: int, where: str) -> None:
     ends = np.full(leaves, -1, np.int64)
     sides = [np.concatenate([np.where(side < 0, inner - 1 - side, side), ends]) for side in (left, right)]
     check(all((side[:inner] > 0).all() for side in sides), f"{where} has a child that is no node")
-    check(all((side[:inner][raw >= 0] < inner).all() for side, raw in zip(sides, (left, right), strict=True)), f"{where} has a child that is no node")
+    check(
+        all((side[:inner][raw >= 0] < inner).all() for side, raw in zip(sides, (left, right), strict=True)),
+        f"{where} has a child that is no node",
+    )
     check((parents_of(*sides, where)[1:] >= 0).all(), f"{where} has a node without a parent")
 
 
