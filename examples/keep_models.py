@@ -2,7 +2,7 @@
 
     pip install 'artigraph[numpy,xgboost,lightgbm,torch]' scikit-learn skops
     python examples/keep_models.py
-    artigraph show boosters --db sqlite:///models.db
+    ARTIGRAPH_URL=sqlite:///models.db artigraph show Boosters/boosters
 
 docs/how-to/keep-a-fitted-model.md says what is safe to load, and why.
 """

@@ -38,8 +38,17 @@ def test_the_example_runs(tmp_path: Path) -> None:
 def test_another_process_shows_what_it_kept(tmp_path: Path) -> None:
     """The command line imports no model. It finds the serializers by their stored names."""
     run(tmp_path, str(LARGE_EXAMPLE))
-    shown = run(tmp_path, "-m", "artigraph", "ls", "--db", "sqlite:///models.db")
-    assert "boosters" in shown
-    shown = run(tmp_path, "-m", "artigraph", "show", "boosters", "--db", "sqlite:///models.db")
-    assert "XGBoost gbtree, binary:logistic, 20 trees, 4 features" in shown
-    assert "LightGBM, binary sigmoid:1, 20 trees, 4 features" in shown
+    settings = """
+        [database]
+        url = "sqlite:///models.db"
+        [storage."file:models"]
+        type = "file"
+        directory = "models"
+    """
+    (tmp_path / "artigraph.toml").write_text(settings, "utf-8")
+    shown = run(tmp_path, "-m", "artigraph", "show", "Boosters/boosters")
+    assert "xgboost-booster" in shown
+    shown = run(tmp_path, "-m", "artigraph", "cat", "Boosters/boosters.trees", "--as", "text")
+    assert "objective: binary:logistic" in shown
+    shown = run(tmp_path, "-m", "artigraph", "cat", "Boosters/boosters.leaves", "--as", "text")
+    assert "objective: binary sigmoid:1" in shown
