@@ -18,21 +18,33 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = tuple(f"tests/serializer/test_{each}.py" for each in ("golden", "plugins", "preview_values"))
-FOLDERS = ("geopandas", "torch", "xarray")
+FOLDERS = ("geopandas", "lightgbm", "torch", "xarray", "xgboost")
 """Below tests/serializer."""
+DOCS = ("tests/docs/test_frameworks.py",)
+LOWEST = ("xgboost", "lightgbm")
+"""Those whose lowest declared version, in scripts/frameworks_lowest.txt, is another one. They are tested twice."""
 
 
 def main(*arguments: str) -> int:
-    """Make the environment, run the tests in it, and return pytest's exit code."""
+    """Make the environments, run the tests in them, and return pytest's exit code."""
+    folders = [f"tests/serializer/{each}" for each in FOLDERS]
+    code = run("scripts/frameworks.txt", arguments or (*folders, *TESTS, *DOCS))
+    if code or arguments:
+        return code
+    lowest = [f"tests/serializer/{each}" for each in LOWEST]
+    return run("scripts/frameworks_lowest.txt", (*lowest, "tests/serializer/test_golden.py"))
+
+
+def run(requirements: str, tests: tuple[str, ...]) -> int:
+    """Make an environment, run tests in it, and return pytest's exit code."""
     with tempfile.TemporaryDirectory(prefix="artigraph-frameworks-") as folder:
-        python = install(Path(folder))
-        tests = arguments or (*(f"tests/serializer/{each}" for each in FOLDERS), *TESTS)
+        python = install(Path(folder), requirements)
         options = ["-n", "auto", "-p", "no:cacheprovider", "-m", "not slow and not long"]
-        env = os.environ | {"ARTIGRAPH_TEST_REQUIRE_FRAMEWORKS": "1"}
+        env = os.environ | {"ARTIGRAPH_TEST_REQUIRE_FRAMEWORKS": "1", "OMP_NUM_THREADS": "1"}
         return subprocess.run([python, "-m", "pytest", *options, *tests], cwd=ROOT, env=env, check=False).returncode
 
 
-def install(folder: Path) -> str:
+def install(folder: Path, requirements: str) -> str:
     """Return the interpreter of a new environment in the folder."""
     environment = folder / "environment"
     venv.create(environment, symlinks=os.name != "nt")
@@ -43,7 +55,7 @@ def install(folder: Path) -> str:
     # As a folder of packages, so that the workspace's editable packages are found too.
     (own / "workspace.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n", "utf-8")
     pip = [base_python(), "-m", "pip", "--python", python, "--disable-pip-version-check", "--quiet"]
-    subprocess.run([*pip, "install", "--requirement", "scripts/frameworks.txt"], cwd=ROOT, check=True)
+    subprocess.run([*pip, "install", "--requirement", requirements], cwd=ROOT, check=True)
     return python
 
 

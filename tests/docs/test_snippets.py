@@ -18,8 +18,9 @@ from tests.support.moto import s3_server
 from tests.support.snippets import PAGES, ROOT, Block, blocks, clean_environment
 
 VERBS = set(re.findall(r"^([a-z]\w*)(?: [*+]?\w+)*:(?!=)", (ROOT / "justfile").read_text("utf-8"), re.MULTILINE))
-EXAMPLES = sorted(set(ROOT.glob("examples/*.py")) - set(ROOT.glob("examples/*_pipeline.py")))
-"""Those with other people's schedulers are in test_pipelines.py."""
+_ELSEWHERE = {*ROOT.glob("examples/*_pipeline.py"), snippets.LARGE_EXAMPLE}
+EXAMPLES = sorted(set(ROOT.glob("examples/*.py")) - _ELSEWHERE)
+"""test_pipelines.py runs those with other people's schedulers, test_frameworks.py that with large libraries."""
 SHELL = {"bash", "console", "sh", "shell"}
 ids = [page.relative_to(ROOT).as_posix() for page in PAGES]
 

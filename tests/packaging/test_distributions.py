@@ -133,6 +133,8 @@ def test_the_umbrella_offers_every_extra() -> None:
         "torch",
         "xarray",
         "geopandas",
+        "xgboost",
+        "lightgbm",
         "attrs",
         "msgspec",
         "pydantic",

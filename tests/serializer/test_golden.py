@@ -21,6 +21,7 @@ BY_EQUAL = {
     *("pandas-series", "pandas-index", "pandas-scalar", "polars-series"),
     *("networkx-graph", "pillow-image", "scipy-sparse", "torch-tensor", "torch-state-dict"),
     *("xarray-dataset", "xarray-dataarray", "geopandas-geodataframe", "geopandas-geoseries"),
+    *("lightgbm-booster", "xgboost-booster"),
 }
 """Serializers whose own comparison is as strict as one can be, or whose bytes are compared too."""
 ABSENT = {name for name, library in SERIALIZERS.items() if not is_here(library)}

@@ -35,6 +35,8 @@ SHIPPED = {
     "xarray-dataarray",
     "geopandas-geodataframe",
     "geopandas-geoseries",
+    "lightgbm-booster",
+    "xgboost-booster",
 }
 """Names are stored with the data, so none is ever removed."""
 HERE = sorted(name for name in SHIPPED if name not in SERIALIZERS or is_here(SERIALIZERS[name]))
@@ -81,6 +83,8 @@ BY_TYPE = {
     "xarray": {"Dataset()": "xarray-dataset", "DataArray(1)": "xarray-dataarray"},
     "geopandas": {"GeoDataFrame()": "geopandas-geodataframe", "GeoSeries([])": "geopandas-geoseries"},
     "torch": {"zeros(1)": "torch-tensor", "nn.Parameter(torch.zeros(1))": "torch-tensor"},
+    "xgboost": {"Booster()": "xgboost-booster"},
+    "lightgbm": {"Booster.__new__(lightgbm.Booster)": "lightgbm-booster"},
 }
 
 
@@ -92,7 +96,20 @@ def test_a_process_that_imported_nothing_finds_it_by_type(library: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "library", ["numpy", "pandas", "polars", "pyarrow", "networkx", "scipy", "torch", "xarray", "geopandas"]
+    "library",
+    [
+        "numpy",
+        "pandas",
+        "polars",
+        "pyarrow",
+        "networkx",
+        "scipy",
+        "torch",
+        "xarray",
+        "geopandas",
+        "xgboost",
+        "lightgbm",
+    ],
 )
 def test_a_missing_library_names_the_command(library: str) -> None:
     code = f"""
@@ -126,6 +143,8 @@ def test_importing_one_imports_no_other() -> None:
         "torch": {"pandas", "polars", "pyarrow"},
         "xarray": {"polars", "geopandas", "dask"},
         "geopandas": {"polars", "xarray"},
+        "xgboost": {"torch", "lightgbm"},
+        "lightgbm": {"torch", "xgboost"},
     }
     for library, others in libraries.items():
         if library in SERIALIZERS.values() and not is_here(library):

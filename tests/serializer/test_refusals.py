@@ -142,6 +142,8 @@ WORDS = {
     "sklearn.BaseEstimator": "docs/how-to/keep-a-fitted-model.md",
     "matplotlib.Figure": "Media.from_figure",
     "torch.Module": "module.state_dict()",
+    "xgboost.XGBModel": "value.get_booster()",
+    "lightgbm.LGBMModel": "value.booster_",
     "builtins.generator": "list(value)",
     "pyspark.DataFrame": "toPandas()",
     "dask.FrameBase": "compute()",
@@ -161,7 +163,7 @@ def _type_for(key: str) -> type[Any]:
     return type("Derived", (base,), {"__module__": "user.code"})
 
 
-TAKEN = ("geopandas", "networkx", "numpy", "pandas", "PIL", "scipy", "torch", "xarray")
+TAKEN = ("geopandas", "lightgbm", "networkx", "numpy", "pandas", "PIL", "scipy", "torch", "xarray", "xgboost")
 """Libraries whose values a serializer takes, also those of derived classes, or asks for what is not installed."""
 
 

@@ -18,6 +18,8 @@ SERIALIZERS = {
     "torch-tensor": "torch",
     "xarray-dataarray": "xarray",
     "xarray-dataset": "xarray",
+    "lightgbm-booster": "lightgbm",
+    "xgboost-booster": "xgboost",
 }
 """The serializers of values of such libraries, each with its library."""
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+import json
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any
@@ -94,10 +95,126 @@ def _geopandas() -> dict[str, Mapping[str, Any]]:
     }
 
 
+def _xgboost() -> dict[str, Mapping[str, Any]]:
+    """Return boosters that are made of their models, because a training may give others elsewhere."""
+    xgboost: Any = import_module("xgboost")
+    tree = {
+        "base_weights": [0.0, -0.5, 0.25],
+        "categories": [],
+        "categories_nodes": [],
+        "categories_segments": [],
+        "categories_sizes": [],
+        "default_left": [1, 0, 0],
+        "id": 0,
+        "left_children": [1, -1, -1],
+        "loss_changes": [1.5, 0.0, 0.0],
+        "parents": [2**31 - 1, 0, 0],
+        "right_children": [2, -1, -1],
+        "split_conditions": [0.75, -0.5, 0.25],
+        "split_indices": [1, 0, 0],
+        "split_type": [0, 0, 0],
+        "sum_hessian": [4.0, 1.0, 3.0],
+        "tree_param": {"num_deleted": "0", "num_feature": "2", "num_nodes": "3", "size_leaf_vector": "1"},
+    }
+    trees = {
+        "gbtree_model_param": {"num_parallel_tree": "1", "num_trees": "1"},
+        "iteration_indptr": [0, 1],
+        "tree_info": [0],
+        "trees": [tree],
+    }
+    weights = {"boosted_rounds": 2, "weights": [0.5, -1.5, 0.25]}
+    found = {
+        "trees": _booster(xgboost, {"name": "gbtree", "model": trees}),
+        "linear": _booster(xgboost, {"name": "gblinear", "model": weights}),
+    }
+    found["trees"].set_param({"eta": 0.125, "max_depth": 3, "eval_metric": "auc"})
+    found["trees"].set_attr(best_iteration="0")
+    return {"xgboost-booster": found}
+
+
+def _booster(xgboost: Any, gradient_booster: dict[str, Any]) -> Any:
+    learner = {
+        "attributes": {},
+        "feature_names": ["a", "\xfc"],
+        "feature_types": ["float", "int"],
+        "gradient_booster": gradient_booster,
+        "learner_model_param": {
+            "base_score": "5E-1",
+            "boost_from_average": "1",
+            "num_class": "0",
+            "num_feature": "2",
+            "num_target": "1",
+        },
+        "objective": {"name": "binary:logistic", "reg_loss_param": {"scale_pos_weight": "1"}},
+    }
+    booster = xgboost.Booster()
+    booster.load_model(bytearray(json.dumps({"learner": learner, "version": [2, 1, 4]}).encode()))
+    return booster
+
+
+_LIGHTGBM = """tree
+version=v4
+num_class=1
+num_tree_per_iteration=1
+label_index=0
+max_feature_idx=1
+objective=binary sigmoid:1
+feature_names=a \xfc
+feature_infos=[-1.5:2] -1:0:1:2
+tree_sizes=SIZE
+
+Tree=0
+num_leaves=2
+num_cat=1
+split_feature=1
+split_gain=1.5
+threshold=0
+decision_type=1
+left_child=-1
+right_child=-2
+leaf_value=0.10000000000000001 -0.25
+leaf_weight=1 2
+leaf_count=4 8
+internal_value=0
+internal_weight=3
+internal_count=12
+cat_boundaries=0 1
+cat_threshold=5
+is_linear=0
+shrinkage=1
+
+
+end of trees
+
+feature_importances:
+\xfc=1
+
+parameters:
+[boosting: gbdt]
+[num_leaves: 2]
+
+end of parameters
+
+pandas_categorical:[["x", "y", "z"]]
+"""
+
+
+def _lightgbm() -> dict[str, Mapping[str, Any]]:
+    lightgbm: Any = import_module("lightgbm")
+    size = _LIGHTGBM.index("end of trees") - _LIGHTGBM.index("Tree=0")
+    booster = lightgbm.Booster(model_str=_LIGHTGBM.replace("SIZE", str(size)))
+    booster.best_iteration = 1
+    booster.best_score = defaultdict(OrderedDict, {"valid": OrderedDict({"auc": 0.75})})
+    booster.params = {"num_leaves": 2, "metric": ["auc"]}
+    return {"lightgbm-booster": {"categories": booster}}
+
+
 _MAKERS: dict[str, Callable[[], dict[str, Mapping[str, Any]]]] = {
     "geopandas": _geopandas,
     "torch": _torch,
     "xarray": _xarray,
+    "xgboost": _xgboost,
+    "lightgbm": _lightgbm,
 }
 
 

@@ -2,7 +2,8 @@
 
 As a program it runs every Python block of one page, in order, in one namespace and one event loop, in the current
 folder: `python snippets.py PAGE`. A block may await at its top level, as in a notebook. `<!-- no-run: REASON -->` on
-the line before a block keeps it from being run.
+the line before a block keeps it from being run. `<!-- frameworks -->` there keeps it from being run without the option
+`--frameworks`: it needs libraries that only `just frameworks` has.
 """
 
 import ast
@@ -24,11 +25,14 @@ PAGES = sorted(
     for page in ROOT.glob(pattern)
     if "design" not in page.relative_to(ROOT).parts
 )
+LARGE_EXAMPLE = ROOT / "examples/keep_models.py"
+"""The example that needs libraries that only `just frameworks` has."""
 BLOCK = re.compile(
     r"^(?P<indent>[ ]*)(?P<fence>```+)(?P<language>\w*)[^\n]*\n(?P<code>.*?)^[ ]*(?P=fence)[ ]*$",
     re.MULTILINE | re.DOTALL,
 )
-NO_RUN = re.compile(r"<!-- no-run: \S.* -->\n+[ ]*\Z")
+NO_RUN = re.compile(r"<!-- (?:no-run: \S.*|frameworks) -->\n+[ ]*\Z")
+FRAMEWORKS = re.compile(r"<!-- frameworks -->\n+[ ]*\Z")
 
 
 @dataclass(frozen=True)
@@ -39,6 +43,7 @@ class Block:
     code: str
     line: int
     runs: bool
+    needs_frameworks: bool = False
 
 
 def blocks(page: Path) -> Iterator[Block]:
@@ -47,7 +52,13 @@ def blocks(page: Path) -> Iterator[Block]:
     for match in BLOCK.finditer(text):
         before = text[: match.start()]
         code = re.sub(f"^{match['indent']}", "", match["code"], flags=re.MULTILINE)
-        yield Block(match["language"], code, before.count("\n") + 2, NO_RUN.search(before) is None)
+        yield Block(
+            match["language"],
+            code,
+            before.count("\n") + 2,
+            NO_RUN.search(before) is None,
+            FRAMEWORKS.search(before) is not None,
+        )
 
 
 def load(page: Path) -> list[Block]:
@@ -56,12 +67,12 @@ def load(page: Path) -> list[Block]:
     return list(blocks(page))
 
 
-async def run(page: Path) -> None:
-    """Run the Python blocks of a page."""
+async def run(page: Path, *, frameworks: bool = False) -> None:
+    """Run the Python blocks of a page, also those that need large libraries if asked for."""
     module = types.ModuleType("__main__")
     sys.modules["__main__"] = module
     for block in load(page):
-        if block.language == "python" and block.runs:
+        if block.language == "python" and (block.runs or (frameworks and block.needs_frameworks)):
             source = "\n" * (block.line - 1) + block.code
             code = compile(source, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
             result = types.FunctionType(code, module.__dict__)()
@@ -76,4 +87,4 @@ def clean_environment() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    asyncio.run(run(Path(sys.argv[1])))
+    asyncio.run(run(Path(sys.argv[1]), frameworks="--frameworks" in sys.argv))

@@ -1,0 +1,54 @@
+"""Checks of decision trees that are stored as arrays, before a library walks through them."""
+
+from __future__ import annotations
+
+from typing import Any, NoReturn, cast
+
+import numpy as np
+
+from artigraph.errors import DeserializationError
+
+MOST_LEVELS = 10_000
+"""The deepest tree that is stored. Libraries walk through trees by recursion, and much deeper ones end the process."""
+
+
+def refuse_model(what: str) -> NoReturn:
+    """Raise the error for bytes that are not a model."""
+    msg = f"These bytes are not a model that is stored: {what}."
+    raise DeserializationError(msg)
+
+
+def check(holds: object, otherwise: str) -> None:
+    """Refuse a model unless a condition holds."""
+    if not holds:
+        refuse_model(otherwise)
+
+
+def parents_of(left: Any, right: Any, where: str) -> Any:
+    """Return the parent of each node that the root reaches, and -1 for the root and all others.
+
+    Args:
+        left: the left child of each node as an array of int64, or -1 for a leaf.
+        right: the right child of each node, or -1 for a leaf.
+        where: how an error names the tree.
+
+    Raises:
+        DeserializationError: a node is missing, has two parents, or is its own descendant, or the tree is too deep.
+    """
+    count = len(left)
+    check(count and len(right) == count, f"{where} has no nodes, or arrays of different lengths")
+    check(((left == -1) == (right == -1)).all(), f"{where} has a node with one child")
+    for side in (left, right):
+        check(((side >= -1) & (side < count) & (side != 0)).all(), f"{where} has a child that is no node")
+    parents = np.full(count, -1, np.int64)
+    level = np.zeros(1, np.int64)
+    for _ in range(MOST_LEVELS):
+        level = level[left[level] >= 0]
+        if not level.size:
+            return cast("Any", parents)
+        children = np.concatenate([left[level], right[level]])
+        is_new = (parents[children] == -1).all() and np.unique(children).size == children.size
+        check(is_new, f"{where} has a node with two parents")
+        parents[children] = np.concatenate([level, level])
+        level = children
+    refuse_model(f"{where} has more than {MOST_LEVELS:,} levels")

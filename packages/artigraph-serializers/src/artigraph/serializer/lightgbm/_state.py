@@ -1,0 +1,85 @@
+"""What a booster of LightGBM has beside its text: the best iteration and score, and the parameters it was given."""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict, defaultdict
+from typing import Any
+
+import numpy as np
+
+from artigraph.errors import SerializationError
+from artigraph.serializer._support.trees import check
+from artigraph.serializer.json import json_serializer
+
+_ATTRIBUTES = ("best_iteration", "best_score", "params")
+_OTHERS = {"pandas_categorical", "train_set", "train_set_version", "valid_sets", "name_valid_sets"}
+"""Attributes that are in the text, or belong to the data of a training."""
+_SCALARS = {*"?bBhHiIlLqQefd"}
+"""The types of NumPy's scalars whose Python number makes an equal scalar again, by their character."""
+
+State = dict[str, Any]
+
+
+def state_of(booster: Any) -> State:
+    """Return what the note of a file says of a booster.
+
+    Raises:
+        SerializationError: it has attributes or parameters that would not load exactly.
+    """
+    others = {name for name in vars(booster) if not name.startswith("_")} - {*_ATTRIBUTES, *_OTHERS}
+    if others:
+        msg = f"it has attributes that would be lost ({', '.join(sorted(others))}); store them in fields of their own"
+        raise SerializationError(msg)
+    found = {name: getattr(booster, name) for name in _ATTRIBUTES}
+    score = found["best_score"]
+    is_default = type(score) is defaultdict and score.default_factory is OrderedDict
+    if is_default:
+        found["best_score"] = OrderedDict(score)
+    scalars: list[tuple[list[Any], str]] = []
+    try:
+        data = json_serializer.serialize(_without_numpy(found, [], scalars))
+    except SerializationError as error:
+        msg = f"its best_score or params cannot be stored; make them plain values: {error}"
+        raise SerializationError(msg) from error
+    return {"state": data.decode(), "default": is_default, "numpy": scalars}
+
+
+def restore(booster: Any, state: State) -> None:
+    """Give a booster the state that a note tells.
+
+    Raises:
+        DeserializationError: it is no such state. A broken one may raise any error of Python.
+    """
+    found = json_serializer.deserialize(state["state"].encode())
+    for path, kind in state["numpy"]:
+        check(kind in _SCALARS, f"{kind!r:.40} is no type of a number")
+        owner = found
+        for key in path[:-1]:
+            owner = owner[key]
+        owner[path[-1]] = np.dtype(kind).type(owner[path[-1]])
+    check(isinstance(found["best_score"], dict) and isinstance(found["params"], dict), "its state is no dict")
+    check(type(found["best_iteration"]) is int, "its best iteration is no number")
+    if state["default"]:
+        found["best_score"] = defaultdict(OrderedDict, found["best_score"])
+    for name in _ATTRIBUTES:
+        setattr(booster, name, found[name])
+
+
+def read_note(data: bytes) -> tuple[State, State]:
+    """Return the note of a file, and the plain values of its state."""
+    note: State = json.loads(data)
+    return note, json_serializer.deserialize(note["state"].encode())
+
+
+def _without_numpy(value: Any, path: list[Any], found: list[tuple[list[Any], str]]) -> Any:
+    """Return a value with Python's numbers in place of NumPy's, and note where they were."""
+    if isinstance(value, np.generic) and value.dtype.char in _SCALARS:
+        found.append((path, value.dtype.char))
+        return value.item()
+    if type(value) is dict or type(value) is OrderedDict:
+        items = {key: _without_numpy(each, [*path, key], found) for key, each in value.items()}
+        return items if type(value) is dict else OrderedDict(items)
+    if type(value) is list:
+        return [_without_numpy(each, [*path, place], found) for place, each in enumerate(value)]
+    return value
