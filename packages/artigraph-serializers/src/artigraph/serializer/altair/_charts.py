@@ -19,6 +19,7 @@ from artigraph.serializer.altair._document import (
     Spec,
     cost_of,
     differences,
+    in_order,
     inlined,
     named_rows,
     note_of,
@@ -95,7 +96,11 @@ def to_json(chart: Any) -> bytes:
         note: dict[str, Any] = {"version": VERSION, "class": type(chart).__name__, "rows": list(rows)}
         note["added"] = [key for key, here in ((META, META in spec), (SCHEMA, SCHEMA in spec)) if not here]
         every = {**spec.get(DATASETS, {}), **rows}
-        said = {SCHEMA: alt.SCHEMA_URL, **document, **({DATASETS: every} if every or DATASETS in spec else {})}
+        said = {
+            SCHEMA: alt.SCHEMA_URL,
+            **in_order(document),
+            **({DATASETS: every} if every or DATASETS in spec else {}),
+        }
         if len(every) != len(rows) + len(spec.get(DATASETS, {})):
             msg = f"A dataset of this chart has a name that follows from other rows ({min(rows)!r}); rename it."
             raise SerializationError(msg)
