@@ -17,8 +17,8 @@ HEADER = """\
 # What this project is built and tested with; written by `just pin`, checked by `just constraints`.
 # For pip: `pip install --require-hashes -r constraints.txt` (docs/design/packages.md says why not `--constraint`).
 """
-LARGE = ("torch",)
-"""Extras that are not installed here, but by scripts/frameworks.py: they would bring gigabytes."""
+LARGE = ("altair", "jax", "plotly", "torch")
+"""Extras that are not installed here, but by scripts/frameworks.py: some would bring gigabytes."""
 EXPORT = [
     *("uv", "export", "--quiet", "--frozen", "--no-emit-workspace", "--all-packages", "--all-extras", "--all-groups"),
     *("--no-header", "--no-annotate", "--format", "requirements-txt"),

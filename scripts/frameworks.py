@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = tuple(f"tests/serializer/test_{each}.py" for each in ("golden", "plugins", "preview_values"))
-FOLDERS = ("torch",)
+FOLDERS = ("altair", "jax", "plotly", "torch")
 """Below tests/serializer."""
 
 

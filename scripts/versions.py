@@ -22,7 +22,7 @@ SETS: dict[str, tuple[list[str], list[str], list[str]]] = {
     "sqlalchemy-2.0": ([], ["sqlalchemy<2.1"], []),  # serializers and storages do not use it
 }
 """By name: uv's resolution, extra requirements, and the tests to run beside those of every set."""
-LARGE = frozenset({"torch"})
+LARGE = frozenset({"altair", "jax", "plotly", "torch"})
 """Extras that would bring gigabytes. scripts/frameworks.py tests one version of each, which is the lowest declared."""
 TOOLS = (
     *("httpx", "jsonschema", "moto", "psycopg", "psycopg-binary", "pytest-asyncio", "pytest-timeout", "pytest-xdist"),

@@ -32,6 +32,7 @@ async def main() -> None:
 
 asyncio.run(main())
 names = "aioboto3 boto3 botocore numpy obstore pandas polars pyarrow scipy PIL networkx torch attr msgspec pydantic"
+names += " jax plotly altair"
 heavy = set(names.split()) & set(sys.modules)
 assert not heavy, heavy
 print("core alone works")

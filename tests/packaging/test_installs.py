@@ -37,7 +37,7 @@ PROMISED = {
     "ui": "from artigraph.ui import create_app; create_app('sqlite:///results.db')",
 }
 """An import for each extra of the umbrella, which fails without the extra."""
-LARGE = ["artigraph.serializer.torch"]
+LARGE = [f"artigraph.serializer.{library}" for library in ("altair", "jax", "plotly", "torch")]
 """Packages whose libraries are not part of `all`; scripts/frameworks.py tests them."""
 
 

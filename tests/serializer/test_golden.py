@@ -20,6 +20,7 @@ _pa: Any = pa
 BY_EQUAL = {
     *("pandas-series", "pandas-index", "pandas-scalar", "polars-series"),
     *("networkx-graph", "pillow-image", "scipy-sparse", "torch-tensor", "torch-state-dict"),
+    *("altair-chart", "jax-array", "jax-array-dict", "plotly-figure"),
 }
 """Serializers whose own comparison is as strict as one can be, or whose bytes are compared too."""
 ABSENT = {name for name, library in SERIALIZERS.items() if not is_here(library)}

@@ -14,16 +14,20 @@ from artigraph.serializer._support import needs
 from tests.support.frameworks import SERIALIZERS, is_here
 
 SHIPPED = {
+    "altair-chart",
     "arrow-feather",
     "arrow-parquet",
     "arrow-record-batch",
     "arrow-record-batch-stream",
+    "jax-array",
+    "jax-array-dict",
     "numpy-array",
     "numpy-scalar",
     "pandas-dataframe",
     "pandas-index",
     "pandas-scalar",
     "pandas-series",
+    "plotly-figure",
     "polars-dataframe",
     "polars-series",
     "scipy-sparse",
@@ -35,6 +39,10 @@ SHIPPED = {
 """Names are stored with the data, so none is ever removed."""
 HERE = sorted(name for name in SHIPPED if name not in SERIALIZERS or is_here(SERIALIZERS[name]))
 """Those whose libraries are installed; `just frameworks` tests the others."""
+
+
+LARGE = sorted({*SERIALIZERS.values()})
+"""The libraries of `just frameworks`."""
 
 
 def run(code: str) -> str:
@@ -74,6 +82,9 @@ BY_TYPE = {
     "scipy.sparse": {"csr_array((1, 1))": "scipy-sparse", "lil_matrix((1, 1))": "scipy-sparse"},
     "PIL.Image": {"new('L', (1, 1))": "pillow-image"},
     "networkx": {"Graph()": "networkx-graph", "MultiDiGraph()": "networkx-graph"},
+    "jax": {"numpy.zeros(1)": "jax-array", "random.key(0)": "jax-array"},
+    "plotly.graph_objects": {"Figure()": "plotly-figure"},
+    "altair": {"Chart()": "altair-chart", "layer()": "altair-chart", "hconcat()": "altair-chart"},
     "torch": {"zeros(1)": "torch-tensor", "nn.Parameter(torch.zeros(1))": "torch-tensor"},
 }
 
@@ -85,7 +96,7 @@ def test_a_process_that_imported_nothing_finds_it_by_type(library: str) -> None:
     assert run(code).split() == list(BY_TYPE[library].values())
 
 
-@pytest.mark.parametrize("library", ["numpy", "pandas", "polars", "pyarrow", "networkx", "scipy", "torch"])
+@pytest.mark.parametrize("library", ["numpy", "pandas", "polars", "pyarrow", "networkx", "scipy", *LARGE])
 def test_a_missing_library_names_the_command(library: str) -> None:
     code = f"""
 import sys
@@ -116,9 +127,12 @@ def test_importing_one_imports_no_other() -> None:
         "networkx": {"numpy", "pandas", "polars", "pyarrow"},
         "pillow": {"numpy", "pandas", "polars", "pyarrow"},
         "torch": {"pandas", "polars", "pyarrow"},
+        "jax": {"pandas", "polars", "pyarrow"},
+        "plotly": {"pandas", "polars", "pyarrow"},
+        "altair": {"polars", "pyarrow"},
     }
     for library, others in libraries.items():
-        if library == "torch" and not is_here(library):
+        if library in LARGE and not is_here(library):
             continue
         loaded = run(f"import sys, artigraph.serializer.{library}; print(*sys.modules)").split()
         assert not others.intersection(loaded), library

@@ -161,7 +161,7 @@ def _type_for(key: str) -> type[Any]:
     return type("Derived", (base,), {"__module__": "user.code"})
 
 
-TAKEN = ("networkx", "numpy", "pandas", "PIL", "scipy", "torch")
+TAKEN = ("altair", "jax", "networkx", "numpy", "pandas", "PIL", "plotly", "scipy", "torch")
 """Libraries whose values a serializer takes, also those of derived classes, or asks for what is not installed."""
 
 

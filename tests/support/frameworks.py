@@ -12,6 +12,10 @@ import pytest
 __all__ = ["SERIALIZERS", "framework", "is_here"]
 
 SERIALIZERS = {
+    "altair-chart": "altair",
+    "jax-array": "jax",
+    "jax-array-dict": "jax",
+    "plotly-figure": "plotly",
     "torch-state-dict": "torch",
     "torch-tensor": "torch",
 }

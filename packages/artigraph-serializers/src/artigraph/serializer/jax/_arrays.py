@@ -84,7 +84,7 @@ def check(value: Any, what: str) -> None:
 _REFUSED: tuple[tuple[Callable[[Any], bool], str], ...] = (
     (
         lambda value: isinstance(value, jax.core.Tracer),
-        "is traced by a transformation such as jit or grad, so it has no elements yet; return it, and store the result.",
+        "is traced by a transformation such as jit or grad, so it has no elements; return it, and store the result.",
     ),
     (
         lambda value: not isinstance(value, jax.Array),
@@ -96,12 +96,11 @@ _REFUSED: tuple[tuple[Callable[[Any], bool], str], ...] = (
     ),
     (
         lambda value: not value.is_fully_addressable,
-        "is spread over several processes, and this one has only a part; gather it first: "
-        "jax.experimental.multihost_utils.process_allgather(array, tiled=True).",
+        "is spread over several processes; gather it: jax.experimental.multihost_utils.process_allgather(array).",
     ),
     (
         lambda value: len(value.sharding.device_set) > 1,
-        "is on {0.sharding.num_devices} devices, which the loading machine may lack; store jax.device_put(array, jax.devices()[0]).",
+        "is on several devices, which the loading machine may lack; store jax.device_put(array, jax.devices()[0]).",
     ),
     (
         lambda value: is_key(value) and type(jax.random.key_impl(value)) is not str,
@@ -142,9 +141,8 @@ def size_of(value: Any) -> int:
 
 def elements_of(array: Any) -> Any:
     """Return the elements of an array, or the data of keys, as an array of NumPy in C order."""
-    return _np.ascontiguousarray(jax.random.key_data(array) if is_key(array) else array).reshape(
-        jax.random.key_data(array).shape if is_key(array) else array.shape
-    )
+    held = _np.asarray(jax.random.key_data(array) if is_key(array) else array)
+    return _np.ascontiguousarray(held).reshape(held.shape)  # which makes a scalar an array of one dimension
 
 
 def to_parts(arrays: dict[str, Any]) -> Iterator[bytes | memoryview]:
