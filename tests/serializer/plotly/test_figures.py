@@ -70,7 +70,7 @@ def test_a_figure_of_a_large_array_stores_it_once() -> None:
 
 
 REFUSED: dict[str, tuple[Callable[[], Any], str]] = {
-    "subclass": (lambda: type("Mine", (go.Figure,), {})(), r"plotly.graph_objects.Figure\(value\)"),
+    "subclass": (type("Mine", (go.Figure,), {}), r"plotly.graph_objects.Figure\(value\)"),
     "trace": (go.Scatter, "plotly.graph_objects.Figure"),
     "object": (lambda: go.Figure(layout={"meta": {"a": [object()]}}), r"layout.meta.a\[0\] is a .*object"),
     "function": (lambda: go.Figure(go.Scatter(meta=len)), r"data\[0\].meta is a .*Store the name of the function"),

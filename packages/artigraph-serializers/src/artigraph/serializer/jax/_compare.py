@@ -20,6 +20,8 @@ def as_numbers(elements: Any) -> Any:
 
 def same_array(one: Any, other: Any) -> bool:
     """Say whether two arrays have one dtype, shape and weakness, and equal elements. NaN equals NaN."""
+    if type(one) is not type(other) or not isinstance(one, jax.Array):
+        return False
     if one.dtype != other.dtype or one.shape != other.shape or is_weak(one) != is_weak(other):
         return False
     return not _differing(one, other).number
