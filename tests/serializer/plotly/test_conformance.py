@@ -11,6 +11,7 @@ from artigraph.testing.serializer import SerializerConformance
 from tests.serializer.plotly.values import assert_same_figure, figures, go
 
 
+@pytest.mark.filterwarnings("ignore:.*mapbox.*:DeprecationWarning")
 class TestFigureSerializer(SerializerConformance):
     refused = (go.Scatter(y=[1]), go.Layout(), {"data": []}, go.Figure(go.Scatter(meta=object())))
 

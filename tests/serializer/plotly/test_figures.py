@@ -18,6 +18,8 @@ from artigraph.testing.serializer import RecordingFile
 from tests.serializer.plotly.values import arrays, assert_same_figure, figures, go, subplots, templates
 from tests.support.frameworks import framework
 
+pytestmark = pytest.mark.filterwarnings("ignore:.*mapbox.*:DeprecationWarning")
+"""The templates of Plotly 6 have a trace that it advises against."""
 plotly_io: Any = framework("plotly.io")
 figure_serializer: Any = framework("artigraph.serializer.plotly").figure_serializer
 _np: Any = np
@@ -62,6 +64,16 @@ def test_the_default_template_of_a_process_changes_nothing() -> None:
                 assert_same_figure(figure_serializer.deserialize(found), each)
     finally:
         templates.default = before
+
+
+def test_templates_of_releases_with_other_traces_are_read() -> None:
+    found = json.loads(figure_serializer.serialize(go.Figure()))
+    found["layout"]["template"]["data"]["scatterformer"] = [{"type": "scatterformer"}]
+    found["layout"]["template"]["layout"]["former"] = {"style": "light"}
+    assert_same_figure(figure_serializer.deserialize(json.dumps(found).encode()), go.Figure())
+    found["layout"]["template"]["data"]["bar"] = [{"former": 1}]
+    with pytest.raises(DeserializationError, match="'former'"):
+        figure_serializer.deserialize(json.dumps(found).encode())
 
 
 def test_a_figure_of_a_large_array_stores_it_once() -> None:

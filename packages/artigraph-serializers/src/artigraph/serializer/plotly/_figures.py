@@ -61,17 +61,17 @@ def figure_of(state: State) -> Any:
     Raises:
         ValueError: Plotly does not take the state, or would change it. The error says where.
     """
-    known: dict[str, Any] = {key: state[key] for key in ("data", "layout", "frames")}
+    layout = {key: value for key, value in state["layout"].items() if key != "template"}
+    known: dict[str, Any] = {"data": state["data"], "layout": layout, "frames": state["frames"]}
     if state["grid"] is not None:
         known[_GRID_TEXT], known[_GRID] = state["grid"]
     try:
         figure = go.Figure(known)
+        _set_template(figure, state["layout"].get("template"))
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         lines = " ".join(str(error).split())
         msg = f"Plotly does not take it: {lines[:_LONGEST_REASON]}{'…' if len(lines) > _LONGEST_REASON else ''}"
         raise ValueError(msg) from error
-    if "template" not in state["layout"]:
-        figure.layout.template = None  # Plotly has given it the default template of this process
     found = state_of(figure)
     emptied = [path for path in _empty_paths(state) if not _is_there(found, path)]
     for path in emptied:
@@ -81,6 +81,25 @@ def figure_of(state: State) -> Any:
         msg = f"Plotly changes {changed}. Set it to what Plotly makes of it, or leave it out."
         raise ValueError(msg)
     return figure
+
+
+def _set_template(figure: Any, template: Any) -> None:
+    """Give a figure its template. Plotly has given it the default template of this process, without a validation."""
+    found = figure.layout.template.to_plotly_json() if figure.layout.template is not None else None
+    if template is None or not same_object(found, template):
+        figure.layout.template = template
+
+
+def _without_unknown(template: Any) -> Any:
+    """Return a template without defaults for kinds of traces and parts of a layout that this Plotly does not have.
+
+    The template that Plotly 6 gives to each figure has defaults for a kind of trace that Plotly 7 does not have.
+    """
+    known = {"data": go.layout.template.Data(), "layout": go.Layout()}
+    return {
+        key: {name: part for name, part in parts.items() if name in known[key]} if key in known else parts
+        for key, parts in template.items()
+    }
 
 
 def _empty_paths(value: Any, path: Path = ()) -> Iterator[Path]:
@@ -172,6 +191,8 @@ def _read_state(data: bytes) -> State:
     document = read_json(data)
     note = checked_note(document)
     apply_notes(document, note["notes"])
+    if "template" in document["layout"]:
+        document["layout"]["template"] = _without_unknown(document["layout"]["template"])
     return {**document, "grid": _grid_from_json(note["grid"]) if "grid" in note else None}
 
 
