@@ -35,7 +35,8 @@ def test_the_json_is_vega_lite_that_altair_reads() -> None:
     for chart in charts()[:8]:
         document = json.loads(chart_serializer.serialize(chart))
         assert document["$schema"] == alt.SCHEMA_URL
-        read = type(chart).from_dict(document)
+        cls: Any = type(chart)
+        read = cls.from_dict(document)
         read.usermeta = alt.Undefined
         assert_same_chart(read, chart)
 
@@ -125,7 +126,7 @@ def test_parts_of_charts_are_refused_with_what_to_do() -> None:
 async def test_a_field_of_a_model_holds_a_chart(engine: object, tmp_path: Path) -> None:
     @dataclass
     class Report(ArtifactModel, name="altair.Report"):
-        chart: alt.Chart  # pyright: ignore[reportInvalidTypeForm]
+        chart: Any
         kept: Any = artifact_field(storage=FileSystem(tmp_path / "objects"))
 
     joined = bars() | bars()

@@ -74,13 +74,14 @@ def full(chart: Any) -> Any:
 
 
 def placed(value: Any, rows: dict[str, Any]) -> Any:
+    held: Any = value
     if isinstance(value, list):
-        return [placed(item, rows) for item in value]
+        return [placed(item, rows) for item in held]
     if not isinstance(value, dict):
         return value
-    if value.get("name") in rows:
-        return {"values": rows[value["name"]]} | {key: item for key, item in value.items() if key != "name"}
-    return {key: placed(item, rows) for key, item in value.items()}
+    if held.get("name") in rows:
+        return {"values": rows[held["name"]]} | {key: item for key, item in held.items() if key != "name"}
+    return {key: placed(item, rows) for key, item in held.items()}
 
 
 def assert_same_chart(one: Any, other: Any) -> None:

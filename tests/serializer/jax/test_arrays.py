@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -40,7 +40,7 @@ Header = dict[str, Any]
 
 
 @contextmanager
-def wide() -> Iterator[None]:
+def wide() -> Generator[None]:
     """Switch on the types of 64 bits."""
     jax.config.update("jax_enable_x64", True)
     try:
@@ -89,14 +89,15 @@ def test_a_tracer_is_refused_with_what_to_do() -> None:
 
     def traced(value: Any) -> Any:
         assert array_serializer.size_hint(value) == 0
-        for store in (array_serializer.serialize, encode, lambda each: array_dict_serializer.serialize({"a": each})):
+        stores: list[tuple[Any, Any]] = [(array_serializer.serialize, value), (encode, value)]
+        for store, held in [*stores, (array_dict_serializer.serialize, {"a": value})]:
             with pytest.raises(SerializationError) as caught:
-                store(value)
+                store(held)
             seen.append(str(caught.value))
         return value
 
     jax.jit(traced)(jnp.ones(2))
-    jax.grad(lambda value: traced(value).sum())(jnp.ones(2))
+    jax.grad(lambda value: traced(value).sum())(jnp.ones(2))  # pyright: ignore[reportUnknownLambdaType]
     assert len(seen) == 6
     assert all("store the result" in each for each in seen)
 
@@ -210,7 +211,7 @@ async def test_a_field_of_a_model_holds_arrays(engine: object, tmp_path: Path) -
     class Trained(ArtifactModel, name="jax.Trained"):
         parameters: ArrayDict
         lazy: Annotated[Lazy[dict[str, Any]], array_dict_serializer, files]
-        loss: jax.Array  # pyright: ignore[reportInvalidTypeForm]
+        loss: Any
         key: Any
         each: dict[str, Any]
 

@@ -93,20 +93,21 @@ def assert_same_figure(one: Any, other: Any) -> None:
 def assert_same(one: Any, other: Any) -> None:
     """Assert that two values are equal in types and bits at every depth."""
     assert type(one) is type(other)
+    mine: Any = one
     if isinstance(one, dict):
-        assert one.keys() == other.keys()
-        for key in one:
-            assert_same(one[key], other[key])
+        assert mine.keys() == other.keys()
+        for key in mine:
+            assert_same(mine[key], other[key])
     elif isinstance(one, (list, tuple)):
-        assert len(one) == len(other)
-        for pair in zip(one, other, strict=True):
+        assert len(mine) == len(other)
+        for pair in zip(mine, other, strict=True):
             assert_same(*pair)
     elif isinstance(one, np.ndarray):
-        assert (one.dtype, one.shape) == (other.dtype, other.shape)
-        if one.dtype == object:
-            assert_same(one.tolist(), other.tolist())
+        assert (mine.dtype, mine.shape) == (other.dtype, other.shape)
+        if mine.dtype == object:
+            assert_same(mine.tolist(), other.tolist())
         else:
-            assert one.tobytes() == other.tobytes()
+            assert mine.tobytes() == other.tobytes()
     elif isinstance(one, float):
         assert math.isnan(one) == math.isnan(other)
         assert math.isnan(one) or (one, math.copysign(1, one)) == (other, math.copysign(1, other))

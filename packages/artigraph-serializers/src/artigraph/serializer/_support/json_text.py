@@ -39,6 +39,16 @@ def read_json(data: bytes | memoryview) -> Any:
     return json.loads(str(data, "utf-8"), object_pairs_hook=_unique, parse_constant=_refuse, parse_int=_read_int)
 
 
+def is_object(value: Any) -> bool:
+    """Say whether a value of JSON is an object. A type checker learns nothing from it, and keeps `Any`."""
+    return type(value) is dict
+
+
+def is_list(value: Any) -> bool:
+    """Say whether a value of JSON is a list. A type checker learns nothing from it, and keeps `Any`."""
+    return type(value) is list
+
+
 def read_json_within(limited: preview.LimitedFile, max_bytes: int) -> Any:
     """Return the value of a file of JSON, or None if its text or its value may take more than `max_bytes`."""
     if limited.size > limited.left:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from importlib import import_module
-from typing import Any, cast
+from typing import Any
 
 from artigraph.errors import SerializationError
 from artigraph.serializer._support import class_of
-from artigraph.serializer._support.json_text import read_json, write_json
+from artigraph.serializer._support.json_text import is_list, is_object, read_json, write_json
 from artigraph.serializer.altair._document import (
     DATASETS,
     META,
@@ -88,7 +88,7 @@ def to_json(chart: Any) -> bytes:
     """
     spec = spec_of(chart)
     meta = spec.get(META, {})
-    if type(meta) is not dict or NOTE in meta:
+    if not is_object(meta) or NOTE in meta:
         msg = f"The usermeta of this chart is no dict, or has the key {NOTE!r}, which is reserved; rename it."
         raise SerializationError(msg)
     try:
@@ -169,6 +169,6 @@ def _holders(part: Any) -> Iterator[Any]:
     if isinstance(getattr(part, "data", None), alt.NamedData):
         yield part
     for name in _INNER:
-        inner = getattr(part, name, None)
-        for each in cast("list[Any]", inner) if isinstance(inner, list) else [inner]:
+        inner: Any = getattr(part, name, None)
+        for each in inner if is_list(inner) else [inner]:
             yield from _holders(each)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from artigraph.serializer import preview
-from artigraph.serializer._support.json_text import read_json_within
+from artigraph.serializer._support.json_text import is_list, is_object, read_json_within
 from artigraph.serializer.altair._document import DATASETS, note_of
 from artigraph.serializer.preview import preview_content
 
@@ -26,7 +26,7 @@ def preview_chart(file: BinaryIO, *, rows: int, max_bytes: int) -> preview.Previ
     cells = preview.Cells()
     head = cells.text(str(note_of(document)["class"]))
     title = document.get("title")
-    text = title.get("text") if isinstance(title, dict) else title
+    text = title.get("text") if is_object(title) else title
     if isinstance(text, str):
         head += f" {preview.Cells(_TITLE).show(text)}"
     lines = [head, *_lines_of(document, cells, "  "), *_data_lines(document.get(DATASETS), cells)]
@@ -36,29 +36,29 @@ def preview_chart(file: BinaryIO, *, rows: int, max_bytes: int) -> preview.Previ
 
 
 def _lines_of(spec: Any, cells: preview.Cells, indent: str) -> Iterator[str]:
-    if not isinstance(spec, dict):
+    if not is_object(spec):
         return
-    part = cast("dict[str, Any]", spec)
+    part: dict[str, Any] = spec
     mark = part.get("mark")
     if mark is not None:
-        kind = mark.get("type") if isinstance(mark, dict) else mark
+        kind = mark.get("type") if is_object(mark) else mark
         yield f"{indent}{cells.of(kind)}: {', '.join(_encodings(part.get('encoding'), cells))}".rstrip(": ")
     for name in _PARTS:
-        parts = part.get(name)
-        if isinstance(parts, (list, dict)):
+        parts: Any = part.get(name)
+        if is_list(parts) or is_object(parts):
             yield f"{indent}{name}:"
-            for each in cast("list[Any]", parts) if isinstance(parts, list) else [parts]:
+            for each in parts if is_list(parts) else [parts]:
                 yield from _lines_of(each, cells, indent + "  ")
 
 
 def _encodings(encoding: Any, cells: preview.Cells) -> Iterator[str]:
-    if not isinstance(encoding, dict):
+    if not is_object(encoding):
         return
-    for channel, said in cast("dict[str, Any]", encoding).items():
-        if not isinstance(said, dict):
+    for channel, said in encoding.items():
+        if not is_object(said):
             yield cells.text(channel)
             continue
-        what = cast("dict[str, Any]", said)
+        what: dict[str, Any] = said
         field = what.get("field", what.get("value", what.get("datum")))
         text = f"{cells.of(field)}" if field is not None else ""
         for function in ("timeUnit", "aggregate"):
@@ -69,10 +69,10 @@ def _encodings(encoding: Any, cells: preview.Cells) -> Iterator[str]:
 
 
 def _data_lines(datasets: Any, cells: preview.Cells) -> Iterator[str]:
-    if not isinstance(datasets, dict):
+    if not is_object(datasets):
         return
-    for rows in cast("dict[str, Any]", datasets).values():
-        held = cast("list[Any]", rows) if isinstance(rows, list) else []
-        columns: list[str] = list(held[0]) if held and isinstance(held[0], dict) else []
+    for rows in datasets.values():
+        held: list[Any] = rows if is_list(rows) else []
+        columns: list[str] = list(held[0]) if held and is_object(held[0]) else []
         names = ", ".join(map(cells.text, columns[:_FEW])) + (", …" if len(columns) > _FEW else "")
         yield f"data: {preview.count_text(len(held), 'row')}{f' of {names}' if names else ''}"

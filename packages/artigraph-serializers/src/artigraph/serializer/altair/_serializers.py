@@ -7,6 +7,7 @@ from typing import Any, BinaryIO
 from artigraph.errors import SerializationError
 from artigraph.serializer._support import deserializing, serializing
 from artigraph.serializer._support.difference import named
+from artigraph.serializer._support.json_text import is_list, is_object
 from artigraph.serializer.altair._charts import CLASSES, from_json, spec_of, to_json
 from artigraph.serializer.altair._document import differences, same_json
 from artigraph.serializer.altair._preview import preview_chart
@@ -70,9 +71,8 @@ class ChartSerializer(Serializer[Any]):
 
 
 def _told(value: Any) -> str:
-    if isinstance(value, (list, dict)):
-        items: Any = value
-        return f"{len(items):,} {'items' if isinstance(value, list) else 'properties'}"
+    if is_list(value) or is_object(value):
+        return f"{len(value):,} {'items' if is_list(value) else 'properties'}"
     return f"{value!r:.40}" if value is not None else "nothing"
 
 

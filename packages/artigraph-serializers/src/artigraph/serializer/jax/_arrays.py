@@ -139,6 +139,11 @@ def size_of(value: Any) -> int:
     return int(value.nbytes)
 
 
+def sizes_of(arrays: Any) -> int:
+    """Return about how many bytes all arrays of a dict take."""
+    return sum(map(size_of, arrays.values()))
+
+
 def elements_of(array: Any) -> Any:
     """Return the elements of an array, or the data of keys, as an array of NumPy in C order."""
     held = _np.asarray(jax.random.key_data(array) if is_key(array) else array)

@@ -65,7 +65,7 @@ class ArraySerializer(Serializer[Any]):
                 max_bytes=max_bytes,
                 noun="array",
                 dtype_of=_arrays.dtype_text,
-                elements_of=lambda *stored: _compare.as_numbers(_arrays.stored_elements(*stored)),
+                elements_of=_stored_numbers,
             )
 
     def equal(self, one: Any, other: Any) -> bool:
@@ -91,7 +91,7 @@ class ArrayDictSerializer(Serializer[Any]):
 
     def size_hint(self, value: Any) -> int | None:
         """Return the bytes of the elements of all arrays."""
-        return sum(map(_arrays.size_of, value.values())) if isinstance(value, dict) else None
+        return _arrays.sizes_of(value) if isinstance(value, dict) else None
 
     def serialize(self, value: Any) -> bytes:
         """Return a safetensors file."""
@@ -143,17 +143,24 @@ class ArrayDictSerializer(Serializer[Any]):
         return _compare.describe_dicts(before, after)
 
 
+def _stored_numbers(memory: memoryview, entry: st.Entry, note: dict[str, Any]) -> Any:
+    return _compare.as_numbers(_arrays.stored_elements(memory, entry, note))
+
+
 def _read_array(file: BinaryIO, entry: st.Entry, note: dict[str, Any]) -> Any:
     file.seek(entry.start)
     return _arrays.array_of(memoryview(file.read(entry.stop - entry.start)), entry, note)
+
+
+def _items_of(arrays: Any) -> list[tuple[Any, Any]]:
+    return list(arrays.items())
 
 
 def _check_dict(value: Any) -> None:
     if type(value) is not dict:
         msg = f"A {class_of(value)} is no dict of arrays; make one: dict(...)."
         raise SerializationError(msg)
-    items: dict[Any, Any] = value
-    for name, each in items.items():
+    for name, each in _items_of(value):
         if type(name) is not str:
             msg = f"The key {name!r} is no str, so it cannot name an array; use names such as 'layer.0.kernel'."
             raise SerializationError(msg)

@@ -19,13 +19,13 @@ from collections.abc import Callable
 from datetime import date, time
 from decimal import Decimal
 from importlib import import_module
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn
 
 import numpy as np
 
 from artigraph.errors import DeserializationError, SerializationError
 from artigraph.serializer._support import class_of
-from artigraph.serializer._support.json_text import MOST_BITS, read_json, write_json
+from artigraph.serializer._support.json_text import MOST_BITS, is_list, is_object, read_json, write_json
 from artigraph.serializer.codec.refusals import advice_for
 from artigraph.serializer.json import json_serializer
 from artigraph.serializer.numpy import array_serializer, scalar_serializer
@@ -74,11 +74,11 @@ class Writer:
             raise SerializationError(msg)
         if is_json(value):
             return value
-        if type(value) is list:
-            return self._write_list(cast("list[Any]", value), path)
-        if type(value) is dict:
-            return self._write_dict(cast("dict[Any, Any]", value), path)
-        if type(value) is np.ndarray:
+        if is_list(value):
+            return self._write_list(value, path)
+        if is_object(value):
+            return self._write_dict(value, path)
+        if is_array(value):
             return self._write_array(value, path)
         return self._write_other(value, path)
 
@@ -86,7 +86,9 @@ class Writer:
         self.notes.append([list(path), kind, content])
 
     def _write_list(self, items: list[Any], path: Path) -> list[Any]:
-        others = sum(1 for item in items if not is_json(item) and type(item) not in (list, dict, np.ndarray))
+        others = sum(
+            1 for item in items if not is_json(item) and not (is_list(item) or is_object(item) or is_array(item))
+        )
         if others * _FEW > len(items):
             try:
                 text = json_serializer.serialize(items)
@@ -132,9 +134,10 @@ class Writer:
         return [self._nested(item, (*path, place), depth - 1) for place, item in enumerate(items)]
 
     def _write_other(self, value: Any, path: Path) -> Any:
-        library = type(value).__module__.partition(".")[0]
+        cls = class_of(value)
+        library = cls.partition(".")[0]
         try:
-            if isinstance(value, np.generic):
+            if is_scalar(value):
                 self._note(path, "scalar", b64encode(scalar_serializer.serialize(value)).decode())
             elif library == "pandas":
                 self._note(path, "pandas", _pandas_scalars().serialize(value).decode())
@@ -142,26 +145,37 @@ class Writer:
                 self._note(path, "plain", read_json(json_serializer.serialize(value)))
         except SerializationError as error:
             advice = advice_for(type(value)) or "Convert it to a list, a number, a text or an array of NumPy."
-            msg = f"{where(path)} is a {class_of(value)}, which is not kept in a figure. {advice}"
+            msg = f"{where(path)} is a {cls}, which is not kept in a figure. {advice}"
             raise SerializationError(msg) from error
         return shown(value)
 
 
 def is_json(value: Any) -> bool:
     """Say whether JSON has a value as it is, and without items."""
-    kind = type(value)
-    if kind is float:
-        return math.isfinite(value)
-    return value is None or kind is bool or kind is str or (kind is int and value.bit_length() <= MOST_BITS)
+    if value is None or type(value) in (bool, str):
+        return True
+    if type(value) is int:
+        return value.bit_length() <= MOST_BITS
+    return type(value) is float and math.isfinite(value)
+
+
+def is_array(value: Any) -> bool:
+    """Say whether a value is an array of NumPy. A type checker learns nothing from it, and keeps `Any`."""
+    return type(value) is np.ndarray
+
+
+def is_scalar(value: Any) -> bool:
+    """Say whether a value is a scalar of NumPy."""
+    return isinstance(value, np.generic)
 
 
 def shown(value: Any) -> Any:
     """Return a JSON value that shows a value of another type, as Plotly writes it: times in ISO format, NaN as null."""
-    if isinstance(value, (np.ndarray, np.generic)):
-        texts = np.datetime_as_string(value) if value.dtype.kind == "M" else value
+    if is_array(value) or is_scalar(value):
+        texts: Any = _np.datetime_as_string(value) if value.dtype.kind == "M" else value
         return shown(texts.tolist())
-    if isinstance(value, (list, tuple, set, frozenset)):
-        return [shown(item) for item in cast("list[Any]", value)]
+    if _is_collection(value):
+        return [shown(item) for item in value]
     if is_json(value):
         return value
     if _is_missing(value) or isinstance(value, (float, int)):
@@ -169,6 +183,10 @@ def shown(value: Any) -> Any:
     if isinstance(value, Decimal):
         return shown(float(value))
     return value.isoformat() if isinstance(value, (date, time)) else str(value)
+
+
+def _is_collection(value: Any) -> bool:
+    return isinstance(value, (list, tuple, set, frozenset))
 
 
 def _is_missing(value: Any) -> bool:
@@ -213,9 +231,9 @@ def apply_notes(document: dict[str, Any], notes: list[Note]) -> None:
         holder[last] = _READERS[kind](holder[last], content)
 
 
-def _checked(holder: object, step: Any) -> Any:
+def _checked(holder: Any, step: Any) -> Any:
     """Return a step of a path, if it leads to an item of a list or of a dict."""
-    if (type(holder) is dict and type(step) is str) or (type(holder) is list and type(step) is int and step >= 0):
+    if (is_object(holder) and type(step) is str) or (is_list(holder) and type(step) is int and step >= 0):
         return step
     return refuse(f"a note leads to {step!r:.60}, which is not there")
 
@@ -238,7 +256,7 @@ def _read_npy(_: Any, text: str) -> Any:
 def _read_objects(items: Any, shape: list[int]) -> Any:
     flat: list[Any] = [items]
     for length in shape:
-        if any(type(each) is not list or len(each) != length for each in flat):
+        if not all(is_list(each) and len(each) == length for each in flat):
             refuse("the shape of an array does not fit its items")
         flat = [item for each in flat for item in each]
     array: Any = _np.empty(len(flat), object)

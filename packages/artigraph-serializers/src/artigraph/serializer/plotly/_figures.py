@@ -9,7 +9,7 @@ from typing import Any
 
 from artigraph.errors import DeserializationError, SerializationError
 from artigraph.serializer._support import class_of
-from artigraph.serializer._support.json_text import read_json, write_json
+from artigraph.serializer._support.json_text import is_list, is_object, read_json, write_json
 from artigraph.serializer.json import json_serializer
 from artigraph.serializer.numpy.compare import same_object
 from artigraph.serializer.plotly._exact import Path, Writer, apply_notes, refuse, where
@@ -104,21 +104,22 @@ def _without_unknown(template: Any) -> Any:
 
 def _empty_paths(value: Any, path: Path = ()) -> Iterator[Path]:
     """Yield the paths of empty objects in a state."""
-    if type(value) is dict:
+    if is_object(value):
         if not value and path:
             yield path
         for key, item in value.items():
             yield from _empty_paths(item, (*path, key))
-    elif type(value) is list and value and type(value[0]) is dict:
+    elif is_list(value) and value and is_object(value[0]):
         for place, item in enumerate(value):
             yield from _empty_paths(item, (*path, place))
 
 
 def _is_there(value: Any, path: Path) -> bool:
+    found = value
     for step in path:
-        if type(value) is dict and step not in value:
+        if is_object(found) and step not in found:
             return False
-        value = value[step]
+        found = found[step]
     return True
 
 
@@ -143,13 +144,13 @@ def difference(one: Any, other: Any) -> str | None:
 
 def differences(one: Any, other: Any, path: Path = ()) -> Iterator[str]:
     """Yield the places where two states differ."""
-    if type(one) is type(other) is dict:
+    if is_object(one) and is_object(other):
         for key in one | other:
             if key in one and key in other:
                 yield from differences(one[key], other[key], (*path, key))
             else:
                 yield where((*path, key))
-    elif type(one) is type(other) is list and len(one) == len(other) and any(type(item) is dict for item in one):
+    elif is_list(one) and is_list(other) and len(one) == len(other) and any(is_object(item) for item in one):
         for place, pair in enumerate(zip(one, other, strict=True)):
             yield from differences(*pair, (*path, place))
     elif not same_object(one, other):
@@ -198,14 +199,14 @@ def _read_state(data: bytes) -> State:
 
 def checked_note(document: Any) -> dict[str, Any]:
     """Take the note out of a document, and return it."""
-    if not isinstance(document, dict) or NOTE not in document:
+    if not is_object(document) or NOTE not in document:
         refuse("they are not the JSON of one")
     note: Any = document.pop(NOTE)
     version = note["version"]
     if version != VERSION:
         msg = f"A newer release wrote this figure, in version {version!r:.20} of its format; update Artigraph."
         raise DeserializationError(msg)
-    if document.keys() != {"data", "layout", "frames"} or type(document["layout"]) is not dict:
+    if document.keys() != {"data", "layout", "frames"} or not is_object(document["layout"]):
         refuse("it has other parts")
     return note
 
@@ -229,7 +230,8 @@ def _grid_from_json(said: Any) -> list[Any]:
 
 
 def _ref_of(kind: Any, keys: Any, properties: Any) -> Any:
-    is_named = type(keys) is tuple and type(properties) is dict
-    if not is_named or not all(type(each) is str for each in (kind, *keys, *properties)):
+    texts: list[Any] = [kind, *keys, *properties]
+    is_named = isinstance(keys, tuple) and is_object(properties)
+    if not is_named or not all(type(each) is str for each in texts):
         refuse("the grid of its subplots names none")
     return _SubplotRef(subplot_type=kind, layout_keys=keys, trace_kwargs=properties)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO
 
 from artigraph.serializer import preview
-from artigraph.serializer._support.json_text import read_json_within
+from artigraph.serializer._support.json_text import is_list, is_object, read_json_within
 from artigraph.serializer._support.preview import table_preview
 from artigraph.serializer.plotly._figures import checked_note
 from artigraph.serializer.preview import preview_content
@@ -28,7 +28,7 @@ def preview_figure(file: BinaryIO, *, rows: int, columns: int, max_bytes: int) -
         file.seek(0)
         return preview_content(file, rows=rows, max_bytes=limited.left)
     checked_note(document)
-    traces = [trace for trace in document["data"][: max(rows, 0)] if isinstance(trace, dict)]
+    traces: list[dict[str, Any]] = [trace for trace in document["data"][: max(rows, 0)] if is_object(trace)]
     cells = preview.Cells()
     every: list[tuple[str, str, list[preview.Cell]]] = [
         ("trace", "str", [cells.of(trace.get("type", "scatter")) for trace in traces]),
@@ -53,7 +53,7 @@ def preview_figure(file: BinaryIO, *, rows: int, columns: int, max_bytes: int) -
 
 def _title_of(layout: Any) -> str:
     title: Any = layout.get("title")
-    text: Any = title.get("text") if isinstance(title, dict) else title
+    text: Any = title.get("text") if is_object(title) else title
     return preview.Cells(_TITLE).show(text) if isinstance(text, str) else ""
 
 
@@ -63,12 +63,12 @@ def _points_of(trace: dict[str, Any]) -> int:
 
 
 def _length(value: Any) -> int:
-    if isinstance(value, list):
-        items = cast("list[Any]", value)
-        inner: list[int] = [len(cast("list[Any]", item)) for item in items if isinstance(item, list)]
+    if is_list(value):
+        items = value
+        inner: list[int] = [len(item) for item in items if is_list(item)]
         return sum(inner) if len(inner) == len(items) else len(items)
-    if not isinstance(value, dict) or not isinstance(value.get("bdata"), str):
+    if not is_object(value) or not isinstance(value.get("bdata"), str):
         return 0
-    spec = cast("dict[str, Any]", value)
+    spec = value
     text: str = spec["bdata"]
     return math.ceil((len(text) * 3 // _BASE64 - text.count("=")) / _WIDTHS.get(spec.get("dtype", ""), 1))

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any, BinaryIO
 
-import numpy as np
-
 from artigraph.errors import SerializationError
 from artigraph.serializer._support import deserializing, serializing
 from artigraph.serializer._support.difference import named, told
 from artigraph.serializer.base import Serializer
 from artigraph.serializer.numpy.compare import differing_array
+from artigraph.serializer.plotly._exact import is_array
 from artigraph.serializer.plotly._figures import difference, differences, from_json, go, state_of, to_json
 from artigraph.serializer.plotly._preview import preview_figure
 from artigraph.serializer.preview import Preview
@@ -80,12 +79,11 @@ class FigureSerializer(Serializer[Any]):
 def _told(place: str, before: Any, after: Any) -> str:
     """Return how many elements differ, if arrays of one dtype and shape are at a place."""
     try:
-        one, other = before[place], after[place]
+        one: Any = before[place]
+        other: Any = after[place]
     except (KeyError, ValueError, IndexError, TypeError):
         return ""
-    if not (isinstance(one, np.ndarray) and isinstance(other, np.ndarray)):
-        return ""
-    if one.dtype != other.dtype or one.shape != other.shape:
+    if not (is_array(one) and is_array(other)) or one.dtype != other.dtype or one.shape != other.shape:
         return ""
     return told(differing_array(one, other), one.size)
 
