@@ -24,7 +24,7 @@ SERIALIZERS = {
 
 def is_here(library: str) -> bool:
     """Say whether a library is installed."""
-    return find_spec(library) is not None
+    return find_spec(library.partition(".")[0]) is not None
 
 
 def framework(library: str) -> Any:

@@ -40,7 +40,7 @@ _INNER = ("layer", "hconcat", "vconcat", "concat", "spec", "transform", "from")
 """Properties in which something else may have data."""
 
 
-def spec_of(chart: Any) -> Spec:
+def spec_of(chart: Any) -> Any:
     """Return the specification of a chart without the theme, and with all rows in place.
 
     Raises:

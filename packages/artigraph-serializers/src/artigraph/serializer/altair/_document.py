@@ -79,7 +79,7 @@ def in_order(value: Any) -> Any:
     return {key: held[key] if key in _ROWS else in_order(held[key]) for key in sorted(held)}
 
 
-def note_of(document: Any) -> dict[str, Any]:
+def note_of(document: Any) -> Any:
     """Return the note of a document.
 
     Raises:

@@ -34,6 +34,7 @@ class ChartSerializer(Serializer[Any]):
     def size_hint(self, value: Any) -> int | None:
         """Return None, because the size of a chart is only found by converting its rows."""
         del value
+        return None
 
     def serialize(self, value: Any) -> bytes:
         """Return JSON."""

@@ -144,10 +144,14 @@ class Writer:
             else:
                 self._note(path, "plain", read_json(json_serializer.serialize(value)))
         except SerializationError as error:
-            advice = advice_for(type(value)) or "Convert it to a list, a number, a text or an array of NumPy."
+            advice = _advice_for(value)
             msg = f"{where(path)} is a {cls}, which is not kept in a figure. {advice}"
             raise SerializationError(msg) from error
         return shown(value)
+
+
+def _advice_for(value: object) -> str:
+    return advice_for(type(value)) or "Convert it to a list, a number, a text or an array of NumPy."
 
 
 def is_json(value: Any) -> bool:
@@ -198,7 +202,7 @@ def _is_missing(value: Any) -> bool:
 
 
 def _as_typed(array: Any) -> Any:
-    """Return an array of a dtype that plotly.js has, with the same numbers; None if there is none."""
+    """Return an array of a dtype that plotly.js has, with the same numbers. If no dtype has them all, return None."""
     dtype = array.dtype.str
     if dtype in _TYPED_NAMES:
         return array

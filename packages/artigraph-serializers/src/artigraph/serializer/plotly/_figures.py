@@ -197,7 +197,7 @@ def _read_state(data: bytes) -> State:
     return {**document, "grid": _grid_from_json(note["grid"]) if "grid" in note else None}
 
 
-def checked_note(document: Any) -> dict[str, Any]:
+def checked_note(document: Any) -> Any:
     """Take the note out of a document, and return it."""
     if not is_object(document) or NOTE not in document:
         refuse("they are not the JSON of one")

@@ -35,6 +35,7 @@ class FigureSerializer(Serializer[Any]):
     def size_hint(self, value: Any) -> int | None:
         """Return None, because the size of a figure is only found by copying it."""
         del value
+        return None
 
     def serialize(self, value: Any) -> bytes:
         """Return JSON."""
