@@ -40,10 +40,12 @@ def test_the_json_is_vega_lite_that_altair_reads() -> None:
         assert_same_chart(read, chart)
 
 
-def test_equal_charts_have_equal_bytes_also_after_a_load() -> None:
+def test_charts_of_all_kinds_come_back_and_have_the_same_bytes_again() -> None:
     for chart in charts():
         data = chart_serializer.serialize(chart)
-        assert chart_serializer.serialize(chart_serializer.deserialize(data)) == data
+        back = chart_serializer.deserialize(data)
+        assert_same_chart(back, chart)
+        assert chart_serializer.serialize(back) == data
 
 
 def test_rows_are_stored_once_and_come_back_as_data() -> None:
