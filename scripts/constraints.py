@@ -17,7 +17,7 @@ HEADER = """\
 # What this project is built and tested with; written by `just pin`, checked by `just constraints`.
 # For pip: `pip install --require-hashes -r constraints.txt` (docs/design/packages.md says why not `--constraint`).
 """
-LARGE = ("geopandas", "lightgbm", "torch", "xarray", "xgboost")
+LARGE = ("altair", "geopandas", "jax", "lightgbm", "plotly", "torch", "xarray", "xgboost")
 """Extras that are not installed here, but by scripts/frameworks.py. Some would bring gigabytes."""
 EXPORT = [
     *("uv", "export", "--quiet", "--frozen", "--no-emit-workspace", "--all-packages", "--all-extras", "--all-groups"),

@@ -18,7 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = tuple(f"tests/serializer/test_{each}.py" for each in ("golden", "plugins", "preview_values"))
-FOLDERS = ("geopandas", "lightgbm", "torch", "xarray", "xgboost")
+FOLDERS = ("altair", "geopandas", "jax", "lightgbm", "plotly", "torch", "xarray", "xgboost")
 """Below tests/serializer."""
 DOCS = ("tests/docs/test_frameworks.py",)
 LOWEST = ("xgboost", "lightgbm")

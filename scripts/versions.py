@@ -22,7 +22,7 @@ SETS: dict[str, tuple[list[str], list[str], list[str]]] = {
     "sqlalchemy-2.0": ([], ["sqlalchemy<2.1"], []),  # serializers and storages do not use it
 }
 """By name: uv's resolution, extra requirements, and the tests to run beside those of every set."""
-LARGE = frozenset({"geopandas", "lightgbm", "torch", "xarray", "xgboost"})
+LARGE = frozenset({"altair", "geopandas", "jax", "lightgbm", "plotly", "torch", "xarray", "xgboost"})
 """Extras that are not installed here. scripts/frameworks.py tests one version of each, which is the lowest declared."""
 TOOLS = (
     *("httpx", "jsonschema", "moto", "psycopg", "psycopg-binary", "pytest-asyncio", "pytest-timeout", "pytest-xdist"),

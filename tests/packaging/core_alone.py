@@ -32,7 +32,7 @@ async def main() -> None:
 
 asyncio.run(main())
 names = "aioboto3 boto3 botocore numpy obstore pandas polars pyarrow scipy PIL networkx attr msgspec pydantic"
-large = "torch xarray geopandas xgboost lightgbm"
+large = "torch xarray geopandas xgboost lightgbm jax plotly altair"
 heavy = {*names.split(), *large.split()} & set(sys.modules)
 assert not heavy, heavy
 print("core alone works")

@@ -37,7 +37,10 @@ PROMISED = {
     "ui": "from artigraph.ui import create_app; create_app('sqlite:///results.db')",
 }
 """An import for each extra of the umbrella, which fails without the extra."""
-LARGE = [f"artigraph.serializer.{each}" for each in ("geopandas", "lightgbm", "torch", "xarray", "xgboost")]
+LARGE = [
+    f"artigraph.serializer.{each}"
+    for each in ("altair", "geopandas", "jax", "lightgbm", "plotly", "torch", "xarray", "xgboost")
+]
 """Packages whose libraries are not part of `all`; scripts/frameworks.py tests them."""
 
 

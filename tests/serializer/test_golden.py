@@ -22,6 +22,7 @@ BY_EQUAL = {
     *("networkx-graph", "pillow-image", "scipy-sparse", "torch-tensor", "torch-state-dict"),
     *("xarray-dataset", "xarray-dataarray", "geopandas-geodataframe", "geopandas-geoseries"),
     *("lightgbm-booster", "xgboost-booster"),
+    *("altair-chart", "jax-array", "jax-array-dict", "plotly-figure"),
 }
 """Serializers whose own comparison is as strict as one can be, or whose bytes are compared too."""
 ABSENT = {name for name, library in SERIALIZERS.items() if not is_here(library)}

@@ -14,16 +14,20 @@ from artigraph.serializer._support import needs
 from tests.support.frameworks import SERIALIZERS, is_here
 
 SHIPPED = {
+    "altair-chart",
     "arrow-feather",
     "arrow-parquet",
     "arrow-record-batch",
     "arrow-record-batch-stream",
+    "jax-array",
+    "jax-array-dict",
     "numpy-array",
     "numpy-scalar",
     "pandas-dataframe",
     "pandas-index",
     "pandas-scalar",
     "pandas-series",
+    "plotly-figure",
     "polars-dataframe",
     "polars-series",
     "scipy-sparse",
@@ -41,6 +45,10 @@ SHIPPED = {
 """Names are stored with the data, so none is ever removed."""
 HERE = sorted(name for name in SHIPPED if name not in SERIALIZERS or is_here(SERIALIZERS[name]))
 """Those whose libraries are installed; `just frameworks` tests the others."""
+
+
+LARGE = sorted({*SERIALIZERS.values()})
+"""The libraries of `just frameworks`."""
 
 
 def run(code: str) -> str:
@@ -82,6 +90,9 @@ BY_TYPE = {
     "networkx": {"Graph()": "networkx-graph", "MultiDiGraph()": "networkx-graph"},
     "xarray": {"Dataset()": "xarray-dataset", "DataArray(1)": "xarray-dataarray"},
     "geopandas": {"GeoDataFrame()": "geopandas-geodataframe", "GeoSeries([])": "geopandas-geoseries"},
+    "jax": {"numpy.zeros(1)": "jax-array", "random.key(0)": "jax-array"},
+    "plotly.graph_objects": {"Figure()": "plotly-figure"},
+    "altair": {"Chart()": "altair-chart", "layer()": "altair-chart", "hconcat()": "altair-chart"},
     "torch": {"zeros(1)": "torch-tensor", "nn.Parameter(torch.zeros(1))": "torch-tensor"},
     "xgboost": {"Booster()": "xgboost-booster"},
     "lightgbm": {"Booster.__new__(lightgbm.Booster)": "lightgbm-booster"},
@@ -95,22 +106,7 @@ def test_a_process_that_imported_nothing_finds_it_by_type(library: str) -> None:
     assert run(code).split() == list(BY_TYPE[library].values())
 
 
-@pytest.mark.parametrize(
-    "library",
-    [
-        "numpy",
-        "pandas",
-        "polars",
-        "pyarrow",
-        "networkx",
-        "scipy",
-        "torch",
-        "xarray",
-        "geopandas",
-        "xgboost",
-        "lightgbm",
-    ],
-)
+@pytest.mark.parametrize("library", ["numpy", "pandas", "polars", "pyarrow", "networkx", "scipy", *LARGE])
 def test_a_missing_library_names_the_command(library: str) -> None:
     code = f"""
 import sys
@@ -145,9 +141,12 @@ def test_importing_one_imports_no_other() -> None:
         "geopandas": {"polars", "xarray"},
         "xgboost": {"torch", "lightgbm"},
         "lightgbm": {"torch", "xgboost"},
+        "jax": {"pandas", "polars", "pyarrow"},
+        "plotly": {"pandas", "polars", "pyarrow"},
+        "altair": {"polars", "pyarrow"},
     }
     for library, others in libraries.items():
-        if library in SERIALIZERS.values() and not is_here(library):
+        if library in LARGE and not is_here(library):
             continue
         loaded = run(f"import sys, artigraph.serializer.{library}; print(*sys.modules)").split()
         assert not others.intersection(loaded), library

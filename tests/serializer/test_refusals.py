@@ -163,7 +163,21 @@ def _type_for(key: str) -> type[Any]:
     return type("Derived", (base,), {"__module__": "user.code"})
 
 
-TAKEN = ("geopandas", "lightgbm", "networkx", "numpy", "pandas", "PIL", "scipy", "torch", "xarray", "xgboost")
+TAKEN = (
+    "altair",
+    "geopandas",
+    "jax",
+    "lightgbm",
+    "networkx",
+    "numpy",
+    "pandas",
+    "PIL",
+    "plotly",
+    "scipy",
+    "torch",
+    "xarray",
+    "xgboost",
+)
 """Libraries whose values a serializer takes, also those of derived classes, or asks for what is not installed."""
 
 

@@ -14,6 +14,10 @@ __all__ = ["SERIALIZERS", "framework", "is_here"]
 SERIALIZERS = {
     "geopandas-geodataframe": "geopandas",
     "geopandas-geoseries": "geopandas",
+    "altair-chart": "altair",
+    "jax-array": "jax",
+    "jax-array-dict": "jax",
+    "plotly-figure": "plotly",
     "torch-state-dict": "torch",
     "torch-tensor": "torch",
     "xarray-dataarray": "xarray",
@@ -26,7 +30,7 @@ SERIALIZERS = {
 
 def is_here(library: str) -> bool:
     """Say whether a library is installed."""
-    return find_spec(library) is not None
+    return find_spec(library.partition(".")[0]) is not None
 
 
 def framework(library: str) -> Any:

@@ -27,7 +27,15 @@ __all__ = ["ALWAYS_THE_SAME", "FOLDER", "golden"]
 FOLDER = Path(__file__).resolve().parent.parent / "data" / "serialized"
 ALWAYS_THE_SAME = frozenset(
     {"json", "datetime", "timedelta", "bytes", "file", "numpy-array", "numpy-scalar", "pandas-scalar"}
-    | {"networkx-graph", "scipy-sparse", "torch-tensor", "torch-state-dict"}
+    | {
+        "networkx-graph",
+        "scipy-sparse",
+        "torch-tensor",
+        "torch-state-dict",
+        "jax-array",
+        "jax-array-dict",
+        "plotly-figure",
+    }
 )
 """Serializers whose bytes depend on our code only. Arrow writes its version and its choices into files."""
 

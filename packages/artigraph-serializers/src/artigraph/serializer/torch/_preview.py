@@ -2,73 +2,30 @@
 
 from __future__ import annotations
 
-import math
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from artigraph.serializer import preview
 from artigraph.serializer._support import safetensors as st
-from artigraph.serializer._support.array_preview import leading_elements, shape_text, unread_array
-from artigraph.serializer._support.preview import table_preview, unread_table, within_limit
+from artigraph.serializer._support import safetensors_preview as stp
 from artigraph.serializer.torch._compare import as_array
 from artigraph.serializer.torch._tensors import DTYPES, tensor_of
-
-_PARSED = 12
-"""How many times the memory of its text a parsed header takes."""
-_LEAST_HEADER = 2**10
-"""Bytes of a header that is parsed whatever the limit is."""
 
 
 def preview_tensor(file: BinaryIO, *, rows: int, max_bytes: int) -> preview.ArrayPreview:
     """Return the preview of a file with one tensor."""
-    limited = preview.LimitedFile(file, max_bytes)
-
-    def read() -> preview.ArrayPreview:
-        (entry,) = _read_head(limited, max_bytes).entries.values()
-        width = st.SIZES[entry.dtype]
-        count = min(math.prod(entry.shape), limited.left // width)
-        memory = memoryview(limited.read_at(entry.start, count * width))
-        leading = st.Entry(entry.name, entry.dtype, (count,), entry.start, entry.start + count * width)
-        flat = as_array(tensor_of(memory, leading, {}))
-        dtype = str(DTYPES[entry.dtype])
-        return leading_elements(flat, shape=entry.shape, dtype=dtype, size=limited.size, rows=rows)
-
-    return within_limit(limited, read, lambda: unread_array(limited.size, "tensor"))
+    return stp.preview_tensor(
+        file, rows=rows, max_bytes=max_bytes, noun="tensor", dtype_of=_dtype_of, elements_of=_elements_of
+    )
 
 
 def preview_tensors(file: BinaryIO, *, rows: int, columns: int, max_bytes: int) -> preview.TablePreview:
     """Return a table of the tensors in a file."""
-    limited = preview.LimitedFile(file, max_bytes)
-
-    def read() -> preview.TablePreview:
-        head = _read_head(limited, max_bytes)
-        order = head.note.get("order", list(head.entries))
-        shown = [head.entries[name] for name in order[: max(rows, 0)]]
-        cells = preview.Cells()
-        every: list[tuple[str, str, list[preview.Cell]]] = [
-            ("tensor", "str", [cells.of(each.name) for each in shown]),
-            ("dtype", "str", [str(DTYPES[each.dtype]) for each in shown]),
-            ("shape", "str", [cells.of(shape_text(each.shape)) for each in shown]),
-            ("bytes", "int", [each.stop - each.start for each in shown]),
-        ]
-        described = [(preview.TableColumn(name, dtype), found) for name, dtype, found in every[: max(columns, 0)]]
-        return table_preview(
-            described,
-            cells,
-            rows=rows,
-            size=limited.size,
-            total_rows=len(head.entries),
-            total_columns=len(every),
-            noun="tensors",
-        )
-
-    return within_limit(limited, read, lambda: unread_table(limited.size, "tensors"))
+    return stp.preview_tensors(file, rows=rows, columns=columns, max_bytes=max_bytes, noun="tensor", dtype_of=_dtype_of)
 
 
-def _read_head(limited: preview.LimitedFile, max_bytes: int) -> st.Head:
-    """Return the head, or fail as a read beyond the limit does if parsing it takes too much memory."""
-    length = st.header_length(limited.read_at(0, st.LENGTH), limited.size)
-    if length > max(max_bytes // _PARSED, _LEAST_HEADER):
-        limited.exceeded = True
-        msg = f"a header of {length} bytes is too much for a preview"
-        raise OSError(msg)
-    return st.parse_header(limited.read_at(st.LENGTH, length), limited.size)
+def _dtype_of(entry: st.Entry, _: dict[str, Any]) -> str:
+    return str(DTYPES[entry.dtype])
+
+
+def _elements_of(memory: memoryview, entry: st.Entry, _: dict[str, Any]) -> Any:
+    return as_array(tensor_of(memory, entry, {}))

@@ -1,0 +1,14 @@
+"""Serializers for the arrays of JAX."""
+
+from artigraph.serializer._support import needs
+
+with needs("jax"):
+    from artigraph.serializer.jax._serializers import (
+        ArrayDict,
+        ArrayDictSerializer,
+        ArraySerializer,
+        array_dict_serializer,
+        array_serializer,
+    )
+
+__all__ = ["ArrayDict", "ArrayDictSerializer", "ArraySerializer", "array_dict_serializer", "array_serializer"]
