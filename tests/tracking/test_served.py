@@ -20,6 +20,7 @@ from artigraph import (
     columns,
     delete,
     descendants,
+    diff,
     paths,
     prune,
     select,
@@ -309,6 +310,7 @@ async def test_the_documents_of_runs_say_what_was_served() -> None:
     compared = await compare_runs([computed, hit])
     [row] = [row for row in compared.rows if row.kind == "result"]
     assert (row.values, row.present, row.differs) == ((2, 2), (True, True), False)
+    assert not (await diff(computed, hit)).results
     await delete(computed)
     document = await run_document(hit)
     assert (document.cached_from, document.cached_from_exists, document.produced) == (computed, False, ())

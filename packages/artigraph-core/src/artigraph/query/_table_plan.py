@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import Any, Literal
+from typing import Any
 from uuid import UUID
 
 from artigraph.errors import QueryError
-from artigraph.graph.run_rows import CACHE, CACHED_FROM, RunValueKind
+from artigraph.graph.run_rows import CACHE, CACHED_FROM, AnyKind
 from artigraph.identifiers import check_label
 from artigraph.model.definition import is_model
 from artigraph.query._conditions import Field
@@ -25,7 +25,7 @@ RunProperty = str | Property | RunValueColumn
 
 _SMALL: tuple[type[Any], ...] = (bool, int, float, Decimal, datetime, date, time, timedelta, UUID, Enum)
 """Types whose values are small, and neither models nor containers of nodes."""
-_PROPERTIES: Mapping[str, tuple[str | tuple[RunValueKind | Literal["cache"], str], type[Any]]] = {
+_PROPERTIES: Mapping[str, tuple[str | tuple[AnyKind, str], type[Any]]] = {
     "node_parent_id": ("parent_id", UUID),
     "status": ("status", str),
     "started_at": ("started_at", datetime),
@@ -70,7 +70,7 @@ class ChosenProperty:
     """A property of a run that is a column of a table."""
 
     name: str
-    source: str | tuple[RunValueKind | Literal["cache"], str]
+    source: str | tuple[AnyKind, str]
     """An attribute of a `RunRow`, or the kind and the name of a value of the run."""
     of_type: type[Any] | None
     """Its type; None if the run decides."""
