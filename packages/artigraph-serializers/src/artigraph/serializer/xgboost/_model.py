@@ -13,7 +13,7 @@ from artigraph.serializer.xgboost import _ubj
 _MOST_OUTPUTS = 2**20
 _MOST_FEATURES = 2**31 - 1
 _LARGEST_CATEGORY = 2**24
-"""XGBoost keeps categories as 32-bit floats, so there is none above."""
+"""XGBoost keeps categories as 32-bit floats, which have all whole numbers up to here."""
 _SEVERAL = 2
 """The fewest outputs of a leaf that has several."""
 _NODES = {

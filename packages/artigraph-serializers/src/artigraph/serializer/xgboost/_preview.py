@@ -23,7 +23,11 @@ def preview_booster(file: BinaryIO, *, rows: int, max_bytes: int) -> preview.Tex
         found = memoryview(limited.read_at(0, min(limited.size, max_bytes // 16, _MOST)))
         if not found:
             limited.exceeded = True
-        note, position = read_note(found)
+        try:
+            note, position = read_note(found)
+        except DeserializationError:
+            limited.exceeded = len(found) < limited.size
+            raise
         texts = _texts(found[position:])
         parameters: dict[str, Any] = note["parameters"]["values"]
         lines = [
