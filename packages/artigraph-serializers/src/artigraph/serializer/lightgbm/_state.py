@@ -34,8 +34,8 @@ def state_of(booster: Any) -> State:
         msg = f"it has attributes that would be lost ({', '.join(sorted(others))}); store them in fields of their own"
         raise SerializationError(msg)
     found = {name: getattr(booster, name) for name in _ATTRIBUTES}
-    score = found["best_score"]
-    is_default = type(score) is defaultdict and score.default_factory is OrderedDict
+    score: Any = found["best_score"]
+    is_default = score.__class__ is defaultdict and score.default_factory is OrderedDict
     if is_default:
         found["best_score"] = OrderedDict(score)
     scalars: list[tuple[list[Any], str]] = []
