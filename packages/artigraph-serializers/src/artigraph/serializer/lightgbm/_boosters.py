@@ -11,7 +11,7 @@ from typing import Any
 
 from artigraph.errors import SerializationError
 from artigraph.serializer._support import class_of
-from artigraph.serializer._support.trees import check, refuse_model
+from artigraph.serializer._support.trees import check, is_a, refuse_model
 from artigraph.serializer.codec.refusals import advice_for
 from artigraph.serializer.lightgbm import _state
 from artigraph.serializer.lightgbm._model import Model, model_of
@@ -31,7 +31,7 @@ def check_class(value: Any) -> None:
         SerializationError: says what to do.
     """
     if type(value) is not lightgbm.Booster:
-        advice = advice_for(type(value)) or "Store a lightgbm.Booster."
+        advice = advice_for(value.__class__) or "Store a lightgbm.Booster."
         msg = f"A {class_of(value)} is no lightgbm.Booster. {advice}"
         raise SerializationError(msg)
 
@@ -79,7 +79,7 @@ def from_file(data: bytes | memoryview) -> Any:
     model_of(text)
     booster = lightgbm.Booster(model_str=text.decode())
     categories = booster.pandas_categorical
-    is_list = isinstance(categories, list) and all(isinstance(each, list) for each in categories)
+    is_list = is_a(categories, list) and all(is_a(each, list) for each in categories)
     check(categories is None or is_list, "its categories are no lists")
     _state.restore(booster, note)
     return booster
@@ -109,8 +109,8 @@ def summary_of(model: Model) -> dict[str, Any]:
 
 def _same_categories(one: Any, other: Any) -> bool:
     """Say whether two lists of categories are equal, also in the types of the categories."""
-    if type(one) is not type(other):
+    if one.__class__ is not other.__class__:
         return False
-    if isinstance(one, list):
+    if is_a(one, list):
         return len(one) == len(other) and all(map(_same_categories, one, other))
     return bool(one == other)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from artigraph.serializer._support.trees import check, parents_of
+
+np: Any = import_module("numpy")
 
 _WHOLE = rb"-?\d{1,10}"
 _REAL = rb"-?(?:\d+(?:\.\d*)?(?:e[-+]?\d{1,4})?|inf|nan)"
@@ -163,7 +164,7 @@ def _check_walk(left: Any, right: Any, leaves: int, where: str) -> None:
         all((side[:inner][raw >= 0] < inner).all() for side, raw in zip(sides, (left, right), strict=True)),
         f"{where} has a child that is no node",
     )
-    check((parents_of(*sides, where)[1:] >= 0).all(), f"{where} has a node without a parent")
+    check((parents_of(sides[0], sides[1], where)[1:] >= 0).all(), f"{where} has a node without a parent")
 
 
 def _check_categories(lines: dict[str, bytes], decisions: Any, where: str) -> None:

@@ -27,11 +27,12 @@ def preview_booster(file: BinaryIO, *, rows: int, max_bytes: int) -> preview.Tex
         check(head.startswith(b"tree\n"), "it does not begin as a model does")
         if not is_whole and length < limited.size:
             limited.exceeded = True
-        header = dict(line.partition("=")[::2] for line in head.decode().split("\n")[1:])
+        pairs = [line.partition("=") for line in head.decode().split("\n")[1:]]
+        header = {name: value for name, _, value in pairs}
         names = header["feature_names"].split(" ")
         trees = len(header["tree_sizes"].split())
         state = _state_of(limited.read_at(max(limited.size - length, 0), length))
-        lines = [
+        lines: list[tuple[str, Any]] = [
             ("objective", header.get("objective")),
             ("trees", trees),
             ("outputs", header["num_class"]),

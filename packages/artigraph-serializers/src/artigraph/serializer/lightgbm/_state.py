@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections import OrderedDict, defaultdict
+from importlib import import_module
 from typing import Any
 
-import numpy as np
-
 from artigraph.errors import SerializationError
-from artigraph.serializer._support.trees import check
+from artigraph.serializer._support.trees import check, is_a
 from artigraph.serializer.json import json_serializer
+
+np: Any = import_module("numpy")
 
 _ATTRIBUTES = ("best_iteration", "best_score", "params")
 _OTHERS = {"pandas_categorical", "train_set", "train_set_version", "valid_sets", "name_valid_sets"}
@@ -27,13 +28,14 @@ def state_of(booster: Any) -> State:
     Raises:
         SerializationError: it has attributes or parameters that would not load exactly.
     """
-    others = {name for name in vars(booster) if not name.startswith("_")} - {*_ATTRIBUTES, *_OTHERS}
+    attributes: dict[str, Any] = booster.__dict__
+    others = {name for name in attributes if not name.startswith("_")} - {*_ATTRIBUTES, *_OTHERS}
     if others:
         msg = f"it has attributes that would be lost ({', '.join(sorted(others))}); store them in fields of their own"
         raise SerializationError(msg)
     found = {name: getattr(booster, name) for name in _ATTRIBUTES}
-    score = found["best_score"]
-    is_default = type(score) is defaultdict and score.default_factory is OrderedDict
+    score: Any = found["best_score"]
+    is_default = score.__class__ is defaultdict and score.default_factory is OrderedDict
     if is_default:
         found["best_score"] = OrderedDict(score)
     scalars: list[tuple[list[Any], str]] = []
@@ -58,7 +60,7 @@ def restore(booster: Any, state: State) -> None:
         for key in path[:-1]:
             owner = owner[key]
         owner[path[-1]] = np.dtype(kind).type(owner[path[-1]])
-    check(isinstance(found["best_score"], dict) and isinstance(found["params"], dict), "its state is no dict")
+    check(is_a(found["best_score"], dict) and is_a(found["params"], dict), "its state is no dict")
     check(type(found["best_iteration"]) is int, "its best iteration is no number")
     if state["default"]:
         found["best_score"] = defaultdict(OrderedDict, found["best_score"])
@@ -74,12 +76,12 @@ def read_note(data: bytes) -> tuple[State, State]:
 
 def _without_numpy(value: Any, path: list[Any], found: list[tuple[list[Any], str]]) -> Any:
     """Return a value with Python's numbers in place of NumPy's, and note where they were."""
-    if isinstance(value, np.generic) and value.dtype.char in _SCALARS:
+    if is_a(value, np.generic) and value.dtype.char in _SCALARS:
         found.append((path, value.dtype.char))
         return value.item()
-    if type(value) is dict or type(value) is OrderedDict:
+    if value.__class__ in (dict, OrderedDict):
         items = {key: _without_numpy(each, [*path, key], found) for key, each in value.items()}
-        return items if type(value) is dict else OrderedDict(items)
-    if type(value) is list:
+        return items if value.__class__ is dict else OrderedDict(items)
+    if value.__class__ is list:
         return [_without_numpy(each, [*path, place], found) for place, each in enumerate(value)]
     return value

@@ -46,11 +46,12 @@ def check_class(value: Any) -> None:
         SerializationError: says what to do.
     """
     if type(value) is not xgboost.Booster:
-        advice = advice_for(type(value)) or "Store an xgboost.Booster."
+        advice = advice_for(value.__class__) or "Store an xgboost.Booster."
         msg = f"A {class_of(value)} is no xgboost.Booster. {advice}"
         raise SerializationError(msg)
-    if set(vars(value)) - {"handle"}:
-        names = ", ".join(sorted(set(vars(value)) - {"handle"}))
+    attributes: dict[str, Any] = value.__dict__
+    if attributes.keys() - {"handle"}:
+        names = ", ".join(sorted(attributes.keys() - {"handle"}))
         msg = f"This booster has attributes that would be lost ({names}); store booster.copy(), or use set_attr()."
         raise SerializationError(msg)
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
-import numpy as np
-
 from artigraph.serializer._support.difference import named
+from artigraph.serializer._support.trees import is_a
 from artigraph.serializer.xgboost._boosters import raw_of, summary_of, xgboost
 from artigraph.serializer.xgboost._model import model_of
 from artigraph.serializer.xgboost._parameters import parameters_of
+
+np: Any = import_module("numpy")
 
 
 def same_booster(one: Any, other: Any) -> bool:
@@ -49,8 +51,8 @@ def _changed(title: str, before: dict[str, str], after: dict[str, str]) -> list[
 
 def _same(one: Any, other: Any) -> bool:
     """Say whether two trees are equal to the bit."""
-    if isinstance(one, dict) and isinstance(other, dict):
+    if is_a(one, dict) and is_a(other, dict):
         return one.keys() == other.keys() and all(_same(each, other[name]) for name, each in one.items())
-    if isinstance(one, np.ndarray) and isinstance(other, np.ndarray):
-        return one.dtype == other.dtype and one.tobytes() == other.tobytes()
+    if is_a(one, np.ndarray) and is_a(other, np.ndarray):
+        return bool(one.dtype == other.dtype and one.tobytes() == other.tobytes())
     return bool(one == other)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
+from importlib import import_module
 from typing import Any, NamedTuple
 
-import numpy as np
-
-from artigraph.serializer._support.trees import check, parents_of
+from artigraph.serializer._support.trees import check, is_a, parents_of
 from artigraph.serializer.xgboost import _ubj
+
+np: Any = import_module("numpy")
 
 _MOST_OUTPUTS = 2**20
 _MOST_FEATURES = 2**31 - 1
 _LARGEST_CATEGORY = 2**24
-"""XGBoost keeps categories as 32-bit floats, so there is none above."""
+"""XGBoost keeps categories as 32-bit floats, which have all whole numbers up to here."""
 _SEVERAL = 2
 """The fewest outputs of a leaf that has several."""
 _NODES = {
@@ -76,7 +77,7 @@ def model_of(data: bytes | memoryview) -> Model:
 
 def _whole(value: Any, most: int) -> int:
     """Return a number from 0 to `most`, which may be written as text."""
-    if isinstance(value, str):
+    if is_a(value, str):
         check(re.fullmatch(r"\d{1,10}", value, re.ASCII), f"{value!r:.40} is no number")
     found = int(value)
     check(0 <= found <= most, f"{found} is out of range")
@@ -86,11 +87,11 @@ def _whole(value: Any, most: int) -> int:
 def _check_learner(learner: dict[str, Any], features: int, outputs: int) -> None:
     for name in ("feature_names", "feature_types"):
         texts = learner[name]
-        check(isinstance(texts, list) and len(texts) in (0, features), f"it has {name} for other features")
-        check(all(isinstance(each, str) for each in texts), f"one of the {name} is no text")
+        check(is_a(texts, list) and len(texts) in (0, features), f"it has {name} for other features")
+        check(all(is_a(each, str) for each in texts), f"one of the {name} is no text")
     attributes = learner["attributes"]
-    check(isinstance(attributes, dict), "its attributes are no object")
-    check(all(isinstance(each, str) for each in attributes.values()), "one of its attributes is no text")
+    check(is_a(attributes, dict), "its attributes are no object")
+    check(all(is_a(each, str) for each in attributes.values()), "one of its attributes is no text")
     scores = learner["learner_model_param"]["base_score"].strip("[]").split(",")
     check(len(scores) in (1, outputs), "it has base scores for other outputs")
     for score in scores:
@@ -98,10 +99,10 @@ def _check_learner(learner: dict[str, Any], features: int, outputs: int) -> None
 
 
 def _objective_of(objective: dict[str, Any], classes: int) -> str:
-    name = objective["name"]
-    check(isinstance(name, str), "the name of its objective is no text")
+    name: str = objective["name"]
+    check(is_a(name, str), "the name of its objective is no text")
     for parameters in objective.values():
-        if isinstance(parameters, dict) and "num_class" in parameters:
+        if is_a(parameters, dict) and "num_class" in parameters:
             check(_whole(parameters["num_class"], _MOST_OUTPUTS) == classes, "its objective has other classes")
     check(not name.startswith("multi:") or classes > 1, "its objective has no classes")
     return name
@@ -119,22 +120,22 @@ def _check_dart(booster: dict[str, Any], features: int, outputs: int) -> list[di
     trees = _check_trees(booster["gbtree"], features, outputs)
     weights = booster["weight_drop"]
     check(len(weights) == len(trees), "it has weights for other trees")
-    check(isinstance(weights, list), "its weights are no list")
-    check(all(isinstance(each, float) for each in weights), "a weight is no number")
+    check(is_a(weights, list), "its weights are no list")
+    check(all(is_a(each, float) for each in weights), "a weight is no number")
     return trees
 
 
 def _check_trees(booster: dict[str, Any], features: int, outputs: int) -> list[dict[str, Any]]:
     model = booster["model"]
     trees: list[dict[str, Any]] = model["trees"]
-    check(isinstance(trees, list), "its trees are no list")
+    check(is_a(trees, list), "its trees are no list")
     said = model["gbtree_model_param"]
     check(_whole(said["num_trees"], len(trees)) == len(trees), "it has another number of trees")
     check(_whole(said["num_parallel_tree"], 2**31 - 1) >= 1, "it has no trees of one round")
     groups = np.array(model["tree_info"], np.int64)
     check(groups.shape == (len(trees),), "it has another number of trees")
     check(((groups >= 0) & (groups < outputs)).all(), "a tree is of no output")
-    check(all(isinstance(each, int) for name in ("tree_info", "iteration_indptr") for each in model[name]), _NO_NUMBERS)
+    check(all(is_a(each, int) for name in ("tree_info", "iteration_indptr") for each in model[name]), _NO_NUMBERS)
     rounds = np.array(model["iteration_indptr"], np.int64)
     check(
         rounds.ndim == 1 and rounds.size and not rounds[0] and rounds[-1] == len(trees), "its rounds are not its trees"
@@ -205,7 +206,7 @@ def _check_categories(cats: dict[str, Any], features: int) -> None:
     """Check the categories of the frame that a model was trained with."""
     encoded = cats["enc"]
     segments, order = cats["feature_segments"], cats["sorted_idx"]
-    check(isinstance(encoded, list) and _is_of(segments, "i4") and _is_of(order, "i4"), "its categories are no lists")
+    check(is_a(encoded, list) and _is_of(segments, "i4") and _is_of(order, "i4"), "its categories are no lists")
     if not encoded:
         check(not len(segments) and not len(order), "it has an order of no categories")
         return
@@ -217,7 +218,7 @@ def _check_categories(cats: dict[str, Any], features: int) -> None:
     check(len(order) == (segments[-1] if is_sorted else 0), "its categories have no order")
     for column, count, start in zip(encoded, counts.tolist(), segments.tolist(), strict=False):
         values = column["values"]
-        check(isinstance(values, np.ndarray), "a category is neither text nor a number")
+        check(is_a(values, np.ndarray), "a category is neither text nor a number")
         if "offsets" in column:
             check(_is_of(column["offsets"], "i4") and _is_of(values, "i1"), "a category is no text")
             ends = column["offsets"].astype(np.int64)
@@ -234,5 +235,5 @@ def _check_categories(cats: dict[str, Any], features: int) -> None:
         )
 
 
-def _is_of(array: object, *types: str) -> bool:
-    return isinstance(array, np.ndarray) and array.dtype.str[1:] in types
+def _is_of(array: Any, *types: str) -> bool:
+    return is_a(array, np.ndarray) and array.dtype.str[1:] in types

@@ -6,7 +6,7 @@ import json
 import re
 from typing import Any, NamedTuple
 
-from artigraph.serializer._support.trees import check
+from artigraph.serializer._support.trees import check, is_a
 
 _OF_THE_MACHINE = {"device", "fail_on_invalid_gpu_id", "gpu_id", "n_jobs", "nthread"}
 """What belongs to the machine that trained. The machine that loads a booster has devices and cores of its own."""
@@ -40,14 +40,14 @@ def _learner_of(booster: Any) -> Any:
 
 def _collect(section: Any, found: dict[str, str]) -> None:
     """Collect the parameters of training in a part of a configuration."""
-    if isinstance(section, list):
+    if is_a(section, list):
         for each in section:
             _collect(each, found)
-    elif isinstance(section, dict):
+    elif is_a(section, dict):
         for name, value in section.items():
             if name in {"metrics", "objective", "learner_model_param"} or name.endswith("_model_param"):
                 continue  # they are part of the model, or not parameters
-            if isinstance(value, str) and name not in _OF_THE_MACHINE | {"name", "booster"}:
+            if is_a(value, str) and name not in _OF_THE_MACHINE | {"name", "booster"}:
                 found[name] = value
             _collect(value, found)
 
@@ -78,7 +78,7 @@ def restore(booster: Any, stored: Any, *, same_version: bool) -> None:
     values, metrics = stored["values"], stored["metrics"]
     given: list[tuple[str, str]] = []
     for name, value in values.items():
-        check(isinstance(value, str) and len(value) <= _LONGEST, f"the parameter {name!r:.40} is no text")
+        check(is_a(value, str) and len(value) <= _LONGEST, f"the parameter {name!r:.40} is no text")
         if name in known or name in _DERIVED:
             given.append((name, value))
         else:

@@ -23,8 +23,12 @@ def preview_booster(file: BinaryIO, *, rows: int, max_bytes: int) -> preview.Tex
         found = memoryview(limited.read_at(0, min(limited.size, max_bytes // 16, _MOST)))
         if not found:
             limited.exceeded = True
-        note, position = read_note(found)
-        texts = _texts(found[position:])
+        try:
+            note, position = read_note(found)
+        except DeserializationError:
+            limited.exceeded = len(found) < limited.size
+            raise
+        texts = _texts(found[position:], is_whole=len(found) == limited.size)
         parameters: dict[str, Any] = note["parameters"]["values"]
         lines = [
             ("objective", note["objective"]),
@@ -47,7 +51,7 @@ def preview_booster(file: BinaryIO, *, rows: int, max_bytes: int) -> preview.Tex
     return within_limit(limited, read, lambda: unread_model("XGBoost booster", limited.size))
 
 
-def _texts(data: memoryview) -> dict[str, Any]:
+def _texts(data: memoryview, *, is_whole: bool) -> dict[str, Any]:
     """Return the attributes and names of features, as far as the bytes reach."""
     found: dict[str, Any] = {"attributes": {}, "feature_names": []}
     reader = Reader(data)
@@ -56,6 +60,6 @@ def _texts(data: memoryview) -> dict[str, Any]:
             while (name := reader.text()) in found:
                 found[name] = reader.value()
     except DeserializationError:
-        if reader.position < len(data) // 2:
+        if is_whole:
             raise
     return found

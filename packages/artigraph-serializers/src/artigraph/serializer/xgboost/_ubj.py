@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import struct
-from typing import Any
-
-import numpy as np
+from importlib import import_module
+from typing import Any, cast
 
 from artigraph.serializer._support.trees import check, refuse_model
+
+np: Any = import_module("numpy")
 
 _NUMBERS = {"i": ">i1", "U": ">u1", "I": ">i2", "l": ">i4", "L": ">i8", "d": ">f4", "D": ">f8"}
 _WORDS = {"T": True, "F": False, "N": None}
@@ -40,7 +41,7 @@ class Reader:
 
     def is_next(self, mark: str) -> bool:
         """Say whether a character comes next, and pass it if so."""
-        found = self.data[self.position : self.position + 1] == mark.encode()
+        found = bytes(self.data[self.position : self.position + 1]) == mark.encode()
         self.position += found
         return found
 
@@ -96,10 +97,10 @@ def parse(data: bytes | memoryview) -> dict[str, Any]:
         DeserializationError: it is something else.
     """
     reader = Reader(data)
-    found = reader.value()
+    found: Any = reader.value()
     if not isinstance(found, dict) or reader.position != len(reader.data):
         refuse_model("it is no object, or goes on after it")
-    return found
+    return cast("dict[str, Any]", found)
 
 
 def written(text: str) -> bytes:
