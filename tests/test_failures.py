@@ -58,11 +58,10 @@ def check(failures: tuple[LoadFailure, ...] | list[LoadFailure], ids: dict[str, 
         assert str(failure.node_id) in str(failure.error)
 
 
-def check_no_circle(error: BaseException, *around: BaseException) -> None:
+def check_no_circle(error: Any, *around: BaseException) -> None:
     """Check that no error leads back to itself. Dask pickles an error with its causes and contexts, without an end."""
     assert all(error is not each for each in around)
-    inside = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
-    for each in (error.__cause__, error.__context__, *inside):
+    for each in (error.__cause__, error.__context__, *getattr(error, "exceptions", ())):
         if each is not None:
             check_no_circle(each, error, *around)
 

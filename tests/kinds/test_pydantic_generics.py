@@ -73,8 +73,8 @@ async def name_of(node_id: Any) -> str:
 
 
 async def count(cls: Any) -> int:
-    query: Any = select(cls)
-    return int(await query.count())
+    find: Any = select
+    return int(await find(cls).count())
 
 
 @pytest.mark.parametrize("model", [early(item=1, size=5), Box[Color](item=Color.RED, size=5)], ids=["int", "Color"])
