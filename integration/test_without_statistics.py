@@ -426,6 +426,9 @@ async def test_deletions_do_no_more_work_than_with_statistics(store: Store) -> N
             "run": lambda: delete(store.outermost, cascade=True, dry_run=True),
             "artifact": lambda: delete(store.last.node_id, cascade=True, dry_run=True),
             "old": lambda: prune(older_than=timedelta(days=1), dry_run=True),
+            "old, but not what serves calls": lambda: prune(
+                older_than=timedelta(days=1), keep_cached=True, dry_run=True
+            ),
             "failed runs": lambda: prune(failed_runs=True, dry_run=True),
             "all but the newest": lambda: prune(keep_newest={"whole 7": 100}, cascade=True, dry_run=True),
         }
