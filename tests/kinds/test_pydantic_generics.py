@@ -127,8 +127,9 @@ async def test_a_step_of_the_class_with_arguments_wins() -> None:
 
 
 async def test_two_classes_that_print_alike_are_two_classes() -> None:
-    one: Any = Enum("Shade", {"A": 1}, module="one", qualname="Shade")
-    other: Any = Enum("Shade", {"B": 2}, module="other", qualname="Shade")
+    make: Any = Enum
+    one: Any = make("Shade", {"A": 1}, module="one", qualname="Shade")
+    other: Any = make("Shade", {"B": 2}, module="other", qualname="Shade")
     first: Any = Twin[one]
     assert await first.load(await first(item=one.A).save("it")) == first(item=one.A)
     second: Any = Twin[other]

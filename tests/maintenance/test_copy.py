@@ -117,7 +117,7 @@ async def named(storage: str) -> int:
 
 
 async def _count(statement: Any, storage: str, connection: AsyncConnection) -> int:
-    return (await connection.execute(statement, {"storage": storage})).scalar_one()
+    return int((await connection.execute(statement, {"storage": storage})).scalar_one())
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ async def runs() -> list[Run]:
 async def links(run_id: UUID) -> set[tuple[UUID, UUID, str]]:
     columns = (link_table.c.source_id, link_table.c.target_id, link_table.c.kind)
     statement = select(*columns).where((link_table.c.source_id == run_id) | (link_table.c.target_id == run_id))
-    return {tuple(row) for row in await read(lambda connection: connection.execute(statement))}  # type: ignore[misc]
+    return {tuple(row) for row in await read(lambda connection: connection.execute(statement))}
 
 
 async def test_a_hit_is_a_run_of_its_own(engine: AsyncEngine) -> None:
@@ -206,7 +206,7 @@ async def test_an_argument_that_was_loaded_costs_no_read_of_its_bytes(engine: As
     try:
         assert await use(report) == 1
     finally:
-        del memory.read  # type: ignore[method-assign]
+        del memory.read
     assert reads == []
 
 
@@ -500,7 +500,7 @@ async def test_two_at_once_both_compute(engine: AsyncEngine) -> None:
         calls("both")
         return x
 
-    assert await asyncio.gather(both(1, ready), both(1, ready)) == [1, 1]
+    assert list(await asyncio.gather(both(1, ready), both(1, ready))) == [1, 1]
     assert made() == ["both", "both"]
     assert await both(1, ready) == 1
     assert made() == ["both", "both"]

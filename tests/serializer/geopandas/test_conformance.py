@@ -24,7 +24,8 @@ class TestGeoDataFrameSerializer(SerializerConformance):
 
     @pytest.fixture
     def serializer(self) -> Serializer[Any]:
-        return its.geodataframe_serializer
+        made: Serializer[Any] = its.geodataframe_serializer
+        return made
 
     @pytest.fixture
     def values(self) -> Any:
@@ -53,7 +54,8 @@ class TestGeoSeriesSerializer(SerializerConformance):
 
     @pytest.fixture
     def serializer(self) -> Serializer[Any]:
-        return its.geoseries_serializer
+        made: Serializer[Any] = its.geoseries_serializer
+        return made
 
     @pytest.fixture
     def values(self) -> Any:

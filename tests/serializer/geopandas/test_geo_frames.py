@@ -287,7 +287,8 @@ def test_geometries_that_are_cut_off_are_an_error(text: str) -> None:
 
 
 def system(description: dict[str, Any]) -> dict[str, Any]:
-    return next(each for each in description["values"] if each["kind"] == "geometry")["crs"]
+    found: dict[str, Any] = next(each for each in description["values"] if each["kind"] == "geometry")["crs"]
+    return found
 
 
 def deep() -> dict[str, Any]:

@@ -26,7 +26,8 @@ class TestDatasetSerializer(SerializerConformance):
 
     @pytest.fixture
     def serializer(self) -> Serializer[Any]:
-        return its.dataset_serializer
+        made: Serializer[Any] = its.dataset_serializer
+        return made
 
     @pytest.fixture
     def values(self) -> Any:
@@ -47,7 +48,8 @@ class TestDataArraySerializer(SerializerConformance):
 
     @pytest.fixture
     def serializer(self) -> Serializer[Any]:
-        return its.dataarray_serializer
+        made: Serializer[Any] = its.dataarray_serializer
+        return made
 
     @pytest.fixture
     def values(self) -> Any:

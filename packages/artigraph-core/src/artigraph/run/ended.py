@@ -27,17 +27,18 @@ async def row_of_ended(run: Run, started_at: datetime, *, captures: bool) -> Run
     parent = run_manager(allow_none=True) if run.node_parent_id is None else None
     if parent is not None:
         await parent._ready()  # pyright: ignore[reportPrivateUsage]
-    parent_id = run.node_parent_id if parent is None else parent.run.node_id
+    given = run.node_parent_id if parent is None else parent.run.node_id
+    parent_id = None if given is NO_PARENT else given
     ended_at = max(started_at, datetime.now(UTC))
     set_fields(
         run,
-        node_parent_id=None if parent_id is NO_PARENT else parent_id,
+        node_parent_id=parent_id,
         status="completed",
         started_at=started_at,
         ended_at=ended_at,
     )
     return row._replace(
-        parent_id=run.node_parent_id if parent_id is not NO_PARENT else None,
+        parent_id=parent_id,
         status="completed",
         started_at=started_at,
         ended_at=ended_at,

@@ -40,7 +40,7 @@ _FUTURE = 0x1FF0000
 
 @dataclass(frozen=True, slots=True)
 class CodeFacts:
-    """What is known of a code object, without the values to which its names refer."""
+    """The facts of a code object, without the values to which its names refer."""
 
     digest: bytes
     free_variables: tuple[str, ...]
@@ -57,7 +57,7 @@ _facts: WeakKeyDictionary[CodeType, CodeFacts] = WeakKeyDictionary()
 
 
 def facts_of(function: FunctionType) -> CodeFacts:
-    """Return what is known of the code of a function."""
+    """Return the facts of the code of a function."""
     code = function.__code__
     found = _facts.get(code)
     if found is None:

@@ -64,7 +64,7 @@ async def explain(output: Output, run: str) -> None:
     """
     from artigraph.cli._cache import explanation_document, explanation_lines
     from artigraph.errors import QueryError
-    from artigraph.graph.runs import read_runs
+    from artigraph.graph.run_rows import read_runs
     from artigraph.tracking import explain_run
     from artigraph.view.references import find_node
 
