@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 
 from artigraph.tracking._code import CodeIdentity, code_of
+from artigraph.tracking._own import name_of
 
 Files = dict[str, str]
 
@@ -216,12 +217,19 @@ TOOLS = """
         return x + 35
 """
 OUTSIDE = """
+from functools import wraps
 def plain_decorator(level):
     def around(function):
         def call(*args):
             return function(*args) + level
         return call
     return around
+
+def wrapping_decorator(function):
+    @wraps(function)
+    def call(*args):
+        return function(*args)
+    return call
 
 class Holder:
     def __init__(self, function):
@@ -333,6 +341,33 @@ def test_the_order_and_layout_of_files_have_no_effect(program: Callable[[Files],
     assert program(PROGRAM).parts == program(written).parts
     moved = textwrap.dedent(TOOLS).strip().split("\n\n")
     assert program(PROGRAM).parts == program({**PROGRAM, "tools.py": "\n\n".join([moved[0], *moved[:0:-1]])}).parts
+
+
+BELOW = {
+    "without wraps": "@plain_decorator(1)",
+    "with wraps": "@wrapping_decorator",
+    "of the standard library": "@singledispatch",
+}
+
+
+@pytest.mark.parametrize("decorator", BELOW)
+def test_code_below_a_decorator_of_another_library_is_followed(
+    decorator: str, program: Callable[[Files], CodeIdentity]
+) -> None:
+    main = f"""
+        from functools import singledispatch
+        from outside import plain_decorator, wrapping_decorator
+        from prog.tools import clean
+
+        {BELOW[decorator]}
+        def step(x):
+            return clean(x)
+    """
+    before = program({**PROGRAM, "main.py": main})
+    assert name_of(sys.modules["prog.main"].step).endswith({"without wraps": "(prog.main.step)"}.get(decorator, "step"))
+    for after in (main.replace("clean(x)", "clean(x, 3)"), main):
+        tools = TOOLS if after != main else TOOLS.replace("x + DEEP", "x - DEEP")
+        assert program({**PROGRAM, "tools.py": tools, "main.py": after}).parts != before.parts
 
 
 def test_it_is_the_same_each_time(program: Callable[[Files], CodeIdentity]) -> None:

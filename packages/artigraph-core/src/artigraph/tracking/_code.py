@@ -23,7 +23,7 @@ from artigraph.kinds import fields_of
 from artigraph.tracking._bytecode import digest_of, facts_of
 from artigraph.tracking._class_parts import defaults_of, members_of
 from artigraph.tracking._options import Follow
-from artigraph.tracking._own import Ownership, module_of
+from artigraph.tracking._own import Ownership, content_of, module_of
 from artigraph.tracking._values import UnfollowedError, Values, built_in_content, state_of
 
 _MOST = 20_000
@@ -57,7 +57,7 @@ class CodeIdentity:
 
 def code_of(function: FunctionType, follow: Follow, values: Iterable[object] = ()) -> CodeIdentity:
     """Return the identity of the code of a function, and of the classes of values that it is called with."""
-    walker = Walker(Ownership(function.__globals__), follow)
+    walker = Walker(Ownership(function), follow)
     walker.describe(function, "")
     for value in values:
         walker.follow_classes(value)
@@ -142,7 +142,7 @@ class Walker(Values):
             return None
         self._looking.add(id(item))
         try:
-            cells = [_content_of(cell) for cell in getattr(item, "__closure__", None) or ()]
+            cells = [content_of(cell) for cell in getattr(item, "__closure__", None) or ()]
             held = [part for part in cells if type(part) in _PLAIN or self._is_ours(part)]
             held += [part for name, part in state_of(item) if name != "__wrapped__" and self._is_ours(part)]
             return [self.describe(part, where) for part in held]
@@ -202,7 +202,7 @@ class Walker(Values):
         self._attributes(modules, facts.attribute_names, label)
 
     def _cell(self, cell: Any, name: str, label: str) -> object:
-        return self.describe(_content_of(cell), f"{name} in {label}")
+        return self.describe(content_of(cell), f"{name} in {label}")
 
     def _constant(self, value: object, name: str, label: str, modules: list[ModuleType]) -> None:
         """Add a part for the value of a name that a function uses."""
@@ -362,13 +362,6 @@ _PLAIN = frozenset({type(None), bool, int, float, str, bytes})
 def _type(value: object) -> str:
     cls: type[Any] = type(value)
     return class_name(cls)
-
-
-def _content_of(cell: Any) -> object:
-    try:
-        return cell.cell_contents
-    except ValueError:  # it has no value yet
-        return None
 
 
 def _name(value: object) -> str:

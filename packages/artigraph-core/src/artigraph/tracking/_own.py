@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import site
 import sys
 import sysconfig
@@ -10,6 +11,7 @@ from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
+from types import CellType, FunctionType
 from typing import Any
 
 _MAIN = ("__main__", "__mp_main__")
@@ -31,16 +33,60 @@ def module_of(function_globals: Mapping[str, Any]) -> str:
     return Path(file).stem if isinstance(file, str) else "__main__"
 
 
+def beneath(function: FunctionType) -> list[FunctionType]:
+    """Return a function, and the functions that decorators of other distributions made it from.
+
+    They are in `__wrapped__`, or in a closure if a decorator does not use `functools.wraps`.
+    """
+    found: list[FunctionType] = []
+    pending: list[object] = [function]
+    for each in pending:  # the list grows while it is iterated over
+        if isinstance(each, FunctionType) and all(each is not known for known in found):
+            found.append(each)
+            pending.append(getattr(each, "__wrapped__", None))
+            pending += [content_of(cell) for cell in each.__closure__ or ()]
+    return found
+
+
+def content_of(cell: CellType) -> object:
+    """Return the value of a variable of a closure; None if it has no value yet."""
+    try:
+        return cell.cell_contents
+    except ValueError:
+        return None
+
+
+def name_of(function: FunctionType) -> str:
+    """Return the name of a function with its module, under which its results are cached.
+
+    A function that a decorator of another distribution returned without `functools.wraps` has the decorator's name. So
+    it is named together with what it was made from.
+    """
+    named = inspect.unwrap(function)
+    name = f"{module_of(named.__globals__)}.{named.__qualname__}"
+    top = _top(named)
+    others = [each for each in beneath(function)[1:] if "__wrapped__" not in vars(function) and _top(each) != top]
+    made_from = sorted({f"{module_of(each.__globals__)}.{each.__qualname__}" for each in others})
+    return f"{name}({', '.join(made_from)})" if made_from else name
+
+
+def _top(function: FunctionType) -> str:
+    return str(function.__globals__.get("__name__", "__main__")).partition(".")[0]
+
+
 class Ownership:
     """Says which modules are followed from a function.
 
     These are the modules of its top-level package, and of the other packages of its distribution. If it is not
-    installed, these are all modules that are not installed either.
+    installed, these are all modules that are not installed either. Below decorators, this holds for each function that
+    they were given.
     """
 
-    def __init__(self, function_globals: Mapping[str, Any]) -> None:
-        self._root = str(function_globals.get("__name__", "__main__")).partition(".")[0]
-        self._installed = _is_installed_file(function_globals.get("__file__"))
+    def __init__(self, function: FunctionType) -> None:
+        functions = beneath(function)
+        self._roots = {top for each in functions if not _is_never_ours(top := _top(each))}
+        files = [each.__globals__.get("__file__") for each in functions if _top(each) in self._roots]
+        self._installed = all(_is_installed_file(file) for file in files)
         self._known: dict[str, bool] = {}
 
     def owns(self, module: str) -> bool:
@@ -52,14 +98,19 @@ class Ownership:
         return found
 
     def _owns(self, top: str) -> bool:
-        if top == self._root or top in _MAIN:
+        if top in self._roots or top in _MAIN:
             return True
-        if top == _OURS or top in sys.builtin_module_names or top in sys.stdlib_module_names:
+        if _is_never_ours(top):
             return False
-        if self._installed:
-            distributions = _distributions()
-            return not set(distributions.get(top, ())).isdisjoint(distributions.get(self._root, ()))
-        return not _is_installed(top)
+        if not self._installed and not _is_installed(top):
+            return True
+        distributions: Mapping[str, list[str]] = _distributions() if self._installed else {}
+        own = {name for root in self._roots for name in distributions.get(root, ())}
+        return not own.isdisjoint(distributions.get(top, ()))
+
+
+def _is_never_ours(top: str) -> bool:
+    return top == _OURS or top in sys.builtin_module_names or (top in sys.stdlib_module_names and top not in _MAIN)
 
 
 @cache

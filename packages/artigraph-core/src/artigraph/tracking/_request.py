@@ -21,7 +21,7 @@ from artigraph.printable import printable
 from artigraph.progress import run_in_slices
 from artigraph.tracking._bytecode import PYTHON, digest_of
 from artigraph.tracking._code import CodeIdentity, code_of
-from artigraph.tracking._own import module_of
+from artigraph.tracking._own import name_of
 from artigraph.tracking._signature import Arguments, Signature
 from artigraph.tracking._value import TrackedValue, TrackingWarning
 from artigraph.tracking._values import UnfollowedError, Values
@@ -101,11 +101,6 @@ async def request_of(
     version = None if cache.version is None else f"{type(cache.version).__name__} {cache.version}"
     parts = (name, PYTHON, signature.label, version, _pairs(code.parts), _pairs(digests), cache.key is not None)
     return Request(name, digest_of(parts), code.parts, version, digests, shown, code.not_followed, fingerprints)
-
-
-def name_of(function: FunctionType) -> str:
-    """Return the name of a function with its module, under which its results are cached."""
-    return f"{module_of(function.__globals__)}.{function.__qualname__}"
 
 
 def _pairs(items: Mapping[str, str]) -> list[tuple[str, str]]:
