@@ -589,3 +589,44 @@ async def test_rows_of_a_cached_call(engine: AsyncEngine) -> None:
     assert keys["function"] == digest + computed.node_id.bytes
     assert keys["served"] == digest + served.node_id.bytes
     assert set(computed.parameters) == {"rate"}  # they are no parameters
+
+
+ON_DASK = """
+import sys
+import dask
+import artigraph as ag
+
+RATE = 3
+
+def helper(x):
+    return x * RATE
+
+@ag.tracked(cache=True)
+def square(x: int) -> int:
+    print("computed", flush=True)
+    return helper(x) * x
+
+def work(x, url):
+    from artigraph.sync.db import set_engine
+    set_engine(url)
+    return square(x)
+
+if __name__ == "__main__":
+    from artigraph.sync.db import set_engine
+    set_engine(sys.argv[1], create_tables=True)
+    calls = [dask.delayed(work)(x, sys.argv[1]) for x in range(3)]
+    print(*dask.compute(*calls, scheduler="processes", num_workers=1))
+    print(square.explain(1).is_hit)
+"""
+
+
+@pytest.mark.slow
+def test_workers_of_dask_share_results(tmp_path: Path, database_url: str) -> None:
+    (tmp_path / "program.py").write_text(ON_DASK)
+    runs_of_it = [
+        subprocess.run(
+            [sys.executable, "program.py", database_url], cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout
+        for _ in range(2)
+    ]
+    assert runs_of_it == ["computed\n" * 3 + "0 3 12\nTrue\n", "0 3 12\nTrue\n"]
