@@ -614,9 +614,9 @@ def work(x, url):
 if __name__ == "__main__":
     from artigraph.sync.db import set_engine
     set_engine(sys.argv[1], create_tables=True)
+    print(square.explain(1).is_hit, flush=True)
     calls = [dask.delayed(work)(x, sys.argv[1]) for x in range(3)]
     print(*dask.compute(*calls, scheduler="processes", num_workers=1))
-    print(square.explain(1).is_hit)
 """
 
 
@@ -629,4 +629,4 @@ def test_workers_of_dask_share_results(tmp_path: Path, database_url: str) -> Non
         ).stdout
         for _ in range(2)
     ]
-    assert runs_of_it == ["computed\n" * 3 + "0 3 12\nTrue\n", "0 3 12\nTrue\n"]
+    assert runs_of_it == ["False\n" + "computed\n" * 3 + "0 3 12\n", "True\n0 3 12\n"]
