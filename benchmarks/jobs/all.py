@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from benchmarks.bench import Job
 from benchmarks.jobs import (
+    cached,
     counts,
     files,
     imports,
@@ -35,6 +36,7 @@ JOBS: Sequence[Job] = (
     *web.JOBS,
     *unanalyzed.JOBS,
     *lineage.JOBS,
+    *cached.JOBS,
     *counts.JOBS,
     *objects.JOBS,
     *files.JOBS,

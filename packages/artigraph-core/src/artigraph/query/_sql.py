@@ -2,6 +2,8 @@
 
 The key of a long value is cut, so the database may be unable to decide a comparison with it. For such rows the whole
 values are compared in Python.
+
+This module is over 400 lines, because each comparison has both sets of rows, and they must fit together.
 """
 
 from __future__ import annotations
