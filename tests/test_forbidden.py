@@ -21,6 +21,8 @@ CODE = [path for path in FILES if path.suffix == ".py" and path.relative_to(ROOT
 
 MODULES = {"cloudpickle", "cPickle", "dill", "joblib", "marshal", "pickle", "shelve"}
 CALLS = {"eval", "exec", "compile", "__import__"}
+ALLOWED = {("packages/artigraph-core/src/artigraph/tracking/_bytecode.py", "compile")}
+"""It compiles the source of modules that are imported already, and hashes the result. Nothing runs it."""
 RUNNING = {"os.popen", "os.system", "yaml.load", "yaml.full_load", "yaml.unsafe_load", "yaml.load_all"}
 """Calls of modules that are harmless otherwise."""
 HOSTS = re.compile(
@@ -74,7 +76,8 @@ def test_an_offence_is_seen(code: str, tmp_path: Path) -> None:
 
 def test_nothing_runs_because_of_what_is_stored() -> None:
     assert CODE
-    assert [(path.name, offence) for path in CODE for offence in offences(path)] == []
+    found = {(path.relative_to(ROOT).as_posix(), offence) for path in CODE for offence in offences(path)}
+    assert found == ALLOWED
 
 
 @pytest.mark.parametrize("pattern", [HOSTS, MACHINE], ids=["index hosts", "machine paths"])

@@ -53,7 +53,7 @@ async def test_a_run_says_from_which_one_it_was_served(url: str, *, deleted: boo
         assert [item["cached_from"] for item in items][:1] == [str(computed)]
         if not deleted:
             other = Page((await client.get(f"/runs/{computed}")).text)
-            assert "erved" not in other.text
+            assert "Served from" not in other.text
             assert "Produced" in other.text
             drawn = (await client.get(f"/lineage/{hit}")).text
             assert str(data["served"][0]) in drawn

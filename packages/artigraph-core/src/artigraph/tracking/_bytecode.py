@@ -229,7 +229,7 @@ _modules: dict[tuple[str, int], tuple[tuple[str, ...], Mapping[_Key, tuple[CodeT
 
 
 def _without_positions(function: FunctionType) -> CodeType:
-    """Return the function's code compiled without positions, or as it is if the source is not there or has changed."""
+    """Return the function's code compiled without positions, or as it is if the source is missing or has changed."""
     code = function.__code__
     lines = tuple(linecache.getlines(code.co_filename, function.__globals__))
     if not lines:

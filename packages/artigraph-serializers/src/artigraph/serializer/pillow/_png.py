@@ -38,7 +38,8 @@ def to_png(image: Image.Image) -> bytes:
         msg = f"The info of this image cannot be stored exactly; remove what you do not need from image.info. {error}"
         raise SerializationError(msg) from error
     target = io.BytesIO()
-    image.save(target, "PNG", pnginfo=chunks)
+    # A copy, because `save` keeps its options in the image: two threads must not save the same one.
+    image.copy().save(target, "PNG", pnginfo=chunks)
     data = target.getvalue()
     changed = _difference(image, from_png(data))
     if changed is not None:
