@@ -591,6 +591,52 @@ async def test_rows_of_a_cached_call(engine: AsyncEngine) -> None:
     assert set(computed.parameters) == {"rate"}  # they are no parameters
 
 
+class Failing:
+    def __getattribute__(self, name: str) -> Any:
+        raise RuntimeError(name)
+
+
+def nested(depth: int) -> list[Any]:
+    made: list[Any] = []
+    for _ in range(depth):
+        made = [made]
+    return made
+
+
+DEEP = nested(3_000)
+FAILING: Any = Failing()
+
+
+async def test_code_that_cannot_be_compared_is_computed(engine: AsyncEngine) -> None:
+    @tracked(cache=True)
+    async def deep(x: int) -> int:
+        return x if DEEP else 0
+
+    @tracked(cache=True)
+    async def failing(x: int) -> int:
+        return x if FAILING is not None else 0
+
+    with pytest.warns(TrackingWarning, match=r"A call of .*deep\(\) is not cached: its code or arguments cannot be"):
+        assert await deep(1) == 1
+    with pytest.warns(TrackingWarning, match="RuntimeError: __class__"):
+        assert await failing(1) == 1
+
+
+async def test_a_key_is_not_shown(engine: AsyncEngine) -> None:
+    def both(user: str, password: str) -> str:
+        return f"{user}:{password}"
+
+    @tracked(exclude=["password"], cache=Cache(key=both))
+    async def login(user: str, password: str) -> str:
+        return user
+
+    await login("u", "hunter2")
+    explained = await login.explain("u", "other")
+    rows = await read(lambda connection: connection.execute(select(run_value_table.c.value)))
+    assert "hunter2" not in str(explained)
+    assert all(b"hunter2" not in bytes(value) for value in rows.scalars())
+
+
 ON_DASK = """
 import sys
 import dask

@@ -231,6 +231,13 @@ def wrapping_decorator(function):
         return function(*args)
     return call
 
+def compose(*functions):
+    def call(x):
+        for function in functions:
+            x = function(x)
+        return x
+    return call
+
 class Holder:
     def __init__(self, function):
         self.function = function

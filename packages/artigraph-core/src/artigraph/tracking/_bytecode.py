@@ -31,8 +31,10 @@ _CONSTANTS, _NAMES = frozenset(dis.hasconst), frozenset(dis.hasname)
 _VARIABLES = frozenset((*dis.haslocal, *dis.hasfree))
 _FLAGS = 0x01 | 0x02 | 0x04 | 0x08 | 0x20 | 0x80 | 0x100 | 0x200
 """The flags that say what kind of function it is. Others say how it was compiled, and change no result."""
-_NAMING = frozenset({"locals", "vars", "dir", "eval", "exec", "_getframe", "currentframe", "stack"})
-"""Globals through which code can see the names of its variables."""
+_NAMING = frozenset(
+    ("locals", "vars", "dir", "eval", "exec", "_getframe", "currentframe", "stack", "query", "sql", "f_locals")
+)
+"""Globals and attributes through which code can see the names of its variables."""
 _GLOBALS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL", "DELETE_GLOBAL"})
 _FUTURE = 0x1FF0000
 """The flags of `from __future__ import ...`."""
@@ -91,7 +93,9 @@ def _pieces(item: object) -> Iterator[bytes]:
         yield b"str" + item.encode("utf-8", "surrogatepass")
     elif isinstance(item, bytes):
         yield b"bytes" + item
-    else:  # None, bools, ints, an ellipsis
+    elif type(item) is int:
+        yield f"int {item:x}".encode()  # Python limits the length of decimal numbers
+    else:  # None, bools, an ellipsis
         yield f"{type(item).__name__} {item!r}".encode()
 
 
@@ -102,7 +106,7 @@ def _examine(code: CodeType) -> CodeFacts:
     normal = _Normal()
     form = normal.form(code, {})
     names = _unique(normal.globals)
-    if not _NAMING.isdisjoint(names):
+    if not _NAMING.isdisjoint((*names, *normal.attributes)):
         form = (form, tuple(_variable_names(code)))
     free = tuple(sorted(code.co_freevars, key=lambda name: normal.outer.get(name, len(normal.outer))))
     return CodeFacts(digest_of(form), free, names, _unique(normal.attributes), tuple(_unique(normal.imports)))

@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy.exc import SQLAlchemyError
+
 import artigraph.errors as errors
 from artigraph.graph import StoredObject, without_recording
 from artigraph.graph.fingerprint import read_fingerprint
@@ -63,11 +65,18 @@ class Call:
 
     async def request(self) -> Request | None:
         """Return the request of the call, or None, with a warning, if an argument cannot be compared."""
+        cache = self._signature.cache
+        own = None if cache is None else cache.key
+        key = None if own is None else (own(*self._given[0], **self._given[1]),)
         try:
-            return await request_of(self._signature, self.arguments, self._given)
+            return await request_of(self._signature, self.arguments, self._given, key)
         except UnfollowedError as error:
             warn_uncached(self._signature, error)
-            return None
+        except (errors.DatabaseError, errors.SchemaError, errors.StorageError, SQLAlchemyError):
+            raise
+        except Exception as error:  # code or objects of the user that fail when they are looked at
+            warn_uncached(self._signature, f"its code or arguments cannot be compared: {type(error).__name__}: {error}")
+        return None
 
     async def serve(self) -> tuple[Hit | None, Request | None]:
         """Return the result of an earlier call, if there is one, and the request under which to record this call.

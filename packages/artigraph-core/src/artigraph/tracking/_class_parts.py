@@ -1,48 +1,97 @@
-"""List what makes up a class: its members, and the defaults of its fields."""
+"""List what makes up a class: its members, its annotations, and the options of its fields."""
 
 from __future__ import annotations
 
 import dataclasses
+import inspect
+import typing
 from collections.abc import Iterable, Iterator, Mapping
 from types import FunctionType
-from typing import Any
+from typing import Any, cast
+
+from artigraph.tracking._values import state_of
 
 _OF_CLASSES = frozenset(
     (
         *("__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "__firstlineno__"),
         *("__static_attributes__", "__annotations__", "__annotate__", "__annotate_func__"),
-        *("__annotations_cache__", "__dataclass_fields__", "__dataclass_params__", "__match_args__"),
-        *("__hash__", "__abstractmethods__", "__parameters__", "__orig_bases__", "__slots__"),
-        *("__orig_class__", "__classcell__", "__type_params__", "__replace__"),
+        *("__annotations_cache__", "__dataclass_fields__", "__dataclass_params__", "__abstractmethods__"),
+        *("__parameters__", "__orig_bases__", "__orig_class__", "__classcell__", "__type_params__"),
+        *("_abc_impl", "_artigraph_definition", "_artigraph_line", "_artigraph_base", "_artigraph_partial"),
     )
 )
-"""What a class has that follows from the rest of it, or that its kind says in another form."""
-_PREFIXES = ("__pydantic_", "_abc_", "__attrs_", "__msgspec_", "__struct_", "_artigraph_", "__artigraph_")
-_OF_FIELDS = ("default", "default_factory", "validator", "converter", "metadata", "factory")
-"""What the fields of pydantic and attrs say that changes how an instance is made."""
+"""What a class has that follows from the rest of it, or that is described in another form."""
+_PREFIXES = ("__pydantic_", "__attrs_", "__msgspec_", "__struct_", "_artigraph_", "__artigraph_")
+"""How the names of attributes begin in which libraries keep what they made of a class. They are no functions."""
+_GENERATED = ("__create_fn__", "<attrs generated")
+"""How the qualified name, or the file, of the methods begins that dataclasses and attrs generate from the fields."""
+_OF_FIELDS = (
+    *("default", "default_factory", "factory", "validator", "converter", "metadata", "alias", "init", "kw_only"),
+    *("repr", "eq", "eq_key", "order", "order_key", "hash", "compare", "on_setattr", "frozen", "exclude"),
+    *("validation_alias", "serialization_alias", "discriminator", "validate_default", "annotation"),
+)
+"""What the fields of any kind say that may change an instance."""
 
 
 def members_of(cls: type[Any]) -> Iterator[tuple[str, object]]:
     """Yield the attributes of a class by name, without those that follow from the rest of it."""
-    generated = "__dataclass_fields__" in vars(cls) or "__attrs_attrs__" in vars(cls)
     for name, value in sorted(vars(cls).items()):
-        if name in _OF_CLASSES or name.startswith(_PREFIXES):
+        is_code = isinstance(value, (FunctionType, classmethod, staticmethod, property))
+        if name in _OF_CLASSES or (name.startswith(_PREFIXES) and not is_code):
             continue
-        if isinstance(value, FunctionType) and generated and value.__code__.co_filename.startswith("<"):
-            continue  # it follows from the fields
+        if isinstance(value, FunctionType) and (
+            value.__code__.co_qualname.startswith(_GENERATED) or value.__code__.co_filename.startswith(_GENERATED)
+        ):
+            continue
         if type(value).__name__ not in ("member_descriptor", "getset_descriptor"):
             yield name, value
 
 
+def annotations_of(cls: type[Any]) -> list[tuple[str, object]]:
+    """Return the annotations of a class itself: as types, or as texts if they cannot be resolved."""
+    own: Mapping[str, object] = inspect.get_annotations(cls)
+    resolved: Mapping[str, object] = {}
+    if any(isinstance(value, str) for value in own.values()):
+        try:
+            resolved = typing.get_type_hints(cls, include_extras=True)
+        except Exception:  # a name is only there for type checkers, say
+            resolved = {}
+    return [(name, resolved.get(name, value)) for name, value in own.items()]
+
+
 def defaults_of(cls: type[Any]) -> Iterator[tuple[str, list[object]]]:
-    """Yield the defaults of the fields of a dataclass, or of a class of pydantic, attrs or msgspec."""
+    """Yield what a class says of its fields, as a dataclass, a model, or a class of pydantic, attrs or msgspec."""
     own = vars(cls)
+    traits: Any = own.get("_artigraph_traits")
+    if traits is not None:
+        yield "traits", [traits.name, traits.version]
     if "__dataclass_fields__" in own:
-        for each in dataclasses.fields(cls):
-            yield each.name, [each.default, each.default_factory, each.init, each.kw_only, each.compare]
+        yield "options", [repr(own.get("__dataclass_params__"))]
+        for declared in dataclasses.fields(cls):
+            yield declared.name, _options(declared)
     pydantic: Mapping[str, object] = own.get("__pydantic_fields__", {})
+    private: Mapping[str, object] = own.get("__private_attributes__", {})
     attrs: Iterable[Any] = own.get("__attrs_attrs__", ())
-    for name, field in (*pydantic.items(), *((each.name, each) for each in attrs)):
-        yield name, [getattr(field, part, None) for part in _OF_FIELDS]
-    if "__struct_defaults__" in own:
-        yield "defaults", [own["__struct_defaults__"]]
+    for name, field in (*pydantic.items(), *private.items(), *((each.name, each) for each in attrs)):
+        yield name, _options(field)
+    for kind, found in state_of(own.get("__pydantic_decorators__")):
+        if isinstance(found, dict):
+            parts = cast("dict[str, object]", found).items()
+            yield kind, [(name, _attribute(part, "info"), _attribute(part, "func")) for name, part in parts]
+    if hasattr(cls, "__struct_config__"):
+        yield "struct", [_attribute(cls, "__struct_encode_fields__"), _attribute(cls, "__struct_fields__")]
+        defaults: Iterable[object] = getattr(cls, "__struct_defaults__", ())
+        yield "defaults", [_attribute(each, "factory") or each for each in defaults]
+        config: object = _attribute(cls, "__struct_config__")
+        yield "config", [(name, _attribute(config, name)) for name in dir(config) if not name.startswith("_")]
+
+
+def _options(field: object) -> list[object]:
+    return [_attribute(field, name) for name in _OF_FIELDS]
+
+
+def _attribute(value: object, name: str) -> object:
+    try:
+        return getattr(value, name, None)
+    except Exception:
+        return None

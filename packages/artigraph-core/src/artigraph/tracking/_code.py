@@ -3,6 +3,8 @@
 The code of a function is its own, and that of all that it names in the same distribution: functions, classes, modules
 and constants, and what these name. Code that is not installed, such as scripts, notebooks and checkouts, counts as one
 distribution. What cannot be followed is listed, and never decides anything.
+
+This module is over 400 lines, because the walk has one state, and each kind of object leads to every other.
 """
 
 from __future__ import annotations
@@ -11,6 +13,7 @@ import builtins
 import functools
 import importlib
 import importlib.util
+import inspect
 import sys
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
@@ -19,17 +22,30 @@ from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodTyp
 from typing import Any, cast, get_args, get_origin
 
 from artigraph.errors import class_name
-from artigraph.kinds import fields_of
+from artigraph.model.any_model import is_model_instance
+from artigraph.serializer import Serializer
+from artigraph.storage import Storage
 from artigraph.tracking._bytecode import digest_of, facts_of
-from artigraph.tracking._class_parts import defaults_of, members_of
+from artigraph.tracking._class_parts import annotations_of, defaults_of, members_of
 from artigraph.tracking._options import Follow
 from artigraph.tracking._own import Ownership, content_of, module_of
-from artigraph.tracking._values import UnfollowedError, Values, built_in_content, state_of
+from artigraph.tracking._values import (
+    PLAIN,
+    UnfollowedError,
+    Values,
+    built_in_content,
+    is_plain,
+    parts_inside,
+    reduced_state,
+    state_of,
+)
 
 _MOST = 20_000
 """The most functions and classes that are followed from one function."""
-_DYNAMIC = ("eval", "exec", "compile", "globals", "__import__", "getattr", "setattr")
+_DYNAMIC = ("eval", "exec", "compile", "globals", "vars", "__import__", "getattr", "setattr", "delattr")
 """Built-in functions that reach code or values by names that only exist at run time."""
+_DYNAMIC_ATTRIBUTES = ("import_module", "attrgetter", "methodcaller", "__dict__", "__subclasses__", "modules")
+"""Attributes through which the same is done."""
 _SILENT = (
     "logging",
     "threading",
@@ -39,7 +55,6 @@ _SILENT = (
     "typing_extensions",
     "abc",
     "_abc",
-    "weakref",
     "dataclasses",
 )
 """Modules whose instances change no result, or are part of annotations."""
@@ -78,6 +93,10 @@ class Walker(Values):
         self._kept: list[object] = []
         """What has a label, so that no other object gets its id."""
         self._pending: deque[Callable[[], None]] = deque()
+        self._modules: dict[int, ModuleType] = {}
+        """Our modules that anything refers to."""
+        self._names: set[str] = set()
+        """The names of attributes that any function uses. Some are those of modules."""
         self._looking: set[int] = set()
         """The ids of the objects of other distributions that are being searched for our code."""
 
@@ -92,6 +111,24 @@ class Walker(Values):
                 msg = f"it uses more than {_MOST:,} functions and classes; give Cache(version=...) or follow='function'"
                 raise UnfollowedError(msg)
             self._pending.popleft()()
+            if not self._pending:
+                self._use_modules()
+
+    def _use_modules(self) -> None:
+        """Follow what may be used of modules: each attribute whose name any function uses.
+
+        A module may be an argument, an item of a dictionary or the result of a function. So it is not known which
+        function uses it.
+        """
+        for module in list(self._modules.values()):
+            lazy = "__getattr__" in vars(module)
+            for name in sorted(self._names if lazy else self._names & vars(module).keys()):
+                key = f"{module.__name__} {name}"
+                value = vars(module).get(name, _MISSING)
+                if value is _MISSING:
+                    value = _attribute(module, name)  # by the module's own __getattr__
+                if key not in self.parts and value is not None:
+                    self.parts[key] = digest_of(self.describe(value, f"{module.__name__}.{name}")).hex()
 
     def describe_code(self, value: object, where: str) -> object:
         """Return what identifies a function, class, module or descriptor; None for any other value."""
@@ -111,16 +148,18 @@ class Walker(Values):
                 found = self._partial(value, where)
             case staticmethod() | classmethod() | property() | functools.cached_property() | functools.partialmethod():
                 found = self._descriptor(cast("object", value), where)
+            case _ if type(value) is _LRU_CACHE:
+                found = (_type(value), self.describe(_attribute(value, "__wrapped__"), where))
+            case _ if get_origin(value) is not None:
+                found = self._annotation(value, where)
             case _:
-                wrapped = _attribute(value, "__wrapped__")
-                if wrapped is not None:
-                    found = (_type(value), self.describe(wrapped, where))
+                pass
         return found
 
     # Functions --------------------------------------------------------------------------------------------------
 
     def _function(self, function: FunctionType, where: str) -> object:
-        wrapped: object = _attribute(function, "__wrapped__")
+        wrapped: object = vars(function).get("__wrapped__")
         inside = None if wrapped is None else self.describe(wrapped, where)
         module = module_of(function.__globals__)
         if not self._owns(str(function.__globals__.get("__name__", "__main__"))):
@@ -143,22 +182,39 @@ class Walker(Values):
         self._looking.add(id(item))
         try:
             cells = [content_of(cell) for cell in getattr(item, "__closure__", None) or ()]
-            held = [part for part in cells if type(part) in _PLAIN or self._is_ours(part)]
-            held += [part for name, part in state_of(item) if name != "__wrapped__" and self._is_ours(part)]
+            state = [part for name, part in state_of(item) if name != "__wrapped__" or not _is_function(item)]
+            state += [_attribute(item, name) for name in _HELD if inspect.getattr_static(item, name, None) is not None]
+            held = [part for part in cells if is_plain(part)]
+            held += [part for part in (*cells, *state) if not is_plain(part) and self._is_ours(part)]
             return [self.describe(part, where) for part in held]
         finally:
             self._looking.discard(id(item))
 
-    def _is_ours(self, value: object) -> bool:
+    def _is_ours(self, value: object, depth: int = 4) -> bool:
         """Return whether a value is code of ours, or holds some."""
+        if depth == 0:
+            return False
         if isinstance(value, (dict, MappingProxyType)):
-            return any(self._is_ours(part) for part in cast("Mapping[object, object]", value).values())
+            parts: Iterable[object] = cast("Mapping[object, object]", value).values()
+            return any(self._is_ours(part, depth - 1) for part in parts)
+        if isinstance(value, (list, tuple, set, frozenset, deque)):
+            return any(self._is_ours(part, depth - 1) for part in cast("Iterable[object]", value))
         if isinstance(value, FunctionType):
             name = str(value.__globals__.get("__name__", "__main__"))
             return self._owns(name) or value.__closure__ is not None
         if isinstance(value, (functools.partial, MethodType)):
             return True
-        return self._owns((value if isinstance(value, type) else type(value)).__module__)
+        return self._owns_class(value if isinstance(value, type) else type(value))
+
+    def _owns_class(self, cls: type[Any]) -> bool:
+        """Return whether a class is ours. One that a function makes may have the module of that function."""
+        module: object = cls.__module__
+        if isinstance(module, str) and self._owns(module):
+            return True
+        functions = (each for each in vars(cls).values() if isinstance(each, FunctionType))
+        return module in sys.stdlib_module_names and any(
+            self._owns(str(each.__globals__.get("__name__", "builtins"))) for each in functions
+        )
 
     def _label(self, item: object, name: str, follow: Callable[[Any, str], None]) -> str:
         """Return the name of the part for a function or a class, and follow it later if it is new."""
@@ -171,8 +227,7 @@ class Walker(Values):
             self._labels[id(item)] = label
             self._kept.append(item)
             self.parts[label] = ""
-            if self._follow == "distribution" or len(self._kept) == 1:
-                self._pending.append(functools.partial(follow, item, label))
+            self._pending.append(functools.partial(follow, item, label))
         return label
 
     def _follow_function(self, function: FunctionType, label: str) -> None:
@@ -191,47 +246,24 @@ class Walker(Values):
         if self._follow == "function":
             return
         found = function.__globals__
-        modules: list[ModuleType] = []
         for name in facts.global_names:
             if name in found:
-                self._constant(found[name], name, label, modules)
+                described = self.describe(found[name], f"{name} in {label}")
+                self.parts[f"{label} {name}"] = digest_of(described).hex()
             elif name in _DYNAMIC and hasattr(builtins, name):
                 self.not_followed.add(f"{label} calls {name}(), which may use names that only exist when it runs")
+        for name in facts.attribute_names:
+            if name in _DYNAMIC_ATTRIBUTES:
+                self.not_followed.add(f"{label} uses .{name}, which may lead to names that only exist when it runs")
+        self._names.update(facts.attribute_names)
         for name, level, taken in facts.imports:
-            self._import(name, level, taken, function, label, modules)
-        self._attributes(modules, facts.attribute_names, label)
+            self._import(name, level, taken, function, label)
 
     def _cell(self, cell: Any, name: str, label: str) -> object:
         return self.describe(content_of(cell), f"{name} in {label}")
 
-    def _constant(self, value: object, name: str, label: str, modules: list[ModuleType]) -> None:
-        """Add a part for the value of a name that a function uses."""
-        if isinstance(value, ModuleType):
-            modules.append(value)
-        self.parts[f"{label} {name}"] = digest_of(self.describe(value, f"{name} in {label}")).hex()
-
-    def _attributes(self, modules: list[ModuleType], names: tuple[str, ...], label: str) -> None:
-        """Follow what code may use of modules: all attributes of them whose names it uses."""
-        seen: set[int] = set()
-        while modules:
-            module = modules.pop()
-            if id(module) in seen or not self._owns(module.__name__):
-                continue
-            seen.add(id(module))
-            for name in names:
-                if name in vars(module):
-                    self._constant(vars(module)[name], f"{module.__name__}.{name}", label, modules)
-
-    def _import(
-        self,
-        name: str,
-        level: int,
-        taken: tuple[str, ...],
-        function: FunctionType,
-        label: str,
-        modules: list[ModuleType],
-    ) -> None:
-        """Add the modules that a function imports when it runs, so that what it uses of them is followed."""
+    def _import(self, name: str, level: int, taken: tuple[str, ...], function: FunctionType, label: str) -> None:
+        """Note the modules that a function imports when it runs, so that what is used of them is followed."""
         package: object = function.__globals__.get("__package__")
         try:
             full = importlib.util.resolve_name("." * level + name, package if isinstance(package, str) else None)
@@ -241,16 +273,17 @@ class Walker(Values):
             self._foreign(full, "")
             return
         try:
-            modules.append(importlib.import_module(full))
+            module = importlib.import_module(full)
             for each in taken:
-                if each not in vars(modules[-1]) and importlib.util.find_spec(f"{full}.{each}") is not None:
-                    modules.append(importlib.import_module(f"{full}.{each}"))
-        except Exception as error:  # what importing runs is the user's code
+                if each not in vars(module) and importlib.util.find_spec(f"{full}.{each}") is not None:
+                    self._module(importlib.import_module(f"{full}.{each}"))
+        except (Exception, SystemExit) as error:  # what importing runs is the user's code
             self.not_followed.add(f"{label} imports {full}, which fails: {type(error).__name__}")
             return
+        self._module(module)
         top = sys.modules.get(full.partition(".")[0])
         if top is not None:
-            modules.append(top)
+            self._module(top)
 
     # Other callables and modules -----------------------------------------------------------------------------------
 
@@ -269,22 +302,31 @@ class Walker(Values):
             self.describe(value.func, where),
             [self.describe(part, where) for part in value.args],
             keywords,
+            self._of_own_type(value, where),
         )
 
+    def _of_own_type(self, value: object, where: str) -> object:
+        """Return what a value adds to its built-in type: attributes, and the code of a subclass of ours."""
+        cls: type[Any] = type(value)
+        state = [(name, self.describe(part, where)) for name, part in state_of(value) if name not in _OF_WRAPPERS]
+        return (state, self._class(cls) if self._owns_class(cls) else None)
+
     def _descriptor(self, value: object, where: str) -> object:
-        inside = [_attribute(value, name) for name in ("__func__", "func", "fget", "fset", "fdel")]
-        return (_type(value), [self.describe(part, where) for part in inside])
+        names = ("__func__", "func", "fget", "fset", "fdel", "args", "keywords")
+        inside = [self.describe(_attribute(value, name), where) for name in names]
+        return (_type(value), inside, self._of_own_type(value, where))
 
     def _module(self, value: ModuleType) -> object:
         if not self._owns(value.__name__):
             return self._foreign(value.__name__, "")
+        self._modules[id(value)] = value
         return ("module", value.__name__)
 
     # Classes ------------------------------------------------------------------------------------------------------
 
     def _class(self, cls: type[Any]) -> object:
-        if not self._owns(cls.__module__):
-            return self._foreign(cls.__module__, cls.__qualname__)
+        if not self._owns_class(cls):
+            return self._foreign(str(cls.__module__), cls.__qualname__)
         module = module_of(vars(sys.modules.get(cls.__module__, sys)) if cls.__module__ in sys.modules else {})
         return ("class", self._label(cls, f"{module}.{cls.__qualname__}", self._follow_class))
 
@@ -293,44 +335,43 @@ class Walker(Values):
         defaults = [
             (name, [self.describe(value, f"{label}.{name}") for value in values]) for name, values in defaults_of(cls)
         ]
-        bases = [self.describe(base, label) for base in cls.__bases__]
+        bases = [self._annotation(base, label) for base in vars(cls).get("__orig_bases__", cls.__bases__)]
         meta = self.describe(type(cls), label)
-        self.parts[label] = digest_of((bases, meta, members, self._annotations(cls, label), defaults)).hex()
+        annotations = [(name, self._annotation(value, label)) for name, value in annotations_of(cls)]
+        self.parts[label] = digest_of((bases, meta, members, annotations, defaults)).hex()
 
-    def _annotations(self, cls: type[Any], label: str) -> object:
-        found: Mapping[str, object] = vars(cls).get("__annotations__", {})
-        return [(name, self._annotation(value, label)) for name, value in found.items()]
-
-    def _annotation(self, value: object, label: str) -> object:
-        if isinstance(value, str):
-            return value
-        if isinstance(value, type) and get_origin(value) is None:
-            return self.describe(value, label)
+    def _annotation(self, value: object, where: str) -> object:
+        """Return what identifies an annotation or another type, and follow the classes in it."""
         origin = get_origin(value)
         if origin is None:
-            return (_type(value), str(_attribute(value, "__name__") or ""))
-        return (str(origin), [self._annotation(part, label) for part in get_args(value)])
+            return self.describe(value, f"an annotation of {where}")
+        return (str(origin), [self._annotation(part, where) for part in get_args(value)])
 
     # Values -------------------------------------------------------------------------------------------------------
 
     def follow_classes(self, value: object) -> None:
         """Follow the classes of a value and of what it holds, since the function may call their methods."""
-        pending, seen = [value], {0}
-        while pending and len(seen) < _MOST:
-            item = pending.pop()
-            if id(item) in seen:
+        pending: list[tuple[object, int]] = [(value, _FOREIGN_LEVELS)]
+        seen: dict[int, object] = {}
+        while pending:
+            item, levels = pending.pop()
+            if id(item) in seen or type(item) in PLAIN:
                 continue
-            seen.add(id(item))
+            seen[id(item)] = item
+            if len(seen) > _MOST_PARTS:
+                msg = f"it holds more than {_MOST_PARTS:,} objects; give Cache(key=...)"
+                raise UnfollowedError(msg)
             cls: type[Any] = type(item)
-            if cls in (list, tuple, set, frozenset):
-                pending += [part for part in cast("Iterable[object]", item) if type(part) not in _PLAIN]
-            elif cls is dict:
-                pending += [part for part in cast("dict[object, object]", item).values() if type(part) not in _PLAIN]
-            elif cls.__module__ != "builtins":
-                if self._owns(cls.__module__):
-                    self.describe(cls, "")
-                fields = fields_of(item, complete=False)
-                pending += dict(state_of(item)).values() if fields is None else fields.values()
+            if self._owns_class(cls):
+                self._class(cls)
+            elif cls.__module__ != "builtins" and not is_model_instance(item) and not isinstance(item, _COLLECTIONS):
+                levels -= 1  # a lock leads to the event loop, and so to everything
+            if levels >= 0:
+                pending += [(part, levels) for part in parts_inside(item)]
+
+    def noticed(self, value: object) -> None:
+        """Follow the classes of a model that is a constant."""
+        self.follow_classes(value)
 
     def describe_class(self, cls: type[Any], where: str) -> object:
         """Return what identifies the class of a value, and follow it."""
@@ -341,27 +382,43 @@ class Walker(Values):
         """Return what identifies an instance that is no value: its class and attributes, if the class is ours."""
         del error
         cls: type[Any] = type(value)
-        if self._owns(cls.__module__):
-            state = [(name, self.describe(part, f"{where}.{name}")) for name, part in state_of(value)]
-            return ("object", self._class(cls), state, self._base(value, where))
-        if cls.__module__.partition(".")[0] not in _SILENT:
-            self.not_followed.add(f"{where}: the state of a {class_name(cls)}")
-        return ("name", cls.__module__, cls.__qualname__, _name(value), self._inside(value, where))
-
-    def _base(self, value: object, where: str) -> object:
-        """Return what identifies the content of an instance of a subclass of a built-in type."""
+        if isinstance(value, (Storage, Serializer)):  # they decide where and how a value is kept, not what it is
+            return ("name", cls.__module__, cls.__qualname__)
+        owned = self._owns_class(cls)
+        state = [(name, self.describe(part, f"{where}.{name}")) for name, part in state_of(value)] if owned else []
         content = built_in_content(value)
-        return None if content is None else self.describe(content, where)
+        reduced = None if content is not None else reduced_state(value)
+        if reduced is not None:
+            content = list(reduced)
+        if not owned and content is None and cls.__module__.partition(".")[0] not in _SILENT:
+            self.not_followed.add(f"{where}: the state of a {class_name(cls)}")
+        described = None if content is None else self.describe(content, where)
+        kind = self._class(cls) if owned else ("name", cls.__module__, cls.__qualname__, _name(value))
+        return ("object", kind, state, described, None if owned else self._inside(value, where))
 
 
 _OF_TRACKED = frozenset({"__wrapped__", "cached", "explain", "cache_info", "cache_clear", "cache_parameters"})
 """Attributes of a function that a decorator adds, and that say nothing about it."""
-_PLAIN = frozenset({type(None), bool, int, float, str, bytes})
+_OF_WRAPPERS = frozenset({"__wrapped__", "__doc__", "__name__", "__qualname__", "__module__", "func", "attrname"})
+"""Attributes of wrappers that are described by other means, or change no result."""
+_HELD = ("__wrapped__", "_self_wrapper")
+"""Attributes in which objects that stand for a function keep it, and what they do around it."""
+_LRU_CACHE = type(functools.lru_cache(len))
+_MISSING = object()
+_COLLECTIONS = (list, tuple, set, frozenset, deque, Mapping)
+_FOREIGN_LEVELS = 1
+"""How many instances of other distributions, one in the other, are searched for instances of our classes."""
+_MOST_PARTS = 200_000
+"""The most objects in an argument whose classes are followed."""
 
 
 def _type(value: object) -> str:
     cls: type[Any] = type(value)
     return class_name(cls)
+
+
+def _is_function(value: object) -> bool:
+    return isinstance(value, FunctionType)
 
 
 def _name(value: object) -> str:

@@ -110,7 +110,12 @@ class Ownership:
 
 
 def _is_never_ours(top: str) -> bool:
-    return top == _OURS or top in sys.builtin_module_names or (top in sys.stdlib_module_names and top not in _MAIN)
+    if top == _OURS or top in sys.builtin_module_names:
+        return True
+    if top in _MAIN or top not in sys.stdlib_module_names:
+        return False
+    file: object = getattr(sys.modules.get(top), "__file__", None)  # a script may lie beside a module of this name
+    return not isinstance(file, str) or _is_installed_file(file)
 
 
 @cache

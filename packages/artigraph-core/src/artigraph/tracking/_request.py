@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from artigraph.tracking._signature import Arguments, Signature
 from artigraph.tracking._value import TrackedValue, TrackingWarning
 from artigraph.tracking._values import UnfollowedError, Values
 
+_BRIEF = 0.01
+"""Seconds. Code that takes longer to compare is compared in a thread, so that others of the event loop go on."""
 _SHOWN = 60
 """The most characters of a value in an explanation."""
 
@@ -63,7 +66,10 @@ class Request:
 
 
 async def request_of(
-    signature: Signature, arguments: Arguments, given: tuple[tuple[Any, ...], Mapping[str, Any]]
+    signature: Signature,
+    arguments: Arguments,
+    given: tuple[tuple[Any, ...], Mapping[str, Any]],
+    key: tuple[object] | None,
 ) -> Request:
     """Return the request of a call.
 
@@ -71,6 +77,7 @@ async def request_of(
         signature: how calls of the function are recorded.
         arguments: the recorded arguments.
         given: all arguments, as they were passed.
+        key: what the function's own `Cache.key` returned, if it has one.
 
     Raises:
         UnfollowedError: an argument cannot be compared by content; the message says which, and why.
@@ -83,8 +90,9 @@ async def request_of(
     function: FunctionType = signature.function
     compared = {name: value for name, value in arguments.values.items() if name not in cache.ignore}
     code = CodeIdentity({}, ()) if cache.version is not None else await _code(signature, given)
-    if cache.key is not None:
-        compared = {"key": cache.key(*given[0], **given[1])}
+    shown = {name: text for name, value in compared.items() if (text := _short(value)) is not None}
+    if key is not None:
+        compared, shown = {"key": key[0]}, {}  # a key is not shown, because it may hold a secret
     digests: dict[str, str] = {}
     fingerprints: dict[str, bytes] = {}
     for name, value in sorted(compared.items()):
@@ -96,7 +104,6 @@ async def request_of(
         except UnfollowedError as error:
             msg = f"argument {name!r}: {error}"
             raise UnfollowedError(msg) from error
-    shown = {name: text for name, value in compared.items() if (text := _short(value)) is not None}
     name = name_of(function)
     version = None if cache.version is None else f"{type(cache.version).__name__} {cache.version}"
     parts = (name, PYTHON, signature.label, version, _pairs(code.parts), _pairs(digests), cache.key is not None)
@@ -111,10 +118,13 @@ async def _code(signature: Signature, given: tuple[tuple[Any, ...], Mapping[str,
     cache = signature.cache
     assert cache is not None  # see request_of
     values = [*given[0], *given[1].values()]
-    if signature.seen:
-        return code_of(signature.function, cache.follow, values)
-    signature.seen.append(True)  # the first time, sources are read and compiled
-    return await asyncio.to_thread(code_of, signature.function, cache.follow, values)
+    started = time.monotonic()
+    if signature.seen and signature.seen[-1] < _BRIEF:
+        found = code_of(signature.function, cache.follow, values)
+    else:  # the first time, sources are read and compiled; and constants may be large
+        found = await asyncio.to_thread(code_of, signature.function, cache.follow, values)
+    signature.seen[:] = [time.monotonic() - started]
+    return found
 
 
 async def _digest(value: object) -> tuple[Any, ...]:

@@ -56,8 +56,8 @@ class Signature:
     """The function below the decorator. A type checker would take it for a method if it were annotated as one."""
     cache: Cache | None = None
     """How its results are used again, if they are."""
-    seen: list[bool] = field(default_factory=list[bool], compare=False)
-    """Not empty once the code of the function was examined."""
+    seen: list[float] = field(default_factory=list[float], compare=False)
+    """How many seconds it took to compare the code the last time. Empty before the first time."""
 
     def arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
         """Return the arguments of a call that are recorded.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict, deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from enum import Enum
 from functools import cached_property
 from types import MappingProxyType
@@ -19,6 +20,11 @@ from artigraph.serializer.base import claimed_by
 from artigraph.serializer.codec import encode
 from artigraph.tracking._bytecode import digest_of
 from artigraph.tracking._value import TrackedValue
+
+PLAIN = frozenset({type(None), bool, int, float, str, bytes})
+"""The types of most values. They hold nothing else."""
+_MOST_PLAIN = 1_000
+"""The most constants in a closure of another distribution that are compared."""
 
 
 class UnfollowedError(Exception):
@@ -85,6 +91,9 @@ class Values:
         msg = str(error) if error is not None else f"a {_type(value)} cannot be stored, and so it cannot be compared"
         raise UnfollowedError(msg)
 
+    def noticed(self, value: object) -> None:
+        """Take notice of a value that is described by what a save would store, and not by its classes."""
+
     def _plain(self, value: object) -> object:
         try:
             return ("plain", encode(value))
@@ -109,6 +118,7 @@ class Values:
             inside = self.describe(value.value, where)
             return ("enum", self.describe_class(cls, where), value.name, inside)
         if is_model_instance(value) or claimed_by(cls) is not None:
+            self.noticed(value)
             try:
                 return (
                     "content",
@@ -131,15 +141,65 @@ class Values:
 def state_of(value: object) -> list[tuple[str, object]]:
     """Return the attributes of an instance by name, also those in slots, without what cached properties keep there."""
     cls: type[Any] = type(value)
-    found: dict[str, object] = dict(getattr(value, "__dict__", {}))
+    try:
+        found: dict[str, object] = {str(name): part for name, part in dict(value.__dict__).items()}
+    except Exception:  # it has none, or its own code fails
+        found = {}
     for base in cls.__mro__:
         names: object = vars(base).get("__slots__", ())
         for name in (names,) if isinstance(names, str) else cast("Iterable[str]", names):
             private = f"_{base.__name__.lstrip('_')}{name}" if name.startswith("__") else name
-            if name not in ("__dict__", "__weakref__") and hasattr(value, private):
+            if name in ("__dict__", "__weakref__"):
+                continue
+            with suppress(Exception):  # it has no value, or its own code fails
                 found[name] = getattr(value, private)
     hidden = {name for base in cls.__mro__ for name, part in vars(base).items() if isinstance(part, cached_property)}
-    return sorted((name, part) for name, part in found.items() if name not in hidden)
+    return sorted(((name, part) for name, part in found.items() if name not in hidden), key=lambda pair: pair[0])
+
+
+def is_plain(value: object, most: int = _MOST_PLAIN) -> bool:
+    """Return whether a value is a constant, or a small collection of constants."""
+    if type(value) in PLAIN:
+        return True
+    if type(value) not in (list, tuple, set, frozenset):
+        return False
+    parts = list(cast("Iterable[object]", value))
+    return len(parts) <= most and all(is_plain(part, most // 10) for part in parts)
+
+
+def parts_inside(item: object) -> list[object]:
+    """Return what an object holds, except for constants: items, keys, fields and attributes."""
+    found: list[object] = []
+    cls: type[Any] = type(item)
+    if issubclass(cls, Mapping):
+        mapping = cast("Mapping[object, object]", item)
+        found += [*mapping.keys(), *mapping.values()]
+    elif issubclass(cls, (list, tuple, set, frozenset, deque)):
+        found += cast("Iterable[object]", item)
+    if cls.__module__ != "builtins":
+        fields = fields_of(item, complete=False)
+        found += dict(state_of(item)).values() if fields is None else fields.values()
+    return [part for part in found if type(part) not in PLAIN]
+
+
+def reduced_state(value: object) -> tuple[object, ...] | None:
+    """Return what makes up an instance of a class that says it by `__reduce__`; None for any other.
+
+    The answer of `object` itself is not used. It would be all attributes of any object, such as those of a client.
+    """
+    cls: type[Any] = type(value)
+    if isinstance(value, Iterator):  # its state is where it stands
+        return None
+    if cls.__reduce__ is object.__reduce__ and cls.__reduce_ex__ is object.__reduce_ex__ and hasattr(value, "__dict__"):
+        return None
+    try:
+        found: object = value.__reduce_ex__(4)
+    except Exception:  # a lock or a connection
+        return None
+    if not isinstance(found, tuple):
+        return None
+    parts: list[object] = [list(cast("Any", part)) if isinstance(part, Iterator) else part for part in found]
+    return tuple(part for part in parts if part is not cls)
 
 
 def built_in_content(value: Any) -> object:

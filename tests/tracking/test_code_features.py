@@ -1,0 +1,495 @@
+"""Changes behind features of Python and of libraries of models: each is noticed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from artigraph.tracking._code import CodeIdentity
+from tests.tracking.test_code import Files, program
+
+__all__ = ["program"]
+
+_TOOLS = """
+def helper(x):
+    return x + 1
+
+LIMIT = 5
+"""
+_LAZY = """
+def __getattr__(name):
+    from prog import tools
+    return getattr(tools, name)
+"""
+CASES: dict[str, tuple[str, str, str]] = {
+    "a dataclass of a shell": (
+        """
+        source = '''
+        from dataclasses import dataclass
+        @dataclass
+        class A:
+            k: int = 1
+            def go(self): return self.k * 1
+        '''
+        exec(compile(source, '<string>', 'exec'))
+        def step(): return A().go()
+        """,
+        "self.k * 1",
+        "self.k * 7",
+    ),
+    "a callable object that wraps": (
+        """
+        import functools
+        class Retry:
+            def __init__(s, f, n): functools.update_wrapper(s, f); s.f, s.n = f, n
+            def __call__(s, x): return s.f(x) * s.n
+        helper = Retry(len, 2)
+        def step(x): return helper(x)
+        """,
+        "s.f(x) * s.n",
+        "s.f(x) + s.n",
+    ),
+    "the state of an object that wraps": (
+        """
+        import functools
+        class Retry:
+            def __init__(s, f, n): functools.update_wrapper(s, f); s.f, s.n = f, n
+            def __call__(s, x): return s.f(x) * s.n
+        helper = Retry(len, 2)
+        def step(x): return helper(x)
+        """,
+        "Retry(len, 2)",
+        "Retry(len, 3)",
+    ),
+    "the state of an object with every attribute": (
+        """
+        class Settings:
+            def __init__(s, **k): s._k = k
+            def __getattr__(s, n): return s.__dict__.get('_k', {}).get(n, 0)
+        S = Settings(rate=1)
+        def step(): return S.rate
+        """,
+        "rate=1",
+        "rate=2",
+    ),
+    "a method of a model that is a constant": (
+        """
+        from artigraph import ArtifactModel
+        from dataclasses import dataclass, field
+        @dataclass
+        class Leaf(ArtifactModel):
+            v: int
+            def d(self): return self.v * 2
+        L = [Leaf(1)]
+        def step(): return L[0].d()
+        """,
+        "self.v * 2",
+        "self.v * 3",
+    ),
+    "the version of a model that is made": (
+        """
+        from artigraph import ArtifactModel
+        from dataclasses import dataclass, field
+        @dataclass
+        class Old(ArtifactModel, version=1):
+            v: int
+        def step(x): return Old(x)
+        """,
+        "version=1",
+        "version=2",
+    ),
+    "a module in a dictionary": (
+        """
+        from prog import tools
+        T = {'t': tools}
+        def step(): return T['t'].helper(1)
+        """,
+        "x + 1",
+        "x + 2",
+    ),
+    "a module as an argument": (
+        """
+        from prog import tools
+        def apply(m): return m.helper(1)
+        def step(): return apply(tools)
+        """,
+        "x + 1",
+        "x + 2",
+    ),
+    "a module in a class": (
+        """
+        from prog import tools
+        class A:
+            backend = tools
+            def go(self): return self.backend.helper(1)
+        def step(): return A().go()
+        """,
+        "x + 1",
+        "x + 2",
+    ),
+    "a module as a default": (
+        """
+        from prog import tools
+        def step(m=tools): return m.helper(1)
+        """,
+        "x + 1",
+        "x + 2",
+    ),
+    "a module that a function returns": (
+        """
+        def backend():
+            from prog import tools
+            return tools
+        def step(): return backend().helper(1)
+        """,
+        "x + 1",
+        "x + 2",
+    ),
+    "a constant of a module in a list": (
+        """
+        from prog import tools
+        T = [tools]
+        def step(): return T[0].LIMIT
+        """,
+        "LIMIT = 5",
+        "LIMIT = 6",
+    ),
+    "a hash of a class": (
+        """
+        class A:
+            def __hash__(self): return 1
+        def step(): return hash(A())
+        """,
+        "return 1",
+        "return 2",
+    ),
+    "the order of a pattern": (
+        """
+        class A:
+            __match_args__ = ('x', 'y')
+            x, y = 1, 2
+        def step(v=A()):
+            match v:
+                case A(p, q): return p
+        """,
+        "('x', 'y')",
+        "('y', 'x')",
+    ),
+    "a hook of attrs": (
+        """
+        import attrs
+        @attrs.define
+        class A:
+            x: int
+            def __attrs_post_init__(self): self.x += 1
+        def step(): return A(1).x
+        """,
+        "self.x += 1",
+        "self.x += 2",
+    ),
+    "an option of a dataclass": (
+        """
+        from dataclasses import dataclass, field
+        @dataclass(eq=True)
+        class A:
+            x: int
+        def step(): return A(1) == A(1)
+        """,
+        "eq=True",
+        "eq=False",
+    ),
+    "the metadata of a field": (
+        """
+        from dataclasses import dataclass, field
+        @dataclass
+        class A:
+            x: int = field(default=1, metadata={'unit': 'm'})
+        def step(): return A()
+        """,
+        "'unit': 'm'",
+        "'unit': 'km'",
+    ),
+    "a converter of attrs": (
+        """
+        import attrs
+        def twice(v): return v * 2
+        @attrs.define
+        class A:
+            x: int = attrs.field(converter=twice)
+        def step(): return A(1).x
+        """,
+        "v * 2",
+        "v * 3",
+    ),
+    "the field of a validator": (
+        """
+        from typing import Annotated, Literal
+
+        from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, field_validator
+
+        class A(BaseModel):
+            x: int = 1
+            y: int = 1
+            @field_validator('x')
+            @classmethod
+            def check(cls, v): return v * 2
+        def step(): return A(x=1, y=1)
+        """,
+        "field_validator('x')",
+        "field_validator('y')",
+    ),
+    "the mode of a validator": (
+        """
+        from typing import Annotated, Literal
+
+        from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, field_validator
+
+        class A(BaseModel):
+            x: int
+            @field_validator('x', mode='before')
+            @classmethod
+            def check(cls, v): return v
+        def step(): return A(x=1)
+        """,
+        "'before'",
+        "'after'",
+    ),
+    "a private attribute": (
+        """
+        from typing import Annotated, Literal
+
+        from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, field_validator
+
+        class A(BaseModel):
+            _x: int = PrivateAttr(default=1)
+        def step(): return A()._x
+        """,
+        "=1)",
+        "=2)",
+    ),
+    "a literal": (
+        """
+        from typing import Annotated, Literal
+
+        from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, field_validator
+
+        class A(BaseModel):
+            x: Literal[1, 3]
+        def step(): return A
+        """,
+        "[1, 3]",
+        "[1, 2]",
+    ),
+    "a validator in an annotation": (
+        """
+        from typing import Annotated, Literal
+
+        from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, field_validator
+
+        def val(v): return v + 1
+        class A(BaseModel):
+            x: list[Annotated[int, AfterValidator(val)]]
+        def step(): return A(x=[1])
+        """,
+        "v + 1",
+        "v + 2",
+    ),
+    "a bound in an annotation": (
+        """
+        from typing import Annotated, Literal
+
+        from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, field_validator
+
+        class A(BaseModel):
+            x: list[Annotated[int, Field(gt=1)]]
+        def step(): return A
+        """,
+        "gt=1",
+        "gt=2",
+    ),
+    "a class in the text of an annotation": (
+        """
+        from __future__ import annotations
+        from typing import Annotated, Literal
+
+        from pydantic import AfterValidator, BaseModel, Field, PrivateAttr, field_validator
+
+        class C(BaseModel):
+            v: int
+            def t(self): return self.v * 2
+        class A(BaseModel):
+            x: list[C]
+        def step(): return A.model_validate({}).x[0].t()
+        """,
+        "self.v * 2",
+        "self.v * 3",
+    ),
+    "a factory of msgspec": (
+        """
+        import msgspec
+        def make(): return [1]
+        class A(msgspec.Struct):
+            x: list = msgspec.field(default_factory=make)
+        def step(): return A().x
+        """,
+        "[1]",
+        "[2]",
+    ),
+    "a tag of msgspec": (
+        """
+        import msgspec
+        class A(msgspec.Struct, tag='a'):
+            x: int
+        def step(): return msgspec.json.encode(A(1))
+        """,
+        "tag='a'",
+        "tag='b'",
+    ),
+    "an argument of a partial method": (
+        """
+        from functools import partialmethod
+        class A:
+            def add(self, n): return n
+            one = partialmethod(add, 1)
+        def step(): return A().one()
+        """,
+        "(add, 1)",
+        "(add, 2)",
+    ),
+    "a kind of property": (
+        """
+        class classproperty(property):
+            def __get__(self, i, o): return self.fget(o) + 1
+        class A:
+            @classproperty
+            def x(cls): return 1
+        def step(): return A.x
+        """,
+        "self.fget(o) + 1",
+        "self.fget(o) + 2",
+    ),
+    "a decimal of ours": (
+        """
+        from decimal import Decimal
+        class M(Decimal): pass
+        X = M('1')
+        def step(): return X
+        """,
+        "M('1')",
+        "M('2')",
+    ),
+    "types in an alias": (
+        """
+        from typing import Literal, get_args
+        L = Literal['a', 'b']
+        def step(): return get_args(L)
+        """,
+        "'b'",
+        "'c'",
+    ),
+    "types in a union": (
+        """
+        N = int | str
+        def step(x): return isinstance(x, N)
+        """,
+        "int | str",
+        "int | float",
+    ),
+    "an argument of a generic base": (
+        """
+        from typing import Generic, TypeVar
+        T = TypeVar('T')
+        class C:
+            def go(self): return 1
+        class Box(Generic[T]): pass
+        class B(Box[C]): pass
+        def step(): return B.__orig_bases__
+        """,
+        "return 1",
+        "return 2",
+    ),
+    "functions in a tuple of another library": (
+        """
+        from outside import compose
+        def one(x): return x + 1
+        P = compose(one, len)
+        def step(x): return P(x)
+        """,
+        "return x + 1",
+        "return x + 2",
+    ),
+    "which item is taken": (
+        """
+        from operator import itemgetter
+        GET = itemgetter(1)
+        def step(x): return GET(x)
+        """,
+        "itemgetter(1)",
+        "itemgetter(2)",
+    ),
+    "a namespace": (
+        """
+        from types import SimpleNamespace
+        S = SimpleNamespace(rate=1)
+        def step(): return S.rate
+        """,
+        "rate=1",
+        "rate=2",
+    ),
+    "bytes that can change": (
+        """
+        B = bytearray(b'a')
+        def step(): return B
+        """,
+        "b'a'",
+        "b'b'",
+    ),
+    "names of variables in a query": (
+        """
+        def step(df):
+            lo = 1; hi = 2
+            return df.query('a > @lo')
+        """,
+        "lo = 1; hi = 2",
+        "hi = 1; lo = 2",
+    ),
+    "a very large number": (
+        """
+        X = 10 ** 5000
+        def step(): return X
+        """,
+        "5000",
+        "5001",
+    ),
+    "what a module gives on request": (
+        """
+        from prog import lazy
+        def step(): return lazy.helper(1)
+        """,
+        "x + 1",
+        "x + 2",
+    ),
+    "a method of a class in a deque": (
+        """
+        from collections import deque
+        class P:
+            def go(self): return 1
+        ARGUMENTS = (deque([P()]), {P(): 1})
+        def step(x): return x[0].go()
+        """,
+        "return 1",
+        "return 2",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", CASES)
+def test_a_change_is_noticed(what: str, program: Callable[[Files], CodeIdentity]) -> None:
+    source, before, after = CASES[what]
+    files = {"main.py": source, "tools.py": _TOOLS, "lazy.py": _LAZY}
+    assert any(before in text for text in files.values())
+    changed = {name: text.replace(before, after) for name, text in files.items()}
+    first = program(files)
+    assert first == program(files)
+    assert first.parts != program(changed).parts
