@@ -190,7 +190,8 @@ def reduced_state(value: object) -> tuple[object, ...] | None:
     cls: type[Any] = type(value)
     if isinstance(value, Iterator):  # its state is where it stands
         return None
-    if cls.__reduce__ is object.__reduce__ and cls.__reduce_ex__ is object.__reduce_ex__ and hasattr(value, "__dict__"):
+    says = any(name in vars(base) for base in cls.__mro__[:-1] for name in ("__reduce__", "__reduce_ex__"))
+    if not says and hasattr(value, "__dict__"):
         return None
     try:
         found: object = value.__reduce_ex__(4)
