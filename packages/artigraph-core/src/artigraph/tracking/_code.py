@@ -364,7 +364,7 @@ class Walker(Values):
             cls: type[Any] = type(item)
             if self._owns_class(cls):
                 self._class(cls)
-            elif cls.__module__ != "builtins" and not is_model_instance(item) and not isinstance(item, _COLLECTIONS):
+            elif cls.__module__ != "builtins" and not is_model_instance(item) and not issubclass(cls, _COLLECTIONS):
                 levels -= 1  # a lock leads to the event loop, and so to everything
             if levels >= 0:
                 pending += [(part, levels) for part in parts_inside(item)]
