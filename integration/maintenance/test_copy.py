@@ -140,8 +140,8 @@ async def test_beside_saves_loads_and_deletions_nothing_is_lost(
             tasks.create_task(work.load(random.Random(10 + number)))
         tasks.create_task(work.remove(random.Random(20)))
         tasks.create_task(work.copy())
-    assert work.loads > 10
-    assert work.copies > 10
+    assert work.loads > 2  # on a busy machine; mostly some hundreds
+    assert work.copies > 2
     report = await fsck(read_data_subset="100%")
     assert report.ok, report.render()
     await work.check()

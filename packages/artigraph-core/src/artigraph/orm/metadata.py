@@ -44,3 +44,18 @@ def _set_options(metadata: MetaData, connection: Connection, **_: object) -> Non
         for index in table.indexes:
             if partial and (where := index.info.get("where")) is not None:
                 index.dialect_options[dialect]["where"] = text(where)
+
+
+@event.listens_for(metadata, "after_create")
+def _create_last(metadata: MetaData, connection: Connection, **_: object) -> None:
+    """On SQLite, create the index of top-level runs again, as the last one of its table.
+
+    Without statistics SQLite takes the newest of two indexes that look equally good. SQLAlchemy creates the indexes of
+    a table in no particular order.
+    """
+    if connection.dialect.name != "sqlite":
+        return
+    for index in metadata.tables["artigraph_node"].indexes:
+        if index.name == "ix_artigraph_node_top_run":
+            index.drop(connection, checkfirst=True)
+            index.create(connection)
