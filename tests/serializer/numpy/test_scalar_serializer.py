@@ -15,7 +15,7 @@ SCALARS: list[Any] = [
     *(
         cls(1)
         for cls in sorted(set(np.sctypeDict.values()), key=lambda cls: cls.__name__)
-        if np.dtype(cls).kind in "biufc"
+        if np.dtype(cls).kind in "biufc" and cls.__module__ == "numpy"  # ml_dtypes adds its own
     ),
     *(np.float64(text) for text in ("nan", "inf", "-inf", "-0.0", "1e-320")),
     np.str_(""),
