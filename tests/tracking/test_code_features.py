@@ -128,6 +128,23 @@ CASES: dict[str, tuple[str, str, str]] = {
         "x + 1",
         "x + 2",
     ),
+    "a constant of a module in a package": (
+        """
+        import prog
+        from prog import tools
+        def step(): return prog.tools.LIMIT
+        """,
+        "LIMIT = 5",
+        "LIMIT = 6",
+    ),
+    "a constant of a module that a module has": (
+        """
+        from prog import middle
+        def step(): return middle.tools.LIMIT
+        """,
+        "LIMIT = 5",
+        "LIMIT = 6",
+    ),
     "a module as a default": (
         """
         from prog import tools
@@ -487,7 +504,7 @@ CASES: dict[str, tuple[str, str, str]] = {
 @pytest.mark.parametrize("what", CASES)
 def test_a_change_is_noticed(what: str, program: Callable[[Files], CodeIdentity]) -> None:
     source, before, after = CASES[what]
-    files = {"main.py": source, "tools.py": _TOOLS, "lazy.py": _LAZY}
+    files = {"main.py": source, "tools.py": _TOOLS, "lazy.py": _LAZY, "middle.py": "from prog import tools"}
     assert any(before in text for text in files.values())
     changed = {name: text.replace(before, after) for name, text in files.items()}
     first = program(files)

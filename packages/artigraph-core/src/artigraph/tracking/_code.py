@@ -106,29 +106,30 @@ class Walker(Values):
         Raises:
             UnfollowedError: there is too much of it.
         """
-        while self._pending:
+        while self._pending or self._use_modules():
             if len(self._kept) > _MOST:
                 msg = f"it uses more than {_MOST:,} functions and classes; give Cache(version=...) or follow='function'"
                 raise UnfollowedError(msg)
-            self._pending.popleft()()
-            if not self._pending:
-                self._use_modules()
+            if self._pending:
+                self._pending.popleft()()
 
-    def _use_modules(self) -> None:
-        """Follow what may be used of modules: each attribute whose name any function uses.
+    def _use_modules(self) -> bool:
+        """Follow what may be used of modules: each attribute whose name any function uses. Return whether any is new.
 
         A module may be an argument, an item of a dictionary or the result of a function. So it is not known which
-        function uses it.
+        function uses it. An attribute may be a module itself.
         """
+        before = len(self.parts)
         for module in list(self._modules.values()):
             lazy = "__getattr__" in vars(module)
             for name in sorted(self._names if lazy else self._names & vars(module).keys()):
                 key = f"{module.__name__} {name}"
-                value = vars(module).get(name, _MISSING)
-                if value is _MISSING:
-                    value = _attribute(module, name)  # by the module's own __getattr__
-                if key not in self.parts and value is not None:
+                if key in self.parts:
+                    continue
+                value = vars(module)[name] if name in vars(module) else _attribute(module, name)
+                if value is not None or name in vars(module):
                     self.parts[key] = digest_of(self.describe(value, f"{module.__name__}.{name}")).hex()
+        return len(self.parts) > before
 
     def describe_code(self, value: object, where: str) -> object:
         """Return what identifies a function, class, module or descriptor; None for any other value."""
@@ -404,7 +405,6 @@ _OF_WRAPPERS = frozenset({"__wrapped__", "__doc__", "__name__", "__qualname__", 
 _HELD = ("__wrapped__", "_self_wrapper")
 """Attributes in which objects that stand for a function keep it, and what they do around it."""
 _LRU_CACHE = type(functools.lru_cache(len))
-_MISSING = object()
 _COLLECTIONS = (list, tuple, set, frozenset, deque, Mapping)
 _FOREIGN_LEVELS = 1
 """How many instances of other distributions, one in the other, are searched for instances of our classes."""
