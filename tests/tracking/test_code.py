@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from artigraph.tracking._code import CodeIdentity, code_of
-from artigraph.tracking._own import name_of
+from artigraph.tracking._ownership import name_of
 
 Files = dict[str, str]
 
@@ -254,7 +254,7 @@ PROGRAM: Files = {
 MISSES = {
     "a constant of a module": ("main.py", "LIMIT = 10", "LIMIT = 11"),
     "the type of a constant": ("main.py", "LIMIT = 10", "LIMIT = 10.0"),
-    "a constant that is used twice removed": ("tools.py", "DEEP = 20", "DEEP = 29"),
+    "a constant of the deepest helper": ("tools.py", "DEEP = 20", "DEEP = 29"),
     "a value in a dictionary": ("main.py", "[2, 3]", "[2, 4]"),
     "the order in a dictionary": ("main.py", '"a": 1, "b": [2, 3]', '"b": [2, 3], "a": 1'),
     "a pattern": ("main.py", '"a+"', '"a*"'),
@@ -298,7 +298,7 @@ MISSES = {
     "a method of an argument, deep inside": ("main.py", "self.value * 34", "self.value * 134"),
     "an operator": ("main.py", "each < LIMIT", "each <= LIMIT"),
     "the order of two parameters": ("tools.py", "def scale(x, factor)", "def scale(factor, x)"),
-    "a list for a tuple": ("main.py", "kind = TABLE", "kind = 0, TABLE"),
+    "one more item in a tuple": ("main.py", "kind = TABLE", "kind = 0, TABLE"),
     "a generator for a list": (
         "main.py",
         "[tidy(each) for each in x if each < LIMIT]",

@@ -105,7 +105,7 @@ class SelectByIds:
     async def rows(self, connection: AsyncConnection, ids: Sequence[Any]) -> list[Row]:
         """Return the rows of all ids, as the driver made them. It takes a statement for each thousand ids.
 
-        The ids are UUIDs, or those of a driver's row.
+        The ids are UUIDs, or ids from a driver's row.
         """
         found: list[Row] = []
         for fixed, parameters in self._statements(ids):

@@ -31,11 +31,7 @@ async def fingerprint(tree: Tree) -> bytes:
 
     A value that is stored already, such as a lazy one that was not loaded, is not read: its hash is known.
     """
-    return await (asyncio.to_thread(fingerprint_here, tree) if tree.pending else _at_once(tree))
-
-
-async def _at_once(tree: Tree) -> bytes:
-    return fingerprint_here(tree)
+    return await asyncio.to_thread(fingerprint_here, tree) if tree.pending else fingerprint_here(tree)
 
 
 def fingerprint_here(tree: Tree) -> bytes:

@@ -22,7 +22,7 @@ ORIGIN = "_artigraph_origin"
 
 
 def migration(model_type: type[Any], /, *, from_version: int) -> Callable[[StepT], StepT]:
-    """Register a function that takes the fields of one version of a model class and returns those of the next version.
+    """Register a function that takes the fields of one version of a model class and returns the fields of the next.
 
         @migration(Report, from_version=1)
         def rename_accuracy(data):

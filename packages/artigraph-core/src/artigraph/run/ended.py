@@ -13,7 +13,7 @@ from artigraph.run.values import set_fields
 
 
 async def row_of_ended(run: Run, started_at: datetime, *, captures: bool) -> RunRow:
-    """Complete a run that ends now, as a child of the active run, and return its row with its values.
+    """Return the row of a run that ends now, as a child of the active run, with its values.
 
     Args:
         run: the run, which was not entered.
@@ -27,19 +27,10 @@ async def row_of_ended(run: Run, started_at: datetime, *, captures: bool) -> Run
     parent = run_manager(allow_none=True) if run.node_parent_id is None else None
     if parent is not None:
         await parent._ready()  # pyright: ignore[reportPrivateUsage]
-    given = run.node_parent_id if parent is None else parent.run.node_id
-    parent_id = None if given is NO_PARENT else given
-    ended_at = max(started_at, datetime.now(UTC))
-    set_fields(
-        run,
-        node_parent_id=parent_id,
-        status="completed",
-        started_at=started_at,
-        ended_at=ended_at,
-    )
+    parent_id = run.node_parent_id if parent is None else parent.run.node_id
     return row._replace(
-        parent_id=parent_id,
+        parent_id=None if parent_id is NO_PARENT else parent_id,
         status="completed",
         started_at=started_at,
-        ended_at=ended_at,
+        ended_at=max(started_at, datetime.now(UTC)),
     )

@@ -24,12 +24,12 @@ from artigraph.printable import printable, quoted
 from artigraph.run import Run
 from artigraph.run.ended import row_of_ended
 from artigraph.tracking._call import parameters_of
+from artigraph.tracking._describe import IncomparableError
 from artigraph.tracking._options import cache_mode
 from artigraph.tracking._request import Request, request_of, warn_uncached
 from artigraph.tracking._signature import Arguments, Signature
 from artigraph.tracking._sql import Candidate, find, insert_hit, rows_of_hit
-from artigraph.tracking._value import TrackedValue, TrackingWarning
-from artigraph.tracking._values import UnfollowedError
+from artigraph.tracking._tracked_value import TrackedValue, TrackingWarning
 
 _log = logging.getLogger("artigraph.tracking")
 
@@ -70,7 +70,7 @@ class Call:
         key = None if own is None else (own(*self._given[0], **self._given[1]),)
         try:
             return await request_of(self._signature, self.arguments, self._given, key)
-        except UnfollowedError as error:
+        except IncomparableError as error:
             warn_uncached(self._signature, error)
         except (errors.DatabaseError, errors.SchemaError, errors.StorageError, SQLAlchemyError):
             raise

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from types import FunctionType
 from typing import Any, cast
 
-from artigraph.tracking._values import state_of
+from artigraph.tracking._describe import state_of
 
 _OF_CLASSES = frozenset(
     (

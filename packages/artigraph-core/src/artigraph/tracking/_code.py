@@ -27,18 +27,18 @@ from artigraph.serializer import Serializer
 from artigraph.storage import Storage
 from artigraph.tracking._bytecode import digest_of, facts_of
 from artigraph.tracking._class_parts import annotations_of, defaults_of, members_of
-from artigraph.tracking._options import Follow
-from artigraph.tracking._own import Ownership, content_of, module_of
-from artigraph.tracking._values import (
+from artigraph.tracking._describe import (
     PLAIN,
-    UnfollowedError,
-    Values,
+    Describer,
+    IncomparableError,
     built_in_content,
     is_plain,
     parts_inside,
     reduced_state,
     state_of,
 )
+from artigraph.tracking._options import Follow
+from artigraph.tracking._ownership import Ownership, content_of, module_of
 
 _MOST = 20_000
 """The most functions and classes that are followed from one function."""
@@ -80,7 +80,7 @@ def code_of(function: FunctionType, follow: Follow, values: Iterable[object] = (
     return CodeIdentity(walker.parts, tuple(sorted(walker.not_followed)))
 
 
-class Walker(Values):
+class Walker(Describer):
     """Follows references from functions to what they name. Each thing is followed once, so circles end."""
 
     def __init__(self, ownership: Ownership, follow: Follow) -> None:
@@ -104,12 +104,12 @@ class Walker(Values):
         """Follow all that was named and not followed yet.
 
         Raises:
-            UnfollowedError: there is too much of it.
+            IncomparableError: there is too much of it.
         """
         while self._pending or self._use_modules():
             if len(self._kept) > _MOST:
                 msg = f"it uses more than {_MOST:,} functions and classes; give Cache(version=...) or follow='function'"
-                raise UnfollowedError(msg)
+                raise IncomparableError(msg)
             if self._pending:
                 self._pending.popleft()()
 
@@ -361,7 +361,7 @@ class Walker(Values):
             seen[id(item)] = item
             if len(seen) > _MOST_PARTS:
                 msg = f"it holds more than {_MOST_PARTS:,} objects; give Cache(key=...)"
-                raise UnfollowedError(msg)
+                raise IncomparableError(msg)
             cls: type[Any] = type(item)
             if self._owns_class(cls):
                 self._class(cls)

@@ -11,7 +11,7 @@ from uuid import UUID
 
 from artigraph.errors import TrackingError
 from artigraph.printable import printable
-from artigraph.tracking._own import name_of
+from artigraph.tracking._ownership import name_of
 from artigraph.tracking._sql import forget, functions
 
 

@@ -22,10 +22,10 @@ from artigraph.printable import printable
 from artigraph.progress import run_in_slices
 from artigraph.tracking._bytecode import PYTHON, digest_of
 from artigraph.tracking._code import CodeIdentity, code_of
-from artigraph.tracking._own import name_of
+from artigraph.tracking._describe import Describer, IncomparableError
+from artigraph.tracking._ownership import name_of
 from artigraph.tracking._signature import Arguments, Signature
-from artigraph.tracking._value import TrackedValue, TrackingWarning
-from artigraph.tracking._values import UnfollowedError, Values
+from artigraph.tracking._tracked_value import TrackedValue, TrackingWarning
 
 _BRIEF = 0.01
 """Seconds. Code that takes longer to compare is compared in a thread, so that others of the event loop go on."""
@@ -80,13 +80,13 @@ async def request_of(
         key: what the function's own `Cache.key` returned, if it has one.
 
     Raises:
-        UnfollowedError: an argument cannot be compared by content; the message says which, and why.
+        IncomparableError: an argument cannot be compared by content; the message says which, and why.
     """
     cache = signature.cache
     assert cache is not None  # only calls of cached functions have a request
     if arguments.error is not None:
         msg = f"its arguments are unknown: {arguments.error}"
-        raise UnfollowedError(msg) from arguments.error
+        raise IncomparableError(msg) from arguments.error
     function: FunctionType = signature.function
     compared = {name: value for name, value in arguments.values.items() if name not in cache.ignore}
     code = CodeIdentity({}, ()) if cache.version is not None else await _code(signature, given)
@@ -101,9 +101,9 @@ async def request_of(
             digests[name] = digest_of(content).hex()
             if content[0] == "content":
                 fingerprints[name] = content[1]
-        except UnfollowedError as error:
+        except IncomparableError as error:
             msg = f"argument {name!r}: {error}"
-            raise UnfollowedError(msg) from error
+            raise IncomparableError(msg) from error
     name = name_of(function)
     version = None if cache.version is None else f"{type(cache.version).__name__} {cache.version}"
     parts = (name, PYTHON, signature.label, version, _pairs(code.parts), _pairs(digests), cache.key is not None)
@@ -131,11 +131,11 @@ async def _digest(value: object) -> tuple[Any, ...]:
     """Return what identifies an argument: the fingerprint of what a save of it would store.
 
     Raises:
-        UnfollowedError: the value cannot be stored, so its content is unknown.
+        IncomparableError: the value cannot be stored, so its content is unknown.
     """
     if await run_in_slices(find_stream(value)) is not None:
         msg = "it is or holds a stream, which can be read only once"
-        raise UnfollowedError(msg)
+        raise IncomparableError(msg)
     if is_partial(type(value)):
         return await _of_partial(value)
     try:
@@ -143,13 +143,13 @@ async def _digest(value: object) -> tuple[Any, ...]:
         return ("content", await fingerprint(tree))
     except (errors.DatabaseError, errors.StorageError):
         raise
-    except Exception as error:  # no value as it stands: a plain dataclass, an enum member, or what cannot be stored
+    except Exception as error:  # a plain dataclass, an enum member, or a value that no save would store
         try:
-            return ("described", Values().describe(value, ""))
-        except UnfollowedError:
+            return ("described", Describer().describe(value, ""))
+        except IncomparableError:
             raise
         except Exception:
-            raise UnfollowedError(str(error)) from error
+            raise IncomparableError(str(error)) from error
 
 
 async def _of_partial(value: object) -> tuple[Any, ...]:
@@ -159,7 +159,7 @@ async def _of_partial(value: object) -> tuple[Any, ...]:
         found = None if origin is None or origin.path else await read_fingerprint(origin.node_id)
     if found is None:
         msg = "it was loaded in part, and the artifact that it was loaded from is not there"
-        raise UnfollowedError(msg)
+        raise IncomparableError(msg)
     return ("part", found, sorted(loaded_fields(value)))
 
 

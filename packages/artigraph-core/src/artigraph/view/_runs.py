@@ -173,7 +173,7 @@ _items_by_ids = SelectByIds(_select_items)
 
 
 async def read_run_items(run_ids: Sequence[UUID], columns: Mapping[str, AnyColumn]) -> tuple[RunItem, ...]:
-    """Return the runs that exist, in the order of the ids. It takes a statement, and those of the columns."""
+    """Return the runs that exist, in the order of the ids. It takes one statement, and more for the columns."""
     if not run_ids:
         return ()
 

@@ -166,7 +166,7 @@ def _distances(lineage: Lineage, root_id: UUID) -> Mapping[UUID, int]:
 
 
 async def _made_by(run_id: UUID | None) -> set[_Series]:
-    """Return the series in which a run saved its products, and those of the results that it was served."""
+    """Return the series of a run's products, and of the results that it was served."""
     if run_id is None:
         return set()
     node = node_table.c

@@ -61,7 +61,7 @@ def model_of(text: bytes) -> Model:
     check(all(_NAME.fullmatch(name) for name in features), "the name of a feature is empty")
     infos = header[b"feature_infos"].split(b" ")
     check(len(infos) == len(features), "it has infos for other features")
-    check(all(_INFO.fullmatch(info) for info in infos), "the info of a feature is none")
+    check(all(_INFO.fullmatch(info) for info in infos), "the range of a feature is malformed")
     objective = header.get(b"objective", b"")
     if b"objective" in header:
         _check_objective(objective, outputs)

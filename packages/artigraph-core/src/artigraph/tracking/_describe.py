@@ -19,7 +19,7 @@ from artigraph.model.save import tree_of
 from artigraph.serializer.base import claimed_by
 from artigraph.serializer.codec import encode
 from artigraph.tracking._bytecode import digest_of
-from artigraph.tracking._value import TrackedValue
+from artigraph.tracking._tracked_value import TrackedValue
 
 PLAIN = frozenset({type(None), bool, int, float, str, bytes})
 """The types of most values. They hold nothing else."""
@@ -27,11 +27,11 @@ _MOST_PLAIN = 1_000
 """The most constants in a closure of another distribution that are compared."""
 
 
-class UnfollowedError(Exception):
+class IncomparableError(Exception):
     """A value cannot be compared by content."""
 
 
-class Values:
+class Describer:
     """Describes values that consist of other values. A subclass also follows functions and classes.
 
     Two values have the same description only if a save would store the same for them, types included.
@@ -49,7 +49,7 @@ class Values:
             where: the name of the value, for messages.
 
         Raises:
-            UnfollowedError: the value cannot be compared by content.
+            IncomparableError: the value cannot be compared by content.
         """
         if value is None or type(value) in (bool, int, float, str, bytes, complex):
             return (type(value).__name__, value)
@@ -68,12 +68,12 @@ class Values:
         """Return what identifies a function, class or module; None for any other value.
 
         Raises:
-            UnfollowedError: it is one of these.
+            IncomparableError: it is one of these.
         """
         del where
         if isinstance(value, type) or callable(value):
             msg = f"{value!r:.100} is code, whose content is unknown here"
-            raise UnfollowedError(msg)
+            raise IncomparableError(msg)
         return None
 
     def describe_class(self, cls: type[Any], where: str) -> object:
@@ -85,11 +85,11 @@ class Values:
         """Return what identifies an instance that no save would store.
 
         Raises:
-            UnfollowedError: nothing identifies it.
+            IncomparableError: nothing identifies it.
         """
         del where
         msg = str(error) if error is not None else f"a {_type(value)} cannot be stored, and so it cannot be compared"
-        raise UnfollowedError(msg)
+        raise IncomparableError(msg)
 
     def noticed(self, value: object) -> None:
         """Take notice of a value that is described by what a save would store, and not by its classes."""
@@ -185,7 +185,7 @@ def parts_inside(item: object) -> list[object]:
 def reduced_state(value: object) -> tuple[object, ...] | None:
     """Return what makes up an instance of a class that says it by `__reduce__`; None for any other.
 
-    The answer of `object` itself is not used. It would be all attributes of any object, such as those of a client.
+    `object.__reduce__` itself is not asked. It would return all attributes of any object, such as a client.
     """
     cls: type[Any] = type(value)
     if isinstance(value, Iterator):  # its state is where it stands
