@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import json
+import sys
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -189,6 +191,24 @@ def test_a_preview_shows_geometries_as_text() -> None:
     one = geoseries_serializer.preview(RecordingFile(geoseries_serializer.serialize(every_geometry())), rows=3)
     assert [row[-1] for row in one.rows] == [None, *TEXTS[:2]]
     assert one.total_rows == len(TEXTS) + 1
+
+
+def test_threads_read_one_series_at_once() -> None:
+    shared = gpd.GeoSeries(shapely.points(range(8), 0))
+    expected = its.geoseries_serializer.serialize(shared)
+
+    def work(_: int) -> None:
+        assert its.geoseries_serializer.serialize(shared) == expected
+        assert its.geoseries_serializer.equal(shared, shared.copy())
+
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(4) as pool:
+            list(pool.map(work, range(300)))
+    finally:
+        sys.setswitchinterval(before)
+    assert shared.to_numpy().flags.writeable
 
 
 def test_equality_counts_systems_and_the_active_geometry() -> None:

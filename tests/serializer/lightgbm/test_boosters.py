@@ -129,7 +129,7 @@ BROKEN = {
     "line": (r"^leaf_value=.*$\n", "", "leaf_value"),
     "twice": (r"^(leaf_value=.*$\n)", r"\1\1", "twice"),
     "features": (r"^max_feature_idx=2", "max_feature_idx=2000000000", "other features"),
-    "info": (r"^feature_infos=\[[^]]*\]", "feature_infos=[12]", "info"),
+    "info": (r"^feature_infos=\[[^]]*\]", "feature_infos=[12]", "range of a feature"),
     "classes": (r"^num_class=1", "num_class=2", "other classes"),
     "parameter": (r"^\[boosting: gbdt\]", "[boosting]", "no parameter"),
     "carriage return": (r"^num_class=1", "num_class=1\\r", "characters"),

@@ -41,7 +41,7 @@ def describe_geometry(values: Any, columns: ColumnWriter, name: str) -> Descript
     Raises:
         SerializationError: a geometry would not load exactly.
     """
-    geometries: Array = np.asarray(values, object)
+    geometries = _geometries(values)
     there = geometries[~shapely.is_missing(geometries)]
     description: Description = {"kind": KIND, "crs": describe_crs(values.crs)}
     srids: list[int] = np.unique(shapely.get_srid(there)).tolist()
@@ -64,6 +64,17 @@ def describe_geometry(values: Any, columns: ColumnWriter, name: str) -> Descript
 
     columns.add(in_steps(len(geometries), pa.large_binary(), make), name)
     return description
+
+
+def _geometries(values: Any) -> Array:
+    """Return a read-only view of the geometries, so that threads can read one value at once.
+
+    Shapely makes each array that it gets read-only while it works, and then sets the flag back. Of two threads with one
+    array, one can find it read-only and leave it so. An array that is read-only from the start has nothing to set back.
+    """
+    geometries: Array = np.asarray(values, object).view()
+    geometries.flags.writeable = False
+    return geometries
 
 
 def _check_again(geometries: Array, wkb: Array, start: int, description: Description) -> None:
@@ -114,17 +125,17 @@ def _same(one: Array, other: Array) -> npt.NDArray[np.bool_]:
 
 def same_geometry(one: Any, other: Any) -> bool:
     """Say whether two geometry arrays of one length have equal geometries and coordinate reference systems."""
-    return same_crs(one.crs, other.crs) and bool(_same(np.asarray(one, object), np.asarray(other, object)).all())
+    return same_crs(one.crs, other.crs) and bool(_same(_geometries(one), _geometries(other)).all())
 
 
 def has_measures(values: Any) -> bool:
     """Say whether a geometry has M coordinates, which GeoParquet does not have."""
-    return bool(shapely.has_m(np.asarray(values, object)).any())
+    return bool(shapely.has_m(_geometries(values)).any())
 
 
 def coordinates_of(values: Any) -> int:
     """Return how many points the geometries have in all."""
-    return int(shapely.get_num_coordinates(np.asarray(values, object)).sum())
+    return int(shapely.get_num_coordinates(_geometries(values)).sum())
 
 
 GEOMETRY_ARRAY: type[Any] = gpd.array.GeometryArray
