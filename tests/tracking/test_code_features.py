@@ -363,6 +363,22 @@ CASES: dict[str, tuple[str, str, str]] = {
         "tag='a'",
         "tag='b'",
     ),
+    "the name of a keyword in a call": (
+        """
+        def area(width=1, height=2, depth=3): return width * height - depth
+        def step(): return area(width=5)
+        """,
+        "width=5",
+        "depth=5",
+    ),
+    "the order of keywords in a call": (
+        """
+        def first(**names): return next(iter(names))
+        def step(): return first(a=1, b=1)
+        """,
+        "a=1, b=1",
+        "b=1, a=1",
+    ),
     "an argument of a partial method": (
         """
         from functools import partialmethod

@@ -69,34 +69,40 @@ def facts_of(function: FunctionType) -> CodeFacts:
 
 def digest_of(items: object) -> bytes:
     """Return the SHA-256 of constants, in which values of different types or bits are different."""
-    sha = hashlib.sha256()
-    for piece in _pieces(items):
-        sha.update(len(piece).to_bytes(8, "big"))
-        sha.update(piece)
-    return sha.digest()
+    pieces: list[bytes] = []
+    _add_pieces(items, pieces)
+    return hashlib.sha256(b"".join(pieces)).digest()
 
 
-def _pieces(item: object) -> Iterator[bytes]:
-    if isinstance(item, (tuple, list)):
-        parts: Sequence[object] = cast("Sequence[object]", item)
-        yield f"{type(parts).__name__} {len(parts)}".encode()
+def _add_pieces(item: object, pieces: list[bytes]) -> None:
+    """Append the type, the length and the bytes of a constant, and of all that it holds."""
+    kind: type[Any] = type(item)
+    if isinstance(item, str):
+        data = item.encode("utf-8", "surrogatepass")
+        pieces += (b"str %d " % len(data), data)
+    elif isinstance(item, (tuple, list)):
+        parts = cast("Sequence[object]", item)
+        pieces.append(b"%b %d " % (b"tuple" if isinstance(item, tuple) else b"list", len(parts)))
         for part in parts:
-            yield from _pieces(part)
-    elif isinstance(item, frozenset):
-        yield b"frozenset"
-        yield from sorted(digest_of(part) for part in cast("frozenset[object]", item))
-    elif isinstance(item, float):
-        yield b"float" + struct.pack(">d", item)
-    elif isinstance(item, complex):
-        yield b"complex" + struct.pack(">dd", item.real, item.imag)
-    elif isinstance(item, str):
-        yield b"str" + item.encode("utf-8", "surrogatepass")
-    elif isinstance(item, bytes):
-        yield b"bytes" + item
-    elif type(item) is int:
-        yield f"int {item:x}".encode()  # Python limits the length of decimal numbers
-    else:  # None, bools, an ellipsis
-        yield f"{type(item).__name__} {item!r}".encode()
+            _add_pieces(part, pieces)
+    elif kind is bytes:
+        data = cast("bytes", item)
+        pieces += (b"bytes %d " % len(data), data)
+    elif kind is frozenset:
+        parts = sorted(digest_of(part) for part in cast("frozenset[object]", item))
+        pieces += (b"frozenset %d " % len(parts), *parts)
+    elif kind is float:
+        pieces.append(b"float" + struct.pack(">d", item))
+    elif kind is complex:
+        value = cast("complex", item)
+        pieces.append(b"complex" + struct.pack(">dd", value.real, value.imag))
+    elif kind is int:
+        pieces.append(b"int %x " % cast("int", item))  # Python limits the length of decimal numbers
+    elif item is None or item is ... or kind is bool:
+        pieces.append(b"%a " % item)
+    else:
+        msg = f"a {kind.__name__} is no constant"
+        raise TypeError(msg)
 
 
 # Normal form --------------------------------------------------------------------------------------------------------
@@ -153,13 +159,18 @@ class _Normal:
 
         inside = _Numbers(number)
         kept, places = _instructions(code)
-        steps = [self._step(instruction, number, inside, places) for instruction in kept]
+        steps = [self._step(instruction, code.co_consts, number, inside, places) for instruction in kept]
         self._note_imports(kept)
         signature = (code.co_posonlyargcount, code.co_argcount, code.co_kwonlyargcount, code.co_flags & _FLAGS)
         return (parameters, signature, code.co_exceptiontable, tuple(steps))
 
     def _step(
-        self, instruction: dis.Instruction, number: Callable[[str], object], inside: _Numbers, places: Mapping[int, int]
+        self,
+        instruction: dis.Instruction,
+        constants: tuple[object, ...],
+        number: Callable[[str], object],
+        inside: _Numbers,
+        places: Mapping[int, int],
     ) -> object:
         code = instruction.opcode
         value: Any = instruction.argval
@@ -167,7 +178,8 @@ class _Normal:
         if code in _JUMPS:
             detail = places[value]
         elif code in _CONSTANTS:
-            detail = self.form(value, inside) if isinstance(value, CodeType) else value
+            detail = constants[detail]  # `dis` of Python 3.11 does not know the names of keywords, which are constants
+            detail = self.form(detail, inside) if isinstance(detail, CodeType) else detail
         elif code in _VARIABLES:
             names: tuple[str, ...] = (value,) if type(value) is str else value
             detail = tuple(number(name) for name in names)
