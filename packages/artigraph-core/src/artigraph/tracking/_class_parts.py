@@ -87,7 +87,9 @@ def defaults_of(cls: type[Any]) -> Iterator[tuple[str, list[object]]]:
 
 
 def _options(field: object) -> list[object]:
-    return [_attribute(field, name) for name in _OF_FIELDS]
+    """Return the options that the field has, each after its name."""
+    there = [(name, _attribute(field, name)) for name in _OF_FIELDS]
+    return [part for pair in there if pair[1] is not None and pair[1] is not dataclasses.MISSING for part in pair]
 
 
 def _attribute(value: object, name: str) -> object:

@@ -20,7 +20,7 @@ from typing import Any, Literal, NamedTuple, cast
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import BindParameter, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import artigraph.db as db
@@ -38,6 +38,7 @@ from artigraph.graph.run_rows import (
 )
 from artigraph.graph.runs import insert_ended_run, insert_values
 from artigraph.orm import link_table, node_table, run_value_table
+from artigraph.orm.types import Id
 from artigraph.serializer.codec import decode, encode
 
 KEY, FUNCTION, PARTS, SERVED = CACHE_KEY, CACHE_FUNCTION, CACHE_PARTS, CACHE_SERVED
@@ -246,6 +247,27 @@ def parts_of(value: Any) -> Mapping[str, Any]:
     return found
 
 
+_own: BindParameter[UUID] = bindparam("own", type_=Id())
+_inputs = select(node_table.c.node_id, _own, sa.literal("used"), db.utc_now()).where(
+    sa.or_(
+        node_table.c.node_id.in_(bindparam("used", expanding=True)),
+        node_table.c.node_id.in_(
+            select(link_table.c.source_id).where(
+                link_table.c.target_id == bindparam("computed"),
+                link_table.c.kind == "used",
+                link_table.c.source_id.not_in(bindparam("replaced", expanding=True)),
+            )
+        ),
+    )
+)
+_result = select(_own, bindparam("result", type_=Id()), sa.literal("produced"), db.utc_now())
+_INPUTS, _INPUTS_AND_RESULT = (
+    sa.insert(link_table).from_select(["source_id", "target_id", "kind", "created_at"], rows)
+    for rows in (_inputs, sa.union_all(_inputs, _result))
+)
+"""What a call that is served was given: `used` artifacts, and those of the run that computed, except for `replaced`."""
+
+
 async def insert_hit(run: RunRow, found: Candidate, used: Collection[UUID], replaced: Collection[UUID]) -> bool:
     """Insert the run of a call that was served. Return false if the result was deleted meanwhile.
 
@@ -256,25 +278,18 @@ async def insert_hit(run: RunRow, found: Candidate, used: Collection[UUID], repl
         replaced: the artifacts that the computing run was given in their place.
     """
     dialect = (await db.current_database()).dialect
-
-    is_given = node_table.c.node_id.in_(sorted(used))
-    taken_over = select(link_table.c.source_id).where(
-        link_table.c.target_id == found.run_id,
-        link_table.c.kind == "used",
-        link_table.c.source_id.not_in(sorted(replaced)),
-    )
-    own = sa.literal(run.node_id, node_table.c.node_id.type)
-    inputs = select(node_table.c.node_id, own, sa.literal("used"), db.utc_now()).where(
-        sa.or_(is_given, node_table.c.node_id.in_(taken_over))
-    )
-    result = sa.literal(found.artifact_id, node_table.c.node_id.type)
-    product = select(own, result, sa.literal("produced"), db.utc_now())
-    links = inputs if found.artifact_id is None else sa.union_all(inputs, product)
-    insert_links = sa.insert(link_table).from_select(["source_id", "target_id", "kind", "created_at"], links)
+    given = {
+        "own": run.node_id,
+        "result": found.artifact_id,
+        "computed": found.run_id,
+        "used": sorted(used),
+        "replaced": sorted(replaced),
+    }
+    insert_links = _INPUTS if found.artifact_id is None else _INPUTS_AND_RESULT
 
     async def work(connection: AsyncConnection) -> None:
         await insert_ended_run(connection, run, dialect)
-        await connection.execute(insert_links)  # the foreign keys lock the artifacts until the commit
+        await connection.execute(insert_links, given)  # the foreign keys lock the artifacts until the commit
 
     async def committed(connection: AsyncConnection) -> bool:
         there = select(node_table.c.node_id).where(node_table.c.node_id == run.node_id)
