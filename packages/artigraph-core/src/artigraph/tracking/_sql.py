@@ -37,6 +37,7 @@ from artigraph.graph.run_rows import (
     RunValueRow,
 )
 from artigraph.graph.runs import insert_ended_run, insert_values
+from artigraph.identifiers import id_of
 from artigraph.orm import link_table, node_table, run_value_table
 from artigraph.orm.types import Id
 from artigraph.serializer.codec import decode, encode
@@ -123,7 +124,7 @@ async def insert_rows(run_id: UUID, rows: Sequence[RunValueRow]) -> None:
 _artifact = node_table.alias("result")
 _run = node_table.alias("run")
 _parts = run_value_table.alias("parts")
-_of_key = (
+_of_key = db.FixedSelect(
     select(_run.c.node_id, _run.c.run_ended_at, _artifact.c.node_id, _value.value, _parts.c.value)
     .select_from(
         run_value_table.join(_run, _run.c.node_id == _value.run_id)
@@ -145,8 +146,10 @@ async def find(key: bytes, label: str, *, since: datetime | None) -> list[Candid
     """Return the runs that can serve a key, the newest first. Those without their result are left out."""
 
     async def work(connection: AsyncConnection) -> list[Candidate]:
-        rows = await connection.execute(_of_key, {"key": key, "label": label})
-        return [Candidate(row[0], row[1], row[2], _text(row[3]), _mapping(row[4])) for row in rows]
+        rows = await _of_key.converted(connection, {"key": key, "label": label})
+        return [
+            Candidate(id_of(row[0]), row[1], row[2] and id_of(row[2]), _text(row[3]), _mapping(row[4])) for row in rows
+        ]
 
     return [
         found
