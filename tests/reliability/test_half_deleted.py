@@ -22,7 +22,7 @@ pytestmark = [
 
 
 @pytest.mark.usefixtures("strace")
-@pytest.mark.parametrize("count", sizes(10, 200))
+@pytest.mark.parametrize("count", sizes(6, 200))
 async def test_a_deletion_that_was_killed_is_done_as_a_whole_or_not_and_can_be_done_again(
     place: Place, count: int
 ) -> None:

@@ -64,7 +64,7 @@ class Watched(MemoryStorage):
 
 
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("examples", sizes(50, 500))
+@pytest.mark.parametrize("examples", sizes(20, 500))
 def test_a_label_is_valid_on_every_database_or_on_none(
     fresh: Callable[[], AbstractContextManager[str]], database: str, examples: int
 ) -> None:
