@@ -12,18 +12,20 @@ from artigraph.errors import ConfigurationError
 _NO_PERMISSION = 1142
 _ASK = (
     "SHOW VARIABLES WHERE Variable_name IN ('version', 'group_replication_single_primary_mode', 'log_bin', "
-    "'binlog_format', 'foreign_key_checks', 'unique_checks')"
+    "'binlog_format', 'foreign_key_checks', 'unique_checks', 'transaction_isolation', 'tx_isolation')"
 )  # it needs no permission, and knows variables of plugins only where the plugin is
 
 
-def check_settings(connection: Connection) -> None:
-    """Check the settings of a caller's connection. It does nothing on other databases.
+def check_settings(connection: Connection) -> bool:
+    """Check the settings of a caller's connection, and return whether its reads lock what they read.
+
+    Databases other than MySQL and MariaDB have no such settings.
 
     Raises:
         ConfigurationError: the server cannot be used, or the connection checks no references or keys.
     """
     if connection.dialect.name not in ("mysql", "mariadb"):
-        return
+        return False
     driver: Any = connection.connection.dbapi_connection
     cursor = driver.cursor()
     try:
@@ -38,6 +40,7 @@ def check_settings(connection: Connection) -> None:
                 raise ConfigurationError(msg)
     finally:
         cursor.close()
+    return "SERIALIZABLE" in (settings.get("transaction_isolation"), settings.get("tx_isolation"))
 
 
 def read_settings(cursor: Any) -> dict[str, str]:

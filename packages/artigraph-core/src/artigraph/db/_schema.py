@@ -60,8 +60,10 @@ async def _find_out(loop_engine: LoopEngine) -> Database:
     if not loop_engine.create_tables:
         check_file(loop_engine)
     if not loop_engine.ours:
-        check = check_commits if loop_engine.sqlite else check_settings
-        await read_on(loop_engine, lambda connection: connection.run_sync(check))
+        if loop_engine.sqlite:
+            await read_on(loop_engine, lambda connection: connection.run_sync(check_commits))
+        else:
+            state.reads_lock = await read_on(loop_engine, lambda connection: connection.run_sync(check_settings))
     try:
         store_id = await read_on(loop_engine, identify)
     except MissingTablesError:
@@ -100,12 +102,6 @@ def check_file(loop_engine: LoopEngine) -> None:
             "with set_engine(..., create_tables=True) or `await artigraph.migrations.upgrade(...)`."
         )
         raise MissingTablesError(msg)
-
-
-async def identify_in_session(connection: AsyncConnection) -> UUID:
-    """Check the settings of a caller's connection and its tables, and return the database's identity."""
-    await connection.run_sync(check_settings)
-    return await identify(connection)
 
 
 async def identify(connection: AsyncConnection) -> UUID:

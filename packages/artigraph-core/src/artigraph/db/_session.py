@@ -18,7 +18,8 @@ from artigraph.db import _transaction
 from artigraph.db._caller_connection import join_transaction
 from artigraph.db._dialect import dialect_name
 from artigraph.db._loop_engine import Database, LoopEngine, adopt
-from artigraph.db._schema import identify_in_session, prepare, report_store
+from artigraph.db._mysql_settings import check_settings
+from artigraph.db._schema import identify, prepare, report_store
 from artigraph.db._target import Owner, Target, current_group, current_target, open_group
 from artigraph.db._transaction import Work
 from artigraph.db._watch import Watch, deadline, has_deadline, outlive
@@ -332,7 +333,8 @@ async def _caller_session(session: AsyncSession, target: Target) -> AsyncGenerat
         group = Group(session, loop_engine, target, callers=True)
         limited = await _ready(group)
         if state.database is None:
-            store_id = await group.run(identify_in_session)
+            state.reads_lock = await group.run(lambda connection: connection.run_sync(check_settings))
+            store_id = await group.run(identify)
             state.database = Database(dialect_name(loop_engine.engine.dialect), store_id, loop_engine.folder)
             report_store(loop_engine)
         group.database = state.database
