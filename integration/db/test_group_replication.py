@@ -65,9 +65,7 @@ async def test_several_primaries_are_refused_and_one_works() -> None:
     with mysql_group() as server:
         administration = create_async_engine(server, isolation_level="AUTOCOMMIT")
         await _online(administration)
-        await _run(
-            administration, "CREATE DATABASE test", "CREATE USER small@'%'", "GRANT ALL ON test.* TO small@'%'"
-        )
+        await _run(administration, "CREATE DATABASE test", "CREATE USER small@'%'", "GRANT ALL ON test.* TO small@'%'")
         root = make_url(server).set(database="test").render_as_string()
         small = make_url(root).set(username="small").render_as_string()
         engine, few_rights = create_async_engine(root), create_async_engine(small)
@@ -78,7 +76,7 @@ async def test_several_primaries_are_refused_and_one_works() -> None:
             lambda: _lend(engine),
         ]
         for way in ways:
-            with pytest.raises(ConfigurationError, match="several primaries.*switch_to_single_primary_mode"):
+            with pytest.raises(ConfigurationError, match=r"several primaries.*switch_to_single_primary_mode"):
                 await way()
         async with engine.connect() as connection:
             assert await connection.run_sync(lambda sync: inspect(sync).get_table_names()) == []
