@@ -340,11 +340,10 @@ _READS = 3
 
 async def _select_blobs(connection: AsyncConnection, ids: Sequence[UUID], *, lock: bool) -> dict[UUID, _Blob]:
     found: dict[UUID, _Blob] = {}
-    dialect = db.dialect_name(connection.dialect)
     for some in db.in_batches(ids):
         statement = select(blob_table).where(blob_table.c.blob_id.in_(some))
-        if lock and dialect in ("mysql", "mariadb"):
-            statement = db.share_lock(statement, dialect)
+        if lock and connection.dialect.name in ("mysql", "mariadb"):
+            statement = db.share_lock(statement, db.dialect_name(connection.dialect))
         for row in await connection.execute(statement):
             chunk_sha256 = None if row.chunk_sha256 is None else bytes(row.chunk_sha256)
             found[row.blob_id] = _Blob(row.storage, row.location, row.size, bytes(row.sha256), chunk_sha256)
