@@ -22,7 +22,7 @@ STATE = "SELECT MEMBER_STATE FROM performance_schema.replication_group_members"
 
 
 @dataclass
-class Member(ArtifactModel):
+class Member(ArtifactModel, name="group.Member"):
     number: int = 0
 
 

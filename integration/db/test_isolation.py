@@ -32,7 +32,7 @@ LEVELS = ("REPEATABLE READ", "SERIALIZABLE")
 
 
 @dataclass
-class Page(ArtifactModel):
+class Page(ArtifactModel, name="isolation.Page"):
     text: str = ""
     number: int = 0
 

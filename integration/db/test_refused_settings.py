@@ -16,7 +16,7 @@ from integration.support.databases import fresh_database
 
 
 @dataclass
-class Page(ArtifactModel):
+class Page(ArtifactModel, name="refused.Page"):
     number: int = 0
 
 
