@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,7 @@ from artigraph.db import (
 from artigraph.db._dialect import dialect_name
 from artigraph.db._engine import _note_return, _ping_idle, _tuning_mysql, make_engine
 from artigraph.db._loop_engine import own
+from artigraph.errors import ConfigurationError
 
 table = Table("t", MetaData(), Column("a", Integer, primary_key=True), Column("b", Integer))
 
@@ -133,8 +135,8 @@ def test_recursion_is_not_cut_short() -> None:
 
 
 class Cursor:
-    def __init__(self, version: str) -> None:
-        self.version = version
+    def __init__(self, version: str, **settings: str) -> None:
+        self.settings = {"version": version, **settings}
         self.said: list[str] = []
 
     def cursor(self) -> Cursor:
@@ -143,8 +145,8 @@ class Cursor:
     def execute(self, statement: str) -> None:
         self.said.append(statement)
 
-    def fetchone(self) -> tuple[str]:
-        return (self.version,)
+    def fetchall(self) -> list[tuple[str, str]]:
+        return list(self.settings.items())
 
     def close(self) -> None:
         self.said.append("closed")
@@ -163,6 +165,19 @@ def test_engines_for_mysql_and_mariadb_are_tuned(version: str, limit: str) -> No
     reading = Cursor(version)
     _tuning_mysql(2.5, read_only=True)(reading, None)
     assert reading.said == [*cursor.said[:2], "SET SESSION TRANSACTION READ ONLY", "closed"]
+
+
+def test_a_server_that_logs_statements_is_refused() -> None:
+    for log_bin, binlog_format, read_only, refused in (
+        ("ON", "STATEMENT", False, True),
+        ("ON", "STATEMENT", True, False),
+        ("OFF", "STATEMENT", False, False),
+        ("ON", "MIXED", False, False),
+    ):
+        cursor = Cursor("9.7.0", log_bin=log_bin, binlog_format=binlog_format)
+        with pytest.raises(ConfigurationError, match="binlog_format=ROW or MIXED") if refused else nullcontext():
+            _tuning_mysql(2.5, read_only=read_only)(cursor, None)
+        assert (cursor.said[1:] == ["closed"]) == refused
 
 
 @pytest.mark.parametrize(

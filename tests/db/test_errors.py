@@ -121,6 +121,16 @@ NO_CONNECTION = 'connection failed: connection to server at "host", port 5432 fa
         ),
         (Exception(1226, "User 'x' has exceeded the 'max_questions' resource (current value: 3)"), DatabaseError, {}),
         (Exception(2003, "Can't connect"), DatabaseUnavailableError, {}),
+        (Exception(3032, "The server is currently in offline mode"), DatabaseUnavailableError, {}),
+        (Exception(3101, "Plugin instructed the server to rollback the current transaction."), RetryableError, {}),
+        (
+            Exception(1180, "Got error 149 - 'Lock deadlock; Retry transaction' during COMMIT"),
+            RetryableError,
+            {},
+        ),
+        (Exception(1180, "Got error 28 - 'No space left on device' during COMMIT"), DatabaseError, {}),
+        (Exception(1047, "WSREP has not yet prepared node for application use"), ServerFullError, {}),
+        (Exception(1047, "Unknown command"), DatabaseError, {}),
         (Exception(1114, "The table is full"), DatabaseError, {}),
         (sqlite_error(5, "database is locked"), RetryableError, {}),
         (sqlite_error(517, "database is locked"), RetryableError, {}),
@@ -147,6 +157,24 @@ def test_drivers_errors(original: Exception, expected: type[ArtigraphError], att
     assert type(error) is expected
     assert {name: getattr(error, name) for name in attributes} == attributes
     assert "secret" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("original", "is_read_only"),
+    [
+        (Exception(1290, "The MySQL server is running with the --super-read-only option so it cannot"), True),
+        (Exception(1290, "The MariaDB server is running with the --read-only option so it cannot"), True),
+        (Exception(1290, "The MySQL server is running with the --secure-file-priv option so it cannot"), False),
+        (Exception(1792, "Cannot execute statement in a READ ONLY transaction."), True),
+        (Exception(1836, "Running in read-only mode"), True),
+        (PostgreSQLError("25006", "cannot execute INSERT in a transaction of a standby"), True),
+    ],
+    ids=str,
+)
+def test_databases_that_take_no_writes(original: Exception, is_read_only: bool) -> None:
+    error = translate(DBAPIError("INSERT", {}, original))
+    assert type(error) is DatabaseError
+    assert ("read-only here" in str(error) and "connect to the primary server" in str(error)) == is_read_only
 
 
 def test_a_delete_that_is_refused_on_sqlite() -> None:

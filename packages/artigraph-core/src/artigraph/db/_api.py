@@ -104,12 +104,13 @@ async def write_apart(work: Work[T]) -> T:
     """Write in a separate transaction even in a session, so that locks are not held until the session ends.
 
     If there is no second connection, it is a savepoint of the session. That is the case on SQLite, which has one
-    writer at a time, and if neither the pool nor the server has a free connection.
+    writer at a time, and if neither the pool nor the server has a free connection. It also is a savepoint in a caller's
+    session above READ COMMITTED, whose snapshot would not show what is written separately.
     """
     group = current_group()
     if group is None:
         return await write(work)
-    if not group.alone:
+    if not group.alone and await group.sees_commits():
         group.check()
         try:
             return await write_on(group.loop_engine, work, spare=True)

@@ -23,6 +23,7 @@ from sqlalchemy.util import await_only, greenlet_spawn
 
 from artigraph.db._dialect import RECURSION_LIMIT
 from artigraph.db._files import is_memory, make_private
+from artigraph.db._mysql_settings import check_server, read_settings
 from artigraph.db._url import numbers_of
 from artigraph.db._watch import CUT_OFF, Timeouts
 from artigraph.errors import ConfigurationError
@@ -236,14 +237,20 @@ def _tuning_mysql(lock: float | None, *, read_only: bool) -> Callable[[Any, obje
 
     def tune(connection: Any, _record: object) -> None:
         cursor = connection.cursor()
-        cursor.execute("SELECT VERSION()")
-        mariadb = "mariadb" in str(cursor.fetchone()[0]).lower()
-        limit = "max_recursive_iterations" if mariadb else "cte_max_recursion_depth"
+        settings = read_settings(cursor)
+        if not read_only:
+            try:
+                check_server(cursor, settings)
+            except ConfigurationError:
+                connection.close()  # the pool would forget it, and leave it open
+                raise
+        limit = "max_recursive_iterations" if "mariadb" in settings["version"].lower() else "cte_max_recursion_depth"
         # Without a strict mode, MySQL cuts values that do not fit their column. A transaction that waits for a lock is
         # retried, so the default limits (50 seconds for a row, a day or a year for a table) are too long.
         cursor.execute(
             f"SET SESSION {limit} = {RECURSION_LIMIT}, SESSION innodb_lock_wait_timeout = {seconds}, "
-            f"SESSION lock_wait_timeout = {seconds}, SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES')"
+            f"SESSION lock_wait_timeout = {seconds}, SESSION sql_mode = CONCAT(@@sql_mode, ',STRICT_ALL_TABLES'), "
+            "SESSION foreign_key_checks = 1, SESSION unique_checks = 1"
         )
         if read_only:
             cursor.execute("SET SESSION TRANSACTION READ ONLY")
@@ -253,12 +260,15 @@ def _tuning_mysql(lock: float | None, *, read_only: bool) -> Callable[[Any, obje
 
 
 def _tuning_postgresql(driver: str, lock: float | None, *, read_only: bool) -> Callable[[Any, object], None]:
-    """Return a listener that limits waits for locks. The server's default is no limit.
+    """Return a listener that limits waits for locks, where the server's default is no limit.
 
-    It does not use a startup parameter, because PgBouncer refuses unknown ones. In PgBouncer's transaction mode the
-    setting would stay on other clients' connections, so there each transaction sets its own.
+    It also sets READ COMMITTED for reads in autocommit mode. Writes say so when they begin.
+
+    It does not use startup parameters, because PgBouncer refuses unknown ones. In PgBouncer's transaction mode the
+    settings would stay on other clients' connections, so there each transaction sets its own.
     """
     setting = f"SET lock_timeout = {0 if lock is None else max(1, round(lock * 1000))}"
+    setting += "; SET default_transaction_isolation = 'read committed'"
     if read_only:
         setting += "; SET default_transaction_read_only = on"
 

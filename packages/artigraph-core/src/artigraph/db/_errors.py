@@ -53,7 +53,7 @@ class ConnectionLostError(errors.DatabaseUnavailableError):
 
 
 class ServerFullError(errors.DatabaseUnavailableError):
-    """The server has no free connection, so none was made. One may become free.
+    """The server takes no work now, but may soon: it has no free connection, or waits for its cluster.
 
     This error never leaves the package, like `ConnectionLostError`.
     """
@@ -72,6 +72,7 @@ Kind = Literal[
     "lost",
     "locked",
     "full-server",
+    "not-ready",
     "starting",
     "unreachable",
     "unique",
@@ -101,6 +102,12 @@ _POSTGRESQL: dict[str, Kind] = {
     "57P02": "lost",
     "57P05": "lost",
 }
+_FAILED_COMMIT = 1180
+"""COMMIT failed with an error of the storage engine, whose number is in the message."""
+_UNKNOWN_COMMAND = 1047
+"""The error of a Galera node that has not joined its cluster or has lost the majority; or of an unknown command."""
+_PREVENTED = 1290
+"""An option of the server prevents the statement: one that makes it read-only, or another one."""
 _USER_LIMIT = 1226
 """A limit of the user is reached: simultaneous connections, or operations in an hour."""
 _MYSQL: dict[int, Kind] = {
@@ -109,6 +116,7 @@ _MYSQL: dict[int, Kind] = {
     1020: "retry",  # record has changed since last read
     1412: "retry",  # table definition has changed
     1684: "retry",  # table definition is being changed
+    3101: "retry",  # a group's certification refused the transaction at COMMIT
     1062: "unique",
     1452: "missing-row",
     1216: "missing-row",
@@ -121,7 +129,6 @@ _MYSQL: dict[int, Kind] = {
     1049: "login",  # no such database
     1021: "full",
     1114: "full",
-    1290: "read-only",
     1792: "read-only",
     1836: "read-only",
     1040: "full-server",  # too many connections
@@ -136,6 +143,7 @@ _MYSQL: dict[int, Kind] = {
     2014: "lost",
     2055: "lost",
     4031: "lost",  # idle for too long
+    3032: "starting",  # offline mode, also of a server that left its group
     2002: "unreachable",
     2003: "unreachable",
 }
@@ -160,6 +168,7 @@ _FULL = re.compile(r"too many (clients|connections)|connection slots are reserve
 _REFUSED = re.compile(
     r"(password|role|database|no such (user|database)|\w+ authentication|no pg_hba|permission denied)\b"
 )
+_READ_ONLY = re.compile(r"--(super-)?read[-_]only|--innodb-read-only")
 _TABLE = re.compile(r"\bartigraph_[a-z]+\b")
 _FOREIGN_KEY = re.compile(r"CONSTRAINT `([^`]+)` FOREIGN KEY")
 
@@ -238,6 +247,12 @@ def _mysql_facts(code: int, message: str) -> _Facts:
     kind = _MYSQL.get(code)
     if code == _USER_LIMIT and "max_user_connections" in message:
         kind = "full-server"
+    elif code == _FAILED_COMMIT and "error 149 " in message:  # a deadlock, or a certification that failed
+        kind = "retry"
+    elif code == _UNKNOWN_COMMAND and "WSREP" in message:
+        kind = "not-ready"
+    elif code == _PREVENTED and _READ_ONLY.search(message):
+        kind = "read-only"
     found = _KEY_OF_DUPLICATE.search(message) if kind == "unique" else _FOREIGN_KEY.search(message)
     return _Facts(kind, message, found.group(1) if found else None)
 
@@ -293,6 +308,13 @@ _ANSWERS: dict[Kind | None, tuple[type[errors.ArtigraphError], str]] = {
             "long to wait."
         ),
     ),
+    "not-ready": (
+        ServerFullError,
+        (
+            "This node of the cluster takes no statements ({}): it has not joined the cluster, or has lost the "
+            "majority. Connect to another node, or start the others. Timeouts(retry=...) says how long to wait."
+        ),
+    ),
     "starting": (errors.DatabaseUnavailableError, "The database takes no connection now: {}"),
     "unreachable": (
         errors.DatabaseUnavailableError,
@@ -308,7 +330,13 @@ _ANSWERS: dict[Kind | None, tuple[type[errors.ArtigraphError], str]] = {
         "SQLite cannot use what the URL names: {}. Name a file that is a database, or a new one in a writable folder.",
     ),
     "full": (errors.DatabaseError, "The database has no space left: {}. Nothing was written; make room and try again."),
-    "read-only": (errors.DatabaseError, "The database is read-only here: {}. Nothing was written."),
+    "read-only": (
+        errors.DatabaseError,
+        (
+            "The database is read-only here: {}. Nothing was written. To write, connect to the primary server, as a "
+            "user and with an engine that may write."
+        ),
+    ),
     None: (errors.DatabaseError, "The database refused: {}"),
 }
 

@@ -50,6 +50,8 @@ class PoolState:
     """The path of the SQLite file, if it is one."""
     writers: int = 0
     """The number of write transactions that are open, or wait to begin."""
+    reads_lock: bool = False
+    """Whether the engine is a caller's, on MySQL or MariaDB, and SERIALIZABLE: plain reads there wait for writers."""
     inserted: int = 0
     """The number of rows inserted since the statistics of the tables were last checked."""
     most_sessions: int = _SESSIONS

@@ -16,6 +16,7 @@ from artigraph.db._dialect import dialect_name, utc_now
 from artigraph.db._errors import MISSING_TABLES_HINT
 from artigraph.db._files import sqlite_file
 from artigraph.db._loop_engine import Database, LoopEngine
+from artigraph.db._mysql_settings import check_settings
 from artigraph.db._transaction import read_on, write_on
 from artigraph.errors import DatabaseUnavailableError, MissingTablesError, RetryableError, SchemaVersionError
 from artigraph.identifiers import new_id
@@ -58,8 +59,11 @@ async def _find_out(loop_engine: LoopEngine) -> Database:
         return state.database
     if not loop_engine.create_tables:
         check_file(loop_engine)
-    if loop_engine.sqlite and not loop_engine.ours:
-        await read_on(loop_engine, lambda connection: connection.run_sync(check_commits))
+    if not loop_engine.ours:
+        if loop_engine.sqlite:
+            await read_on(loop_engine, lambda connection: connection.run_sync(check_commits))
+        else:
+            state.reads_lock = await read_on(loop_engine, lambda connection: connection.run_sync(check_settings))
     try:
         store_id = await read_on(loop_engine, identify)
     except MissingTablesError:
@@ -159,9 +163,14 @@ async def create(loop_engine: LoopEngine) -> None:
     """Create missing tables, record their version and give the database its identity.
 
     Any number of processes may call it at once.
+
+    Raises:
+        ConfigurationError: the database's settings are refused.
     """
 
     async def work(connection: AsyncConnection) -> None:
+        if not loop_engine.ours:
+            await connection.run_sync(check_settings)
         async with schema_lock(connection):
             await connection.run_sync(_create)
 

@@ -11,12 +11,14 @@ from typing import Literal, TypeVar, overload
 from sqlalchemy import text
 from sqlalchemy.exc import UnboundExecutionError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession, AsyncTransaction
+from sqlalchemy.orm import SessionTransaction
 
 import artigraph.errors as errors
 from artigraph.db import _transaction
 from artigraph.db._caller_connection import join_transaction
 from artigraph.db._dialect import dialect_name
 from artigraph.db._loop_engine import Database, LoopEngine, adopt
+from artigraph.db._mysql_settings import check_settings
 from artigraph.db._schema import identify, prepare, report_store
 from artigraph.db._target import Owner, Target, current_group, current_target, open_group
 from artigraph.db._transaction import Work
@@ -32,7 +34,9 @@ class AbandonedError(errors.SessionStateError):
 class Group:
     """One session, with the state that runs calls in it one after the other."""
 
-    def __init__(self, session: AsyncSession, loop_engine: LoopEngine, target: Target) -> None:
+    def __init__(
+        self, session: AsyncSession, loop_engine: LoopEngine, target: Target, *, callers: bool = False
+    ) -> None:
         self.session = session
         self.loop_engine = loop_engine
         """The engine of the session, also for writes apart from it."""
@@ -44,6 +48,11 @@ class Group:
         self.database: Database | None = None
         self.alone = loop_engine.alone
         """Whether there is no second connection, so that writes apart from the session go into it."""
+        self._callers = callers
+        """Whether the session is the caller's, whose transactions may have any isolation level."""
+        self._asked: SessionTransaction | None = None
+        """The transaction of which the isolation level is known."""
+        self._sees_commits = True
         self._loop = asyncio.get_running_loop()
         self._turn = asyncio.Lock()
         self._ended = False
@@ -85,6 +94,17 @@ class Group:
             if self.owner.abandoned:  # a generator was closed meanwhile, and this work is rolled back
                 raise AbandonedError
             return result
+
+    async def sees_commits(self) -> bool:
+        """Return whether statements see what others commit during this transaction, as under READ COMMITTED.
+
+        A caller's session is asked once for each of its transactions.
+        """
+        if self._callers and (self._asked is None or self._asked is not self.session.sync_session.get_transaction()):
+            level = await self.run(lambda connection: connection.get_isolation_level())
+            self._asked = self.session.sync_session.get_transaction()
+            self._sees_commits = level in ("READ COMMITTED", "READ UNCOMMITTED")
+        return self._sees_commits
 
     async def end(self) -> None:
         """Wait for the running call, and let no other begin. After a cancellation the call has a short time to end."""
@@ -310,9 +330,10 @@ async def _caller_session(session: AsyncSession, target: Target) -> AsyncGenerat
     async with AsyncExitStack() as held:
         if loop_engine.shared:
             await held.enter_async_context(state.turn)
-        group = Group(session, loop_engine, target)
+        group = Group(session, loop_engine, target, callers=True)
         limited = await _ready(group)
         if state.database is None:
+            state.reads_lock = await group.run(lambda connection: connection.run_sync(check_settings))
             store_id = await group.run(identify)
             state.database = Database(dialect_name(loop_engine.engine.dialect), store_id, loop_engine.folder)
             report_store(loop_engine)

@@ -100,7 +100,10 @@ async def _read(loop_engine: LoopEngine, work: Work[T]) -> T:
 
 async def _look(loop_engine: LoopEngine, work: Work[T], watch: Watch) -> T:
     async with connected(loop_engine.reader, watch) as connection:
-        return await run_naming_rows(connection, work)
+        if not loop_engine.state.reads_lock:
+            return await run_naming_rows(connection, work)
+        async with caller_mysql_transaction(connection, whole_seconds(loop_engine.timeouts.lock)):
+            return await run_naming_rows(connection, work)
 
 
 async def write_on(

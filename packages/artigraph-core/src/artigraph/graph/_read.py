@@ -317,12 +317,15 @@ async def _with_blobs(
 
     `copy_objects` may make nodes refer to another row and delete the former one between the two. Then the rows of the
     nodes are fetched once more.
+
+    A node that was saved in a session may refer to a row that is newer than the session's snapshot: under REPEATABLE
+    READ on MySQL and MariaDB, a save finds the row by a lock. A lock then also finds it here.
     """
     reads = 0
     while True:
         rows = await fetch(connection)
         ids = sorted({id_of(row[_BLOB_ID]) for row in rows if row[_BLOB_ID] is not None})
-        found = await _select_blobs(connection, ids)
+        found = await _select_blobs(connection, ids, lock=reads > 0 and db.in_session())
         reads += 1
         if len(found) == len(ids):
             return rows, found
@@ -335,10 +338,12 @@ _READS = 3
 """How often the rows of nodes are fetched if rows of their objects are missing."""
 
 
-async def _select_blobs(connection: AsyncConnection, ids: Sequence[UUID]) -> dict[UUID, _Blob]:
+async def _select_blobs(connection: AsyncConnection, ids: Sequence[UUID], *, lock: bool) -> dict[UUID, _Blob]:
     found: dict[UUID, _Blob] = {}
     for some in db.in_batches(ids):
         statement = select(blob_table).where(blob_table.c.blob_id.in_(some))
+        if lock and connection.dialect.name in ("mysql", "mariadb"):
+            statement = db.share_lock(statement, db.dialect_name(connection.dialect))
         for row in await connection.execute(statement):
             chunk_sha256 = None if row.chunk_sha256 is None else bytes(row.chunk_sha256)
             found[row.blob_id] = _Blob(row.storage, row.location, row.size, bytes(row.sha256), chunk_sha256)

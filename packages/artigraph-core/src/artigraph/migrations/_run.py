@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from sqlalchemy import URL, Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from artigraph.db._mysql_settings import check_settings
 from artigraph.db._schema import check_file, schema_lock, version_of
 from artigraph.db._target import Target, current_target
 from artigraph.db._transaction import read_on, write_on
@@ -71,6 +72,8 @@ async def _run(url_or_engine: str | URL | PathLike[str] | AsyncEngine | None, co
     target, ours = _target(url_or_engine)
 
     async def work(connection: AsyncConnection) -> None:
+        if target.is_callers:
+            await connection.run_sync(check_settings)
         async with schema_lock(connection):
             await connection.run_sync(_run_alembic, config, command, revision)
 
