@@ -13,7 +13,7 @@ from artigraph.tracking._describe import state_of
 
 _OF_CLASSES = frozenset(
     (
-        *("__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "__firstlineno__"),
+        *("__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "__firstlineno__", "__slotnames__"),
         *("__static_attributes__", "__annotations__", "__annotate__", "__annotate_func__"),
         *("__annotations_cache__", "__dataclass_fields__", "__dataclass_params__", "__abstractmethods__"),
         *("__parameters__", "__orig_bases__", "__orig_class__", "__classcell__", "__type_params__"),
