@@ -1,4 +1,4 @@
-"""A module that the workers of an engine import: its models, its tracked functions, and what its tasks have in common."""
+"""A module that workers import: its models, its tracked functions, and what all tasks have in common."""
 
 from __future__ import annotations
 

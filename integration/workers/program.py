@@ -13,11 +13,21 @@ import sys
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 import engines
 import lab
-from artigraph import ArtifactModel, ArtifactModelConfig, Run, RunManager, ancestors, artifact_field, origin_of, select, tracked
+import numpy as np
+
+from artigraph import (
+    ArtifactModel,
+    ArtifactModelConfig,
+    Run,
+    RunManager,
+    ancestors,
+    artifact_field,
+    origin_of,
+    select,
+    tracked,
+)
 from artigraph.errors import StorageError
 from artigraph.storage.file import FileSystem
 
@@ -123,7 +133,9 @@ async def main(name: str) -> None:
         ]
     gc.collect()
     out["processes"] = [[pid for *_, pid in values], [pid for *_, pid in computed], os.getpid()]
-    out["values"] = [type(model) is Measured and model == sent for (model, *_), (*_, sent) in zip(values, given, strict=True)]
+    out["values"] = [
+        type(model) is Measured and model == sent for (model, *_), (*_, sent) in zip(values, given, strict=True)
+    ]
     out["results"] = [
         (type(one), type(other)) == (Measured, lab.Sample) and (one, other) == here for one, other, _ in computed
     ]
@@ -131,7 +143,9 @@ async def main(name: str) -> None:
     out["loads"] = [type(untyped) is Measured and untyped == typed for untyped, typed in loaded]
     out["found"] = len(await select(Measured).all())
     runs = [run for run in await select(Run).all() if run.name in ("double", "grow")]
-    out["calls"] = sorted((run.name, run.status, run.cached_from is not None, run.node_parent_id == manager.run.node_id) for run in runs)
+    out["calls"] = sorted(
+        (run.name, run.status, run.cached_from is not None, run.node_parent_id == manager.run.node_id) for run in runs
+    )
     print(json.dumps(out))
 
 
