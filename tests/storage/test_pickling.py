@@ -21,8 +21,8 @@ from artigraph.storage.obstore import ObjectStorage
 
 SECRET, TOKEN, KEY_ID = "very-secret-key-4711", "very-secret-token-4712", "access-key-id-4713"
 Dumps = Callable[[Any], bytes]
-_BY_CLOUDPICKLE: Dumps = cloudpickle.dumps  # pyright: ignore[reportUnknownMemberType]
-DUMPS = pytest.mark.parametrize("dumps", [pickle.dumps, _BY_CLOUDPICKLE], ids=["pickle", "cloudpickle"])
+_cloudpickle: Any = cloudpickle
+DUMPS = pytest.mark.parametrize("dumps", [pickle.dumps, _cloudpickle.dumps], ids=["pickle", "cloudpickle"])
 
 
 def s3(endpoint: str, name: str, bucket: str = "bucket") -> S3Storage:

@@ -81,7 +81,8 @@ def _arrive(token: str, line: tuple[Any, ...]) -> ModelTraits:
     """Return the traits with a token. Make them if this process has none."""
     traits = _traveled.get(token)
     if traits is None:
-        made = ModelTraits(*line, token=token)
+        made = ModelTraits(*line)
+        made.token = token
         traits = _traveled.setdefault(token, made)
         if traits is made:
             _classes.expect(traits)

@@ -76,7 +76,7 @@ class Storage(abc.ABC):
         """
 
     def registered(self) -> Self:
-        """Return the registered storage that is equal to this one, or this one if there is none."""
+        """Return the registered storage that is equal to this one, or this one if none is registered."""
         known = _storages.equal_to(self)
         return self if known is None else cast("Self", known)
 

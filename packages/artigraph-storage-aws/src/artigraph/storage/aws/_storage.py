@@ -74,7 +74,8 @@ class S3Storage(Storage):
     another bucket.
 
     A pickle never contains the credentials that you give. In another process, the storage uses those of the equal
-    storage that is registered there. If there is none, its calls raise a `StorageError`.
+    storage that is registered there. Without one, its calls raise a
+    `StorageError`.
 
     Raises:
         ConfigurationError: an argument is invalid, or no name can be made from bucket and prefix.

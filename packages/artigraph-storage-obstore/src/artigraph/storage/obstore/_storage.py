@@ -71,7 +71,7 @@ class ObjectStorage(Storage):
     `s3://` it is the same as that of an `S3Storage`, and so are the locations.
 
     A pickle contains the options that are configuration, and no other. If one was left out, the storage uses the
-    options of the equal storage that is registered in the other process. If there is none, its calls raise a
+    options of the equal storage that is registered in the other process. Without one, its calls raise a
     `StorageError`.
 
     Raises:
