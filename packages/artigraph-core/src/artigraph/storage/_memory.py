@@ -27,8 +27,8 @@ class MemoryStorage(Storage):
 
     It has all abilities. Tests compare the behavior of other storages with it.
 
-    A copy, and what a pickle becomes in this process, has the same objects. The objects never leave the process. So what
-    a pickle becomes in another process raises a `StorageError` at each call.
+    A copy, and what a pickle becomes in this process, has the same objects. The objects never leave the process.
+    So what a pickle becomes in another process raises a `StorageError` at each call.
     """
 
     def __init__(self, name: str = "memory") -> None:
