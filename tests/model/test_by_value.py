@@ -141,7 +141,7 @@ class Held(ArtifactModel, name="by-value.Held"):
 def copy_of(cls: type[Any]) -> type[Any]:
     """Return what cloudpickle makes of a class that it does not know: an equal class of the same place."""
     namespace = {"__module__": cls.__module__, "__qualname__": cls.__qualname__, "__annotations__": {"x": int}}
-    made: type[Any] = dataclass(type(cls.__name__, (ArtifactModel,), namespace, name="by-value.Held"))  # type: ignore[call-overload]
+    made: type[Any] = dataclass(type(cls.__name__, (ArtifactModel,), namespace, name="by-value.Held"))
     return made
 
 
