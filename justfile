@@ -99,6 +99,10 @@ versions set *args:
 frameworks *args:
     python scripts/frameworks.py {{ args }}
 
+# Run the tests with workers of Ray and Spark, in an environment that uv makes with them
+workers *args:
+    python scripts/workers.py {{ args }}
+
 # Run the tests that need servers (integration/README.md lists them and their variables)
 integration *args:
     pytest -n auto --dist loadgroup -m "not long" integration {{ args }}

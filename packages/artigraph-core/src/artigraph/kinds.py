@@ -227,6 +227,12 @@ _names: WeakKeyDictionary[type[Any], tuple[tuple[str, ...], tuple[str, ...]]] = 
 """The results of `names_of_fields`. They are names only, because fields may hold their class and keep it alive."""
 
 
+def has_default(declared: dataclasses.Field[Any]) -> bool:
+    """Say whether a field of a dataclass has a default, also if cloudpickle copied the mark for a missing one."""
+    missing = type(dataclasses.MISSING)
+    return type(declared.default) is not missing or type(declared.default_factory) is not missing
+
+
 def names_of_fields(cls: type[Any], kind: ModelKind) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the names of the stored fields of a class of a kind, and of those without a default.
 

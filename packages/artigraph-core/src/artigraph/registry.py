@@ -98,6 +98,13 @@ class Registry(Generic[T]):
             self._items[name] = item
         return self._items[name]
 
+    def equal_to(self, item: T) -> T | None:
+        """Return the registered instance that has the name, the class and the configuration of this one, or None."""
+        known = self._items.get(item.name)
+        if known is None or _class_path(known) != _class_path(item) or not _same_configuration(known, item):
+            return None
+        return known
+
     def get(self, name: str) -> T:
         """Return the instance with this name. Imports the distribution that offers it, if needed.
 

@@ -10,7 +10,7 @@ from enum import Enum, Flag
 from itertools import chain
 from typing import Any, cast
 
-from artigraph.kinds import ModelKind, fitting, kind_of, names_of_fields
+from artigraph.kinds import ModelKind, fitting, has_default, kind_of, names_of_fields
 from artigraph.model._migration import hook_of, steps_of
 from artigraph.serializer.codec import StoredEnum, StoredStruct, stand_ins
 from artigraph.serializer.codec.classes import is_named_tuple
@@ -221,7 +221,4 @@ def _fields_of(cls: type[Any], kind: ModelKind | None) -> tuple[Sequence[str], S
     if not dataclasses.is_dataclass(cls):
         return (), ()
     fields = [field for field in dataclasses.fields(cls) if field.init]
-    missing = dataclasses.MISSING
-    return [field.name for field in fields], [
-        field.name for field in fields if field.default is missing and field.default_factory is missing
-    ]
+    return [field.name for field in fields], [field.name for field in fields if not has_default(field)]

@@ -11,7 +11,7 @@ from uuid import UUID
 from artigraph.errors import ModelDefinitionError
 from artigraph.identifiers import LABEL_LENGTH, NodeId, check_id, check_label, check_order
 from artigraph.kinds import kind_of
-from artigraph.model._classes import check_aliases, declared_annotations, local_names, register_class
+from artigraph.model._classes import TRAITS, check_aliases, declared_annotations, local_names, register_class
 from artigraph.model._fields import ArtifactModelConfig, artifact_field
 from artigraph.model.compare import Structured, canonical
 from artigraph.model.definition import (
@@ -91,7 +91,7 @@ class ArtifactModel(Structured):
         line: dict[str, Any] = cls.__dict__.get("_artigraph_line", {})  # of a metaclass that keeps it to itself
         version, name, config = line.get("version", version), line.get("name", name), line.get("config", config)
         aliases = line.get("aliases", aliases)
-        remade = cls.__dict__.get("_artigraph_traits")
+        remade = cls.__dict__.get(TRAITS)
         traits = remade if isinstance(remade, ModelTraits) else make_traits(cls, version, name, config)
         if aliases:
             traits.aliases = checked_aliases(cls, traits.name, aliases)
@@ -99,7 +99,7 @@ class ArtifactModel(Structured):
         traits.expected |= {"frozen": frozen} if frozen is not None else {}
         traits.expected |= {"kw_only": kw_only} if kw_only is not None else {}
         # dataclass(slots=True) makes a second class without a class line. It finds the traits in the copied namespace.
-        cls._artigraph_traits = traits  # type: ignore[attr-defined]  # pyright: ignore[reportAttributeAccessIssue]
+        set_traits(cls, traits)
         for method in ("__eq__", "__repr__"):
             if method not in cls.__dict__:  # else @dataclass would make one that fails on arrays and depth
                 inherited = getattr(cls, method)
@@ -107,7 +107,6 @@ class ArtifactModel(Structured):
         if traits is remade and "__dataclass_fields__" not in cls.__dict__ and cls.__dict__.get("__hash__") is None:
             # A second class whose namespace has an __eq__ is unhashable, unless its decorator makes a __hash__.
             cls.__hash__ = ArtifactModel.__hash__  # type: ignore[method-assign]
-        set_traits(cls, traits)
         register_class(cls, traits.names)
 
     async def save(

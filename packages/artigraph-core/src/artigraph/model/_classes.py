@@ -11,7 +11,7 @@ import weakref
 from collections import ChainMap
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from types import FrameType
-from typing import Any, cast, get_args, get_type_hints
+from typing import Any, Protocol, cast, get_args, get_type_hints
 
 from artigraph.errors import ModelDefinitionError, ModelNameConflictError, UnknownModelError
 from artigraph.kinds import kind_of
@@ -19,6 +19,8 @@ from artigraph.serializer.codec.classes import alias_of
 
 ARGUMENTS = "_artigraph_arguments"
 """The attribute of a class that was made of a generic class. It holds the type arguments."""
+TRAITS = "_artigraph_traits"
+"""The attribute of a class that holds its traits, with the names under which it is stored."""
 _lock = threading.Lock()
 _classes: dict[str, list[weakref.ref[type[Any]]]] = {}
 """The classes of each name, in the order in which they were defined."""
@@ -27,6 +29,40 @@ _names_of: weakref.WeakKeyDictionary[type[Any], tuple[str, ...]] = weakref.WeakK
 """All names under which a class is registered."""
 reused_names: set[str] = set()
 """The names under which more than one class was defined. Only these need a check at each use."""
+_awaited: dict[str, weakref.ref[Traits]] = {}
+"""Traits that were unpickled, by token, until their class has them. cloudpickle makes the class first."""
+
+
+class Traits(Protocol):
+    """The traits of a class, as far as the registry needs them."""
+
+    token: str
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All names under which models of the class may be stored."""
+        ...
+
+
+def expect(traits: Traits) -> None:
+    """Register the class that will get these traits under their names, before a class is next looked for."""
+    with _lock:
+        _awaited[traits.token] = weakref.ref(traits)
+
+
+def _settle() -> None:
+    """Register each class that cloudpickle made, and that has its traits by now, under the names in them."""
+    with _lock:
+        classes = dict.fromkeys(ref() for refs in _classes.values() for ref in refs)
+    for cls in classes:
+        traits: Traits | None = None if cls is None else vars(cls).get(TRAITS)
+        if cls is not None and traits is not None and traits.token in _awaited:
+            register_class(cls, traits.names)
+            with _lock:
+                _awaited.pop(traits.token, None)
+    with _lock:
+        for token in [token for token, traits in _awaited.items() if traits() is None]:
+            del _awaited[token]
 
 
 def register_class(cls: type[Any], names: Iterable[str]) -> None:
@@ -94,6 +130,8 @@ def find_class(name: str, preferred: Mapping[str, type[Any]]) -> type[Any]:
         UnknownModelError: no live class has this name.
         ModelNameConflictError: two live classes at module level have this name.
     """
+    if _awaited:
+        _settle()
     cls = preferred.get(name)
     only = _only(name)
     if only is not None and (cls is None or cls is only):
@@ -120,6 +158,8 @@ def last_defined(name: str) -> type[Any] | None:
 
 def live_classes() -> list[type[Any]]:
     """Return every live class that is finished."""
+    if _awaited:
+        _settle()
     with _lock:
         classes = dict.fromkeys(ref() for refs in _classes.values() for ref in refs)
     return [cls for cls in classes if cls is not None and _is_finished(cls)]
@@ -146,24 +186,53 @@ def _only(name: str) -> type[Any] | None:
 
 
 def _live(name: str) -> list[type[Any]]:
-    """Return the live classes of a name, one for each place, in the order in which they were defined."""
-    live: dict[tuple[str, str], type[Any]] = {}
-    kept: list[weakref.ref[type[Any]]] = []
+    """Return the live classes of a name, one for each place, in the order in which they were defined.
+
+    Classes that are not finished are left out if there is another one.
+    """
+    if _awaited:
+        _settle()
     with _lock:
-        known = _classes.get(name, [])
-        for ref in reversed(known):
-            cls = ref()
-            if cls is None:
-                continue
-            newer = live.get(_place(cls))
-            if newer is not None and _is_finished(newer):
-                continue
-            kept.append(ref)
-            if newer is None or _is_finished(cls):
-                live[_place(cls)] = cls
-        if len(kept) < len(known):
-            _classes[name] = kept[::-1]
-    return list(reversed(live.values()))
+        known = [(ref, cls) for ref in _classes.get(name, ()) if (cls := ref()) is not None]
+        places: dict[tuple[str, str], list[type[Any]]] = {}
+        for _, cls in reversed(known):  # the newest first
+            places.setdefault(_place(cls), []).append(cls)
+        chosen = [_chosen(classes) for classes in places.values()]
+        if len(known) > len(places) or len(known) < len(_classes.get(name, ())):
+            dropped = {cls for classes in places.values() for cls in _replaced(classes)}
+            _classes[name] = [ref for ref, cls in known if cls not in dropped]
+    finished = [cls for cls in chosen if _is_finished(cls)]
+    return (finished or chosen)[::-1]
+
+
+def _chosen(classes: list[type[Any]]) -> type[Any]:
+    """Return the class that stands for all that were defined at one place. The newest one comes first.
+
+    It is the one that the place holds now. If the place holds none of them, it is the newest that is finished.
+    """
+    finished = [cls for cls in classes if _is_finished(cls)]
+    return next(filter(_is_at_its_place, finished), finished[0] if finished else classes[0])
+
+
+def _replaced(classes: list[type[Any]]) -> list[type[Any]]:
+    """Return the classes of one place that cannot be chosen any more. The newest one comes first."""
+    newest = next((index for index, cls in enumerate(classes) if _is_finished(cls)), len(classes))
+    return [cls for cls in classes[newest + 1 :] if not _is_finished(cls) or not _is_at_its_place(cls)]
+
+
+def _is_at_its_place(cls: type[Any]) -> bool:
+    """Return whether the module of a class holds it under its qualified name.
+
+    It does not hold a copy that cloudpickle made, nor the former class of a notebook cell that ran again. In a process
+    that multiprocessing spawned, the program was imported under another name. A task that came by cloudpickle brought
+    its own class, so the imported one has no precedence over it.
+    """
+    if cls.__module__ == "__mp_main__":
+        return False
+    held: object = sys.modules.get(cls.__module__)
+    for part in cls.__qualname__.split("."):
+        held = getattr(held, "__dict__", {}).get(part)
+    return held is cls
 
 
 def _check(name: str, live: list[type[Any]]) -> None:
@@ -230,6 +299,17 @@ def _names(annotation: str) -> Iterator[str]:
             yield node.id
         elif isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield from _names(node.value)
+
+
+def module_names(owner: type[Any]) -> dict[str, Any]:
+    """Return the values of the names in the string annotations of a class, as its module holds them.
+
+    cloudpickle takes them along with the class, because in the other process its module is another one.
+    """
+    held = vars(sys.modules[owner.__module__]) if owner.__module__ in sys.modules else {}
+    annotations = declared_annotations(owner).values()
+    names = {name for annotation in annotations if isinstance(annotation, str) for name in _names(annotation)}
+    return {name: held[name] for name in sorted(names) if name in held}
 
 
 def resolve(

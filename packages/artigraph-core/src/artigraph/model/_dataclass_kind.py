@@ -9,7 +9,7 @@ from dataclasses import MISSING, InitVar
 from typing import Any, Final
 
 from artigraph.errors import DeserializationError, ModelDefinitionError
-from artigraph.kinds import KindField, ModelKind
+from artigraph.kinds import KindField, ModelKind, has_default
 from artigraph.model.compare import equal
 from artigraph.serializer.codec.classes import is_pydantic, runs_own_code
 
@@ -45,7 +45,7 @@ class _DataclassKind:
         return [
             KindField(
                 name=field.name,
-                required=field.default is MISSING and field.default_factory is MISSING,
+                required=not has_default(field),
                 repr=field.repr,
                 metadata=field.metadata,
             )

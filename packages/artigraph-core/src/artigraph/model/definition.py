@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
-from weakref import WeakKeyDictionary
+from dataclasses import dataclass, field
+from typing import Any, cast
+from uuid import uuid4
+from weakref import WeakKeyDictionary, WeakValueDictionary, ref
 
 from artigraph.errors import ModelDefinitionError, RegistrationError, SerializationError
 from artigraph.identifiers import check_label
@@ -34,9 +35,13 @@ RESERVED = frozenset({"load", "migrate", "save"})
 """The public methods of every model. No field can have such a name."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, weakref_slot=True)
 class ModelTraits:
-    """The arguments in the class line of a model, and the names visible where the class was defined."""
+    """The arguments in the class line of a model, and the names visible where the class was defined.
+
+    cloudpickle takes them along when it makes the class again in another process, where no class line runs. In the
+    process that they come from, they unpickle as the object that is there.
+    """
 
     name: str
     """The name under which the model is stored."""
@@ -50,11 +55,38 @@ class ModelTraits:
     """The names under which the class was stored before it was renamed."""
     migrate: Callable[[int, dict[str, Any]], dict[str, Any]] | None = None
     """Converts the fields of an older version of a class that is not derived from `ArtifactModel`."""
+    owner: ref[type[Any]] | None = field(default=None, compare=False, repr=False)
+    """The class."""
+    token: str = field(default_factory=lambda: uuid4().hex, compare=False, repr=False)
+    """Tells these traits from all others, in all processes."""
+
+    def __reduce__(self) -> tuple[object, ...]:
+        _traveled[self.token] = self
+        owner = None if self.owner is None else self.owner()
+        local = self.local if owner is None else _classes.module_names(owner) | self.local
+        line = (self.name, self.version, self.config, local, self.expected, self.aliases, self.migrate)
+        return _arrive, (self.token, line)
 
     @property
     def names(self) -> tuple[str, ...]:
         """All names under which models of the class may be stored, the present one first."""
         return (self.name, *self.aliases)
+
+
+_traveled: WeakValueDictionary[str, ModelTraits] = WeakValueDictionary()
+"""The traits that were pickled or unpickled here, by token."""
+
+
+def _arrive(token: str, line: tuple[Any, ...]) -> ModelTraits:
+    """Return the traits with a token. Make them if this process has none."""
+    traits = _traveled.get(token)
+    if traits is None:
+        made = ModelTraits(*line)
+        made.token = token
+        traits = _traveled.setdefault(token, made)
+        if traits is made:
+            _classes.expect(traits)
+    return traits
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +117,11 @@ class FieldDefinition:
 
 @dataclass(frozen=True, slots=True)
 class ModelDefinition:
-    """The definition of a model class: all that saving and loading need."""
+    """The definition of a model class: all that saving and loading need.
+
+    It is never pickled. A process that gets the class from cloudpickle determines it again, because it has to register
+    the storages and serializers.
+    """
 
     name: str
     version: int
@@ -102,6 +138,9 @@ class ModelDefinition:
     validate: bool = False
     """Whether stored values are validated even if they are of the class's own version."""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return _undetermined, ()
+
     def field(self, name: str) -> FieldDefinition:
         """Return the definition of a stored field, also of one that the class does not declare, now or ever."""
         return self.fields.get(name) or FieldDefinition(
@@ -117,19 +156,31 @@ class ModelDefinition:
         return f"{names} (as version {self.version} of the class names them, whichever version was stored)"
 
 
-_traits: WeakKeyDictionary[type[Any], ModelTraits] = WeakKeyDictionary()
+def _undetermined() -> None:
+    """Stand for the definition of a class in a pickle of the class."""
+
+
+_others: WeakKeyDictionary[type[Any], ModelTraits] = WeakKeyDictionary()
+"""The traits of classes that are models by `artifact_class`."""
 _DEFINITION = "_artigraph_definition"
 """The attribute of a class that holds its definition. Kept elsewhere, it would keep its own class alive for ever."""
 
 
 def traits_of(cls: type[Any]) -> ModelTraits:
     """Return the traits of a model class."""
-    return _traits[cls]
+    own = cls.__dict__.get(_classes.TRAITS)
+    return _others[cls] if own is None else cast("ModelTraits", own)
 
 
 def set_traits(cls: type[Any], traits: ModelTraits) -> None:
-    """Set the traits of a model class."""
-    _traits[cls] = traits
+    """Set the traits of a model class that derives from `ArtifactModel`."""
+    setattr(cls, _classes.TRAITS, traits)
+    traits.owner = ref(cls)
+
+
+def set_traits_of_other(cls: type[Any], traits: ModelTraits) -> None:
+    """Set the traits of a class that is a model by `artifact_class`. Classes derived from it are not models."""
+    _others[cls] = traits
 
 
 def forget_definition(cls: type[Any]) -> None:
@@ -148,11 +199,11 @@ def inherit_line(cls: type[Any], made: Any, arguments: object) -> Any:
         InvalidLabelError: the name is too long.
         ModelNameConflictError: another class has one of the aliases.
     """
-    if made is cls or cls not in _traits or not isinstance(made, type) or made not in _traits:
+    if made is cls or not is_model(cls) or not isinstance(made, type) or not is_model(made):
         return made
     if ORIGIN in vars(made):  # pydantic returns the same class again
         return made
-    traits, line = _traits[made], _traits[cls]
+    traits, line = traits_of(made), traits_of(cls)
     setattr(made, ORIGIN, cls)
     setattr(made, _classes.ARGUMENTS, arguments)
     traits.version, traits.config = line.version, line.config
@@ -161,7 +212,7 @@ def inherit_line(cls: type[Any], made: Any, arguments: object) -> Any:
         origin = vars(origin)[ORIGIN]
     printed = made.__name__.removeprefix(origin.__name__)
     if printed.startswith("["):
-        traits.name, *aliases = (f"{name}{printed}" for name in _traits[origin].names)
+        traits.name, *aliases = (f"{name}{printed}" for name in traits_of(origin).names)
         traits.aliases = tuple(aliases)
         for name in traits.names:
             check_label(name, f"The name of model {made.__qualname__}")
@@ -172,13 +223,12 @@ def inherit_line(cls: type[Any], made: Any, arguments: object) -> Any:
 
 def is_model(cls: type[Any]) -> bool:
     """Return whether a class is a model."""
-    return cls in _traits
+    return _classes.TRAITS in cls.__dict__ or cls in _others
 
 
 def names_of_class(cls: type[Any]) -> tuple[str, ...]:
     """Return all names under which models of a class may be stored; no name if it is no model class."""
-    traits = _traits.get(cls)
-    return () if traits is None else traits.names
+    return traits_of(cls).names if is_model(cls) else ()
 
 
 def is_base_of(expected: type[Any], cls: type[Any]) -> bool:
@@ -206,7 +256,7 @@ def define(cls: type[Any]) -> ModelDefinition:
         if known.name in reused_names:
             check_name(cls, known.name)
         return known
-    traits = _traits[cls]
+    traits = traits_of(cls)
     for name in traits.names:
         check_name(cls, name)
     check_steps(cls, traits.version)
@@ -222,7 +272,7 @@ def _define_all() -> None:
     here. It raises its error when it is used.
     """
     for cls in _classes.live_classes():
-        if _DEFINITION not in cls.__dict__:
+        if cls.__dict__.get(_DEFINITION) is None:
             try:
                 define(cls)
             except RegistrationError as error:
@@ -299,7 +349,7 @@ def _define_field(cls: type[Any], traits: ModelTraits, field: KindField) -> Fiel
         storage = register_storage(storage)  # may return an equal storage registered before, which loads use
     if options.serializer is not None:
         know_serializer(options.serializer)
-    found = [each for each in _classes.classes_in(annotation) if each in _traits]
+    found = [each for each in _classes.classes_in(annotation) if is_model(each)]
     models = {stored: each for each in found for stored in traits_of(each).names}
     lazy, depths = lazy_class(cls, field.name, annotation)
     return FieldDefinition(
@@ -365,7 +415,7 @@ def _resolved(cls: type[Any], name: str) -> Any:
     if owner is None:
         msg = f"Field {name!r} of model {cls.__qualname__} has no annotation in a class body; write one"
         raise ModelDefinitionError(msg)
-    local = _traits[owner].local if owner in _traits else {}
+    local = traits_of(owner).local if is_model(owner) else {}
     return with_arguments(cls, owner, _classes.resolve(owner, name, local, _classes.last_defined))
 
 
@@ -377,6 +427,6 @@ def _plain_classes(cls: type[Any], name: str, annotation: object) -> Mapping[str
         msg = f"Field {name!r} of model {cls.__qualname__}: {error}"
         raise ModelDefinitionError(msg) from error
     for part in parts:
-        if part not in _traits:
+        if not is_model(part):
             refuse_extras(cls, name, part)
     return found

@@ -14,7 +14,7 @@ from artigraph.model._classes import check_aliases, register_class
 from artigraph.model._fields import ArtifactModelConfig
 from artigraph.model.any_model import AnyModel, is_model_instance
 from artigraph.model.compare import Structured
-from artigraph.model.definition import forget_definition, is_model, kind_of_model, set_traits, traits_of
+from artigraph.model.definition import forget_definition, is_model, kind_of_model, set_traits_of_other, traits_of
 from artigraph.model.load import load_models
 from artigraph.model.save import save_models
 from artigraph.progress import ProgressCallback, ProgressReporter
@@ -72,7 +72,7 @@ def artifact_class(
     if is_model(plain) and traits_of(plain).name != traits.name:
         msg = f"{plain.__qualname__} is stored under the name {traits_of(plain).name!r} already, not {traits.name!r}"
         raise ModelDefinitionError(msg)
-    set_traits(plain, traits)
+    set_traits_of_other(plain, traits)
     forget_definition(plain)
     artifact_classes.add(plain)
     register_class(plain, traits.names)

@@ -36,6 +36,9 @@ class Storage(abc.ABC):
     A subclass sets `name`, a permanent string that is stored with every object it creates: 1-100 printable ASCII
     characters without spaces. Attributes without a leading underscore are its configuration. Two instances of one class
     with equal configuration are the same storage. Keep secrets out of `repr` and out of public attributes.
+
+    Pipeline engines pickle storages with the models that name them. A subclass leaves locks and connections out of a
+    pickle (`__getstate__`) and makes them anew (`__setstate__`). It holds secrets in a `ProcessLocal`.
     """
 
     name: str
@@ -71,6 +74,11 @@ class Storage(abc.ABC):
 
         Called when a storage that is equal to this one is registered after it.
         """
+
+    def registered(self) -> Self:
+        """Return the registered storage that is equal to this one, or this one if none is registered."""
+        known = _storages.equal_to(self)
+        return self if known is None else cast("Self", known)
 
     def register(self) -> Self:
         """Register this storage under its name; see `register_storage`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import sys
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from types import FunctionType
@@ -13,7 +14,7 @@ from artigraph.tracking._describe import state_of
 
 _OF_CLASSES = frozenset(
     (
-        *("__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "__firstlineno__"),
+        *("__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "__firstlineno__", "__slotnames__"),
         *("__static_attributes__", "__annotations__", "__annotate__", "__annotate_func__"),
         *("__annotations_cache__", "__dataclass_fields__", "__dataclass_params__", "__abstractmethods__"),
         *("__parameters__", "__orig_bases__", "__orig_class__", "__classcell__", "__type_params__"),
@@ -50,10 +51,18 @@ def members_of(cls: type[Any]) -> Iterator[tuple[str, object]]:
 def annotations_of(cls: type[Any]) -> list[tuple[str, object]]:
     """Return the annotations of a class itself: as types, or as texts if they cannot be resolved."""
     own: Mapping[str, object] = inspect.get_annotations(cls)
+    own_attributes = dict(vars(cls))
     resolved: Mapping[str, object] = {}
     if any(isinstance(value, str) for value in own.values()):
         try:
-            resolved = typing.get_type_hints(cls, include_extras=True)
+            # What came by cloudpickle with a model class stands for the names of its module.
+            local: dict[str, Any] = getattr(own_attributes.get("_artigraph_traits"), "local", {})
+            if local:
+                holder = type(cls.__name__, (), {"__annotations__": dict(own)})
+                names = vars(sys.modules[cls.__module__]) if cls.__module__ in sys.modules else {}
+                resolved = typing.get_type_hints(holder, {**names, **local}, own_attributes, include_extras=True)
+            else:
+                resolved = typing.get_type_hints(cls, include_extras=True)
         except Exception:  # a name is only there for type checkers, say
             resolved = {}
     return [(name, resolved.get(name, value)) for name, value in own.items()]

@@ -38,7 +38,7 @@ from artigraph.tracking._describe import (
     state_of,
 )
 from artigraph.tracking._options import Follow
-from artigraph.tracking._ownership import Ownership, content_of, module_of
+from artigraph.tracking._ownership import Ownership, content_of, module_of, module_of_class
 
 _MOST = 20_000
 """The most functions and classes that are followed from one function."""
@@ -328,7 +328,7 @@ class Walker(Describer):
     def _class(self, cls: type[Any]) -> object:
         if not self._owns_class(cls):
             return self._foreign(str(cls.__module__), cls.__qualname__)
-        module = module_of(vars(sys.modules.get(cls.__module__, sys)) if cls.__module__ in sys.modules else {})
+        module = module_of_class(cls)
         return ("class", self._label(cls, f"{module}.{cls.__qualname__}", self._follow_class))
 
     def _follow_class(self, cls: type[Any], label: str) -> None:

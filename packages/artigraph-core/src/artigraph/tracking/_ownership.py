@@ -33,6 +33,20 @@ def module_of(function_globals: Mapping[str, Any]) -> str:
     return Path(file).stem if isinstance(file, str) else "__main__"
 
 
+def module_of_class(cls: type[Any]) -> str:
+    """Return the name of the module of a class, like `module_of`.
+
+    The worker of a pipeline engine gets the classes of a main program from cloudpickle. There, `__main__` is a program
+    of the engine. The methods still know the file of their own program.
+    """
+    if cls.__module__ in _MAIN:
+        for _, value in sorted(vars(cls).items()):
+            if isinstance(value, FunctionType) and value.__globals__.get("__name__") in _MAIN:
+                return module_of(value.__globals__)
+    found = sys.modules.get(cls.__module__)
+    return module_of({} if found is None else vars(found))
+
+
 def beneath(function: FunctionType) -> list[FunctionType]:
     """Return a function, and the functions that decorators of other distributions made it from.
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Final, NoReturn, cast
 
 from artigraph.errors import FieldNotLoadedError, ModelDefinitionError, SerializationError
-from artigraph.kinds import UNRESOLVED, KindField, ModelKind
+from artigraph.kinds import UNRESOLVED, KindField, ModelKind, has_default
 from artigraph.serializer.codec.classes import is_generated
 from pydantic import BaseModel, RootModel, TypeAdapter
 from pydantic.fields import FieldInfo
@@ -226,7 +226,7 @@ def _is_required(cls: type[Any], field: dataclasses.Field[Any]) -> bool:
     info = _info(cls, field.name)
     if info is not None:
         return info.is_required()
-    return field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
+    return not has_default(field)
 
 
 def _read_dataclass(model: Any) -> Mapping[str, object]:
@@ -270,8 +270,9 @@ def _default_of(cls: type[Any], field: dataclasses.Field[Any], values: dict[str,
     info = _info(cls, field.name)
     if info is not None:
         return _default(info, values)
-    if field.default_factory is not dataclasses.MISSING:
-        return cast("object", field.default_factory())
+    factory: Any = field.default_factory
+    if not isinstance(factory, type(dataclasses.MISSING)):
+        return cast("object", factory())
     return cast("object", field.default)
 
 

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from artigraph.errors import DeserializationError, ModelDefinitionError, class_name
-from artigraph.kinds import ModelKind, fitting, kind_of, names_of_fields
+from artigraph.kinds import ModelKind, fitting, has_default, kind_of, names_of_fields
 from artigraph.serializer.codec._limits import LONGEST_NUMBER, MAX_DEPTH, NO_CLASSES, in_fresh_stack, is_too_deep
 from artigraph.serializer.codec._read_scalars import SCALAR_READERS, expect, expect_dict, expect_list
 from artigraph.serializer.codec.classes import constructor_fields, is_named_tuple, runs_own_code
@@ -287,11 +287,7 @@ def _read_dataclass(classes: Classes, content: object) -> object:
         raise _wrong_kind(cls, "dataclass")
     names = constructor_fields(cls)
     fields = fitting(expect_dict(stored), None, names)
-    needed = [
-        field.name
-        for field in dataclasses.fields(cls)
-        if field.init and field.default is dataclasses.MISSING and field.default_factory is dataclasses.MISSING
-    ]
+    needed = [field.name for field in dataclasses.fields(cls) if field.init and not has_default(field)]
     derived = [field.name for field in dataclasses.fields(cls) if not field.init]
     _check_fields(cls, fields, (*names, *derived), [name for name in needed if name not in fields])
     instance: object = cls(**{name: fields[name] for name in names if name in fields})

@@ -6,12 +6,23 @@ import asyncio
 import inspect
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
 from itertools import count
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
 from artigraph.errors import ConfigurationError, StorageError, StorageUnavailableError
-from artigraph.storage import Pieces, Storage, StoredEntry, check_key, check_prefix, check_seconds, check_whole, new_key
+from artigraph.storage import (
+    Pieces,
+    ProcessLocal,
+    Storage,
+    StoredEntry,
+    check_key,
+    check_prefix,
+    check_seconds,
+    check_whole,
+    new_key,
+)
 from artigraph.storage.aws._calls import Bucket, digest_of
 from artigraph.storage.aws._clients import Clients, S3Client
 from artigraph.storage.aws._connect import ATTEMPTS, Credentials, Settings, connect
@@ -62,6 +73,10 @@ class S3Storage(Storage):
     The name is stored with the data. Without `name=` it is `s3:bucket/prefix`. Give a name if the data may move to
     another bucket.
 
+    A pickle never contains the credentials that you give. In another process, the storage uses those of the equal
+    storage that is registered there. Without one, its calls raise a
+    `StorageError`.
+
     Raises:
         ConfigurationError: an argument is invalid, or no name can be made from bucket and prefix.
     """
@@ -93,15 +108,52 @@ class S3Storage(Storage):
         self.name: str = checked_name(name, self.bucket, self.prefix)
         self.region = region
         self.endpoint_url: str | None = checked_endpoint(endpoint_url)
-        self.addressing_style = addressing_style
+        self.addressing_style: Literal["auto", "path", "virtual"] | None = addressing_style
         self.deadline = deadline
         self.connect_timeout = connect_timeout
         self.read_timeout = read_timeout
         self.max_connections = max_connections
-        self._credentials = Credentials(access_key_id, secret_access_key, session_token)
-        settings = Settings(region, self.endpoint_url, addressing_style, connect_timeout, read_timeout, max_connections)
-        self._clients = Clients(lambda: connect(settings, self._credentials))
+        given = None if access_key_id is None else Credentials(access_key_id, secret_access_key, session_token)
+        self._credentials = None if given is None else ProcessLocal(given)
+        """The credentials that were given, if any. In a storage from another process they have no value."""
+        self._begin()
+
+    def _begin(self) -> None:
+        self._clients = Clients(self._connect)
         self._objects = Bucket(self.bucket, f"{self.prefix}/" if self.prefix else "")
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name not in {"_clients", "_objects"}}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._begin()
+
+    def _connect(self) -> AbstractAsyncContextManager[S3Client]:
+        settings = Settings(
+            self.region,
+            self.endpoint_url,
+            self.addressing_style,
+            self.connect_timeout,
+            self.read_timeout,
+            self.max_connections,
+        )
+        if self._lacks_credentials():
+            self.renew(self.registered())
+        if self._credentials is None:
+            return connect(settings, Credentials())
+        if self._credentials.value is None:
+            msg = (
+                f"{self!r} came to this process in a pickle, which does not contain its credentials. Call "
+                "S3Storage(..., access_key_id=..., secret_access_key=...).register() with the same arguments in this "
+                "process. Or make the storage without credentials, so that each process takes them from its "
+                "environment, such as AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+            )
+            raise StorageError(msg)
+        return connect(settings, self._credentials.value)
+
+    def _lacks_credentials(self) -> bool:
+        return self._credentials is not None and self._credentials.value is None
 
     @classmethod
     def from_url(cls, url: str, *, name: str | None = None, **options: Any) -> Self:
@@ -211,8 +263,11 @@ class S3Storage(Storage):
                 marked = token
 
     def renew(self, other: Storage) -> None:
-        """Use the credentials of an equal storage from now on."""
-        if isinstance(other, S3Storage) and other._credentials != self._credentials:
+        """Use the credentials of an equal storage from now on, unless a pickle left them out."""
+        if not isinstance(other, S3Storage) or other._lacks_credentials():
+            return
+        former = None if self._credentials is None else self._credentials.value
+        if former != (None if other._credentials is None else other._credentials.value) or self._lacks_credentials():
             self._credentials = other._credentials
             self._clients.retire()
 

@@ -75,6 +75,8 @@ class FileSystem(Storage):
     the same on every machine: `FileSystem("data")` is `file:data`. By default, only the user of the process can access
     files and folders. If you set a mode, it applies exactly, and the umask is ignored.
 
+    A pickle has the absolute path of the directory, so the other process has to reach the same folder there.
+
     Raises:
         ConfigurationError: the directory is invalid, or no name can be made from it.
     """
@@ -101,7 +103,18 @@ class FileSystem(Storage):
         self.durable = durable
         self.file_mode = file_mode
         self.folder_mode = folder_mode
-        self._tree = Tree(str(self.directory), folder_mode, durable)
+        self._tree = self._new_tree()
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Which folders are on the device is known of this machine alone.
+        return {name: value for name, value in vars(self).items() if name != "_tree"}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._tree = self._new_tree()
+
+    def _new_tree(self) -> Tree:
+        return Tree(str(self.directory), self.folder_mode, self.durable)
 
     @classmethod
     def from_url(cls, url: str, *, name: str | None = None, **options: Any) -> Self:

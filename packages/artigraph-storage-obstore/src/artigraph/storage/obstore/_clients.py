@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -56,6 +56,16 @@ _PUBLIC = {
     "virtual_hosted_style_request",
 }
 """Options that tell one storage from another. Any other may be a secret, and is never shown."""
+_HARMLESS = {
+    "http1_only",
+    "http2_only",
+    "pool_idle_timeout",
+    "pool_max_idle_per_host",
+    "proxy_excludes",
+    "randomize_addresses",
+    "user_agent",
+}
+"""Other options that are no secrets."""
 _ENDPOINTS = ("endpoint", "endpoint_url", "base_url")
 _ADDRESS = re.compile(r"endpoint(?:_url)?$|base_url$|authority_host$", re.IGNORECASE)
 """The names of options that are addresses. obstore also takes them with a prefix, as `aws_endpoint`."""
@@ -78,6 +88,26 @@ class Clients:
 def public_part(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options that are configuration and no secrets."""
     return {name: value for name, value in sorted(options.items()) if name in _PUBLIC}
+
+
+def staying(place: Place, options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the names of the options that must not leave this process, and "objects" for those in its memory."""
+    objects = ("objects",) if place.scheme == "memory" else ()
+    return objects + tuple(name for name in sorted(options) if name not in _PUBLIC | _HARMLESS)
+
+
+def advice_for(storage: str, place: Place, left_out: Sequence[str]) -> str:
+    """Return the message about a storage that came from another process without these options."""
+    if place.scheme == "memory":
+        return (
+            f"{storage} came to this process in a pickle, and its objects are in the memory of another process. Use a "
+            "storage that both processes reach."
+        )
+    return (
+        f"{storage} came to this process in a pickle, which does not contain its options {', '.join(left_out)}. Call "
+        f"ObjectStorage({place.url!r}, ...).register() with the same arguments in this process. Or make the storage "
+        "without them, so that each process takes them from its environment."
+    )
 
 
 def secrets_in(options: Mapping[str, Any]) -> tuple[str, ...]:

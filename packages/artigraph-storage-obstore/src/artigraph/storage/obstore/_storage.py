@@ -10,7 +10,17 @@ from itertools import count
 from typing import Any, Self, TypeVar
 
 from artigraph.errors import InvalidLocationError, StorageError, StorageUnavailableError
-from artigraph.storage import Pieces, Storage, StoredEntry, check_key, check_prefix, check_seconds, check_whole, new_key
+from artigraph.storage import (
+    Pieces,
+    ProcessLocal,
+    Storage,
+    StoredEntry,
+    check_key,
+    check_prefix,
+    check_seconds,
+    check_whole,
+    new_key,
+)
 from artigraph.storage.obstore import _clients
 from artigraph.storage.obstore._bucket import TEMPORARY, Bucket
 from artigraph.storage.obstore._clients import Clients
@@ -28,6 +38,8 @@ _SLOWEST = 1024 * 1024
 """Bytes per second. The deadline of a call grows by the time that an object takes at this speed."""
 _PART = 8 * 1024 * 1024
 _SMALLEST_PART = 5 * 1024 * 1024
+_MADE_ANEW = frozenset({"_bucket", "_secrets"})
+"""The attributes that a pickle leaves out."""
 _LARGEST_PART = 4000 * 1024 * 1024  # Azure takes 4,000 MiB, and S3 5 GiB
 
 
@@ -58,6 +70,10 @@ class ObjectStorage(Storage):
     The name is stored with the data. Without `name=` it is the URL with `:` for `://`, such as `gs:bucket/prefix`. For
     `s3://` it is the same as that of an `S3Storage`, and so are the locations.
 
+    A pickle contains the options that are configuration, and no other. If one was left out, the storage uses the
+    options of the equal storage that is registered in the other process. Without one, its calls raise a
+    `StorageError`.
+
     Raises:
         ConfigurationError: an argument is invalid, or no name can be made from the URL.
     """
@@ -84,26 +100,57 @@ class ObjectStorage(Storage):
         self.part_size = part_size
         self.options: dict[str, Any] = _clients.public_part(client_options)
         """The options that tell this storage from another. None of them is a secret."""
+        self._left_out = _clients.staying(self._place, client_options)
+        """The names of the options that no pickle contains."""
+        self._given = ProcessLocal(client_options)
+        """All options. In a storage from another process, it has no value if any was left out."""
         self._use(client_options)
-        self._bucket = Bucket(
-            self._place, part_size=part_size, conditions=_clients.heeds_conditions(self._place, client_options)
-        )
+        self._begin()
+
+    def _begin(self) -> None:
+        conditions = _clients.heeds_conditions(self._place, self.options)
+        self._bucket = Bucket(self._place, part_size=self.part_size, conditions=conditions)
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = {name: value for name, value in vars(self).items() if name not in _MADE_ANEW}
+        return state | {"_travels": {} if self._left_out else self._given.value}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        travels = state.pop("_travels")
+        vars(self).update(state)
+        if self._given.value is None and not self._left_out:
+            self._given = ProcessLocal(travels)
+        self._secrets = _clients.secrets_in(self._given.value or {})
+        self._begin()
 
     @classmethod
     def from_url(cls, url: str, *, name: str | None = None, **options: Any) -> Self:
         """Make a storage from a URL; see `artigraph.storage.storage_from_url`."""
         return cls(url, name=name, **options)
 
+    @property
+    def _clients(self) -> Clients:
+        """The clients. Those of a storage that was unpickled are made when they are first needed."""
+        if self._ready.value is None and self._given.value is None:
+            self.renew(self.registered())
+        if self._ready.value is None:
+            if self._given.value is None:
+                raise StorageError(_clients.advice_for(repr(self), self._place, self._left_out))
+            self._use(self._given.value)
+        assert self._ready.value is not None
+        return self._ready.value
+
     def _use(self, options: dict[str, Any]) -> None:
-        self._given = options
         self._secrets = _clients.secrets_in(options)
-        self._clients = _clients.connect(
-            self._place,
-            options,
-            deadline=self.deadline,
-            connect_timeout=self.connect_timeout,
-            read_timeout=self.read_timeout,
-            spare=self.part_size * IN_FLIGHT / _SLOWEST,
+        self._ready = ProcessLocal(
+            _clients.connect(
+                self._place,
+                options,
+                deadline=self.deadline,
+                connect_timeout=self.connect_timeout,
+                read_timeout=self.read_timeout,
+                spare=self.part_size * IN_FLIGHT / _SLOWEST,
+            )
         )
 
     async def create(self, data: bytes, *, key: str | None = None) -> str:
@@ -241,9 +288,11 @@ class ObjectStorage(Storage):
                     yield item["path"], int(item["size"]), item["last_modified"]
 
     def renew(self, other: Storage) -> None:
-        """Use the credentials of an equal storage from now on."""
-        if isinstance(other, ObjectStorage) and other._given != self._given:
-            self._use(other._given)
+        """Use the credentials of an equal storage from now on, unless a pickle left them out."""
+        if not isinstance(other, ObjectStorage) or other._given.value in (None, self._given.value):
+            return
+        self._use(other._given.value)
+        self._given, self._left_out = other._given, other._left_out
 
     def _where(self, location: str) -> str:
         return f"{self.url}/{location}"
@@ -259,6 +308,7 @@ class ObjectStorage(Storage):
     ) -> T:
         """Run a call's work within its deadline, with retries where they can help. Raises only errors of Artigraph."""
         _clients.refuse_in_forked_child(self._place)
+        clients = self._clients
         ends = asyncio.get_running_loop().time() + self.deadline
         timeout = asyncio.timeout_at(ends)
         last: Exception | None = None
@@ -266,7 +316,7 @@ class ObjectStorage(Storage):
             async with timeout:
                 for attempt in range(attempts):
                     try:
-                        return await work(self._clients, lambda size: timeout.reschedule(ends + size / _SLOWEST))
+                        return await work(clients, lambda size: timeout.reschedule(ends + size / _SLOWEST))
                     except StorageError:
                         raise
                     except Exception as error:
