@@ -95,10 +95,14 @@ def defaults_of(cls: type[Any]) -> Iterator[tuple[str, list[object]]]:
         yield "config", [(name, _attribute(config, name)) for name in dir(config) if not name.startswith("_")]
 
 
+_ABSENT = (type(None), type(dataclasses.MISSING))
+"""The types of what a field has not. cloudpickle makes copies of `MISSING`."""
+
+
 def _options(field: object) -> list[object]:
     """Return the options that the field has, each after its name."""
     there = [(name, _attribute(field, name)) for name in _OF_FIELDS]
-    return [part for pair in there if pair[1] is not None and pair[1] is not dataclasses.MISSING for part in pair]
+    return [part for pair in there if type(pair[1]) not in _ABSENT for part in pair]
 
 
 def _attribute(value: object, name: str) -> object:
