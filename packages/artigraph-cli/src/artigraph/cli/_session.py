@@ -43,7 +43,7 @@ def run_in_store(
     async def run() -> T:
         if examines and configuration.is_default:
             return await work()  # the library finds the same store itself, and says why
-        async with engine_context(source, create_tables=creates):
+        async with engine_context(source, create_tables=creates, read_url=configuration.read_url):
             return await work()
 
     return asyncio.run(run())

@@ -15,6 +15,7 @@ from artigraph.db._caller_connection import check_commits
 from artigraph.db._dialect import dialect_name, utc_now
 from artigraph.db._errors import MISSING_TABLES_HINT
 from artigraph.db._files import sqlite_file
+from artigraph.db._hosts import shown_url
 from artigraph.db._loop_engine import Database, LoopEngine
 from artigraph.db._transaction import read_on, write_on
 from artigraph.errors import DatabaseUnavailableError, MissingTablesError, RetryableError, SchemaVersionError
@@ -77,7 +78,7 @@ async def _find_out(loop_engine: LoopEngine) -> Database:
 def report_store(loop_engine: LoopEngine) -> None:
     """Log the store of an engine once it is identified, without the password and arguments of the URL."""
     url = loop_engine.engine.url
-    place = sqlite_file(url) or url.set(query={}).render_as_string(hide_password=True)
+    place = sqlite_file(url) or shown_url(url)
     whose = "" if loop_engine.ours else " (an engine of the application)"
     _log.info("The store in use is %s%s", quoted(str(place)), whose)
 
