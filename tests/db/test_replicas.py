@@ -7,7 +7,6 @@ import contextvars
 import sqlite3
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import closing
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,6 @@ import artigraph.sync
 import artigraph.sync.db
 from artigraph import (
     NO_PARENT,
-    ArtifactModel,
     Run,
     RunManager,
     ancestors,
@@ -46,48 +44,13 @@ from artigraph.outline import outline_of
 from artigraph.run import run_manager
 from artigraph.stored import load_stored
 from artigraph.view import artifacts_page, models_page, runs_page, search, storage_document
-
-
-@dataclass
-class Kept(ArtifactModel, name="replicas.Kept"):
-    number: int
-
-
-@dataclass
-class Pair:
-    """A primary and its replica. Each has an artifact and a run that the other one lacks."""
-
-    primary: Path
-    replica: Path
-    both: UUID
-    ours: UUID
-    """The artifact that only the primary has."""
-    theirs: UUID
-    """The artifact that only the replica has."""
-    our_run: UUID
-    their_run: UUID
-
-    def opened(self, **options: Any) -> engine_context:
-        return engine_context(self.primary, read_url=self.replica, **options)
+from tests.support.replicas import Kept, Pair, make_pair
 
 
 @pytest.fixture
 async def pair(tmp_path: Path) -> AsyncGenerator[Pair]:
     """Two files of one store, with both set."""
-    primary, replica = tmp_path / "primary.db", tmp_path / "replica.db"
-    async with engine_context(primary, create_tables=True):
-        both = await Kept(0).save("it")
-    with closing(sqlite3.connect(primary)) as source, closing(sqlite3.connect(replica)) as copy:
-        source.backup(copy)
-    async with engine_context(primary):
-        async with RunManager(Run(name="primary")) as manager:
-            ours = await manager.save_artifact("it", Kept(1))
-        our_run = manager.run.node_id
-    async with engine_context(replica):
-        async with RunManager(Run(name="replica")) as manager:
-            theirs = await manager.save_artifact("it", Kept(2))
-        their_run = manager.run.node_id
-    made = Pair(primary, replica, both, ours, theirs, our_run, their_run)
+    made = await make_pair(tmp_path)
     async with made.opened():
         yield made
 

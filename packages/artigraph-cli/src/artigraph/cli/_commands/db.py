@@ -68,7 +68,7 @@ async def upgrade_tables(output: Output, revision: str) -> None:
     await _print(output)
 
 
-@store_command(db, "downgrade")
+@store_command(db, "downgrade", writes=True)
 @click.argument("revision")
 @yes_option
 async def downgrade_tables(output: Output, revision: str, *, yes: bool) -> None:
