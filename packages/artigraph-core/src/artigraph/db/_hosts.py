@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -188,7 +188,7 @@ async def connect_to_any(
         except Exception as error:
             if _is_unfit(error):
                 unfit.append(f"{host.name}:{host.port}")
-            elif not isinstance(error, OSError) and getattr(error, "sqlstate", None) != _STARTING:
+            elif not any(_is_absent(one) for one in _with_cause(error)):
                 raise
             last = error
     names = ", ".join(dict.fromkeys(f"{host.name}:{host.port}" for host in hosts))
@@ -199,7 +199,18 @@ async def connect_to_any(
     raise ConnectionError(msg) from last
 
 
+def _with_cause(error: BaseException) -> Iterator[BaseException]:
+    """Yield an error and the driver's own, which newer releases of SQLAlchemy wrap."""
+    yield error
+    if error.__cause__ is not None:
+        yield error.__cause__
+
+
+def _is_absent(error: BaseException) -> bool:
+    return isinstance(error, OSError) or getattr(error, "sqlstate", None) == _STARTING
+
+
 def _is_unfit(error: BaseException) -> bool:
     import asyncpg
 
-    return isinstance(error, asyncpg.TargetServerAttributeNotMatched)
+    return any(isinstance(one, asyncpg.TargetServerAttributeNotMatched) for one in _with_cause(error))

@@ -1,0 +1,220 @@
+"""Clusters of servers of our own: PostgreSQL with a synchronous standby, and MariaDB Galera."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, make_url, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from integration.support.databases import run_apart
+from integration.support.s3 import free_ports
+from integration.support.servers import OwnServer, own_folder, programs_of_postgresql, run_as
+from tests.support.system import missing
+
+__all__ = ["Galera", "PostgreSQLPair", "ask", "galera", "postgresql_pair"]
+
+_PROVIDER = Path("/usr/lib/galera/libgalera_smm.so")
+_PATIENCE = 60.0
+
+
+async def ask(url: str | URL, *statements: str) -> Any:
+    """Execute statements on a connection of its own, and return the first row of the last one, or None."""
+    engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
+    try:
+        async with engine.connect() as connection:
+            for statement in statements:
+                result = await connection.execute(text(statement))
+            return result.first() if result.returns_rows else None
+    finally:
+        await engine.dispose()
+
+
+def _wait_until(url: str, statement: str, expected: object, server: OwnServer) -> None:
+    """Wait until a server answers a statement with a row that ends in a value."""
+    ends = time.monotonic() + _PATIENCE
+    said: object = None
+    while time.monotonic() < ends:
+        try:
+            said = run_apart(ask(url, statement))
+        except (SQLAlchemyError, OSError) as error:
+            said = error
+        else:
+            if said is not None and tuple(said)[-1] == expected:
+                return
+        time.sleep(0.05)
+    raise TimeoutError(f"{said!r} instead of {expected!r}\n{server.log}")
+
+
+@contextmanager
+def _folder() -> Generator[Path]:
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+# PostgreSQL ----------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class PostgreSQLPair:
+    """A primary, and a standby that has each transaction on its disk before the primary acknowledges it."""
+
+    primary: OwnServer
+    standby: OwnServer
+
+    @property
+    def both(self) -> str:
+        """A URL of whichever server writes."""
+        hosts = ",".join(f"127.0.0.1:{make_url(server.url).port}" for server in (self.primary, self.standby))
+        return f"postgresql://postgres@{hosts}/postgres?target_session_attrs=read-write"
+
+    async def promote(self) -> None:
+        """Make the standby a primary, and return when it writes."""
+        row = await ask(self.standby.url, "SELECT pg_promote(true, 60)")
+        assert row[0] is True
+
+
+@contextmanager
+def postgresql_pair() -> Generator[PostgreSQLPair]:
+    """Start a primary and its standby; skip the test where PostgreSQL's programs are not installed."""
+    programs = programs_of_postgresql()
+    with _folder() as folder:
+        servers = [_postgresql(folder / name, programs) for name in ("primary", "standby")]
+        primary, standby = servers
+        data = Path(primary.command[2])
+        run_as(["initdb", "-A", "trust", "-U", "postgres", "--no-sync", "-D", str(data)], "postgres", programs)
+        try:
+            # Only on its command line, because the standby has a copy of its files.
+            primary.start("-c", "synchronous_standby_names=*")
+            _wait_until(primary.url, "SELECT 1", 1, primary)
+            copy = ["pg_basebackup", "-R", "--checkpoint=fast", "--no-sync", "-h", "127.0.0.1", "-U", "postgres"]
+            copy += ["-p", str(make_url(primary.url).port), "-D", standby.command[2]]
+            run_as(copy, "postgres", programs)
+            standby.start()
+            _wait_until(primary.url, "SELECT sync_state FROM pg_stat_replication", "sync", standby)
+            yield PostgreSQLPair(primary, standby)
+        finally:
+            for server in servers:
+                server.stop(signal.SIGQUIT)
+
+
+def _postgresql(folder: Path, programs: Path) -> OwnServer:
+    folder.mkdir(mode=0o755)
+    data, [port] = own_folder(folder, "postgres"), free_ports(1)
+    command = [str(programs / "postgres"), "-D", str(data), "-p", str(port), "-k", str(data)]
+    command += ["-c", "listen_addresses=127.0.0.1", "-c", "fsync=off", "-c", "wal_retrieve_retry_interval=200ms"]
+    url = f"postgresql+asyncpg://postgres@127.0.0.1:{port}/postgres"
+    return OwnServer(url, command, "postgres", folder, signal.SIGINT, signal.SIGQUIT)
+
+
+# Galera --------------------------------------------------------------------------------------------------------------
+
+
+class Galera:
+    """A cluster of MariaDB servers, which all write."""
+
+    def __init__(self, nodes: Sequence[OwnServer]) -> None:
+        self.nodes = nodes
+
+    @property
+    def urls(self) -> list[str]:
+        """The URL of each node."""
+        return [node.url for node in self.nodes]
+
+    def kill(self, number: int) -> None:
+        """Kill a node with SIGKILL."""
+        self.nodes[number].kill()
+
+    def rejoin(self, number: int) -> None:
+        """Start a killed node again, and return when it is synced. It continues from where its log ends."""
+        node = self.nodes[number]
+        recovered = node.run([*node.command, "--wsrep-recover"])
+        [position] = re.findall(r"Recovered position: (\S+)", recovered)
+        node.start(f"--wsrep-start-position={position}")
+        self.wait(number)
+
+    def wait(self, number: int) -> None:
+        """Wait until a node is synced, and has applied all that the others committed."""
+        node = self.nodes[number]
+        _wait_until(_server(node), "SHOW STATUS LIKE 'wsrep_local_state_comment'", "Synced", node)
+        run_apart(ask(_server(node), "SET SESSION wsrep_sync_wait = 1", "SELECT 1"))
+
+
+def _server(node: OwnServer) -> str:
+    return make_url(node.url).set(database="").render_as_string(hide_password=False)
+
+
+@contextmanager
+def galera() -> Generator[Galera]:
+    """Start a cluster of three nodes; skip the test where MariaDB or Galera is not installed."""
+    if shutil.which("mariadbd") is None or not _PROVIDER.exists():
+        missing("MariaDB with Galera is not installed (apt-get install mariadb-server galera-4 rsync)")
+    with _folder() as folder:
+        ports = free_ports(12)
+        peers = ports[1::4]
+        nodes = [_node(folder / f"node{number}", ports[4 * number : 4 * number + 4], peers) for number in range(3)]
+        data = [folder / f"node{number}" / "data" for number in range(3)]
+        install = ["mariadb-install-db", "--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"]
+        run_as([*install, f"--datadir={data[0]}"], "mysql")
+        cluster = Galera(nodes)
+        try:
+            # The others begin as copies of the first node. Without that, each would wait for a copy from it.
+            nodes[0].start("--wsrep-new-cluster")
+            cluster.wait(0)
+            run_apart(ask(_server(nodes[0]), "CREATE DATABASE test"))
+            nodes[0].stop(signal.SIGTERM)
+            for copy in data[1:]:
+                run_as(["cp", "-a", f"{data[0]}/.", str(copy)], "mysql")
+            nodes[0].start("--wsrep-new-cluster")
+            cluster.wait(0)
+            for node in nodes[1:]:
+                node.start()
+            for number in (1, 2):
+                cluster.wait(number)
+            yield cluster
+        finally:
+            for node in nodes:
+                node.stop(signal.SIGKILL)
+
+
+def _node(folder: Path, ports: Sequence[int], peers: Sequence[int]) -> OwnServer:
+    folder.mkdir(mode=0o755)
+    data, (port, peer, copies, changes) = own_folder(folder, "mysql"), ports
+    provider = {
+        "base_host": "127.0.0.1",
+        "base_port": peer,
+        "gmcast.listen_addr": f"tcp://127.0.0.1:{peer}",
+        "ist.recv_addr": f"127.0.0.1:{changes}",
+        "gcache.size": "64M",
+        # Notice sooner that a node is gone than a cluster on several machines would.
+        "evs.keepalive_period": "PT0.3S",
+        "evs.join_retrans_period": "PT0.3S",
+        "evs.inactive_check_period": "PT0.2S",
+        "evs.suspect_timeout": "PT1.5S",
+        "evs.inactive_timeout": "PT3S",
+    }
+    command = ["mariadbd", "--no-defaults", f"--datadir={data}", f"--socket={data}/socket", f"--port={port}"]
+    command += ["--bind-address=127.0.0.1", "--binlog-format=ROW", "--innodb-autoinc-lock-mode=2"]
+    command += ["--innodb-buffer-pool-size=64M", "--innodb-flush-log-at-trx-commit=2", "--wsrep-on=ON"]
+    address = ",".join(f"127.0.0.1:{each}" for each in peers)
+    command += [f"--wsrep-provider={_PROVIDER}", f"--wsrep-cluster-address=gcomm://{address}"]
+    command += [f"--wsrep-cluster-name={folder.parent.name}", f"--wsrep-node-name={folder.name}"]
+    command += [f"--wsrep-node-address=127.0.0.1:{peer}", "--wsrep-sst-method=rsync"]
+    command += [f"--wsrep-sst-receive-address=127.0.0.1:{copies}", "--wsrep-slave-threads=2"]
+    command += ["--wsrep-provider-options=" + ";".join(f"{name}={value}" for name, value in provider.items())]
+    url = f"mysql+asyncmy://root@127.0.0.1:{port}/test"
+    return OwnServer(url, command, "mysql", folder, signal.SIGTERM, signal.SIGKILL)
