@@ -26,18 +26,14 @@ from tests.support.check import Checker
 from tests.support.places import Parcel, Place, parcel
 from tests.support.sizes import note, sizes
 
-pytestmark = pytest.mark.timeout(600)
+pytestmark = pytest.mark.timeout(1200)
 
 KIT = (
     "test_bytes_come_back",
-    "test_labels_are_distinct_by_code_point",
     "test_a_label_is_taken_once_under_a_parent_and_often_at_the_root",
     "test_keys_and_references_are_kept",
-    "test_rows_that_are_there_are_left_alone",
-    "test_an_error_leaves_nothing",
     "test_writers_give_way_to_each_other_unseen",
     "test_a_session_commits_as_a_whole",
-    "test_what_is_written_apart_can_be_seen_in_the_session",
     "test_recursion_is_not_cut_short",
 )
 """The part of the conformance kit that is about what the servers of a cluster may do otherwise."""
@@ -92,7 +88,7 @@ def cluster() -> Generator[Galera]:
         yield made
 
 
-@pytest.mark.parametrize("calls", sizes(40, 2000))
+@pytest.mark.parametrize("calls", sizes(40, 400))
 async def test_a_galera_node_is_killed_and_rejoins(calls: int, cluster: Galera, tmp_path: Path) -> None:
     places = _places(cluster.urls, tmp_path)
     async with _writing(places, 4) as writers:
@@ -117,7 +113,7 @@ def pair() -> Generator[PostgreSQLPair]:
         yield made
 
 
-@pytest.mark.parametrize("calls", sizes(100, 2000))
+@pytest.mark.parametrize("calls", sizes(60, 1000))
 async def test_a_postgresql_primary_is_killed_and_its_standby_promoted(
     calls: int, pair: PostgreSQLPair, tmp_path: Path
 ) -> None:

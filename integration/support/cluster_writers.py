@@ -12,7 +12,7 @@ from uuid import UUID
 
 from artigraph import NO_PARENT, Run, RunManager, delete, load_many, series
 from artigraph.db import session_context
-from artigraph.errors import ArtigraphError, DatabaseError, DatabaseUnavailableError, RetryableError
+from artigraph.errors import DatabaseError, DatabaseUnavailableError, RetryableError
 from artigraph.maintenance import fsck
 from tests.support.check import Checker
 from tests.support.places import Parcel, Place, parcel
@@ -20,6 +20,8 @@ from tests.support.places import Parcel, Place, parcel
 __all__ = ["Writers"]
 
 _MIX = {"save": 40, "session": 15, "run": 20, "alias": 5, "delete": 20}
+_EXPECTED = (DatabaseError, DatabaseUnavailableError, RetryableError)
+"""The errors while a server fails. A transaction may have to be retried by the caller in a session only."""
 _PAUSE = 0.05
 """Seconds to wait after an error, as a program would that tries again."""
 
@@ -51,16 +53,15 @@ class Writers:
         """Write until the end, at a place whose engine is in force."""
         task = _Task(self, random.Random(f"{place.url}/{number}"))
         while not self._ended:
+            kind = task.draw()
             try:
-                await task.call()
-            except (DatabaseUnavailableError, RetryableError) as error:
-                self._note(error)
-            except ArtigraphError as error:
-                self._note(error)
-                if type(error) is not DatabaseError:  # nothing but the database fails here
-                    self.raw.append(f"{type(error).__name__}: {error}")
-            except Exception as error:
-                self.raw.append(f"{type(error).__name__}: {error}")
+                await task.call(kind)
+            except (DatabaseUnavailableError, RetryableError, DatabaseError) as error:
+                self.errors[f"{type(error).__name__}: {str(error)[:90]}"] += 1
+                if type(error) not in _EXPECTED or (isinstance(error, RetryableError) and kind != "session"):
+                    self.raw.append(f"{kind}: {error!r}")
+            except Exception as error:  # nothing but the database fails here
+                self.raw.append(f"{kind}: {error!r}")
             else:
                 self.calls[place.kind] += 1
                 continue
@@ -78,9 +79,6 @@ class Writers:
         """Return a number for the next parcel."""
         self._last += 1
         return self._last
-
-    def _note(self, error: BaseException) -> None:
-        self.errors[f"{type(error).__name__}: {str(error)[:90]}"] += 1
 
     async def check(self, place: Place) -> None:
         """Check at a place that everything acknowledged is there, and nothing is damaged."""
@@ -105,10 +103,13 @@ class _Task:
         self._draw = draw
         self._mine: list[UUID] = []
 
-    async def call(self) -> None:
+    def draw(self) -> str:
+        """Return the kind of the next call."""
         [kind] = self._draw.choices(list(_MIX), list(_MIX.values()))
-        if kind in ("delete", "alias") and not self._mine:
-            kind = "save"
+        return "save" if kind == "delete" and not self._mine else kind
+
+    async def call(self, kind: str) -> None:
+        """Make a call."""
         method: Any = getattr(self, f"_{kind}")
         await method()
 
