@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db._files import Placement
 from artigraph.db._loop_engine import Database, LoopEngine
-from artigraph.db._replica import current_replica, read_on_replica
+from artigraph.db._replica import may_read_replica, read_on_replica
 from artigraph.db._schema import create, prepare
 from artigraph.db._session import AbandonedError
 from artigraph.db._target import Target, current_group, current_target
@@ -92,11 +92,11 @@ async def read_anywhere(work: Work[T], *, lacks: Callable[[T], bool] | None = No
     does not have yet is read from the primary: if the work raises `NodeNotFoundError`, or `lacks` says so of its
     result. The work may then run once more.
     """
-    replica = current_replica()
-    if replica is None:
+    target = current_target()
+    if target.replica is None or not may_read_replica():
         return await read(work)
     try:
-        found = await read_on_replica(current_target().loop_engine(), replica, work)
+        found = await read_on_replica(target.loop_engine(), target.replica, work)
     except NodeNotFoundError:
         return await read(work)
     return await read(work) if lacks is not None and lacks(found) else found

@@ -11,7 +11,7 @@ import artigraph.errors as errors
 from artigraph.db._hosts import shown_url
 from artigraph.db._loop_engine import LoopEngine
 from artigraph.db._schema import prepare
-from artigraph.db._target import Target, current_group, current_target
+from artigraph.db._target import Target, current_group
 from artigraph.db._transaction import Work, read_on
 
 T = TypeVar("T")
@@ -38,12 +38,9 @@ def read_primary_while(condition: Callable[[], bool]) -> None:
     _conditions.append(condition)
 
 
-def current_replica() -> Target | None:
-    """Return the read replica if a read here may go to it, else None."""
-    replica = current_target().replica
-    if replica is None or _pinned.get() or current_group() is not None:
-        return None
-    return None if any(condition() for condition in _conditions) else replica
+def may_read_replica() -> bool:
+    """Return whether a read here may go to the read replica: neither a session, a run nor a write needs the primary."""
+    return not _pinned.get() and current_group() is None and not any(condition() for condition in _conditions)
 
 
 async def read_on_replica(primary: LoopEngine, replica: Target, work: Work[T]) -> T:
