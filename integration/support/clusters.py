@@ -30,12 +30,14 @@ _PATIENCE = 60.0
 
 async def ask(url: str | URL, *statements: str) -> Any:
     """Execute statements on a connection of its own, and return the first row of the last one, or None."""
+    row: Any = None
     engine = create_async_engine(url, isolation_level="AUTOCOMMIT")
     try:
         async with engine.connect() as connection:
             for statement in statements:
                 result = await connection.execute(text(statement))
-            return result.first() if result.returns_rows else None
+                row = result.first() if result.returns_rows else None
+            return row
     finally:
         await engine.dispose()
 
@@ -43,7 +45,7 @@ async def ask(url: str | URL, *statements: str) -> Any:
 def _wait_until(url: str, statement: str, expected: object, server: OwnServer) -> None:
     """Wait until a server answers a statement with a row that ends in a value."""
     ends = time.monotonic() + _PATIENCE
-    said: object = None
+    said: Any = None
     while time.monotonic() < ends:
         try:
             said = run_apart(ask(url, statement))

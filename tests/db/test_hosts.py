@@ -57,6 +57,7 @@ def test_a_comma_elsewhere_names_no_hosts(text: str) -> None:
     [
         ("postgresql://u:s3cret@h1:port,h2/d", "One of the hosts"),
         ("postgresql://u:s3cret@h1,,h2/d", "One of the hosts"),
+        ("postgresql://u:s3cret@h 1,h2/d", "One of the hosts"),
         ("postgresql://u:s3cret@h1,h2:70000/d", "One of the hosts"),
         ("postgresql://u:s3cret@h1:0,h2/d", "One of the hosts"),
         ("postgresql://u:s3cret@::1,h2/d", "One of the hosts"),
@@ -75,6 +76,12 @@ def test_hosts_that_cannot_work_are_refused_at_once(text: str, words: str) -> No
     with pytest.raises(ConfigurationError, match=words) as raised:
         set_engine(text)
     assert "s3cret" not in str(raised.value)
+
+
+def test_a_file_may_have_a_comma_in_its_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert parse_url("sqlite://a,b.db").database == str(tmp_path / "a,b.db")
+    assert parse_url("sqlite:///a,b.db").database == str(tmp_path / "a,b.db")
 
 
 def test_standbys_are_for_reading(tmp_path: Path) -> None:

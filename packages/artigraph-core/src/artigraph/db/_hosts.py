@@ -19,7 +19,7 @@ from artigraph.errors import ConfigurationError
 _AUTHORITY = re.compile(
     r"(?P<name>[\w+]+://)(?P<user>(?:[^:/]*(?::[^@]*)?@)?)(?P<hosts>[^/?@]*)(?P<rest>.*)", re.DOTALL
 )
-_HOST = re.compile(r"(?:\[(?P<address>[^\[\]]+)\]|(?P<name>[^:\[\]]+))(?::(?P<port>[0-9]{1,5}))?")
+_HOST = re.compile(r"(?:\[(?P<address>[^\[\]]+)\]|(?P<name>[^:\[\]\s]+))(?::(?P<port>[0-9]{1,5}))?")
 _PORT = 5432
 _MOST = 65535
 _ATTRIBUTES = ("any", "read-write", "read-only", "primary", "standby", "prefer-standby")
@@ -33,7 +33,7 @@ _STARTING = "57P03"
 def split_hosts(text: str) -> tuple[str, str] | None:
     """Return a URL without its hosts, and the hosts, if it names several: `postgresql://a:5432,b:5433/database`."""
     found = _AUTHORITY.fullmatch(text)
-    if found is None or "," not in found["hosts"]:
+    if found is None or "," not in found["hosts"] or text.startswith("sqlite"):
         return None
     return found["name"] + found["user"] + found["rest"], found["hosts"]
 
@@ -47,6 +47,8 @@ def with_hosts(url: URL, hosts: str = "") -> URL:
     Raises:
         ConfigurationError: a host cannot be read, hosts are named in two ways, or the database takes only one.
     """
+    if url.get_backend_name() == "sqlite":
+        return url
     given = url.query.get("host", ())
     named = hosts or (url.host if "," in (url.host or "") else "") or ""
     queried = given.split(",") if isinstance(given, str) else list(given)
