@@ -19,8 +19,12 @@ T = TypeVar("T")
 _pinned: ContextVar[bool] = ContextVar("artigraph_on_primary", default=False)
 _conditions: list[Callable[[], bool]] = []
 """What keeps reads on the primary: each returns whether it does so here."""
-_FAILURES = (errors.DatabaseError, errors.SchemaError, errors.ConfigurationError)
-"""The errors of a database itself. Other errors are about what is stored in it."""
+_KINDS: tuple[type[errors.ArtigraphError], ...] = (
+    *(errors.RetryableError, errors.DatabaseUnavailableError, errors.DatabaseError),
+    *(errors.MissingTablesError, errors.SchemaVersionError, errors.SchemaError),
+    errors.ConfigurationError,
+)
+"""The public errors of a database itself, narrower ones first. Other errors are about what is stored in it."""
 
 
 @contextmanager
@@ -58,14 +62,12 @@ async def read_on_replica(primary: LoopEngine, replica: Target, work: Work[T]) -
             msg = "it has another store than the primary. Correct read_url: it names a replica of the same database"
             raise errors.ConfigurationError(msg)
         return await read_on(loop_engine, work)
-    except _FAILURES as error:
+    except _KINDS as error:
         _raise_named(error, replica)
 
 
 def _raise_named(error: errors.ArtigraphError, replica: Target) -> NoReturn:
     """Raise an error again, of the same public type, with the name of the replica."""
-    kinds = (errors.RetryableError, errors.DatabaseUnavailableError, errors.MissingTablesError)
-    kinds += (errors.SchemaVersionError, errors.SchemaError, errors.ConfigurationError, errors.DatabaseError)
-    kind = next(kind for kind in kinds if isinstance(error, kind))
+    kind = next(kind for kind in _KINDS if isinstance(error, kind))
     msg = f"The read replica {shown_url(replica.url)}: {error}"
     raise kind(msg) from (error.__cause__ or error)
