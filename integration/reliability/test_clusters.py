@@ -21,7 +21,16 @@ from artigraph.maintenance import gc
 from artigraph.query import select
 from artigraph.testing.database import DatabaseConformance
 from integration.support.cluster_writers import Writers
-from integration.support.clusters import Galera, PostgreSQLPair, ask, galera, postgresql_pair
+from integration.support.clusters import (
+    Galera,
+    Group,
+    PostgreSQLPair,
+    Router,
+    ask,
+    galera,
+    group_replication,
+    postgresql_pair,
+)
 from tests.support.check import Checker
 from tests.support.places import Parcel, Place, parcel
 from tests.support.sizes import note, sizes
@@ -193,3 +202,25 @@ async def test_a_dead_first_host_is_passed_over(pair: PostgreSQLPair) -> None:
                 assert await select(Parcel).count() == 1
                 with pytest.raises(DatabaseError):
                     await parcel(2).save("refused")
+
+
+@pytest.fixture
+def group() -> Generator[Group]:
+    """Three members of MySQL Group Replication."""
+    with group_replication() as made:
+        yield made
+
+
+@pytest.mark.long
+async def test_the_primary_of_a_mysql_group_is_killed(group: Group, tmp_path: Path) -> None:
+    first, *others = group.members
+    async with Router(await group.primary(group.members)) as router:
+        places = _places([make_url(first.url).set(port=router.port).render_as_string()], tmp_path)
+        async with _writing(places, 8) as writers:
+            await writers.succeed(places, 300)
+            await asyncio.to_thread(first.kill)
+            router.target = await group.primary(others)
+            await writers.succeed(places, 300)  # the same engine works again
+        await writers.check(places[0])
+        await _swept(places)
+    note(36, "MySQL Group Replication", calls=writers.calls.total(), errors=writers.errors.total(), lost=0)

@@ -1,18 +1,22 @@
-"""Clusters of servers of our own: PostgreSQL with a synchronous standby, and MariaDB Galera."""
+"""Clusters of servers of our own: PostgreSQL with a standby, MariaDB Galera, and MySQL Group Replication."""
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
 import shutil
 import signal
 import tempfile
 import time
 from collections.abc import Generator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
+from uuid import uuid4
 
+import pytest
 from sqlalchemy import URL, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -22,7 +26,7 @@ from integration.support.s3 import free_ports
 from integration.support.servers import OwnServer, own_folder, programs_of_postgresql, run_as
 from tests.support.system import missing
 
-__all__ = ["Galera", "PostgreSQLPair", "ask", "galera", "postgresql_pair"]
+__all__ = ["Galera", "Group", "PostgreSQLPair", "Router", "ask", "galera", "group_replication", "postgresql_pair"]
 
 _PROVIDER = Path("/usr/lib/galera/libgalera_smm.so")
 _PATIENCE = 60.0
@@ -220,3 +224,138 @@ def _node(folder: Path, ports: Sequence[int], peers: Sequence[int]) -> OwnServer
     command += ["--wsrep-provider-options=" + ";".join(f"{name}={value}" for name, value in provider.items())]
     url = f"mysql+asyncmy://root@127.0.0.1:{port}/test"
     return OwnServer(url, command, "mysql", folder, signal.SIGTERM, signal.SIGKILL)
+
+
+# MySQL Group Replication ---------------------------------------------------------------------------------------------
+
+_GROUP = "ad0f9bb4-7c1a-4f6f-9d0e-0e0c6f7a1f01"
+_PRIMARY = (
+    "SELECT member_port FROM performance_schema.replication_group_members "
+    "WHERE member_role = 'PRIMARY' AND member_state = 'ONLINE'"
+)
+_ONLINE = "SELECT count(*) FROM performance_schema.replication_group_members WHERE member_state = 'ONLINE'"
+
+
+@dataclass(frozen=True)
+class Group:
+    """MySQL servers of which one, the primary, writes. The others elect a new one when it fails."""
+
+    members: Sequence[OwnServer]
+
+    async def primary(self, of: Sequence[OwnServer]) -> int:
+        """Return the port of the primary, once these members agree on one of them."""
+        ports = {make_url(member.url).port for member in of}
+        async with asyncio.timeout(_PATIENCE):
+            while True:
+                found = {row and row[0] for row in [await ask(_server(member), _PRIMARY) for member in of]}
+                if len(found) == 1 and found <= ports:
+                    return int(found.pop())
+                await asyncio.sleep(0.1)
+
+
+class Router:
+    """Forwards each new connection to the port that is set, as MySQL Router does to the primary."""
+
+    def __init__(self, target: int) -> None:
+        self.target = target
+        self.port = 0
+        self._server: asyncio.Server | None = None
+        self._running: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Self:
+        self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
+        self.port = self._server.sockets[0].getsockname()[1]
+        return self
+
+    async def __aexit__(self, *error: object) -> None:
+        if self._server is not None:
+            self._server.close()
+        for task in self._running:
+            task.cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(self._forward(reader, writer))
+        self._running.add(task)
+        task.add_done_callback(self._running.discard)
+
+    async def _forward(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with closing(writer):
+            try:
+                there, back = await asyncio.open_connection("127.0.0.1", self.target)
+            except OSError:
+                return
+            with closing(back):
+                await asyncio.wait(
+                    [asyncio.ensure_future(_copy(reader, back)), asyncio.ensure_future(_copy(there, writer))],
+                    return_when=asyncio.FIRST_COMPLETED,
+                )
+
+
+async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while data := await source.read(65536):
+            target.write(data)
+            await target.drain()
+
+
+@contextmanager
+def group_replication() -> Generator[Group]:
+    """Start a group of three servers; skip the test without a folder of MySQL's programs."""
+    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    roots = [caches / "artigraph-gate/mysql", caches / "artigraph-mysql/root"]  # .ci/mysql-server makes the first
+    root = next((each for each in roots if (each / "usr/lib/mysql/plugin/group_replication.so").exists()), None)
+    if root is None or os.geteuid() != 0:
+        pytest.skip("MySQL is not installed below the cache folder (.ci/mysql-server), or this is not root")
+    folder = root / f"srv/group-{uuid4().hex[:12]}"
+    members: list[OwnServer] = []
+    try:
+        ports = free_ports(6)
+        members += [_member(root, folder, number, ports) for number in range(3)]
+        first = folder / "0/data"
+        within = ["chroot", str(root)]
+        run_as([*within, "chown", "-R", "mysql", str(Path("/") / folder.relative_to(root))], "root")
+        initialize = ["mysqld", "--no-defaults", "--initialize-insecure", "--user=mysql"]
+        run_as([*within, *initialize, f"--datadir=/{first.relative_to(root)}"], "root")
+        for number in (1, 2):
+            run_as(["cp", "-a", str(first), str(folder / f"{number}/data")], "root")
+            (folder / f"{number}/data/auto.cnf").unlink()  # each server has an identity of its own
+        for member in members:
+            member.start()
+        begin = "SET GLOBAL group_replication_bootstrap_group = "
+        run_apart(ask(_server(members[0]), f"{begin} ON", "START GROUP_REPLICATION", f"{begin} OFF"))
+        for member in members[1:]:
+            run_apart(ask(_server(member), "START GROUP_REPLICATION"))
+        for member in members:
+            _wait_until(_server(member), _ONLINE, 3, member)
+        run_apart(ask(_server(members[0]), "CREATE DATABASE test"))
+        yield Group(members)
+    finally:
+        for member in members:
+            member.stop(signal.SIGKILL)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _member(root: Path, folder: Path, number: int, ports: Sequence[int]) -> OwnServer:
+    own = folder / str(number)
+    own.mkdir(parents=True)
+    inside = f"/{own.relative_to(root)}"
+    peers = [f"127.0.0.1:{port}" for port in ports[3:]]
+    command = ["chroot", str(root), "mysqld", "--no-defaults", "--user=mysql", f"--datadir={inside}/data"]
+    command += [f"--socket={inside}/socket", f"--pid-file={inside}/pid", f"--port={ports[number]}", "--mysqlx=OFF"]
+    command += ["--bind-address=127.0.0.1", "--report-host=127.0.0.1", "--secure-file-priv=", "--log-bin=binlog"]
+    command += [f"--server-id={number + 1}", "--gtid-mode=ON", "--enforce-gtid-consistency=ON", "--sync-binlog=0"]
+    command += ["--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M"]
+    command += ["--plugin-load-add=group_replication.so"]
+    settings = {
+        "group_name": _GROUP,
+        "start_on_boot": "OFF",
+        "local_address": peers[number],
+        "group_seeds": ",".join(peers),
+        "ip_allowlist": "127.0.0.1/8",
+        "member_expel_timeout": 0,
+        "recovery_get_public_key": "ON",
+    }
+    command += [f"--loose-group-replication-{name.replace('_', '-')}={value}" for name, value in settings.items()]
+    url = f"mysql+asyncmy://root@127.0.0.1:{ports[number]}/test"
+    return OwnServer(url, command, "root", own, signal.SIGTERM, signal.SIGKILL)
