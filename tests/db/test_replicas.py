@@ -44,7 +44,7 @@ from artigraph.outline import outline_of
 from artigraph.run import run_manager
 from artigraph.stored import load_stored
 from artigraph.view import artifacts_page, models_page, runs_page, search, storage_document
-from tests.support.replicas import Kept, Pair, make_pair
+from tests.support.replicas import Kept, Pair, make_pair, replicate
 
 
 @pytest.fixture
@@ -197,6 +197,16 @@ async def test_the_run_of_the_environment_reads_what_it_wrote(pair: Pair, monkey
     monkeypatch.setenv("ARTIGRAPH_RUN", token)
     assert run_manager(allow_none=True) is not None
     assert await _numbers() == PRIMARY
+
+
+async def test_a_run_is_joined_as_the_primary_has_it(pair: Pair) -> None:
+    async with RunManager(Run(name="shared")) as manager:
+        await manager.save_artifact("it", Kept(8))
+        token = manager.token()
+        replicate(pair.primary, pair.replica)
+    assert [run.status for run in await select(Run).where(columns(Run).name == "shared").all()] == ["running"]
+    async with RunManager.resume(token) as joined:
+        assert joined.run.status == "completed"
 
 
 async def test_what_the_replica_lacks_is_loaded_by_its_id_from_the_primary(pair: Pair) -> None:

@@ -12,7 +12,7 @@ from uuid import UUID
 from artigraph import ArtifactModel, Run, RunManager
 from artigraph.db import engine_context
 
-__all__ = ["Kept", "Pair", "make_pair"]
+__all__ = ["Kept", "Pair", "make_pair", "replicate"]
 
 
 @dataclass
@@ -38,13 +38,18 @@ class Pair:
         return engine_context(self.primary, read_url=self.replica, **options)
 
 
+def replicate(primary: Path, replica: Path) -> None:
+    """Let the replica have what the primary has."""
+    with closing(sqlite3.connect(primary)) as source, closing(sqlite3.connect(replica)) as copy:
+        source.backup(copy)
+
+
 async def make_pair(folder: Path) -> Pair:
     """Make the two files. The run and the artifact of each have its name, or 1 and 2."""
     primary, replica = folder / "primary.db", folder / "replica.db"
     async with engine_context(primary, create_tables=True):
         both = await Kept(0).save("it")
-    with closing(sqlite3.connect(primary)) as source, closing(sqlite3.connect(replica)) as copy:
-        source.backup(copy)
+    replicate(primary, replica)
     async with engine_context(primary):
         async with RunManager(Run(name="primary")) as manager:
             ours = await manager.save_artifact("it", Kept(1))
