@@ -19,7 +19,7 @@ from sqlalchemy import make_url
 from integration.support.s3 import free_ports
 from tests.support.system import missing
 
-__all__ = ["OwnServer", "own_server"]
+__all__ = ["OwnServer", "own_folder", "own_server", "programs_of_postgresql", "run_as"]
 
 
 class OwnServer:
@@ -35,10 +35,10 @@ class OwnServer:
         self._port = make_url(url).port
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
-        """Start it, and return when it answers."""
+    def start(self, *more: str) -> None:
+        """Start it, perhaps with more arguments, and return when its port answers."""
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen([*_as(self._user), *self._command], stdout=log, stderr=log)
+            self._process = subprocess.Popen([*_as(self._user), *self._command, *more], stdout=log, stderr=log)
         for _ in range(600):
             try:
                 socket.create_connection(("127.0.0.1", self._port), timeout=1).close()
@@ -55,6 +55,32 @@ class OwnServer:
             os.kill(self._process.pid, number)
             self._process.wait()
             self._process = None
+
+    def kill(self) -> None:
+        """Kill all its processes with SIGKILL, as when its machine fails."""
+        if self._process is not None:
+            processes = [self._process.pid, *_children(self._process.pid)]
+            for process in processes:
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+    def run(self, command: Sequence[str]) -> str:
+        """Run a program as the server's user, and return what it prints, errors included."""
+        done = subprocess.run([*_as(self._user), *command], check=False, capture_output=True, text=True)
+        assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
+        return done.stdout + done.stderr
+
+    @property
+    def log(self) -> str:
+        """The end of its log."""
+        return self._log.read_text("utf-8", "replace")[-4000:]
+
+    @property
+    def command(self) -> Sequence[str]:
+        """The command that starts it."""
+        return self._command
 
     @contextmanager
     def stopped(self) -> Generator[None]:
@@ -120,13 +146,18 @@ def own_server(database: str) -> Generator[OwnServer]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _postgresql(folder: Path) -> OwnServer:
+def programs_of_postgresql() -> Path:
+    """Return the folder of PostgreSQL's programs; skip the test where they are not installed."""
     programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     if not programs:
         missing("PostgreSQL's programs are not installed (apt-get install postgresql)")
-    programs_at, [port] = programs[-1].parent, free_ports(1)
-    data = _own_folder(folder, "postgres")
-    _run(["initdb", "-A", "trust", "-U", "postgres", "-D", str(data)], "postgres", programs_at)
+    return programs[-1].parent
+
+
+def _postgresql(folder: Path) -> OwnServer:
+    programs_at, [port] = programs_of_postgresql(), free_ports(1)
+    data = own_folder(folder, "postgres")
+    run_as(["initdb", "-A", "trust", "-U", "postgres", "-D", str(data)], "postgres", programs_at)
     command = [str(programs_at / "postgres"), "-D", str(data), "-p", str(port), "-k", str(data)]
     command += ["-c", "listen_addresses=127.0.0.1"]
     return OwnServer(
@@ -142,8 +173,8 @@ def _postgresql(folder: Path) -> OwnServer:
 def _mariadb(folder: Path) -> OwnServer:
     if shutil.which("mariadbd") is None or shutil.which("mariadb-install-db") is None:
         missing("MariaDB's programs are not installed (apt-get install mariadb-server)")
-    data, [port] = _own_folder(folder, "mysql"), free_ports(1)
-    _run(
+    data, [port] = own_folder(folder, "mysql"), free_ports(1)
+    run_as(
         [
             "mariadb-install-db",
             "--no-defaults",
@@ -159,7 +190,8 @@ def _mariadb(folder: Path) -> OwnServer:
     )
 
 
-def _own_folder(folder: Path, user: str) -> Path:
+def own_folder(folder: Path, user: str) -> Path:
+    """Make a folder for the data of a server that a user runs."""
     data = folder / "data"
     data.mkdir(mode=0o700)
     if os.geteuid() == 0:
@@ -175,7 +207,8 @@ def _as(user: str) -> list[str]:
     return ["setpriv", f"--reuid={found.pw_uid}", f"--regid={found.pw_gid}", "--clear-groups", "--"]
 
 
-def _run(command: Sequence[str], user: str, programs_at: Path | None = None) -> None:
+def run_as(command: Sequence[str], user: str, programs_at: Path | None = None) -> None:
+    """Run a program as the user of a server."""
     program = str(programs_at / command[0]) if programs_at else command[0]
     done = subprocess.run([*_as(user), program, *command[1:]], check=False, capture_output=True)
     assert done.returncode == 0, done.stderr.decode("utf-8", "replace")[-2000:]

@@ -31,6 +31,7 @@ from artigraph.orm import version_table
 from artigraph.tracking._sql import insert_rows, rows_of_call
 from scripts.make_schemas import FOLDERS, documents
 from tests.cli.conftest import Call
+from tests.support.replicas import make_pair
 from tests.support.small_store import Data, SmallStore
 from tests.support.terminal import on_a_terminal
 
@@ -688,3 +689,18 @@ def test_table_writes_each_kind_of_file(call: Call, store: SmallStore, tmp_path:
     assert call("table", model, "-o", "out.csv", "--force").code == ExitCode.OK
     assert call("table", model, "-o", "out.xlsx").code == ExitCode.USAGE
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".out")]
+
+
+def test_commands_read_from_the_replica_and_change_what_the_primary_has(call: Call, tmp_path: Path) -> None:
+    pair = asyncio.run(make_pair(tmp_path))
+    (tmp_path / "artigraph.toml").write_text(
+        f'[database]\nurl = "sqlite:///{pair.primary}"\nread_url = "sqlite:///{pair.replica}"\n'
+    )
+    assert [run["name"] for run in call("ls", "--runs", "--json").document["data"]] == ["replica"]
+    assert call("show", "run:primary").code == ExitCode.NOT_FOUND
+    assert call("tag", "run:primary", "team=red").code == ExitCode.OK
+    removed = call("rm", "@", "--yes", "--json").document["data"]  # the newest run: the replica's is newer
+    assert [item["node_id"] for item in removed["nodes"]] == [str(pair.our_run)]
+    assert call("alias", "set", "replicas.Kept/it", "best").code == ExitCode.OK
+    assert call("alias", "ls", "replicas.Kept/it", "--json").document["data"] == []
+    assert call("db", "info", "--json").document["data"]["url"].endswith("primary.db")

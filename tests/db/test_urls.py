@@ -186,7 +186,6 @@ def test_paths_that_cannot_be_are_refused(source: Any, words: str) -> None:
 
 async def test_a_value_that_only_the_driver_judges_is_told_when_it_connects() -> None:
     for text in (
-        "postgresql://u:s3cret@127.0.0.1:1/d?target_session_attrs=never",
         "postgresql://u@127.0.0.1:1/d?ssl=perhaps",
         "postgresql+psycopg://u:s3cret@127.0.0.1:1/d?sslmode=perhaps",
         "mysql://u:s3cret@127.0.0.1:1/d?ssl_ca=/not/there.pem",

@@ -17,6 +17,7 @@ from artigraph.db import engine_context, get_engine
 from artigraph.errors import ConfigurationError
 from artigraph.ui import create_app
 from artigraph.ui._store import InStore
+from tests.support.replicas import make_pair
 from tests.support.small_store import SmallStore
 from tests.ui.conftest import Page, client_of, document, error
 
@@ -68,6 +69,17 @@ async def test_the_stores_of_a_configuration_are_below_their_names() -> None:
     async with client_of(app) as stranger:
         assert {(await stranger.get(path)).status_code for path in ("/", "/vision/runs", "/none")} == {401}
         assert (await stranger.get("/static/style.css")).status_code == 200
+
+
+@pytest.mark.parametrize("table", ["database", "store.only"])
+async def test_the_pages_read_from_the_replica(table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ARTIGRAPH_URL", raising=False)
+    pair = await make_pair(tmp_path)
+    file = tmp_path / "artigraph.toml"
+    file.write_text(f'[{table}]\nurl = "sqlite:///{pair.primary}"\nread_url = "sqlite:///{pair.replica}"\n')
+    async with client_of(create_app(config=file)) as client:
+        path = "/runs" if table == "database" else "/only/runs"
+        assert [run["name"] for run in await document(client, path)] == ["replica"]
 
 
 @pytest.mark.parametrize("name", ["static", "a b", "a/b", "ä", ".."])

@@ -27,6 +27,7 @@ imports = ["configured_module"]
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("ARTIGRAPH_URL", raising=False)
+    monkeypatch.delenv("ARTIGRAPH_READ_URL", raising=False)
     return tmp_path
 
 
@@ -47,6 +48,24 @@ def test_what_the_file_says(folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
     assert read_configuration().url == "sqlite:///other.db"
 
 
+def test_a_read_replica_belongs_to_its_database(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stores = (
+        '[store.a]\nurl = "sqlite:///a.db"\nread_url = "sqlite:///b.db?s3cret"\n[store.c]\nurl = "sqlite:///c.db"\n'
+    )
+    (folder / "artigraph.toml").write_text(f'[database]\nurl = "sqlite:///x.db"\nread_url = "sqlite:///y.db"\n{stores}')
+    found = read_configuration()
+    assert (found.url, found.read_url) == ("sqlite:///x.db", "sqlite:///y.db")
+    assert found.read_urls == {"a": "sqlite:///b.db?s3cret"}
+    assert "s3cret" not in repr(found)
+    monkeypatch.setenv("ARTIGRAPH_URL", "sqlite:///other.db")
+    assert (read_configuration().read_url, read_configuration().is_default) == (None, True)
+    monkeypatch.setenv("ARTIGRAPH_READ_URL", "sqlite:///copy.db")
+    assert (read_configuration().read_url, read_configuration().is_default) == ("sqlite:///copy.db", True)
+    monkeypatch.delenv("ARTIGRAPH_URL")
+    with pytest.raises(ConfigurationError, match="ARTIGRAPH_READ_URL is set without ARTIGRAPH_URL"):
+        read_configuration()
+
+
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
@@ -54,6 +73,7 @@ def test_what_the_file_says(folder: Path, monkeypatch: pytest.MonkeyPatch) -> No
         ("[databse]", "unknown"),
         ("[database]\nuri = 'secret'", "the key 'uri' in .database., which is unknown"),
         ("database = 'secret'", "is a table"),
+        ("[database]\nread_url = 'secret'", "a key 'read_url' and no 'url'"),
         ("[database]\nurl = 5", "no text for the key 'url'"),
         ("[cli]\nimports = 'secret'", "no list of texts"),
         ("[storage]\nx = 'secret'", "is a table"),

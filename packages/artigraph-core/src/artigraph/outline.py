@@ -13,7 +13,7 @@ from sqlalchemy import Select, bindparam, case, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import artigraph.html as html
-from artigraph.db import current_database, read, recursive
+from artigraph.db import current_database, read_anywhere, recursive
 from artigraph.db.planner import in_precomputed
 from artigraph.errors import DeserializationError, MalformedRowError, NodeNotFoundError
 from artigraph.graph.leases import end_of, status_of
@@ -128,7 +128,7 @@ async def _read_summaries(node_id: UUID) -> list[_Summary]:
             )
         return (await connection.execute(statement)).all()
 
-    found = [_Summary(*row) for row in await read(work)]
+    found = [_Summary(*row) for row in await read_anywhere(work)]
     for node in found:
         check_status(node.node_id, node.run_status)
     return sorted(found, key=lambda node: (node.tree_root_id or node.node_id, node.position or 0))

@@ -29,6 +29,7 @@ def store_command(
     storages: bool = False,
     creates: bool = False,
     examines: bool = False,
+    writes: bool = False,
 ) -> Callable[[Work], click.Command]:
     """Return a decorator that makes a command of an async function, which then runs with the store set.
 
@@ -40,6 +41,7 @@ def store_command(
         storages: whether the command reads or removes objects, so that it needs the storages of `artigraph.toml`.
         creates: whether the command works without a store, because it creates one.
         examines: whether the command also runs where there is no store, to say so.
+        writes: whether the command changes something. It then reads from the primary, since a read replica may lag.
     """
 
     def decorate(function: Work) -> click.Command:
@@ -58,7 +60,8 @@ def store_command(
             width = click.get_current_context().obj if width is None else width
             output = Output(form or "text", width, has_columns="columns" in parameters)
             work = functools.partial(function, output, **parameters)
-            return run_in_store(work, config, storages=storages, creates=creates, examines=examines) or ExitCode.OK
+            code = run_in_store(work, config, storages=storages, creates=creates, examines=examines, writes=writes)
+            return code or ExitCode.OK
 
         settings = {"help_option_names": ["-h", "--help"]}
         command = click.command(name or function.__name__, context_settings=settings)(run)

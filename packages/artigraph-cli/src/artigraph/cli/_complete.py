@@ -12,7 +12,7 @@ from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.cli._session import run_in_store
-from artigraph.db import current_database, distinct_texts, distinct_values, read
+from artigraph.db import current_database, distinct_texts, distinct_values, read_anywhere
 from artigraph.orm import alias_table, node_table
 
 _MOST = 50
@@ -85,7 +85,7 @@ async def _labels(model: str, beginning: str) -> list[str]:
     async def work(connection: AsyncConnection) -> list[str]:
         return await distinct_texts(connection, node.label, *of_model, prefix=beginning, most=_MOST)
 
-    return await read(work)
+    return await read_anywhere(work)
 
 
 async def _run_names(beginning: str) -> list[str]:
@@ -105,4 +105,4 @@ async def _column(statement: Select[Any]) -> list[str]:
     async def work(connection: AsyncConnection) -> list[str]:
         return list((await connection.execute(statement)).scalars())
 
-    return await read(work)
+    return await read_anywhere(work)

@@ -27,8 +27,11 @@ def run_in_store(
     storages: bool = False,
     creates: bool = False,
     examines: bool = False,
+    writes: bool = False,
 ) -> T:
     """Run async work with the database of the configuration, and return what it returns.
+
+    Work that writes reads from the primary, too: what a lagging replica finds is not what should be changed.
 
     Raises:
         ConfigurationError: the configuration cannot be used.
@@ -36,6 +39,7 @@ def run_in_store(
     """
     configuration = read_configuration(config)
     source = _source(configuration, needed=not (creates or examines))
+    read_url = None if writes or creates else configuration.read_url
     if storages:
         import_modules(configuration)
         register_storages(configuration)
@@ -43,7 +47,7 @@ def run_in_store(
     async def run() -> T:
         if examines and configuration.is_default:
             return await work()  # the library finds the same store itself, and says why
-        async with engine_context(source, create_tables=creates):
+        async with engine_context(source, create_tables=creates, read_url=read_url):
             return await work()
 
     return asyncio.run(run())

@@ -20,6 +20,7 @@ from artigraph.db._api import (
     insert_rows,
     note_inserted,
     read,
+    read_anywhere,
     write,
     write_apart,
 )
@@ -50,8 +51,10 @@ from artigraph.db._errors import (
 from artigraph.db._files import find_folder
 from artigraph.db._fixed import FixedSelect, SelectByIds
 from artigraph.db._flight import bytes_in_flight, reserve_memory, set_bytes_in_flight
+from artigraph.db._hosts import shown_url
 from artigraph.db._loop_engine import Database
 from artigraph.db._malformed import TABLES, Malformed, error_of, find_malformed
+from artigraph.db._replica import on_primary, read_primary_while
 from artigraph.db._session import current_session, session_context
 from artigraph.db._target import Owner, dispose_engines
 from artigraph.db._transaction import declare_nodes
@@ -64,6 +67,16 @@ __all__ += ["bytes_in_flight", "cancel_timeout", "create_tables", "current_addre
 __all__ += ["current_placement", "current_session", "deadline", "declare_nodes", "dialect_name", "dispose_engines"]
 __all__ += ["distinct_texts", "distinct_values", "engine_context", "error_of", "fetch_rows", "find_folder"]
 __all__ += ["find_malformed", "get_engine", "hex_text", "in_batches", "in_session", "insert_absent", "insert_missing"]
-__all__ += ["insert_rows", "lock_free", "note_inserted", "parts_first", "read", "recursive", "reserve_memory"]
-__all__ += ["session_context", "set_bytes_in_flight", "set_engine", "share_lock", "shielded", "through_index", "upsert"]
-__all__ += ["utc_in", "utc_now", "write", "write_apart"]
+__all__ += ["insert_rows", "lock_free", "note_inserted", "on_primary", "parts_first", "read", "read_anywhere"]
+__all__ += ["read_primary_while", "recursive", "reserve_memory", "session_context", "set_bytes_in_flight", "set_engine"]
+__all__ += [
+    "share_lock",
+    "shielded",
+    "shown_url",
+    "through_index",
+    "upsert",
+    "utc_in",
+    "utc_now",
+    "write",
+    "write_apart",
+]

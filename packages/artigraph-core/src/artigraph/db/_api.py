@@ -18,11 +18,13 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db._files import Placement
 from artigraph.db._loop_engine import Database, LoopEngine
+from artigraph.db._replica import may_read_replica, read_on_replica
 from artigraph.db._schema import create, prepare
 from artigraph.db._session import AbandonedError
 from artigraph.db._target import Target, current_group, current_target
 from artigraph.db._transaction import Committed, Work, read_on, write_on
 from artigraph.db._watch import NoSpareConnectionError
+from artigraph.errors import NodeNotFoundError
 from artigraph.orm.metadata import metadata
 from artigraph.orm.types import Id
 from artigraph.printable import printable
@@ -81,6 +83,23 @@ async def read(work: Work[T]) -> T:
         with suppress(AbandonedError):
             return await group.run(work)
     return await read_on(await _ready(), work)
+
+
+async def read_anywhere(work: Work[T], *, lacks: Callable[[T], bool] | None = None) -> T:
+    """Run work that only reads, on the read replica if there is one, else as `read` does.
+
+    In a session, in a run and in `on_primary()` it is `read`, so that callers see what they wrote. What the replica
+    does not have yet is read from the primary: if the work raises `NodeNotFoundError`, or `lacks` says so of its
+    result. The work may then run once more.
+    """
+    target = current_target()
+    if target.replica is None or not may_read_replica():
+        return await read(work)
+    try:
+        found = await read_on_replica(target.loop_engine(), target.replica, work)
+    except NodeNotFoundError:
+        return await read(work)
+    return await read(work) if lacks is not None and lacks(found) else found
 
 
 async def write(work: Work[T], *, committed: Committed | None = None) -> T:

@@ -25,6 +25,7 @@ def set_engine(
     inline_limit: int | None = None,
     timeouts: Timeouts | None = None,
     read_only: bool = False,
+    read_url: str | URL | PathLike[str] | None = None,
 ) -> Callable[[], None]:
     """Set the database for the whole process, and return a function that restores the previous one.
 
@@ -46,12 +47,18 @@ def set_engine(
     With `read_only`, the database itself refuses each write, which raises a `DatabaseError`. SQLite opens the file only
     to read. The sessions of the servers have read-only transactions.
 
+    `read_url` names a read replica of the database, such as a hot standby. Queries outside of runs and sessions read
+    from it. Writes, and reads in a run or a session, go to the primary, which is the first argument. So do `delete`,
+    `prune` and all of `artigraph.maintenance`. A node that is loaded by its id, and that the replica does not have yet,
+    is read from the primary. An error of the replica names it, and no call switches to the primary because of one.
+
     You may call the returned functions in any order, and more than once.
 
     Raises:
         ConfigurationError: the URL is malformed, or names a database, driver or argument that cannot be used, or a
             folder without a store. Or the engine is not asynchronous, or a setting is invalid, or `read_only` is used
-            with `create_tables`, an engine of yours, a database in memory or PgBouncer.
+            with `create_tables`, an engine of yours, a database in memory or PgBouncer. Or `read_url` is no such URL.
+            A replica of another store raises this error at the first read.
         MissingDependencyError: the URL's driver is not installed.
     """
     target = Target(
@@ -62,6 +69,7 @@ def set_engine(
         inline_limit=inline_limit,
         timeouts=timeouts,
         read_only=read_only,
+        read_url=read_url,
     )
     process_targets.append(target)
 
@@ -88,6 +96,7 @@ class engine_context:  # noqa: N801 (used like a function)
         inline_limit: int | None = None,
         timeouts: Timeouts | None = None,
         read_only: bool = False,
+        read_url: str | URL | PathLike[str] | None = None,
     ) -> None:
         self._target = Target(
             url_or_async_engine,
@@ -97,6 +106,7 @@ class engine_context:  # noqa: N801 (used like a function)
             inline_limit=inline_limit,
             timeouts=timeouts,
             read_only=read_only,
+            read_url=read_url,
         )
         self._block: EngineBlock | None = None
 

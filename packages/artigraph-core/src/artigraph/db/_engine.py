@@ -23,6 +23,7 @@ from sqlalchemy.util import await_only, greenlet_spawn
 
 from artigraph.db._dialect import RECURSION_LIMIT
 from artigraph.db._files import is_memory, make_private
+from artigraph.db._hosts import connect_to_any, hosts_to_try, share_time
 from artigraph.db._mysql_settings import check_server, read_settings
 from artigraph.db._url import numbers_of
 from artigraph.db._watch import CUT_OFF, Timeouts
@@ -215,6 +216,11 @@ def _connecting(limit: float | None) -> Callable[..., Any]:
 
     def connect(dialect: Dialect, _record: object, arguments: list[Any], options: dict[str, Any]) -> Any:
         async def connecting() -> Any:
+            hosts = hosts_to_try(options) if dialect.driver == "asyncpg" else []
+            if hosts:
+                return await connect_to_any(_connect, dialect, options, hosts, limit)
+            if dialect.driver == "psycopg":
+                share_time(options, limit)
             try:
                 async with asyncio.timeout(limit):
                     return await greenlet_spawn(_connect, dialect, arguments, options)

@@ -108,6 +108,7 @@ _UNKNOWN_COMMAND = 1047
 """The error of a Galera node that has not joined its cluster or has lost the majority; or of an unknown command."""
 _PREVENTED = 1290
 """An option of the server prevents the statement: one that makes it read-only, or another one."""
+_EXISTING = frozenset({1050, 1061, 1062})
 _USER_LIMIT = 1226
 """A limit of the user is reached: simultaneous connections, or operations in an hour."""
 _MYSQL: dict[int, Kind] = {
@@ -207,6 +208,14 @@ def translate(error: BaseException) -> errors.ArtigraphError | None:
     if isinstance(error, (OSError, EOFError)):  # drivers do not wrap these, mostly while they connect
         return _typed(_Facts("unreachable", str(error) or type(error).__name__))
     return _typed(_facts(error)) if _is_driver_error(error) else None
+
+
+def already_exists(error: errors.DatabaseError) -> bool:
+    """Return whether MySQL or MariaDB refused to make a row, a table or an index because it exists."""
+    cause = error.__cause__
+    original = cause.orig if isinstance(cause, sqlalchemy.exc.DBAPIError) else None
+    code: object = original.args[0] if original is not None and original.args else None
+    return code in _EXISTING
 
 
 def _of_sqlalchemy(error: sqlalchemy.exc.SQLAlchemyError) -> errors.ArtigraphError:

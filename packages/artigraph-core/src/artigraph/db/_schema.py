@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import random
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from uuid import UUID
@@ -13,12 +14,19 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db._caller_connection import check_commits
 from artigraph.db._dialect import dialect_name, utc_now
-from artigraph.db._errors import MISSING_TABLES_HINT
+from artigraph.db._errors import MISSING_TABLES_HINT, already_exists
 from artigraph.db._files import sqlite_file
+from artigraph.db._hosts import shown_url
 from artigraph.db._loop_engine import Database, LoopEngine
 from artigraph.db._mysql_settings import check_settings
 from artigraph.db._transaction import read_on, write_on
-from artigraph.errors import DatabaseUnavailableError, MissingTablesError, RetryableError, SchemaVersionError
+from artigraph.errors import (
+    DatabaseError,
+    DatabaseUnavailableError,
+    MissingTablesError,
+    RetryableError,
+    SchemaVersionError,
+)
 from artigraph.identifiers import new_id
 from artigraph.orm import SCHEMA_VERSION, node_table, store_table, version_table
 from artigraph.orm.metadata import metadata
@@ -28,6 +36,8 @@ _log = logging.getLogger("artigraph.db")
 
 _PATIENCE = 60
 """Seconds that MySQL and MariaDB wait while another process creates the tables."""
+_ATTEMPTS = 20
+"""The most attempts to make the tables that another node of a Galera cluster makes at the same time."""
 _LOCK = 0x61727469_67726170
 """The key of PostgreSQL's advisory lock, a number: `artigrap` in ASCII."""
 
@@ -81,7 +91,7 @@ async def _find_out(loop_engine: LoopEngine) -> Database:
 def report_store(loop_engine: LoopEngine) -> None:
     """Log the store of an engine once it is identified, without the password and arguments of the URL."""
     url = loop_engine.engine.url
-    place = sqlite_file(url) or url.set(query={}).render_as_string(hide_password=True)
+    place = sqlite_file(url) or shown_url(url)
     whose = "" if loop_engine.ours else " (an engine of the application)"
     _log.info("The store in use is %s%s", quoted(str(place)), whose)
 
@@ -177,7 +187,16 @@ async def create(loop_engine: LoopEngine) -> None:
     async def again(_connection: AsyncConnection) -> bool:
         return False  # repeating it does no harm
 
-    await write_on(loop_engine, work, committed=again)
+    for remaining in reversed(range(_ATTEMPTS)):
+        try:
+            await write_on(loop_engine, work, committed=again)
+        except DatabaseError as error:
+            # A lock of a Galera node is not known to the others. Another node makes the tables at the same time.
+            if not remaining or not already_exists(error):
+                raise
+            await asyncio.sleep(random.uniform(0.05, 0.5))  # noqa: S311 (jitter)
+        else:
+            return
 
 
 def _create(connection: Connection) -> None:

@@ -19,8 +19,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from artigraph.db import _files as files
 from artigraph.db._engine import Synchronous, make_engine
 from artigraph.db._files import Placement, embedded_folder, is_memory, make_placement, sqlite_file
+from artigraph.db._hosts import check_writing
 from artigraph.db._loop_engine import LoopEngine, adopt, own
-from artigraph.db._url import parse_url
+from artigraph.db._url import parse_url, url_of
 from artigraph.db._watch import Timeouts
 from artigraph.errors import ConfigurationError, WrongEventLoopError
 from artigraph.portal import background_loop, finish
@@ -42,7 +43,7 @@ class _Entry(NamedTuple):
 class Target:
     """A database, from which engines are made as event loops need them."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 (the settings of `set_engine`)
         self,
         source: str | URL | os.PathLike[str] | AsyncEngine,
         *,
@@ -53,6 +54,8 @@ class Target:
         inline_limit: int | None = None,
         timeouts: Timeouts | None = None,
         read_only: bool = False,
+        read_url: str | URL | os.PathLike[str] | None = None,
+        is_replica: bool = False,
     ) -> None:
         if timeouts is not None and not isinstance(timeouts, Timeouts):  # pyright: ignore[reportUnnecessaryIsInstance]
             msg = f"timeouts is a Timeouts(...), not {timeouts!r:.100}"
@@ -65,7 +68,7 @@ class Target:
         self._in_memory = False
         """Whether a database in memory was made. It ends with its event loop."""
         self._engine = source if isinstance(source, AsyncEngine) else None
-        self._url = _url_of(source)
+        self._url = url_of(source)
         self._file = None if self._url is None else sqlite_file(self._url)
         self._folder = folder or embedded_folder(self._file)
         self._is_default = folder is not None
@@ -78,6 +81,10 @@ class Target:
         self._read_only = read_only
         if read_only:
             self._check_reading()
+        elif not is_replica:
+            check_writing(self.url)
+        self.replica: Target | None = None if read_url is None else _replica(read_url, self.timeouts)
+        """The read replica. None if all reads go to this database."""
         _targets.add(self)
 
     @property
@@ -140,12 +147,16 @@ class Target:
         self._in_memory = False
         if entry is not None and entry.closer is not None and entry.pid == os.getpid():
             await entry.closer.aclose()
+        if self.replica is not None:
+            await self.replica.dispose()
 
     def dispose_in_background(self) -> None:
         """Close the connections of Artigraph's engine on the background loop of sync calls, if that is another loop.
 
         Other loops close their connections when they end.
         """
+        if self.replica is not None:
+            self.replica.dispose_in_background()
         loop = background_loop()
         entry = None if loop is None or loop is _running_loop() else self._entries.pop(loop, None)
         if loop is None or entry is None or entry.closer is None or entry.pid != os.getpid():
@@ -235,19 +246,18 @@ async def _closer(engine: AsyncEngine) -> AsyncGenerator[None, None]:
             await engine.dispose()
 
 
-def _url_of(source: object) -> URL | None:
-    if isinstance(source, AsyncEngine):
-        return None
-    if isinstance(source, (str, URL, os.PathLike)):
-        return parse_url(cast("str | URL | os.PathLike[str]", source))
-    if isinstance(source, Engine):
-        msg = (
-            "Artigraph needs an asynchronous engine: hand over one of sqlalchemy.ext.asyncio.create_async_engine, or "
-            "the URL alone"
-        )
+def _replica(source: object, timeouts: Timeouts) -> Target:
+    if not isinstance(source, (str, URL, os.PathLike)):
+        msg = f"read_url is a URL or the path of a SQLite file, not {type(source).__name__}"
         raise ConfigurationError(msg)
-    msg = f"An engine is set by a URL, the path of a SQLite file, or an AsyncEngine, not by {type(source).__name__}"
-    raise ConfigurationError(msg)
+    try:
+        url = parse_url(cast("str | URL | os.PathLike[str]", source))
+        # Behind PgBouncer a session cannot be made read-only. A standby refuses writes by itself.
+        behind_pooler = url.query.get("prepared_statement_cache_size") == "0"
+        return Target(url, create_tables=False, timeouts=timeouts, read_only=not behind_pooler, is_replica=True)
+    except ConfigurationError as error:
+        msg = f"read_url cannot be used. {error}"
+        raise ConfigurationError(msg) from error
 
 
 def _running_loop() -> asyncio.AbstractEventLoop:
@@ -262,6 +272,8 @@ def _running_loop() -> asyncio.AbstractEventLoop:
 
 ENVIRONMENT = "ARTIGRAPH_URL"
 """The environment variable with the URL for processes that set no engine."""
+READ_ENVIRONMENT = "ARTIGRAPH_READ_URL"
+"""The environment variable with the URL of the read replica of the database of `ARTIGRAPH_URL`."""
 
 _log = logging.getLogger("artigraph.db")
 
@@ -321,8 +333,8 @@ class EngineBlock:
 engine_block: ContextVar[EngineBlock | None] = ContextVar("artigraph_engine", default=None)
 process_targets: list[Target] = []
 """The targets set for the process and not yet reset. The last one is current."""
-_fallbacks: dict[str | Path, Target] = {}
-"""Targets by the URL from the environment, or by the folder of the embedded default."""
+_fallbacks: dict[tuple[str, str | None] | Path, Target] = {}
+"""Targets by the URLs from the environment, or by the folder of the embedded default."""
 
 
 _open: ContextVar[Group | None] = ContextVar("artigraph_session", default=None)
@@ -339,11 +351,14 @@ def current_target() -> Target:
         return block.target
     if process_targets:
         return process_targets[-1]
-    url = os.environ.get(ENVIRONMENT)
-    key: str | Path = url or files.find_folder()
+    url, read_url = os.environ.get(ENVIRONMENT), os.environ.get(READ_ENVIRONMENT) or None
+    if read_url is not None and not url:
+        msg = f"The environment variable {READ_ENVIRONMENT} is set without {ENVIRONMENT}. Set both, or neither."
+        raise ConfigurationError(msg)
+    key = (url, read_url) if url else files.find_folder()
     target = _fallbacks.get(key)
     if target is None:
-        target = _target_of_environment(key) if isinstance(key, str) else _embedded_target(key)
+        target = _target_of_environment(*key) if isinstance(key, tuple) else _embedded_target(key)
         _fallbacks[key] = target
     return target
 
@@ -358,11 +373,12 @@ def _embedded_target(folder: Path) -> Target:
     return Target(URL.create("sqlite", database=str(folder / files.FILE)), create_tables=True, folder=folder)
 
 
-def _target_of_environment(url: str) -> Target:
+def _target_of_environment(url: str, read_url: str | None) -> Target:
     try:
-        return Target(url, create_tables=False)
+        return Target(url, create_tables=False, read_url=read_url)
     except ConfigurationError as error:
-        msg = f"The environment variable {ENVIRONMENT} cannot be used. {error}"
+        which = ENVIRONMENT if read_url is None else f"{ENVIRONMENT} or {READ_ENVIRONMENT}"
+        msg = f"The environment variable {which} cannot be used. {error}"
         raise ConfigurationError(msg) from error
 
 

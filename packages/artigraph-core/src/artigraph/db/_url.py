@@ -8,13 +8,15 @@ import os
 from collections.abc import Callable, Collection, Mapping
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import URL, make_url
+from sqlalchemy import URL, Engine, make_url
 from sqlalchemy.engine import Dialect
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from artigraph.db._files import file_in, is_memory, is_path
+from artigraph.db._hosts import check_attributes, split_hosts, with_hosts
 from artigraph.errors import ConfigurationError, MissingDependencyError
 
 _SQLITE = frozenset({"uri", "timeout", "check_same_thread", "cached_statements"})
@@ -215,12 +217,33 @@ def parse_url(source: str | URL | os.PathLike[str]) -> URL:
     dialect = _checked_dialect(url, database, driver)
     url = _sqlite_path(url) if database == "sqlite" else _checked_server(url, database)
     check_arguments(url, dialect)
+    check_attributes(url)
     return url
+
+
+def url_of(source: object) -> URL | None:
+    """Return the URL of what sets an engine, or None if it is an engine.
+
+    Raises:
+        ConfigurationError, MissingDependencyError: it is neither; see `parse_url`.
+    """
+    if isinstance(source, AsyncEngine):
+        return None
+    if isinstance(source, (str, URL, os.PathLike)):
+        return parse_url(cast("str | URL | os.PathLike[str]", source))
+    if isinstance(source, Engine):
+        msg = (
+            "Artigraph needs an asynchronous engine: hand over one of sqlalchemy.ext.asyncio.create_async_engine, or "
+            "the URL alone"
+        )
+        raise ConfigurationError(msg)
+    msg = f"An engine is set by a URL, the path of a SQLite file, or an AsyncEngine, not by {type(source).__name__}"
+    raise ConfigurationError(msg)
 
 
 def _parse(source: str | URL | os.PathLike[str]) -> URL:
     if isinstance(source, URL):
-        return source
+        return with_hosts(source)
     if not isinstance(source, str):
         return _url_of_path(os.fspath(source))
     if source != source.strip():
@@ -231,14 +254,16 @@ def _parse(source: str | URL | os.PathLike[str]) -> URL:
     if is_path(source):
         return _url_of_path(source)
     # SQLAlchemy's errors may contain the text, and the text a password: so it is neither shown nor chained.
+    text, hosts = split_hosts(source) or (source, "")
     try:
-        return make_url(source)
+        url = make_url(text)
     except (ArgumentError, ValueError):
         msg = (
             "The database URL is malformed (it is not shown, as it may hold a password). Characters such as @ : / in a "
             f"user name or password are written percent-encoded (urllib.parse.quote_plus). {_EXAMPLES}"
         )
         raise ConfigurationError(msg) from None
+    return with_hosts(url, hosts)
 
 
 def _url_of_path(text: object) -> URL:

@@ -17,6 +17,7 @@ from sqlalchemy.pool import QueuePool
 from artigraph.db._dialect import DialectName, dialect_name
 from artigraph.db._engine import log_of, make_reading_engine
 from artigraph.db._files import embedded_folder, is_memory, sqlite_file
+from artigraph.db._hosts import shown_url
 from artigraph.db._loop_engine import Database, LoopEngine, own
 from artigraph.db._schema import version_of
 from artigraph.db._target import ENVIRONMENT, Target, current_target, engine_block, process_targets
@@ -65,7 +66,7 @@ class Examined:
     @property
     def name(self) -> str:
         """The path of the SQLite file, or the URL without its password and arguments."""
-        return str(self.file or self._target.url.set(query={}).render_as_string(hide_password=True))
+        return str(self.file or shown_url(self._target.url))
 
     @property
     def driver(self) -> str:

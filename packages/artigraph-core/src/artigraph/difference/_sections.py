@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import read
+from artigraph.db import read_anywhere
 from artigraph.db.planner import filter_only
 from artigraph.difference._report import TOP, Change, Path
 from artigraph.difference._walk import changes_of_values
@@ -126,4 +126,4 @@ async def _artifact_ids(before: UUID, after: UUID) -> dict[tuple[UUID, str], UUI
     async def work(connection: AsyncConnection) -> dict[tuple[UUID, str], UUID]:
         return {(row.run_id, row.label): row.node_id for row in await connection.execute(statement)}
 
-    return await read(work)
+    return await read_anywhere(work)

@@ -5,7 +5,15 @@ these from the modules here.
 """
 
 from artigraph.graph._object_file import map_object, open_object
-from artigraph.graph._read import SUBTREE, StoredTree, read_artifacts, read_trees, reasons_not_read, subtrees
+from artigraph.graph._read import (
+    SUBTREE,
+    StoredTree,
+    any_missing,
+    read_artifacts,
+    read_trees,
+    reasons_not_read,
+    subtrees,
+)
 from artigraph.graph._tree import Deferred, PendingValue, Streamed, Tree
 from artigraph.graph._usage import (
     Uses,
@@ -23,6 +31,6 @@ from artigraph.graph.stored_object import StoredObject
 
 __all__: list[str] = ["SUBTREE", "Deferred", "Fetch", "PendingValue", "StoredObject", "StoredTree", "Streamed", "Tree"]
 __all__ += ["Uses"]
-__all__ += ["current_uses", "fetch", "inherit_uses", "map_object", "note_uses", "open_object", "read_artifacts"]
-__all__ += ["read_roots", "read_trees", "reasons_not_read", "record_inputs", "set_uses", "subtrees"]
+__all__ += ["any_missing", "current_uses", "fetch", "inherit_uses", "map_object", "note_uses", "open_object"]
+__all__ += ["read_artifacts", "read_roots", "read_trees", "reasons_not_read", "record_inputs", "set_uses", "subtrees"]
 __all__ += ["without_recording", "write_trees"]

@@ -189,6 +189,7 @@ async def read_trees(
     several = "array" if (await db.current_database()).dialect == "postgresql" else "some"
     wanted = list(dict.fromkeys(node_ids))
     report = report or ProgressReporter()
+    failed: dict[UUID, errors.ArtigraphError] | None = None if refused is None else {}
 
     async def fetch(connection: AsyncConnection) -> list[db.Row]:
         rows: list[db.Row] = []
@@ -205,18 +206,27 @@ async def read_trees(
         missing = set(wanted).difference({id_of(found) for found in {row[_WIDTH] for row in rows}})
         if missing:
             reasons = await reasons_not_read(connection, sorted(missing))
-            if refused is None:
+            if failed is None:
                 raise reasons[min(missing)]
-            refused.update(reasons)
+            failed.update(reasons)
         return rows
 
     async def work(connection: AsyncConnection) -> tuple[list[db.Row], dict[UUID, _Blob]]:
         db.declare_nodes(wanted)
-        return await _with_blobs(connection, fetch, refused)
+        if failed is not None:
+            failed.clear()  # of an earlier attempt
+        return await _with_blobs(connection, fetch, failed)
 
-    rows, blobs = await db.read(work)
+    rows, blobs = await db.read_anywhere(work, lacks=lambda _: any_missing(failed))
+    if refused is not None and failed:
+        refused.update(failed)
     rows = await _fill_in(rows, blobs, refused)
     return {tree.root_id: tree for _, tree in await _trees(rows)}
+
+
+def any_missing(failed: Mapping[UUID, errors.ArtigraphError] | None) -> bool:
+    """Return whether a node could not be read because it does not exist."""
+    return any(isinstance(error, errors.NodeNotFoundError) for error in (failed or {}).values())
 
 
 async def reasons_not_read(connection: AsyncConnection, node_ids: Sequence[UUID]) -> dict[UUID, errors.ArtigraphError]:
@@ -277,7 +287,7 @@ async def read_artifacts(
     async def work(connection: AsyncConnection) -> tuple[list[db.Row], dict[UUID, _Blob]]:
         return await _with_blobs(connection, fetch)
 
-    rows, blobs = await db.read(work)
+    rows, blobs = await db.read_anywhere(work)
     rows = await _fill_in(rows, blobs)
     return [(id_of(row[_WIDTH + 1]), tree) for row, tree in await _trees(rows)]
 

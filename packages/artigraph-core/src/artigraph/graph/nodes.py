@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import in_batches, read
+from artigraph.db import in_batches, read_anywhere
 from artigraph.errors import MalformedRowError
 from artigraph.graph.leases import end_of, status_of
 from artigraph.graph.run_rows import RunStatus, check_status
@@ -104,5 +104,5 @@ async def read_nodes(node_ids: Iterable[UUID]) -> dict[UUID, Node]:
             found |= {row.node_id: Node(*row) for row in await connection.execute(statement)}
         return found
 
-    found = await read(work)
+    found = await read_anywhere(work, lacks=lambda found: len(found) < len(wanted))
     return {node_id: found[node_id] for node_id in wanted if node_id in found}

@@ -252,7 +252,8 @@ async def read_runs(
     async def work(connection: AsyncConnection) -> list[RunRow]:
         return await _with_values(connection, await _runs_by_ids.rows(connection, run_ids), names)
 
-    return {run.node_id: run for run in await db.read(work)}
+    found = await db.read_anywhere(work, lacks=lambda found: len(found) < len(set(run_ids)))
+    return {run.node_id: run for run in found}
 
 
 FetchRows = Callable[[AsyncConnection], Awaitable[list[db.Row]]]
@@ -265,7 +266,7 @@ async def read_fetched_runs(fetch: FetchRows) -> list[RunRow]:
     async def work(connection: AsyncConnection) -> list[RunRow]:
         return await _with_values(connection, await fetch(connection))
 
-    return await db.read(work)
+    return await db.read_anywhere(work)
 
 
 async def _with_values(

@@ -183,7 +183,8 @@ async def join_run(run_id: UUID, lease: timedelta) -> RunRow | None:
         return False  # the write is idempotent
 
     await db.write(work, committed=again)
-    return (await read_runs([run_id])).get(run_id)
+    with db.on_primary():
+        return (await read_runs([run_id])).get(run_id)
 
 
 def runs_below(*run_ids: UUID) -> Select[*tuple[Any, ...]]:
@@ -220,7 +221,7 @@ async def read_run_ids_below(run_id: UUID) -> list[UUID]:
         ordered = db.recursive(statement.order_by(node_table.c.node_id), database.dialect)
         return list((await connection.execute(ordered)).scalars())
 
-    return await db.read(work)
+    return await db.read_anywhere(work)
 
 
 async def read_runs_below(run_id: UUID) -> list[RunRow]:

@@ -15,7 +15,7 @@ from uuid import UUID
 from sqlalchemy import Executable, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import Row, current_database, fetch_rows, read, recursive
+from artigraph.db import Row, current_database, fetch_rows, read_anywhere, recursive
 from artigraph.errors import MalformedRowError, NodeNotFoundError, RefusedValueError
 from artigraph.graph.nodes import NODE_COLUMNS, Node
 from artigraph.graph.run_rows import CACHE, CACHED_FROM
@@ -163,7 +163,7 @@ async def read_reached(
         rows = await _fetch(connection, statement)
         return start.node_id, rows, _time_decoder(connection)
 
-    start_id, rows, to_datetime = await read(work)
+    start_id, rows, to_datetime = await read_anywhere(work)
     return await _built((start_id,), rows, kinds, to_datetime)
 
 
@@ -181,7 +181,7 @@ async def read_between(first_id: UUID, last_id: UUID) -> Reached:
         rows = await _fetch(connection, statement)
         return first.node_id, last.node_id, rows, _time_decoder(connection)
 
-    first_root, last_root, rows, to_datetime = await read(work)
+    first_root, last_root, rows, to_datetime = await read_anywhere(work)
     return await _built((first_root, last_root), rows, DATA, to_datetime)
 
 

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 import artigraph.errors as errors
-from artigraph.db import in_session, read
+from artigraph.db import in_session, on_primary, read
 from artigraph.graph import without_recording
 from artigraph.graph.rewrite import Part, TreeChangedError, read_parts, rewrite_tree
 from artigraph.model import ArtifactModel, LoadFailure
@@ -114,7 +114,7 @@ async def upgrade(
         define(cls)
     found = [traits_of(cls) for cls in classes]
     work = _Upgrade(model_type.__qualname__, found, ProgressReporter(progress), dry_run=dry_run)
-    with without_recording():
+    with without_recording(), on_primary():
         return await work.run()
 
 

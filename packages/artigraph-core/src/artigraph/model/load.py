@@ -283,7 +283,7 @@ async def load_existing(
 
 
 async def existing_ids(ids: Sequence[UUID]) -> set[UUID]:
-    """Return the ids of the nodes that exist."""
+    """Return the ids of the nodes that exist, according to the primary: a replica may still have deleted ones."""
 
     async def work(connection: AsyncConnection) -> set[UUID]:
         found: set[UUID] = set()

@@ -324,7 +324,7 @@ class Select(ABC, Generic[R]):
         async def work(connection: AsyncConnection) -> list[UUID]:
             return [id_of(row[0]) for row in await db.fetch_rows(connection, deep, {})]  # an error names the row
 
-        return await db.read(work)
+        return await db.read_anywhere(work)
 
     async def _deep(self, statement: Any) -> Any:
         """Lift the database's limit on recursion if the statement is recursive."""
@@ -336,7 +336,7 @@ class Select(ABC, Generic[R]):
             return (await connection.execute(deep)).all()
 
         deep = await self._deep(statement)
-        return await db.read(work)
+        return await db.read_anywhere(work)
 
     @property
     def _leads(self) -> bool:

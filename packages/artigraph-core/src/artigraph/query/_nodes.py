@@ -39,7 +39,7 @@ async def read_model_names() -> list[str]:
     async def work(connection: AsyncConnection) -> list[str]:
         return sorted((await connection.execute(statement)).scalars())
 
-    return await db.read(work)
+    return await db.read_anywhere(work)
 
 
 async def read_field_names(model_name: str) -> list[str]:
@@ -50,7 +50,7 @@ async def read_field_names(model_name: str) -> list[str]:
         of_model = node.node_type == "value", node.model_name == model_name
         return await db.distinct_texts(connection, node.label, *of_model)
 
-    return await db.read(work)
+    return await db.read_anywhere(work)
 
 
 async def has_nodes(node_type: NodeType, names: Sequence[str] | None, label: str) -> bool:
@@ -63,7 +63,7 @@ async def has_nodes(node_type: NodeType, names: Sequence[str] | None, label: str
     async def work(connection: AsyncConnection) -> bool:
         return (await connection.execute(found.limit(1))).first() is not None
 
-    return await db.read(work)
+    return await db.read_anywhere(work)
 
 
 _TYPES: tuple[NodeType, ...] = get_args(NodeType)

@@ -17,7 +17,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import in_batches, read
+from artigraph.db import in_batches, read_anywhere
 from artigraph.errors import DeserializationError, NodeNotFoundError, ObjectNotFoundError
 from artigraph.graph import Fetch, StoredObject, fetch, read_trees
 from artigraph.model.definition import define, is_model
@@ -227,7 +227,7 @@ async def read_run_keys(field: RunField, ids: Sequence[UUID]) -> AsyncIterator[t
         async def work(connection: AsyncConnection, statement: Any = statement) -> Sequence[Any]:
             return (await connection.execute(statement)).all()
 
-        for run_id, data in await read(work):
+        for run_id, data in await read_anywhere(work):
             try:
                 value = decode(bytes(data))
             except DeserializationError as error:
@@ -245,7 +245,7 @@ async def _places(field: Field, ids: Sequence[UUID]) -> list[_Place]:
     async def work(connection: AsyncConnection) -> list[_Place]:
         return [_Place(*row) for row in await connection.execute(statement)]
 
-    return await read(work)
+    return await read_anywhere(work)
 
 
 def _batches(places: Sequence[_Place]) -> Iterator[list[_Place]]:

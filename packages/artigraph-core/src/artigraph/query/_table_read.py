@@ -131,7 +131,7 @@ class ArtifactRows:
         async def work(connection: AsyncConnection) -> list[list[db.Row]]:
             return [await db.fetch_rows(connection, select, {"ids": ids}) for _, select in self._of_ids]
 
-        found = [{row[0]: row for row in rows} for rows in await db.read(work)]
+        found = [{row[0]: row for row in rows} for rows in await db.read_anywhere(work)]
         key_of = {id_of(key): key for key in found[0] if all(key in group for group in found)}
         keys = [key_of[node_id] for node_id in ids if node_id in key_of]
         statements = [statement for statement, _ in self._of_ids]
@@ -163,7 +163,7 @@ class ArtifactRows:
             return await db.fetch_rows(connection, select, {})
 
         try:
-            return await self._values([statement], [await db.read(work)])
+            return await self._values([statement], [await db.read_anywhere(work)])
         except _BlobNeededError:
             self._every_blob = True
             return await self.read_found(source, complete)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Literal, overload
 
+from artigraph.db import read_primary_while
 from artigraph.errors import InvalidTokenError, NoActiveRunError
 from artigraph.graph import Uses, inherit_uses
 from artigraph.run._current import active_manager
@@ -77,4 +78,9 @@ def _inherited_uses() -> Uses | None:
     return None if manager is None else manager.uses
 
 
+def _in_run() -> bool:
+    return active_manager() is not None or bool(os.environ.get(ENVIRONMENT))
+
+
 inherit_uses(ENVIRONMENT, _inherited_uses)
+read_primary_while(_in_run)  # a run reads what it wrote

@@ -16,7 +16,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 import artigraph.errors as errors
 import artigraph.graph as graph
-from artigraph.db import in_batches, read
+from artigraph.db import in_batches, read_anywhere
 from artigraph.graph.hashing import THREAD_THRESHOLD, Buffer
 from artigraph.graph.placement import storage_by_name
 from artigraph.identifiers import NodeId, check_id
@@ -107,7 +107,7 @@ async def open_stored(node_id: NodeId, path: str | Sequence[str]) -> BinaryIO:
     """
     node_id = check_id(node_id)
     labels = path.split(".") if isinstance(path, str) else list(path)
-    row = await read(lambda connection: _find(connection, node_id, labels))
+    row = await read_anywhere(lambda connection: _find(connection, node_id, labels))
     where = f"{'.'.join(labels)!r} of node {node_id}"
     if row.node_type != "value":
         msg = f"{where} is a {row.node_type}, which has no bytes itself; add the name of a field or item to the path"
@@ -142,6 +142,8 @@ async def read_each(
 
     async def work(connection: AsyncConnection) -> list[Any]:
         rows: list[Any] = []
+        if refused is not None:
+            refused.clear()  # of an earlier attempt
         for ids in in_batches(wanted):
             rows += (await connection.execute(_models, {"ids": ids})).all()
         found = {row.root_id for row in rows}
@@ -153,7 +155,7 @@ async def read_each(
             refused.update(reasons)
         return rows
 
-    rows = await read(work)
+    rows = await read_anywhere(work, lacks=lambda _: graph.any_missing(refused))
     if len(rows) <= _SLICE and sum(len(row.value or b"") for row in rows) <= THREAD_THRESHOLD:
         models = _build(rows, refused, digests=digests)
     else:

@@ -37,6 +37,7 @@ def engine_context(
     inline_limit: int | None = None,
     timeouts: Timeouts | None = None,
     read_only: bool = False,
+    read_url: str | URL | PathLike[str] | None = None,
 ) -> AbstractContextManager[AsyncEngine]:
     """Set the database for a block, in this thread.
 
@@ -52,6 +53,7 @@ def engine_context(
             inline_limit=inline_limit,
             timeouts=timeouts,
             read_only=read_only,
+            read_url=read_url,
         )
     )
 

@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy.exc import SQLAlchemyError
 
 import artigraph.errors as errors
+from artigraph.db import on_primary
 from artigraph.graph import StoredObject, without_recording
 from artigraph.graph.fingerprint import read_fingerprint
 from artigraph.model import ArtifactModel
@@ -109,7 +110,7 @@ class Call:
         if candidate.artifact_id is None:
             return Hit(None)
         try:
-            with without_recording():
+            with without_recording(), on_primary():
                 [model] = await load_models(ArtifactModel, [candidate.artifact_id])
                 await _check_lazy(model)
         except errors.NodeNotFoundError:  # deleted just now

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, FromClause, Select, and_, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import fetch_rows, read
+from artigraph.db import fetch_rows, read_anywhere
 from artigraph.identifiers import id_of
 from artigraph.orm import alias_table, node_table
 
@@ -73,13 +73,13 @@ async def read_version_ids(
     async def work(connection: AsyncConnection) -> list[UUID]:
         return [id_of(row[0]) for row in await fetch_rows(connection, statement, {})]
 
-    return await read(work)
+    return await read_anywhere(work)
 
 
 async def count_versions(key: SeriesKey) -> int:
     """Return the number of versions."""
     statement = _versions(key, _FIRST, None, func.count())
-    return int(await read(lambda connection: connection.scalar(statement)) or 0)
+    return int(await read_anywhere(lambda connection: connection.scalar(statement)) or 0)
 
 
 async def read_versions(key: SeriesKey) -> Sequence[VersionRow]:
@@ -93,7 +93,7 @@ async def read_versions(key: SeriesKey) -> Sequence[VersionRow]:
     async def work(connection: AsyncConnection) -> list[VersionRow]:
         return [VersionRow(*row) for row in await connection.execute(statement)]
 
-    return await read(work)
+    return await read_anywhere(work)
 
 
 def _versions(key: SeriesKey, since: UUID, before: UUID | None, *columns: Any) -> Select[*tuple[Any, ...]]:

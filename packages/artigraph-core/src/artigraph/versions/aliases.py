@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, delete, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import current_database, in_batches, read, share_lock, upsert, utc_now, write
+from artigraph.db import current_database, in_batches, read_anywhere, share_lock, upsert, utc_now, write
 from artigraph.errors import ArtifactInUseError, VersionNotFoundError
 from artigraph.orm import alias_table, node_table
 from artigraph.printable import printable
@@ -35,7 +35,7 @@ async def read_aliases(key: SeriesKey) -> dict[str, UUID]:
     async def work(connection: AsyncConnection) -> dict[str, UUID]:
         return {row.alias: row.node_id for row in await connection.execute(statement)}
 
-    return await read(work)
+    return await read_anywhere(work)
 
 
 async def point_alias(key: SeriesKey, alias: str, node_id: UUID) -> None:

@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 from uuid import UUID
 
+from artigraph.db import on_primary
 from artigraph.difference import ModelDiff, diff
 from artigraph.errors import InvalidNodeIdError, QueryError, VersionNotFoundError
 from artigraph.identifiers import NodeId, check_id, check_label, check_moment, check_order, first_id, moment_of
@@ -210,7 +211,8 @@ class Series(Generic[M]):
         checked = _check_alias(name)
         tried: UUID | None = None
         for attempt in range(1, _ATTEMPTS + 1):
-            node_id = await self._id_of(version)
+            with on_primary():  # a replica may not have the newest version yet
+                node_id = await self._id_of(version)
             try:
                 await point_alias(self._key, checked, node_id)
             except VersionNotFoundError:

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 import artigraph.errors as errors
 import artigraph.serializer.preview as previews
-from artigraph.db import read
+from artigraph.db import read_anywhere
 from artigraph.identifiers import NodeId, check_id, moment_of
 from artigraph.model import Media
 from artigraph.model.definition import traits_of
@@ -200,7 +200,7 @@ async def _read(node_id: UUID) -> _Found:
         beside = [await connection.scalar(previous), await connection.scalar(following)]
         return _Found(root, _fields(rows), aliases, *beside)
 
-    return await read(work)
+    return await read_anywhere(work)
 
 
 def _fields(rows: Sequence[Any]) -> list[FieldItem]:

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import BindParameter, Integer, Select, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import SelectByIds, current_database, read, recursive
+from artigraph.db import SelectByIds, current_database, read_anywhere, recursive
 from artigraph.db.planner import expect_few_rows, filter_only, unsearched_by_sqlite
 from artigraph.errors import QueryError
 from artigraph.identifiers import NodeId, check_id, id_of, moment_of
@@ -161,7 +161,7 @@ async def _ids(statement: Any, limit: int) -> list[UUID]:
     async def work(connection: AsyncConnection) -> list[UUID]:
         return list((await connection.scalars(statement.limit(limit))).all())
 
-    return await read(work)
+    return await read_anywhere(work)
 
 
 async def read_artifact_items(
@@ -193,7 +193,7 @@ async def read_artifact_items(
             if (row := rows.get(node_id)) is not None
         )
 
-    return await read(work)
+    return await read_anywhere(work)
 
 
 def _select_nodes(ids: Sequence[BindParameter[UUID]]) -> Select[*tuple[Any, ...]]:

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import read
+from artigraph.db import read_anywhere
 from artigraph.db.planner import filter_only
 from artigraph.errors import QueryError
 from artigraph.orm import link_table, node_table
@@ -77,7 +77,7 @@ async def group_by_input(page: RunsPage) -> RunGroupsPage:
     async def work(connection: AsyncConnection) -> list[tuple[UUID, InputItem]]:
         return [(run_id, InputItem(*item)) for run_id, *item in await connection.execute(statement)]
 
-    uses = await read(work) if page.items else []
+    uses = await read_anywhere(work) if page.items else []
     if len(uses) > _MOST_USES:
         msg = f"These {len(page.items)} runs used more than {_MOST_USES:,} artifacts. Group fewer runs at a time"
         raise QueryError(msg)

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import exists, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import current_database, distinct_values, in_batches, read
+from artigraph.db import current_database, distinct_values, in_batches, read_anywhere
 from artigraph.errors import QueryError
 from artigraph.lineage.sql import own_input
 from artigraph.orm import node_table
@@ -105,7 +105,7 @@ async def _model_of(label: str) -> str | None:
     async def work(connection: AsyncConnection) -> list[str]:
         return sorted((await connection.scalars(statement)).all())
 
-    names = await read(work)
+    names = await read_anywhere(work)
     if len(names) > 1:
         msg = (
             f"Artifacts labeled {quoted(label)} are of several models ({', '.join(map(quoted, names[:5]))}), whose "
@@ -126,7 +126,7 @@ async def _makers(artifacts: Sequence[UUID]) -> list[UUID]:
         async def work(connection: AsyncConnection, statement: Any = statement) -> dict[UUID, UUID]:
             return {row.node_id: row.parent_id for row in await connection.execute(statement)}
 
-        found |= await read(work)
+        found |= await read_anywhere(work)
     return [found[each] for each in artifacts if each in found]
 
 

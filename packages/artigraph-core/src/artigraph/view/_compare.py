@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import case, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import read
+from artigraph.db import read_anywhere
 from artigraph.errors import DeserializationError, NodeNotFoundError, QueryError
 from artigraph.identifiers import NodeId, check_ids
 from artigraph.lineage.sql import own_input, select_served
@@ -129,7 +129,7 @@ async def _read(run_ids: Sequence[UUID]) -> tuple[dict[_Key, _Values], bool]:
             found.setdefault(("result", name), {})[run_id] = value, exact
         return found, cut or parts_cut
 
-    return await read(work)
+    return await read_anywhere(work)
 
 
 def _named(values: RunValues) -> Iterator[tuple[RowKind, str, object, object]]:

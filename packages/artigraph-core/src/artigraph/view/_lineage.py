@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import CompoundSelect, Select, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import read
+from artigraph.db import read_anywhere
 from artigraph.db.planner import filter_only
 from artigraph.errors import NodeNotFoundError, QueryError
 from artigraph.graph.leases import status_of
@@ -131,7 +131,7 @@ async def lineage_document(node: NodeId, *, up: int = 1, down: int = 1, limit: i
         ]
         return LineageDocument(root_id, tuple(found), tuple(edges))
 
-    return await read(work)
+    return await read_anywhere(work)
 
 
 def _is(node_id: UUID) -> Any:

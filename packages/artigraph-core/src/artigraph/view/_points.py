@@ -13,7 +13,7 @@ from uuid import UUID
 from sqlalchemy import Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import in_batches, read
+from artigraph.db import in_batches, read_anywhere
 from artigraph.errors import QueryError
 from artigraph.identifiers import check_label, moment_of
 from artigraph.orm import alias_table, node_table
@@ -100,7 +100,7 @@ async def series_points(
         points = (_point(row, named, values[row.node_id]) for row in rows)
         return (rows[0].total if rows else 0), tuple(points)
 
-    total, points = await read(work)
+    total, points = await read_anywhere(work)
     shown = dict.fromkeys(name for point in points for name in point.values) if paths is None else paths
     return SeriesPointsDocument(model, label, total, tuple(shown), points)
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import read
+from artigraph.db import read_anywhere
 from artigraph.errors import NodeNotFoundError
 from artigraph.graph.run_rows import RunStatus, cached_from_of, id_of_key, run_columns, run_row
 from artigraph.identifiers import NodeId, check_id
@@ -172,4 +172,4 @@ async def _read(run_id: UUID) -> tuple[RunItem, bool, str | None, UUID | None, U
         values = (await read_run_values(connection, [run_id], None))[run_id]
         return run_item(run, cached_from, count, {}, {}), there, parent_name, *beside, values
 
-    return await read(work)
+    return await read_anywhere(work)

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import BindParameter, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import Row, SelectByIds, read
+from artigraph.db import Row, SelectByIds, read_anywhere
 from artigraph.db.planner import filter_only
 from artigraph.errors import QueryError
 from artigraph.graph.run_rows import (
@@ -161,7 +161,7 @@ async def _users(artifact_id: UUID, last: UUID | None, limit: int) -> list[UUID]
     async def work(connection: AsyncConnection) -> list[UUID]:
         return list((await connection.scalars(statement)).all())
 
-    return await read(work)
+    return await read_anywhere(work)
 
 
 def _select_items(ids: Sequence[BindParameter[UUID]]) -> Select[*tuple[Any, ...]]:
@@ -180,7 +180,7 @@ async def read_run_items(run_ids: Sequence[UUID], columns: Mapping[str, AnyColum
     async def work(connection: AsyncConnection) -> tuple[RunItem, ...]:
         return await _items(connection, await _items_by_ids.rows(connection, run_ids), columns)
 
-    found = {item.run_id: item for item in await read(work)}
+    found = {item.run_id: item for item in await read_anywhere(work)}
     return tuple(found[run_id] for run_id in run_ids if run_id in found)
 
 
@@ -193,7 +193,7 @@ async def _read_page(
         rows = await fetch(connection)
         return await _items(connection, rows[:limit], columns), len(rows) > limit
 
-    return await read(work)
+    return await read_anywhere(work)
 
 
 async def _items(

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import current_database, distinct_values, read
+from artigraph.db import current_database, distinct_values, read_anywhere
 from artigraph.errors import QueryError
 from artigraph.identifiers import check_label
 from artigraph.orm import SEARCH_KEY_LENGTH, node_table, run_value_table
@@ -167,7 +167,7 @@ async def _tags(text: str, limit: int) -> list[SearchHit]:
     async def work(connection: AsyncConnection) -> Mapping[UUID, RunValues]:
         return await read_run_values(connection, ids, [RunColumn("tag", each) for each in names])
 
-    values = await read(work)
+    values = await read_anywhere(work)
     for item in await read_run_items(ids, {}):
         for tag, value in values[item.run_id].by_kind["tag"].items():
             if isinstance(value, str) and value.startswith(prefix):
@@ -186,4 +186,4 @@ async def _rows(statement: Any) -> Sequence[Any]:
     async def work(connection: AsyncConnection) -> Sequence[Any]:
         return (await connection.execute(statement)).all()
 
-    return await read(work)
+    return await read_anywhere(work)

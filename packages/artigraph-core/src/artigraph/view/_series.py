@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import read
+from artigraph.db import read_anywhere
 from artigraph.identifiers import check_label
 from artigraph.orm import alias_table, node_table
 from artigraph.query import select as query_of
@@ -87,4 +87,4 @@ async def _read(model: str, label: str) -> tuple[int, dict[str, UUID]]:
         total = await connection.scalar(count) or 0
         return total, {row.alias: row.node_id for row in await connection.execute(named.order_by(alias.alias))}
 
-    return await read(work)
+    return await read_anywhere(work)

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import Select, func, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import in_batches, read
+from artigraph.db import in_batches, read_anywhere
 from artigraph.db.planner import expect_few_rows, filter_only
 from artigraph.graph.nodes import Node
 from artigraph.graph.run_rows import CACHE, CACHED_FROM, id_of_key
@@ -181,7 +181,7 @@ async def _made_by(run_id: UUID | None) -> set[_Series]:
         made = union(statement, select_served([run_id]).with_only_columns(node.model_name, node.label))
         return {_Series(*row) for row in await connection.execute(made)}
 
-    return await read(work)
+    return await read_anywhere(work)
 
 
 async def _used_again(lineage: Lineage, newer: Mapping[UUID, _Newer]) -> list[UUID]:
@@ -210,7 +210,7 @@ async def _used_again(lineage: Lineage, newer: Mapping[UUID, _Newer]) -> list[UU
                 again.setdefault(newest_id, set()).add(id_of_key(key))
 
     if users:
-        await read(work)
+        await read_anywhere(work)
     return [node_id for node_id, runs in users.items() if runs <= again.get(newer[node_id].newest_id, set())]
 
 
@@ -225,7 +225,7 @@ async def _newer(artifact_ids: Sequence[UUID]) -> dict[UUID, _Newer]:
                     found[row.node_id] = _Newer(row.newest_id, row.newer)
         return found
 
-    return await read(work)
+    return await read_anywhere(work)
 
 
 def select_newer(artifact_ids: Collection[UUID]) -> Select[*tuple[Any, ...]]:

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 from sqlalchemy import ColumnElement, Select, case, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import read
+from artigraph.db import read_anywhere
 from artigraph.db.planner import unsearched_by_sqlite
 from artigraph.orm import TOMBSTONE_SIZE, blob_table, node_table, store_table
 from artigraph.view._document import Document, Page, Record
@@ -189,4 +189,4 @@ async def _rows(statement: Any) -> Sequence[Any]:
     async def work(connection: AsyncConnection) -> Sequence[Any]:
         return (await connection.execute(statement)).all()
 
-    return await read(work)
+    return await read_anywhere(work)

@@ -4,6 +4,7 @@ The library itself reads no file. A tool reads this one when it starts:
 
     [database]
     url = "postgresql://me@localhost/results"
+    read_url = "postgresql://me@standby/results"    # a read replica; see `artigraph.db.set_engine`
 
     [storage."file:data"]             # the permanent name, which is stored with the data
     type = "file"                     # an entry point of the group `artigraph.storage_type`
@@ -14,7 +15,7 @@ The library itself reads no file. A tool reads this one when it starts:
     region = "eu-west-1"
 
     [store.vision]                    # a store of the web view, which shows all of them instead of [database]
-    url = "postgresql://me@localhost/vision"
+    url = "postgresql://me@localhost/vision"        # and perhaps a `read_url`
 
     [cli]
     imports = ["my_project.models"]   # modules to import: this runs their code
@@ -43,6 +44,7 @@ __all__ += ["embedded_store", "import_modules", "read_configuration", "register_
 FILE = "artigraph.toml"
 """The file that is read in the working directory. It is not searched for anywhere else."""
 _URL = "ARTIGRAPH_URL"
+_READ_URL = "ARTIGRAPH_READ_URL"
 _STORE = re.compile(r"[A-Za-z0-9_-]+")
 
 
@@ -71,31 +73,43 @@ class Configuration:
     storages: tuple[StorageSettings, ...] = ()
     stores: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     """The databases of the stores that the web view shows, by name. Without any it shows `url`."""
+    read_url: str | None = field(default=None, repr=False)
+    """The read replica of `url`."""
+    read_urls: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    """The read replicas of the stores, by the stores' names."""
     imports: tuple[str, ...] = ()
     """Modules to import before values are read."""
 
     @property
     def is_default(self) -> bool:
         """Whether the library uses this database without being told: that of `ARTIGRAPH_URL`, or the embedded store."""
-        return self.url is None or self.url == os.environ.get(_URL)
+        if self.url is None:
+            return True
+        return (self.url, self.read_url) == (os.environ.get(_URL), os.environ.get(_READ_URL) or None)
 
 
 def read_configuration(file: str | os.PathLike[str] | None = None) -> Configuration:
     """Return the settings in a file, or in `artigraph.toml` of the working directory if it exists.
 
-    The environment variable `ARTIGRAPH_URL` overrides the URL in the file. Paths are relative to the working directory.
+    The environment variables `ARTIGRAPH_URL` and `ARTIGRAPH_READ_URL` override both URLs of the database in the file:
+    the replica in the file is not one of the environment's database. Paths are relative to the working directory.
     Nothing is imported, and no connection is made.
 
     Raises:
         ConfigurationError: the file does not exist or cannot be read, or has a key that is unknown or of another type.
+            Or a read replica is set without its database.
     """
     path = Path(FILE if file is None else file)
     url = os.environ.get(_URL) or None
+    read_url = os.environ.get(_READ_URL) or None
+    if read_url is not None and url is None:
+        msg = f"{_READ_URL} is set without {_URL}. Set both, or name the replica in {FILE}: read_url in [database]"
+        raise errors.ConfigurationError(msg)
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError as error:
         if file is None:
-            return Configuration(url=url)
+            return Configuration(url=url, read_url=read_url)
         msg = f"There is no configuration file {quoted(str(path))}. Correct the path"
         raise errors.ConfigurationError(msg) from error
     except (OSError, UnicodeError) as error:
@@ -109,14 +123,18 @@ def read_configuration(file: str | os.PathLike[str] | None = None) -> Configurat
     reader = _Reader(path)
     reader.check_keys("", said, ("database", "storage", "store", "cli"))
     database = reader.table("database", said)
-    reader.check_keys("database", database, ("url",))
+    reader.check_keys("database", database, ("url", "read_url"))
+    reader.check_replica("database", database)
     tool = reader.table("cli", said)
     reader.check_keys("cli", tool, ("imports",))
+    stores = reader.table("store", said)
     return Configuration(
         file=path,
         url=url or reader.text("database", database, "url"),
+        read_url=read_url if url else reader.text("database", database, "read_url"),
         storages=tuple(reader.storages(reader.table("storage", said))),
-        stores=dict(reader.stores(reader.table("store", said))),
+        stores=dict(reader.stores(stores)),
+        read_urls=dict(reader.replicas(stores)),
         imports=tuple(reader.texts("cli", tool, "imports")),
     )
 
@@ -175,11 +193,21 @@ class _Reader:
                     "digits, '-' and '_', and another name than 'static'"
                 )
             store = self.table(name, said)
-            self.check_keys(table, store, ("url",))
+            self.check_keys(table, store, ("url", "read_url"))
             url = self.text(table, store, "url")
             if url is None:
                 self._refuse(f"has no key 'url' in [{table}]")
             yield name, url
+
+    def replicas(self, said: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+        for name in said:
+            read_url = self.text(f"store.{quoted(name)}", self.table(name, said), "read_url")
+            if read_url is not None:
+                yield name, read_url
+
+    def check_replica(self, table: str, said: Mapping[str, Any]) -> None:
+        if "read_url" in said and "url" not in said:
+            self._refuse(f"has a key 'read_url' and no 'url' in [{table}]. A replica needs its database")
 
     def _refuse(self, what: str) -> NoReturn:
         msg = f"{quoted(str(self.path))} {what}"

@@ -10,7 +10,7 @@ from uuid import UUID
 from sqlalchemy import BindParameter, Select, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import SelectByIds, read
+from artigraph.db import SelectByIds, read_anywhere
 from artigraph.db.planner import expect_few_rows, filter_only
 from artigraph.graph.run_rows import RunValueKind
 from artigraph.identifiers import NodeId, check_ids
@@ -86,7 +86,7 @@ async def list_series(model: str | None = None) -> SeriesList:
     async def work(connection: AsyncConnection) -> tuple[SeriesItem, ...]:
         return tuple(SeriesItem(*row) for row in await connection.execute(statement))
 
-    return SeriesList(await read(work), None)
+    return SeriesList(await read_anywhere(work), None)
 
 
 async def ordered_artifacts(
@@ -156,7 +156,7 @@ async def list_run_columns(runs: Sequence[NodeId]) -> list[str]:
         written = sorted(f"results.{label}.{field}" for label, field in fields if "." not in f"{label}{field}")
         return found + written[:_MOST_COLUMNS]
 
-    return await read(work)
+    return await read_anywhere(work)
 
 
 def _select_names(runs: Sequence[BindParameter[UUID]]) -> Select[*tuple[Any, ...]]:

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Select, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import fetch_rows, in_batches, read
+from artigraph.db import fetch_rows, in_batches, read_anywhere
 from artigraph.errors import AmbiguousReferenceError, NodeNotFoundError, QueryError, VersionNotFoundError
 from artigraph.identifiers import first_id, id_of
 from artigraph.orm import node_table
@@ -168,7 +168,7 @@ async def _existing(reference: str, readings: Sequence[_Reading]) -> list[_Readi
     async def work(connection: AsyncConnection) -> Sequence[Any]:
         return (await connection.execute(statement)).one()
 
-    there = {key for key, is_there in zip(keys, await read(work), strict=True) if is_there}
+    there = {key for key, is_there in zip(keys, await read_anywhere(work), strict=True) if is_there}
     found = [reading for reading in readings if reading.key in there]
     if not found:
         msg = f"The store has no artifact of the model and label in {quoted(reference)}"
@@ -237,7 +237,7 @@ async def _fetch(statement: Select[tuple[UUID]]) -> list[UUID]:
     async def work(connection: AsyncConnection) -> list[UUID]:
         return [id_of(row[0]) for row in await fetch_rows(connection, statement, {})]
 
-    return await read(work)
+    return await read_anywhere(work)
 
 
 def _versions(key: SeriesKey) -> Select[tuple[UUID]]:
@@ -275,7 +275,7 @@ async def shortest_prefixes(node_ids: Collection[UUID], *, least: int = 8) -> di
                 found[node_id] = _beginning(node_id, max(least, shared + 1))
         return found
 
-    return await read(work)
+    return await read_anywhere(work)
 
 
 def _nearest(which: ColumnElement[Any], where: ColumnElement[bool], order: ColumnElement[Any]) -> ColumnElement[Any]:

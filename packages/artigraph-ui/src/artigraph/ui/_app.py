@@ -108,20 +108,22 @@ def create_app(
 def app_of(configuration: Configuration) -> Starlette:
     """Return the pages of the only store of a configuration, or those of all its stores, each below its name."""
     if not configuration.stores:
-        return _pages_of(source_of(configuration))
+        return _pages_of(source_of(configuration), read_url=configuration.read_url)
     listed = list_stores(configuration)
 
     async def stores(request: Request) -> Response:
         return respond(request, listed, "stores.html")
 
-    mounts = [Mount(f"/{name}", _pages_of(url, name)) for name, url in configuration.stores.items()]
+    replicas = configuration.read_urls
+    stores_of = configuration.stores.items()
+    mounts = [Mount(f"/{name}", _pages_of(url, name, read_url=replicas.get(name))) for name, url in stores_of]
     return _application([Route("/", stores), Route("/static/{name}", static.page), *mounts])
 
 
-def _pages_of(source: Source, name: str | None = None) -> Starlette:
+def _pages_of(source: Source, name: str | None = None, *, read_url: str | None = None) -> Starlette:
     """Return the pages of a store, which has a name if it is one of several."""
     pages = _application([Route(path, page, name=route) for path, route, page in ROUTES])
-    pages.add_middleware(InStore, context=context_of(source), name=name, dialect=dialect_of(source))
+    pages.add_middleware(InStore, context=context_of(source, read_url), name=name, dialect=dialect_of(source))
     return pages
 
 

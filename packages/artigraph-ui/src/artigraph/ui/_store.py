@@ -26,14 +26,14 @@ from artigraph.view.configuration import (
 Source: TypeAlias = str | URL | os.PathLike[str] | AsyncEngine
 
 
-def context_of(source: Source) -> Context:
+def context_of(source: Source, read_url: str | None = None) -> Context:
     """Return a context in which a database is set. The engine is made on the first use by an event loop.
 
     The event loop closes its connections when it ends.
     """
     context = copy_context()
     # An engine of the caller's is used as it is. It may write, but no page does.
-    block = engine_context(source, read_only=not isinstance(source, AsyncEngine))
+    block = engine_context(source, read_only=not isinstance(source, AsyncEngine), read_url=read_url)
     context.run(block.__enter__)
     return context
 

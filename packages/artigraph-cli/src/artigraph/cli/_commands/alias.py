@@ -36,7 +36,7 @@ async def ls(output: Output, series: str) -> None:
     await _print(output, *await find_series(series))
 
 
-@store_command(alias, "set")
+@store_command(alias, "set", writes=True)
 @click.argument("series", shell_complete=complete_series, metavar="MODEL/LABEL")
 @click.argument("name")
 @click.argument("ref", shell_complete=complete_references, required=False)
@@ -53,7 +53,7 @@ async def set_alias(output: Output, series: str, name: str, ref: str | None) -> 
     await _print(output, *key)
 
 
-@store_command(alias, "rm")
+@store_command(alias, "rm", writes=True)
 @click.argument("series", shell_complete=complete_series, metavar="MODEL/LABEL")
 @click.argument("name")
 async def remove_alias(output: Output, series: str, name: str) -> None:

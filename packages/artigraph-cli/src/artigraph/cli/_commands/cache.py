@@ -76,7 +76,7 @@ async def explain(output: Output, run: str) -> None:
     output.text(explanation_document(run_id, found).to_dict(), explanation_lines(run_id, found))
 
 
-@store_command(cache, "clear")
+@store_command(cache, "clear", writes=True)
 @click.argument("function", shell_complete=complete_functions, required=False, metavar="[FUNCTION]")
 @click.option("--all", "everything", is_flag=True, help="The results of all functions.")
 @dry_run_option

@@ -18,7 +18,7 @@ def db() -> None:
 async def info(output: Output) -> None:
     """Show which database this is, and which version its tables have. Passwords are not shown."""
     from artigraph.cli._documents import DatabaseDocument
-    from artigraph.db import current_database, get_engine
+    from artigraph.db import current_database, get_engine, shown_url
     from artigraph.errors import SchemaError
     from artigraph.migrations import current
     from artigraph.orm import SCHEMA_VERSION
@@ -33,7 +33,7 @@ async def info(output: Output) -> None:
     document = DatabaseDocument(
         database=engine.dialect.name,
         driver=engine.dialect.driver,
-        url=engine.url.set(query={}).render_as_string(hide_password=True),
+        url=shown_url(engine.url),
         tables=version,
         tables_of_this_release=SCHEMA_VERSION,
         store_id=store_id,
@@ -68,7 +68,7 @@ async def upgrade_tables(output: Output, revision: str) -> None:
     await _print(output)
 
 
-@store_command(db, "downgrade")
+@store_command(db, "downgrade", writes=True)
 @click.argument("revision")
 @yes_option
 async def downgrade_tables(output: Output, revision: str, *, yes: bool) -> None:

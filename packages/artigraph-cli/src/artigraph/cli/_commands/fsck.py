@@ -9,7 +9,7 @@ from artigraph.cli._exit_codes import ExitCode
 from artigraph.cli._output import Output
 
 
-@store_command(storages=True)
+@store_command(storages=True, writes=True)
 @click.option("--read", "subset", metavar="PART", help="Also read this part of the objects, 5% say.")
 async def fsck(output: Output, subset: str | None) -> ExitCode:
     """Check all rows and objects, and report what is wrong. It changes nothing.

@@ -11,7 +11,7 @@ from artigraph.cli._output import Output
 from artigraph.cli._parameters import age, dry_run_option, yes_option
 
 
-@store_command(storages=True)
+@store_command(storages=True, writes=True)
 @click.option("--grace", callback=age, help="Keep objects younger than this, 7d say: saves may be using them.")
 @dry_run_option
 @yes_option

@@ -6,7 +6,7 @@ from artigraph.cli._command import store_command
 from artigraph.cli._output import Column, Output
 
 
-@store_command()
+@store_command(writes=True)
 async def lost(output: Output) -> None:
     """Mark runs whose process died as lost, and list them.
 

@@ -10,7 +10,7 @@ from artigraph.cli._output import Output
 from artigraph.cli._parameters import dry_run_option, yes_option
 
 
-@store_command(storages=True)
+@store_command(storages=True, writes=True)
 @click.argument("source")
 @click.argument("target")
 @dry_run_option

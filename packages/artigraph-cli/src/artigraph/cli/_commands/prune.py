@@ -23,7 +23,7 @@ def _counts(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) 
     return found or None
 
 
-@store_command(storages=True)
+@store_command(storages=True, writes=True)
 @click.option("--older-than", callback=age, help="Artifacts and runs older than this: 90d, 12h, or a time.")
 @click.option(
     "--keep-newest",

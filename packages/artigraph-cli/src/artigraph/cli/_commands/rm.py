@@ -9,7 +9,7 @@ from artigraph.cli._output import Output
 from artigraph.cli._parameters import complete_references, dry_run_option, yes_option
 
 
-@store_command(storages=True)
+@store_command(storages=True, writes=True)
 @click.argument("refs", nargs=-1, required=True, shell_complete=complete_references, metavar="REF...")
 @click.option("--cascade", is_flag=True, help="Also delete the runs that used one, and aliases that point to one.")
 @dry_run_option

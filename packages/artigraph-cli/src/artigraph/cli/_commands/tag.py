@@ -20,7 +20,7 @@ def _pairs(ctx: click.Context, param: click.Parameter, value: tuple[str, ...]) -
     return found
 
 
-@store_command()
+@store_command(writes=True)
 @click.argument("run", shell_complete=complete_references, metavar="RUN")
 @click.argument("tags", nargs=-1, required=True, callback=_pairs, metavar="NAME=VALUE...")
 async def tag(output: Output, run: str, tags: dict[str, str]) -> None:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from artigraph.model.any_model import AnyModel
 
 
-@store_command(storages=True)
+@store_command(storages=True, writes=True)
 @click.argument("model", metavar="MODULE:CLASS")
 @dry_run_option
 @yes_option
