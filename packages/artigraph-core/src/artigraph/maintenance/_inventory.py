@@ -1,29 +1,28 @@
-"""Comparing the objects in storages with the blob rows."""
+"""The storages of a store, and the rows that describe their objects."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Collection, Mapping, Sequence
-from contextlib import aclosing
-from dataclasses import dataclass, field
+from collections.abc import AsyncGenerator, Collection, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, cast
 from uuid import UUID
 
-from sqlalchemy import Select, bindparam, exists, func, select
+from sqlalchemy import ColumnElement, Select, bindparam, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import Database, Row, fetch_rows, in_batches, read
-from artigraph.errors import ArtigraphError, InvalidLocationError, ObjectNotFoundError, StorageError
+from artigraph.errors import ArtigraphError, InvalidLocationError, ObjectNotFoundError
 from artigraph.graph.objects import run_concurrently
 from artigraph.graph.placement import EMBEDDED_STORAGE, embedded_storage, storage_by_name
 from artigraph.graph.stored_object import call_storage
 from artigraph.graph.tombstones import is_object
 from artigraph.maintenance._consistency import decoded, id_if_any, readable
 from artigraph.orm import blob_table, node_table
-from artigraph.storage import Storage, StoredEntry, SupportsListing
+from artigraph.storage import Storage, SupportsListing
 from artigraph.storage.base import registered_storages
 
-_CHUNK = 1000
-"""Rows and objects that are compared at a time."""
+CHUNK = 1000
+"""Rows and objects that are read and compared at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,22 +59,6 @@ class BlobRow(NamedTuple):
     chunk_sha256: bytes | None
     used: bool
     """Whether a node refers to the row."""
-
-
-@dataclass(slots=True)
-class Survey:
-    """The objects below the database's store id in a storage that lists, compared with the rows."""
-
-    listed: int = 0
-    """How many objects the storage lists."""
-    seen: set[bytes] = field(default_factory=set[bytes])
-    """The ids of this storage's rows whose objects exist."""
-    unregistered: list[StoredEntry] = field(default_factory=list[StoredEntry])
-    """Objects without a row."""
-    buried: list[StoredEntry] = field(default_factory=list[StoredEntry])
-    """Objects whose location has a tombstone: they were stored, or remained, after it was created."""
-    misfits: list[tuple[StoredEntry, int]] = field(default_factory=list[tuple[StoredEntry, int]])
-    """Objects whose size differs from the recorded one, each with the recorded one."""
 
 
 async def find_places(database: Database) -> list[Place]:
@@ -120,129 +103,25 @@ def _storages_in(storage: Storage) -> set[str]:
     return found
 
 
-async def survey(place: Place, database: Database, names: Collection[str]) -> AsyncGenerator[Survey]:
-    """List a storage and compare it with the rows. Yield the survey after each chunk; the last one is complete.
-
-    Objects are listed before their rows are read. So an object whose row is committed meanwhile does not look
-    unregistered. `names` are those of all storages. A row of any of them registers an object, since two may keep their
-    objects in one place.
-
-    Raises:
-        StorageError: the listing failed; the surveys yielded before prove nothing.
-    """
-    result = Survey()
-    others = [name for name in names if name != place.name]
-    async with aclosing(_batches(place.known, f"{database.store_id.hex}/")) as batches:
-        async for entries in batches:
-            await _compare(result, entries, place.name, others, database)
-            yield result
-
-
-async def _compare(
-    result: Survey, entries: Sequence[StoredEntry], name: str, others: Sequence[str], database: Database
-) -> None:
-    result.listed += len(entries)
-    rows = await _rows_at(database, [name], [entry.location for entry in entries])
-    unsaid = [entry.location for entry in entries if not _is_registered(rows, entry.location)]
-    elsewhere = await _rows_at(database, others, unsaid)
-    for entry in entries:
-        row = rows.get(entry.location)
-        if row is not None and row.is_object:
-            if row.blob_id is not None:
-                result.seen.add(row.blob_id.bytes)
-            if row.size is not None and row.size != entry.size:
-                result.misfits.append((entry, row.size))
-        elif _is_registered(elsewhere, entry.location):
-            continue
-        elif row is not None:
-            result.buried.append(entry)
-        else:
-            result.unregistered.append(entry)
-
-
-def _is_registered(rows: Mapping[str, _RowAt], location: str) -> bool:
-    return location in rows and rows[location].is_object
-
-
-def _select_at(database: Database) -> Select[*tuple[Any, ...]]:
-    columns = [readable(blob_table.c[name], database) for name in ("blob_id", "size")]
-    return select(*columns, blob_table.c.location, is_object.label("is_object")).where(
-        blob_table.c.storage.in_(bindparam("storages", expanding=True)),
-        blob_table.c.location.in_(bindparam("locations", expanding=True)),
-    )
-
-
-class _RowAt(NamedTuple):
-    blob_id: UUID | None
-    """None if the row's id is invalid, which fsck reports."""
-    size: Any
-    is_object: bool
-
-
-async def _rows_at(database: Database, storages: Sequence[str], locations: Sequence[str]) -> dict[str, _RowAt]:
-    """Return the rows at these locations. If a location has several, prefer a row that describes an object."""
-    if not storages or not locations:
-        return {}
-    statement = _select_at(database)
-
-    async def work(connection: AsyncConnection) -> dict[str, _RowAt]:
-        # Fetch the driver's raw values: other checks report those that are invalid for their column.
-        found = await fetch_rows(connection, statement, {"storages": [*storages], "locations": [*locations]})
-        rows: dict[str, _RowAt] = {}
-        for blob_id, size, location, stands in found:
-            if stands or location not in rows:
-                rows[location] = _RowAt(id_if_any(blob_id), size, bool(stands))
-        return rows
-
-    return await read(work)
-
-
-async def _batches(storage: Storage, prefix: str) -> AsyncGenerator[list[StoredEntry]]:
-    batch: list[StoredEntry] = []
-    listing: Any = _listing(storage, prefix)
-    try:
-        while True:
-            entry: object = await call_storage(storage, anext(listing, None))
-            if entry is None:
-                break
-            if not isinstance(entry, StoredEntry) or not entry.location.startswith(prefix):
-                msg = f"{storage!r} listed {entry!r:.200} below {prefix!r}; nothing is done with such a listing"
-                raise StorageError(msg)
-            batch.append(entry)
-            if len(batch) >= _CHUNK:
-                yield batch
-                batch = []
-        yield batch
-    finally:
-        if hasattr(listing, "aclose"):
-            await listing.aclose()
-
-
-def _listing(storage: Storage, prefix: str) -> object:
-    untyped: Any = storage
-    listing: Any = untyped.list(prefix)
-    if not hasattr(listing, "__anext__"):
-        if hasattr(listing, "close"):
-            listing.close()  # a coroutine that nobody would await
-        msg = f"The method `list` of {storage!r} is no asynchronous generator of StoredEntry; see SupportsListing"
-        raise StorageError(msg)
-    return listing
-
-
 _used = exists().where(node_table.c.blob_id == blob_table.c.blob_id)
 
 
-def _select_blobs(database: Database) -> Select[*tuple[Any, ...]]:
+def blob_columns(database: Database) -> list[ColumnElement[Any]]:
+    """Return the columns that `blob_row` takes."""
     columns = [readable(blob_table.c[name], database) for name in BlobRow._fields[:-1]]
+    return [*columns, _used.label("used"), blob_table.c.chunk_sha256.is_(None).label("has_no_chunks")]
+
+
+def _select_blobs(database: Database) -> Select[*tuple[Any, ...]]:
     return (
-        select(*columns, _used.label("used"), blob_table.c.chunk_sha256.is_(None).label("has_no_chunks"))
+        select(*blob_columns(database))
         .where(blob_table.c.storage == bindparam("storage"), blob_table.c.blob_id > bindparam("after"), is_object)
         .order_by(blob_table.c.blob_id)
-        .limit(_CHUNK)
+        .limit(CHUNK)
     )
 
 
-def _blob_row(row: Row) -> BlobRow | None:
+def blob_row(row: Sequence[Any]) -> BlobRow | None:
     """Convert a row, or return None if a column holds an invalid value, which fsck reports."""
     blob_id, location, size, sha256, chunks, used, has_no_chunks = row
     found = id_if_any(blob_id)
@@ -278,10 +157,10 @@ async def read_blobs(storage: str, database: Database) -> AsyncGenerator[list[Bl
             return await fetch_rows(connection, statement, {"storage": storage, "after": after})
 
         found = await read(work)
-        rows = [row for each in found if (row := _blob_row(each)) is not None]
+        rows = [row for each in found if (row := blob_row(each)) is not None]
         if rows:
             yield rows
-        if len(found) < _CHUNK:
+        if len(found) < CHUNK:
             return
         after = found[-1][0]
 
