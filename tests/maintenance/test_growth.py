@@ -84,7 +84,7 @@ async def test_a_store_that_is_compared_by_prefixes_is_found_as_it_is(seed: int)
     sizes: dict[str, int] = {}
     elsewhere: dict[str, int] = {}
     expected = Counter[str]()
-    for number in range(80):
+    for number in range(50):
         kind = draw.choice(["in order", "lost", "unregistered", "elsewhere", "buried", "wrong size", "tombstone"])
         # Most keys are the library's. A row may name any other, and its object is looked for too.
         folder = f"{draw.choice([0, 0, 1, 254, 255]):02x}"
@@ -232,7 +232,7 @@ async def test_memory_does_not_grow_with_the_objects(monkeypatch: pytest.MonkeyP
         assert report.unregistered.count == sum(number % 4 >= 2 for number in range(count))
         storage.count = 0
         await tamper(delete(blob_table))
-    assert peaks[2] < 1.6 * peaks[1], peaks  # four times as much if all were kept
+    assert peaks[2] < 2 * peaks[1], peaks  # more than four times as much if all were kept
 
 
 async def test_items_are_sorted_whatever_is_in_the_file(monkeypatch: pytest.MonkeyPatch) -> None:
