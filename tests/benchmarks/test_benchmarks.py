@@ -121,6 +121,7 @@ async def test_floors_write_and_read_the_rows_that_we_write() -> None:
 async def test_a_large_store_and_a_small_one_are_filled_and_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each operation checks what it finds."""
     monkeypatch.setattr(growth, "_LEAST", 2_000)
+    monkeypatch.setattr(growth, "_TIMES", 2)
     async with opened("sqlite", Effort(rounds=1, nodes=4_000)) as bench:
         found = await growth.growth(bench)
         written = await bench.core.select(select(func.count()).select_from(node_table), {})

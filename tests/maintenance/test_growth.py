@@ -27,6 +27,7 @@ from artigraph.orm import CHUNK_SIZE, TOMBSTONE_SIZE, blob_table
 from artigraph.storage import MemoryStorage, Storage, StoredEntry
 from artigraph.storage.file import FileSystem
 from tests.support.maintenance import NOW, locations, tamper, tombstones
+from tests.support.plans import SORTED, explained
 
 OLD = timedelta(days=30)
 
@@ -317,3 +318,15 @@ async def hidden(prefix: str) -> AsyncIterator[StoredEntry]:
 
 async def found(_: str) -> bool:
     return True
+
+
+async def test_rows_are_read_in_the_order_of_an_index() -> None:
+    """Another order sorts all rows of a storage for each chunk, which takes time with the square of their number."""
+    database = await current_database()
+    given = {"storage": "memory", "after": "a", "low": b"a", "high": b"b"}
+    ranges = [(False, False), (True, False), (False, True), (True, True)]
+    selects = [_inventory._select_rows(database, above=above, up_to=up_to) for above, up_to in ranges]
+    for statement in (_unused._unused, *selects):
+        found = await explained(statement, given)
+        assert "SEARCH artigraph_blob USING INDEX sqlite_autoindex_artigraph_blob_3 (storage=?" in found
+        assert not SORTED.search(found), found

@@ -9,18 +9,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, NamedTuple
 
-from sqlalchemy import LargeBinary, Select, bindparam, cast, func, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import Database, Row, fetch_rows, read
+from artigraph.db import Database, Row, read
 from artigraph.errors import StorageError
 from artigraph.graph.objects import run_concurrently
 from artigraph.graph.stored_object import call_storage
 from artigraph.graph.tombstones import is_object
-from artigraph.maintenance._inventory import CHUNK, BlobRow, Place, blob_columns, blob_row, find_lost
+from artigraph.maintenance._inventory import CHUNK, BlobRow, Place, blob_row, find_lost, read_rows
 from artigraph.maintenance._spool import Spool
 from artigraph.orm import blob_table
-from artigraph.orm.types import Text
 from artigraph.storage import Storage, StoredEntry
 
 _PREFIXES = 256
@@ -139,8 +138,9 @@ class _Comparison:
         without_row = {entry.location: entry for entry in entries}
         tombs: dict[str, StoredEntry] = {}
         new = len(entries)
-        async with aclosing(self._rows(low, high)) as pages:
-            async for rows in pages:
+        async with aclosing(read_rows(self._place.name, self._database, low, high)) as pages:
+            async for page in pages:
+                rows = map(_row_at, page)
                 found: list[Registered] = []
                 for row in rows:
                     entry = without_row.pop(row.location, None)
@@ -170,45 +170,6 @@ class _Comparison:
             blob_table.c.storage.in_(self._others), blob_table.c.location.in_(locations), is_object
         )
         return {row.location for row in await read(lambda connection: connection.execute(statement))}
-
-    async def _rows(self, low: str | None, high: str | None) -> AsyncGenerator[list[_RowAt]]:
-        """Yield the rows of objects and tombstones with locations in a range, in order."""
-        bounds = {name: bound for name, bound in (("low", low), ("high", high)) if bound is not None}
-        given: dict[str, Any] = {"storage": self._place.name}
-        given |= {name: self._bound(bound) for name, bound in bounds.items()}
-        while True:
-            statement = _select_rows(self._database, above="low" in given, up_to="high" in given)
-
-            async def work(connection: AsyncConnection, statement: Select[*tuple[Any, ...]] = statement) -> list[Row]:
-                return await fetch_rows(connection, statement, given)
-
-            found = await read(work)
-            if found:
-                yield [_row_at(row) for row in found]
-            if len(found) < CHUNK:
-                return
-            given["low"] = found[-1][1]
-
-    def _bound(self, location: str) -> str | bytes:
-        return location.encode() if self._database.dialect == "sqlite" else location
-
-
-def _select_rows(database: Database, *, above: bool, up_to: bool) -> Select[*tuple[Any, ...]]:
-    """Select the rows of a storage in a range of locations, in the order of the index of locations."""
-    column = blob_table.c.location
-    statement = select(*blob_columns(database), is_object.label("is_object")).where(
-        blob_table.c.storage == bindparam("storage")
-    )
-    low, high = bindparam("low", type_=column.type), bindparam("high", type_=column.type)
-    if database.dialect == "sqlite":
-        # A location may be text that is not UTF-8, or no text at all: bounds are bytes that become text in SQL.
-        low, high = (cast(bindparam(name, type_=LargeBinary), Text(512)) for name in ("low", "high"))
-        statement = statement.where(func.typeof(column) == "text")
-    if above:
-        statement = statement.where(column > low)
-    if up_to:
-        statement = statement.where(column <= high)
-    return statement.order_by(column).limit(CHUNK)
 
 
 def _row_at(row: Row) -> _RowAt:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Collection, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
-from typing import Any, NamedTuple, cast
+from typing import Any, NamedTuple
+from typing import cast as typed
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, bindparam, exists, func, select
+from sqlalchemy import LargeBinary, Select, bindparam, cast, exists, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import Database, Row, fetch_rows, in_batches, read
@@ -96,9 +98,9 @@ def _storages_in(storage: Storage) -> set[str]:
     for value in attributes.values():
         items: Collection[object] = [value]
         if isinstance(value, (list, tuple, set, frozenset)):
-            items = cast("Collection[object]", value)
+            items = typed("Collection[object]", value)
         elif isinstance(value, dict):
-            items = cast("dict[object, object]", value).values()
+            items = typed("dict[object, object]", value).values()
         found.update(item.name for item in items if isinstance(item, Storage))
     return found
 
@@ -106,19 +108,60 @@ def _storages_in(storage: Storage) -> set[str]:
 _used = exists().where(node_table.c.blob_id == blob_table.c.blob_id)
 
 
-def blob_columns(database: Database) -> list[ColumnElement[Any]]:
-    """Return the columns that `blob_row` takes."""
+def _select_rows(database: Database, *, above: bool, up_to: bool) -> Select[*tuple[Any, ...]]:
+    """Select the rows of a storage in a range of locations, in the order of the index of locations.
+
+    In any other order, databases sort all rows of the storage for each chunk.
+    """
+    location = blob_table.c.location
     columns = [readable(blob_table.c[name], database) for name in BlobRow._fields[:-1]]
-    return [*columns, _used.label("used"), blob_table.c.chunk_sha256.is_(None).label("has_no_chunks")]
+    columns += [_used.label("used"), blob_table.c.chunk_sha256.is_(None).label("has_no_chunks")]
+    statement = select(*columns, is_object.label("is_object")).where(blob_table.c.storage == bindparam("storage"))
+    low: Any = bindparam("low", type_=location.type)
+    high: Any = bindparam("high", type_=location.type)
+    if database.dialect == "sqlite":
+        # A location may be text that is not UTF-8, or no text at all. Bounds are bytes, which become text in SQL.
+        low, high = (cast(bindparam(name, type_=LargeBinary), location.type) for name in ("low", "high"))
+        statement = statement.where(func.typeof(location) == "text")
+    if above:
+        statement = statement.where(location > low)
+    if up_to:
+        statement = statement.where(location <= high)
+    return statement.order_by(location).limit(CHUNK)
 
 
-def _select_blobs(database: Database) -> Select[*tuple[Any, ...]]:
-    return (
-        select(*blob_columns(database))
-        .where(blob_table.c.storage == bindparam("storage"), blob_table.c.blob_id > bindparam("after"), is_object)
-        .order_by(blob_table.c.blob_id)
-        .limit(CHUNK)
-    )
+async def read_rows(
+    storage: str, database: Database, low: str | None = None, high: str | None = None
+) -> AsyncGenerator[list[Row]]:
+    """Yield the rows of a storage in chunks, of objects and tombstones, in the order of their locations.
+
+    A row has the values that `blob_row` takes, and whether it describes an object.
+
+    Args:
+        storage: the name of the storage.
+        database: the current database.
+        low: what the locations are greater than.
+        high: the greatest location.
+    """
+    in_bytes = database.dialect == "sqlite"
+    given: dict[str, Any] = {"storage": storage}
+    given |= {
+        name: bound.encode() if in_bytes else bound
+        for name, bound in (("low", low), ("high", high))
+        if bound is not None
+    }
+    while True:
+        statement = _select_rows(database, above="low" in given, up_to="high" in given)
+
+        async def work(connection: AsyncConnection, statement: Select[*tuple[Any, ...]] = statement) -> list[Row]:
+            return await fetch_rows(connection, statement, given)
+
+        found = await read(work)
+        if found:
+            yield found
+        if len(found) < CHUNK:
+            return
+        given["low"] = found[-1][1]
 
 
 def blob_row(row: Sequence[Any]) -> BlobRow | None:
@@ -148,21 +191,12 @@ async def count_blobs(storage: str) -> int:
 
 
 async def read_blobs(storage: str, database: Database) -> AsyncGenerator[list[BlobRow]]:
-    """Yield all rows of a storage in chunks, without those that hold invalid values."""
-    after: Any = UUID(int=0)
-    statement = _select_blobs(database)
-    while True:
-
-        async def work(connection: AsyncConnection, after: Any = after) -> list[Row]:
-            return await fetch_rows(connection, statement, {"storage": storage, "after": after})
-
-        found = await read(work)
-        rows = [row for each in found if (row := blob_row(each)) is not None]
-        if rows:
-            yield rows
-        if len(found) < CHUNK:
-            return
-        after = found[-1][0]
+    """Yield the rows of all objects of a storage in chunks, without those that hold invalid values."""
+    async with aclosing(read_rows(storage, database)) as pages:
+        async for page in pages:
+            rows = [row for *values, stands in page if stands and (row := blob_row(values)) is not None]
+            if rows:
+                yield rows
 
 
 async def find_lost(place: Place, rows: Sequence[BlobRow]) -> list[BlobRow]:
