@@ -266,7 +266,7 @@ def _tree(template: Rows, ids: Sequence[UUID], number: int, label: str) -> Rows:
     run, root, *parts = (each.bytes for each in ids)
     rows: Rows = []
     for row, node_id in zip(template, (root, *parts), strict=True):
-        own = {"node_id": node_id, "parent_id": root, "tree_root_id": root}
+        own: dict[str, Any] = {"node_id": node_id, "parent_id": root, "tree_root_id": root}
         if row["position"] == 0:
             own |= {"parent_id": run, "label": label, "search_key": root}
         elif row["label"] == "number":

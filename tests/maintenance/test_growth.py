@@ -307,12 +307,13 @@ async def test_each_object_is_read_once() -> None:
     for location in stored:  # what is too long is found, though the end is not asked for
         storage._objects[location] += b"x"
     storage.list = hidden  # type: ignore[method-assign]
-    storage.exists = found  # type: ignore[method-assign]
+    storage.exists = found  # type: ignore[method-assign, assignment]
     assert (await fsck(read_data_subset=1.0)).counts == {"object-corrupt": len(sizes)}
 
 
 async def hidden(prefix: str) -> AsyncIterator[StoredEntry]:
-    for entry in ():
+    nothing: tuple[StoredEntry, ...] = ()
+    for entry in nothing:
         yield entry
 
 

@@ -29,7 +29,7 @@ _log = logging.getLogger("artigraph.run")
 _run_id, _expires_at = lease_table.c.run_id, lease_table.c.expires_at
 _insert = insert(lease_table)
 _delete = delete(lease_table).where(_run_id == bindparam("id"))
-# A subquery has one value, which every database compares with an index. PostgreSQL's clock goes on during a statement.
+# A subquery has one value, which every database compares with an index. PostgreSQL's clock advances meanwhile.
 _is_expired = _expires_at <= select(utc_now()).scalar_subquery()
 _first_expired = select(_run_id).where(_is_expired).order_by(_expires_at).limit(1)
 # Leases that others have locked are skipped: one of them may be a session that is open for hours.
@@ -113,7 +113,7 @@ async def _take_up(connection: AsyncConnection, ids: Sequence[UUID], lengths: Ma
 async def mark_lost(connection: AsyncConnection) -> list[UUID]:
     """Mark the runs whose lease has expired, and return their ids. Several callers may do so concurrently.
 
-    Usually there are none. The index tells that in one step, however many runs are running.
+    Usually no lease has expired. The index tells that in one step, however many runs are running.
     """
     if (await connection.execute(_first_expired)).first() is None:
         return []

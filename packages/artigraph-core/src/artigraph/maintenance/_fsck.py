@@ -154,8 +154,8 @@ class _Check:
 
         async def use(part: Compared) -> None:
             nonlocal listed, number
-            for entry in (*part.unregistered, *part.buried):
-                self._unregistered.add(place.name, entry.location, entry.size)
+            for extra in (*part.unregistered, *part.buried):
+                self._unregistered.add(place.name, extra.location, extra.size)
             for row in part.lost:
                 self._missing(place, row)
             unread = {row.location for row in part.lost}

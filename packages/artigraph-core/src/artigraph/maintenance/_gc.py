@@ -81,7 +81,7 @@ class _Collection:
         """How many objects could not be deleted."""
         self._unfinished = Amount()
         self._counts = Counter[int]()
-        """How many objects without a row are to be deleted, by the number of their storage."""
+        """The objects without a row that may be deleted: how many each storage has, by its number."""
 
     async def run(self) -> GcReport:
         self._now = await database_time()

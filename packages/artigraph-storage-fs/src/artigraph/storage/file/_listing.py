@@ -79,7 +79,7 @@ def list_folder(tree: Tree, parts: Sequence[str], now: int | None) -> Generator[
 
 
 def take(items: Iterable[T], most: int, stop: threading.Event) -> list[T]:
-    """Return the next items, at most so many.
+    """Return the next items, at most `most`.
 
     Raises:
         CanceledWriteError: `stop` was set.
