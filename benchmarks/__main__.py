@@ -7,6 +7,7 @@ import asyncio
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from benchmarks.about import about
@@ -20,7 +21,7 @@ RESULTS = ROOT / "docs" / "appendix" / "performance" / "results.json"
 PAGE = ROOT / "docs" / "appendix" / "performance.md"
 PEERS = ROOT / "benchmarks" / "peers" / "results" / "peers.md"
 DATABASES = ("sqlite", "postgresql", "mysql", "mariadb")
-QUICK = Effort(rounds=5, heavy_rounds=5, divisor=20)
+QUICK = Effort(rounds=5, heavy_rounds=5, divisor=20, nodes=100_000)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -33,6 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     run.add_argument("--long", action="store_true", help="the jobs that take much time or memory alone")
     run.add_argument("--quick", action="store_true", help="small sizes, SQLite alone, under a minute; proves no target")
     run.add_argument("--output", type=Path, help=f"the file of results (otherwise {RESULTS.relative_to(ROOT)})")
+    run.add_argument("--nodes", type=int, help="the size of the large store of the job growth, instead of 10,000,000")
     report = commands.add_parser("report", help="write docs/appendix/performance.md from the results")
     report.add_argument("--results", type=Path, default=RESULTS)
     given = parser.parse_args(arguments)
@@ -46,7 +48,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     jobs = [job for job in JOBS if (job.name in given.only if given.only else job.long == given.long)]
     if given.quick and not given.only:
         jobs = [job for job in jobs if job.quick]
-    return asyncio.run(_run(jobs, databases, QUICK if given.quick else Effort(), output))
+    effort = QUICK if given.quick else Effort()
+    if given.nodes is not None:
+        effort = replace(effort, nodes=given.nodes)
+    return asyncio.run(_run(jobs, databases, effort, output))
 
 
 async def _run(jobs: Sequence[Job], databases: Sequence[str], effort: Effort, output: Path | None) -> int:

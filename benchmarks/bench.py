@@ -27,6 +27,8 @@ class Effort:
     """Rounds of a job that takes seconds."""
     divisor: int = 1
     """The divisor of sizes in a quick run, which shows that everything works but proves no target."""
+    nodes: int = 10_000_000
+    """The nodes of the large store that the job `growth` makes."""
 
     def of(self, size: int) -> int:
         """Return a size, divided for this run."""

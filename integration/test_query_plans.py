@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import insert, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from artigraph import ArtifactModel, Node, Run, RunManager, columns, save_many, select
 from artigraph.db import current_database, insert_rows, write
 from artigraph.graph._read import _SELECTS
-from artigraph.orm import node_table, run_value_table
+from artigraph.graph.leases import _first_expired
+from artigraph.identifiers import new_ids
+from artigraph.orm import lease_table, node_table, run_value_table
 from artigraph.run._state import row_at_start
 from artigraph.versions._sql import SeriesKey, _versions
 from tests.support.plans import SORTED, explained, plan
@@ -24,6 +27,10 @@ THROUGH_THE_TABLE = re.compile(
     rf'SCAN {_NODES}\b|Seq Scan|Table scan on {_NODES}\b|"table_name": "{_NODES}",\s*"access_type": "ALL"'
 )
 """The text by which each database reports a scan of all nodes."""
+IN_RANGE_OF_EXPIRY = re.compile(
+    r'expires_at \(expires_at<\?\)|Index Cond: \(expires_at|index range scan|"used_key_parts": \["expires_at"\]'
+)
+"""The text by which each database reports a range of the index of expiry times."""
 ANALYZE = {
     "sqlite": "ANALYZE",
     "postgresql": "ANALYZE artigraph_node",
@@ -43,12 +50,13 @@ class Measures(ArtifactModel, name="PlanMeasures"):
     measures: list[Measure]
 
 
-async def analyze() -> None:
+async def analyze(table: str = "artigraph_node") -> None:
     """Let the database gather statistics."""
     dialect = (await current_database()).dialect
+    statement = text(ANALYZE[dialect].replace("artigraph_node", table))
 
     async def work(connection: AsyncConnection) -> None:
-        (await connection.execute(text(ANALYZE[dialect]))).close()
+        (await connection.execute(statement)).close()
 
     await write(work)
 
@@ -209,3 +217,22 @@ async def test_versions_are_found_in_their_order(engine: AsyncEngine) -> None:
         found = await explained(newest, {})
         assert INDEX in found
         assert not SORTED.search(found), found
+
+
+@pytest.mark.parametrize("analyzed", [False, True])
+async def test_an_expired_lease_is_looked_for_at_the_end_of_an_index(engine: AsyncEngine, *, analyzed: bool) -> None:
+    """Every start of a run looks for one. It must not read the leases of all running runs."""
+    ids = new_ids(2000)
+    runs = [{"node_id": each, "node_type": "run", "run_status": "running"} for each in ids]
+    later = datetime.now(UTC) + timedelta(days=1)
+
+    async def work(connection: AsyncConnection) -> None:
+        await connection.execute(insert(node_table), runs)
+        await connection.execute(insert(lease_table), [{"run_id": each, "expires_at": later} for each in ids])
+
+    await write(work)
+    if analyzed:
+        await analyze("artigraph_lease")
+    found = await explained(_first_expired, {})
+    assert IN_RANGE_OF_EXPIRY.search(found), found
+    assert not SORTED.search(found), found

@@ -8,6 +8,7 @@ from artigraph.orm import node_table
 from benchmarks.__main__ import main
 from benchmarks.bench import Effort, opened
 from benchmarks.harness import Figure, Way, figure, interleave, ratio
+from benchmarks.jobs import growth
 from benchmarks.jobs.all import JOBS
 from benchmarks.models import group, group_of_nodes
 from benchmarks.report import counts, page, table
@@ -115,6 +116,20 @@ async def test_floors_write_and_read_the_rows_that_we_write() -> None:
         count = await bench.core.select(select(func.count()).select_from(node_table), {})
         assert count[0][0] == 3 * len(rows)
         assert await type(model := group_of_nodes(23)).load(one[0]["node_id"]) == model
+
+
+async def test_a_large_store_and_a_small_one_are_filled_and_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each operation checks what it finds."""
+    monkeypatch.setattr(growth, "_LEAST", 2_000)
+    monkeypatch.setattr(growth, "_TIMES", 2)
+    async with opened("sqlite", Effort(rounds=1, nodes=4_000)) as bench:
+        found = await growth.growth(bench)
+        written = await bench.core.select(select(func.count()).select_from(node_table), {})
+    assert [row.job for row in found] == [f"growth-{name}" for name in growth._OPERATIONS]
+    assert all(row.ratios["raw"].median > 0 and row.limit == 1.3 for row in found)
+    assert "among 4,000 nodes and 400 runs" in found[0].title
+    assert "2,000 nodes and 200 runs" in found[0].note
+    assert written[0][0] > 4_000  # the large store is the job's own database
 
 
 @pytest.mark.slow

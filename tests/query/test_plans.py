@@ -9,7 +9,8 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from artigraph import ArtifactModel, Node, Run, RunManager, columns, save_many, select
-from tests.support.plans import SORTED, plan
+from artigraph.graph.leases import _first_expired
+from tests.support.plans import SORTED, explained, plan
 
 
 async def test_the_newest_are_found_without_sorting(engine: AsyncEngine) -> None:
@@ -66,3 +67,11 @@ async def test_a_value_is_found_by_all_columns_of_the_index_of_keys(engine: Asyn
     for asked, bound in ((c.value == 3, "search_key=?"), (c.value > 3, "search_key>? AND search_key<?")):
         found = await plan(select(Measured).where(asked))
         assert f"(node_type=? AND model_name=? AND label=? AND {bound})" in found
+
+
+async def test_an_expired_lease_is_looked_for_at_the_end_of_an_index(engine: AsyncEngine) -> None:
+    """Every start of a run looks for one. It must not read the leases of all running runs."""
+    async with RunManager(Run()):
+        found = await explained(_first_expired, {})
+    assert "SEARCH artigraph_lease USING INDEX ix_artigraph_lease_expires_at (expires_at<?)" in found
+    assert not SORTED.search(found), found

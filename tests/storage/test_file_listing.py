@@ -16,7 +16,8 @@ import pytest
 from artigraph.errors import InvalidLocationError, StorageError
 from artigraph.storage import StoredEntry, SupportsListing
 from artigraph.storage.file import FileSystem, temp_file_storage
-from artigraph.storage.file._listing import list_folder
+from artigraph.storage.file._folder import Folder
+from artigraph.storage.file._listing import take
 from artigraph.storage.file._write import CanceledWriteError
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="Windows has other links and no descriptors of folders")
@@ -148,22 +149,54 @@ async def test_a_cancelled_listing_ends_between_entries(storage: FileSystem, mon
         await storage.create(b"value", key=f"store/{number}")
     begun, stopped = threading.Event(), threading.Event()
 
-    def waiting(tree: Any, parts: Any, now: Any, stop: threading.Event) -> Any:
+    def waiting(found: Any, most: int, stop: threading.Event) -> Any:
         begun.set()
         stop.wait(10)
         try:
-            return list_folder(tree, parts, now, stop)
+            return take(found, most, stop)
         except CanceledWriteError:
             stopped.set()
             raise
 
-    monkeypatch.setattr("artigraph.storage.file._storage.list_folder", waiting)
+    monkeypatch.setattr("artigraph.storage.file._storage.take", waiting)
     task = asyncio.create_task(listed(storage))
     await asyncio.to_thread(begun.wait)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert stopped.is_set()
+
+
+def open_files() -> int:
+    """Return how many files this process has open, where the system tells it."""
+    descriptors = Path("/proc/self/fd")
+    return len([*descriptors.iterdir()]) if descriptors.is_dir() else 0
+
+
+async def test_a_large_folder_is_listed_in_parts_and_closed_when_it_is_given_up(
+    storage: FileSystem, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(7):
+        await storage.create(b"value", key=f"store/{number}")
+    await storage.create(b"value", key="store/folder/a")
+    looked = 0
+    look = Folder.look
+
+    def counting(folder: Folder, name: str) -> os.stat_result:
+        nonlocal looked
+        looked += 1
+        return look(folder, name)
+
+    monkeypatch.setattr(Folder, "look", counting)
+    monkeypatch.setattr("artigraph.storage.file._storage._LISTED", 2)
+    assert len(await listed(storage)) == 8
+    looked = 0
+    opened = open_files()
+    listing: Any = storage.list("store/")
+    await anext(listing)
+    assert looked <= 2 + 1  # the file that tells the time
+    await listing.aclose()
+    assert open_files() == opened
 
 
 async def test_the_temporary_storage_lists_what_it_has() -> None:

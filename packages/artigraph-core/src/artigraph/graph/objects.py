@@ -149,13 +149,16 @@ async def remove_quietly(objects: Iterable[tuple[Storage, str]]) -> None:
     report_leftovers(left)
 
 
-def report_leftovers(left: Sequence[tuple[str, Exception]]) -> None:
-    """Log how many objects without a row could not be removed, with the first error."""
+def report_leftovers(left: Sequence[tuple[str, Exception]], count: int | None = None) -> None:
+    """Log how many objects without a row could not be removed, with the first error.
+
+    `count` says how many there are, if `left` does not hold all of them.
+    """
     if left:
         storage, error = left[0]
         _log.warning(
             "%d objects that nothing refers to could not be removed and are left to gc. Storage %s: %s",
-            len(left),
+            len(left) if count is None else count,
             quoted(storage),
             quoted(str(error)),
         )

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, delete, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import Database, UniqueViolationError, in_batches, insert_absent, read, share_lock, utc_now, write
@@ -26,6 +26,9 @@ TOMBSTONES_LAST = timedelta(days=7)
 
 _ATTEMPTS = 10
 """How often creating tombstones is tried if others insert rows for the same locations meanwhile."""
+
+_AT_ONCE = 10_000
+"""Tombstones whose ids are read at a time, to be deleted."""
 
 is_object: ColumnElement[bool] = blob_table.c.size != TOMBSTONE_SIZE
 """Whether a row describes an object, and is no tombstone."""
@@ -90,18 +93,31 @@ async def _bury(database: Database, storage: str, locations: Sequence[str], ever
                 raise RetryableError(msg) from error
 
 
-async def forget_tombstones(storage: str, before: datetime, keep: Collection[str]) -> None:
-    """Delete the tombstones that were created before a time, except those at the locations to keep."""
-    old = select(blob_table.c.blob_id, blob_table.c.location).where(
-        blob_table.c.storage == storage, ~is_object, blob_table.c.created_at < before
+async def renew_tombstones(storage: str, locations: Sequence[str]) -> None:
+    """Let tombstones begin anew, because an object was found at their locations."""
+    for some in in_batches(locations):
+        await write(partial(_renew, storage, some))
+
+
+async def _renew(storage: str, locations: Sequence[str], connection: AsyncConnection) -> None:
+    which = (blob_table.c.storage == storage, blob_table.c.location.in_(locations), ~is_object)
+    await connection.execute(update(blob_table).where(*which).values(created_at=utc_now()))
+
+
+async def forget_tombstones(storage: str, before: datetime) -> None:
+    """Delete the tombstones that were created, or renewed, before a time."""
+    old = (
+        select(blob_table.c.blob_id)
+        .where(blob_table.c.storage == storage, ~is_object, blob_table.c.created_at < before)
+        .limit(_AT_ONCE)
     )
 
     async def look(connection: AsyncConnection) -> list[UUID]:
-        return [row.blob_id for row in await connection.execute(old) if row.location not in keep]
+        return [row.blob_id for row in await connection.execute(old)]
 
-    ids = await read(look)
-    for some in in_batches(ids):
-        await write(partial(_forget, some))
+    while ids := await read(look):
+        for some in in_batches(ids):
+            await write(partial(_forget, some))
 
 
 async def _forget(ids: Sequence[UUID], connection: AsyncConnection) -> None:

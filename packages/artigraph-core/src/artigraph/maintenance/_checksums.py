@@ -80,9 +80,13 @@ def _read(stored: StoredObject, file: BinaryIO) -> bytes:
 async def _of_ranges(stored: StoredObject) -> AsyncGenerator[Part]:
     storage, done = stored.storage, 0
     assert isinstance(storage, SupportsRanges)  # for type checkers; the caller checked it
-    while done <= stored.size:  # reads one byte more if the object is too long
-        part = await call_storage(stored.storage, storage.read_range(stored.location, done, CHUNK_SIZE))
-        if not part:
+    while True:
+        rest = stored.size - done
+        # The last request asks for one byte more, to notice an object that is too long. So each byte is fetched once.
+        length = CHUNK_SIZE if rest > CHUNK_SIZE else rest + 1
+        part = await call_storage(stored.storage, storage.read_range(stored.location, done, length))
+        if part:
+            yield part
+        if len(part) < length or rest <= CHUNK_SIZE:
             return
-        yield part
         done += len(part)

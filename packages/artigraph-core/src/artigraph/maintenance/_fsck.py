@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
-import random
 import re
+import secrets
 from collections.abc import Collection, Sequence
 from types import MappingProxyType
 from uuid import UUID
@@ -18,6 +19,7 @@ from artigraph.graph import StoredObject
 from artigraph.graph.objects import run_concurrently
 from artigraph.maintenance import _inventory, _report
 from artigraph.maintenance._checksums import verify_object
+from artigraph.maintenance._compare import Compared, compare
 from artigraph.maintenance._consistency import CHECKS, count_malformed, find_broken, serializers_in_use
 from artigraph.maintenance._inventory import BlobRow, Place
 from artigraph.maintenance._report import FsckReport, ProblemKind
@@ -62,6 +64,8 @@ class _Check:
         self._report_progress = ProgressReporter(callback)
         self._counts: dict[ProblemKind, int] = {}
         self._problems: dict[ProblemKind, list[_report.Problem]] = {}
+        self._reading = asyncio.Semaphore(_AT_ONCE)
+        """Bounds the objects that are read, as several parts of a storage are compared concurrently."""
         self._objects, self._read, self._unregistered = _report.Total(), _report.Total(), _report.Total()
 
     async def run(self) -> FsckReport:
@@ -145,28 +149,28 @@ class _Check:
                 text = f"{total:,} objects of storage {place.name!r} could not be looked for: {place.reason}"
                 self._found("storage-unknown", text, count=total, storage=place.name)
             return
-        found = _inventory.Survey()
-        if place.lists:
-            async for found in _inventory.survey(place, self._database, names):
-                self._report_progress(f"list {place.name}", found.listed, unit="objects")
-        for entry in (*found.unregistered, *found.buried):
-            self._unregistered.add(place.name, entry.location, entry.size)
-        for entry, size in found.misfits:
-            self._wrong_size(place, entry.location, f"has {entry.size:,} bytes; {size:,} were stored")
-        misfits = {entry.location for entry, _ in found.misfits}
-        chosen = set(random.sample(range(total), min(total, math.ceil(total * self._fraction))))
-        number = 0
-        async for rows in _inventory.read_blobs(place.name, self._database):
-            lost = await _inventory.find_lost(place, [row for row in rows if row.blob_id.bytes not in found.seen])
-            for row in lost:
+        chosen = _Sample(total, self._fraction)
+        listed = number = 0
+
+        async def use(part: Compared) -> None:
+            nonlocal listed, number
+            for extra in (*part.unregistered, *part.buried):
+                self._unregistered.add(place.name, extra.location, extra.size)
+            for row in part.lost:
                 self._missing(place, row)
-            unread = misfits.union(row.location for row in lost)
-            sample = [row for index, row in enumerate(rows, number) if index in chosen and row.location not in unread]
-            await self._compare(place, sample)
-            for row in rows:
+            unread = {row.location for row in part.lost}
+            for row, entry in part.rows:
                 self._objects.add(place.name, row.location, row.size)
-            number += len(rows)
+                if entry is not None and entry.size != row.size:
+                    self._wrong_size(place, row.location, f"has {entry.size:,} bytes; {row.size:,} were stored")
+                    unread.add(row.location)
+            await self._compare(place, [row for row, _ in part.rows if chosen.take() and row.location not in unread])
+            listed, number = listed + part.listed, number + len(part.rows)
+            if place.lists:
+                self._report_progress(f"list {place.name}", listed, unit="objects")
             self._report_progress(f"check {place.name}", number, max(number, total), "rows")
+
+        await compare(place, self._database, names, use)
 
     def _missing(self, place: Place, row: BlobRow) -> None:
         text = f"The object at {row.location!r} in storage {place.name!r} is not there"
@@ -179,10 +183,11 @@ class _Check:
     async def _compare(self, place: Place, rows: Sequence[BlobRow]) -> None:
         gone: list[BlobRow] = []
 
-        async def compare(row: BlobRow) -> None:
+        async def verify(row: BlobRow) -> None:
             stored = _stored_object(place, row)
             try:
-                await verify_object(stored)
+                async with self._reading:
+                    await verify_object(stored)
             except errors.ObjectNotFoundError:
                 gone.append(row)
                 return
@@ -194,9 +199,28 @@ class _Check:
                 self._found("object-unreadable", str(error), storage=place.name, location=row.location)
             self._read.add(place.name, row.location, row.size)
 
-        await run_concurrently(rows, compare, at_once=_AT_ONCE)
+        await run_concurrently(rows, verify, at_once=_AT_ONCE)
         for row in await _inventory.find_lost(place, gone):
             self._missing(place, row)
+
+
+class _Sample:
+    """Chooses a fraction of rows at random, rounded up, as they come."""
+
+    def __init__(self, total: int, fraction: float) -> None:
+        self._all = fraction == 1
+        self._rows = total
+        self._wanted = math.ceil(total * fraction)
+
+    def take(self) -> bool:
+        """Return whether the next row is chosen. Rows beyond the total are chosen only if all are."""
+        if self._all:
+            return True
+        if not self._rows:
+            return False
+        taken = secrets.randbelow(self._rows) < self._wanted  # so that exactly as many are taken as are wanted
+        self._rows, self._wanted = self._rows - 1, self._wanted - taken
+        return taken
 
 
 def _stored_object(place: Place, row: BlobRow) -> StoredObject:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter
+from collections.abc import AsyncGenerator, Collection, Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 
 from artigraph.db import Database, current_database, in_session
 from artigraph.errors import ArtigraphError, ConfigurationError, DanglingObjectsError, SessionStateError
 from artigraph.graph import objects, stored_object, tombstones
+from artigraph.maintenance._compare import Compared, compare
 from artigraph.maintenance._consistency import refuse_to_collect
-from artigraph.maintenance._inventory import Place, Survey, find_lost, find_places, read_blobs, survey
+from artigraph.maintenance._inventory import Place, find_places
 from artigraph.maintenance._report import Amount, GcReport, SkippedStorage, Total
+from artigraph.maintenance._spool import Item, Spool
 from artigraph.maintenance._unused import UnusedBlob, database_time, delete_blob, read_unused
 from artigraph.progress import ProgressCallback, ProgressReporter
-from artigraph.storage import StoredEntry, SupportsTidying
+from artigraph.storage import SupportsTidying
 
 GRACE = timedelta(hours=72)
 """Longer than any save takes."""
@@ -22,7 +26,7 @@ _UNFINISHED = timedelta(days=7)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _AT_ONCE = 4
 """Rows that are deleted concurrently. The pool's other connections are left to other work."""
-_TOGETHER = 100
+_TOGETHER = 500
 """Objects that are deleted between two reports of progress."""
 
 
@@ -72,9 +76,12 @@ class _Collection:
         self._unused, self._unregistered = Total(), Total()
         self._young, self._foreign, self._failed = Total(), Total(), Total()
         self._errors: list[tuple[str, Exception]] = []
+        """The first error of a deletion, if there is one."""
+        self._left = 0
+        """How many objects could not be deleted."""
         self._unfinished = Amount()
-        self._swept: set[str] = set()
-        """Locations of unregistered objects that were handled already: two storages may list the same one."""
+        self._counts = Counter[int]()
+        """The objects without a row that may be deleted: how many each storage has, by its number."""
 
     async def run(self) -> GcReport:
         self._now = await database_time()
@@ -82,34 +89,45 @@ class _Collection:
         places = await find_places(self._database)
         names = [place.name for place in places]
         known = [place for place in places if place.storage is not None]
-        surveys = {place.name: await self._look_at(place, names) for place in known}
-        if self._dangling.amount.count and not self._dry_run:
-            raise DanglingObjectsError(_dangling(self._dangling))
-        for place in known:
-            await self._collect_unused(place)
-        await self._collect_unregistered([place for place in known if not _unswept(place)], surveys, names)
+        async with Spool() as candidates:
+            for number, place in enumerate(known):
+                await self._look_at(number, place, names, candidates)
+            if self._dangling.amount.count and not self._dry_run:
+                raise DanglingObjectsError(_dangling(self._dangling))
+            for place in known:
+                await self._collect_unused(place)
+            await self._collect_unregistered(known, candidates, names)
         for place in known:
             await self._tidy(place)
         return self._report(places)
 
     # Survey -----------------------------------------------------------------------------------------------------
 
-    async def _look_at(self, place: Place, names: Collection[str]) -> Survey:
-        found = Survey()
-        if place.lists:
-            async for found in survey(place, self._database, names):
-                self._report_progress(f"list {place.name}", found.listed, unit="objects")
-        done = 0
-        async for rows in read_blobs(place.name, self._database):
-            for row in rows:
+    async def _look_at(self, number: int, place: Place, names: Collection[str], candidates: Spool) -> None:
+        """Count what is in use and what is lost. Note the objects that may be deleted because they have no row."""
+        swept = not _unswept(place)
+        listed = rows = 0
+
+        async def use(part: Compared) -> None:
+            nonlocal listed, rows
+            for row, _ in part.rows:
                 if row.used:
                     self._in_use.add(place.name, row.location, row.size)
-            for row in await find_lost(place, [row for row in rows if row.blob_id.bytes not in found.seen]):
+            for row in part.lost:
                 self._dangling.add(place.name, row.location, row.size)
-            done += len(rows)
-            self._report_progress(f"check {place.name}", done, unit="rows")
-        found.seen.clear()  # it takes the most memory, and is not needed again
-        return found
+            for is_buried, entries in enumerate((part.unregistered, part.buried)):
+                for entry in entries if swept else ():
+                    if is_buried or entry.age >= self._grace:
+                        await candidates.add((entry.location, number, entry.size, is_buried))
+                        self._counts[number] += 1
+                    else:
+                        self._young.add(place.name, entry.location, entry.size)
+            listed, rows = listed + part.listed, rows + len(part.rows)
+            if place.lists:
+                self._report_progress(f"list {place.name}", listed, unit="objects")
+            self._report_progress(f"check {place.name}", rows, unit="rows")
+
+        await compare(place, self._database, names, use)
 
     # Deletion ---------------------------------------------------------------------------------------------------
 
@@ -134,53 +152,49 @@ class _Collection:
             done += len(blobs)
             self._report_progress(f"collect rows of {place.name}", done, unit="rows")
 
-    async def _collect_unregistered(
-        self, places: Sequence[Place], surveys: Mapping[str, Survey], names: Collection[str]
-    ) -> None:
-        old = {place.name: self._old_enough(place, surveys[place.name].unregistered) for place in places}
-        if self._dry_run:
-            registered = set[str]()
-        else:
-            # Create all tombstones first. Then no save registers an object that two storages list, in either of them,
-            # before it is deleted.
-            registered = {location for place in places for location in await self._bury(place, old[place.name], names)}
-        for place in places:
-            buried = surveys[place.name].buried
-            await self._sweep(
-                place, [*(entry for entry in old[place.name] if entry.location not in registered), *buried]
-            )
-            if not self._dry_run:
-                kept = {entry.location for entry in buried}
-                await tombstones.forget_tombstones(place.name, self._now - tombstones.TOMBSTONES_LAST, kept)
+    async def _collect_unregistered(self, places: Sequence[Place], candidates: Spool, names: Collection[str]) -> None:
+        done = Counter[int]()
+        async with aclosing(candidates.batches(_TOGETHER)) as batches:
+            async for batch in _whole_locations(batches):
+                await self._sweep(places, batch, names)
+                done.update(number for _, number, _, _ in batch)
+                for number in sorted({number for _, number, _, _ in batch}):
+                    stage = f"collect from {places[number].name}"
+                    self._report_progress(stage, done[number], self._counts[number], "objects")
+        for place in places if not self._dry_run else ():
+            if not _unswept(place):
+                await tombstones.forget_tombstones(place.name, self._now - tombstones.TOMBSTONES_LAST)
 
-    def _old_enough(self, place: Place, entries: Sequence[StoredEntry]) -> list[StoredEntry]:
-        old: list[StoredEntry] = []
-        for entry in entries:
-            if entry.age < self._grace:
-                self._young.add(place.name, entry.location, entry.size)
-            else:
-                old.append(entry)
-        return old
+    async def _sweep(self, places: Sequence[Place], batch: Sequence[Item], names: Collection[str]) -> None:
+        """Delete objects, each of which all storages that list it are about to lose.
 
-    async def _bury(self, place: Place, entries: Sequence[StoredEntry], names: Collection[str]) -> set[str]:
-        """Create tombstones, and return the locations of objects that were registered meanwhile."""
-        locations = [entry.location for entry in entries]
-        return set(locations) - await tombstones.create_tombstones(self._database, place.name, locations, names)
+        All tombstones of an object exist before it is deleted. Then no save registers an object that two storages list,
+        in either of them.
+        """
+        refused = set[str]() if self._dry_run else await self._bury(places, batch, names)
+        once = {location: (number, size) for location, number, size, _ in reversed(batch) if location not in refused}
 
-    async def _sweep(self, place: Place, entries: Sequence[StoredEntry]) -> None:
-        async def sweep(entry: StoredEntry) -> None:
-            if entry.location in self._swept:
-                return
-            self._swept.add(entry.location)
+        async def sweep(location: str) -> None:
+            number, size = once[location]
+            place = places[number]
             if self._dry_run:
-                self._unregistered.add(place.name, entry.location, entry.size)
+                self._unregistered.add(place.name, location, size)
             else:
-                await self._delete(place, entry.location, entry.size, self._unregistered)
+                await self._delete(place, location, size, self._unregistered)
 
-        for start in range(0, len(entries), _TOGETHER):
-            await objects.run_concurrently(entries[start : start + _TOGETHER], sweep)
-            done = min(start + _TOGETHER, len(entries))
-            self._report_progress(f"collect from {place.name}", done, len(entries), "objects")
+        await objects.run_concurrently(sorted(once), sweep)
+
+    async def _bury(self, places: Sequence[Place], batch: Sequence[Item], names: Collection[str]) -> set[str]:
+        """Create tombstones, and return the locations of objects that were registered meanwhile."""
+        registered: set[str] = set()
+        for number, place in enumerate(places):
+            here = {location: bool(is_buried) for location, its, _, is_buried in batch if its == number}
+            if here:
+                buried = await tombstones.create_tombstones(self._database, place.name, list(here), names)
+                registered |= here.keys() - buried
+                again = [location for location in buried if here[location]]
+                await tombstones.renew_tombstones(place.name, again)
+        return registered
 
     async def _tidy(self, place: Place) -> None:
         """Remove old files that were never finished.
@@ -204,13 +218,14 @@ class _Collection:
             await stored_object.call_storage(storage, storage.delete(location))
         except ArtigraphError as error:
             self._failed.add(place.name, location, size, str(error))
-            self._errors.append((place.name, error))
+            self._errors = self._errors or [(place.name, error)]
+            self._left += 1
         else:
             total.add(place.name, location, size)
 
     def _report(self, places: Sequence[Place]) -> GcReport:
         unswept = [SkippedStorage(place.name, _unswept(place)) for place in places]
-        objects.report_leftovers(self._errors)
+        objects.report_leftovers(self._errors, self._left)
         return GcReport(
             dry_run=self._dry_run,
             grace=self._grace,
@@ -230,6 +245,20 @@ class _Collection:
             skipped=tuple(SkippedStorage(place.name, place.reason) for place in places if place.storage is None),
             unswept=tuple(storage for storage in unswept if storage.reason),
         )
+
+
+async def _whole_locations(batches: AsyncGenerator[list[Item]]) -> AsyncGenerator[list[Item]]:
+    """Yield batches of sorted items such that all items of a location are in one."""
+    kept: list[Item] = []
+    async for batch in batches:
+        kept += batch
+        last = kept[-1][0]
+        whole = [item for item in kept if item[0] != last]
+        if whole:
+            yield whole
+        kept = kept[len(whole) :]
+    if kept:
+        yield kept
 
 
 def _unswept(place: Place) -> str:

@@ -33,9 +33,9 @@ _is_used = exists().where(node_table.c.blob_id == blob_table.c.blob_id)
 _unused = (
     select(*(blob_table.c[name] for name in UnusedBlob._fields))
     .where(
-        blob_table.c.storage == bindparam("storage"), blob_table.c.blob_id > bindparam("after"), is_object, ~_is_used
+        blob_table.c.storage == bindparam("storage"), blob_table.c.location > bindparam("after"), is_object, ~_is_used
     )
-    .order_by(blob_table.c.blob_id)
+    .order_by(blob_table.c.location)  # in any other order, a database sorts all unused rows for each chunk
     .limit(_CHUNK)
 )
 _is_there = select(blob_table.c.blob_id).where(blob_table.c.blob_id == bindparam("id"))
@@ -52,10 +52,10 @@ async def _time(connection: AsyncConnection) -> datetime:
 
 async def read_unused(storage: str) -> AsyncGenerator[list[UnusedBlob]]:
     """Yield the rows of a storage that no node refers to, in chunks."""
-    after = UUID(int=0)
+    after = ""
     while True:
 
-        async def work(connection: AsyncConnection, after: UUID = after) -> list[UnusedBlob]:
+        async def work(connection: AsyncConnection, after: str = after) -> list[UnusedBlob]:
             return [UnusedBlob(*row) for row in await connection.execute(_unused, {"storage": storage, "after": after})]
 
         rows = await read(work)
@@ -63,7 +63,7 @@ async def read_unused(storage: str) -> AsyncGenerator[list[UnusedBlob]]:
             yield rows
         if len(rows) < _CHUNK:
             return
-        after = rows[-1].blob_id
+        after = rows[-1].location
 
 
 async def delete_blob(blob: UnusedBlob) -> bool:

@@ -8,14 +8,17 @@ import re
 import secrets
 import stat
 import threading
-from collections.abc import Sequence
+from collections.abc import Generator, Iterable, Sequence
 from datetime import timedelta
+from typing import TypeVar
 
 from artigraph.errors import InvalidLocationError
 from artigraph.storage import StoredEntry, check_key
 from artigraph.storage.file._files import COMMON
 from artigraph.storage.file._folder import Tree, is_link
 from artigraph.storage.file._write import PARTIAL, CanceledWriteError
+
+T = TypeVar("T")
 
 _PARTIAL_NAME = re.compile(r"\d+-[0-9a-f]{32}")
 _NO_FILE_THERE = {errno.EROFS, errno.EACCES, errno.EPERM}
@@ -42,28 +45,21 @@ def time_there(tree: Tree) -> int | None:
         raise
 
 
-def list_folder(
-    tree: Tree, parts: Sequence[str], now: int | None, stop: threading.Event
-) -> tuple[list[StoredEntry], list[tuple[str, ...]]]:
-    """Return the objects in one folder, and the folders in it. Both are empty if the folder does not exist.
+def list_folder(tree: Tree, parts: Sequence[str], now: int | None) -> Generator[StoredEntry | tuple[str, ...]]:
+    """Yield the objects in one folder, and the parts of the folders in it. Nothing if the folder does not exist.
 
     Links, devices and files whose name cannot be part of a key are not objects.
 
     Raises:
-        CanceledWriteError: `stop` was set.
         InvalidLocationError: a folder of the path is a link.
         OSError: the system refused.
     """
-    entries: list[StoredEntry] = []
-    below: list[tuple[str, ...]] = []
     try:
         with (
             tree.folder(parts) as folder,
             os.scandir(folder.path if folder.descriptor is None else folder.descriptor) as names,
         ):
             for entry in names:
-                if stop.is_set():
-                    raise CanceledWriteError
                 location = "/".join((*parts, entry.name))
                 if not _is_key(location):
                     continue
@@ -74,13 +70,28 @@ def list_folder(
                 if is_link(found):
                     continue
                 if stat.S_ISDIR(found.st_mode):
-                    below.append((*parts, entry.name))
+                    yield (*parts, entry.name)
                 elif stat.S_ISREG(found.st_mode):
                     age = 0 if now is None else max(now - found.st_mtime_ns, 0)
-                    entries.append(StoredEntry(location, found.st_size, timedelta(microseconds=age // 1000)))
+                    yield StoredEntry(location, found.st_size, timedelta(microseconds=age // 1000))
     except (FileNotFoundError, NotADirectoryError):
-        return [], []
-    return entries, below
+        return
+
+
+def take(items: Iterable[T], most: int, stop: threading.Event) -> list[T]:
+    """Return the next items, at most `most`.
+
+    Raises:
+        CanceledWriteError: `stop` was set.
+    """
+    taken: list[T] = []
+    for item in items:
+        if stop.is_set():
+            raise CanceledWriteError
+        taken.append(item)
+        if len(taken) >= most:
+            break
+    return taken
 
 
 def remove_partials(tree: Tree, now: int | None, untouched: timedelta, *, dry_run: bool) -> tuple[int, int]:

@@ -7,7 +7,7 @@ import inspect
 import os
 import re
 import threading
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
@@ -20,7 +20,7 @@ from artigraph.storage import Storage, StoredEntry, check_key, check_prefix, che
 from artigraph.storage.file._errors import reported
 from artigraph.storage.file._files import delete_file, file_exists, open_file, read_file, read_part
 from artigraph.storage.file._folder import Tree
-from artigraph.storage.file._listing import list_folder, remove_partials, time_there
+from artigraph.storage.file._listing import list_folder, remove_partials, take, time_there
 from artigraph.storage.file._write import PARTIAL, NewFile
 
 T = TypeVar("T")
@@ -58,6 +58,8 @@ Buffer: TypeAlias = bytes | bytearray | memoryview
 
 _AT_ONCE = 1024 * 1024
 """The bytes of a stream that are worth one call in a thread."""
+_LISTED = 1000
+"""The entries of a folder that one call in a thread lists. So a folder may be larger than memory."""
 
 _NAME = re.compile(r"[!-~]{1,100}")
 
@@ -217,10 +219,18 @@ class FileSystem(Storage):
         now = await in_thread(start)
         waiting = [first]
         while waiting:
-            entries, below = await in_thread(partial(self._list, waiting.pop(), now))
-            for entry in entries:
-                yield entry
-            waiting += below
+            parts = waiting.pop()
+            found = list_folder(self._tree, parts, now)
+            try:
+                while taken := await in_thread(partial(self._take, found, parts)):
+                    for item in taken:
+                        if isinstance(item, StoredEntry):
+                            yield item
+                        else:
+                            waiting.append(item)
+            finally:
+                with suppress(ValueError):  # a thread that was abandoned still runs it
+                    found.close()
 
     async def tidy(self, untouched: timedelta, *, dry_run: bool = False) -> tuple[int, int]:
         """Remove files that killed processes were writing; see `SupportsTidying`."""
@@ -233,11 +243,11 @@ class FileSystem(Storage):
 
         return await in_thread(work)
 
-    def _list(
-        self, parts: Sequence[str], now: int | None, stop: threading.Event
-    ) -> tuple[Sequence[StoredEntry], Sequence[tuple[str, ...]]]:
+    def _take(
+        self, found: Iterable[StoredEntry | tuple[str, ...]], parts: Sequence[str], stop: threading.Event
+    ) -> Sequence[StoredEntry | tuple[str, ...]]:
         with reported(self, "list", self._path("/".join(parts))):
-            return list_folder(self._tree, parts, now, stop)
+            return take(found, _LISTED, stop)
 
     def _write(self, file: NewFile, location: str, parts: Sequence[Buffer], stop: threading.Event) -> None:
         with reported(self, "write", self._path(location)):
