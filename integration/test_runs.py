@@ -12,7 +12,7 @@ from tests.run.test_lease import (
     test_marking_is_a_function_too,
     test_no_lost_run_ended_before_it_began,
     test_the_longest_of_several_leases_counts,
-    test_the_next_start_marks_what_was_lost,
+    test_a_start_marks_what_was_lost_once_a_minute,
 )
 from tests.run.test_read_only import (
     test_a_field_of_a_run_that_was_entered_is_read_only,
@@ -51,7 +51,7 @@ __all__ = [
     "test_parameters_are_added_as_tags_are",
     "test_tags_are_added_to_runs_that_are_there",
     "test_the_longest_of_several_leases_counts",
-    "test_the_next_start_marks_what_was_lost",
+    "test_a_start_marks_what_was_lost_once_a_minute",
     "test_the_parameters_of_a_run_have_a_limit_over_several_calls",
     "test_the_tags_of_a_run_have_a_limit_however_they_are_added",
     "test_what_is_known_of_a_run_comes_back",

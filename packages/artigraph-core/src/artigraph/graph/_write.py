@@ -22,6 +22,7 @@ from artigraph.errors import DatabaseUnavailableError, LabelConflictError, NodeN
 from artigraph.graph._blobs import Blobs, BlobVanishedError
 from artigraph.graph._tree import PendingValue, Tree
 from artigraph.graph._usage import due_uses
+from artigraph.graph.runs import RunRows
 from artigraph.identifiers import check_id
 from artigraph.orm import node_table
 from artigraph.progress import ProgressReporter
@@ -47,11 +48,13 @@ async def write_trees(
     parent_id: UUID | None = None,
     report: ProgressReporter | None = None,
     also: Also | None = None,
+    run: RunRows | None = None,
 ) -> None:
     """Write trees, all or none, in one transaction, or in the caller's if there is one.
 
-    With a `parent_id`, the parent is first checked to be a run. `also` writes more rows in the transaction. If the
-    trees are saved under an active run, its due uses are written with them. Progress is reported before the
+    With a `parent_id`, the parent is first checked to be a run. `also` writes more rows in the transaction, and `run`
+    those of the run that the trees are saved under: its start or its end. If the trees are saved under an active run,
+    its due uses are written with them. Progress is reported before the
     transaction only, so that an exception of the callback leaves nothing behind.
 
     Raises:
@@ -71,6 +74,8 @@ async def write_trees(
     root_id = trees[0].root_id
     parent = None if rows[0]["parent_id"] is None else UUID(bytes=rows[0]["parent_id"])
     used = due_uses(parent)
+    run = run or RunRows()
+    await run.prepare(puts_objects=bool(pending))
 
     async def committed(connection: AsyncConnection) -> bool:
         return (await connection.execute(_is_there, {"root": root_id})).first() is not None
@@ -78,6 +83,7 @@ async def write_trees(
     async def insert_nodes(connection: AsyncConnection) -> None:
         if parent_id is not None:
             await _check_parent(connection, parent_id)
+        await run.write_before(connection)
         try:
             await db.insert_rows(connection, node_table, rows)
         except IntegrityError:
@@ -86,6 +92,7 @@ async def write_trees(
                 await _check_parent(connection, parent)
             raise
         await (also or _nothing)(connection)
+        await run.write_after(connection, parent, [tree.root_id for tree in trees])
         await used.write(connection, database.dialect)
 
     try:
@@ -97,6 +104,7 @@ async def write_trees(
         labels = ", ".join(repr(tree.rows[0]["label"]) for tree in trees)
         msg = f"Node {parent} has a child of this label already: {labels}. Nothing was saved."
         raise LabelConflictError(msg) from error
+    run.settle()
     used.settle(saved=(tree.root_id for tree in trees))
     await db.note_inserted(len(rows))
 
