@@ -11,6 +11,7 @@ docs/design/saving.md describes the protocol, and the races it was tested under.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import bindparam, select
@@ -19,10 +20,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 import artigraph.db as db
 from artigraph.errors import DatabaseUnavailableError, LabelConflictError, NodeNotFoundError, RetryableError
+from artigraph.graph import runs
 from artigraph.graph._blobs import Blobs, BlobVanishedError
 from artigraph.graph._tree import PendingValue, Tree
-from artigraph.graph._usage import due_uses
-from artigraph.graph.runs import RunRows
+from artigraph.graph._usage import due_uses, record_inputs
+from artigraph.graph.run_rows import RunRow, RunValueRow
 from artigraph.identifiers import check_id
 from artigraph.orm import node_table
 from artigraph.progress import ProgressReporter
@@ -32,6 +34,49 @@ _ATTEMPTS = 10
 
 Also = Callable[[AsyncConnection], Awaitable[None]]
 """Writes more rows in the transaction of a save."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRows:
+    """What is written of a run in the transaction of a save, so that both are one transaction."""
+
+    start: runs.RunStart | None = None
+    """The start of the run, if it is not written yet."""
+    end: Callable[[], RunRow] | None = None
+    """Returns the run as it ends. It is called in each attempt of the transaction, which may be long after the call."""
+    values: Sequence[RunValueRow] = ()
+    """More values of the run."""
+    inputs: bool = False
+    """Whether the run used the artifacts that are saved, and did not produce them."""
+
+    async def prepare(self, *, puts_objects: bool) -> None:
+        """Get ready for the transaction. If objects are put before it, write the start now, so that the run is visible.
+
+        Raises:
+            NodeNotFoundError: the parent of the run does not exist, or is no run.
+        """
+        if self.start is not None:
+            await (self.start.write() if puts_objects else self.start.prepare())
+
+    async def write_before(self, connection: AsyncConnection) -> None:
+        """Write what precedes the nodes of the save. The lease is locked before anything refers to the run."""
+        if self.start is not None:
+            await self.start.write_in(connection)
+        if self.end is not None:
+            await runs.end_in(connection, self.end())
+
+    async def write_after(self, connection: AsyncConnection, run_id: UUID | None, node_ids: Sequence[UUID]) -> None:
+        """Write what refers to the nodes of the save."""
+        if run_id is None:
+            return
+        await runs.insert_values(connection, run_id, self.values)
+        if self.inputs:
+            await record_inputs(connection, run_id, node_ids)
+
+    def settle(self) -> None:
+        """Note that the transaction has committed or, in a session, that the call has succeeded."""
+        if self.start is not None:
+            self.start.settle()
 
 
 async def _nothing(_connection: AsyncConnection) -> None:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -15,7 +14,7 @@ import artigraph.db as db
 from artigraph.db.planner import expect_few_rows, expect_small_levels, lookup_join, unindexed
 from artigraph.errors import NodeNotFoundError, ValueTooLargeError
 from artigraph.graph import leases
-from artigraph.graph._usage import DueUses, Uses, record_inputs
+from artigraph.graph._usage import DueUses, Uses
 from artigraph.graph.run_rows import RunRow, RunValueRow, read_fetched_runs, read_runs, run_columns
 from artigraph.orm import node_table, run_value_table
 
@@ -133,49 +132,6 @@ class RunStart:
 
     async def _is_there(self, connection: AsyncConnection) -> bool:
         return (await connection.execute(_type_of, {"id": self._run.node_id})).first() is not None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunRows:
-    """What is written of a run in the transaction of a save, so that both are one transaction."""
-
-    start: RunStart | None = None
-    """The start of the run, if it is not written yet."""
-    end: Callable[[], RunRow] | None = None
-    """Returns the run as it ends. It is called in each attempt of the transaction, which may be long after the call."""
-    values: Sequence[RunValueRow] = ()
-    """More values of the run."""
-    inputs: bool = False
-    """Whether the run used the artifacts that are saved, and did not produce them."""
-
-    async def prepare(self, *, puts_objects: bool) -> None:
-        """Get ready for the transaction. If objects are put before it, write the start now, so that the run is visible.
-
-        Raises:
-            NodeNotFoundError: the parent of the run does not exist, or is no run.
-        """
-        if self.start is not None:
-            await (self.start.write() if puts_objects else self.start.prepare())
-
-    async def write_before(self, connection: AsyncConnection) -> None:
-        """Write what precedes the nodes of the save. The lease is locked before anything refers to the run."""
-        if self.start is not None:
-            await self.start.write_in(connection)
-        if self.end is not None:
-            await end_in(connection, self.end())
-
-    async def write_after(self, connection: AsyncConnection, run_id: UUID | None, node_ids: Sequence[UUID]) -> None:
-        """Write what refers to the nodes of the save."""
-        if run_id is None:
-            return
-        await insert_values(connection, run_id, self.values)
-        if self.inputs:
-            await record_inputs(connection, run_id, node_ids)
-
-    def settle(self) -> None:
-        """Note that the transaction has committed or, in a session, that the call has succeeded."""
-        if self.start is not None:
-            self.start.settle()
 
 
 async def insert_ended_run(connection: AsyncConnection, run: RunRow, dialect: db.DialectName) -> None:

@@ -6,8 +6,7 @@ from collections.abc import Generator, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from artigraph.graph import Tree, note_uses, write_trees
-from artigraph.graph.runs import RunRows
+from artigraph.graph import RunRows, Tree, note_uses, write_trees
 from artigraph.identifiers import NodeId, check_id
 from artigraph.model._checks import CheckedValue, run_checks
 from artigraph.model._write import to_tree, tree_steps

@@ -7,8 +7,9 @@ from typing import Self
 from uuid import UUID
 
 from artigraph.errors import ArtigraphError
+from artigraph.graph import RunRows
 from artigraph.graph.run_rows import RunRow, RunValueRow
-from artigraph.graph.runs import RunRows, RunStart
+from artigraph.graph.runs import RunStart
 from artigraph.model.any_model import AnyModel
 from artigraph.model.functions import check_artifacts
 from artigraph.model.save import save_models
@@ -76,7 +77,7 @@ class CallManager(RunManager):
     async def save_result(self, label: str, model: AnyModel, values: Sequence[RunValueRow]) -> None:
         """Save a model under a label of the run with further values of the run, and record that the run completed.
 
-        If this fails, the run goes on.
+        If this fails, the run has not ended.
         """
         await self._save({label: model}, RunRows(end=self._completed, values=values))
         self._has_ended = True

@@ -141,7 +141,7 @@ class TrackedCall:
         remember_parts(part for part in earlier if not any(part[0] is value for value in values.values()))
 
     async def _save_result(self, value: object) -> None:
-        """Save the result, and end the run. If the result cannot be stored, the run goes on.
+        """Save the result, and end the run. If the result cannot be stored, the run ends later.
 
         Raises:
             TrackingError: it cannot be stored, and the function is tracked with `unsupported="refuse"`.
