@@ -250,6 +250,17 @@ async def test_what_a_task_uses_after_the_result_is_recorded() -> None:
     assert (await rows())[1] == 1
 
 
+async def test_a_process_that_was_forked_in_a_call_does_not_end_its_run() -> None:
+    @tracked
+    async def make() -> Whole:
+        run_manager()._process = -1  # as a child sees it
+        return Whole(1)
+
+    await make()
+    [run] = await select(Run).all()
+    assert (run.status, await rows()) == ("running", (3, 0, 1))
+
+
 async def test_in_a_session_a_call_belongs_to_it() -> None:
     a = Whole(1)
     await a.save("a")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Self
 from uuid import UUID
@@ -77,9 +78,12 @@ class CallManager(RunManager):
     async def save_result(self, label: str, model: AnyModel, values: Sequence[RunValueRow]) -> None:
         """Save a model under a label of the run with further values of the run, and record that the run completed.
 
-        If this fails, the run has not ended.
+        If this fails, the run has not ended. A process that was forked in the call saves the model and ends nothing.
         """
-        await self._save({label: model}, RunRows(end=self._completed, values=values))
+        ends = self._process == os.getpid()
+        await self._save({label: model}, RunRows(end=self._completed if ends else None, values=values))
+        if not ends:
+            return
         self._has_ended = True
         if self._uses is not None:
             await self._uses.end()
