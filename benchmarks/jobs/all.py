@@ -20,6 +20,7 @@ from benchmarks.jobs import (
     saves,
     sizes,
     tables,
+    tracked,
     unanalyzed,
     web,
 )
@@ -36,6 +37,7 @@ JOBS: Sequence[Job] = (
     *web.JOBS,
     *unanalyzed.JOBS,
     *lineage.JOBS,
+    *tracked.JOBS,
     *cached.JOBS,
     *counts.JOBS,
     *objects.JOBS,
