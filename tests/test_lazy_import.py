@@ -36,6 +36,14 @@ def test_importing_the_root_imports_only_what_everybody_needs() -> None:
     assert set(printed(code).split()) & set(NOT_FOR_EVERYBODY) == set()
 
 
+def test_importing_models_runs_and_files_imports_no_http_and_no_masks_of_secrets() -> None:
+    code = (
+        "import sys, artigraph.model, artigraph.run, artigraph.serializer.file, artigraph.storage.file;"
+        "print(*({'urllib.request', 'http.client', 'artigraph.run._masking'} & sys.modules.keys()))"
+    )
+    assert printed(code) == ""
+
+
 def test_every_name_is_there_when_it_is_asked_for_first() -> None:
     code = "from artigraph import *; print(*sorted(set(globals()) & set(__import__('artigraph').__all__)))"
     assert printed(code).split() == sorted(artigraph.__all__)

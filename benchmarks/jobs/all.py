@@ -21,6 +21,7 @@ from benchmarks.jobs import (
     saves,
     sizes,
     tables,
+    tracked,
     unanalyzed,
     web,
 )
@@ -38,6 +39,7 @@ JOBS: Sequence[Job] = (
     *unanalyzed.JOBS,
     *growth.JOBS,
     *lineage.JOBS,
+    *tracked.JOBS,
     *cached.JOBS,
     *counts.JOBS,
     *objects.JOBS,

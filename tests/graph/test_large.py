@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import threading
 import tracemalloc
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,7 +28,7 @@ from artigraph.errors import (
     ValueTooLargeError,
     WrongEventLoopError,
 )
-from artigraph.graph import map_object, open_object
+from artigraph.graph import hashing, map_object, open_object
 from artigraph.graph.stored_object import StoredObject, read_object
 from artigraph.orm import CHUNK_SIZE, INLINE_LIMIT, blob_table, node_table
 from artigraph.serializer import Serializer
@@ -544,6 +544,69 @@ class Wobbly(MemoryStorage):
                 yield part
 
         return await super().create_stream(changing(), key=key)
+
+
+async def test_a_value_that_changes_between_its_two_hashes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    array: Any = np.zeros(3 * MIB)
+    whole, by_chunks = hashing._whole, hashing._by_chunks
+    changed = threading.Event()
+
+    def whole_then_change(parts: Iterable[hashing.Part]) -> bytes:
+        digest = whole(parts)
+        array[...] = 1.0
+        changed.set()
+        return digest
+
+    def chunks_after_that(parts: Iterable[hashing.Part]) -> bytes:
+        changed.wait(10)
+        return by_chunks(parts)
+
+    monkeypatch.setattr(hashing, "_whole", whole_then_change)
+    monkeypatch.setattr(hashing, "_by_chunks", chunks_after_that)
+
+    @dataclass
+    class Changed(ArtifactModel):
+        array: Any = artifact_field(storage=MemoryStorage("changed"))
+
+    with pytest.raises(SerializationError, match="changed while it was being saved"):
+        await Changed(array).save("x")
+    assert await rows(node_table) == []
+
+
+async def test_each_byte_of_an_array_is_hashed_once_before_and_once_as_it_is_put(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    before: list[int] = []
+    put: list[int] = []
+    whole, update = hashing._whole, hashing.Hasher.update
+
+    def noted_whole(parts: Sequence[hashing.Part]) -> bytes:
+        before.append(sum(len(part) for part in parts))
+        return whole(parts)
+
+    async def noted_update(hasher: hashing.Hasher, part: hashing.Part) -> None:
+        put.append(len(part))
+        await update(hasher, part)
+
+    monkeypatch.setattr(hashing, "_whole", noted_whole)
+    monkeypatch.setattr(hashing.Hasher, "update", noted_update)
+    storage = MemoryStorage("hashed")
+
+    @dataclass
+    class Hashed(ArtifactModel):
+        array: Any = artifact_field(storage=storage)
+
+    array: Any = np.arange(3 * MIB, dtype=np.float64)
+    await Hashed(array).save("x")
+    (size,) = {len(data) for data in storage._objects.values()}
+    assert (before, sum(put), len(put)) == ([size], size, 4)  # chunks of 8 MiB, and the header
+    await Hashed(array).save("y")
+    assert (before, sum(put), len(storage._objects)) == ([size, size], size, 1)  # known content is not put again
+    [row] = await rows(blob_table)
+    (data,) = storage._objects.values()
+    chunks = [data[start : start + 8 * MIB] for start in range(0, size, 8 * MIB)]
+    assert bytes(row.sha256) == hashlib.sha256(data).digest()
+    assert bytes(row.chunk_sha256) == b"".join(hashlib.sha256(chunk).digest() for chunk in chunks)
 
 
 async def test_a_value_that_changes_while_it_is_saved_is_refused_or_stored_as_it_was() -> None:

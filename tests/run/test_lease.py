@@ -101,9 +101,12 @@ async def test_no_lost_run_ended_before_it_began(engine: AsyncEngine) -> None:
         assert await stored(manager.run) == ("lost", ahead)
 
 
-async def test_the_next_start_marks_what_was_lost(engine: AsyncEngine) -> None:
+async def test_a_start_marks_what_was_lost_once_a_minute(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     async with RunManager(Run()) as alive, RunManager(Run()) as dead:
         await expire(dead.run)
+        async with RunManager(Run()):
+            assert await stored(dead.run) == ("running", None)  # the first start of this process has just looked
+        monkeypatch.setattr("artigraph.graph.leases._LOOK_EVERY", 0.0)  # a minute has passed
         async with session_context(), RunManager(Run()):
             assert await stored(dead.run) == ("running", None)  # not in a transaction that may last
         async with RunManager(Run()):

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -25,7 +26,7 @@ from artigraph import (
     diff,
     sync,
 )
-from artigraph.db import engine_context, session_context
+from artigraph.db import engine_context, session_context, write
 from artigraph.difference.stored import compare_nodes
 from artigraph.errors import ArgumentError, InvalidNodeIdError, MalformedRowError, NodeNotFoundError, UnknownModelError
 from artigraph.graph import record_inputs
@@ -162,7 +163,7 @@ async def test_results_are_compared_as_models_are() -> None:
 async def test_own_inputs_and_runs_below_are_no_results() -> None:
     async with RunManager(Run()) as manager:
         own_input = await manager.save_artifact("input", Other(1))
-        await record_inputs(manager.run.node_id, [own_input])
+        await write(partial(record_inputs, run_id=manager.run.node_id, node_ids=[own_input]))
         await made({"below": Other(1)})
     assert not await diff(manager, await made())
 

@@ -25,3 +25,31 @@ def counted() -> Generator[list[str]]:
         yield seen
     finally:
         event.remove(engine, "before_cursor_execute", note)
+
+
+@contextmanager
+def transactions() -> Generator[list[int]]:
+    """Count the statements of each transaction that is committed. Statements of one that only reads are not counted."""
+    counts: list[int] = []
+    engine = get_engine().sync_engine
+    statements = 0
+
+    def note(*_: Any) -> None:
+        nonlocal statements
+        statements += 1
+
+    def begin(_connection: Any) -> None:
+        nonlocal statements
+        statements = 0
+
+    def commit(_connection: Any) -> None:
+        counts.append(statements)
+
+    listeners = [("before_cursor_execute", note), ("begin", begin), ("commit", commit)]
+    for name, listener in listeners:
+        event.listen(engine, name, listener)
+    try:
+        yield counts
+    finally:
+        for name, listener in listeners:
+            event.remove(engine, name, listener)

@@ -942,6 +942,7 @@ async def test_many_known_arguments_take_as_many_statements_as_few() -> None:
 
     ids = await save_many([("score", Score(number)) for number in range(50)])
     scores = await load_many(Score, ids)
+    await use(scores[:2])  # the first start of a run looks for lost ones
     with counted() as few:
         await use(scores[:2])
     with counted() as many:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
 
@@ -16,7 +17,7 @@ import pytest
 from sqlalchemy import delete, update
 
 from artigraph import ArtifactMapping, ArtifactModel, Run, RunManager, artifact_field, columns, select, series
-from artigraph.db import session_context
+from artigraph.db import session_context, write
 from artigraph.errors import InvalidCursorError, InvalidLabelError, MalformedRowError, NodeNotFoundError, QueryError
 from artigraph.graph import record_inputs
 from artigraph.orm import node_table
@@ -155,7 +156,7 @@ async def test_what_a_run_made_and_used() -> None:
         await manager.use(*used)
         made = [await manager.save_artifact(f"made {number}", Data("made")) for number in range(3)]
         own_input = await manager.save_artifact("input", Data("input"))
-        await record_inputs(manager.run.node_id, [own_input])
+        await write(partial(record_inputs, run_id=manager.run.node_id, node_ids=[own_input]))
         async with RunManager(Run()) as inner:
             await inner.save_artifact("inner", Data("inner"))
     for limit in (1, 2, 5):

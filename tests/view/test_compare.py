@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 import pytest
 
 from artigraph import ArtifactMapping, ArtifactModel, Run, RunManager
+from artigraph.db import write
 from artigraph.errors import InvalidNodeIdError, NodeNotFoundError, QueryError
 from artigraph.graph import record_inputs
 from artigraph.view import CompareRow, compare_runs
@@ -35,7 +37,7 @@ class Report(ArtifactModel, name="compare.Report"):
 async def trained(accuracy: float, *, label: str = "report", **fields: Any) -> Run:
     async with RunManager(Run(**fields)) as manager:
         own_input = await manager.save_artifact("input", Data(f"input of {accuracy}"))
-        await record_inputs(manager.run.node_id, [own_input])
+        await write(partial(record_inputs, run_id=manager.run.node_id, node_ids=[own_input]))
         made = Report(accuracy, {"train": 1.0, "test": accuracy}, [1.0], Data("d"), ArtifactMapping({"f1": accuracy}))
         await manager.save_artifact(label, made)
     return manager.run

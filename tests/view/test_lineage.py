@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
 
 from artigraph import ArtifactModel, Run, RunManager, ancestors, descendants
+from artigraph.db import write
 from artigraph.errors import NodeNotFoundError, QueryError
 from artigraph.graph import record_inputs
 from artigraph.stored import load_stored
@@ -86,7 +88,7 @@ async def test_it_is_what_ancestors_and_descendants_return(depth: int) -> None:
 async def test_inputs_that_are_saved_with_their_run_are_no_products() -> None:
     async with RunManager(Run()) as manager:
         own = await manager.save_artifact("input", Item(1))
-        await record_inputs(manager.run.node_id, [own])
+        await write(partial(record_inputs, run_id=manager.run.node_id, node_ids=[own]))
         made = await manager.save_artifact("output", Item(2))
     run = manager.run.node_id
     assert edges_of(await lineage_document(run)) == {(own, run, "used"), (run, made, "produced")}

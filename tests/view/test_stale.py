@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import cast
 from uuid import UUID, uuid4
 
 import pytest
 
 from artigraph import ArtifactModel, Run, RunManager
+from artigraph.db import write
 from artigraph.errors import NodeNotFoundError
 from artigraph.graph import record_inputs
 from artigraph.identifiers import moment_of
@@ -113,7 +115,7 @@ async def test_earlier_steps_of_a_series_are_no_old_inputs() -> None:
 async def test_an_input_that_is_kept_with_the_run_is_an_input() -> None:
     async with RunManager(Run()) as manager:
         own_input = await manager.save_artifact("data", data(1))
-        await record_inputs(manager.run.node_id, [own_input])
+        await write(partial(record_inputs, run_id=manager.run.node_id, node_ids=[own_input]))
         made = await manager.save_artifact("model", Model(1))
     newer = await data(2).save("data")
     assert told(await stale_document(made)) == [(own_input, 1, newer, 2)]

@@ -25,12 +25,12 @@ from artigraph.graph._usage import (
     set_uses,
     without_recording,
 )
-from artigraph.graph._write import write_trees
+from artigraph.graph._write import RunRows, write_trees
 from artigraph.graph.objects import Fetch, fetch
 from artigraph.graph.stored_object import StoredObject
 
 __all__: list[str] = ["SUBTREE", "Deferred", "Fetch", "PendingValue", "StoredObject", "StoredTree", "Streamed", "Tree"]
-__all__ += ["Uses"]
+__all__ += ["RunRows", "Uses"]
 __all__ += ["any_missing", "current_uses", "fetch", "inherit_uses", "map_object", "note_uses", "open_object"]
 __all__ += ["read_artifacts", "read_roots", "read_trees", "reasons_not_read", "record_inputs", "set_uses", "subtrees"]
 __all__ += ["without_recording", "write_trees"]

@@ -190,8 +190,9 @@ class Blobs:
                 since = Stopwatch()
                 if last and not later:  # only now are the sizes of all objects known
                     meter.total = meter.done + sum(content.size for content in encoded)
-                locations = await put_all(encoded, self._database.store_id, meter)
-                self._put |= {content: _Placed(location, since) for content, location in locations.items()}
+                put = await put_all(encoded, self._database.store_id, meter)
+                self._put |= {content: _Placed(location, since) for content, (location, _) in put.items()}
+                self._digests |= {content: digests for content, (_, digests) in put.items()}
                 encoded.clear()
         return later
 

@@ -59,6 +59,8 @@ class Uses:
         """Whether the run has no later end that would write the uses. Then they are written at once."""
         self.owner: db.Owner = db.Owner()
         """Whether the run's block was left. A task that was started in it and outlives it still notes uses."""
+        self.held: bool = False
+        """Whether the run is not in the database yet, so that nothing can refer to it."""
         self._waiting: dict[UUID, AsyncSession | None] = {}
         """The uses to write, each with the session in which it was already written, or None."""
         self._known: set[UUID] = set()
@@ -73,7 +75,7 @@ class Uses:
             return False
         new = [node_id for node_id in node_ids if node_id not in self._known and node_id not in self._waiting]
         self._waiting |= dict.fromkeys(new)
-        if new and (self.ended or (len(self._waiting) >= _MOST and not db.in_session())):
+        if new and not self.held and (self.ended or (len(self._waiting) >= _MOST and not db.in_session())):
             await self._write_apart()
         return True
 
@@ -101,9 +103,9 @@ class Uses:
         self._known.update(saved)
 
     async def end(self) -> None:
-        """Write the noted uses, and from here on write each at once."""
+        """Write the uses that are due, and from here on write each at once."""
         self.ended = True
-        if self._waiting:
+        if self.due():
             await self._write_apart()
 
     async def _write_apart(self) -> None:
@@ -223,19 +225,14 @@ def without_recording() -> Generator[None]:
         _current.reset(token)
 
 
-async def record_inputs(run_id: UUID, node_ids: Sequence[UUID]) -> None:
-    """Record that a run used artifacts of its own: inputs that are kept with it, and that it did not produce."""
-    database = await db.current_database()
+async def record_inputs(connection: AsyncConnection, run_id: UUID, node_ids: Sequence[UUID]) -> None:
+    """Record, in the transaction of a connection, that a run used artifacts of its own.
+
+    They are inputs that are kept with the run, and that it did not produce.
+    """
     rows = [{"source_id": node_id, "target_id": run_id, "kind": "used"} for node_id in sorted(node_ids)]
-
-    async def work(connection: AsyncConnection) -> None:
-        await connection.execute(db.insert_missing(link_table, database.dialect).values(created_at=db.utc_now()), rows)
-
-    async def committed(connection: AsyncConnection) -> bool:
-        del connection
-        return False  # writing them again is harmless
-
-    await db.write(work, committed=committed)
+    statement = db.insert_missing(link_table, db.dialect_name(connection.dialect))
+    await connection.execute(statement.values(created_at=db.utc_now()), rows)
 
 
 async def read_roots(node_ids: Sequence[UUID]) -> list[UUID]:

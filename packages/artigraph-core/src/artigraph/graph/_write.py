@@ -11,6 +11,7 @@ docs/design/saving.md describes the protocol, and the races it was tested under.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from uuid import UUID
 
 from sqlalchemy import bindparam, select
@@ -19,9 +20,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 import artigraph.db as db
 from artigraph.errors import DatabaseUnavailableError, LabelConflictError, NodeNotFoundError, RetryableError
+from artigraph.graph import runs
 from artigraph.graph._blobs import Blobs, BlobVanishedError
 from artigraph.graph._tree import PendingValue, Tree
-from artigraph.graph._usage import due_uses
+from artigraph.graph._usage import due_uses, record_inputs
+from artigraph.graph.run_rows import RunRow, RunValueRow
 from artigraph.identifiers import check_id
 from artigraph.orm import node_table
 from artigraph.progress import ProgressReporter
@@ -31,6 +34,49 @@ _ATTEMPTS = 10
 
 Also = Callable[[AsyncConnection], Awaitable[None]]
 """Writes more rows in the transaction of a save."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunRows:
+    """What is written of a run in the transaction of a save, so that both are one transaction."""
+
+    start: runs.RunStart | None = None
+    """The start of the run, if it is not written yet."""
+    end: Callable[[], RunRow] | None = None
+    """Returns the run as it ends. It is called in each attempt of the transaction, which may be long after the call."""
+    values: Sequence[RunValueRow] = ()
+    """More values of the run."""
+    inputs: bool = False
+    """Whether the run used the artifacts that are saved, and did not produce them."""
+
+    async def prepare(self, *, puts_objects: bool) -> None:
+        """Get ready for the transaction. If objects are put before it, write the start now, so that the run is visible.
+
+        Raises:
+            NodeNotFoundError: the parent of the run does not exist, or is no run.
+        """
+        if self.start is not None:
+            await (self.start.write() if puts_objects else self.start.prepare())
+
+    async def write_before(self, connection: AsyncConnection) -> None:
+        """Write what precedes the nodes of the save. The lease is locked before anything refers to the run."""
+        if self.start is not None:
+            await self.start.write_in(connection)
+        if self.end is not None:
+            await runs.end_in(connection, self.end())
+
+    async def write_after(self, connection: AsyncConnection, run_id: UUID | None, node_ids: Sequence[UUID]) -> None:
+        """Write what refers to the nodes of the save."""
+        if run_id is None:
+            return
+        await runs.insert_values(connection, run_id, self.values)
+        if self.inputs:
+            await record_inputs(connection, run_id, node_ids)
+
+    def settle(self) -> None:
+        """Note that the transaction has committed or, in a session, that the call has succeeded."""
+        if self.start is not None:
+            self.start.settle()
 
 
 async def _nothing(_connection: AsyncConnection) -> None:
@@ -47,11 +93,13 @@ async def write_trees(
     parent_id: UUID | None = None,
     report: ProgressReporter | None = None,
     also: Also | None = None,
+    run: RunRows | None = None,
 ) -> None:
     """Write trees, all or none, in one transaction, or in the caller's if there is one.
 
-    With a `parent_id`, the parent is first checked to be a run. `also` writes more rows in the transaction. If the
-    trees are saved under an active run, its due uses are written with them. Progress is reported before the
+    With a `parent_id`, the parent is first checked to be a run. `also` writes more rows in the transaction, and `run`
+    those of the run that the trees are saved under: its start or its end. If the trees are saved under an active run,
+    its due uses are written with them. Progress is reported before the
     transaction only, so that an exception of the callback leaves nothing behind.
 
     Raises:
@@ -71,6 +119,8 @@ async def write_trees(
     root_id = trees[0].root_id
     parent = None if rows[0]["parent_id"] is None else UUID(bytes=rows[0]["parent_id"])
     used = due_uses(parent)
+    run = run or RunRows()
+    await run.prepare(puts_objects=bool(pending))
 
     async def committed(connection: AsyncConnection) -> bool:
         return (await connection.execute(_is_there, {"root": root_id})).first() is not None
@@ -78,6 +128,7 @@ async def write_trees(
     async def insert_nodes(connection: AsyncConnection) -> None:
         if parent_id is not None:
             await _check_parent(connection, parent_id)
+        await run.write_before(connection)
         try:
             await db.insert_rows(connection, node_table, rows)
         except IntegrityError:
@@ -86,6 +137,7 @@ async def write_trees(
                 await _check_parent(connection, parent)
             raise
         await (also or _nothing)(connection)
+        await run.write_after(connection, parent, [tree.root_id for tree in trees])
         await used.write(connection, database.dialect)
 
     try:
@@ -97,6 +149,7 @@ async def write_trees(
         labels = ", ".join(repr(tree.rows[0]["label"]) for tree in trees)
         msg = f"Node {parent} has a child of this label already: {labels}. Nothing was saved."
         raise LabelConflictError(msg) from error
+    run.settle()
     used.settle(saved=(tree.root_id for tree in trees))
     await db.note_inserted(len(rows))
 

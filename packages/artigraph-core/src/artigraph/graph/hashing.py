@@ -90,13 +90,22 @@ class _Chunks:
 
 
 async def hash_parts(parts: Sequence[Part], size: int) -> Digests:
-    """Return the hashes of an object whose parts are all in memory."""
+    """Return the hashes of an object whose parts are all in memory.
+
+    If the memory of a part may change, the chunks are hashed when they are put: two threads that read it now would not
+    see the same bytes.
+    """
     if size <= THREAD_THRESHOLD:
         return Digests(size, _whole(parts), None)
-    if size <= CHUNK_SIZE:
+    if size <= CHUNK_SIZE or not _is_fixed(parts):
         return Digests(size, await asyncio.to_thread(_whole, parts), None)
     whole, chunks = await asyncio.gather(asyncio.to_thread(_whole, parts), asyncio.to_thread(_by_chunks, parts))
     return Digests(size, whole, chunks)
+
+
+def _is_fixed(parts: Sequence[Part]) -> bool:
+    """Return whether nobody can change the parts."""
+    return all(isinstance(part, bytes) for part in parts)
 
 
 def join(parts: Sequence[Part]) -> bytes:
@@ -118,46 +127,74 @@ def _by_chunks(parts: Iterable[Part]) -> bytes:
     return chunks.digest()
 
 
-async def checked_whole(parts: Sequence[Part], digests: Digests) -> bytes:
-    """Return an object as bytes, after checking that they are those that were hashed; see `checked_chunks`."""
-    data = join(parts)
-    if any(isinstance(part, memoryview) for part in parts):
-        found = await hash_parts([data], len(data))
-        if found.sha256 != digests.sha256:
-            raise SerializationError(_CHANGED)
-    return data
+class CheckedParts:
+    """The parts of an object while it is put. The bytes that are put are those that were hashed before.
 
-
-async def checked_chunks(parts: Sequence[Part], digests: Digests) -> AsyncGenerator[Part]:
-    """Yield an object in chunks that nobody else can change, each checked against its hash.
-
-    While one chunk is in use, a thread copies and hashes the next one. A chunk's memory is reused once the chunk after
-    it is requested. An object that consists of bytes is yielded as it is.
-
-    Raises:
-        SerializationError: the memory of a part changed after it was hashed.
+    Args:
+        parts: the parts.
+        digests: their hashes. Those of the chunks may be missing.
     """
-    if all(isinstance(part, bytes) for part in parts):
-        for part in parts:
-            yield part
-        return
-    chunks = digests.chunks or digests.sha256
-    memory = fresh_memory(CHUNK_SIZE), fresh_memory(CHUNK_SIZE)
-    ahead: asyncio.Task[memoryview] | None = None
-    try:
-        for index, pieces in enumerate(_cut(parts)):
-            expected = chunks[32 * index : 32 * index + 32]
-            task = asyncio.create_task(asyncio.to_thread(_copy, pieces, memory[index % 2], expected))
-            ready, ahead = ahead, task
-            if ready is not None:
-                yield await ready
-        if ahead is not None:
-            yield await ahead
-    finally:
-        if ahead is not None:
-            ahead.cancel()
-            await asyncio.wait([ahead])
-            _ = ahead.cancelled() or ahead.exception()  # retrieve its error: another one propagates already
+
+    def __init__(self, parts: Sequence[Part], digests: Digests) -> None:
+        self._parts = parts
+        self.digests: Digests = digests
+        """The hashes, complete once `whole` has returned or `chunks` has yielded the last chunk."""
+
+    async def whole(self) -> bytes:
+        """Return the object as bytes.
+
+        Raises:
+            SerializationError: the memory of a part changed after it was hashed.
+        """
+        if _is_fixed(self._parts):
+            return join(self._parts)
+        large = self.digests.size > THREAD_THRESHOLD
+        data = await asyncio.to_thread(join, self._parts) if large else join(self._parts)
+        self._set(await hash_parts([data], len(data)))
+        return data
+
+    async def chunks(self) -> AsyncGenerator[Part]:
+        """Yield the object in chunks that nobody else can change. The last one is yielded if all were as hashed before.
+
+        While one chunk is in use, threads copy and hash the next one. A chunk's memory is reused once the chunk after
+        it is requested. An object that consists of bytes is yielded as it is.
+
+        Raises:
+            SerializationError: the memory of a part changed after it was hashed.
+        """
+        if _is_fixed(self._parts):
+            for part in self._parts:
+                yield part
+            return
+        memory = fresh_memory(CHUNK_SIZE), fresh_memory(CHUNK_SIZE)
+        hasher = Hasher()
+        ahead: asyncio.Task[memoryview] | None = None
+        try:
+            for index, pieces in enumerate(_cut(self._parts)):
+                ready = None if ahead is None else await ahead
+                ahead = asyncio.create_task(_copied(pieces, memory[index % 2], hasher))
+                if ready is not None:
+                    yield ready
+            if ahead is not None:
+                last = await ahead
+                self._set(hasher.digests())
+                yield last
+        finally:
+            if ahead is not None:
+                ahead.cancel()
+                await asyncio.wait([ahead])
+                _ = ahead.cancelled() or ahead.exception()  # retrieve its error: another one propagates already
+
+    def _set(self, found: Digests) -> None:
+        if found.sha256 != self.digests.sha256:
+            raise SerializationError(_CHANGED)
+        self.digests = found
+
+
+async def _copied(pieces: Sequence[memoryview], memory: memoryview, hasher: Hasher) -> memoryview:
+    chunk = await asyncio.to_thread(_copy, pieces, memory)
+    await hasher.update(chunk)
+    return chunk
 
 
 def fresh_memory(size: int) -> memoryview:
@@ -190,15 +227,12 @@ def _cut(parts: Sequence[Part]) -> Iterator[list[memoryview]]:
         yield pieces
 
 
-def _copy(pieces: Sequence[memoryview], memory: memoryview, expected: bytes) -> memoryview:
+def _copy(pieces: Sequence[memoryview], memory: memoryview) -> memoryview:
     end = 0
     for piece in pieces:
         start, end = end, end + len(piece)
         memory[start:end] = piece
-    chunk = memory[:end].toreadonly()
-    if hashlib.sha256(chunk).digest() != expected:
-        raise SerializationError(_CHANGED)
-    return chunk
+    return memory[:end].toreadonly()
 
 
 def encode_parts(serializer: Serializer[Any], value: object) -> Sequence[Part]:

@@ -10,6 +10,7 @@ Rows of leases are locked before those of their runs, except when a lost run bec
 from __future__ import annotations
 
 import logging
+import time
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
@@ -22,6 +23,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from artigraph.db import dialect_name, in_batches, insert_missing, utc_in, utc_now, write
 from artigraph.orm import lease_table, node_table
 
+_LOOK_EVERY = 60.0
+"""How many seconds a start waits, after this process last looked, before it looks for expired leases of others."""
 _SHOWN = 20
 """How many runs a line of the log names."""
 _log = logging.getLogger("artigraph.run")
@@ -127,6 +130,21 @@ async def mark_lost(connection: AsyncConnection) -> list[UUID]:
         )
         await connection.execute(delete(lease_table).where(_run_id.in_(ids)))
     return lost
+
+
+_looked: dict[UUID, float] = {}
+"""When this process last looked for expired leases, by store id, in seconds of the monotonic clock."""
+
+
+def is_time_to_look(store_id: UUID) -> bool:
+    """Return whether a start should mark lost runs. Readers see such runs as lost in any case, marked or not."""
+    looked = _looked.get(store_id)
+    return looked is None or time.monotonic() - looked >= _LOOK_EVERY
+
+
+def note_look(store_id: UUID) -> None:
+    """Note that lost runs were marked just now."""
+    _looked[store_id] = time.monotonic()
 
 
 async def mark_lost_runs() -> list[UUID]:

@@ -37,15 +37,15 @@ async def put_all(
     objects: Mapping[hashing.Content, tuple[Storage, Sequence[hashing.Part], hashing.Digests]],
     store_id: UUID,
     meter: Meter,
-) -> dict[hashing.Content, str]:
-    """Put objects concurrently, and return their locations. The meter counts their bytes.
+) -> dict[hashing.Content, tuple[str, hashing.Digests]]:
+    """Put objects concurrently, and return their locations and all their hashes. The meter counts their bytes.
 
     The stored bytes are those that were hashed; if a value changed meanwhile, it raises a `SerializationError`.
 
     If one object fails, no more are started, and those in flight run to their end. Then all are removed as far as
     possible, and the first error is raised. A canceled put may or may not have left an object.
     """
-    locations: dict[hashing.Content, str] = {}
+    put_there: dict[hashing.Content, tuple[str, hashing.Digests]] = {}
     errors: list[Exception] = []
 
     async def put(content: hashing.Content) -> None:
@@ -53,28 +53,31 @@ async def put_all(
             return
         try:
             storage, parts, digests = objects[content]
-            locations[content], uncounted = await put_one(storage, parts, digests)
+            checked = hashing.CheckedParts(parts, digests)
+            location, uncounted = await put_one(storage, checked)
+            put_there[content] = location, checked.digests
             meter.add(uncounted)
         except Exception as error:  # it is raised when no put is in flight
             errors.append(error)
 
-    async def put_one(storage: Storage, parts: Sequence[hashing.Part], digests: hashing.Digests) -> tuple[str, int]:
+    async def put_one(storage: Storage, parts: hashing.CheckedParts) -> tuple[str, int]:
         """Return the location, and the number of bytes that the meter has not counted yet."""
         key = _new_key(store_id)
-        if digests.size > CHUNK_SIZE and isinstance(storage, SupportsStreams):
-            async with aclosing(_metered(hashing.checked_chunks(parts, digests), meter)) as chunks:
+        size = parts.digests.size
+        if size > CHUNK_SIZE and isinstance(storage, SupportsStreams):
+            async with aclosing(_metered(parts.chunks(), meter)) as chunks:
                 return _checked(storage, await call_storage(storage, storage.create_stream(chunks, key=key))), 0
-        data = await hashing.checked_whole(parts, digests)
-        return _checked(storage, await call_storage(storage, storage.create(data, key=key))), digests.size
+        data = await parts.whole()
+        return _checked(storage, await call_storage(storage, storage.create(data, key=key))), size
 
     try:
         await run_concurrently(objects, put)
     finally:
-        if errors or len(locations) < len(objects):
-            await remove_quietly((objects[content][0], location) for content, location in locations.items())
+        if errors or len(put_there) < len(objects):
+            await remove_quietly((objects[content][0], location) for content, (location, _) in put_there.items())
     if errors:
         raise errors[0]
-    return locations
+    return put_there
 
 
 async def put_stream(

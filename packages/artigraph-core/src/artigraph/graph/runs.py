@@ -72,31 +72,66 @@ _end_run = update(node_table).where(
 )
 
 
-async def insert_run(run: RunRow, lease: timedelta) -> None:
-    """Insert a run that has just started, with its values and its lease.
+class RunStart:
+    """The start of a run: its row, its values and its lease.
 
-    It also marks other runs as lost whose lease has expired. It does not do so in a session, which would keep their
-    rows locked until it ends.
+    It is written alone, or in the transaction of the run's first save. It may be written again if nothing tells whether
+    the first attempt took effect.
 
-    Raises:
-        NodeNotFoundError: its parent does not exist, or is no run.
+    It also marks other runs as lost whose lease has expired, if it is time to look for them. It does not do so in a
+    session, which would keep their rows locked until it ends.
     """
-    database = await db.current_database()
-    marks = not db.in_session()
-    lost: list[UUID] = []
 
-    async def work(connection: AsyncConnection) -> None:
-        await _insert_row(connection, run, database.dialect)
-        await leases.insert_lease(connection, run.node_id, lease)
+    def __init__(self, run: RunRow, lease: timedelta) -> None:
+        self._run = run
+        self._lease = lease
+        self._tried = False
+        self._written = False
+        self._store_id: UUID | None = None
+        self._lost: list[UUID] | None = None
+        """The runs that were marked as lost, or None if this start did not look for them."""
+
+    async def write(self) -> None:
+        """Write the start in a transaction of its own, or in the caller's if there is one. Do so once only.
+
+        Raises:
+            NodeNotFoundError: its parent does not exist, or is no run.
+        """
+        await self.prepare()
+        if not self._written:
+            await db.write(self.write_in, committed=self._is_there)
+            self.settle()
+
+    async def prepare(self) -> None:
+        """Get ready for `write_in`."""
+        self._store_id = (await db.current_database()).store_id
+
+    async def write_in(self, connection: AsyncConnection) -> None:
+        """Write the start in the transaction of a connection. The transaction may be tried again.
+
+        Raises:
+            NodeNotFoundError: its parent does not exist, or is no run.
+        """
+        assert self._store_id is not None  # prepare() was called
+        if self._written or (self._tried and await self._is_there(connection)):
+            return
+        self._tried = True
+        run = self._run
+        await _insert_row(connection, run, db.dialect_name(connection.dialect))
+        await leases.insert_lease(connection, run.node_id, self._lease)
         await insert_values(connection, run.node_id, run.values)
-        if marks:
-            lost[:] = await leases.mark_lost(connection)
+        if not db.in_session() and leases.is_time_to_look(self._store_id):
+            self._lost = await leases.mark_lost(connection)
 
-    async def committed(connection: AsyncConnection) -> bool:
-        return (await connection.execute(_type_of, {"id": run.node_id})).first() is not None
+    def settle(self) -> None:
+        """Note that the transaction has committed or, in a session, that the call has succeeded."""
+        if not self._written and self._lost is not None and self._store_id is not None:
+            leases.note_look(self._store_id)
+            leases.report_lost_runs(self._lost)
+        self._written = True
 
-    await db.write(work, committed=committed)
-    leases.report_lost_runs(lost)
+    async def _is_there(self, connection: AsyncConnection) -> bool:
+        return (await connection.execute(_type_of, {"id": self._run.node_id})).first() is not None
 
 
 async def insert_ended_run(connection: AsyncConnection, run: RunRow, dialect: db.DialectName) -> None:
@@ -138,6 +173,21 @@ async def _insert_row(connection: AsyncConnection, run: RunRow, dialect: db.Dial
     )
 
 
+async def end_in(connection: AsyncConnection, run: RunRow) -> bool:
+    """Record the end of a run in the transaction of a connection, and return whether this call ended it."""
+    await leases.delete_lease(connection, run.node_id)
+    result = await connection.execute(
+        _end_run.values(
+            run_status=run.status,
+            run_ended_at=run.ended_at,
+            run_error_type=run.error_type,
+            run_error_message=run.error_message,
+        ),
+        {"id": run.node_id},
+    )
+    return result.rowcount == 1
+
+
 async def update_run(run: RunRow, uses: Uses | None = None) -> bool:
     """Record the end of a run and what it used. Return whether this call ended it, as far as the database can tell.
 
@@ -148,18 +198,9 @@ async def update_run(run: RunRow, uses: Uses | None = None) -> bool:
     dialect = (await db.current_database()).dialect
 
     async def work(connection: AsyncConnection) -> bool:
-        await leases.delete_lease(connection, run.node_id)
-        result = await connection.execute(
-            _end_run.values(
-                run_status=run.status,
-                run_ended_at=run.ended_at,
-                run_error_type=run.error_type,
-                run_error_message=run.error_message,
-            ),
-            {"id": run.node_id},
-        )
+        ended = await end_in(connection, run)
         await used.write(connection, dialect)
-        return result.rowcount == 1
+        return ended
 
     async def committed(connection: AsyncConnection) -> bool:
         statement = select(node_table.c.run_status).where(node_table.c.node_id == bindparam("id"))

@@ -349,7 +349,7 @@ class _Doctor:
         running, lost = found
         if lost:
             said = f"{lost:,} of {running:,} running runs are lost: their processes died without recording an end."
-            self._add("note", "runs", said, "The next start of a run marks them, and so does maintenance.mark_lost().")
+            self._add("note", "runs", said, "A run that starts a minute later marks them, and so does mark_lost().")
         else:
             self._add("ok", "runs", f"{running:,} runs are running, and none is lost.")
 

@@ -12,9 +12,9 @@ from artigraph.graph.leases import mark_lost_runs
 async def mark_lost() -> list[UUID]:
     """Mark runs as lost whose lease has expired by the database's clock, and return their ids.
 
-    Reading such a run reports it as lost already, and the next start of any run marks it. Call this for a database in
-    which no run starts, or before your own queries over `run_status`. A process that continues after a pause takes up
-    its run again.
+    Reading such a run reports it as lost already, and a run that starts a minute later marks it. Call this for a
+    database in which no run starts, or before your own queries over `run_status`. A process that continues after a
+    pause takes up its run again.
 
     Raises:
         SessionStateError: a session is open here. It would keep the rows locked until it ends.

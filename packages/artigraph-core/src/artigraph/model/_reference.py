@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal, NamedTuple
 from urllib.parse import unquote, urlsplit
-from urllib.request import url2pathname
 
 from artigraph.errors import ArtigraphError, ObjectNotFoundError, SerializationError, class_name
 from artigraph.model._base import ArtifactModel
@@ -134,6 +133,8 @@ class Reference(ArtifactModel, name="artigraph.Reference", frozen=True):
         parts = urlsplit(self.uri)
         try:
             if parts.scheme == "file" and parts.netloc in ("", "localhost"):
+                from urllib.request import url2pathname  # imports HTTP, too
+
                 return await self._check_file(Path(url2pathname(parts.path)))
             if parts.scheme == _STORAGE:
                 return await self._check_object(get_storage_by_name(unquote(parts.netloc)), unquote(parts.path)[1:])

@@ -6,7 +6,7 @@ from collections.abc import Generator, Iterable, Sequence
 from typing import Any
 from uuid import UUID
 
-from artigraph.graph import Tree, note_uses, write_trees
+from artigraph.graph import RunRows, Tree, note_uses, write_trees
 from artigraph.identifiers import NodeId, check_id
 from artigraph.model._checks import CheckedValue, run_checks
 from artigraph.model._write import to_tree, tree_steps
@@ -20,6 +20,7 @@ async def save_models(
     *,
     check_parent: bool,
     report: ProgressReporter | None = None,
+    run: RunRows | None = None,
 ) -> list[UUID]:
     """Save models under their labels, which are already checked, all or none, and return their ids in order.
 
@@ -28,6 +29,7 @@ async def save_models(
         parent_id: the run to which the models belong, or None.
         check_parent: whether to check that the parent is a run.
         report: reports the progress.
+        run: what is written of the run in the same transaction.
     """
     pairs = list(models)
     report = report or ProgressReporter()
@@ -37,7 +39,7 @@ async def save_models(
     checked: list[CheckedValue] = []
     trees = await run_in_slices(_convert(pairs, parent_id, report, checked))
     record = await run_checks(checked, parent_id) if checked else None
-    await write_trees(trees, parent_id=parent_id if check_parent else None, report=report, also=record)
+    await write_trees(trees, parent_id=parent_id if check_parent else None, report=report, also=record, run=run)
     node_ids = [tree.root_id for tree in trees]
     remember([model for _, model in pairs], node_ids)
     return node_ids

@@ -18,7 +18,6 @@ from typing import Any, NamedTuple
 
 from artigraph.errors import class_name
 from artigraph.graph.run_rows import RunStatus
-from artigraph.run._masking import masked_arguments, masked_text
 
 _PATIENCE = 5.0
 """The seconds that git may take. A run waits no longer for optional information."""
@@ -33,15 +32,27 @@ def capture_environment() -> dict[str, Any]:
     """
     return {
         **_git(_folder_of_code()),
-        "command_line": [_text(argument) for argument in masked_arguments(sys.orig_argv)],
+        "command_line": _command_line(),
         **_folder(),
         "python_version": platform.python_version(),
         "python_implementation": platform.python_implementation(),
         "packages": _packages(),
-        "host": masked_text(socket.gethostname()),
-        "platform": masked_text(platform.platform()),
+        "host": _masked(socket.gethostname()),
+        "platform": _masked(platform.platform()),
         "process_id": os.getpid(),
     }
+
+
+def _command_line() -> list[str]:
+    from artigraph.run._masking import masked_arguments
+
+    return [_text(argument) for argument in masked_arguments(sys.orig_argv)]
+
+
+def _masked(text: str) -> str:
+    from artigraph.run._masking import masked_text  # compiles long patterns, which most programs never need
+
+    return masked_text(text)
 
 
 def _text(argument: str) -> str:
@@ -51,7 +62,7 @@ def _text(argument: str) -> str:
 
 def _folder() -> dict[str, Any]:
     try:
-        return {"working_directory": masked_text(_text(os.getcwd()))}  # noqa: PTH109 (Path.cwd() does the same)
+        return {"working_directory": _masked(_text(os.getcwd()))}  # noqa: PTH109 (Path.cwd() does the same)
     except OSError:  # the folder was removed
         return {}
 
@@ -85,7 +96,7 @@ def _git(folder: Path) -> dict[str, Any]:
     if commit not in (None, "(initial)"):
         found["git_commit"] = commit
     if branch not in (None, "(detached)"):
-        found["git_branch"] = masked_text(branch)
+        found["git_branch"] = _masked(branch)
     return found
 
 
@@ -132,4 +143,4 @@ def _message_of(error: BaseException) -> str:
     except Exception as failure:  # an exception whose message cannot be had is still to be recorded
         text = f"<no message: {type(failure).__name__}>"
     text = text.encode(errors="replace").decode().replace("\0", "\N{REPLACEMENT CHARACTER}")
-    return masked_text(text[:_LONGEST_MESSAGE])[:_ERROR_LENGTH]
+    return _masked(text[:_LONGEST_MESSAGE])[:_ERROR_LENGTH]

@@ -180,7 +180,7 @@ class RunManager:
         set_fields(run, node_parent_id=parent_id, started_at=started_at)
         row = row._replace(parent_id=parent_id, status=run.status, started_at=started_at)
         try:
-            await runs.insert_run(row, self._lease)
+            await self._write_start(runs.RunStart(row, self._lease))
         except ArtigraphError:
             set_fields(run, node_parent_id=given, started_at=None)
             raise
@@ -228,22 +228,37 @@ class RunManager:
             elif self._uses is not None:
                 await self._record(self._uses.end(), f"What run {self.run.node_id} used", error)
 
+    async def _write_start(self, start: runs.RunStart) -> None:
+        await start.write()
+
+    def _now(self) -> datetime:
+        """Return the time by the clock of the run's start, which never goes back."""
+        started = self.run.started_at or datetime.now(UTC)
+        return started + timedelta(seconds=max(0.0, time.monotonic() - self._clock))
+
     async def _end(self, error: BaseException | None) -> None:
-        run = self.run
-        started = run.started_at or datetime.now(UTC)
+        self._note_end(error)
+        if await self._record(self._write_end(), f"The end of run {self.run.node_id}", error):
+            self._log_end()
+
+    def _note_end(self, error: BaseException | None) -> None:
         outcome = outcome_of(error)
         set_fields(
-            run,
-            ended_at=started + timedelta(seconds=max(0.0, time.monotonic() - self._clock)),
+            self.run,
+            ended_at=self._now(),
             status=outcome.status,
             error_type=outcome.error_type,
             error_message=outcome.error_message,
         )
         if self._uses is not None:
             self._uses.ended = True
-        if await self._record(runs.update_run(row_of_run(run), self._uses), f"The end of run {run.node_id}", error):
-            seconds = time.monotonic() - self._clock
-            _log.info("Run %s ends as %s after %.3f s, name %s", run.node_id, run.status, seconds, quoted(run.name))
+
+    async def _write_end(self) -> None:
+        await runs.update_run(row_of_run(self.run), self._uses)
+
+    def _log_end(self) -> None:
+        run, seconds = self.run, time.monotonic() - self._clock
+        _log.info("Run %s ends as %s after %.3f s, name %s", run.node_id, run.status, seconds, quoted(run.name))
 
     async def _record(self, recording: Awaitable[object], what: str, error: BaseException | None) -> bool:
         try:

@@ -13,9 +13,9 @@ from uuid import UUID
 from sqlalchemy.exc import SQLAlchemyError
 
 import artigraph.errors as errors
-from artigraph.db import session_context
-from artigraph.graph import record_inputs, without_recording
+from artigraph.graph import without_recording
 from artigraph.graph.nodes import read_nodes
+from artigraph.graph.run_rows import RunValueRow
 from artigraph.kinds import fields_of
 from artigraph.model import ArtifactModel
 from artigraph.model.any_model import is_model_instance
@@ -24,7 +24,8 @@ from artigraph.model.load import load_models
 from artigraph.model.partial import is_partial
 from artigraph.model.traverse import find_stream
 from artigraph.progress import run_in_slices
-from artigraph.run import Run, RunManager
+from artigraph.run import Run
+from artigraph.run.call import CallManager
 from artigraph.run.values import value_rows
 from artigraph.tracking._request import Request
 from artigraph.tracking._signature import RETURN, Arguments, Signature
@@ -63,12 +64,13 @@ class TrackedCall:
         self._arguments = arguments
         self._signature = signature
         run = Run(name=signature.name, tags=signature.tags, parameters=parameters)
-        self._manager = RunManager(run, capture_environment=signature.capture_environment)
+        self._manager = CallManager(run, capture_environment=signature.capture_environment)
 
     async def __aenter__(self) -> Self:
         await self._manager.__aenter__()
         try:
             await self._record_inputs()
+            await self._manager.begin()
         except BaseException as error:
             await self._manager.__aexit__(type(error), error, error.__traceback__)
             raise
@@ -80,21 +82,21 @@ class TrackedCall:
         await self._manager.__aexit__(kind, error, trace)
 
     async def keep(self, value: object) -> None:
-        """Save the function's result as an artifact of the run. None is not saved."""
+        """Save the function's result as an artifact of the run, and end the run with it. None is not saved."""
         if RETURN not in self._signature.recorded:
             return
         if value is not None:
-            await self._save({RETURN: value})
-        elif self._request is not None:
-            await self._record_key("none")
+            await self._save_result(value)
+        elif rows := self._key_rows("none"):
+            await insert_rows(self._manager.run.node_id, rows)
 
-    async def _record_key(self, returned: Returned) -> None:
-        """Let later calls be served from this run, once it has completed."""
+    def _key_rows(self, returned: Returned) -> list[RunValueRow]:
+        """Return the rows that let later calls be served from this run, once it has completed."""
         request = self._request
-        if request is not None:
-            parts = {**request.parts, "inputs": _plain_ids(self._input_ids)}
-            run_id = self._manager.run.node_id
-            await insert_rows(run_id, rows_of_call(run_id, request.key, request.function, parts, returned))
+        if request is None:
+            return []
+        parts = {**request.parts, "inputs": _plain_ids(self._input_ids)}
+        return rows_of_call(self._manager.run.node_id, request.key, request.function, parts, returned)
 
     async def _record_inputs(self) -> None:
         if self._arguments.error is not None:
@@ -110,28 +112,21 @@ class TrackedCall:
             if not node_ids:
                 unknown[name] = value
         if used:
-            await self._manager.use(*used)
-        await self._save(unknown)
+            await self._manager.note_inputs(used)
+        await self._save_inputs(unknown)
 
-    async def _save(self, values: Mapping[str, Any]) -> None:
-        """Save values of the call as artifacts of the run, all together, but without those that cannot be stored.
+    async def _save_inputs(self, values: Mapping[str, Any]) -> None:
+        """Save arguments as artifacts of the run, all together, but without those that cannot be stored.
 
         Raises:
             TrackingError: a value cannot be stored, and the function is tracked with `unsupported="refuse"`.
         """
         if not values:
             return
-        labels = {name: self._signature.label if name == RETURN else name for name in values}
         try:
             earlier = [part for value in values.values() for part in parts_with_origin(TrackedValue(value))]
-            artifacts = {labels[name]: await run_in_slices(_as_model(value)) for name, value in values.items()}
-            async with session_context():
-                node_ids = await self._manager.save_artifacts(artifacts)
-                if RETURN not in values:
-                    await record_inputs(self._manager.run.node_id, list(node_ids.values()))
-                    self._input_ids |= {name: [node_ids[labels[name]]] for name in values}
-                else:
-                    await self._record_key("artifact")
+            artifacts = {name: await run_in_slices(_as_model(value)) for name, value in values.items()}
+            node_ids = await self._manager.save_inputs(artifacts)
         except Exception as error:
             if not _is_of_value(error):
                 raise
@@ -139,10 +134,25 @@ class TrackedCall:
                 self._leave_out(next(iter(values)), error)
             else:
                 for name, value in values.items():
-                    await self._save({name: value})
+                    await self._save_inputs({name: value})
             return
-        if RETURN not in values:  # parts of a kept input keep the origin that they had before
-            remember_parts(part for part in earlier if not any(part[0] is value for value in values.values()))
+        self._input_ids |= {name: [node_id] for name, node_id in node_ids.items()}
+        # Parts of a kept input keep the origin that they had before.
+        remember_parts(part for part in earlier if not any(part[0] is value for value in values.values()))
+
+    async def _save_result(self, value: object) -> None:
+        """Save the result, and end the run. If the result cannot be stored, the run ends later.
+
+        Raises:
+            TrackingError: it cannot be stored, and the function is tracked with `unsupported="refuse"`.
+        """
+        try:
+            model = await run_in_slices(_as_model(value))
+            await self._manager.save_result(self._signature.label, model, self._key_rows("artifact"))
+        except Exception as error:
+            if not _is_of_value(error):
+                raise
+            self._leave_out(RETURN, error)
 
     def _leave_out(self, name: str, error: Exception) -> None:
         what = "What it returned" if name == RETURN else f"Argument {name!r}"

@@ -10,7 +10,7 @@ from artigraph.cli._output import Column, Output
 async def lost(output: Output) -> None:
     """Mark runs whose process died as lost, and list them.
 
-    Such a run shows as lost anyway, and the next start of any run marks it.
+    Such a run shows as lost anyway, and a run that starts a minute later marks it.
     """
     from artigraph.cli._documents import LostItem, LostPage
     from artigraph.maintenance import mark_lost

@@ -13,7 +13,6 @@ from datetime import timedelta
 from functools import partial
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO, Self, TypeAlias, TypeVar
-from urllib.request import url2pathname
 
 from artigraph.errors import ConfigurationError, StorageError
 from artigraph.storage import Storage, StoredEntry, check_key, check_prefix, check_whole, new_key
@@ -134,6 +133,8 @@ class FileSystem(Storage):
         if unknown:
             msg = f"A FileSystem takes no {', '.join(f'{option}=' for option in unknown)}. It takes {', '.join(known)}"
             raise ConfigurationError(msg)
+        from urllib.request import url2pathname  # imports HTTP, too
+
         return cls(url2pathname(path.removeprefix("//")), name=name, **options)
 
     async def create(self, data: bytes, *, key: str | None = None) -> str:

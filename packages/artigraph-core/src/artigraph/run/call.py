@@ -1,0 +1,109 @@
+"""The run of a call, which is written in two transactions: its start with its inputs, its end with its result."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Self
+from uuid import UUID
+
+from artigraph.errors import ArtigraphError
+from artigraph.graph import RunRows
+from artigraph.graph.run_rows import RunRow, RunValueRow
+from artigraph.graph.runs import RunStart
+from artigraph.model.any_model import AnyModel
+from artigraph.model.functions import check_artifacts
+from artigraph.model.save import save_models
+from artigraph.run._manager import RunManager
+from artigraph.run._state import row_of_run
+from artigraph.run.values import set_fields
+
+
+class CallManager(RunManager):
+    """Enters the run of a call. Call `begin` before the body of the call.
+
+    The start waits for `save_inputs` and `begin`, whichever comes first, so that a call with inputs takes one
+    transaction before its body. While it waits, no code of the call runs. A save that must put objects writes the start
+    before that.
+    """
+
+    _starting: RunStart | None = None
+    _failed_to_begin: bool = False
+    _last: RunRow | None = None
+    """The end that the last attempt to save the result wrote."""
+    _has_ended: bool = False
+
+    async def __aenter__(self) -> Self:
+        await super().__aenter__()
+        if self._uses is not None:
+            self._uses.held = True
+        return self
+
+    async def _write_start(self, start: RunStart) -> None:
+        self._starting = start
+
+    async def _ready(self) -> None:
+        await super()._ready()
+        await self.begin()
+
+    async def begin(self) -> None:
+        """Write the start of the run, if it is not written yet.
+
+        Raises:
+            NodeNotFoundError: the parent of the run does not exist.
+        """
+        if self._starting is not None:
+            try:
+                await self._starting.write()
+            except ArtigraphError:
+                self._failed_to_begin = True
+                raise
+            self._note_begun()
+
+    def _note_begun(self) -> None:
+        if self._uses is not None:
+            self._uses.held = False
+
+    async def note_inputs(self, node_ids: Iterable[UUID]) -> None:
+        """Note that the run used artifacts, which exist. The id of a part counts as its artifact's."""
+        assert self._uses is not None  # the run was entered
+        await self._uses.note(node_ids)
+
+    async def save_inputs(self, artifacts: Mapping[str, AnyModel]) -> dict[str, UUID]:
+        """Save models under labels of the run, as artifacts that it used, and return their ids by label."""
+        saved = await self._save(artifacts, RunRows(start=self._starting, inputs=True))
+        self._note_begun()
+        return saved
+
+    async def save_result(self, label: str, model: AnyModel, values: Sequence[RunValueRow]) -> None:
+        """Save a model under a label of the run with further values of the run, and record that the run completed.
+
+        If this fails, the run has not ended. A process that was forked in the call saves the model and ends nothing.
+        """
+        ends = self._process == os.getpid()
+        await self._save({label: model}, RunRows(end=self._completed if ends else None, values=values))
+        if not ends:
+            return
+        self._has_ended = True
+        if self._uses is not None:
+            await self._uses.end()
+
+    async def _save(self, artifacts: Mapping[str, AnyModel], run: RunRows) -> dict[str, UUID]:
+        pairs = check_artifacts(artifacts.items())
+        node_ids = await save_models(pairs, self.run.node_id, check_parent=False, run=run)
+        return dict(zip(artifacts, node_ids, strict=True))
+
+    def _completed(self) -> RunRow:
+        self._last = row_of_run(self.run)._replace(status="completed", ended_at=self._now())
+        return self._last
+
+    async def _end(self, error: BaseException | None) -> None:
+        if self._has_ended and self._last is not None:
+            set_fields(self.run, status=self._last.status, ended_at=self._last.ended_at)
+            self._log_end()
+        elif not self._failed_to_begin:
+            await super()._end(error)
+
+    async def _write_end(self) -> None:
+        await self.begin()
+        await super()._write_end()
