@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.peers.answers import PAGE, RunValues, inputs, run_values
-from benchmarks.peers.worker import Deleted, Job, Peer, Served, Values, Way, serve, values
+from benchmarks.peers.worker import Deleted, Job, Peer, Served, Values, Way, serve, the_size, values
 
 _BATCH = 10_000
 """Nodes that are inserted in one call."""
@@ -48,7 +48,7 @@ class Aiida(Peer):
             "newest": Job(self.fill_runs, self.list_newest, self.describe),
             "lineage": Job(self.fill_graph, self.find_ancestors),
             "cached": Job(self.fill_cache, self.call_again, self.read_served, self.make_arguments),
-            "delete": Job(lambda count: count, self.delete_run, self.read_deleted, self.make_run),
+            "delete": Job(the_size, self.delete_run, self.read_deleted, self.make_run),
         }
         self.lacks = {}
 
@@ -92,11 +92,10 @@ class Aiida(Peer):
 
     def define(self) -> None:
         """Make `following` a function that is cached, and keep a sample of its nodes."""
-        global following
         from aiida.engine import calcfunction
         from aiida.orm import Dict
 
-        following = calcfunction(following)
+        globals()["following"] = calcfunction(following)
         self.sample_result, self.sample_call = following.run_get_node(Dict(values(0)._asdict()))
 
     def insert_nodes(self, like: Any, changes: list[dict[str, Any]]) -> list[int]:

@@ -38,8 +38,8 @@ def newest(count: int) -> list[RunValues]:
 def inputs(count: int) -> list[list[int]]:
     """Return a graph of about `count` artifacts: for each, the numbers of those that its run used.
 
-    A layer's artifacts are used by three runs of the next layer each, on average. So almost all artifacts are ancestors
-    of the last one, on about 3**19 paths.
+    A layer's artifacts are used by three runs of the next layer each, on average. Most artifacts are ancestors of the
+    last one. There are 3**19 paths to it.
     """
     chance = random.Random(0)
     width = max(1, count // LAYERS)

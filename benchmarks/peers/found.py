@@ -117,7 +117,7 @@ def _way(job: str) -> str:
 
 
 def _result(content: dict[str, Any]) -> Result:
-    figures = {
+    figures: dict[str, Any] = {
         name: None if content[name] is None else Figure(**content[name])
         for name in ("per_second", "milliseconds", "ours_faster")
     }

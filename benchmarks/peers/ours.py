@@ -14,6 +14,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -37,7 +38,7 @@ from artigraph.lineage import Lineage
 from artigraph.orm import node_table, run_value_table
 from artigraph.serializer.search_key import search_key
 from benchmarks.peers.answers import PAGE, RunValues, inputs, run_values
-from benchmarks.peers.worker import Deleted, Job, Peer, Served, Values, Way, serve, values
+from benchmarks.peers.worker import Deleted, Job, Peer, Served, Values, Way, serve, the_size, values
 
 
 @dataclass
@@ -118,9 +119,8 @@ async def fill_runs(count: int) -> None:
 
     nodes, of_run = await read(sample)
     for start in range(0, count, _BATCH):
-        await write(
-            lambda connection, start=start: _copy(connection, nodes, of_run, range(start, min(count, start + _BATCH)))
-        )
+        numbers = range(start, min(count, start + _BATCH))
+        await write(partial(_copy, nodes=nodes, of_run=of_run, numbers=numbers))
 
 
 async def _copy(
@@ -145,7 +145,7 @@ async def _copy(
 
 
 def _renamed(row: dict[str, Any], renamed: dict[UUID, UUID]) -> dict[str, Any]:
-    """Return a row of an artifact with new ids, as `insert_rows` takes it: only the columns of artifacts, ids as bytes."""
+    """Return a row of an artifact with new ids, as `insert_rows` takes it: the columns of artifacts, ids as bytes."""
     ids = {name: renamed[row[name]].bytes for name in ("node_id", "parent_id", "tree_root_id")}
     if row["position"] == 0:
         ids["search_key"] = ids["node_id"]  # the root's key orders the versions of its label
@@ -237,7 +237,7 @@ Ours.jobs = {
     "newest": Job(fill_runs, list_newest, describe),
     "lineage": Job(fill_graph, find_ancestors, numbers_of),
     "cached": Job(fill_cache, call_again, read_served, make_arguments),
-    "delete": Job(lambda count: count, delete_run, read_deleted, make_run),
+    "delete": Job(the_size, delete_run, read_deleted, make_run),
 }
 Ours.lacks = {}
 

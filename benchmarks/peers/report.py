@@ -84,7 +84,7 @@ def about(found: Found) -> dict[str, str]:
             for name, libraries in used.items()
         ),
         "Python": f"{platform.python_version()}, SQLite {sqlite3.sqlite_version}, {platform.system()}",
-        "Machine": f"{os.cpu_count()} cores, the server on the same machine",
+        "Machine": os.environ.get("ARTIGRAPH_BENCH_MACHINE", f"{os.cpu_count()} cores, the server on the same machine"),
         "Date": " and ".join(dates),
     }
 

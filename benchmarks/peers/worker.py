@@ -28,7 +28,7 @@ from sqlalchemy import Engine, event
 
 from benchmarks.peers.answers import ancestors_of_last, inputs, newest
 
-__all__ = ["EXPECTED", "Deleted", "Job", "Peer", "Served", "Values", "Way", "serve", "values"]
+__all__ = ["EXPECTED", "Deleted", "Job", "Peer", "Served", "Values", "Way", "serve", "the_size", "values"]
 
 
 class Values(NamedTuple):
@@ -78,6 +78,11 @@ class Job(NamedTuple):
     """Takes the result of `prepare` before each call, and returns the argument of `call`."""
 
 
+def the_size(count: int) -> int:
+    """Prepare nothing but the size, for a job whose data is made anew before each call."""
+    return count
+
+
 class Served(NamedTuple):
     """The answer of cached calls."""
 
@@ -92,7 +97,7 @@ class Deleted(NamedTuple):
     artifacts: int
     """The artifacts that the run had."""
     difference: int
-    """Rows of nodes after the deletion, minus rows before the run was made. 0 says that all of it is gone, and no more."""
+    """Rows of nodes after the deletion, minus rows before the run was made. 0 if all of it is gone, and no more."""
 
 
 EXPECTED: dict[str, Callable[[int], Any]] = {
