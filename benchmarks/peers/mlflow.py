@@ -47,7 +47,7 @@ class Mlflow(Peer):
         self.lacks = {
             "lineage": "records which data and models a run used, and has no call that follows them further",
             "cached": "has no cache",
-            "delete": "marks a deleted run, and a run's artifacts are files",
+            "delete": "only marks the run as deleted, and its artifacts are files",
         }
         self.experiments = 0
 
