@@ -12,7 +12,8 @@ no calls in bulk.
 
 Newest: `CallGraphQuery` ordered by time, as in `redun log` and its console. An execution and its job are copies of
 those of a call that the cache served. What the list reads of a run are its arguments. Lineage: `walk_dataflow`, from a
-call of a task upstream; the graph is a workflow of one task for each artifact. Cached: `Scheduler.run` of a task.
+call of a task upstream. The graph is one workflow, with a call for each artifact, recorded by `record_call_node` of the
+backend. The scheduler cannot run it: the hash of an expression follows each path. Cached: `Scheduler.run` of a task.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from redun.backends.db import CallNode, Execution, RedunBackendDb, with_defer_co
 from redun.backends.db import Job as RedunJob
 from redun.backends.db.dataflow import walk_dataflow
 from redun.backends.db.query import CallGraphQuery
+from redun.task import hash_args_eval
 from sqlalchemy import insert, select
 
 from benchmarks.peers.answers import PAGE, RunValues, inputs, run_values
@@ -51,11 +53,8 @@ def make(number: int, a: int | None = None, b: int | None = None, c: int | None 
 
 
 @task()
-def make_graph(count: int) -> list[int]:
-    made: list[Any] = []
-    for number, before in enumerate(inputs(count)):
-        made.append(make(number, *(made[each] for each in before)))
-    return made
+def make_graph(count: int) -> int:
+    return count
 
 
 class Redun(Peer):
@@ -120,9 +119,30 @@ class Redun(Peer):
         return [RunValues(name, float(rate)) for name, rate in arguments]
 
     def fill_graph(self, count: int) -> str:
-        last = self.scheduler.run(make_graph(count))[-1]
-        nodes = self.backend.session.query(CallNode).filter(CallNode.task_name == "benchmark.make")
-        return next(node.call_hash for node in nodes if node.value.value_parsed == last)
+        graph = inputs(count)
+        made: list[Any] = []
+        for number, before in enumerate(graph):
+            call = make(number)
+            call.call_hash = self.record(
+                make, (number, *(made[each] for each in before)), (number, *before), number, []
+            )
+            made.append(call)
+        self.record(make_graph, (count,), (count,), count, [call.call_hash for call in made])
+        return made[-1].call_hash
+
+    def record(self, of: Any, given: tuple[Any, ...], evaluated: tuple[int, ...], result: int, calls: list[str]) -> str:
+        """Record a call, its arguments and the calls that it made, as the scheduler does."""
+        self.backend.record_value(of)
+        return self.backend.record_call_node(
+            task_name=of.fullname,
+            task_hash=of.hash,
+            args_hash=hash_args_eval(self.scheduler.type_registry, of, evaluated, {})[1],
+            expr_args=(given, {}),
+            eval_args=(evaluated, {}),
+            result_hash=self.backend.record_value(result),
+            child_call_hashes=calls,
+            subtree_tasks=[of],
+        )
 
     def walk(self, call_hash: str) -> list[CallNode]:
         session = self.backend.session
