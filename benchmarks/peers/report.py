@@ -67,7 +67,7 @@ def as_markdown(found: Found, settings: str) -> str:
         for library, lacks in found.lacks.items()
         if job in lacks and any(one.job == job for one in calls)
     ]:
-        parts.append("Calls that a library does not have:\n\n" + "".join(reasons))
+        parts.append("Calls without a figure:\n\n" + "".join(reasons))
     if found.failures:
         parts.append("Not measured:\n\n" + "".join(f"- {failure}\n" for failure in found.failures))
     parts.append("".join(f"- {name}: {value}\n" for name, value in about(found).items()))
