@@ -7,9 +7,9 @@
 One by one: `save` and `load`. Nested: one model with an `ArtifactSequence` of the records, as in the current version.
 It has no calls in bulk.
 
-It has no call that deletes a run. `read_descendants` and `delete_nodes` could, but the table has no index on the parent.
-So with foreign keys, SQLite compares each row that it deletes with all rows. A run with 10,000 artifacts has 60,001
-rows, which takes about a minute of CPU time.
+It has no call that deletes a run. `read_descendants` and `delete_nodes` could, but the table has no index on the
+parent. So with foreign keys, SQLite compares each row that it deletes with all rows. A run with 10,000 artifacts has
+60,001 rows, which takes about a minute of CPU time.
 """
 
 from __future__ import annotations

@@ -54,10 +54,10 @@ def as_markdown(found: Found, settings: str) -> str:
             _table(("library", "database", *_HALVES), _rates(halves)),
         ]
     if calls:
-        head = ("call", "database", "peer", "ours, ms", "peer, ms", "ours is faster")
+        columns = ("call", "database", "peer", "ours, ms", "peer, ms", "ours is faster")
         parts += [
             "Milliseconds of other calls:\n",
-            _table(head, [_call(one, _ours(calls, one)) for one in calls if one.library != OURS]),
+            _table(columns, [_call(one, _ours(calls, one)) for one in calls if one.library != OURS]),
         ]
     if lost := [one for one in ordered if one.ours_faster is not None and one.ours_faster.median < 1]:
         parts.append("Where Artigraph is slower:\n\n" + "".join(map(_lost, lost)))
