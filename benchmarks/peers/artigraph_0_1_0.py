@@ -91,6 +91,13 @@ async def load_in_bulk(ids: list[UUID]) -> list[Record]:
     return sorted(await read(Record, NodeFilter(id=ids)), key=lambda record: record.number)
 
 
+Artigraph010.jobs = {}
+Artigraph010.lacks = {
+    "newest": "has no runs, and no call that orders or limits what it finds",
+    "lineage": "has a filter for ancestors, but a read with it raises an error",
+    "cached": "has no cache",
+    "delete": "leaves the rows of a model's fields when it deletes the model",
+}
 Artigraph010.ways = {
     "one by one": Way(save, load),
     "nested": Way(save_nested, load_nested),

@@ -8,60 +8,27 @@ from __future__ import annotations
 
 import statistics
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from benchmarks.peers.environments import OURS, PEERS, PeerError
+from benchmarks.peers.found import Failure, Figure, Found, Result
 from benchmarks.peers.process import Process
 from integration.support.databases import fresh_database
 
-__all__ = ["WAYS", "Figure", "Found", "Result", "measure"]
+__all__ = ["JOBS", "WAYS", "measure"]
 
 WAYS = ("one by one", "nested", "in bulk")
+JOBS = ("newest", "lineage", "cached", "delete")
+"""What is one call with its own data. These are measured on SQLite only, where all libraries are."""
 ON_SERVERS = ("artigraph_0_0_4", "artigraph_0_1_0")
 """The peers that are also measured on a server. The others use only SQLite."""
 TARGETS = {"save one by one": 8.0, "save nested": 20.0, "load one by one": 8.0}
 """How many times faster than 0.0.4 Artigraph must be."""
 
-
-@dataclass(frozen=True)
-class Figure:
-    """The median and quartiles of several rounds."""
-
-    median: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
-class Result:
-    """The result of one library in one job on one database."""
-
-    job: str
-    database: str
-    library: str
-    count: int
-    """Records in a round."""
-    rounds: int
-    per_second: Figure
-    """Records per second."""
-    ours_faster: Figure | None
-    """How many times faster Artigraph was, round by round; None for Artigraph itself."""
-    target: float | None = None
-    met: bool | None = None
-
-
-@dataclass
-class Found:
-    """The results of a run."""
-
-    results: list[Result] = field(default_factory=list[Result])
-    failures: dict[str, str] = field(default_factory=dict[str, str])
-    """The libraries that could not be measured, perhaps on one database only, each with the reason."""
-    libraries: dict[str, dict[str, str]] = field(default_factory=dict[str, dict[str, str]])
-    """The versions that each library ran with."""
+Do = Callable[[Process, int], dict[str, float]]
+"""Lets a process do its part of a round, by number. Returns the seconds of each job."""
 
 
 def measure(
@@ -69,7 +36,7 @@ def measure(
 ) -> None:
     """Measure the peers and Artigraph on one database, each in a new database that is dropped at the end.
 
-    `counts` has the number of records for each way.
+    `counts` has the number of records for each way, and the size of each job.
     """
     with ExitStack() as stack:
         running: list[Process] = []
@@ -81,19 +48,29 @@ def measure(
             try:
                 process = Process(name, url, folder, settings)
             except PeerError as error:
-                _fail(found, f"{name} on {database}", error)
+                _fail(found, Failure(name, database, "", str(error)))
                 continue
             stack.callback(process.close)
             found.libraries[name] = process.libraries
+            found.lacks[name] = process.lacks
             running.append(process)
-        for way in counts:
-            having = [process for process in running if way in process.ways]
-            seconds = _interleave(having, way, counts[way], rounds, database, found)
-            found.results += _results(seconds, database, counts[way])
+        for what, count in counts.items():
+            if what in JOBS and database != "sqlite":
+                continue
+            having = [process for process in running if what in (*process.ways, *process.jobs)]
+            seconds = _interleave(having, _part(what, count), rounds, database, what, found)
+            found.results += _results(seconds, database, count)
+
+
+def _part(what: str, count: int) -> Do:
+    if what in JOBS:
+        return lambda process, _: process.call(what, count)
+    # Numbers that no other round of the run uses.
+    return lambda process, number: process.round(what, count, (WAYS.index(what) * 1000 + number + 1) * count)
 
 
 def _interleave(
-    processes: list[Process], way: str, count: int, rounds: int, database: str, found: Found
+    processes: list[Process], do: Do, rounds: int, database: str, what: str, found: Found
 ) -> dict[str, dict[str, list[float]]]:
     """Return the seconds of each round by job and library. A first round, which fills caches, does not count."""
     seconds: dict[str, dict[str, list[float]]] = {}
@@ -104,10 +81,9 @@ def _interleave(
             if process not in taking_part:
                 continue
             try:
-                # Numbers that no other round of the run uses.
-                taken = process.round(way, count, (WAYS.index(way) * 1000 + number + 1) * count)
+                taken = do(process, number)
             except PeerError as error:
-                _fail(found, f"{process.name} on {database}, {way}", error)
+                _fail(found, Failure(process.name, database, what, str(error)))
                 taking_part.remove(process)
                 continue
             for job, value in taken.items() if number >= 0 else ():
@@ -115,13 +91,13 @@ def _interleave(
     for by_library in seconds.values():
         for name in [name for name, values in by_library.items() if len(values) < rounds]:
             del by_library[name]
-    print(f"{database}, {way}: measured", flush=True)
+    print(f"{database}, {what}: measured", flush=True)
     return seconds
 
 
-def _fail(found: Found, what: str, error: PeerError) -> None:
-    print(f"{what}: {error}", flush=True)
-    found.failures[what] = str(error)
+def _fail(found: Found, failure: Failure) -> None:
+    print(failure, flush=True)
+    found.failures.append(failure)
 
 
 def _results(seconds: Mapping[str, Mapping[str, list[float]]], database: str, count: int) -> list[Result]:
@@ -139,7 +115,8 @@ def _results(seconds: Mapping[str, Mapping[str, list[float]]], database: str, co
                     name,
                     count,
                     len(taken),
-                    per_second=_figure([count / value for value in taken]),
+                    per_second=None if job in JOBS else _figure([count / value for value in taken]),
+                    milliseconds=_milliseconds(job, taken, count) if job in JOBS else None,
                     ours_faster=faster,
                     target=target,
                     met=None if target is None or faster is None else faster.median >= target,
@@ -148,6 +125,12 @@ def _results(seconds: Mapping[str, Mapping[str, list[float]]], database: str, co
     return results
 
 
+def _milliseconds(job: str, taken: Sequence[float], count: int) -> Figure:
+    """Return the milliseconds of a call. A round of the job `cached` has as many calls as its size."""
+    calls = count if job == "cached" else 1
+    return _figure([1000 * value / calls for value in taken])
+
+
 def _figure(values: Sequence[float]) -> Figure:
     low, median, high = statistics.quantiles(values, n=4, method="inclusive") if len(values) > 1 else [values[0]] * 3
-    return Figure(round(median, 2), round(low, 2), round(high, 2))
+    return Figure(*(float(f"{value:.3g}") if value < 100 else round(value, 2) for value in (median, low, high)))

@@ -46,6 +46,8 @@ class Process:
             self.close()
             raise
         self.ways: list[str] = started["ways"]
+        self.jobs: list[str] = started["jobs"]
+        self.lacks: dict[str, str] = started["lacks"]
         self.libraries: dict[str, str] = started["libraries"]
 
     def round(self, way: str, count: int, first: int) -> dict[str, float]:
@@ -54,12 +56,26 @@ class Process:
         Raises:
             PeerError: the process failed, or returned other records than it was given.
         """
+        return self._obey("round", way, count, first)
+
+    def call(self, job: str, count: int) -> dict[str, float]:
+        """Do a job of a size, and return its seconds under its name. The first time, prepare its data.
+
+        Raises:
+            PeerError: the process failed, or gave another answer than it must.
+        """
+        return self._obey("call", job, count)
+
+    def _obey(self, *order: object) -> dict[str, float]:
         try:
-            print("round", way, count, first, sep="\t", file=self._input, flush=True)
+            print(*order, sep="\t", file=self._input, flush=True)
         except OSError as error:
             raise self._failure() from error
         seconds: dict[str, float] = {}
         while "round" not in (answer := self._answer()):
+            if "error" in answer:
+                msg = f"it failed: {answer['error']:.300}"
+                raise PeerError(msg)
             seconds[answer["job"]] = answer["seconds"]
         return seconds
 

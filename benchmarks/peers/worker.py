@@ -1,11 +1,12 @@
 """The peer's side: a process in the peer's own environment that runs rounds on request, and times them.
 
-The driver writes `round WAY COUNT FIRST` to standard input. The process saves COUNT records, numbered from FIRST, in
-that way and loads them back. It answers with one line of JSON for each timed half.
+The driver writes an order to standard input, and the process answers with one line of JSON for each time:
 
-Only calls of the library are timed. Records are made before the clock starts, and the loaded ones are compared with
-them after it stopped. So a library that returns other records has no figure. The script needs only Python and
-SQLAlchemy.
+- `round WAY COUNT FIRST`: save COUNT records, numbered from FIRST, in that way, and load them back.
+- `call JOB COUNT`: do one job, whose size is COUNT. The first order for a job prepares its data.
+
+Only calls of the library are timed. Everything else is done before the clock starts, and the answer is compared after
+it stopped. So a library that returns something else has no figure. The script needs only Python and SQLAlchemy.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import json
 import os
 import sys
 import time
+import traceback
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -24,7 +26,9 @@ from typing import Any, NamedTuple, TextIO
 
 from sqlalchemy import Engine, event
 
-__all__ = ["Peer", "Values", "Way", "serve", "values"]
+from benchmarks.peers.answers import ancestors_of_last, inputs, newest
+
+__all__ = ["EXPECTED", "Deleted", "Job", "Peer", "Served", "Values", "Way", "serve", "the_size", "values"]
 
 
 class Values(NamedTuple):
@@ -61,12 +65,60 @@ class Way(NamedTuple):
     """Whether the library cannot save in this way, so that its saves are not reported."""
 
 
+class Job(NamedTuple):
+    """One call that is timed, with its own preparation. A function may be a coroutine function."""
+
+    prepare: Callable[[int], Any]
+    """Makes the data for a job of this size, once."""
+    call: Callable[[Any], Any]
+    """Does the job."""
+    read: Callable[[Any], Any] = lambda answer: answer
+    """Turns what `call` returned into the answer to compare."""
+    ready: Callable[[Any], Any] = lambda prepared: prepared
+    """Takes the result of `prepare` before each call, and returns the argument of `call`."""
+
+
+def the_size(count: int) -> int:
+    """Prepare nothing but the size, for a job whose data is made anew before each call."""
+    return count
+
+
+class Served(NamedTuple):
+    """The answer of cached calls."""
+
+    results: list[Values]
+    computed: int
+    """How many of the calls ran the function, which is 0 for a cache that works."""
+
+
+class Deleted(NamedTuple):
+    """The answer of a deletion."""
+
+    artifacts: int
+    """The artifacts that the run had."""
+    difference: int
+    """Rows of nodes after the deletion, minus rows before the run was made. 0 if all of it is gone, and no more."""
+
+
+EXPECTED: dict[str, Callable[[int], Any]] = {
+    "newest": newest,
+    "lineage": lambda count: ancestors_of_last(inputs(count)),
+    "cached": lambda count: Served([values(number + 1) for number in range(count)], computed=0),
+    "delete": lambda count: Deleted(count, difference=0),
+}
+"""The answer of each job, by its size. `answers.py` and the classes above say what it means."""
+
+
 class Peer:
     """A library; `ways` are those that it has of "one by one", "nested" and "in bulk"."""
 
     distribution: str
     """The name of its distribution."""
     ways: dict[str, Way]
+    jobs: dict[str, Job]
+    """The jobs of `EXPECTED` that the library has a call for."""
+    lacks: dict[str, str]
+    """For each other job, why it has no figure: a clause that ends a sentence."""
 
     def open(self, url: str, folder: Path) -> Any:
         """Make a new database at a URL, or in an empty folder, and use it from now on."""
@@ -91,11 +143,20 @@ def serve(peer: Peer) -> None:
     with asyncio.Runner() as runner:
         _done(runner, peer.open(url, Path(folder)))
         libraries = {name: version(name) for name in (peer.distribution, "sqlalchemy")}
-        _answer(answers, ways=list(peer.ways), libraries=libraries)
+        assert {*peer.jobs, *peer.lacks} == {*EXPECTED}, "each job needs a call, or the reason that there is none"
+        _answer(answers, ways=list(peer.ways), jobs=list(peer.jobs), lacks=peer.lacks, libraries=libraries)
+        prepared: dict[str, Any] = {}
         for line in sys.stdin:
-            order, way, count, first = line.rstrip("\n").split("\t")
-            assert order == "round"
-            _round(runner, peer, way, [values(int(first) + number) for number in range(int(count))], answers)
+            order, name, *numbers = line.rstrip("\n").split("\t")
+            try:
+                if order == "call":
+                    _call(runner, peer, name, int(numbers[0]), prepared, answers)
+                else:
+                    count, first = map(int, numbers)
+                    _round(runner, peer, name, [values(first + number) for number in range(count)], answers)
+            except Exception as error:
+                traceback.print_exc()
+                _answer(answers, error=f"{type(error).__name__}: {error}")
             # Otherwise SQLite's settings were not those that the report states.
             assert tuned is None or tuned, "no connection of SQLAlchemy's was tuned"
 
@@ -111,6 +172,18 @@ def _round(runner: asyncio.Runner, peer: Peer, name: str, records: list[Values],
         if half == "load" or not way.only_load:
             count = len(records)
             _answer(answers, job=f"{half} {name}", count=count, seconds=seconds, per_second=round(count / seconds, 1))
+    _answer(answers, round=name)
+
+
+def _call(runner: asyncio.Runner, peer: Peer, name: str, count: int, prepared: dict[str, Any], answers: TextIO) -> None:
+    job = peer.jobs[name]
+    if name not in prepared:
+        prepared[name] = _done(runner, job.prepare(count))
+    argument = _done(runner, job.ready(prepared[name]))
+    result, seconds = _timed(runner, job.call, argument)
+    answer, expected = _done(runner, job.read(result)), EXPECTED[name](count)
+    assert answer == expected, f"the answer is {answer!r}, but must be {expected!r}"
+    _answer(answers, job=name, seconds=seconds)
     _answer(answers, round=name)
 
 
