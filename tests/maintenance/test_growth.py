@@ -80,7 +80,7 @@ class Aged(MemoryStorage):
 async def test_a_store_that_is_compared_by_prefixes_is_found_as_it_is(seed: int) -> None:
     draw = random.Random(seed)
     storage, other = Aged("many").register(), Aged("other").register()
-    other._objects = storage._objects  # two names of one place
+    other._held = storage._held  # two names of one place
     store = (await current_database()).store_id.hex
     sizes: dict[str, int] = {}
     elsewhere: dict[str, int] = {}
@@ -113,7 +113,7 @@ async def test_a_store_that_is_compared_by_prefixes_is_found_as_it_is(seed: int)
     dry = await gc(grace=NOW)
     assert dry.dangling.count == expected["lost"]
     assert dry.unregistered.count == expected["unregistered"] + expected["buried"]
-    storage._objects |= {location: b"12345" for location in sizes if sizes[location] > 0}
+    storage._objects.update({location: b"12345" for location in sizes if sizes[location] > 0})
     real = await gc(dry_run=False, grace=NOW)
     assert real.unregistered == dry.unregistered
     assert real.unused.count + real.foreign.count == report.objects.count
@@ -163,7 +163,7 @@ async def test_prefixes_are_listed_side_by_side_and_few_objects_at_once(monkeypa
     storage = Busy("busy").register()
     store = (await current_database()).store_id.hex
     sizes = {f"{store}/{number % 256:02x}/{number}": 1 for number in range(40)}
-    storage._objects = dict.fromkeys(sizes, b"1")
+    storage._objects.update(dict.fromkeys(sizes, b"1"))
     await insert_blobs("busy", sizes)
     assert (await fsck()).ok
     assert storage.most == 1
