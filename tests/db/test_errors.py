@@ -1,14 +1,23 @@
 from __future__ import annotations
 
 import sqlite3
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 import sqlalchemy.exc
+from sqlalchemy import event
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import create_async_engine
 
-from artigraph.db import ReferenceInUseError, ReferenceVanishedError, UniqueViolationError
+from artigraph.db import (
+    ReferenceInUseError,
+    ReferenceVanishedError,
+    UniqueViolationError,
+    current_database,
+    engine_context,
+)
 from artigraph.db._errors import ConnectionLostError, ServerFullError, translate
 from artigraph.errors import (
     ArtigraphError,
@@ -198,3 +207,17 @@ def test_errors_of_sqlalchemy_itself() -> None:
     assert type(translate(sqlalchemy.exc.CompileError("x"))) is DatabaseError
     lost = DBAPIError("SELECT", {}, Exception("?"), connection_invalidated=True)
     assert type(translate(lost)) is ConnectionLostError
+
+
+async def test_a_server_that_sqlalchemy_does_not_know_is_named(tmp_path: Path) -> None:
+    engine = create_async_engine(f"sqlite+aiosqlite:///{tmp_path}/x.db")
+
+    @event.listens_for(engine.sync_engine, "first_connect")
+    def _connect(*_: object) -> None:
+        msg = "Could not determine version from string 'CockroachDB CCL v25.4.0'"
+        raise AssertionError(msg)
+
+    with pytest.raises(ConfigurationError, match=r"for sqlite does not know this server.*CockroachDB CCL v25"):
+        async with engine_context(engine, create_tables=True):
+            await current_database()
+    await engine.dispose()

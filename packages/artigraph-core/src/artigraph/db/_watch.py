@@ -312,7 +312,14 @@ async def connected(engine: AsyncEngine, watch: Watch) -> AsyncGenerator[AsyncCo
 
     That raises no error: by then the work has succeeded, or has raised its own error.
     """
-    connection = await (_spare(engine) if watch.spare else engine.connect())
+    try:
+        connection = await (_spare(engine) if watch.spare else engine.connect())
+    except AssertionError as error:  # a dialect of SQLAlchemy does not understand the version, as of CockroachDB
+        msg = (
+            f"SQLAlchemy's dialect for {engine.dialect.name} does not know this server ({error}). Use PostgreSQL, "
+            "MySQL, MariaDB or SQLite itself."
+        )
+        raise ConfigurationError(msg) from error
     watch.hold(connection)
     try:
         yield connection
