@@ -46,7 +46,7 @@ def _in_files(storage: FileSystem) -> Write:
 
 
 def _in_memory(storage: MemoryStorage) -> Write:
-    objects: dict[str, bytes] = vars(storage)["_objects"]
+    objects = storage._objects
 
     def write(location: str, data: bytes | None) -> None:
         if data is None:
