@@ -683,6 +683,17 @@ CASES: dict[str, tuple[str, str, str]] = {
         "local",
         "nearby",
     ),
+    "which list contains itself": (
+        """
+        A = [1]
+        B = [2, A]
+        A.append(B)
+        B.append(A)
+        def step(): return A[1][2]
+        """,
+        "B.append(A)",
+        "B.append(B)",
+    ),
 }
 _NEWER_CASES: dict[str, tuple[str, str, str]] = {
     "an alias": (

@@ -443,7 +443,9 @@ _OF_WRAPPERS = frozenset({"__wrapped__", "__doc__", "__name__", "__qualname__", 
 _HELD = ("__wrapped__", "_self_wrapper")
 """Attributes in which objects that stand for a function keep it, and what they do around it."""
 _LRU_CACHE = type(functools.lru_cache(len))
-_ALIAS: tuple[type[Any], ...] = (typing.TypeAliasType,) if sys.version_info >= (3, 12) else ()
+_ALIAS: tuple[type[Any], ...] = ()
+if sys.version_info >= (3, 12):
+    _ALIAS = (typing.TypeAliasType,)
 _TYPE_NAMES = (NewType, TypeVar, *_ALIAS)
 """The types of what gives a type another name."""
 _COLLECTIONS = (list, tuple, set, frozenset, deque, Mapping)

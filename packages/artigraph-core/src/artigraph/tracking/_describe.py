@@ -38,8 +38,8 @@ class Describer:
     """
 
     def __init__(self) -> None:
-        self._open: set[int] = set()
-        """The ids of the values that enclose the one that is being described."""
+        self._open: list[int] = []
+        """The ids of the values that enclose the one that is being described, the outermost first."""
 
     def describe(self, value: object, where: str) -> object:
         """Return what identifies a value, made of constants.
@@ -57,12 +57,12 @@ class Describer:
         if found is not None:
             return found
         if id(value) in self._open:
-            return ("circle",)
-        self._open.add(id(value))
+            return ("circle", self._open.index(id(value)))
+        self._open.append(id(value))
         try:
             return self._plain(value) or self._collection(value, where) or self._content(value, where)
         finally:
-            self._open.discard(id(value))
+            self._open.pop()
 
     def describe_code(self, value: object, where: str) -> object:
         """Return what identifies a function, class or module; None for any other value.
@@ -94,6 +94,7 @@ class Describer:
     def state_of_member(self, value: Enum, where: str) -> object:
         """Return what identifies the attributes of a member of an enum. They follow from a class that is followed."""
         del value, where
+        return None
 
     def noticed(self, value: object) -> None:
         """Take notice of a value that is described by what a save would store, and not by its classes."""
