@@ -731,6 +731,17 @@ if sys.version_info >= (3, 12):
     CASES |= _NEWER_CASES
 
 
+def test_a_function_with_the_name_of_a_module_hides_nothing_of_it(program: Callable[[Files], CodeIdentity]) -> None:
+    files = {
+        "__init__.py": "from prog import tools as module\nLIMIT = 1\ndef tools(): return LIMIT\n",
+        "main.py": "from prog import module, tools\ndef step(): return tools(), module.LIMIT\n",
+        "tools.py": _TOOLS,
+    }
+    first = program(files)
+    assert first.parts != program({**files, "tools.py": _TOOLS.replace("LIMIT = 5", "LIMIT = 6")}).parts
+    assert first.parts != program({**files, "__init__.py": files["__init__.py"].replace("= 1", "= 2")}).parts
+
+
 @pytest.mark.parametrize("what", CASES)
 def test_a_change_is_noticed(what: str, program: Callable[[Files], CodeIdentity]) -> None:
     source, before, after = CASES[what]

@@ -98,6 +98,8 @@ class Walker(Describer):
         self._pending: deque[Callable[[], None]] = deque()
         self._modules: dict[int, ModuleType] = {}
         """Our modules that anything refers to."""
+        self._taken: set[tuple[str, str]] = set()
+        """The modules and their attributes that are compared."""
         self._inside_names: dict[str, tuple[str, ...]] = {}
         """For each function that has some, the names of the functions inside it."""
         self._names: set[str] = set()
@@ -130,11 +132,14 @@ class Walker(Describer):
         for module in list(self._modules.values()):
             lazy = "__getattr__" in vars(module)
             for name in sorted(self._names if lazy else self._names & vars(module).keys()):
-                key = f"{module.__name__} {name}"
-                if key in self.parts:
+                if (module.__name__, name) in self._taken:
                     continue
+                key = f"{module.__name__} {name}"
+                if key in self.parts:  # a function of the package has the name of the module
+                    key += " (module)"
                 value = vars(module)[name] if name in vars(module) else _attribute(module, name)
                 if value is not None or name in vars(module):
+                    self._taken.add((module.__name__, name))
                     self.parts[key] = digest_of(self.describe(value, f"{module.__name__}.{name}")).hex()
         return len(self.parts) > before
 
