@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -514,7 +515,231 @@ CASES: dict[str, tuple[str, str, str]] = {
         "return 1",
         "return 2",
     ),
+    "a method of a generic base": (
+        """
+        from typing import Generic, TypeVar
+        T = TypeVar('T')
+        class Box(Generic[T]):
+            def go(self): return 1
+        class B(Box[int]): pass
+        def step(): return B().go()
+        """,
+        "return 1",
+        "return 2",
+    ),
+    "a method of a generic class with its argument": (
+        """
+        from typing import Generic, TypeVar
+        T = TypeVar('T')
+        class Box(Generic[T]):
+            def go(self): return 1
+        B = Box[int]
+        def step(): return B().go()
+        """,
+        "return 1",
+        "return 2",
+    ),
+    "a method of a generic class in an annotation": (
+        """
+        from typing import Generic, TypeVar
+        from dataclasses import dataclass, fields
+        T = TypeVar('T')
+        class Box(Generic[T]):
+            def go(self): return 1
+        @dataclass
+        class A:
+            b: Box[int]
+        def step(): return fields(A)[0].type().go()
+        """,
+        "return 1",
+        "return 2",
+    ),
+    "what a new type is": (
+        """
+        from typing import NewType
+        from pydantic import BaseModel
+        N = NewType('N', int)
+        class A(BaseModel):
+            x: N
+        def step(): return A(x='1').x
+        """,
+        "('N', int)",
+        "('N', str)",
+    ),
+    "the bound of a type variable": (
+        """
+        from typing import TypeVar
+        N = TypeVar('N', bound=int)
+        def step(): return N.__bound__
+        """,
+        "=int",
+        "=str",
+    ),
+    "the default of a dictionary": (
+        """
+        from collections import defaultdict
+        D = defaultdict(lambda: 5)
+        def step(): return D['x']
+        """,
+        "5",
+        "6",
+    ),
+    "the default of a dictionary of ours": (
+        """
+        from collections import defaultdict
+        class Counts(defaultdict): pass
+        D = Counts(lambda: 5)
+        def step(): return D['x']
+        """,
+        "5",
+        "6",
+    ),
+    "an attribute of a member of an enum": (
+        """
+        from enum import Enum
+        class C(Enum):
+            RED = 1, 'r'
+            def __new__(cls, value, extra):
+                new = object.__new__(cls); new._value_ = value; new.extra = extra
+                return new
+        def step(): return C.RED.extra
+        """,
+        "'r'",
+        "'g'",
+    ),
+    "a default of None in a dataclass with slots": (
+        """
+        from dataclasses import dataclass
+        @dataclass(slots=True)
+        class A:
+            x: int = None
+        def step():
+            try: return A()
+            except TypeError: return 5
+        """,
+        "int = None",
+        "int",
+    ),
+    "whether lru_cache tells types apart": (
+        """
+        from functools import lru_cache
+        @lru_cache(typed=True)
+        def helper(x): return x
+        def step(): return helper(3), helper(3.0)
+        """,
+        "typed=True",
+        "typed=False",
+    ),
+    "an attribute of a function that is named like one of tracked": (
+        """
+        def helper(): return helper.cached
+        helper.cached = 1
+        def step(): return helper()
+        """,
+        "cached = 1",
+        "cached = 2",
+    ),
+    "the order of keywords of a partial": (
+        """
+        from functools import partial
+        def names(**keywords): return list(keywords)
+        P = partial(names, a=1, b=1)
+        def step(): return P()
+        """,
+        "a=1, b=1",
+        "b=1, a=1",
+    ),
+    "a private slot that the base has, too": (
+        """
+        class A:
+            __slots__ = ('__dict__', '__x')
+            def __init__(self): self.__x = 1
+        class B(A):
+            __slots__ = ('__x',)
+            def put(self, x): self.__x = x; return self
+            def get(self): return self.__x
+        O = B().put(5)
+        def step(): return O.get()
+        """,
+        "put(5)",
+        "put(6)",
+    ),
+    "a class that make_dataclass made": (
+        """
+        from dataclasses import make_dataclass
+        A = make_dataclass('A', [('x', int, 1)])
+        def step(): return A()
+        """,
+        "1)",
+        "2)",
+    ),
+    "the name of an inner function that is asked for": (
+        """
+        def name(function): return function.__name__
+        def step():
+            def local(): pass
+            return name(local)
+        """,
+        "local",
+        "nearby",
+    ),
+    "which list contains itself": (
+        """
+        A = [1]
+        B = [2, A]
+        A.append(B)
+        B.append(A)
+        def step(): return A[1][2]
+        """,
+        "B.append(A)",
+        "B.append(B)",
+    ),
 }
+_NEWER_CASES: dict[str, tuple[str, str, str]] = {
+    "an alias": (
+        """
+        from typing import Literal
+        type X = Literal['a'] | list[X]
+        def step(): return X.__value__
+        """,
+        "'a'",
+        "'b'",
+    ),
+    "a global in an alias in a class": (
+        """
+        LIMIT = 5
+        def step():
+            class A:
+                type X = LIMIT
+            return A.X.__value__
+        """,
+        "LIMIT = 5",
+        "LIMIT = 6",
+    ),
+    "a method of a base with a type parameter": (
+        """
+        class Box[T]:
+            def go(self): return 1
+        class B(Box[int]): pass
+        def step(): return B().go()
+        """,
+        "return 1",
+        "return 2",
+    ),
+}
+if sys.version_info >= (3, 12):
+    CASES |= _NEWER_CASES
+
+
+def test_a_function_with_the_name_of_a_module_hides_nothing_of_it(program: Callable[[Files], CodeIdentity]) -> None:
+    files = {
+        "__init__.py": "from prog import tools as module\nLIMIT = 1\ndef tools(): return LIMIT\n",
+        "main.py": "from prog import module, tools\ndef step(): return tools(), module.LIMIT\n",
+        "tools.py": _TOOLS,
+    }
+    first = program(files)
+    assert first.parts != program({**files, "tools.py": _TOOLS.replace("LIMIT = 5", "LIMIT = 6")}).parts
+    assert first.parts != program({**files, "__init__.py": files["__init__.py"].replace("= 1", "= 2")}).parts
 
 
 @pytest.mark.parametrize("what", CASES)

@@ -220,6 +220,31 @@ async def test_a_canceled_start_is_recorded_once_with_its_end(values: tuple[int,
     assert (await rows())[2] == 0
 
 
+async def test_a_second_cancellation_does_not_keep_the_end_from_being_recorded() -> None:
+    @tracked
+    async def call(value: Whole) -> None:
+        raise AssertionError
+
+    def cancel(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        # First while the input is compared, then while the start is written for its end.
+        if statement.startswith(("SELECT", "INSERT INTO artigraph_lease")):
+            loop.call_soon_threadsafe(task.cancel)
+
+    value = Whole(1)
+    await value.save("value")
+    loop = asyncio.get_running_loop()
+    sync_engine = db.get_engine().sync_engine
+    event.listen(sync_engine, "before_cursor_execute", cancel)
+    task = asyncio.create_task(call(value))
+    try:
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    finally:
+        event.remove(sync_engine, "before_cursor_execute", cancel)
+    assert [run.status for run in await select(Run).all()] == ["cancelled"]
+    assert (await rows())[2] == 0
+
+
 async def test_uses_of_thousands_wait_for_a_start_that_is_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("artigraph.graph._usage._MOST", 1)
     part = Whole(1)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Self
 from uuid import UUID
 
+import artigraph.db as db
 from artigraph.errors import ArtigraphError
 from artigraph.graph import RunRows
 from artigraph.graph.run_rows import RunRow, RunValueRow
@@ -105,5 +107,9 @@ class CallManager(RunManager):
             await super()._end(error)
 
     async def _write_end(self) -> None:
-        await self.begin()
+        try:
+            await db.shielded(self.begin(), db.cancel_timeout())
+        except asyncio.CancelledError:
+            await super()._write_end()  # the start was written, and nothing would repeat the end
+            raise
         await super()._write_end()

@@ -35,7 +35,7 @@ _NAMING = frozenset(
     ("locals", "vars", "dir", "eval", "exec", "_getframe", "currentframe", "stack", "query", "sql", "f_locals")
 )
 """Globals and attributes through which code can see the names of its variables."""
-_GLOBALS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "STORE_GLOBAL", "DELETE_GLOBAL"})
+_GLOBALS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS", "STORE_GLOBAL", "DELETE_GLOBAL"})
 _FUTURE = 0x1FF0000
 """The flags of `from __future__ import ...`."""
 
@@ -53,6 +53,8 @@ class CodeFacts:
     """The names of attributes that it uses, such as those of modules."""
     imports: tuple[tuple[str, int, tuple[str, ...]], ...]
     """The modules that it imports when it runs, each with the number of leading dots and the names it takes."""
+    inner_names: tuple[str, ...]
+    """The names of the functions inside it, in their order."""
 
 
 _facts: WeakKeyDictionary[CodeType, CodeFacts] = WeakKeyDictionary()
@@ -115,7 +117,8 @@ def _examine(code: CodeType) -> CodeFacts:
     if not _NAMING.isdisjoint((*names, *normal.attributes)):
         form = (form, tuple(_variable_names(code)))
     free = tuple(sorted(code.co_freevars, key=lambda name: normal.outer.get(name, len(normal.outer))))
-    return CodeFacts(digest_of(form), free, names, _unique(normal.attributes), tuple(_unique(normal.imports)))
+    attributes, imports = _unique(normal.attributes), _unique(normal.imports)
+    return CodeFacts(digest_of(form), free, names, attributes, imports, tuple(_inner_names(code)))
 
 
 def _unique(items: Iterable[Any]) -> tuple[Any, ...]:
@@ -127,6 +130,13 @@ def _variable_names(code: CodeType) -> Iterator[tuple[str, ...]]:
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
             yield from _variable_names(constant)
+
+
+def _inner_names(code: CodeType) -> Iterator[str]:
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield constant.co_name
+            yield from _inner_names(constant)
 
 
 class _Normal:

@@ -34,15 +34,19 @@ _OF_FIELDS = (
 """What the fields of any kind say that may change an instance."""
 
 
+def is_generated(function: FunctionType) -> bool:
+    """Return whether dataclasses or attrs generated a function from fields."""
+    code = function.__code__
+    return code.co_qualname.startswith(_GENERATED) or code.co_filename.startswith(_GENERATED)
+
+
 def members_of(cls: type[Any]) -> Iterator[tuple[str, object]]:
     """Yield the attributes of a class by name, without those that follow from the rest of it."""
     for name, value in sorted(vars(cls).items()):
         is_code = isinstance(value, (FunctionType, classmethod, staticmethod, property))
         if name in _OF_CLASSES or (name.startswith(_PREFIXES) and not is_code):
             continue
-        if isinstance(value, FunctionType) and (
-            value.__code__.co_qualname.startswith(_GENERATED) or value.__code__.co_filename.startswith(_GENERATED)
-        ):
+        if isinstance(value, FunctionType) and is_generated(value):
             continue
         if type(value).__name__ not in ("member_descriptor", "getset_descriptor"):
             yield name, value
@@ -95,14 +99,19 @@ def defaults_of(cls: type[Any]) -> Iterator[tuple[str, list[object]]]:
         yield "config", [(name, _attribute(config, name)) for name in dir(config) if not name.startswith("_")]
 
 
-_ABSENT = (type(None), type(dataclasses.MISSING))
-"""The types of what a field has not. cloudpickle makes copies of `MISSING`."""
+_MISSING = type(dataclasses.MISSING)
+"""The type of what a field of a dataclass has not. cloudpickle makes copies of `MISSING`."""
 
 
 def _options(field: object) -> list[object]:
-    """Return the options that the field has, each after its name."""
-    there = [(name, _attribute(field, name)) for name in _OF_FIELDS]
-    return [part for pair in there if type(pair[1]) not in _ABSENT for part in pair]
+    """Return the options that the field has, each after its name. Of these, only a default may be None."""
+    found: list[object] = []
+    for name in _OF_FIELDS:
+        value = _attribute(field, name)
+        is_given = value is not None or (name == "default" and hasattr(field, name))
+        if is_given and type(value) is not _MISSING:
+            found += [name, value]
+    return found
 
 
 def _attribute(value: object, name: str) -> object:

@@ -15,18 +15,21 @@ import importlib
 import importlib.util
 import inspect
 import sys
+import types
+import typing
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
-from typing import Any, cast, get_args, get_origin
+from typing import Any, NewType, TypeVar, cast, get_args, get_origin
 
 from artigraph.errors import class_name
 from artigraph.model.any_model import is_model_instance
 from artigraph.serializer import Serializer
 from artigraph.storage import Storage
 from artigraph.tracking._bytecode import digest_of, facts_of
-from artigraph.tracking._class_parts import annotations_of, defaults_of, members_of
+from artigraph.tracking._class_parts import annotations_of, defaults_of, is_generated, members_of
 from artigraph.tracking._describe import (
     PLAIN,
     Describer,
@@ -95,6 +98,10 @@ class Walker(Describer):
         self._pending: deque[Callable[[], None]] = deque()
         self._modules: dict[int, ModuleType] = {}
         """Our modules that anything refers to."""
+        self._taken: set[tuple[str, str]] = set()
+        """The modules and their attributes that are compared."""
+        self._inside_names: dict[str, tuple[str, ...]] = {}
+        """For each function that has some, the names of the functions inside it."""
         self._names: set[str] = set()
         """The names of attributes that any function uses. Some are those of modules."""
         self._looking: set[int] = set()
@@ -112,6 +119,8 @@ class Walker(Describer):
                 raise IncomparableError(msg)
             if self._pending:
                 self._pending.popleft()()
+        if not self._names.isdisjoint(("__name__", "__qualname__")):  # code may ask for the name of any function
+            self.parts |= {f"{label} __name__": digest_of(names).hex() for label, names in self._inside_names.items()}
 
     def _use_modules(self) -> bool:
         """Follow what may be used of modules: each attribute whose name any function uses. Return whether any is new.
@@ -123,11 +132,14 @@ class Walker(Describer):
         for module in list(self._modules.values()):
             lazy = "__getattr__" in vars(module)
             for name in sorted(self._names if lazy else self._names & vars(module).keys()):
-                key = f"{module.__name__} {name}"
-                if key in self.parts:
+                if (module.__name__, name) in self._taken:
                     continue
+                key = f"{module.__name__} {name}"
+                if key in self.parts:  # a function of the package has the name of the module
+                    key += " (module)"
                 value = vars(module)[name] if name in vars(module) else _attribute(module, name)
                 if value is not None or name in vars(module):
+                    self._taken.add((module.__name__, name))
                     self.parts[key] = digest_of(self.describe(value, f"{module.__name__}.{name}")).hex()
         return len(self.parts) > before
 
@@ -150,8 +162,10 @@ class Walker(Describer):
             case staticmethod() | classmethod() | property() | functools.cached_property() | functools.partialmethod():
                 found = self._descriptor(cast("object", value), where)
             case _ if type(value) is _LRU_CACHE:
-                found = (_type(value), self.describe(_attribute(value, "__wrapped__"), where))
-            case _ if get_origin(value) is not None:
+                parameters: Any = _attribute(value, "cache_parameters")
+                typed = False if parameters is None else bool(parameters()["typed"])  # whether 1 and 1.0 are one
+                found = (_type(value), self.describe(_attribute(value, "__wrapped__"), where), typed)
+            case _ if get_origin(value) is not None or isinstance(value, _TYPE_NAMES):
                 found = self._annotation(value, where)
             case _:
                 pass
@@ -212,6 +226,8 @@ class Walker(Describer):
         module: object = cls.__module__
         if isinstance(module, str) and self._owns(module):
             return True
+        if module == "types" and getattr(types, cls.__name__, None) is not cls:  # from `make_dataclass` or `new_class`
+            return True
         functions = (each for each in vars(cls).values() if isinstance(each, FunctionType))
         return module in sys.stdlib_module_names and any(
             self._owns(str(each.__globals__.get("__name__", "builtins"))) for each in functions
@@ -241,7 +257,7 @@ class Walker(Describer):
         state = [
             (name, self.describe(value, f"{label}.{name}"))
             for name, value in state_of(function)
-            if name not in _OF_TRACKED
+            if not _is_added(name, value)
         ]
         self.parts[label] = digest_of((facts.digest, defaults, named, closure, state)).hex()
         if self._follow == "function":
@@ -256,7 +272,10 @@ class Walker(Describer):
         for name in facts.attribute_names:
             if name in _DYNAMIC_ATTRIBUTES:
                 self.not_followed.add(f"{label} uses .{name}, which may lead to names that only exist when it runs")
-        self._names.update(facts.attribute_names)
+        if not is_generated(function):  # a generated `__repr__` asks for the name of its class, which does not change
+            self._names.update(facts.attribute_names)
+        if facts.inner_names:
+            self._inside_names[label] = facts.inner_names
         for name, level, taken in facts.imports:
             self._import(name, level, taken, function, label)
 
@@ -297,7 +316,7 @@ class Walker(Describer):
         return ("name", module, value.__qualname__, bound)
 
     def _partial(self, value: Any, where: str) -> object:
-        keywords = [(name, self.describe(part, where)) for name, part in sorted(value.keywords.items())]
+        keywords = [(name, self.describe(part, where)) for name, part in value.keywords.items()]
         return (
             "partial",
             self.describe(value.func, where),
@@ -343,10 +362,24 @@ class Walker(Describer):
 
     def _annotation(self, value: object, where: str) -> object:
         """Return what identifies an annotation or another type, and follow the classes in it."""
+        if isinstance(value, _TYPE_NAMES):
+            return self._type_name(value, where)
         origin = get_origin(value)
         if origin is None:
             return self.describe(value, f"an annotation of {where}")
-        return (str(origin), [self._annotation(part, where) for part in get_args(value)])
+        generic = self.describe(origin, where) if isinstance(origin, (type, *_ALIAS)) else None
+        return (str(origin), generic, [self._annotation(part, where) for part in get_args(value)])
+
+    def _type_name(self, value: Any, where: str) -> object:
+        """Return what identifies a type with another name. An alias may contain itself, so it is followed later."""
+        if isinstance(value, TypeVar):
+            types = (_attribute(value, "__bound__"), _attribute(value, "__default__"), *value.__constraints__)
+            return ("variable", value.__name__, [self._annotation(each, where) for each in types])
+        return ("alias", self._label(value, f"{value.__module__}.{value.__name__}", self._follow_alias))
+
+    def _follow_alias(self, value: Any, label: str) -> None:
+        meant = "__supertype__" if isinstance(value, NewType) else "__value__"
+        self.parts[label] = digest_of(self._annotation(_attribute(value, meant), label)).hex()
 
     # Values -------------------------------------------------------------------------------------------------------
 
@@ -374,6 +407,16 @@ class Walker(Describer):
         """Follow the classes of a model that is a constant."""
         self.follow_classes(value)
 
+    def state_of_member(self, value: Enum, where: str) -> object:
+        """Return what identifies the attributes of a member of an enum of ours, which its constructor may set."""
+        if not self._owns_class(type(value)):
+            return None
+        return [
+            (name, self.describe(part, f"{where}.{name}"))
+            for name, part in state_of(value)
+            if not (name.startswith("_") and name.endswith("_"))  # what enums keep about themselves
+        ]
+
     def describe_class(self, cls: type[Any], where: str) -> object:
         """Return what identifies the class of a value, and follow it."""
         del where
@@ -398,13 +441,18 @@ class Walker(Describer):
         return ("object", kind, state, described, None if owned else self._inside(value, where))
 
 
-_OF_TRACKED = frozenset({"__wrapped__", "cached", "explain", "cache_info", "cache_clear", "cache_parameters"})
-"""Attributes of a function that a decorator adds, and that say nothing about it."""
+_OF_DECORATORS = frozenset({"cached", "explain", "cache_info", "cache_clear", "cache_parameters"})
+"""Attributes of a function that `tracked` and `lru_cache` add, and that say nothing about it."""
 _OF_WRAPPERS = frozenset({"__wrapped__", "__doc__", "__name__", "__qualname__", "__module__", "func", "attrname"})
 """Attributes of wrappers that are described by other means, or change no result."""
 _HELD = ("__wrapped__", "_self_wrapper")
 """Attributes in which objects that stand for a function keep it, and what they do around it."""
 _LRU_CACHE = type(functools.lru_cache(len))
+_ALIAS: tuple[type[Any], ...] = ()
+if sys.version_info >= (3, 12):
+    _ALIAS = (typing.TypeAliasType,)
+_TYPE_NAMES = (NewType, TypeVar, *_ALIAS)
+"""The types of what gives a type another name."""
 _COLLECTIONS = (list, tuple, set, frozenset, deque, Mapping)
 _FOREIGN_LEVELS = 1
 """How many instances of other distributions, one in the other, are searched for instances of our classes."""
@@ -415,6 +463,12 @@ _MOST_PARTS = 200_000
 def _type(value: object) -> str:
     cls: type[Any] = type(value)
     return class_name(cls)
+
+
+def _is_added(name: str, value: object) -> bool:
+    """Return whether an attribute of a function is what a decorator added, and not the user."""
+    by = str(_attribute(value, "__module__")).partition(".")[0]
+    return name == "__wrapped__" or (name in _OF_DECORATORS and callable(value) and by in ("artigraph", "functools"))
 
 
 def _is_function(value: object) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import OrderedDict, deque
+from collections import OrderedDict, defaultdict, deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from enum import Enum
@@ -38,8 +38,8 @@ class Describer:
     """
 
     def __init__(self) -> None:
-        self._open: set[int] = set()
-        """The ids of the values that enclose the one that is being described."""
+        self._open: list[int] = []
+        """The ids of the values that enclose the one that is being described, the outermost first."""
 
     def describe(self, value: object, where: str) -> object:
         """Return what identifies a value, made of constants.
@@ -57,12 +57,12 @@ class Describer:
         if found is not None:
             return found
         if id(value) in self._open:
-            return ("circle",)
-        self._open.add(id(value))
+            return ("circle", self._open.index(id(value)))
+        self._open.append(id(value))
         try:
             return self._plain(value) or self._collection(value, where) or self._content(value, where)
         finally:
-            self._open.discard(id(value))
+            self._open.pop()
 
     def describe_code(self, value: object, where: str) -> object:
         """Return what identifies a function, class or module; None for any other value.
@@ -91,6 +91,11 @@ class Describer:
         msg = str(error) if error is not None else f"a {_type(value)} cannot be stored, and so it cannot be compared"
         raise IncomparableError(msg)
 
+    def state_of_member(self, value: Enum, where: str) -> object:
+        """Return what identifies the attributes of a member of an enum. They follow from a class that is followed."""
+        del value, where
+        return None
+
     def noticed(self, value: object) -> None:
         """Take notice of a value that is described by what a save would store, and not by its classes."""
 
@@ -116,7 +121,7 @@ class Describer:
         cls: type[Any] = type(value)
         if isinstance(value, Enum):
             inside = self.describe(value.value, where)
-            return ("enum", self.describe_class(cls, where), value.name, inside)
+            return ("enum", self.describe_class(cls, where), value.name, inside, self.state_of_member(value, where))
         if is_model_instance(value) or claimed_by(cls) is not None:
             self.noticed(value)
             try:
@@ -152,7 +157,7 @@ def state_of(value: object) -> list[tuple[str, object]]:
             if name in ("__dict__", "__weakref__"):
                 continue
             with suppress(Exception):  # it has no value, or its own code fails
-                found[name] = getattr(value, private)
+                found[private] = getattr(value, private)
     hidden = {name for base in cls.__mro__ for name, part in vars(base).items() if isinstance(part, cached_property)}
     return sorted(((name, part) for name, part in found.items() if name not in hidden), key=lambda pair: pair[0])
 
@@ -212,7 +217,7 @@ def built_in_content(value: Any) -> object:
     for container in (list, tuple, set, frozenset, dict):
         if isinstance(value, container):
             content: object = cast("Any", container)(value)
-            return content
+            return [value.default_factory, content] if isinstance(value, defaultdict) else content
     return None
 
 
