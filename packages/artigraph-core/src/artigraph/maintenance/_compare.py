@@ -182,7 +182,7 @@ def _row_at(row: Row) -> _RowAt:
 async def listed(storage: Storage, prefix: str) -> AsyncGenerator[list[StoredEntry]]:
     """Yield the objects below a prefix in the order of their locations, 1,000 at a time.
 
-    The storage may list them in any order.
+    The storage may list them in any order. An object that it lists again comes once.
 
     Raises:
         StorageError: the listing failed, or is none.
@@ -201,9 +201,16 @@ async def listed(storage: Storage, prefix: str) -> AsyncGenerator[list[StoredEnt
         finally:
             if hasattr(listing, "aclose"):
                 await listing.aclose()
+        last = ""
         async with aclosing(spool.batches(CHUNK)) as batches:
             async for batch in batches:
-                yield [StoredEntry(location, size, age * _MICROSECOND) for location, size, age, _ in batch]
+                entries: list[StoredEntry] = []
+                for location, size, age, _ in batch:
+                    if location != last:
+                        entries.append(StoredEntry(location, size, age * _MICROSECOND))
+                        last = location
+                if entries:
+                    yield entries
 
 
 def _listing(storage: Storage, prefix: str) -> object:
