@@ -443,6 +443,36 @@ async def test_objects_that_are_registered_under_another_name_are_in_use(tmp_pat
     assert (await fsck(read_data_subset=1.0)).ok
 
 
+async def test_an_object_that_only_the_second_name_of_a_place_lists_is_refused_to_the_first_one() -> None:
+    """The first storage was listed before the object was put. Its save commits after the object was deleted."""
+    listed, put, collected = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    class First(MemoryStorage):
+        async def create(self, data: bytes, *, key: str | None = None) -> str:
+            await listed.wait()
+            location = await super().create(data, key=key)
+            put.set()
+            await collected.wait()
+            return location
+
+    class Second(MemoryStorage):
+        async def list(self, prefix: str) -> AsyncIterator[StoredEntry]:
+            listed.set()
+            await put.wait()
+            async for entry in super().list(prefix):
+                yield entry
+
+    one, two = First("name-1").register(), Second("name-2").register()
+    two._held = one._held
+    model = model_on(one)
+    save = asyncio.create_task(model("value").save("x"))
+    report = await gc(dry_run=False, grace=NOW)
+    collected.set()
+    assert await model.load(await save) == model("value")
+    assert report.unregistered.count == 1
+    assert (await fsck(read_data_subset=1.0)).ok
+
+
 async def test_a_storage_that_is_not_known_here_is_skipped_and_left_alone(
     storage: FileSystem, monkeypatch: pytest.MonkeyPatch
 ) -> None:
