@@ -667,3 +667,30 @@ async def test_a_value_that_is_encoded_again_is_in_its_row_or_in_an_object(
         node_id = await Twofold(text, b"an object that is collected in any case").save("x")
         assert (await Twofold.load(node_id)).text == Text("?" * after)
         assert (await fsck()).ok
+
+
+class Strided:
+    """A value whose serializer yields a view with gaps."""
+
+
+class StridedSerializer(Serializer[Strided]):
+    name = "test-strided"
+    types = (Strided,)
+
+    def serialize(self, value: Strided) -> bytes:
+        return b"ace"
+
+    def serialize_parts(self, value: Strided) -> Iterator[bytes | memoryview]:
+        yield memoryview(b"abcdef")[::2]
+
+    def deserialize(self, data: bytes) -> Strided:
+        return Strided()
+
+
+StridedSerializer().register()
+
+
+async def test_a_part_with_gaps_is_refused_by_a_typed_error() -> None:
+    with pytest.raises(SerializationError, match=r"'test-strided' returned a view that is not contiguous for .*value"):
+        await LargeHolder(Strided()).save("x")
+    assert await rows(node_table) == []
