@@ -161,6 +161,31 @@ async def test_a_listing_that_is_none_is_refused_and_nothing_deleted(storage: Fi
     assert files(storage).keys() == {left}
 
 
+@pytest.mark.parametrize(
+    ("name", "size", "age"),
+    [
+        ("\ud800", 1, timedelta(days=9)),
+        ("a\0b", 1, timedelta(days=9)),
+        ("a" * 512, 1, timedelta(days=9)),
+        ("a", None, timedelta(days=9)),
+        ("a", "1", timedelta(days=9)),
+        ("a", -1, timedelta(days=9)),
+        ("a", 1, 9.0),
+    ],
+)
+@pytest.mark.parametrize("call", [fsck, gc])
+async def test_an_entry_that_can_be_no_object_is_an_error_that_names_the_storage(
+    call: Any, name: str, size: Any, age: Any
+) -> None:
+    class Odd(MemoryStorage):
+        async def list(self, prefix: str) -> AsyncIterator[StoredEntry]:
+            yield StoredEntry(prefix + name, size, age)
+
+    Odd("odd").register()
+    with pytest.raises(StorageError, match="'odd'> listed StoredEntry"):
+        await call()
+
+
 async def test_nothing_is_deleted_while_a_row_has_no_object(storage: FileSystem) -> None:
     model = model_on(storage)
     await model("precious").save("a")
