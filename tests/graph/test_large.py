@@ -9,6 +9,7 @@ import tracemalloc
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -30,6 +31,7 @@ from artigraph.errors import (
 )
 from artigraph.graph import hashing, map_object, open_object
 from artigraph.graph.stored_object import StoredObject, read_object
+from artigraph.maintenance import fsck, gc
 from artigraph.orm import CHUNK_SIZE, INLINE_LIMIT, blob_table, node_table
 from artigraph.serializer import Serializer
 from artigraph.storage import MemoryStorage, Storage
@@ -626,3 +628,69 @@ async def test_a_value_that_changes_while_it_is_saved_is_refused_or_stored_as_it
     loaded = await Changing.load(await Changing(small).save("small"))
     assert (loaded.array == expected).all()
     assert (small == expected + 1).all()
+
+
+class Collected(MemoryStorage):
+    """What it holds first is collected before the save can register it, and a value changes at that moment."""
+
+    def __init__(self, name: str, change: Callable[[], None]) -> None:
+        super().__init__(name)
+        self._change: Callable[[], None] | None = change
+
+    async def create(self, data: bytes, *, key: str | None = None) -> str:
+        location = await super().create(data, key=key)
+        if self._change is not None:
+            change, self._change = self._change, None
+            change()
+            assert (await gc(dry_run=False, grace=timedelta())).unregistered.count > 0
+        return location
+
+
+@pytest.mark.parametrize(("before", "after"), [(10, INLINE_LIMIT + 1), (INLINE_LIMIT + 1, 10)])
+async def test_a_value_that_is_encoded_again_is_in_its_row_or_in_an_object(
+    placed: Placed, before: int, after: int
+) -> None:
+    """If it had both, loads would take one of two states. If it waited for its first object, the save would fail."""
+    text = Text("?" * before)
+
+    def change() -> None:
+        text.text = "?" * after
+
+    storage = Collected(f"collected-{after}", change)
+
+    @dataclass
+    class Twofold(ArtifactModel):
+        text: Text
+        other: bytes = artifact_field(storage=storage)
+
+    async with placed(storage):
+        node_id = await Twofold(text, b"an object that is collected in any case").save("x")
+        assert (await Twofold.load(node_id)).text == Text("?" * after)
+        assert (await fsck()).ok
+
+
+class Strided:
+    """A value whose serializer yields a view with gaps."""
+
+
+class StridedSerializer(Serializer[Strided]):
+    name = "test-strided"
+    types = (Strided,)
+
+    def serialize(self, value: Strided) -> bytes:
+        return b"ace"
+
+    def serialize_parts(self, value: Strided) -> Iterator[bytes | memoryview]:
+        yield memoryview(b"abcdef")[::2]
+
+    def deserialize(self, data: bytes) -> Strided:
+        return Strided()
+
+
+StridedSerializer().register()
+
+
+async def test_a_part_with_gaps_is_refused_by_a_typed_error() -> None:
+    with pytest.raises(SerializationError, match=r"'test-strided' returned a view that is not contiguous for .*value"):
+        await LargeHolder(Strided()).save("x")
+    assert await rows(node_table) == []

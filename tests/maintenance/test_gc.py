@@ -161,6 +161,31 @@ async def test_a_listing_that_is_none_is_refused_and_nothing_deleted(storage: Fi
     assert files(storage).keys() == {left}
 
 
+@pytest.mark.parametrize(
+    ("name", "size", "age"),
+    [
+        ("\ud800", 1, timedelta(days=9)),
+        ("a\0b", 1, timedelta(days=9)),
+        ("a" * 512, 1, timedelta(days=9)),
+        ("a", None, timedelta(days=9)),
+        ("a", "1", timedelta(days=9)),
+        ("a", -1, timedelta(days=9)),
+        ("a", 1, 9.0),
+    ],
+)
+@pytest.mark.parametrize("call", [fsck, gc])
+async def test_an_entry_that_can_be_no_object_is_an_error_that_names_the_storage(
+    call: Any, name: str, size: Any, age: Any
+) -> None:
+    class Odd(MemoryStorage):
+        async def list(self, prefix: str) -> AsyncIterator[StoredEntry]:
+            yield StoredEntry(prefix + name, size, age)
+
+    Odd("odd").register()
+    with pytest.raises(StorageError, match="'odd'> listed StoredEntry"):
+        await call()
+
+
 async def test_nothing_is_deleted_while_a_row_has_no_object(storage: FileSystem) -> None:
     model = model_on(storage)
     await model("precious").save("a")
@@ -440,6 +465,36 @@ async def test_objects_that_are_registered_under_another_name_are_in_use(tmp_pat
     await gc(dry_run=False, grace=NOW)
     assert left not in files(one)
     assert await model.load(node_id) == model("value")
+    assert (await fsck(read_data_subset=1.0)).ok
+
+
+async def test_an_object_that_only_the_second_name_of_a_place_lists_is_refused_to_the_first_one() -> None:
+    """The first storage was listed before the object was put. Its save commits after the object was deleted."""
+    listed, put, collected = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+    class First(MemoryStorage):
+        async def create(self, data: bytes, *, key: str | None = None) -> str:
+            await listed.wait()
+            location = await super().create(data, key=key)
+            put.set()
+            await collected.wait()
+            return location
+
+    class Second(MemoryStorage):
+        async def list(self, prefix: str) -> AsyncIterator[StoredEntry]:
+            listed.set()
+            await put.wait()
+            async for entry in super().list(prefix):
+                yield entry
+
+    one, two = First("name-1").register(), Second("name-2").register()
+    two._held = one._held
+    model = model_on(one)
+    save = asyncio.create_task(model("value").save("x"))
+    report = await gc(dry_run=False, grace=NOW)
+    collected.set()
+    assert await model.load(await save) == model("value")
+    assert report.unregistered.count == 1
     assert (await fsck(read_data_subset=1.0)).ok
 
 

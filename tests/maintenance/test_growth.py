@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import random
 import tempfile
+import threading
 import tracemalloc
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -248,6 +250,70 @@ async def test_items_are_sorted_whatever_is_in_the_file(monkeypatch: pytest.Monk
     assert {len(batch) for batch in batches[:-1]} == {8}
     async with Spool() as spool:
         assert [batch async for batch in spool.batches(8)] == []
+
+
+async def test_a_cancellation_while_the_file_is_made_leaves_no_open_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_spool, "_IN_MEMORY", 2)
+    make = tempfile.TemporaryFile
+    files: list[Any] = []
+    making, go_on = threading.Event(), threading.Event()
+
+    def slowly() -> Any:
+        making.set()
+        assert go_on.wait(60)
+        files.append(make())
+        return files[0]
+
+    async def fill() -> None:
+        async with Spool() as spool:
+            for number in range(4):
+                await spool.add((str(number), 0, 0, 0))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", slowly)
+    task = asyncio.create_task(fill())
+    assert await asyncio.to_thread(making.wait, 60)
+    task.cancel()
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.wait([task])
+    assert task.cancelled()
+    assert [file.closed for file in files] == [True]
+
+
+def no_folder() -> Any:
+    raise FileNotFoundError(errno.ENOENT, "No usable temporary directory found")
+
+
+async def test_no_folder_for_a_temporary_file_is_an_error_that_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(_spool, "_IN_MEMORY", 2)
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    monkeypatch.setattr(tempfile, "gettempdir", no_folder)
+    monkeypatch.setattr(tempfile, "TemporaryFile", no_folder)
+    async with Spool() as spool:
+        await spool.add(("a", 0, 0, 0))
+        with pytest.raises(StorageError, match=r"temporary file failed: .*No usable temporary directory.*TMPDIR"):
+            await spool.add(("b", 0, 0, 0))
+
+
+class Twice(Aged):
+    """Lists each object twice, as a service may do whose pages overlap."""
+
+    async def list(self, prefix: str) -> AsyncIterator[StoredEntry]:
+        for _ in range(2):
+            async for entry in super().list(prefix):
+                yield entry
+
+
+@pytest.mark.usefixtures("small_parts")
+async def test_an_object_that_is_listed_twice_counts_once() -> None:
+    storage = Twice("twice").register()
+    store = (await current_database()).store_id.hex
+    keys = [f"{store}/{number % 2:02x}/{number:032x}" for number in range(20)]
+    storage._objects.update(dict.fromkeys(keys, b"12345"))
+    await insert_blobs("twice", dict.fromkeys(keys[2:], 5))
+    assert (await fsck()).unregistered.count == 2
+    dry = await gc(grace=timedelta(days=1))
+    assert (dry.unregistered.count, dry.unused.count) == (2, 18)
 
 
 async def test_a_temporary_file_that_cannot_be_written_is_an_error_that_says_what_to_do(

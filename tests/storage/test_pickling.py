@@ -10,11 +10,12 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from weakref import WeakValueDictionary
 
 import cloudpickle
 import pytest
 
-from artigraph.storage import MemoryStorage, ProcessLocal, Storage
+from artigraph.storage import MemoryStorage, ProcessLocal, Storage, _process_local
 from artigraph.storage.aws import S3Storage
 from artigraph.storage.file import FileSystem
 from artigraph.storage.obstore import ObjectStorage
@@ -193,6 +194,23 @@ def test_a_value_of_this_process() -> None:
     gone = pickle.loads(data)
     assert gone.value is None
     assert pickle.loads(pickle.dumps(gone)) is gone
+
+
+def test_a_value_that_another_thread_pickles_at_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The other thread comes when the first one is about to make the instance known."""
+    seen: list[Any] = []
+
+    class Interrupted(WeakValueDictionary[str, ProcessLocal[Any]]):
+        def __setitem__(self, token: str, local: ProcessLocal[Any]) -> None:
+            if not seen:
+                seen.append(None)
+                seen.append(pickle.loads(pickle.dumps(local)))
+            super().__setitem__(token, local)
+
+    monkeypatch.setattr(_process_local, "_pickled", Interrupted())
+    local = ProcessLocal(SECRET)
+    assert pickle.loads(pickle.dumps(local)) is local
+    assert seen[1] is local
 
 
 async def test_what_came_back_from_another_process_is_what_was_sent(tmp_path: Path) -> None:

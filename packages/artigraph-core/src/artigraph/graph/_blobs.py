@@ -97,7 +97,7 @@ class Blobs:
             if isinstance(value.source, Streamed):
                 await self._put_stream(index, value, value.source, meter)
                 continue
-            if await self._put_in_row(value):  # a value in its row reserves no memory and does not wait
+            if await self._put_in_row(index, value):  # a value in its row reserves no memory and does not wait
                 continue
             hint = _UNKNOWN if (known_size := _size_hint(value)) is None else known_size
             if group and size + hint > db.bytes_in_flight():
@@ -107,12 +107,12 @@ class Blobs:
             size += hint
         await self._put_group(group, meter, last=True)
 
-    async def _put_in_row(self, value: PendingValue) -> bool:
+    async def _put_in_row(self, index: int, value: PendingValue) -> bool:
         """Store a value in its row if it belongs there, and return whether it does."""
         if isinstance(value.source, bytes):
             if storage_for(value, len(value.source), self._database) is not None:
                 return False
-            value.row["value"] = value.source
+            self._keep_in_row(index, value.source)
             return True
         hint = _size_hint(value)
         if not isinstance(value.source, Deferred) or hint is None or not self._stays_in_row(value, hint):
@@ -120,8 +120,13 @@ class Blobs:
         parts = await _encode(value)
         if not self._stays_in_row(value, sum(len(part) for part in parts)):  # it is larger than its hint
             return False
-        value.row["value"] = join(parts)
+        self._keep_in_row(index, join(parts))
         return True
+
+    def _keep_in_row(self, index: int, data: bytes) -> None:
+        """Store a value in its row, and not in an object. It may have been larger when it was encoded before."""
+        self._contents.pop(index, None)
+        self._pending[index].row.update(value=data, blob_id=None)
 
     def _stays_in_row(self, value: PendingValue, size: int) -> bool:
         try:
@@ -173,7 +178,7 @@ class Blobs:
             else:
                 storage = storage_for(value, size, self._database)
             if storage is None:
-                value.row["value"] = join(parts)
+                self._keep_in_row(index, join(parts))
             else:
                 digests = await hash_parts(parts, size)
                 encoded.setdefault(self._note(index, storage, digests), (storage, parts, digests))
@@ -197,6 +202,8 @@ class Blobs:
         return later
 
     def _note(self, index: int, storage: Storage, digests: Digests) -> Content:
+        """Store a value in an object, and not in its row. It may have been smaller when it was encoded before."""
+        self._pending[index].row["value"] = None
         content = Content(storage.name, digests.sha256, digests.size)
         self._contents[index] = content
         self._digests[content] = digests

@@ -29,7 +29,7 @@ _log = logging.getLogger("artigraph.storage")
 
 CONCURRENCY = 16
 """How many objects are put or fetched at once."""
-_LONGEST_LOCATION = 512
+LONGEST_LOCATION = 512
 """The most code points that the column of locations can hold."""
 
 
@@ -131,7 +131,7 @@ def _new_key(store_id: UUID) -> str:
 
 
 def _checked(storage: Storage, location: object) -> str:
-    if not isinstance(location, str) or not 1 <= len(location) <= _LONGEST_LOCATION:
+    if not isinstance(location, str) or not 1 <= len(location) <= LONGEST_LOCATION:
         msg = f"{storage!r} returned {location!r:.100} for a location, which is text of 1-512 code points"
         raise StorageError(msg)
     return location

@@ -13,10 +13,11 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import Database, Row, read
-from artigraph.errors import StorageError
-from artigraph.graph.objects import run_concurrently
+from artigraph.errors import InvalidLabelError, StorageError
+from artigraph.graph.objects import LONGEST_LOCATION, run_concurrently
 from artigraph.graph.stored_object import call_storage
 from artigraph.graph.tombstones import is_object
+from artigraph.identifiers import check_label
 from artigraph.maintenance._inventory import CHUNK, BlobRow, Place, blob_row, find_lost, read_rows
 from artigraph.maintenance._spool import Spool
 from artigraph.orm import blob_table
@@ -182,7 +183,7 @@ def _row_at(row: Row) -> _RowAt:
 async def listed(storage: Storage, prefix: str) -> AsyncGenerator[list[StoredEntry]]:
     """Yield the objects below a prefix in the order of their locations, 1,000 at a time.
 
-    The storage may list them in any order.
+    The storage may list them in any order. An object that it lists again comes once.
 
     Raises:
         StorageError: the listing failed, or is none.
@@ -194,16 +195,37 @@ async def listed(storage: Storage, prefix: str) -> AsyncGenerator[list[StoredEnt
                 entry: object = await call_storage(storage, anext(listing, None))
                 if entry is None:
                     break
-                if not isinstance(entry, StoredEntry) or not entry.location.startswith(prefix):
+                if not isinstance(entry, StoredEntry) or not _can_be(entry, prefix):
                     msg = f"{storage!r} listed {entry!r:.200} below {prefix!r}; nothing is done with such a listing"
                     raise StorageError(msg)
                 await spool.add((entry.location, entry.size, entry.age // _MICROSECOND, 0))
         finally:
             if hasattr(listing, "aclose"):
                 await listing.aclose()
+        last = ""
         async with aclosing(spool.batches(CHUNK)) as batches:
             async for batch in batches:
-                yield [StoredEntry(location, size, age * _MICROSECOND) for location, size, age, _ in batch]
+                entries: list[StoredEntry] = []
+                for location, size, age, _ in batch:
+                    if location != last:
+                        entries.append(StoredEntry(location, size, age * _MICROSECOND))
+                        last = location
+                if entries:
+                    yield entries
+
+
+def _can_be(entry: StoredEntry, prefix: str) -> bool:
+    """Return whether an entry has values that its types and the columns of a blob allow."""
+    location, size, age = _untyped(entry)
+    try:
+        check_label(location, most=LONGEST_LOCATION)
+    except InvalidLabelError:
+        return False
+    return location.startswith(prefix) and isinstance(size, int) and size >= 0 and isinstance(age, timedelta)
+
+
+def _untyped(entry: StoredEntry) -> tuple[Any, Any, Any]:
+    return entry.location, entry.size, entry.age
 
 
 def _listing(storage: Storage, prefix: str) -> object:

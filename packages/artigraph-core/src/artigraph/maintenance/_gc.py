@@ -161,16 +161,11 @@ class _Collection:
                 for number in sorted({number for _, number, _, _ in batch}):
                     stage = f"collect from {places[number].name}"
                     self._report_progress(stage, done[number], self._counts[number], "objects")
-        for place in places if not self._dry_run else ():
-            if not _unswept(place):
-                await tombstones.forget_tombstones(place.name, self._now - tombstones.TOMBSTONES_LAST)
+        for name in names if not self._dry_run else ():
+            await tombstones.forget_tombstones(name, self._now - tombstones.TOMBSTONES_LAST)
 
     async def _sweep(self, places: Sequence[Place], batch: Sequence[Item], names: Collection[str]) -> None:
-        """Delete objects, each of which all storages that list it are about to lose.
-
-        All tombstones of an object exist before it is deleted. Then no save registers an object that two storages list,
-        in either of them.
-        """
+        """Delete objects, each of which all storages that list it are about to lose."""
         refused = set[str]() if self._dry_run else await self._bury(places, batch, names)
         once = {location: (number, size) for location, number, size, _ in reversed(batch) if location not in refused}
 
@@ -185,15 +180,22 @@ class _Collection:
         await objects.run_concurrently(sorted(once), sweep)
 
     async def _bury(self, places: Sequence[Place], batch: Sequence[Item], names: Collection[str]) -> set[str]:
-        """Create tombstones, and return the locations of objects that were registered meanwhile."""
+        """Create tombstones, and return the locations of objects that were registered meanwhile.
+
+        Any two storages may be one place. One that was listed first does not list an object that is put into it after
+        that, while the other one does. So tombstones of all names exist before an object is deleted. Then no save
+        registers it under any of them.
+        """
+        locations = list(dict.fromkeys(location for location, _, _, _ in batch))
         registered: set[str] = set()
+        for name in names:
+            buried = await tombstones.create_tombstones(self._database, name, locations, names)
+            registered.update(location for location in locations if location not in buried)
         for number, place in enumerate(places):
-            here = {location: bool(is_buried) for location, its, _, is_buried in batch if its == number}
-            if here:
-                buried = await tombstones.create_tombstones(self._database, place.name, list(here), names)
-                registered |= here.keys() - buried
-                again = [location for location in buried if here[location]]
-                await tombstones.renew_tombstones(place.name, again)
+            again = [location for location, its, _, is_buried in batch if its == number and is_buried]
+            await tombstones.renew_tombstones(
+                place.name, [location for location in again if location not in registered]
+            )
         return registered
 
     async def _tidy(self, place: Place) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import heapq
 import json
 import tempfile
+import threading
 from collections.abc import AsyncGenerator, Iterator
 from itertools import islice
 from types import TracebackType
@@ -35,6 +36,9 @@ class Spool:
         self._parts: list[tuple[int, int]] = []
         """Where the sorted parts of the file begin and end."""
         self._writing = asyncio.Lock()
+        self._using_file = threading.Lock()
+        """Held by a thread that uses the file. After a cancellation, it may still do so when the block ends."""
+        self._has_spilled = self._is_closed = False
 
     async def add(self, item: Item) -> None:
         """Add an item.
@@ -45,6 +49,7 @@ class Spool:
         self._items.append(item)
         if len(self._items) >= _IN_MEMORY:
             items, self._items = self._items, []  # other tasks add to the new list meanwhile
+            self._has_spilled = True
             async with self._writing:
                 await asyncio.to_thread(self._spill, items)
 
@@ -56,21 +61,35 @@ class Spool:
         """
         self._items.sort()
         merged = heapq.merge(self._items, *(self._read(start, end) for start, end in self._parts))
-        while batch := (await asyncio.to_thread(_take, merged, size) if self._parts else _take(merged, size)):
+        in_file = bool(self._parts)
+        while batch := (await asyncio.to_thread(self._take, merged, size) if in_file else list(islice(merged, size))):
             yield batch
 
     def _spill(self, items: list[Item]) -> None:
         """Append sorted items to the file."""
         items.sort()
-        try:
-            if self._file is None:
-                self._file = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 (__exit__ closes it)
-            start = self._file.seek(0, 2)
-            self._file.writelines(json.dumps(item).encode() + b"\n" for item in items)
-            self._file.flush()
-            self._parts.append((start, self._file.tell()))
-        except OSError as error:
-            raise _failed(error) from error
+        with self._using_file:
+            if self._is_closed:  # the block was canceled before this thread began
+                return
+            try:
+                if self._file is None:
+                    self._file = cast("BinaryIO", tempfile.TemporaryFile())  # noqa: SIM115 (_close closes it)
+                start = self._file.seek(0, 2)
+                self._file.writelines(json.dumps(item).encode() + b"\n" for item in items)
+                self._file.flush()
+                self._parts.append((start, self._file.tell()))
+            except OSError as error:
+                raise _failed(error) from error
+
+    def _take(self, items: Iterator[Item], size: int) -> list[Item]:
+        with self._using_file:
+            return [] if self._is_closed else list(islice(items, size))
+
+    def _close(self) -> None:
+        with self._using_file:
+            self._is_closed = True
+            if self._file is not None:
+                self._file.close()
 
     def _read(self, start: int, end: int) -> Iterator[Item]:
         """Yield the items of a part. All parts are read by turns from one file, each in blocks of its own."""
@@ -96,15 +115,11 @@ class Spool:
     async def __aexit__(
         self, cls: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._file is not None:
-            self._file.close()
-
-
-def _take(items: Iterator[Item], size: int) -> list[Item]:
-    return list(islice(items, size))
+        if self._has_spilled:
+            await asyncio.to_thread(self._close)
 
 
 def _failed(error: Exception) -> StorageError:
-    folder = tempfile.gettempdir()
-    msg = f"A temporary file in {folder!r} failed: {error}. To use another folder, set the environment variable TMPDIR."
+    folder = "" if tempfile.tempdir is None else f" in {tempfile.tempdir!r}"  # None: no folder can be written to
+    msg = f"A temporary file{folder} failed: {error}. To use another folder, set the environment variable TMPDIR."
     return StorageError(msg)

@@ -139,7 +139,13 @@ def _checked(part: object, serializer: Serializer[Any], place: FieldContext) -> 
     if isinstance(part, bytes):
         return part
     if isinstance(part, memoryview):
-        return part.cast("B")
+        try:
+            return part.cast("B")
+        except TypeError as error:
+            msg = (
+                f"Serializer {serializer.name!r} returned a view that is not contiguous for {place.path}; copy it first"
+            )
+            raise SerializationError(msg) from error
     msg = f"Serializer {serializer.name!r} returned {class_name(type(part))} for {place.path}, not bytes"
     raise SerializationError(msg)
 

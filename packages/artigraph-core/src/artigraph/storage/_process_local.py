@@ -26,8 +26,9 @@ class ProcessLocal(Generic[T]):
 
     def __reduce__(self) -> tuple[object, ...]:
         if self._token is None:
-            self._token = uuid4().hex
-            _pickled[self._token] = self
+            token = uuid4().hex
+            _pickled[token] = self  # first: another thread takes the token as soon as it is there
+            self._token = token
         return _here, (self._token,)
 
     def __repr__(self) -> str:
