@@ -15,12 +15,21 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from artigraph.db import current_database, engine_context
-from integration.support.databases import DATABASES, SERVERS, fresh_database
+from integration.support.databases import (
+    DATABASES,
+    SERVERS,
+    drop_kept_databases,
+    fresh_database,
+    kept_database,
+)
 from tests.support.isolation import alone
 
 __all__ = ["alone", "database", "database_url", "engine", "server_url"]
 
 _LONGEST = ("test_schema", "test_stopped_servers", "test_without_statistics")
+
+_PLANS = ("test_query_plans", "test_statistics", "test_without_statistics")
+"""Modules whose tests depend on what the database knows of its tables, so that each needs new ones."""
 
 # Here, since a test of another folder may import it first.
 pytest.register_assert_rewrite("artigraph.testing.storage")
@@ -47,6 +56,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in again]
 
 
+def pytest_sessionfinish() -> None:
+    """Drop the databases that were kept from test to test."""
+    drop_kept_databases()
+
+
 def _ran_already(item: pytest.Item) -> bool:
     made: Any = item  # a function with parameters
     if not hasattr(made, "callspec") or made.callspec.params.get("database") != "sqlite":
@@ -61,9 +75,10 @@ def database(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def database_url(database: str, tmp_path: Path) -> Generator[str]:
-    """The URL of an empty database."""
-    with fresh_database(database, tmp_path) as url:
+def database_url(request: pytest.FixtureRequest, database: str, tmp_path: Path) -> Generator[str]:
+    """The URL of an empty database. If the test asks for `engine`, it has the tables."""
+    is_new = request.path.stem in _PLANS or "engine" not in request.fixturenames
+    with (fresh_database if is_new else kept_database)(database, tmp_path) as url:
         yield url
 
 

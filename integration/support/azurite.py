@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -50,11 +51,17 @@ def _missing() -> str | None:
     npm = shutil.which("npm")
     if npm is None:
         return f"No Azure server: install npm, or Azurite {VERSION} into {_folder()}"
-    _folder().mkdir(parents=True, exist_ok=True)
-    command = [npm, "install", "--no-fund", "--no-audit", "--ignore-scripts", "--prefix", str(_folder())]
-    done = subprocess.run([*command, f"azurite@{VERSION}"], check=False, capture_output=True, text=True, timeout=600)
-    if done.returncode or not _main().exists():
-        return f"No Azure server: npm cannot install Azurite {VERSION}: {done.stderr[-500:]}"
+    _folder().parent.mkdir(parents=True, exist_ok=True)
+    # Made elsewhere and renamed, so that an installation that was broken off is never taken for a whole one.
+    with tempfile.TemporaryDirectory(dir=_folder().parent, ignore_cleanup_errors=True) as new:
+        command = [npm, "install", "--no-fund", "--no-audit", "--ignore-scripts", "--prefix", new]
+        done = subprocess.run(
+            [*command, f"azurite@{VERSION}"], check=False, capture_output=True, text=True, timeout=600
+        )
+        if done.returncode or not Path(new, _MAIN).exists():
+            return f"No Azure server: npm cannot install Azurite {VERSION}: {done.stderr[-500:]}"
+        with suppress(OSError):  # another process was faster
+            Path(new).rename(_folder())
     return None
 
 

@@ -16,7 +16,7 @@ import sys
 import uuid
 from collections.abc import Coroutine, Generator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
@@ -25,6 +25,10 @@ import pytest
 from sqlalchemy import URL, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from artigraph.db import current_database, engine_context
+from artigraph.orm import store_table, version_table
+from artigraph.orm.metadata import metadata
 
 DATABASES = ("sqlite", "postgresql", "mysql", "mariadb")
 SERVERS = ("postgresql", "mysql", "mariadb")
@@ -73,6 +77,75 @@ def missing(reason: str) -> NoReturn:
     if os.environ.get(REQUIRE, "") not in ("", "0"):
         pytest.fail(f"{reason} ({REQUIRE} is set)", pytrace=False)
     pytest.skip(reason)
+
+
+@contextmanager
+def kept_database(database: str, folder: Path) -> Generator[str]:
+    """Yield the URL of a database that has the tables and no rows, as `fresh_database` and `create_tables` make it.
+
+    On MySQL and MariaDB, making the tables takes most of the time of a short test. So this process keeps the database
+    for its next test, without the rows. It is dropped if the test changed a table, or still holds a lock.
+    """
+    if database not in _KEEPING or server_url(database) is None:
+        with fresh_database(database, folder) as url:
+            yield url
+        return
+    if database not in _kept:
+        held = ExitStack()
+        url = held.enter_context(fresh_database(database, folder))
+        run_apart(_make_tables(url))
+        _kept[database] = held, url, run_apart(_tables_of(url))
+    held, url, tables = _kept.pop(database)
+    with held:
+        yield url
+        with suppress(SQLAlchemyError):
+            if run_apart(_tables_of(url)) == tables:
+                run_apart(_delete_rows(url))
+                _kept[database] = held.pop_all(), url, tables
+
+
+_KEEPING = ("mysql", "mariadb")
+_kept: dict[str, tuple[ExitStack, str, list[str]]] = {}
+"""For each server, what drops the database that is kept, its URL, and a description of its tables."""
+
+
+def drop_kept_databases() -> None:
+    """Drop what `kept_database` keeps. Call it after the last test."""
+    while _kept:
+        _kept.popitem()[1][0].close()
+
+
+async def _make_tables(url: str) -> None:
+    async with engine_context(url, create_tables=True):
+        await current_database()
+
+
+async def _tables_of(url: str) -> list[str]:
+    """Return the definitions of all tables."""
+    engine = _server_engine(make_url(url))
+    try:
+        async with engine.connect() as connection:
+            names = sorted((await connection.execute(text("SHOW TABLES"))).scalars())
+            return [str((await connection.execute(text(f"SHOW CREATE TABLE {name}"))).one()) for name in names]
+    finally:
+        await engine.dispose()
+
+
+async def _delete_rows(url: str) -> None:
+    """Delete all rows but the version of the tables. The database gets another identity, as a new one has."""
+    engine = _server_engine(make_url(url))
+    try:
+        async with engine.connect() as connection:
+            await connection.execute(
+                text("SET foreign_key_checks = 0, lock_wait_timeout = 5, innodb_lock_wait_timeout = 5")
+            )
+            for table in metadata.tables.values():
+                if table.name not in (version_table.name, store_table.name):
+                    await connection.execute(table.delete())
+            unset = dict.fromkeys((column.name for column in store_table.c if column.nullable), None)
+            await connection.execute(store_table.update().values(store_id=uuid.uuid4(), **unset))
+    finally:
+        await engine.dispose()
 
 
 @cache
