@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
 import pytest
-from sqlalchemy import URL, make_url, text
+from sqlalchemy import URL, Executable, func, make_url, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -84,7 +84,8 @@ def kept_database(database: str, folder: Path) -> Generator[str]:
     """Yield the URL of a database that has the tables and no rows, as `fresh_database` and `create_tables` make it.
 
     On MySQL and MariaDB, making the tables takes most of the time of a short test. So this process keeps the database
-    for its next test, without the rows. It is dropped if the test changed a table, or still holds a lock.
+    for its next test, without the rows. It is dropped if the test changed a table or the version of the tables, or if
+    it still holds a lock.
     """
     if database not in _KEEPING or server_url(database) is None:
         with fresh_database(database, folder) as url:
@@ -121,12 +122,14 @@ async def _make_tables(url: str) -> None:
 
 
 async def _tables_of(url: str) -> list[str]:
-    """Return the definitions of all tables."""
+    """Return the definitions of all tables, their version, and how many identities there are."""
     engine = _server_engine(make_url(url))
     try:
         async with engine.connect() as connection:
             names = sorted((await connection.execute(text("SHOW TABLES"))).scalars())
-            return [str((await connection.execute(text(f"SHOW CREATE TABLE {name}"))).one()) for name in names]
+            facts: list[Executable] = [text(f"SHOW CREATE TABLE {name}") for name in names]
+            facts += [select(version_table.c.version_num), select(func.count()).select_from(store_table)]
+            return [str((await connection.execute(fact)).all()) for fact in facts]
     finally:
         await engine.dispose()
 
