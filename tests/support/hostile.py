@@ -29,6 +29,7 @@ from artigraph.errors import (
 )
 from artigraph.orm import Base, blob_table, node_table
 from artigraph.outline import outline_of
+from artigraph.run._masking import masked_text
 from artigraph.storage import Storage
 from artigraph.testing.database import describe_schema
 from artigraph.testing.equality import assert_identical
@@ -236,9 +237,12 @@ async def _messages(texts: list[str]) -> int:
 
 
 def _storable(text: str) -> str:
-    """Return what is stored of an error's message: surrogates and NUL, which databases refuse, are replaced."""
-    replaced = ("?" if "\ud800" <= char <= "\udfff" else "\ufffd" if char == "\0" else char for char in text[:4000])
-    return "".join(replaced)
+    """Return what is stored of an error's message: surrogates and NUL, which databases refuse, are replaced.
+
+    What looks like a password is masked: two hostile texts in a row may be `passwd` and a drive with its colon.
+    """
+    replaced = ("?" if "\ud800" <= char <= "\udfff" else "\ufffd" if char == "\0" else char for char in text)
+    return masked_text("".join(replaced))[:4000]
 
 
 async def _count() -> int:
