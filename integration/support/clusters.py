@@ -22,6 +22,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from integration.support.databases import run_apart
+from integration.support.mysql_programs import root_of_mysql
 from integration.support.s3 import free_ports
 from integration.support.servers import OwnServer, own_folder, programs_of_postgresql, run_as
 from tests.support.system import missing
@@ -301,12 +302,10 @@ async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
 
 @contextmanager
 def group_replication() -> Generator[Group]:
-    """Start a group of three servers; skip the test without a folder of MySQL's programs."""
-    caches = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    roots = [caches / "artigraph-gate/mysql", caches / "artigraph-mysql/root"]  # .ci/mysql-server makes the first
-    root = next((each for each in roots if (each / "usr/lib/mysql/plugin/group_replication.so").exists()), None)
-    if root is None or os.geteuid() != 0:
-        pytest.skip("MySQL is not installed below the cache folder (.ci/mysql-server), or this is not root")
+    """Start a group of three servers; skip the test without MySQL's programs, or without the rights to start them."""
+    root = root_of_mysql()
+    if os.geteuid() != 0:
+        pytest.skip("only root can start MySQL in its own folder")
     folder = root / f"srv/group-{uuid4().hex[:12]}"
     members: list[OwnServer] = []
     try:

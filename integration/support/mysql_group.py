@@ -11,8 +11,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-
+from integration.support.mysql_programs import PLUGINS, root_of_mysql
 from integration.support.s3 import free_ports
 from integration.support.servers import OwnServer
 
@@ -53,23 +52,14 @@ def mysql_group() -> Generator[str]:
 
 
 def _program() -> list[str]:
-    """Return how to call a mysqld that has the plugin: an installed one, or one in a folder of the cache."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
-    installed = shutil.which("mysqld", path=os.pathsep.join([os.environ["PATH"], "/usr/sbin"]))
-    roots = [Path("/")] if installed else []
-    # .ci/mysql-server installs Debian's package below such a folder.
-    roots += [found.parents[2] for found in sorted(cache.glob("artigraph-*/*/usr/sbin/mysqld"))]
-    for root in roots:
-        plugins = root / "usr/lib/mysql/plugin"
-        if not (plugins / "group_replication.so").exists():
-            continue
-        arguments = ["--no-defaults", f"--plugin-dir={plugins}", "--secure-file-priv="]
-        arguments += ["--user=root"] if os.geteuid() == 0 else []
-        if root == Path("/"):
-            return [str(installed), *arguments]
-        loader = next(root.glob("usr/lib*/**/ld-linux-*.so.*"))  # its C library is newer than that of this system
-        libraries = [loader.parent, root / "usr/lib/mysql/private", root / "usr/lib"]
-        base = [f"--basedir={root}/usr", f"--lc-messages-dir={root}/usr/share/mysql"]
-        program = root / "usr/sbin/mysqld"
-        return [str(loader), "--library-path", ":".join(map(str, libraries)), str(program), *arguments, *base]
-    pytest.skip("no MySQL with the plugin of Group Replication")
+    """Return how to call a mysqld that has the plugin."""
+    root = root_of_mysql()
+    arguments = ["--no-defaults", f"--plugin-dir={root / PLUGINS}", "--secure-file-priv="]
+    arguments += ["--user=root"] if os.geteuid() == 0 else []
+    if root == Path("/"):
+        return [shutil.which("mysqld") or "/usr/sbin/mysqld", *arguments]
+    loader = next(root.glob("usr/lib*/**/ld-linux-*.so.*"))  # its C library is newer than that of this system
+    libraries = [loader.parent, root / "usr/lib/mysql/private", root / "usr/lib"]
+    base = [f"--basedir={root}/usr", f"--lc-messages-dir={root}/usr/share/mysql"]
+    program = root / "usr/sbin/mysqld"
+    return [str(loader), "--library-path", ":".join(map(str, libraries)), str(program), *arguments, *base]
