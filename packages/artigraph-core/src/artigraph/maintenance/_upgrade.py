@@ -16,11 +16,12 @@ from artigraph.graph import without_recording
 from artigraph.graph.rewrite import Part, TreeChangedError, read_parts, rewrite_tree
 from artigraph.model import ArtifactModel, LoadFailure
 from artigraph.model.any_model import AnyModel, is_class_of_models
-from artigraph.model.definition import ModelTraits, define, traits_of
+from artigraph.model.definition import define, traits_of
 from artigraph.model.failures import is_skipped, located
 from artigraph.model.load import load_each
 from artigraph.model.save import to_trees
 from artigraph.model.stored_names import model_classes
+from artigraph.model.traits import ModelTraits
 from artigraph.orm import node_table
 from artigraph.printable import bytes_text, count_text, printable
 from artigraph.progress import ProgressCallback, ProgressReporter

@@ -16,7 +16,6 @@ from artigraph.model._fields import ArtifactModelConfig, artifact_field
 from artigraph.model.compare import Structured, canonical
 from artigraph.model.definition import (
     RESERVED,
-    ModelTraits,
     hiding_text,
     is_model,
     kind_of_model,
@@ -29,6 +28,7 @@ from artigraph.model.load import load_models
 from artigraph.model.partial import is_partial
 from artigraph.model.repr import html_of, show_parts, top_level
 from artigraph.model.save import save_models
+from artigraph.model.traits import ModelTraits
 from artigraph.progress import ProgressCallback, ProgressReporter
 from artigraph.serializer.codec.classes import is_generated
 
