@@ -15,13 +15,12 @@ import importlib
 import importlib.util
 import inspect
 import sys
-import types
 import typing
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, NewType, TypeVar, cast, get_args, get_origin
 
 from artigraph.errors import class_name
@@ -88,7 +87,7 @@ class Walker(Describer):
 
     def __init__(self, ownership: Ownership, follow: Follow) -> None:
         super().__init__()
-        self._owns = ownership.owns
+        self._ours = ownership
         self._follow = follow
         self.parts: dict[str, str] = {}
         self.not_followed: set[str] = set()
@@ -177,7 +176,7 @@ class Walker(Describer):
         wrapped: object = vars(function).get("__wrapped__")
         inside = None if wrapped is None else self.describe(wrapped, where)
         module = module_of(function.__globals__)
-        if not self._owns(str(function.__globals__.get("__name__", "__main__"))):
+        if not self._ours.owns_function(function):
             found = self._inside(function, where)
             return self._foreign(module, function.__qualname__, (inside, found))
         return ("function", self._label(function, f"{module}.{function.__qualname__}", self._follow_function), inside)
@@ -200,38 +199,10 @@ class Walker(Describer):
             state = [part for name, part in state_of(item) if name != "__wrapped__" or not _is_function(item)]
             state += [_attribute(item, name) for name in _HELD if inspect.getattr_static(item, name, None) is not None]
             held = [part for part in cells if is_plain(part)]
-            held += [part for part in (*cells, *state) if not is_plain(part) and self._is_ours(part)]
+            held += [part for part in (*cells, *state) if not is_plain(part) and self._ours.holds(part)]
             return [self.describe(part, where) for part in held]
         finally:
             self._looking.discard(id(item))
-
-    def _is_ours(self, value: object, depth: int = 4) -> bool:
-        """Return whether a value is code of ours, or holds some."""
-        if depth == 0:
-            return False
-        if isinstance(value, (dict, MappingProxyType)):
-            parts: Iterable[object] = cast("Mapping[object, object]", value).values()
-            return any(self._is_ours(part, depth - 1) for part in parts)
-        if isinstance(value, (list, tuple, set, frozenset, deque)):
-            return any(self._is_ours(part, depth - 1) for part in cast("Iterable[object]", value))
-        if isinstance(value, FunctionType):
-            name = str(value.__globals__.get("__name__", "__main__"))
-            return self._owns(name) or value.__closure__ is not None
-        if isinstance(value, (functools.partial, MethodType)):
-            return True
-        return self._owns_class(value if isinstance(value, type) else type(value))
-
-    def _owns_class(self, cls: type[Any]) -> bool:
-        """Return whether a class is ours. One that a function makes may have the module of that function."""
-        module: object = cls.__module__
-        if isinstance(module, str) and self._owns(module):
-            return True
-        if module == "types" and getattr(types, cls.__name__, None) is not cls:  # from `make_dataclass` or `new_class`
-            return True
-        functions = (each for each in vars(cls).values() if isinstance(each, FunctionType))
-        return module in sys.stdlib_module_names and any(
-            self._owns(str(each.__globals__.get("__name__", "builtins"))) for each in functions
-        )
 
     def _label(self, item: object, name: str, follow: Callable[[Any, str], None]) -> str:
         """Return the name of the part for a function or a class, and follow it later if it is new."""
@@ -289,7 +260,7 @@ class Walker(Describer):
             full = importlib.util.resolve_name("." * level + name, package if isinstance(package, str) else None)
         except ImportError:
             full = name
-        if not self._owns(full):
+        if not self._ours.owns(full):
             self._foreign(full, "")
             return
         try:
@@ -310,7 +281,7 @@ class Walker(Describer):
     def _builtin(self, value: Any, where: str) -> object:
         module = str(_attribute(value, "__module__") or "builtins")
         owner: object = _attribute(value, "__self__")
-        if self._owns(module):
+        if self._ours.owns(module):
             self.not_followed.add(f"{where}: compiled code of {module}")
         bound = None if owner is None or isinstance(owner, ModuleType) else self.describe(owner, where)
         return ("name", module, value.__qualname__, bound)
@@ -329,7 +300,7 @@ class Walker(Describer):
         """Return what a value adds to its built-in type: attributes, and the code of a subclass of ours."""
         cls: type[Any] = type(value)
         state = [(name, self.describe(part, where)) for name, part in state_of(value) if name not in _OF_WRAPPERS]
-        return (state, self._class(cls) if self._owns_class(cls) else None)
+        return (state, self._class(cls) if self._ours.owns_class(cls) else None)
 
     def _descriptor(self, value: object, where: str) -> object:
         names = ("__func__", "func", "fget", "fset", "fdel", "args", "keywords")
@@ -337,7 +308,7 @@ class Walker(Describer):
         return (_type(value), inside, self._of_own_type(value, where))
 
     def _module(self, value: ModuleType) -> object:
-        if not self._owns(value.__name__):
+        if not self._ours.owns(value.__name__):
             return self._foreign(value.__name__, "")
         self._modules[id(value)] = value
         return ("module", value.__name__)
@@ -345,7 +316,7 @@ class Walker(Describer):
     # Classes ------------------------------------------------------------------------------------------------------
 
     def _class(self, cls: type[Any]) -> object:
-        if not self._owns_class(cls):
+        if not self._ours.owns_class(cls):
             return self._foreign(str(cls.__module__), cls.__qualname__)
         module = module_of_class(cls)
         return ("class", self._label(cls, f"{module}.{cls.__qualname__}", self._follow_class))
@@ -396,7 +367,7 @@ class Walker(Describer):
                 msg = f"it holds more than {_MOST_PARTS:,} objects; give Cache(key=...)"
                 raise IncomparableError(msg)
             cls: type[Any] = type(item)
-            if self._owns_class(cls):
+            if self._ours.owns_class(cls):
                 self._class(cls)
             elif cls.__module__ != "builtins" and not is_model_instance(item) and not issubclass(cls, _COLLECTIONS):
                 levels -= 1  # a lock leads to the event loop, and so to everything
@@ -409,7 +380,7 @@ class Walker(Describer):
 
     def state_of_member(self, value: Enum, where: str) -> object:
         """Return what identifies the attributes of a member of an enum of ours, which its constructor may set."""
-        if not self._owns_class(type(value)):
+        if not self._ours.owns_class(type(value)):
             return None
         return [
             (name, self.describe(part, f"{where}.{name}"))
@@ -428,7 +399,7 @@ class Walker(Describer):
         cls: type[Any] = type(value)
         if isinstance(value, (Storage, Serializer)):  # they decide where and how a value is kept, not what it is
             return ("name", cls.__module__, cls.__qualname__)
-        owned = self._owns_class(cls)
+        owned = self._ours.owns_class(cls)
         state = [(name, self.describe(part, f"{where}.{name}")) for name, part in state_of(value)] if owned else []
         content = built_in_content(value)
         reduced = None if content is not None else reduced_state(value)

@@ -1,4 +1,4 @@
-"""Say which modules belong to the distribution of a function, or are not installed either."""
+"""Say which code belongs to the distribution of a function, or is not installed either."""
 
 from __future__ import annotations
 
@@ -7,12 +7,14 @@ import inspect
 import site
 import sys
 import sysconfig
-from collections.abc import Mapping
-from functools import cache
+import types
+from collections import deque
+from collections.abc import Iterable, Mapping
+from functools import cache, partial
 from importlib.metadata import packages_distributions
 from pathlib import Path
-from types import CellType, FunctionType
-from typing import Any
+from types import CellType, FunctionType, MappingProxyType, MethodType
+from typing import Any, cast
 
 _MAIN = ("__main__", "__mp_main__")
 _OURS = "artigraph"
@@ -89,7 +91,7 @@ def _top(function: FunctionType) -> str:
 
 
 class Ownership:
-    """Says which modules are followed from a function.
+    """Says which modules, and the code in them, are followed from a function.
 
     These are the modules of its top-level package, and of the other packages of its distribution. If it is not
     installed, these are all modules that are not installed either. Below decorators, this holds for each function that
@@ -110,6 +112,37 @@ class Ownership:
         if found is None:
             found = self._known[top] = self._owns(top)
         return found
+
+    def owns_function(self, function: FunctionType) -> bool:
+        """Say whether the code of a function is followed."""
+        return self.owns(str(function.__globals__.get("__name__", "__main__")))
+
+    def owns_class(self, cls: type[Any]) -> bool:
+        """Say whether the code of a class is followed. One that a function makes may have that function's module."""
+        module: object = cls.__module__
+        if isinstance(module, str) and self.owns(module):
+            return True
+        if module == "types" and getattr(types, cls.__name__, None) is not cls:  # from `make_dataclass` or `new_class`
+            return True
+        functions = (each for each in vars(cls).values() if isinstance(each, FunctionType))
+        return module in sys.stdlib_module_names and any(
+            self.owns(str(each.__globals__.get("__name__", "builtins"))) for each in functions
+        )
+
+    def holds(self, value: object, depth: int = 4) -> bool:
+        """Say whether a value is code that is followed, or may hold some."""
+        if depth == 0:
+            return False
+        if isinstance(value, (dict, MappingProxyType)):
+            parts: Iterable[object] = cast("Mapping[object, object]", value).values()
+            return any(self.holds(part, depth - 1) for part in parts)
+        if isinstance(value, (list, tuple, set, frozenset, deque)):
+            return any(self.holds(part, depth - 1) for part in cast("Iterable[object]", value))
+        if isinstance(value, FunctionType):
+            return self.owns_function(value) or value.__closure__ is not None
+        if isinstance(value, (partial, MethodType)):
+            return True
+        return self.owns_class(value if isinstance(value, type) else type(value))
 
     def _owns(self, top: str) -> bool:
         if top in self._roots or top in _MAIN:
