@@ -94,7 +94,7 @@ class ArtifactModel(Structured):
         remade = cls.__dict__.get(TRAITS)
         traits = remade if isinstance(remade, ModelTraits) else make_traits(cls, version, name, config)
         if aliases:
-            traits.aliases = checked_aliases(cls, traits.name, aliases)
+            traits.names = (traits.name, *checked_aliases(cls, traits.name, aliases))
         check_aliases(cls, traits.name, traits.aliases)
         traits.expected |= {"frozen": frozen} if frozen is not None else {}
         traits.expected |= {"kw_only": kw_only} if kw_only is not None else {}
@@ -229,7 +229,7 @@ def make_traits(cls: type[Any], version: int, name: str | None, config: Artifact
         msg = f"The name of model {cls.__qualname__} has 1-{LABEL_LENGTH} code points"
         raise ModelDefinitionError(msg)
     if config is None:
-        inherited = (base for base in cls.__mro__[1:] if "_artigraph_traits" in base.__dict__)
+        inherited = (base for base in cls.__mro__[1:] if TRAITS in base.__dict__)
         config = next((traits_of(base).config for base in inherited), ArtifactModelConfig())
     local = {}
     if "<locals>" in cls.__qualname__:
@@ -237,4 +237,4 @@ def make_traits(cls: type[Any], version: int, name: str | None, config: Artifact
         while frame.f_back is not None and frame.f_code.co_name in ("__init_subclass__", "__new__", "__init__"):
             frame = frame.f_back
         local = local_names(declared_annotations(cls), frame)
-    return ModelTraits(stored_name, version, config, local, {})
+    return ModelTraits((stored_name,), version, config, local, {})

@@ -157,8 +157,7 @@ def inherit_line(cls: type[Any], made: Any, arguments: object) -> Any:
         origin = vars(origin)[ORIGIN]
     printed = made.__name__.removeprefix(origin.__name__)
     if printed.startswith("["):
-        traits.name, *aliases = (f"{name}{printed}" for name in traits_of(origin).names)
-        traits.aliases = tuple(aliases)
+        traits.names = tuple(f"{name}{printed}" for name in traits_of(origin).names)
         for name in traits.names:
             check_label(name, f"The name of model {made.__qualname__}")
     _classes.check_aliases(made, traits.name, traits.aliases)

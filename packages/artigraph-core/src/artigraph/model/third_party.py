@@ -67,7 +67,7 @@ def artifact_class(
         raise ModelDefinitionError(msg)
     traits = make_traits(plain, version, name, config)
     traits.migrate = migrate
-    traits.aliases = checked_aliases(plain, traits.name, aliases)
+    traits.names = (traits.name, *checked_aliases(plain, traits.name, aliases))
     check_aliases(plain, traits.name, traits.aliases)
     if is_model(plain) and traits_of(plain).name != traits.name:
         msg = f"{plain.__qualname__} is stored under the name {traits_of(plain).name!r} already, not {traits.name!r}"

@@ -20,16 +20,14 @@ class ModelTraits:
     process that they come from, they unpickle as the object that is there.
     """
 
-    name: str
-    """The name under which the model is stored."""
+    names: tuple[str, ...]
+    """All names under which models of the class may be stored, the present one first."""
     version: int
     config: ArtifactModelConfig
     local: dict[str, Any]
     """The values of names in its annotations, as seen in the function that defines the class."""
     expected: dict[str, bool]
     """The arguments of the decorator that the class line repeats for type checkers."""
-    aliases: tuple[str, ...] = ()
-    """The names under which the class was stored before it was renamed."""
     migrate: Callable[[int, dict[str, Any]], dict[str, Any]] | None = None
     """Converts the fields of an older version of a class that is not derived from `ArtifactModel`."""
     owner: ref[type[Any]] | None = field(default=None, compare=False, repr=False)
@@ -41,13 +39,18 @@ class ModelTraits:
         _traveled[self.token] = self
         owner = None if self.owner is None else self.owner()
         local = self.local if owner is None else module_names(owner) | self.local
-        line = (self.name, self.version, self.config, local, self.expected, self.aliases, self.migrate)
+        line = (self.names, self.version, self.config, local, self.expected, self.migrate)
         return _arrive, (self.token, line)
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """All names under which models of the class may be stored, the present one first."""
-        return (self.name, *self.aliases)
+    def name(self) -> str:
+        """The name under which the model is stored."""
+        return self.names[0]
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """The names under which the class was stored before it was renamed."""
+        return self.names[1:]
 
 
 _traveled: WeakValueDictionary[str, ModelTraits] = WeakValueDictionary()
