@@ -306,7 +306,7 @@ def module_names(owner: type[Any]) -> dict[str, Any]:
 
     cloudpickle takes them along with the class, because in the other process its module is another one.
     """
-    held = vars(sys.modules[owner.__module__]) if owner.__module__ in sys.modules else {}
+    held = _globals_of(owner)
     annotations = declared_annotations(owner).values()
     names = {name for annotation in annotations if isinstance(annotation, str) for name in _names(annotation)}
     return {name: held[name] for name in sorted(names) if name in held}
@@ -328,14 +328,10 @@ def resolve(
         ModelDefinitionError: the annotation cannot be resolved.
     """
     annotation = declared_annotations(owner)[name]
-    holder = type(owner.__name__, (), {"__annotations__": {name: annotation}})
-    module = vars(sys.modules[owner.__module__]) if owner.__module__ in sys.modules else {}
-    # As `typing` does: the module's names take precedence over the class's, because `date: date | None = None` makes
-    # the name of a type the name of a default.
-    names: ChainMap[str, Any] = ChainMap({**local, owner.__name__: owner}, module, dict(vars(owner)))
+    names = _names_in(owner, local)
     while True:
         try:
-            return get_type_hints(holder, globalns=module, localns=names, include_extras=True)[name]
+            return _resolved(owner, {name: annotation}, names)[name]
         except Exception as error:
             missing = error.name if isinstance(error, NameError) else None
             model = find_model(missing) if missing is not None and missing not in names else None
@@ -347,6 +343,34 @@ def resolve(
                 )
                 raise ModelDefinitionError(msg) from error
             names[missing] = model
+
+
+def resolve_all(owner: type[Any], local: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the annotations in the body of a class, resolved as `resolve` does, but only by names that are there.
+
+    Raises:
+        Exception: an annotation cannot be resolved; whatever its expression raises.
+    """
+    return _resolved(owner, declared_annotations(owner), _names_in(owner, local))
+
+
+def _names_in(owner: type[Any], local: Mapping[str, Any]) -> ChainMap[str, Any]:
+    """Return the values of the names in the annotations of a class.
+
+    As in `typing`, the module's names take precedence over the class's, because `date: date | None = None` makes the
+    name of a type the name of a default.
+    """
+    return ChainMap({**local, owner.__name__: owner}, _globals_of(owner), dict(vars(owner)))
+
+
+def _resolved(owner: type[Any], annotations: Mapping[str, Any], names: ChainMap[str, Any]) -> dict[str, Any]:
+    holder = type(owner.__name__, (), {"__annotations__": dict(annotations)})
+    return get_type_hints(holder, globalns=_globals_of(owner), localns=names, include_extras=True)
+
+
+def _globals_of(owner: type[Any]) -> dict[str, Any]:
+    module = sys.modules.get(owner.__module__)
+    return {} if module is None else vars(module)
 
 
 def declared_annotations(owner: type[Any]) -> Mapping[str, Any]:

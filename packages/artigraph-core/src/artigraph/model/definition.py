@@ -354,6 +354,15 @@ def annotation_of(cls: type[Any], name: str) -> Any:
     return define(cls).fields[name].annotation
 
 
+def annotations_now(cls: type[Any]) -> Mapping[str, Any]:
+    """Return the annotations in the body of a model class, resolved by what their names mean now.
+
+    Raises:
+        Exception: an annotation cannot be resolved; whatever its expression raises.
+    """
+    return _classes.resolve_all(cls, traits_of(cls).local)
+
+
 def _resolved(cls: type[Any], name: str) -> Any:
     owner = next((base for base in cls.__mro__ if name in _classes.declared_annotations(base)), None)
     if owner is None:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import sys
 import typing
 from collections.abc import Iterable, Iterator, Mapping
 from types import FunctionType
 from typing import Any, cast
 
+from artigraph.model.definition import annotations_now, is_model, traits_of
 from artigraph.tracking._describe import state_of
 
 _OF_CLASSES = frozenset(
@@ -55,18 +55,10 @@ def members_of(cls: type[Any]) -> Iterator[tuple[str, object]]:
 def annotations_of(cls: type[Any]) -> list[tuple[str, object]]:
     """Return the annotations of a class itself: as types, or as texts if they cannot be resolved."""
     own: Mapping[str, object] = inspect.get_annotations(cls)
-    own_attributes = dict(vars(cls))
     resolved: Mapping[str, object] = {}
     if any(isinstance(value, str) for value in own.values()):
         try:
-            # What came by cloudpickle with a model class stands for the names of its module.
-            local: dict[str, Any] = getattr(own_attributes.get("_artigraph_traits"), "local", {})
-            if local:
-                holder = type(cls.__name__, (), {"__annotations__": dict(own)})
-                names = vars(sys.modules[cls.__module__]) if cls.__module__ in sys.modules else {}
-                resolved = typing.get_type_hints(holder, {**names, **local}, own_attributes, include_extras=True)
-            else:
-                resolved = typing.get_type_hints(cls, include_extras=True)
+            resolved = annotations_now(cls) if is_model(cls) else typing.get_type_hints(cls, include_extras=True)
         except Exception:  # a name is only there for type checkers, say
             resolved = {}
     return [(name, resolved.get(name, value)) for name, value in own.items()]
@@ -75,8 +67,8 @@ def annotations_of(cls: type[Any]) -> list[tuple[str, object]]:
 def defaults_of(cls: type[Any]) -> Iterator[tuple[str, list[object]]]:
     """Yield what a class says of its fields, as a dataclass, a model, or a class of pydantic, attrs or msgspec."""
     own = vars(cls)
-    traits: Any = own.get("_artigraph_traits")
-    if traits is not None:
+    if is_model(cls):
+        traits = traits_of(cls)
         yield "traits", [traits.name, traits.version]
     if "__dataclass_fields__" in own:
         yield "options", [repr(own.get("__dataclass_params__"))]
