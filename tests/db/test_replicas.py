@@ -7,6 +7,7 @@ import contextvars
 import sqlite3
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ import artigraph.sync
 import artigraph.sync.db
 from artigraph import (
     NO_PARENT,
+    ArtifactModel,
     Run,
     RunManager,
     ancestors,
@@ -251,6 +253,42 @@ async def test_maintenance_and_deletion_are_the_primarys(pair: Pair) -> None:
     async with engine_context(pair.primary):
         assert await select(Kept).ids() == []
     assert set(await select(Kept).ids()) == {pair.both, pair.theirs}
+
+
+async def test_a_cached_result_is_the_primarys(pair: Pair) -> None:
+    @tracked(cache=True)
+    async def double(number: int) -> Kept:
+        return Kept(2 * number)
+
+    assert await double(4) == Kept(8)
+    replicate(pair.primary, pair.replica)
+    (result,) = await select(Kept).where(columns(Kept).number == 8).ids()
+    _damage(pair.replica, result)
+    assert await double(4) == Kept(8)
+    async with engine_context(pair.primary):
+        computed, served = (run for run in await select(Run).all() if str(run.name).endswith("double"))
+    assert (computed.cached_from, served.cached_from) == (None, computed.node_id)
+
+
+@dataclass
+class Renewed(ArtifactModel, name="replicas.Renewed", version=2):
+    number: int
+
+    @classmethod
+    def migrate(cls, version: int, data: dict[str, Any]) -> dict[str, Any]:
+        assert version == 1
+        return data
+
+
+async def test_an_upgrade_reads_what_the_primary_has(pair: Pair) -> None:
+    node_id = await Renewed(3).save("it")
+    with closing(sqlite3.connect(pair.primary)) as connection, connection:
+        connection.execute("UPDATE artigraph_node SET model_version = 1 WHERE node_id = ?", [node_id.bytes])
+    replicate(pair.primary, pair.replica)
+    _damage(pair.replica, node_id)
+    assert (await upgrade(Renewed, dry_run=False)).artifacts == 1
+    async with engine_context(pair.primary):
+        assert await Renewed.load(node_id) == Renewed(3)
 
 
 async def test_an_alias_is_set_to_the_newest_version_of_the_primary(pair: Pair) -> None:
