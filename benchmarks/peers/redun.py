@@ -10,10 +10,13 @@ redun does for a value: a task that returns it would add a job, a call node and 
 redun stores a record as one row. Artigraph stores six rows: five fields and their owner. redun has no nested models and
 no calls in bulk.
 
-Newest: `CallGraphQuery` ordered by time, as in `redun log` and its console. An execution and its job are copies of
-those of a call that the cache served. What the list reads of a run are its arguments. Lineage: `walk_dataflow`, from a
-call of a task upstream. The graph is one workflow, with a call for each artifact, recorded by `record_call_node` of the
-backend. The scheduler cannot run it: the hash of an expression follows each path. Cached: `Scheduler.run` of a task.
+Newest: `CallGraphQuery` ordered by time, as in `redun log` and its console. One call is run and served from the cache.
+Its execution and its job are then copied 100,000 times. The list reads the arguments of each.
+
+Lineage: `walk_dataflow` goes upstream from a call of a task. The graph is one workflow, with a call for each artifact,
+recorded by `record_call_node` of the backend. The scheduler cannot run it: the hash of an expression follows each path.
+
+Cached: `Scheduler.run` of a task.
 """
 
 from __future__ import annotations

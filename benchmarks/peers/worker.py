@@ -143,7 +143,7 @@ def serve(peer: Peer) -> None:
     with asyncio.Runner() as runner:
         _done(runner, peer.open(url, Path(folder)))
         libraries = {name: version(name) for name in (peer.distribution, "sqlalchemy")}
-        assert {*peer.jobs, *peer.lacks} == {*EXPECTED}, "each job needs a call, or the reason that there is none"
+        assert {*peer.jobs, *peer.lacks} == {*EXPECTED}, "each job needs a call, or a reason why there is no call"
         _answer(answers, ways=list(peer.ways), jobs=list(peer.jobs), lacks=peer.lacks, libraries=libraries)
         prepared: dict[str, Any] = {}
         for line in sys.stdin:

@@ -1,6 +1,6 @@
 """A program whose tasks run in the workers of an engine: `python program.py ENGINE`. It prints what came out as JSON.
 
-Its models, storages and tracked functions are those of a main program, so an engine sends them by value.
+It defines its models, storages and tracked functions itself. It is the main program, so an engine sends them by value.
 """
 
 from __future__ import annotations

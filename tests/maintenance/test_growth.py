@@ -126,7 +126,9 @@ async def test_a_store_that_is_compared_by_prefixes_is_found_as_it_is(seed: int)
 
 
 @pytest.mark.usefixtures("small_parts")
-async def test_what_is_saved_under_real_keys_is_found_by_its_prefix(tmp_path: Any) -> None:
+async def test_what_is_saved_under_real_keys_is_found_by_its_prefix(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     storage = FileSystem(tmp_path, name="objects", durable=False).register()
 
     @dataclass
@@ -141,7 +143,7 @@ async def test_what_is_saved_under_real_keys_is_found_by_its_prefix(tmp_path: An
         asked.append(location)
         return True
 
-    storage.exists = exists  # type: ignore[method-assign]
+    monkeypatch.setattr(storage, "exists", exists)
     report = await gc(grace=NOW)
     assert (report.in_use.count, report.unregistered) == (20, Amount())
     assert asked == []  # the listing has all of them

@@ -52,7 +52,7 @@ def with_hosts(url: URL, hosts: str = "") -> URL:
     given = url.query.get("host", ())
     named = hosts or (url.host if "," in (url.host or "") else "") or ""
     queried = given.split(",") if isinstance(given, str) else list(given)
-    if not named and (len(queried) < 2 or _is_ready(url)):  # noqa: PLR2004
+    if not named and (len(queried) <= 1 or _is_ready(url)):
         return url
     if not url.drivername.startswith("postgres"):
         msg = (
@@ -104,7 +104,7 @@ def check_attributes(url: URL) -> None:
         ConfigurationError: `target_session_attrs` has an unknown value.
     """
     given = url.query.get("target_session_attrs")
-    if given is not None and given != "" and given not in _ATTRIBUTES:
+    if given and given not in _ATTRIBUTES:
         msg = f"The database URL has an unknown target_session_attrs. Known values: {', '.join(_ATTRIBUTES)}"
         raise ConfigurationError(msg)
 

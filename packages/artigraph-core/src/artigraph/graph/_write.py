@@ -97,10 +97,9 @@ async def write_trees(
 ) -> None:
     """Write trees, all or none, in one transaction, or in the caller's if there is one.
 
-    With a `parent_id`, the parent is first checked to be a run. `also` writes more rows in the transaction, and `run`
-    those of the run that the trees are saved under: its start or its end. If the trees are saved under an active run,
-    its due uses are written with them. Progress is reported before the
-    transaction only, so that an exception of the callback leaves nothing behind.
+    With a `parent_id`, the parent is first checked to be a run. `also` writes more rows in the transaction. `run`
+    writes the start or the end of the run that the trees are saved under. If a run is active, its due uses are written,
+    too. Progress is reported before the transaction only, so that an exception of the callback leaves nothing behind.
 
     Raises:
         LabelConflictError: a root's label is taken under its parent; nothing was saved.

@@ -186,7 +186,7 @@ async def listed(storage: Storage, prefix: str) -> AsyncGenerator[list[StoredEnt
     The storage may list them in any order. An object that it lists again comes once.
 
     Raises:
-        StorageError: the listing failed, or is none.
+        StorageError: the listing failed, or the storage returned something else than a listing.
     """
     listing: Any = _listing(storage, prefix)
     async with Spool() as spool:

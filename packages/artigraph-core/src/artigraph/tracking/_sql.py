@@ -268,7 +268,10 @@ _INPUTS, _INPUTS_AND_RESULT = (
     sa.insert(link_table).from_select(["source_id", "target_id", "kind", "created_at"], rows)
     for rows in (_inputs, sa.union_all(_inputs, _result))
 )
-"""What a call that is served was given: `used` artifacts, and those of the run that computed, except for `replaced`."""
+"""Insert the links of a call that is served. It used the artifacts `used`, and what the computing run used.
+
+Of the latter, those in `replaced` are left out: the call was given others in their place.
+"""
 
 
 async def insert_hit(run: RunRow, found: Candidate, used: Collection[UUID], replaced: Collection[UUID]) -> bool:

@@ -73,9 +73,8 @@ class S3Storage(Storage):
     The name is stored with the data. Without `name=` it is `s3:bucket/prefix`. Give a name if the data may move to
     another bucket.
 
-    A pickle never contains the credentials that you give. In another process, the storage uses those of the equal
-    storage that is registered there. Without one, its calls raise a
-    `StorageError`.
+    A pickle never contains the credentials that you give. In another process, register an equal storage with
+    credentials: the unpickled one uses them, too. Without it, each call raises a `StorageError`.
 
     Raises:
         ConfigurationError: an argument is invalid, or no name can be made from bucket and prefix.

@@ -70,9 +70,8 @@ class ObjectStorage(Storage):
     The name is stored with the data. Without `name=` it is the URL with `:` for `://`, such as `gs:bucket/prefix`. For
     `s3://` it is the same as that of an `S3Storage`, and so are the locations.
 
-    A pickle contains the options that are configuration, and no other. If one was left out, the storage uses the
-    options of the equal storage that is registered in the other process. Without one, its calls raise a
-    `StorageError`.
+    A pickle contains only the options that are configuration. If it leaves any out, register an equal storage in the
+    other process: the unpickled one uses its options, too. Without it, each call raises a `StorageError`.
 
     Raises:
         ConfigurationError: an argument is invalid, or no name can be made from the URL.
