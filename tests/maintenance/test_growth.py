@@ -26,8 +26,9 @@ from artigraph.maintenance import Amount, _compare, _inventory, _spool, _unused,
 from artigraph.maintenance._compare import listed
 from artigraph.maintenance._spool import Item, Spool
 from artigraph.orm import CHUNK_SIZE, TOMBSTONE_SIZE, blob_table
-from artigraph.storage import MemoryStorage, Storage, StoredEntry
+from artigraph.storage import MemoryStorage, StoredEntry
 from artigraph.storage.file import FileSystem
+from tests.support.bare_storage import BareStorage
 from tests.support.maintenance import NOW, locations, tamper, tombstones
 from tests.support.plans import SORTED, explained
 
@@ -179,21 +180,12 @@ async def test_prefixes_are_listed_side_by_side_and_few_objects_at_once(monkeypa
 # Memory -------------------------------------------------------------------------------------------------------------
 
 
-class Simulated(Storage):
+class Simulated(BareStorage):
     """Lists objects that it makes up, in no order, and keeps none."""
 
     def __init__(self, name: str, count: int) -> None:
-        self.name = name
+        super().__init__(name)
         self.count = count
-
-    async def create(self, data: bytes, *, key: str | None = None) -> str:
-        raise NotImplementedError
-
-    async def read(self, location: str) -> bytes:
-        raise NotImplementedError
-
-    async def delete(self, location: str) -> None:
-        raise NotImplementedError
 
     async def exists(self, location: str) -> bool:
         return True

@@ -18,34 +18,24 @@ from artigraph import ArtifactModel, File, Media, Reference, Run, RunManager, an
 from artigraph.db import engine_context
 from artigraph.errors import SerializationError, StorageError
 from artigraph.serializer.file import file_serializer
-from artigraph.storage import MemoryStorage, Storage
+from artigraph.storage import MemoryStorage
 from artigraph.storage.file import FileSystem
 from artigraph.stored import load_stored
 from artigraph.sync import wait_for
+from tests.support.bare_storage import BareStorage
 
 memory = MemoryStorage("references").register()
 
 
-class Broken(Storage):
+class Broken(BareStorage):
     """A storage that does not answer."""
-
-    name = "references-broken"
-
-    async def create(self, data: bytes, *, key: str | None = None) -> str:
-        raise NotImplementedError
-
-    async def read(self, location: str) -> bytes:
-        raise NotImplementedError
-
-    async def delete(self, location: str) -> None:
-        raise NotImplementedError
 
     async def exists(self, location: str) -> bool:
         msg = "it does not answer"
         raise StorageError(msg)
 
 
-Broken().register()
+Broken("references-broken").register()
 
 
 @pytest_asyncio.fixture(autouse=True)

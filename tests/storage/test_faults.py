@@ -13,6 +13,7 @@ from artigraph.errors import ObjectNotFoundError, StorageUnavailableError
 from artigraph.storage import MemoryStorage, Storage, SupportsFiles, SupportsListing, SupportsRanges, SupportsStreams
 from artigraph.storage.file import FileSystem
 from artigraph.testing.faults import CorruptingStorage, Corruption, Fault, FlakyStorage, SlowStorage
+from tests.support.bare_storage import BareStorage
 
 
 async def outcomes(storage: FlakyStorage, count: int) -> list[bool]:
@@ -116,24 +117,6 @@ async def in_parts(*parts: bytes) -> AsyncIterator[bytes]:
         yield part
 
 
-class Plain(Storage):
-    """The four methods, without optional abilities."""
-
-    name = "plain"
-
-    async def create(self, data: bytes, *, key: str | None = None) -> str:
-        raise NotImplementedError
-
-    async def read(self, location: str) -> bytes:
-        raise NotImplementedError
-
-    async def delete(self, location: str) -> None:
-        raise NotImplementedError
-
-    async def exists(self, location: str) -> bool:
-        raise NotImplementedError
-
-
 def test_they_can_do_what_the_storage_in_them_can(tmp_path: Path) -> None:
     for kind in (FlakyStorage, SlowStorage, CorruptingStorage):
         memory, files = kind(MemoryStorage()), kind(FileSystem(tmp_path))
@@ -146,7 +129,7 @@ def test_they_can_do_what_the_storage_in_them_can(tmp_path: Path) -> None:
         assert isinstance(files, kind)
         assert type(memory) is type(kind(MemoryStorage()))
         assert repr(memory) == f"<{kind.__name__} 'memory'>"
-        plain: Storage = kind(Plain())
+        plain: Storage = kind(BareStorage("plain"))
         assert not isinstance(plain, SupportsStreams | SupportsRanges | SupportsFiles | SupportsListing)
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 import pytest
 from sqlalchemy import event, func
@@ -203,21 +205,7 @@ async def test_a_canceled_start_is_recorded_once_with_its_end(values: tuple[int,
     async def work() -> None:
         await call(*map(Whole, values))
 
-    def cancel(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        if statement.startswith("INSERT INTO artigraph_lease"):
-            loop.call_soon_threadsafe(task.cancel)
-
-    loop = asyncio.get_running_loop()
-    sync_engine = db.get_engine().sync_engine
-    event.listen(sync_engine, "before_cursor_execute", cancel)
-    task = asyncio.create_task(work())
-    try:
-        with pytest.raises(asyncio.CancelledError):
-            await task
-    finally:
-        event.remove(sync_engine, "before_cursor_execute", cancel)
-    assert [run.status for run in await select(Run).all()] == ["cancelled"]
-    assert (await rows())[2] == 0
+    await check_cancelled(work(), "INSERT INTO artigraph_lease")
 
 
 async def test_a_second_cancellation_does_not_keep_the_end_from_being_recorded() -> None:
@@ -225,17 +213,23 @@ async def test_a_second_cancellation_does_not_keep_the_end_from_being_recorded()
     async def call(value: Whole) -> None:
         raise AssertionError
 
-    def cancel(_connection: object, _cursor: object, statement: str, *_: object) -> None:
-        # First while the input is compared, then while the start is written for its end.
-        if statement.startswith(("SELECT", "INSERT INTO artigraph_lease")):
-            loop.call_soon_threadsafe(task.cancel)
-
     value = Whole(1)
     await value.save("value")
+    # First while the input is compared, then while the start is written for its end.
+    await check_cancelled(call(value), "SELECT", "INSERT INTO artigraph_lease")
+
+
+async def check_cancelled(work: Coroutine[Any, Any, None], *statements: str) -> None:
+    """Cancel work before each statement that begins so, and check that its run is recorded as cancelled."""
+
+    def cancel(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith(statements):
+            loop.call_soon_threadsafe(task.cancel)
+
     loop = asyncio.get_running_loop()
     sync_engine = db.get_engine().sync_engine
     event.listen(sync_engine, "before_cursor_execute", cancel)
-    task = asyncio.create_task(call(value))
+    task = asyncio.create_task(work)
     try:
         with pytest.raises(asyncio.CancelledError):
             await task
