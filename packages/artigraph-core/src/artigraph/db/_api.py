@@ -17,10 +17,10 @@ from sqlalchemy import ColumnElement, Dialect, Executable, Table, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db._files import Placement
+from artigraph.db._group import AbandonedError
 from artigraph.db._loop_engine import Database, LoopEngine
 from artigraph.db._replica import may_read_replica, read_on_replica
 from artigraph.db._schema import create, prepare
-from artigraph.db._session import AbandonedError
 from artigraph.db._target import Target, current_group, current_target
 from artigraph.db._transaction import Committed, Work, read_on, write_on
 from artigraph.db._watch import NoSpareConnectionError

@@ -29,7 +29,7 @@ from artigraph.printable import quoted
 from artigraph.storage import Storage
 
 if TYPE_CHECKING:
-    from artigraph.db._session import Group
+    from artigraph.db._group import Group
 
 
 class _Entry(NamedTuple):

@@ -1,6 +1,7 @@
 """Reading trees: any number of complete trees or parts of trees, each from one range of an index.
 
-The objects of values are described, not fetched.
+The objects of values are described, not fetched. This module is over 400 lines, because each load walks through all of
+it: the rows of the nodes, those of their objects, and the values made of both.
 """
 
 from __future__ import annotations
