@@ -190,8 +190,9 @@ async def test_a_call_under_a_run_that_was_deleted_records_nothing() -> None:
             await call(*values)
 
     for values in ((), (Whole(1),)):
-        with pytest.raises(NodeNotFoundError):
+        with pytest.raises(NodeNotFoundError) as raised:
             await call_below_a_deleted_run(*values)
+        assert not hasattr(raised.value, "__notes__")  # such as that an end was not recorded: nothing began
     assert (calls, await rows()) == ([], (0, 0, 0))
     assert run_manager(allow_none=True) is None
 

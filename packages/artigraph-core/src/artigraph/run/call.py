@@ -9,7 +9,7 @@ from typing import Self
 from uuid import UUID
 
 import artigraph.db as db
-from artigraph.errors import ArtigraphError
+from artigraph.errors import ArtigraphError, NodeNotFoundError
 from artigraph.graph import RunRows
 from artigraph.graph.run_rows import RunRow, RunValueRow
 from artigraph.graph.runs import RunStart
@@ -31,6 +31,7 @@ class CallManager(RunManager):
 
     _starting: RunStart | None = None
     _failed_to_begin: bool = False
+    """Whether the start cannot be written, so that the run has no end either."""
     _last: RunRow | None = None
     """The end that the last attempt to save the result wrote."""
     _has_ended: bool = False
@@ -72,8 +73,16 @@ class CallManager(RunManager):
         await self._uses.note(node_ids)
 
     async def save_inputs(self, artifacts: Mapping[str, AnyModel]) -> dict[str, UUID]:
-        """Save models under labels of the run, as artifacts that it used, and return their ids by label."""
-        saved = await self._save(artifacts, RunRows(start=self._starting, inputs=True))
+        """Save models under labels of the run, as artifacts that it used, and return their ids by label.
+
+        Raises:
+            NodeNotFoundError: the parent of the run does not exist.
+        """
+        try:
+            saved = await self._save(artifacts, RunRows(start=self._starting, inputs=True))
+        except NodeNotFoundError:
+            self._failed_to_begin = True
+            raise
         self._note_begun()
         return saved
 
