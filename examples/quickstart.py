@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -119,8 +120,17 @@ async def main() -> None:
         )
     else:
         print(f"{len(calls)} calls of train were computed. Start this again, and they are not: nothing has changed.")
-    print("Look at it in a shell: artigraph ls, artigraph show @, artigraph tree run:quickstart, artigraph cache ls")
-    print("Look at it in a browser: artigraph ui")
+    program = command_line()
+    print("\nLook at it in a shell:")
+    for arguments in ("ls", "show @", "tree run:quickstart", "cache ls"):
+        print(f"  {program} {arguments}")
+    print(f"or in a browser:\n  {program} ui")
+
+
+def command_line() -> str:
+    """Return how to type `artigraph` here. A shell may not know the environment that runs this script."""
+    program = Path(sys.executable).parent / "artigraph"
+    return str(program.relative_to(Path.cwd())) if program.is_relative_to(Path.cwd()) else "artigraph"
 
 
 if __name__ == "__main__":
