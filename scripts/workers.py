@@ -5,7 +5,7 @@ the packages that the tests' program needs, because each process of an engine im
 workspace's environment and starts the program there. Spark also needs Java.
 
 A missing engine, Java or S3 server is a failure here. Arguments go to pytest. `just integration` runs the test of Dask,
-which the workspace's environment has.
+which the workspace's environment has. The blocks of docs/how-to/use-workers.md run here with all three engines.
 """
 
 import os
@@ -15,7 +15,13 @@ import tempfile
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PACKAGES = ("artigraph-core", "artigraph-storage-fs", "artigraph-storage-aws", "artigraph-serializers[numpy]")
+PACKAGES = (
+    "artigraph-core",
+    "artigraph-models[attrs,pydantic]",
+    "artigraph-serializers[numpy]",
+    "artigraph-storage-aws",
+    "artigraph-storage-fs",
+)
 
 
 def main(*arguments: str) -> int:

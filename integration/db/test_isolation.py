@@ -214,9 +214,10 @@ async def test_what_others_saved_since_the_snapshot(
         await engine.dispose()
 
 
-async def test_many_make_the_tables_and_track_calls_at_once(server: str, tmp_path: Path) -> None:
-    async with strict_database(server, "SERIALIZABLE", tmp_path) as url:
-        engines = [create_async_engine(url, isolation_level="SERIALIZABLE") for _ in range(AT_ONCE)]
+@pytest.mark.parametrize("level", ["READ COMMITTED", *LEVELS])
+async def test_many_make_the_tables_and_track_calls_at_once(server: str, level: str, tmp_path: Path) -> None:
+    async with strict_database(server, level, tmp_path) as url:
+        engines = [create_async_engine(url, isolation_level=level) for _ in range(AT_ONCE)]
         sources: list[str | AsyncEngine] = [url, *engines]
 
         async def use(source: str | AsyncEngine) -> UUID:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import socket
 from collections.abc import AsyncGenerator, Generator, Iterable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -37,25 +39,27 @@ from tests.support.sizes import note, sizes
 
 pytestmark = pytest.mark.timeout(1200)
 
-KIT = (
-    "test_bytes_come_back",
-    "test_a_label_is_taken_once_under_a_parent_and_often_at_the_root",
-    "test_keys_and_references_are_kept",
-    "test_writers_give_way_to_each_other_unseen",
-    "test_a_session_commits_as_a_whole",
-    "test_recursion_is_not_cut_short",
-)
-"""The part of the conformance kit that is about what the servers of a cluster may do otherwise."""
-
 
 def _conforms(server: str) -> None:
-    """Run a part of the conformance kit, each test on an empty database of a server."""
-    for name in KIT:
-        database = f"artigraph_test_{uuid4().hex[:12]}"
-        asyncio.run(ask(server, f"CREATE DATABASE {database}"))
-        url = make_url(server).set(database=database).render_as_string(hide_password=False)
-        getattr(DatabaseConformance(), name)(url)
-        asyncio.run(ask(server, f"DROP DATABASE {database}"))
+    """Run the conformance kit, each test on an empty database of a server."""
+    kit = DatabaseConformance()
+    for name, test in inspect.getmembers(kit, inspect.ismethod):
+        if not name.startswith("test_"):
+            continue
+        for more in _parameters(test):
+            database = f"artigraph_test_{uuid4().hex[:12]}"
+            asyncio.run(ask(server, f"CREATE DATABASE {database}"))
+            test(make_url(server).set(database=database).render_as_string(hide_password=False), *more)
+            asyncio.run(ask(server, f"DROP DATABASE {database}"))
+
+
+def _parameters(test: Any) -> list[tuple[Any, ...]]:
+    """Return what pytest would give to a test beside the database."""
+    marks = [mark for mark in getattr(test, "pytestmark", ()) if mark.name == "parametrize"]
+    if not marks:
+        return [()]
+    [mark] = marks
+    return [tuple(values) for values in mark.args[1]]
 
 
 def _places(urls: Iterable[str], folder: Path) -> list[Place]:
@@ -114,6 +118,13 @@ async def test_a_galera_node_is_killed_and_rejoins(calls: int, cluster: Galera, 
     await _waits_for_other_nodes(cluster)
     note(36, "MariaDB Galera", calls=writers.calls.total(), errors=writers.errors.total(), lost=0)
     await asyncio.to_thread(_conforms, cluster.urls[1])
+    for number in (1, 2):
+        await asyncio.to_thread(cluster.kill, number)
+    async with places[0].opened(timeouts=Timeouts(retry=3)):
+        with pytest.raises(DatabaseUnavailableError):  # the node may notice it during COMMIT
+            await parcel(1).save("refused")
+        with pytest.raises(DatabaseUnavailableError, match="has lost the majority"):
+            await parcel(1).save("refused")
 
 
 async def _waits_for_other_nodes(cluster: Galera) -> None:
@@ -211,16 +222,30 @@ def group() -> Generator[Group]:
         yield made
 
 
-@pytest.mark.long
-async def test_the_primary_of_a_mysql_group_is_killed(group: Group, tmp_path: Path) -> None:
+@pytest.mark.parametrize("calls", sizes(40, 300))
+async def test_the_primary_of_a_mysql_group_is_killed(calls: int, group: Group, tmp_path: Path) -> None:
     first, *others = group.members
     async with Router(await group.primary(group.members)) as router:
         places = _places([make_url(first.url).set(port=router.port).render_as_string()], tmp_path)
         async with _writing(places, 8) as writers:
-            await writers.succeed(places, 300)
+            await writers.succeed(places, calls)
             await asyncio.to_thread(first.kill)
             router.target = await group.primary(others)
-            await writers.succeed(places, 300)  # the same engine works again
+            await writers.succeed(places, calls)  # the same engine works again
+        assert any(error.startswith("DatabaseUnavailableError") for error in writers.errors)
         await writers.check(places[0])
         await _swept(places)
-    note(36, "MySQL Group Replication", calls=writers.calls.total(), errors=writers.errors.total(), lost=0)
+        await asyncio.to_thread(group.rejoin, first)
+        members = [replace(places[0], url=member.url) for member in group.members]
+        for member, place in zip(group.members, members, strict=True):
+            await asyncio.to_thread(group.wait, member)
+            await writers.check(place)
+        note(36, "MySQL Group Replication", calls=writers.calls.total(), errors=writers.errors.total(), lost=0)
+        await asyncio.to_thread(_conforms, places[0].url)
+        for member in group.members:
+            if make_url(member.url).port != router.target:
+                await asyncio.to_thread(member.kill)
+        async with places[0].opened(timeouts=Timeouts(command=3)):  # the server waits at COMMIT for the majority
+            with pytest.raises(DatabaseUnavailableError) as raised:
+                await parcel(1).save("refused")
+            assert raised.value.may_have_committed, raised.value

@@ -253,6 +253,18 @@ class Group:
                     return int(found.pop())
                 await asyncio.sleep(0.1)
 
+    def rejoin(self, member: OwnServer) -> None:
+        """Start a killed member again, and return when it has got what the others committed meanwhile."""
+        member.start()
+        run_apart(ask(_server(member), "START GROUP_REPLICATION USER='root'"))
+        _wait_until(_server(member), _ONLINE, len(self.members), member)
+
+    def wait(self, member: OwnServer) -> None:
+        """Wait until a member has applied all that the group has committed."""
+        for other in self.members:
+            [committed] = run_apart(ask(_server(other), "SELECT @@global.gtid_executed"))
+            _wait_until(_server(member), f"SELECT WAIT_FOR_EXECUTED_GTID_SET('{committed}', 10)", 0, member)
+
 
 class Router:
     """Forwards each new connection to the port that is set, as MySQL Router does to the primary."""

@@ -11,8 +11,9 @@ import json
 import os
 import sys
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
+import attrs
 import engines
 import lab
 import numpy as np
@@ -20,6 +21,7 @@ import numpy as np
 from artigraph import (
     ArtifactModel,
     ArtifactModelConfig,
+    Lazy,
     Run,
     RunManager,
     ancestors,
@@ -29,6 +31,7 @@ from artigraph import (
     tracked,
 )
 from artigraph.errors import StorageError
+from artigraph.pydantic import ArtifactModel as PydanticModel
 from artigraph.storage.file import FileSystem
 
 FILES = FileSystem(lab.FOLDER / "main", name="main-files", durable=False)
@@ -58,6 +61,21 @@ class Measured(
     points: list[Point] = artifact_field(default_factory=list)
 
 
+class Settings(PydanticModel, name="main.Settings", version=3):
+    """A model of pydantic, with a model of attrs in it."""
+
+    rate: float
+    note: Note
+
+
+@attrs.define
+class Note(ArtifactModel, name="main.Note", version=4):
+    """A model of attrs, with a handle to a value that is loaded later."""
+
+    text: str
+    later: Annotated[Lazy[np.ndarray[Any, Any]], FILES]
+
+
 def measured(number: int) -> Measured:
     """Return a model whose arrays follow from its number."""
     return Measured(number, np.arange(number), np.ones(number), [Point(number / 2)])
@@ -79,20 +97,22 @@ def without_credentials(item: Measured) -> str:
     return "saved"
 
 
-def by_value(item: tuple[str, str, Measured]) -> tuple[Measured, str, int]:
+def by_value(item: tuple[str, str, ArtifactModel]) -> tuple[ArtifactModel, str, int]:
     """Take a model as an argument, save it in the run, load it without its class, and return what was loaded."""
     token, name, model = item
     lab.meet(name)
     lab.bucket("main-bucket").register()
 
-    async def work() -> tuple[Measured, str, int]:
-        node_id = await model.save(f"by value {os.getpid()}")
+    async def work() -> tuple[ArtifactModel, str, int]:
+        node_id = await model.save(type(model).__name__ + str(getattr(model, "number", "")))
         untyped = await ArtifactModel.load(node_id)
-        assert type(untyped) is Measured
-        assert untyped == model == await Measured.load(node_id)
+        assert type(untyped) is type(model)
+        assert untyped == model == await type(model).load(node_id)
+        if isinstance(model, Settings):  # the handle was made where the main program runs
+            assert (await model.note.later.load()).tolist() == [0, 1, 2]
         return untyped, str(node_id), os.getpid()
 
-    found: tuple[Measured, str, int] = lab.in_run(token, work)
+    found: tuple[ArtifactModel, str, int] = lab.in_run(token, work)
     return found
 
 
@@ -121,7 +141,9 @@ async def main(name: str) -> None:
         ids = await first.save("first"), await sample.save("sample")
         with engines.ENGINES[name]() as run_each:
             out["errors"] = await asyncio.to_thread(run_each, without_credentials, [measured(2)])
-            given = [(token, "values", measured(number)) for number in (5, 6)]
+            settings_id = await Settings(rate=0.5, note=Note("of attrs", Lazy(np.arange(3)))).save("settings")
+            models = [measured(5), measured(6), await Settings.load(settings_id), Note("alone", Lazy(np.ones(2)))]
+            given = [(token, "values", model) for model in models]
             values = await asyncio.to_thread(run_each, by_value, given)
             tasks = [(token, step, str(ids[0]), str(ids[1])) for step in ("first", "second", "second")]
             computed = await asyncio.to_thread(run_each, compute, tasks[:1])
@@ -134,13 +156,16 @@ async def main(name: str) -> None:
     gc.collect()
     out["processes"] = [[pid for *_, pid in values], [pid for *_, pid in computed], os.getpid()]
     out["values"] = [
-        type(model) is Measured and model == sent for (model, *_), (*_, sent) in zip(values, given, strict=True)
+        type(model) is type(sent) and model == sent for (model, *_), (*_, sent) in zip(values, given, strict=True)
     ]
     out["results"] = [
         (type(one), type(other)) == (Measured, lab.Sample) and (one, other) == here for one, other, _ in computed
     ]
-    loaded = [(await ArtifactModel.load(node_id), await Measured.load(node_id)) for _, node_id, _ in values]
-    out["loads"] = [type(untyped) is Measured and untyped == typed for untyped, typed in loaded]
+    loaded = [
+        (await ArtifactModel.load(node_id), await type(model).load(node_id))
+        for model, (_, node_id, _) in zip(models, values, strict=True)
+    ]
+    out["loads"] = [type(untyped) is type(typed) and untyped == typed for untyped, typed in loaded]
     out["found"] = len(await select(Measured).all())
     runs = [run for run in await select(Run).all() if run.name in ("double", "grow")]
     out["calls"] = sorted(

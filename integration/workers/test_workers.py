@@ -19,8 +19,11 @@ import pytest
 from artigraph import migrations
 from integration.support.databases import REQUIRE
 from integration.support.s3 import Server
+from tests.support import snippets
+from tests.support.snippets import ROOT, blocks, clean_environment
 
 HERE = Path(__file__).parent
+PAGE = ROOT / "docs/how-to/use-workers.md"
 PYTHON = "ARTIGRAPH_TEST_WORKERS_PYTHON"
 
 
@@ -73,10 +76,21 @@ async def test_tasks_of_a_main_program(engine: str, server: Server, bucket: str,
     assert len(set(given)) == 2  # each process had a task
     assert len(set(computing)) == 2
     assert main not in (*given, *computing)
-    assert out["values"] == [True, True]
-    assert out["loads"] == [True, True]
+    assert out["values"] == [True, True, True, True]
+    assert out["loads"] == [True, True, True, True]
     assert out["results"] == [True, True, True]
     assert out["lineage"] == [True, True]
     assert out["found"] == 4  # the first one, two by value, and the computed one
     served = [False, True, True, True]  # one call was computed; two in other tasks and one in the main program were not
     assert out["calls"] == [[name, "completed", hit, True] for name in ("double", "grow") for hit in served]
+
+
+@pytest.mark.timeout(420)
+def test_the_blocks_of_the_page_run(tmp_path: Path) -> None:
+    python = interpreter("spark")
+    assert sum(block.verb == "workers" for block in blocks(PAGE)) == 2
+    settings = {"PYSPARK_PYTHON": python, "RAY_USAGE_STATS_ENABLED": "0", "SPARK_LOCAL_IP": "127.0.0.1"}
+    command = [python, snippets.__file__, str(PAGE), "--workers"]
+    env = clean_environment() | settings
+    done = subprocess.run(command, cwd=tmp_path, env=env, check=False, capture_output=True, text=True, timeout=400)
+    assert done.returncode == 0, done.stdout + done.stderr

@@ -25,7 +25,7 @@ def run(folder: Path, *arguments: str) -> str:
 
 
 def test_the_blocks_of_the_page_run(tmp_path: Path) -> None:
-    assert sum(block.needs_frameworks for block in blocks(PAGE)) == 3
+    assert sum(block.verb == "frameworks" for block in blocks(PAGE)) == 3
     run(tmp_path, snippets.__file__, str(PAGE), "--frameworks")
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import copy
+import pickle
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any, cast
 from uuid import UUID
 
+import cloudpickle
 import numpy as np
 import pandas as pd
 import pytest
@@ -131,6 +134,29 @@ async def test_lazy_values_are_equal_by_what_they_hold_loaded_or_not() -> None:
     assert Lazy(1) != Lazy(2)
     assert loaded.array != Lazy("of another type")
     assert loaded.array != np.arange(6.0).reshape(2, 3).tolist()
+
+
+_cloudpickle: Any = cloudpickle
+
+
+@pytest.mark.parametrize("dumps", [pickle.dumps, _cloudpickle.dumps], ids=["pickle", "cloudpickle"])
+async def test_a_handle_travels_alone_in_a_pickle(dumps: Callable[[Any], bytes]) -> None:
+    """It brings the stored value's place, and nothing of the model or of what was loaded beside it."""
+    model = example()
+    model.name = "a sibling"
+    loaded = await LazyParts.load(await model.save("x"))
+    sent = pickle.loads(dumps(loaded))
+    assert sent == loaded == model
+    assert (await sent.array.load() == np.arange(6.0).reshape(2, 3)).all()
+    assert await sent.text.load() == "text"
+    assert sent.array.size == loaded.array.size
+    assert await LazyParts.load(await sent.save("again")) == model
+    assert b"a sibling" not in dumps(loaded.text)
+    for copied in (copy.copy(loaded.text), copy.deepcopy(loaded.text), pickle.loads(dumps(loaded.text))):
+        assert copied is not None
+        assert await copied.load() == "text"
+        with pytest.raises(DeserializationError, match=r"^LazyParts\.text .* reads no columns"):
+            await copied.load(columns=["x"])
 
 
 async def test_reprs_of_lazy_values_are_short_and_say_where_they_are() -> None:

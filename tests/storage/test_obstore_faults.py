@@ -303,6 +303,24 @@ async def test_ages_follow_the_clock_of_the_service(place: Place) -> None:
         place.google.ahead = timedelta()
 
 
+async def test_many_listings_ask_the_service_for_its_time_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    storage, puts = place.made(), list[str]()
+    await storage.create(b"value", key="store/a/1")
+
+    def choose(method: str) -> str:
+        puts.extend(["PUT"] if method == "PUT" else [])
+        return "none"
+
+    monkeypatch.setattr(place.proxy, "choose", choose)
+    for _ in range(3):
+        [(_, age)] = await listed(storage, "store/a/")
+        assert timedelta() <= age < timedelta(minutes=1)
+    assert len(puts) == 1
+    monkeypatch.setattr("artigraph.storage.obstore._bucket._CLOCK", 0)
+    await listed(storage, "store/a/")
+    assert len(puts) == 2
+
+
 async def test_who_may_only_read_learns_no_ages(place: Place) -> None:
     storage = place.made()
     await storage.create(b"value", key="store/a")

@@ -2,8 +2,8 @@
 
 As a program it runs every Python block of one page, in order, in one namespace and one event loop, in the current
 folder: `python snippets.py PAGE`. A block may await at its top level, as in a notebook. `<!-- no-run: REASON -->` on
-the line before a block keeps it from being run. `<!-- frameworks -->` there keeps it from being run without the option
-`--frameworks`: it needs libraries that only `just frameworks` has.
+the line before a block keeps it from being run. `<!-- frameworks -->` and `<!-- workers -->` name the verb of the
+justfile that has the libraries of a block. The option of that name, such as `--workers`, runs these blocks too.
 """
 
 import ast
@@ -31,8 +31,7 @@ BLOCK = re.compile(
     r"^(?P<indent>[ ]*)(?P<fence>```+)(?P<language>\w*)[^\n]*\n(?P<code>.*?)^[ ]*(?P=fence)[ ]*$",
     re.MULTILINE | re.DOTALL,
 )
-NO_RUN = re.compile(r"<!-- (?:no-run: \S.*|frameworks) -->\n+[ ]*\Z")
-FRAMEWORKS = re.compile(r"<!-- frameworks -->\n+[ ]*\Z")
+NO_RUN = re.compile(r"<!-- (?:no-run: \S.*|(?P<verb>frameworks|workers)) -->\n+[ ]*\Z")
 
 
 @dataclass(frozen=True)
@@ -43,7 +42,8 @@ class Block:
     code: str
     line: int
     runs: bool
-    needs_frameworks: bool = False
+    verb: str = ""
+    """The verb of the justfile that runs it, if no other one does."""
 
 
 def blocks(page: Path) -> Iterator[Block]:
@@ -52,13 +52,9 @@ def blocks(page: Path) -> Iterator[Block]:
     for match in BLOCK.finditer(text):
         before = text[: match.start()]
         code = re.sub(f"^{match['indent']}", "", match["code"], flags=re.MULTILINE)
-        yield Block(
-            match["language"],
-            code,
-            before.count("\n") + 2,
-            NO_RUN.search(before) is None,
-            FRAMEWORKS.search(before) is not None,
-        )
+        kept = NO_RUN.search(before)
+        verb = "" if kept is None else kept["verb"] or ""
+        yield Block(match["language"], code, before.count("\n") + 2, kept is None, verb)
 
 
 def load(page: Path) -> list[Block]:
@@ -67,12 +63,12 @@ def load(page: Path) -> list[Block]:
     return list(blocks(page))
 
 
-async def run(page: Path, *, frameworks: bool = False) -> None:
-    """Run the Python blocks of a page, also those that need large libraries if asked for."""
+async def run(page: Path, verb: str | None = None) -> None:
+    """Run the Python blocks of a page, also those that only one verb runs if it is given."""
     module = types.ModuleType("__main__")
     sys.modules["__main__"] = module
     for block in load(page):
-        if block.language == "python" and (block.runs or (frameworks and block.needs_frameworks)):
+        if block.language == "python" and (block.runs or block.verb == verb):
             source = "\n" * (block.line - 1) + block.code
             code = compile(source, str(page), "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, dont_inherit=True)
             result = types.FunctionType(code, module.__dict__)()
@@ -87,4 +83,4 @@ def clean_environment() -> dict[str, str]:
 
 
 if __name__ == "__main__":
-    asyncio.run(run(Path(sys.argv[1]), frameworks="--frameworks" in sys.argv))
+    asyncio.run(run(Path(sys.argv[1]), "".join(sys.argv[2:]).removeprefix("--") or None))

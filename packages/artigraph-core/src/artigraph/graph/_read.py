@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
 from typing import Any, NamedTuple
@@ -28,7 +27,7 @@ from artigraph.progress import ProgressReporter
 from artigraph.storage import Storage
 
 _NodeRow = Sequence[Any]
-"""The columns of a `StoredNode`, in its order, as the driver's row. Rows are not converted, since there are many."""
+"""The columns of a `StoredNode`, in its order, and more, as the driver's row. Rows are not converted, being many."""
 
 
 class StoredNode(NamedTuple):
@@ -62,24 +61,24 @@ _LABEL = StoredNode._fields.index("label")
 _VALUE, _BLOB_ID = StoredNode._fields.index("value"), StoredNode._fields.index("blob_id")
 
 
-@dataclass(frozen=True, slots=True)
 class StoredTree:
     """An artifact, or a part of one: its nodes in preorder, beginning with the root."""
 
-    root_id: UUID
-    nodes: Sequence[_NodeRow]
+    __slots__ = ("nodes", "root", "root_id")
 
-    @property
-    def root(self) -> StoredNode:
+    def __init__(self, root_id: UUID, nodes: Sequence[_NodeRow]) -> None:
+        self.root_id = root_id
+        self.nodes = nodes
+        self.root = StoredNode._make(nodes[0][:_WIDTH])
         """The first node."""
-        return StoredNode._make(self.nodes[0])
 
     def malformed(self) -> errors.MalformedRowError | None:
         """Return an error that names the first value that is invalid for its column, or None."""
         for row in self.nodes:
-            for column, value in zip(StoredNode._fields, row, strict=True):
+            node = StoredNode._make(row[:_WIDTH])
+            for column, value in zip(StoredNode._fields, node, strict=True):
                 if column in _TYPES and value is not None and not isinstance(value, _TYPES[column]):
-                    return self._error(StoredNode._make(row), column, value)
+                    return self._error(node, column, value)
         return None
 
     def _error(self, node: StoredNode, column: str, value: object) -> errors.MalformedRowError:
@@ -192,9 +191,12 @@ async def read_trees(
     report = report or ProgressReporter()
     failed: dict[UUID, errors.ArtigraphError] | None = None if refused is None else {}
 
+    roots: dict[object, UUID] = {}
+
     async def fetch(connection: AsyncConnection) -> list[db.Row]:
         rows: list[db.Row] = []
         done = 0
+        roots.clear()
         for ids in db.in_batches(wanted):
             report("read rows", done, len(wanted), "models")
             done += len(ids)
@@ -204,7 +206,8 @@ async def read_trees(
             given = "one" if len(ids) == 1 else several
             rows += await db.fetch_rows(connection, _SELECTS[given, fields is not None], parameters)
         # Every node found has its root among the rows. An id without a root was not found.
-        missing = set(wanted).difference({id_of(found) for found in {row[_WIDTH] for row in rows}})
+        roots.update((found, id_of(found)) for found in {row[_WIDTH] for row in rows})
+        missing = set(wanted).difference(roots.values())
         if missing:
             reasons = await reasons_not_read(connection, sorted(missing))
             if failed is None:
@@ -222,7 +225,7 @@ async def read_trees(
     if refused is not None and failed:
         refused.update(failed)
     rows = await _fill_in(rows, blobs, refused)
-    return {tree.root_id: tree for _, tree in await _trees(rows)}
+    return {tree.root_id: tree for tree in await _trees(rows, roots)}
 
 
 def any_missing(failed: Mapping[UUID, errors.ArtigraphError] | None) -> bool:
@@ -279,10 +282,12 @@ async def read_artifacts(
     if model_names is not None:
         statement = statement.where(_root.c.model_name.in_(model_names))
 
+    ids: dict[object, UUID] = {}
+
     async def fetch(connection: AsyncConnection) -> list[db.Row]:
         rows = await db.fetch_rows(connection, statement, parameters)
-        for root_id, run_id in {(row[_WIDTH], row[_WIDTH + 1]) for row in rows}:
-            _ = id_of(root_id), id_of(run_id)  # check here, where an error names the row
+        found = {row[_WIDTH] for row in rows} | {row[_WIDTH + 1] for row in rows}
+        ids.update((each, id_of(each)) for each in found)  # here, where an error names the row
         return rows
 
     async def work(connection: AsyncConnection) -> tuple[list[db.Row], dict[UUID, _Blob]]:
@@ -290,16 +295,16 @@ async def read_artifacts(
 
     rows, blobs = await db.read_anywhere(work)
     rows = await _fill_in(rows, blobs)
-    return [(id_of(row[_WIDTH + 1]), tree) for row, tree in await _trees(rows)]
+    return [(ids[tree.nodes[0][_WIDTH + 1]], tree) for tree in await _trees(rows, ids)]
 
 
-async def _trees(rows: Iterable[db.Row]) -> list[tuple[db.Row, StoredTree]]:
-    """Return the trees that consecutive rows make up, each with the row of its root."""
-    trees: list[tuple[db.Row, StoredTree]] = []
+async def _trees(rows: Iterable[db.Row], ids: Mapping[object, UUID]) -> list[StoredTree]:
+    """Return the trees that consecutive rows make up. `ids` has the ids of their roots by what the driver returned."""
+    trees: list[StoredTree] = []
     turn = 0
     for root_id, group in groupby(rows, itemgetter(_WIDTH)):
         members = list(group)
-        trees.append((members[0], StoredTree(id_of(root_id), [row[:_WIDTH] for row in members])))
+        trees.append(StoredTree(ids[root_id], members))
         turn += len(members)
         if turn > _SLICE:
             turn = 0

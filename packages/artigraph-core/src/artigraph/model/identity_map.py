@@ -8,7 +8,7 @@ collected.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any, NamedTuple
 from uuid import UUID
@@ -151,18 +151,24 @@ def _inside(model: object) -> Iterator[tuple[object, tuple[Step, ...]]]:
             pending += [(part, (*path, step)) for step, part in islice(parts_of(item), _MOST)]
 
 
+class _Reference(weakref.ref[object]):
+    """A weak reference that knows the `id()` of its object, so that one callback serves all."""
+
+    __slots__ = ("key",)
+
+    key: int
+
+
 def _note(item: object, known: Origin) -> None:
-    key = id(item)
     try:
-        reference = weakref.ref(item, _forgetting(key))
+        reference = _Reference(item, _forget)
     except TypeError:  # slots=True without weakref_slot=True, or a built-in type
         return
+    reference.key = key = id(item)
     _known[key] = (reference, known)
 
 
-def _forgetting(key: int) -> Callable[[weakref.ref[object]], None]:
-    def forget(reference: weakref.ref[object]) -> None:
-        if (found := _known.get(key)) is not None and found[0] is reference:
-            del _known[key]
-
-    return forget
+def _forget(reference: weakref.ref[object]) -> None:
+    assert isinstance(reference, _Reference)  # for type checkers
+    if (found := _known.get(reference.key)) is not None and found[0] is reference:
+        del _known[reference.key]

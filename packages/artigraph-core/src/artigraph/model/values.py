@@ -41,6 +41,11 @@ class StoredValue:
     explain: Explain | None = None
     """Explains an instance in the value that does not fit its class."""
 
+    def __reduce__(self) -> tuple[object, ...]:
+        """Pickle the path as text. `path` and `explain` refer to everything that was loaded with the value."""
+        path = partial(str, self.path())
+        return StoredValue, (self.serializer, self.source, dict(self.classes), path, self.node_id, self.former)
+
     @property
     def size(self) -> int:
         """The size of the stored value in bytes."""

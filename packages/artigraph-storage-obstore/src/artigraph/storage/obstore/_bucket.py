@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
-from datetime import datetime
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import obstore
@@ -21,6 +22,15 @@ _SMALL = 1024 * 1024
 _obstore: Any = obstore
 """The module, for the calls whose types need a library that is not installed."""
 _LARGEST_RANGE = 1 << 60
+_CLOCK = 60.0
+"""Seconds for which the time that a service told is continued by the clock of this process."""
+
+
+class _Moment(NamedTuple):
+    told: datetime
+    """The time that the service told."""
+    here: float
+    """The time of this process when the answer was there. It stands still while the machine sleeps."""
 
 
 class Bucket:
@@ -33,6 +43,7 @@ class Bucket:
         """Whether the service honors the condition that the key is free. None until that was tried."""
         self._seen = place.scheme == "memory"
         """Whether the bucket is known to exist. Then "not found" is about the object."""
+        self._moment: _Moment | None = None
 
     async def put(self, clients: Clients, location: str, data: bytes, piece: Piece) -> None:
         """Put an object under a key that is free. Do nothing if the same bytes are there already.
@@ -161,13 +172,20 @@ class Bucket:
         return aiter(_obstore.list(clients.patient, prefix, chunk_size=1000))
 
     async def now(self, clients: Clients) -> datetime:
-        """Return the time by the service's clock: that of an object which is made for it, and removed."""
+        """Return the time by the service's clock: that of an object which is made for it, and removed.
+
+        It is never ahead of that clock. `gc` and `fsck` ask with each of many listings, so it is kept for a while.
+        """
+        if self._moment is not None and (passed := time.monotonic() - self._moment.here) < _CLOCK:
+            return self._moment.told + timedelta(seconds=passed)
         probe = f"{TEMPORARY}{uuid4().hex}"
         await obstore.put_async(clients.patient, probe, b"", mode="overwrite", use_multipart=False)
         try:
-            return (await obstore.head_async(clients.one_try, probe))["last_modified"]
+            told = (await obstore.head_async(clients.one_try, probe))["last_modified"]
         finally:
             await self.delete(clients, probe)
+        self._moment = _Moment(told, time.monotonic())
+        return told
 
     async def _look_for_bucket(self, clients: Clients) -> None:
         """Raise an error if the bucket is missing, because a missing object may be reported like that."""
