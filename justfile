@@ -30,6 +30,10 @@ fix:
 walks:
     python -m scripts.walks
 
+# Print which share of the lines are imports, and fail if it is more than 8 %
+imports:
+    python -m scripts.imports
+
 # Write the sync twin anew from the async API (docs/design/sync.md)
 sync:
     python -m scripts.make_sync

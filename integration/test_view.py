@@ -39,7 +39,7 @@ from artigraph.view import (
     stale_document,
     storage_document,
 )
-from artigraph.view._points import select_sample
+from artigraph.view._series import select_sample
 from artigraph.view._stale import select_newer
 from artigraph.view.listing import group_by_input, list_run_columns, runs_by_result
 from tests.support.documents import as_json

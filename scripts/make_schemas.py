@@ -20,13 +20,13 @@ from uuid import UUID
 
 import artigraph.cli
 import artigraph.view
-from artigraph.cli import _cache, _documents, _error, _findings, _reports
+from artigraph.cli import _cache, _documents, _error, _reports
 from artigraph.serializer.preview import Preview
 from artigraph.view import Document, listing
 
 FOLDERS: Mapping[Path, tuple[ModuleType, ...]] = {
     Path(artigraph.view.__file__).parent / "schemas": (artigraph.view, listing),
-    Path(artigraph.cli.__file__).parent / "schemas": (_cache, _documents, _error, _findings, _reports),
+    Path(artigraph.cli.__file__).parent / "schemas": (_cache, _documents, _error, _reports),
 }
 """The folders of schemas, each with the modules of its documents."""
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from artigraph import ArtifactModel, Run, RunManager, artifact_field
 from artigraph.cli import json_schema
-from artigraph.cli._findings import doctor_document
+from artigraph.cli._reports import doctor_document
 from artigraph.db import create_tables, current_database, engine_context, read, write
 from artigraph.maintenance import Amount, DoctorReport, StorageState, doctor
 from artigraph.orm import SCHEMA_VERSION, node_table, version_table

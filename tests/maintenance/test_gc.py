@@ -27,7 +27,7 @@ from artigraph.errors import (
 from artigraph.graph import objects
 from artigraph.graph import tombstones as graves
 from artigraph.maintenance import Amount, Progress, fsck, gc
-from artigraph.maintenance._unused import UnusedBlob, delete_blob
+from artigraph.maintenance._gc import UnusedBlob, delete_blob
 from artigraph.orm import blob_table, node_table
 from artigraph.storage import MemoryStorage, Storage, StoredEntry, SupportsListing
 from artigraph.storage.file import FileSystem

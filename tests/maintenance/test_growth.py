@@ -22,7 +22,7 @@ from artigraph import ArtifactModel, artifact_field
 from artigraph.db import current_database, write
 from artigraph.errors import StorageError
 from artigraph.identifiers import new_ids
-from artigraph.maintenance import Amount, _compare, _inventory, _spool, _unused, fsck, gc
+from artigraph.maintenance import Amount, _compare, _gc, _inventory, _spool, fsck, gc
 from artigraph.maintenance._compare import listed
 from artigraph.maintenance._spool import Item, Spool
 from artigraph.orm import CHUNK_SIZE, TOMBSTONE_SIZE, blob_table
@@ -208,8 +208,8 @@ async def test_memory_does_not_grow_with_the_objects(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(_compare, "_PREFIXES", 2)
     monkeypatch.setattr(_compare, "CHUNK", 200)
     monkeypatch.setattr(_inventory, "CHUNK", 200)
-    monkeypatch.setattr(_unused, "_CHUNK", 200)
-    monkeypatch.setattr(_unused, "_unused", _unused._unused.limit(200))
+    monkeypatch.setattr(_gc, "_CHUNK", 200)
+    monkeypatch.setattr(_gc, "_unused", _gc._unused.limit(200))
     monkeypatch.setattr(_spool, "_IN_MEMORY", 200)
     monkeypatch.setattr(_spool, "_BLOCK", 256)
     store = (await current_database()).store_id.hex
@@ -387,7 +387,7 @@ async def test_rows_are_read_in_the_order_of_an_index() -> None:
     given = {"storage": "memory", "after": "a", "low": b"a", "high": b"b"}
     ranges = [(False, False), (True, False), (False, True), (True, True)]
     selects = [_inventory._select_rows(database, above=above, up_to=up_to) for above, up_to in ranges]
-    for statement in (_unused._unused, *selects):
+    for statement in (_gc._unused, *selects):
         found = await explained(statement, given)
         assert "SEARCH artigraph_blob USING INDEX sqlite_autoindex_artigraph_blob_3 (storage=?" in found
         assert not SORTED.search(found), found

@@ -10,7 +10,7 @@ import pytest
 
 from artigraph.errors import MissingDependencyError
 from artigraph.serializer import get_serializer_by_name
-from artigraph.serializer._support import needs
+from artigraph.serializer._support.library import needs
 from tests.support.frameworks import SERIALIZERS, is_here
 
 SHIPPED = {

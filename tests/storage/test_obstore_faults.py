@@ -52,7 +52,7 @@ def place(google: Gcs) -> Iterator[Place]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not wait between attempts."""
-    monkeypatch.setattr("artigraph.storage.obstore._storage._FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("artigraph.storage._retries._FIRST_PAUSE", 0.001)
 
 
 @pytest.mark.usefixtures("impatient")

@@ -15,7 +15,7 @@ from weakref import WeakValueDictionary
 import cloudpickle
 import pytest
 
-from artigraph.storage import MemoryStorage, ProcessLocal, Storage, _process_local
+from artigraph.storage import MemoryStorage, ProcessLocal, Storage, _shared
 from artigraph.storage.aws import S3Storage
 from artigraph.storage.file import FileSystem
 from artigraph.storage.obstore import ObjectStorage
@@ -207,7 +207,7 @@ def test_a_value_that_another_thread_pickles_at_the_same_time(monkeypatch: pytes
                 seen.append(pickle.loads(pickle.dumps(local)))
             super().__setitem__(token, local)
 
-    monkeypatch.setattr(_process_local, "_pickled", Interrupted())
+    monkeypatch.setattr(_shared, "_pickled", Interrupted())
     local = ProcessLocal(SECRET)
     assert pickle.loads(pickle.dumps(local)) is local
     assert seen[1] is local

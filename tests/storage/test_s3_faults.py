@@ -39,7 +39,7 @@ def no_delay(_backoff: object, _context: object) -> float:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not wait between attempts."""
     monkeypatch.setattr(botocore.retries.standard.ExponentialBackoff, "delay_amount", no_delay)
-    monkeypatch.setattr("artigraph.storage.aws._storage._FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("artigraph.storage._retries._FIRST_PAUSE", 0.001)
 
 
 def made(bucket: str, proxy: Proxy, *, read_timeout: float = 0.5) -> S3Storage:

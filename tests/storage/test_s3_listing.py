@@ -120,7 +120,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
         return 0.001
 
     monkeypatch.setattr(botocore.retries.standard.ExponentialBackoff, "delay_amount", no_delay)
-    monkeypatch.setattr("artigraph.storage.aws._storage._FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("artigraph.storage._retries._FIRST_PAUSE", 0.001)
 
 
 @pytest.mark.usefixtures("impatient")

@@ -14,7 +14,7 @@ import pytest
 from artigraph.errors import StorageError, StorageUnavailableError
 from artigraph.storage import new_key
 from artigraph.storage.aws import S3Storage, _storage
-from artigraph.storage.aws._pieces import PIECE, size_of_piece
+from artigraph.storage.aws._upload import PIECE, size_of_piece
 from tests.support.proxy import Fault, Proxy, proxied
 
 MIB = 1 << 20
@@ -36,7 +36,7 @@ def no_delay(_backoff: object, _context: object) -> float:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Do not wait between attempts."""
     monkeypatch.setattr(botocore.retries.standard.ExponentialBackoff, "delay_amount", no_delay)
-    monkeypatch.setattr(_storage, "_FIRST_PAUSE", 0.001)
+    monkeypatch.setattr("artigraph.storage._retries._FIRST_PAUSE", 0.001)
 
 
 def made(bucket: str, proxy: Proxy, *, read_timeout: float = 5) -> S3Storage:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from artigraph.ui._axes import Axis, number_axis, number_text, time_axis
+from artigraph.ui._svg import Axis, number_axis, number_text, time_axis
 
 
 def texts(axis: Axis) -> list[str]:

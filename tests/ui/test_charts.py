@@ -12,12 +12,11 @@ from markupsafe import Markup
 from artigraph.lineage import Edge
 from artigraph.printable import printable
 from artigraph.serializer.preview import Histogram
-from artigraph.ui._axes import number_axis
 from artigraph.ui._charts import MOST_LINKED, Gap, Point, line_chart, scatter_chart
 from artigraph.ui._graph import Box, Stub, graph_picture
+from artigraph.ui._pages.artifact import histogram_picture, map_picture
 from artigraph.ui._parallel import Coordinate, Line, parallel_chart
-from artigraph.ui._pictures import histogram_picture, map_picture
-from artigraph.ui._svg import element
+from artigraph.ui._svg import element, number_axis
 from tests.support.web import HOSTILE
 
 Element = ET.Element

@@ -20,8 +20,8 @@ from artigraph.db import engine_context
 from artigraph.storage import MemoryStorage
 from artigraph.stored import open_stored
 from artigraph.ui import create_app
-from artigraph.ui._download import attachment, image_type
 from artigraph.ui._pages import content
+from artigraph.ui._pages.content import attachment, image_type
 from tests.support.web import HOSTILE, Page, page_of
 from tests.ui.conftest import Client, client_of, document, error, statements
 

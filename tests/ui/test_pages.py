@@ -281,13 +281,13 @@ async def test_a_page_shows_no_host_and_no_path(
     status: int,
     accept: str,
 ) -> None:
-    from artigraph.ui._pages import models
+    from artigraph.ui._pages import plain
 
     async def broken() -> None:
         msg = "no answer from db.internal:5432 or /srv/secret"
         raise kind(msg)
 
-    monkeypatch.setattr(models, "models_page", broken)
+    monkeypatch.setattr(plain, "models_page", broken)
     async with client_of(create_app(url)) as client:
         answer = await client.get("/models", headers={"accept": accept})
         assert answer.status_code == status
@@ -315,13 +315,13 @@ async def test_a_store_of_several_is_named_when_it_cannot_be_read(
 async def test_a_mistake_of_this_program_shows_no_detail(
     url: str, store: SmallStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from artigraph.ui._pages import models
+    from artigraph.ui._pages import plain
 
     async def broken() -> None:
         msg = "a secret of the program"
         raise RuntimeError(msg)
 
-    monkeypatch.setattr(models, "models_page", broken)
+    monkeypatch.setattr(plain, "models_page", broken)
     async with client_of(create_app(url), raises=False) as client:
         answer = await client.get("/models")
         assert (answer.status_code, "a secret" in answer.text) == (500, False)

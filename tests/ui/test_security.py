@@ -259,13 +259,13 @@ async def test_pages_cannot_write(
     url: str, store: SmallStore, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Whatever code runs below a page has a connection that refuses to write."""
-    from artigraph.ui._pages import models
+    from artigraph.ui._pages import plain
     from tests.support.small_store import Data
 
     async def write(*_: object) -> None:
         await Data("written by a page", 1).save("data")
 
-    monkeypatch.setattr(models, "models_page", write)
+    monkeypatch.setattr(plain, "models_page", write)
     async with client_of(create_app(url)) as made:
         told = await error(made, "/models", 503)
         assert told["type"] == "DatabaseError"

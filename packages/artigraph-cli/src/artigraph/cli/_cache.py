@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import ClassVar, Literal
 from uuid import UUID
 
+from artigraph.cli._records import all_filled, filled
 from artigraph.printable import printable
 from artigraph.tracking import CachedFunctionInfo, CacheExplanation, ClearReport
 from artigraph.view import Document, Page, Record
@@ -73,29 +74,20 @@ class CacheClearDocument(Document):
 
 def functions_page(functions: Iterable[CachedFunctionInfo]) -> CachedFunctionsPage:
     """Return a list of cached functions as a document."""
-    return CachedFunctionsPage(_items(functions), None)
-
-
-def _items(functions: Iterable[CachedFunctionInfo]) -> tuple[CachedFunctionItem, ...]:
-    return tuple(
-        CachedFunctionItem(each.function, each.results, each.hits, each.newest_run_id, each.newest_at)
-        for each in functions
-    )
+    return CachedFunctionsPage(all_filled(CachedFunctionItem, functions), None)
 
 
 def clear_document(report: ClearReport) -> CacheClearDocument:
     """Return which results were forgotten as a document."""
-    return CacheClearDocument(report.dry_run, report.results, _items(report.functions))
+    return filled(CacheClearDocument, report)
 
 
 def explanation_document(run_id: UUID, found: CacheExplanation | None) -> CacheExplanationDocument:
     """Return the explanation of a run as a document."""
     if found is None:
         return CacheExplanationDocument(run_id, "uncached", None, None, (), (), ())
-    outcome: Literal["hit", "miss"] = "hit" if found.is_hit else "miss"
-    return CacheExplanationDocument(
-        run_id, outcome, found.function, found.run_id, found.differences, found.equal, found.not_followed
-    )
+    outcome = "hit" if found.is_hit else "miss"
+    return filled(CacheExplanationDocument, found, run_id=run_id, outcome=outcome, other_run_id=found.run_id)
 
 
 def explanation_lines(run_id: UUID, found: CacheExplanation | None) -> list[str]:

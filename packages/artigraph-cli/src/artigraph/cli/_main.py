@@ -41,7 +41,7 @@ COMMANDS = {
     "ui": "Show the store in a browser.",
     "upgrade": "Rewrite the artifacts that older versions of a class stored.",
 }
-"""Each command with its first line of help. A command's module is imported when it is used."""
+"""Each command with its first line of help. The module of its name has it, and is imported when it is used."""
 
 
 class _Commands(click.Group):
@@ -53,7 +53,7 @@ class _Commands(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in COMMANDS:
             return None
-        found: click.Command = import_module(f"artigraph.cli._commands.{cmd_name}").command
+        found: click.Command = getattr(import_module(f"artigraph.cli._commands.{cmd_name}"), cmd_name)
         return found
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 from uuid import UUID
 
+from artigraph.cli._records import all_filled, filled
 from artigraph.deletion import DeletionReport
 from artigraph.maintenance import (
-    Amount,
     CopyReport,
-    Example,
+    DoctorReport,
     FsckReport,
     GcReport,
     ProblemKind,
-    SkippedStorage,
     UpgradeReport,
 )
 from artigraph.view import Document, Record
@@ -81,35 +80,8 @@ class DeletionDocument(Document):
 
 def deletion_document(report: DeletionReport) -> DeletionDocument:
     """Return what a deletion deleted, or would delete."""
-    nodes = [
-        DeletedItem(
-            node_id=node.node_id,
-            kind="run" if node.is_run else "artifact",
-            label=node.label,
-            model_name=node.model_name,
-            reason=node.reason,
-            runs=node.runs,
-            artifacts=node.artifacts,
-            rows=node.rows,
-            value_bytes=node.value_bytes,
-        )
-        for node in report.nodes
-    ]
-    return DeletionDocument(
-        dry_run=report.dry_run,
-        nodes=tuple(nodes),
-        not_found=report.not_found,
-        runs=report.runs,
-        artifacts=report.artifacts,
-        rows=report.rows,
-        value_bytes=report.value_bytes,
-        links=report.links,
-        aliases=report.aliases,
-        objects=report.objects,
-        object_bytes=report.object_bytes,
-        shared_objects=report.shared_objects,
-        left_objects=report.left_objects,
-    )
+    nodes = (filled(DeletedItem, node, kind="run" if node.is_run else "artifact") for node in report.nodes)
+    return filled(DeletionDocument, report, nodes=tuple(nodes))
 
 
 # Maintenance ----------------------------------------------------------------------------------------------------------
@@ -231,44 +203,24 @@ class UpgradeDocument(Document):
 
 def upgrade_document(report: UpgradeReport) -> UpgradeDocument:
     """Return what an upgrade rewrote, or would rewrite."""
-    return UpgradeDocument(
-        dry_run=report.dry_run,
-        model=report.model,
-        artifacts=report.artifacts,
-        rows=report.rows,
-        value_bytes=report.value_bytes,
-        missing=report.missing,
-        models=tuple(UpgradedModels(*key, count) for key, count in sorted(report.versions.items())),
-        failures=tuple(
-            UpgradeFailure(each.node_id, each.label, type(each.error).__name__, str(each.error))
-            for each in report.failures
-        ),
+    models = (UpgradedModels(*key, count) for key, count in sorted(report.versions.items()))
+    failures = (
+        filled(UpgradeFailure, each, type=type(each.error).__name__, message=str(each.error))
+        for each in report.failures
     )
+    return filled(UpgradeDocument, report, models=tuple(models), failures=tuple(failures))
 
 
 def gc_document(report: GcReport) -> GcDocument:
     """Return what a garbage collection deleted, or would delete."""
-    return GcDocument(
-        dry_run=report.dry_run,
-        grace=report.grace.total_seconds(),
-        in_use=amount_item(report.in_use),
-        unused=amount_item(report.unused),
-        unregistered=amount_item(report.unregistered),
-        unfinished=amount_item(report.unfinished),
-        young=amount_item(report.young),
-        foreign=amount_item(report.foreign),
-        failed=amount_item(report.failed),
-        dangling=amount_item(report.dangling),
-        examples=GcExamples(
-            unused=_examples(report.unused_examples),
-            unregistered=_examples(report.unregistered_examples),
-            foreign=_examples(report.foreign_examples),
-            failed=_examples(report.failed_examples),
-            dangling=_examples(report.dangling_examples),
-        ),
-        skipped=_skipped(report.skipped),
-        unswept=_skipped(report.unswept),
+    examples = GcExamples(
+        unused=all_filled(ExampleItem, report.unused_examples),
+        unregistered=all_filled(ExampleItem, report.unregistered_examples),
+        foreign=all_filled(ExampleItem, report.foreign_examples),
+        failed=all_filled(ExampleItem, report.failed_examples),
+        dangling=all_filled(ExampleItem, report.dangling_examples),
     )
+    return filled(GcDocument, report, grace=report.grace.total_seconds(), examples=examples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -313,24 +265,7 @@ class FsckDocument(Document):
 
 def fsck_document(report: FsckReport) -> FsckDocument:
     """Return what a check found."""
-    return FsckDocument(
-        ok=report.ok,
-        counts=report.counts,
-        problems=tuple(
-            ProblemItem(each.kind, each.text, each.node_id, each.storage, each.location) for each in report.problems
-        ),
-        objects=amount_item(report.objects),
-        read=amount_item(report.read),
-        unregistered=amount_item(report.unregistered),
-        unregistered_examples=_examples(report.unregistered_examples),
-        unlisted=_skipped(report.unlisted),
-        unrecorded=report.unrecorded,
-    )
-
-
-def amount_item(amount: Amount) -> AmountItem:
-    """Return a number of objects as a part of a document."""
-    return AmountItem(amount.count, amount.size)
+    return filled(FsckDocument, report)
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,24 +298,95 @@ class CopyDocument(Document):
 
 def copy_document(report: CopyReport) -> CopyDocument:
     """Return what a copy did, or would do."""
-    return CopyDocument(
-        dry_run=report.dry_run,
-        source=report.source,
-        target=report.target,
-        planned=amount_item(report.planned),
-        moved=amount_item(report.moved),
-        merged=amount_item(report.merged),
-        failed=amount_item(report.failed),
-        remaining=amount_item(report.remaining),
-        failed_examples=_examples(report.failed_examples),
-        malformed=report.malformed,
-        malformed_examples=report.malformed_examples,
+    return filled(CopyDocument, report)
+
+
+# The doctor -----------------------------------------------------------------------------------------------------------
+
+
+_Level = Literal["ok", "note", "warning", "error"]
+
+
+@dataclass(frozen=True, slots=True)
+class FindingItem(Record):
+    """One thing that was found out."""
+
+    level: _Level
+    """All is well; worth knowing; will cause trouble; the store cannot be used like this."""
+    topic: str
+    """What it is about, in one word."""
+    text: str
+    """A sentence that says what was found."""
+    advice: str
+    """What to do about it, or an empty text."""
+
+
+@dataclass(frozen=True, slots=True)
+class StorageStateItem(Record):
+    """A storage that rows of the database name."""
+
+    name: str
+    objects: int
+    """The objects that have a row."""
+    size: int
+    """Their bytes, by their rows."""
+    is_known: bool
+    """Whether the storage is known here."""
+    is_reachable: bool | None
+    """Whether it answered when it was asked for one of its objects. None if it could not be asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class CollectableItem(Record):
+    """What `gc` would delete."""
+
+    unused: AmountItem
+    """Objects that no artifact refers to."""
+    unregistered: AmountItem
+    """Objects without a row, left by interrupted saves."""
+    unfinished: AmountItem
+    """Files of interrupted writes."""
+
+
+@dataclass(frozen=True, slots=True)
+class DoctorDocument(Document):
+    """How the store and its surroundings are. What could not be found out is null, and has a finding."""
+
+    schema: ClassVar[str] = "artigraph.doctor/1"
+
+    level: _Level
+    """The greatest level of all findings."""
+    store: str
+    """The path of the SQLite file, or the URL without its password and arguments."""
+    chosen: str | None
+    """Who chose it: `engine_context`, `set_engine`, the `environment` variable, or nobody (the `folder` .artigraph)."""
+    dialect: str | None
+    """The kind of the database."""
+    server: str | None
+    """The version of the database server, or of SQLite's library."""
+    schema_version: str | None
+    """The version of the tables."""
+    rows: Mapping[str, int]
+    """The number of rows by table. On PostgreSQL, MySQL and MariaDB it is the server's estimate."""
+    size: int | None
+    """The size of the tables, or of the SQLite file, in bytes."""
+    storages: tuple[StorageStateItem, ...]
+    clock_difference: float | None
+    """The seconds by which the clock of the database is ahead of this machine's. Null on SQLite."""
+    running_runs: int | None
+    """Runs that have a lease. It includes the lost ones that are not marked yet."""
+    lost_runs: int | None
+    """Runs whose lease is over, and which are not marked as lost yet."""
+    libraries: Mapping[str, str]
+    """The versions of Python and of the libraries in use."""
+    findings: tuple[FindingItem, ...]
+    gc: CollectableItem | None
+    """What `gc` would delete, with --gc."""
+
+
+def doctor_document(report: DoctorReport) -> DoctorDocument:
+    """Return what an examination found out."""
+    storages = (
+        filled(StorageStateItem, each, objects=each.objects.count, size=each.objects.size) for each in report.storages
     )
-
-
-def _examples(examples: Iterable[Example]) -> tuple[ExampleItem, ...]:
-    return tuple(ExampleItem(each.storage, each.location, each.size, each.text) for each in examples)
-
-
-def _skipped(storages: Iterable[SkippedStorage]) -> tuple[SkippedItem, ...]:
-    return tuple(SkippedItem(each.name, each.reason) for each in storages)
+    return filled(DoctorDocument, report, storages=tuple(storages))

@@ -12,6 +12,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from artigraph.db.written import written
 from artigraph.orm.types import UtcDateTime
 
 DialectName = Literal["sqlite", "postgresql", "mysql", "mariadb"]
@@ -107,6 +108,15 @@ def through_index(statement: SelectT, table: sa.Table, index: str) -> SelectT:
     return statement
 
 
+_SQLITE_TIME = "'%Y-%m-%d %H:%M:%f000'"
+"""SQLAlchemy's format for times in SQLite: text with six digits after the second."""
+
+
+@written(
+    postgresql="clock_timestamp()",  # now() is the start of the transaction
+    mysql="UTC_TIMESTAMP(6)",
+    sqlite=f"strftime({_SQLITE_TIME}, 'now')",
+)
 class _UtcNow(FunctionElement[datetime]):
     type = UtcDateTime()
     inherit_cache = True
@@ -117,24 +127,11 @@ def utc_now() -> sa.SQLColumnExpression[datetime]:
     return _UtcNow()
 
 
-@compiles(_UtcNow, "postgresql")
-def _postgresql_now(_element: _UtcNow, _compiler: SQLCompiler, **_kw: Any) -> str:
-    # now() is the start of the transaction.
-    return "clock_timestamp()"
-
-
-@compiles(_UtcNow, "mysql")
-@compiles(_UtcNow, "mariadb")
-def _mysql_now(_element: _UtcNow, _compiler: SQLCompiler, **_kw: Any) -> str:
-    return "UTC_TIMESTAMP(6)"
-
-
-@compiles(_UtcNow, "sqlite")
-def _sqlite_now(_element: _UtcNow, _compiler: SQLCompiler, **_kw: Any) -> str:
-    # SQLAlchemy's format for times in SQLite: text with six digits after the second.
-    return "strftime('%Y-%m-%d %H:%M:%f000', 'now')"
-
-
+@written(
+    postgresql="clock_timestamp() + {0} * INTERVAL '1 microsecond'",
+    mysql="UTC_TIMESTAMP(6) + INTERVAL {0} MICROSECOND",
+    sqlite=f"strftime({_SQLITE_TIME}, 'now', ({{0}} / 1e6) || ' seconds')",
+)
 class _UtcIn(FunctionElement[datetime]):
     type = UtcDateTime()
     inherit_cache = True
@@ -145,23 +142,7 @@ def utc_in(span: timedelta) -> sa.SQLColumnExpression[datetime]:
     return _UtcIn(sa.literal(span // timedelta(microseconds=1), sa.BigInteger))
 
 
-@compiles(_UtcIn, "postgresql")
-def _postgresql_in(element: _UtcIn, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"clock_timestamp() + {compiler.process(element.clauses, **kw)} * INTERVAL '1 microsecond'"
-
-
-@compiles(_UtcIn, "mysql")
-@compiles(_UtcIn, "mariadb")
-def _mysql_in(element: _UtcIn, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"UTC_TIMESTAMP(6) + INTERVAL {compiler.process(element.clauses, **kw)} MICROSECOND"
-
-
-@compiles(_UtcIn, "sqlite")
-def _sqlite_in(element: _UtcIn, compiler: SQLCompiler, **kw: Any) -> str:
-    seconds = f"({compiler.process(element.clauses, **kw)} / 1e6) || ' seconds'"
-    return f"strftime('%Y-%m-%d %H:%M:%f000', 'now', {seconds})"
-
-
+@written("hex({0})", postgresql="encode({0}, 'hex') COLLATE \"C\"")
 class _HexText(FunctionElement[str]):
     type = sa.String()
     inherit_cache = True
@@ -170,16 +151,6 @@ class _HexText(FunctionElement[str]):
 def hex_text(data: sa.ColumnElement[bytes] | sa.ColumnElement[bytes | None]) -> sa.SQLColumnExpression[str]:
     """Return bytes as hexadecimal digits, which sort as the bytes do. Their case depends on the database."""
     return _HexText(data)
-
-
-@compiles(_HexText)
-def _hex(element: _HexText, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"hex({compiler.process(element.clauses, **kw)})"
-
-
-@compiles(_HexText, "postgresql")
-def _postgresql_hex(element: _HexText, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"encode({compiler.process(element.clauses, **kw)}, 'hex') COLLATE \"C\""
 
 
 class _DeepSelect(sa.Select[Any]):

@@ -19,9 +19,11 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import Grouping
 from sqlalchemy.sql.functions import FunctionElement
 
+from artigraph.db.written import written
 from artigraph.orm.types import Id, Whole
 
 
+@written("{0}", postgresql="({0} || '')")
 class _Unindexed(FunctionElement[Any]):
     """A column for which PostgreSQL uses no index."""
 
@@ -37,16 +39,7 @@ def unindexed(column: sa.ColumnElement[str]) -> sa.ColumnElement[str]:
     return _Unindexed(column)
 
 
-@compiles(_Unindexed)
-def _indexed(element: _Unindexed, compiler: SQLCompiler, **kw: Any) -> str:
-    return compiler.process(element.clauses, **kw)
-
-
-@compiles(_Unindexed, "postgresql")
-def _postgresql_unindexed(element: _Unindexed, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"({compiler.process(element.clauses, **kw)} || '')"
-
-
+@written("{0}", sqlite="+{0}")
 class _UnsearchedBySqlite(FunctionElement[Any]):
     """A column for which SQLite uses no index."""
 
@@ -62,16 +55,7 @@ def unsearched_by_sqlite(column: sa.ColumnElement[Any]) -> sa.ColumnElement[Any]
     return _UnsearchedBySqlite(column)
 
 
-@compiles(_UnsearchedBySqlite)
-def _searched(element: _UnsearchedBySqlite, compiler: SQLCompiler, **kw: Any) -> str:
-    return compiler.process(element.clauses, **kw)
-
-
-@compiles(_UnsearchedBySqlite, "sqlite")
-def _sqlite_unsearched(element: _UnsearchedBySqlite, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"+{compiler.process(element.clauses, **kw)}"
-
-
+@written("{0}", sqlite="likely({0})")
 class _LikelyForSqlite(Grouping[bool]):
     """A condition that SQLite expects to match most rows."""
 
@@ -84,16 +68,7 @@ def likely_for_sqlite(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[boo
     return _LikelyForSqlite(condition)
 
 
-@compiles(_LikelyForSqlite)
-def _as_it_is(element: _LikelyForSqlite, compiler: SQLCompiler, **kw: Any) -> str:
-    return compiler.process(element.element, **kw)
-
-
-@compiles(_LikelyForSqlite, "sqlite")
-def _sqlite_likely(element: _LikelyForSqlite, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"likely({compiler.process(element.element, **kw)})"
-
-
+@written("({0})", sqlite="+({0})", postgresql="CASE WHEN {0} THEN true ELSE false END")
 class _FilterOnly(Grouping[bool]):
     """A condition that PostgreSQL and SQLite only check on rows that they have found."""
 
@@ -114,21 +89,6 @@ def filter_only(condition: sa.ColumnElement[bool]) -> sa.ColumnElement[bool]:
     return _FilterOnly(condition)
 
 
-@compiles(_FilterOnly)
-def _plain(element: _FilterOnly, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"({compiler.process(element.element, **kw)})"
-
-
-@compiles(_FilterOnly, "sqlite")
-def _sqlite_filter_only(element: _FilterOnly, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"+({compiler.process(element.element, **kw)})"
-
-
-@compiles(_FilterOnly, "postgresql")
-def _postgresql_filter_only(element: _FilterOnly, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"CASE WHEN {compiler.process(element.element, **kw)} THEN true ELSE false END"
-
-
 # Constants, not parameters: in a plan for any parameters, PostgreSQL would expect these hints to match few rows.
 _LEAST_ID = sa.literal_column("'00000000-0000-0000-0000-000000000000'::uuid", Id)
 _GREATEST_ID = sa.literal_column("'ffffffff-ffff-ffff-ffff-ffffffffffff'::uuid", Id)
@@ -136,6 +96,7 @@ _LEAST_WHOLE, _GREATEST_WHOLE = sa.literal_column("-2147483648", Whole), sa.lite
 _LEAST_TEXT = sa.literal_column("''", sa.String)
 
 
+@written("({0})", postgresql="(({0}) AND ({1}))")
 class _FewRows(sa.BinaryExpression[bool]):
     """A condition AND, on PostgreSQL, one that every row satisfies."""
 
@@ -160,6 +121,7 @@ def _any_value(column: sa.ColumnElement[Any]) -> sa.ColumnElement[bool]:
     return column >= _LEAST_TEXT
 
 
+@written("({0})", postgresql="(({0}) OR ({1}))")
 class _ManyRows(sa.BinaryExpression[bool]):
     """A condition OR, on PostgreSQL, one that no row satisfies."""
 
@@ -175,6 +137,7 @@ def expect_many_rows(condition: sa.ColumnElement[bool], node_id: sa.ColumnElemen
     return _ManyRows(condition, node_id < _LEAST_ID, operators.or_)
 
 
+@written("({0})", postgresql="(({0}) OR ({1}))")
 class _Bitmap(sa.BinaryExpression[bool]):
     """A condition OR, on PostgreSQL, a second one that an index answers and no row satisfies."""
 
@@ -189,21 +152,7 @@ def prefer_bitmap(condition: sa.ColumnElement[bool], node_id: sa.ColumnElement[U
     return _Bitmap(condition, sa.and_(node_id == _LEAST_ID, node_id < _LEAST_ID), operators.or_)
 
 
-@compiles(_FewRows)
-@compiles(_ManyRows)
-@compiles(_Bitmap)
-def _without_hint(element: sa.BinaryExpression[bool], compiler: SQLCompiler, **kw: Any) -> str:
-    return f"({compiler.process(element.left, **kw)})"
-
-
-@compiles(_FewRows, "postgresql")
-@compiles(_ManyRows, "postgresql")
-@compiles(_Bitmap, "postgresql")
-def _with_hint(element: sa.BinaryExpression[bool], compiler: SQLCompiler, **kw: Any) -> str:
-    left, right = (compiler.process(side, **kw) for side in (element.left, element.right))
-    return f"(({left}) {'AND' if isinstance(element, _FewRows) else 'OR'} ({right}))"
-
-
+@written("{0} IN {1}", postgresql="{0} = ANY (ARRAY{1})")
 class _InPrecomputed(sa.BinaryExpression[bool]):
     """A comparison with ids that PostgreSQL collects first."""
 
@@ -219,18 +168,7 @@ def in_precomputed(column: sa.ColumnElement[UUID], ids: sa.Select[Any]) -> sa.Co
     return _InPrecomputed(column, ids.scalar_subquery(), operators.in_op)
 
 
-@compiles(_InPrecomputed)
-def _in(element: _InPrecomputed, compiler: SQLCompiler, **kw: Any) -> str:
-    column, ids = (compiler.process(side, **kw) for side in (element.left, element.right))
-    return f"{column} IN {ids}"
-
-
-@compiles(_InPrecomputed, "postgresql")
-def _postgresql_any(element: _InPrecomputed, compiler: SQLCompiler, **kw: Any) -> str:
-    column, ids = (compiler.process(side, **kw) for side in (element.left, element.right))
-    return f"{column} = ANY (ARRAY{ids})"
-
-
+@written("{0} = {1}", postgresql="{0} IN ({1}, '')")
 class _CostlyLookup(sa.BinaryExpression[bool]):
     """An equality that PostgreSQL considers costlier to look up than another one.
 
@@ -239,15 +177,17 @@ class _CostlyLookup(sa.BinaryExpression[bool]):
     """
 
     inherit_cache = True
-    absent: tuple[str, ...] = ("",)
-    """Values that no row has."""
 
 
+_MUCH = ", ".join(f"'{number}'" for number in range(30))
+"""Values that no row has."""
+
+
+@written("{0} = {1}", postgresql=f"{{0}} IN ({{1}}, '', {_MUCH})")
 class _CostlierLookup(_CostlyLookup):
     """An equality that PostgreSQL considers costlier than about 30 lookups by another index."""
 
     inherit_cache = True
-    absent: tuple[str, ...] = ("", *map(str, range(30)))
 
 
 def expect_costly_lookup(column: sa.ColumnElement[str], value: str, *, much: bool = False) -> sa.ColumnElement[bool]:
@@ -263,19 +203,8 @@ def expect_costly_lookup(column: sa.ColumnElement[str], value: str, *, much: boo
     return (_CostlierLookup if much else _CostlyLookup)(column, sa.literal(value, column.type), operators.eq)
 
 
-@compiles(_CostlyLookup)
-def _equal(element: _CostlyLookup, compiler: SQLCompiler, **kw: Any) -> str:
-    column, value = (compiler.process(side, **kw) for side in (element.left, element.right))
-    return f"{column} = {value}"
-
-
-@compiles(_CostlyLookup, "postgresql")
-def _postgresql_costly(element: _CostlyLookup, compiler: SQLCompiler, **kw: Any) -> str:
-    column, value = (compiler.process(side, **kw) for side in (element.left, element.right))
-    absent = ", ".join(f"'{each}'" for each in element.absent)
-    return f"{column} IN ({value}, {absent})"
-
-
+# Not `IS NOT NULL`, which SQLite would also look up in the index of the joined column.
+@written("1 = 1", sqlite="likelihood(typeof({0}) <> 'null', 0.0001)")
 class _SmallLevels(sa.BinaryExpression[bool]):
     """A condition that every row satisfies, and of which SQLite expects that hardly any does."""
 
@@ -289,17 +218,6 @@ def expect_small_levels(key: sa.ColumnElement[UUID]) -> sa.ColumnElement[bool]:
     of the joined table. Do not use this for wide levels, which are better joined as the planner likes.
     """
     return _SmallLevels(key, key, operators.eq)
-
-
-@compiles(_SmallLevels)
-def _always(_element: _SmallLevels, _compiler: SQLCompiler, **_kw: Any) -> str:
-    return "1 = 1"
-
-
-@compiles(_SmallLevels, "sqlite")
-def _sqlite_small_levels(element: _SmallLevels, compiler: SQLCompiler, **kw: Any) -> str:
-    # Not `IS NOT NULL`, which SQLite would also look up in the index of the joined column.
-    return f"likelihood(typeof({compiler.process(element.left, **kw)}) <> 'null', 0.0001)"
 
 
 class _LookupJoin(sa.Join):
@@ -343,6 +261,7 @@ def _postgresql_lookup(element: _LookupJoin, compiler: SQLCompiler, **kw: Any) -
     return f"{left} {join} LATERAL (SELECT * FROM {right} WHERE {where} OFFSET 0) AS {name} ON true"  # noqa: S608
 
 
+@written("{0}", postgresql="{1}")
 class _Variant(sa.BinaryExpression[bool]):
     """A condition, and the one that PostgreSQL gets instead."""
 
@@ -354,16 +273,6 @@ def variant_for_postgresql(
 ) -> sa.ColumnElement[bool]:
     """Return a condition for which PostgreSQL gets another one that is true of the same rows."""
     return _Variant(condition, on_postgresql, operators.and_)
-
-
-@compiles(_Variant)
-def _first(element: _Variant, compiler: SQLCompiler, **kw: Any) -> str:
-    return compiler.process(element.left, **kw)
-
-
-@compiles(_Variant, "postgresql")
-def _second(element: _Variant, compiler: SQLCompiler, **kw: Any) -> str:
-    return compiler.process(element.right, **kw)
 
 
 class _RangeFirst(sa.Join):
@@ -380,6 +289,7 @@ class _RangeFirstBackwards(_RangeFirst):
     order = "DESC"
 
 
+@written("{0}", postgresql="true")
 class _Found(Grouping[bool]):
     """A condition that is true of all rows that a `_RangeFirst` finds."""
 
@@ -416,16 +326,6 @@ def scan_range_first(
 @compiles(_RangeFirstBackwards)
 def _table(element: _RangeFirst, compiler: SQLCompiler, **kw: Any) -> str:
     return compiler.process(element.left, **{**kw, "asfrom": True})
-
-
-@compiles(_Found)
-def _condition(element: _Found, compiler: SQLCompiler, **kw: Any) -> str:
-    return compiler.process(element.element, **kw)
-
-
-@compiles(_Found, "postgresql")
-def _postgresql_true(_element: _Found, _compiler: SQLCompiler, **_kw: Any) -> str:
-    return "true"
 
 
 @compiles(_RangeFirst, "postgresql")

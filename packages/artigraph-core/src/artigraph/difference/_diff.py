@@ -7,8 +7,7 @@ from typing import Any, overload
 from uuid import UUID
 
 from artigraph.difference._report import Change, ModelDiff, RunDiff
-from artigraph.difference._sections import Pair, read_pairs, read_values
-from artigraph.difference._walk import changes_of_models, diff_models
+from artigraph.difference._walk import Pair, changes_of_models, diff_models, read_pairs, read_values
 from artigraph.difference.stored import changes_of_stored, class_text
 from artigraph.errors import ArgumentError, InvalidNodeIdError
 from artigraph.graph import without_recording

@@ -9,7 +9,7 @@ from typing import Any, BinaryIO, NamedTuple
 from uuid import UUID
 
 from artigraph.difference._report import TOP, Change, ChangeKind, Path, labels_of, note_of
-from artigraph.difference._sections import Pair, read_pairs, read_values
+from artigraph.difference._walk import Pair, read_pairs, read_values
 from artigraph.errors import ArgumentError
 from artigraph.graph.run_rows import read_runs
 from artigraph.printable import bytes_text, one_line

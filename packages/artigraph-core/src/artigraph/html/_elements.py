@@ -1,15 +1,19 @@
-"""What a view is made of: elements, texts and markup, as plain values.
+"""What a view is made of: elements, texts and markup, as plain values. And how it is written, within a budget of bytes.
 
 A view is made lazily: children may come from a generator, and what does not fit is never made.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from itertools import islice
-from typing import TypeVar
+from typing import Protocol, TypeGuard, TypeVar
 from uuid import UUID
+
+from artigraph.errors import STOPPING, class_name
+from artigraph.printable import bytes_text, count_text, printable
 
 T = TypeVar("T")
 
@@ -146,3 +150,176 @@ def _row(cells: Sequence[Part]) -> Element:
 
 def _pair(name: str, value: Part) -> Element:
     return Element("tr", [element("th", name), element("td", value)])
+
+
+# Writing a view -------------------------------------------------------------------------------------------------------
+
+
+BUDGET = 50_000
+"""The most bytes of a view in UTF-8."""
+
+_TEXT = 2_000
+"""The most characters of one text."""
+_MESSAGE = 200
+"""The most characters of the message of an error."""
+_CUT = '<div class="ag-m">The rest is left out, because it is too long.</div>'
+_ROOT = f'<div class="artigraph-view"><style>{STYLE}</style>', "</div>"
+_IN_TABLE = ("table", "thead", "tbody")
+
+
+@dataclass(slots=True)
+class _Open:
+    """An element that is being written."""
+
+    tag: str
+    children: Iterator[Part]
+    closing: str
+    limit: int
+    """The number of bytes of the whole view up to which it may grow."""
+    is_limited: bool
+    """Whether it has a budget of its own, so that what follows it may go on if it is too long."""
+
+
+def render(*parts: Part) -> str:
+    """Return parts as HTML of at most `BUDGET` bytes. It is well-formed wherever it is cut.
+
+    It never raises: where making a part fails, a note says so.
+    """
+    written = [_ROOT[0]]
+    size = sum(map(len, _ROOT)) + len(_CUT)
+    stack = [_Open("div", iter(parts), _ROOT[1], BUDGET, is_limited=True)]
+    while stack:
+        top = stack[-1]
+        part = _next_of(top)
+        if part is None:
+            written.append(stack.pop().closing)
+            size -= len(_CUT) if top.is_limited else 0
+            continue
+        opening, closing = _markup_of(part)
+        limited = isinstance(part, Element) and part.budget is not None
+        added = _bytes(opening) + len(closing) + (len(_CUT) if limited else 0)
+        if size + added > top.limit and isinstance(part, Markup):
+            note = muted(f"{bytes_text(_bytes(part.html))} of HTML are left out")
+            opening, closing = "".join(_whole(note)), ""
+            added = _bytes(opening)
+        if size + added > top.limit:
+            while stack:
+                top = stack.pop()
+                written.append(top.closing)
+                if top.is_limited:
+                    break
+            written.append(_CUT)  # the room for it was reserved
+            continue
+        written.append(opening)
+        if isinstance(part, Element):
+            limit = top.limit if part.budget is None else min(top.limit, size + part.budget)
+            stack.append(_Open(part.tag, iter(part.children), closing, limit, is_limited=limited))
+        size += added
+    return "".join(written)
+
+
+def attempt(make: View) -> Part:
+    """Return the part that a function makes, or a note that it failed. The code of a value may raise anything."""
+    try:
+        return make()
+    except STOPPING:
+        raise
+    except BaseException as error:
+        return _note(error)
+
+
+def _note(error: BaseException) -> Element:
+    try:
+        message = str(error)[:_MESSAGE]
+    except STOPPING:
+        raise
+    except BaseException:  # an error of a user whose own text fails
+        message = ""
+    text = f"{class_name(type(error))}{f': {message}' if message else ''}"
+    return element("i", f"This could not be shown ({text})", style="ag-m")
+
+
+def _next_of(place: _Open) -> Part | None:
+    """Return the next child, None if there is no other, or a note in a valid element if making the child fails."""
+    try:
+        return next(place.children, None)
+    except STOPPING:
+        raise
+    except BaseException as error:
+        place.children = iter(())
+        note: Element = _note(error)
+        if place.tag in (*_IN_TABLE, "tr"):
+            note = Element("td", [note])
+        return Element("tr", [note]) if place.tag in _IN_TABLE else note
+
+
+def _markup_of(part: Part) -> tuple[str, str]:
+    """Return what is written before the children of a part, and after them."""
+    if isinstance(part, Markup):
+        return part.html, ""
+    if isinstance(part, Element):
+        title = f' title="{_escaped(part.title)}"' if part.title else ""
+        return f"<{part.tag}{part.attributes}{title}>", f"</{part.tag}>"
+    return _escaped(part), ""
+
+
+def _escaped(text: str) -> str:
+    if len(text) <= _TEXT:
+        return escape(printable(text))
+    return escape(printable(text[: _TEXT - 1])) + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def _whole(part: Element) -> Iterator[str]:
+    opening, closing = _markup_of(part)
+    yield opening
+    for child in part.children:
+        yield from _whole(child) if isinstance(child, Element) else _markup_of(child)
+    yield closing
+
+
+def _bytes(text: str) -> int:
+    return len(text.encode("utf-8", "replace"))
+
+
+# Results of queries ---------------------------------------------------------------------------------------------------
+
+
+_ROWS, _COLUMNS = 50, 12
+"""The most rows and columns of a table of results."""
+
+
+class SupportsCells(Protocol):
+    """An object that may be a row of a table of results."""
+
+    def _artigraph_cells(self) -> Mapping[str, Part]:
+        """Return the cells by the names of their columns. It loads nothing."""
+        ...
+
+
+def has_cells(value: object) -> TypeGuard[SupportsCells]:
+    """Return whether a value may be a row of a table of results."""
+    return hasattr(type(value), "_artigraph_cells")
+
+
+def results(items: Sequence[SupportsCells]) -> Element:
+    """Return a table of the first results. Its columns are those of these results, in the order of their appearance."""
+    several = len({type(item) for item in items[:_ROWS]}) > 1
+    found = [_cells_of(item, several=several) for item in items[:_ROWS]]
+    columns = list(dict.fromkeys(name for cells in found for name in cells))
+    shown = columns[:_COLUMNS]
+    rows = ([muted(str(index)), *(cells.get(name, "") for name in shown)] for index, cells in enumerate(found))
+    count = count_text(len(items), "result")
+    if len(columns) > len(shown):
+        count += f", {len(columns) - len(shown):,} columns are not shown"
+    return Element("div", [table(first_of(rows, _ROWS, len(items)), head=["", *shown], wraps=False), muted(count)])
+
+
+def _cells_of(item: SupportsCells, *, several: bool) -> Mapping[str, Part]:
+    cells: dict[str, Part] = {"class": type(item).__qualname__.rpartition(".")[2]} if several else {}
+
+    def fill() -> Part:
+        cells.update(item._artigraph_cells())  # pyright: ignore[reportPrivateUsage]
+        return ""
+
+    note = attempt(fill)
+    return cells if note == "" else {**cells, "": note}

@@ -56,13 +56,13 @@ class Lineage:
         Raises:
             MissingDependencyError: networkx is not installed.
         """
-        from artigraph.lineage.export.networkx import to_networkx
+        from artigraph.lineage.export.formats import to_networkx
 
         return to_networkx(self)
 
     def to_mermaid(self) -> str:
         """Return a flowchart in Mermaid's language. Labels are escaped, so they never act as Mermaid syntax."""
-        from artigraph.lineage.export.mermaid import to_mermaid
+        from artigraph.lineage.export.formats import to_mermaid
 
         return to_mermaid(self)
 
@@ -90,7 +90,7 @@ class Lineage:
         Args:
             namespace: the namespace of the jobs and data sets.
         """
-        from artigraph.lineage.export.openlineage import to_openlineage
+        from artigraph.lineage.export.formats import to_openlineage
 
         return to_openlineage(self, namespace)
 

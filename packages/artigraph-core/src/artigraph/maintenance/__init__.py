@@ -5,13 +5,21 @@
 """
 
 from artigraph.maintenance._copy import copy_objects
-from artigraph.maintenance._copy_report import CopyReport
 from artigraph.maintenance._doctor import doctor
 from artigraph.maintenance._findings import DoctorReport, Finding, StorageState
 from artigraph.maintenance._fsck import fsck
 from artigraph.maintenance._gc import gc
 from artigraph.maintenance._lost import mark_lost
-from artigraph.maintenance._report import Amount, Example, FsckReport, GcReport, Problem, ProblemKind, SkippedStorage
+from artigraph.maintenance._report import (
+    Amount,
+    CopyReport,
+    Example,
+    FsckReport,
+    GcReport,
+    Problem,
+    ProblemKind,
+    SkippedStorage,
+)
 from artigraph.maintenance._upgrade import UpgradeReport, upgrade
 from artigraph.progress import Progress
 

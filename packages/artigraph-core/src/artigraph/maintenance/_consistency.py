@@ -10,11 +10,10 @@ from uuid import UUID
 
 from sqlalchemy import LargeBinary, Select, Table, and_, case, cast, exists, func, not_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from artigraph.db import TABLES, Database, Malformed, error_of, fetch_rows, find_malformed, read, recursive
+from artigraph.db.written import written
 from artigraph.errors import DanglingObjectsError, MalformedRowError
 from artigraph.graph.run_rows import (
     CACHE,
@@ -72,35 +71,23 @@ def _runs_that_are_below_others_alone() -> Select[*tuple[Any, ...]]:
     return select(_node.c.node_id).select_from(others).where(_is_run, reached.c.node_id.is_(None))
 
 
+def _stored_id(digits: str) -> list[str]:
+    """Return the SQL texts that, joined, are the stored form of an id, from the text of its 32 digits."""
+    cuts = [(1, 8), (9, 4), (13, 4), (17, 4), (21, 12)]
+    parts = [part for start, size in cuts for part in ("'-'", f"substr({digits}, {start}, {size})")]
+    return ['\'{{"$uuid":"\'', *parts[1:], "'\"}}'"]
+
+
+@written(
+    sqlite="CAST(" + " || ".join(_stored_id("lower(hex({0}))")) + " AS BLOB)",
+    postgresql="convert_to(" + " || ".join(_stored_id("encode({0}, 'hex')")) + ", 'UTF8')",
+    mysql="CAST(concat(" + ", ".join(_stored_id("lower(hex({0}))")) + ") AS BINARY)",
+)
 class _StoredId(FunctionElement[bytes]):
     """The stored form of the id whose 16 bytes a column holds: `{"$uuid":"..."}`."""
 
     type = LargeBinary()
     inherit_cache = True
-
-
-def _stored_id(digits: str) -> list[str]:
-    """Return the SQL texts that, joined, are the stored form of an id, from the text of its 32 digits."""
-    cuts = [(1, 8), (9, 4), (13, 4), (17, 4), (21, 12)]
-    parts = [part for start, size in cuts for part in ("'-'", f"substr({digits}, {start}, {size})")]
-    return ['\'{"$uuid":"\'', *parts[1:], "'\"}'"]
-
-
-@compiles(_StoredId, "sqlite")
-def _sqlite_stored_id(element: _StoredId, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"CAST({' || '.join(_stored_id(f'lower(hex({compiler.process(element.clauses, **kw)}))'))} AS BLOB)"
-
-
-@compiles(_StoredId, "postgresql")
-def _postgresql_stored_id(element: _StoredId, compiler: SQLCompiler, **kw: Any) -> str:
-    digits = f"encode({compiler.process(element.clauses, **kw)}, 'hex')"
-    return f"convert_to({' || '.join(_stored_id(digits))}, 'UTF8')"
-
-
-@compiles(_StoredId, "mysql")
-@compiles(_StoredId, "mariadb")
-def _mysql_stored_id(element: _StoredId, compiler: SQLCompiler, **kw: Any) -> str:
-    return f"CAST(concat({', '.join(_stored_id(f'lower(hex({compiler.process(element.clauses, **kw)}))'))}) AS BINARY)"
 
 
 _row = run_value_table.alias("row_of_cache")

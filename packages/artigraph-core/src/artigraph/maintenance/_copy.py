@@ -14,9 +14,8 @@ from artigraph.graph.stored_object import StoredObject
 from artigraph.identifiers import new_id
 from artigraph.maintenance._checksums import check_digests, reads_in_chunks, verify_object
 from artigraph.maintenance._consistency import count_malformed
-from artigraph.maintenance._copy_report import CopyReport
 from artigraph.maintenance._inventory import BlobRow, read_blobs
-from artigraph.maintenance._report import EXAMPLES, Amount, Total
+from artigraph.maintenance._report import EXAMPLES, Amount, CopyReport, Total
 from artigraph.maintenance._switch import Copied, amount_in, known_contents, switch, taken_locations
 from artigraph.orm import CHUNK_SIZE, blob_table
 from artigraph.progress import Meter, ProgressCallback, ProgressReporter

@@ -6,16 +6,23 @@ from collections import Counter
 from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+from uuid import UUID
 
-from artigraph.db import Database, current_database, in_session
+from sqlalchemy import bindparam, exists, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from artigraph.db import Database, ForeignKeyViolationError, current_database, in_session, read, utc_now, write
+from artigraph.deletion.unused import delete_unused
 from artigraph.errors import ArtigraphError, ConfigurationError, DanglingObjectsError, SessionStateError
 from artigraph.graph import objects, stored_object, tombstones
+from artigraph.graph.tombstones import is_object
 from artigraph.maintenance._compare import Compared, compare
 from artigraph.maintenance._consistency import refuse_to_collect
 from artigraph.maintenance._inventory import Place, find_places
 from artigraph.maintenance._report import Amount, GcReport, SkippedStorage, Total
 from artigraph.maintenance._spool import Item, Spool
-from artigraph.maintenance._unused import UnusedBlob, database_time, delete_blob, read_unused
+from artigraph.orm import blob_table, node_table
 from artigraph.progress import ProgressCallback, ProgressReporter
 from artigraph.storage import SupportsTidying
 
@@ -281,3 +288,76 @@ def _dangling(total: Total) -> str:
         "was deleted: the storage may be another one than it was, or not all there. `fsck` lists what is missing; once "
         "it is back, or the artifacts that refer to it are deleted, gc goes on."
     )
+
+
+# Unused objects -------------------------------------------------------------------------------------------------------
+
+
+_CHUNK = 1000
+
+
+class UnusedBlob(NamedTuple):
+    """A row of an object that no node refers to."""
+
+    blob_id: UUID
+    storage: str
+    location: str
+    sha256: bytes
+    size: int
+    created_at: datetime
+
+
+_is_used = exists().where(node_table.c.blob_id == blob_table.c.blob_id)
+_unused = (
+    select(*(blob_table.c[name] for name in UnusedBlob._fields))
+    .where(
+        blob_table.c.storage == bindparam("storage"), blob_table.c.location > bindparam("after"), is_object, ~_is_used
+    )
+    .order_by(blob_table.c.location)  # in any other order, a database sorts all unused rows for each chunk
+    .limit(_CHUNK)
+)
+_is_there = select(blob_table.c.blob_id).where(blob_table.c.blob_id == bindparam("id"))
+
+
+async def database_time() -> datetime:
+    """Return the current time by the database's clock."""
+    return await read(_time)
+
+
+async def _time(connection: AsyncConnection) -> datetime:
+    return (await connection.execute(select(utc_now()))).scalar_one()
+
+
+async def read_unused(storage: str) -> AsyncGenerator[list[UnusedBlob]]:
+    """Yield the rows of a storage that no node refers to, in chunks."""
+    after = ""
+    while True:
+
+        async def work(connection: AsyncConnection, after: str = after) -> list[UnusedBlob]:
+            return [UnusedBlob(*row) for row in await connection.execute(_unused, {"storage": storage, "after": after})]
+
+        rows = await read(work)
+        if rows:
+            yield rows
+        if len(rows) < _CHUNK:
+            return
+        after = rows[-1].location
+
+
+async def delete_blob(blob: UnusedBlob) -> bool:
+    """Delete a row if still nothing refers to it, and return whether it is deleted. Then its object may be deleted too.
+
+    A save that found the row earlier notices before its commit that the row is missing, and starts again. If a save has
+    locked the row, or has referred to it meanwhile, the row is kept.
+    """
+
+    async def work(connection: AsyncConnection) -> bool:
+        return bool(await delete_unused(connection, [blob]))
+
+    async def committed(connection: AsyncConnection) -> bool:
+        return (await connection.execute(_is_there, {"id": blob.blob_id})).first() is None
+
+    try:
+        return await write(work, committed=committed)
+    except ForeignKeyViolationError:
+        return False

@@ -10,8 +10,7 @@ from artigraph.html import Part
 from artigraph.printable import bytes_text, count_text
 
 if TYPE_CHECKING:
-    from artigraph.maintenance._copy_report import CopyReport
-    from artigraph.maintenance._report import Amount, Example, FsckReport, GcReport, Problem, SkippedStorage
+    from artigraph.maintenance._report import Amount, CopyReport, Example, FsckReport, GcReport, Problem, SkippedStorage
 
 
 def gc_view(report: GcReport) -> Part:

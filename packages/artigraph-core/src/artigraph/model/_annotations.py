@@ -11,7 +11,7 @@ from artigraph.errors import ModelDefinitionError
 from artigraph.kinds import KindField
 from artigraph.model._checks import Check
 from artigraph.model._collections import ArtifactMapping, ArtifactSequence
-from artigraph.model._fields import FIELD_OPTIONS, FieldOptions
+from artigraph.model.fields import FIELD_OPTIONS, FieldOptions
 from artigraph.model.lazy import Lazy, is_lazy
 from artigraph.serializer import Serializer
 from artigraph.serializer.codec.classes import alias_of, aliased

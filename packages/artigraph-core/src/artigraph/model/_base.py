@@ -12,7 +12,6 @@ from artigraph.errors import ModelDefinitionError
 from artigraph.identifiers import LABEL_LENGTH, NodeId, check_id, check_label, check_order
 from artigraph.kinds import kind_of
 from artigraph.model._classes import TRAITS, check_aliases, declared_annotations, local_names, register_class
-from artigraph.model._fields import ArtifactModelConfig, artifact_field
 from artigraph.model.compare import Structured, canonical
 from artigraph.model.definition import (
     RESERVED,
@@ -23,6 +22,7 @@ from artigraph.model.definition import (
     shown_fields,
     traits_of,
 )
+from artigraph.model.fields import ArtifactModelConfig, artifact_field
 from artigraph.model.identity_map import node_id_of
 from artigraph.model.load import load_models
 from artigraph.model.partial import is_partial

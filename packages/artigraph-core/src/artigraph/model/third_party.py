@@ -11,10 +11,10 @@ from artigraph.identifiers import NodeId, check_id, check_label, check_order
 from artigraph.kinds import artifact_classes
 from artigraph.model._base import checked_aliases, make_traits
 from artigraph.model._classes import check_aliases, register_class
-from artigraph.model._fields import ArtifactModelConfig
 from artigraph.model.any_model import AnyModel, is_model_instance
 from artigraph.model.compare import Structured
 from artigraph.model.definition import forget_definition, is_model, kind_of_model, set_traits_of_other, traits_of
+from artigraph.model.fields import ArtifactModelConfig
 from artigraph.model.load import load_models
 from artigraph.model.save import save_models
 from artigraph.progress import ProgressCallback, ProgressReporter

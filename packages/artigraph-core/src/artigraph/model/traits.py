@@ -9,7 +9,7 @@ from uuid import uuid4
 from weakref import WeakValueDictionary, ref
 
 from artigraph.model._classes import expect, module_names
-from artigraph.model._fields import ArtifactModelConfig
+from artigraph.model.fields import ArtifactModelConfig
 
 
 @dataclass(slots=True, weakref_slot=True)

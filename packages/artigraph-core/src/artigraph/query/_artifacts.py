@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,6 +10,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Self, TypeGuard, TypeVar
 from uuid import UUID
+from weakref import WeakSet
 
 from sqlalchemy import ColumnElement
 from sqlalchemy import Select as SqlSelect
@@ -18,11 +20,11 @@ from artigraph.identifiers import check_label
 from artigraph.model.any_model import AnyModel
 from artigraph.model.definition import define
 from artigraph.model.load import load_each, load_existing
-from artigraph.model.stored_names import stored_names
+from artigraph.model.stored_names import has_class, stored_names
+from artigraph.printable import quoted
 from artigraph.query._base import Select
 from artigraph.query._conditions import Condition, Field, OnField, RunField, leaves_of, with_leaves
 from artigraph.query._moments import earliest, latest, saved_between, within
-from artigraph.query._nameless import hint_at_names
 from artigraph.query._nodes import has_nodes, read_field_names, read_model_names
 from artigraph.query._ordering import OrderKey, read_field_keys
 from artigraph.query._sql import artifacts_of, has_key, key_of, root
@@ -33,6 +35,36 @@ from artigraph.query.columns import Column, Order, columns
 from artigraph.stored import StoredModel
 from artigraph.stored.read import read_each
 from artigraph.table import Values
+
+_log = logging.getLogger("artigraph")
+_MOST = 5
+"""The most names in the hint."""
+_looked: WeakSet[type[Any]] = WeakSet()
+"""The classes for which the store was asked once."""
+
+
+async def hint_at_names(model_type: type[Any]) -> None:
+    """Log which stored names have no class here, if a class has no models in the store. It looks once for each class.
+
+    A class that was renamed without an alias finds none of its former models, and nothing else would say so.
+    """
+    if model_type in _looked or not _log.isEnabledFor(logging.WARNING):
+        return
+    _looked.add(model_type)
+    names = await read_model_names()
+    nameless = [name for name in names if not has_class(name)]
+    if nameless and not set(names).intersection(stored_names([model_type])):
+        some = ", ".join(map(quoted, nameless[:_MOST]))
+        more = f" and {len(nameless) - _MOST:,} more" if len(nameless) > _MOST else ""
+        _log.warning(
+            "No %s is stored, and no class here has the stored names %s%s. If the class was renamed, add its former "
+            "name to its class line: aliases=(%s,)",
+            model_type.__qualname__,
+            some,
+            more,
+            quoted(nameless[0]),
+        )
+
 
 M = TypeVar("M", bound=AnyModel)
 R = TypeVar("R")

@@ -10,10 +10,9 @@ from itertools import islice, product, takewhile
 from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Boolean, ColumnElement, LargeBinary, and_, exists, false, func, literal, not_, or_
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from artigraph.db.written import written
 from artigraph.orm import SEARCH_KEY_LENGTH, blob_table
 from artigraph.query._conditions import Operator, is_nan
 from artigraph.serializer.codec import encode_member
@@ -167,30 +166,16 @@ def _is_cut(key: Key) -> ColumnElement[bool]:
     return func.length(key) >= SEARCH_KEY_LENGTH
 
 
+@written(
+    sqlite="instr(substr({0}, 2), {1}) > 0",
+    postgresql="position({1} in substring({0} from 2)) > 0",
+    mysql="locate({1}, substring({0}, 2)) > 0",
+)
 class _Contains(FunctionElement[bool]):
     """Whether a key contains some bytes after its first byte."""
 
     type = Boolean()
     inherit_cache = True
-
-
-@compiles(_Contains, "sqlite")
-def _sqlite_contains(element: _Contains, compiler: SQLCompiler, **kw: Any) -> str:
-    key, part = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"instr(substr({key}, 2), {part}) > 0"
-
-
-@compiles(_Contains, "postgresql")
-def _postgresql_contains(element: _Contains, compiler: SQLCompiler, **kw: Any) -> str:
-    key, part = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"position({part} in substring({key} from 2)) > 0"
-
-
-@compiles(_Contains, "mysql")
-@compiles(_Contains, "mariadb")
-def _mysql_contains(element: _Contains, compiler: SQLCompiler, **kw: Any) -> str:
-    key, part = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"locate({part}, substring({key}, 2)) > 0"
 
 
 _MOST_NAMES = 1000

@@ -15,8 +15,6 @@ from typing import Any, NamedTuple
 from uuid import UUID
 
 import sqlalchemy as sa
-from sqlalchemy.ext.compiler import compiles
-from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from artigraph.db.planner import (
@@ -27,6 +25,7 @@ from artigraph.db.planner import (
     unindexed,
     unsearched_by_sqlite,
 )
+from artigraph.db.written import written
 from artigraph.graph.leases import end_of, status_of
 from artigraph.graph.run_rows import CACHE, CACHED_FROM
 from artigraph.model.stored_names import stored_names
@@ -214,31 +213,14 @@ def key_of(field: Field | RunField) -> sa.ColumnElement[bytes]:
     return sa.func.coalesce(key, sa.literal(b"", sa.LargeBinary))
 
 
+# Without statistics, PostgreSQL expects an equality to match one row in 200, which looks too few to walk along the ids
+# for. It expects this pair of conditions to match one row in nine.
+@written("{0} = {1}", sqlite="+{0} = {1}", postgresql="({0} >= {1} AND {0} || '' <= {1})")
 class _IsOfType(FunctionElement[bool]):
     """Whether a node is of a type, written so that no index is used."""
 
     type = sa.Boolean()
     inherit_cache = True
-
-
-@compiles(_IsOfType)
-def _is_of_type(element: _IsOfType, compiler: SQLCompiler, **kw: Any) -> str:
-    column, node_type = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"{column} = {node_type}"
-
-
-@compiles(_IsOfType, "sqlite")
-def _sqlite_is_of_type(element: _IsOfType, compiler: SQLCompiler, **kw: Any) -> str:
-    column, node_type = (compiler.process(clause, **kw) for clause in element.clauses)
-    return f"+{column} = {node_type}"
-
-
-@compiles(_IsOfType, "postgresql")
-def _postgresql_is_of_type(element: _IsOfType, compiler: SQLCompiler, **kw: Any) -> str:
-    column, node_type = (compiler.process(clause, **kw) for clause in element.clauses)
-    # Without statistics, PostgreSQL expects an equality to match one row in 200, which looks too few to walk along the
-    # ids for. It expects this pair of conditions to match one row in nine.
-    return f"({column} >= {node_type} AND {column} || '' <= {node_type})"
 
 
 def is_of_type_in_order(node_type: str) -> sa.ColumnElement[bool]:

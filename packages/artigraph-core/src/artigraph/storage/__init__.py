@@ -13,9 +13,7 @@ from artigraph.storage._abilities import (
     SupportsTidying,
 )
 from artigraph.storage._memory import MemoryStorage
-from artigraph.storage._pieces import Pieces
-from artigraph.storage._process_local import ProcessLocal
-from artigraph.storage._settings import check_seconds, check_whole
+from artigraph.storage._shared import Pieces, ProcessLocal, check_seconds, check_whole
 from artigraph.storage.base import Storage, check_key, check_prefix, get_storage_by_name, new_key, register_storage
 from artigraph.storage.from_url import storage_from_url
 

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from artigraph.errors import ObjectNotFoundError, StorageError
 from artigraph.storage._abilities import StoredEntry
-from artigraph.storage._process_local import ProcessLocal
+from artigraph.storage._shared import ProcessLocal
 from artigraph.storage.base import Storage, check_key, check_prefix, new_key
 
 

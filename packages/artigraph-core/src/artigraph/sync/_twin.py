@@ -6,7 +6,7 @@ from collections.abc import Callable
 from inspect import iscoroutine
 from typing import Any, Self, TypeVar
 
-from artigraph.model.metaclass import BaseOfModels
+from artigraph.model.fields import BaseOfModels
 from artigraph.portal import wait_for
 
 __all__ = ["BaseOfModels", "Twin", "on_the_loop", "plain", "result_of", "twin"]

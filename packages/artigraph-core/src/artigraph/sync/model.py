@@ -10,9 +10,9 @@ from uuid import UUID
 import artigraph.model as async_model
 from artigraph.graph.nodes import Node
 from artigraph.identifiers import NodeId
-from artigraph.model._fields import artifact_field
 from artigraph.model.any_model import AnyModel
 from artigraph.model.failures import Errors, Loaded
+from artigraph.model.fields import artifact_field
 from artigraph.portal import wait_for
 from artigraph.progress import ProgressCallback
 from artigraph.sync._twin import BaseOfModels

@@ -221,31 +221,6 @@ def lineage_document(node: NodeId, *, up: int = 1, down: int = 1, limit: int = 5
     return wait_for(async_view.lineage_document(node, up=up, down=down, limit=limit))
 
 
-def series_points(
-    model: str, label: str, fields: Sequence[str | Sequence[str]] | None = None, *, most: int = 2000
-) -> SeriesPointsDocument:
-    """Return numbers of the versions of a series for a chart, the oldest first.
-
-        document = series_points("Report", "report", ["accuracy", "metrics.f1"], most=500)
-        for point in document.points:
-            print(point.number, point.created_at, point.values.get("accuracy"))
-
-    A longer series is sampled in the database, so Python reads at most `most` versions, and those with an alias. The
-    number of statements depends on `most` and on the length of the paths. A timedelta is a number of seconds.
-
-    Args:
-        model: the stored name of the class.
-        label: the label under which the versions were saved.
-        fields: up to 10 fields by path, as the columns of `artifacts_page`. None for all numbers among the fields.
-        most: the most versions, from 2 to 10,000, without those that have an alias.
-
-    Raises:
-        QueryError: a field or `most` is invalid.
-        InvalidLabelError: the name or the label is not valid.
-    """
-    return wait_for(async_view.series_points(model, label, fields, most=most))
-
-
 def run_document(run: NodeId, *, limit: int = 50) -> RunDocument:
     """Return everything about a run.
 
@@ -354,6 +329,31 @@ def series_document(
         InvalidLabelError: the name or the label is not valid.
     """
     return wait_for(async_view.series_document(model, label, columns=columns, limit=limit, after=after))
+
+
+def series_points(
+    model: str, label: str, fields: Sequence[str | Sequence[str]] | None = None, *, most: int = 2000
+) -> SeriesPointsDocument:
+    """Return numbers of the versions of a series for a chart, the oldest first.
+
+        document = series_points("Report", "report", ["accuracy", "metrics.f1"], most=500)
+        for point in document.points:
+            print(point.number, point.created_at, point.values.get("accuracy"))
+
+    A longer series is sampled in the database, so Python reads at most `most` versions, and those with an alias. The
+    number of statements depends on `most` and on the length of the paths. A timedelta is a number of seconds.
+
+    Args:
+        model: the stored name of the class.
+        label: the label under which the versions were saved.
+        fields: up to 10 fields by path, as the columns of `artifacts_page`. None for all numbers among the fields.
+        most: the most versions, from 2 to 10,000, without those that have an alias.
+
+    Raises:
+        QueryError: a field or `most` is invalid.
+        InvalidLabelError: the name or the label is not valid.
+    """
+    return wait_for(async_view.series_points(model, label, fields, most=most))
 
 
 def stale_document(node: NodeId) -> StaleDocument:

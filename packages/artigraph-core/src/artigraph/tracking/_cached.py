@@ -23,14 +23,13 @@ from artigraph.model.load import load_models
 from artigraph.model.traverse import parts_of
 from artigraph.printable import printable, quoted
 from artigraph.run import Run
-from artigraph.run.ended import row_of_ended
+from artigraph.run.call import row_of_ended
 from artigraph.tracking._call import parameters_of
 from artigraph.tracking._describe import IncomparableError
-from artigraph.tracking._options import cache_mode
+from artigraph.tracking._options import TrackedValue, TrackingWarning, cache_mode
 from artigraph.tracking._request import Request, request_of, warn_uncached
 from artigraph.tracking._signature import Arguments, Signature
 from artigraph.tracking._sql import Candidate, find, insert_hit, rows_of_hit
-from artigraph.tracking._tracked_value import TrackedValue, TrackingWarning
 
 _log = logging.getLogger("artigraph.tracking")
 

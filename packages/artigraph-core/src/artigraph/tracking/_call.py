@@ -27,10 +27,10 @@ from artigraph.progress import run_in_slices
 from artigraph.run import Run
 from artigraph.run.call import CallManager
 from artigraph.run.values import value_rows
+from artigraph.tracking._options import TrackedValue, TrackingWarning
 from artigraph.tracking._request import Request
 from artigraph.tracking._signature import RETURN, Arguments, Signature
 from artigraph.tracking._sql import Returned, insert_rows, rows_of_call
-from artigraph.tracking._tracked_value import TrackedValue, TrackingWarning
 
 _SMALL = 4096
 """The most bytes of a plain value that is recorded as a parameter of the run."""

@@ -19,7 +19,7 @@ from artigraph.model.save import tree_of
 from artigraph.serializer.base import claimed_by
 from artigraph.serializer.codec import encode
 from artigraph.tracking._bytecode import digest_of
-from artigraph.tracking._tracked_value import TrackedValue
+from artigraph.tracking._options import TrackedValue
 
 PLAIN = frozenset({type(None), bool, int, float, str, bytes})
 """The types of most values. They hold nothing else."""

@@ -1,4 +1,4 @@
-"""The options of a cached function, and the environment variable that overrides them."""
+"""The options of a cached function, the variable that overrides them, and the model of values that are no models."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any, Literal, get_args
 
 from artigraph.errors import ConfigurationError, TrackingError
+from artigraph.model import ArtifactModel
 
 Follow = Literal["distribution", "function"]
 """What is followed from a function: all code of its distribution, or its own code alone."""
@@ -101,3 +102,17 @@ def cache_mode() -> Mode:
         case other:
             msg = f"{ENVIRONMENT} is on, off or refresh, not {other!r:.100}"
             raise ConfigurationError(msg)
+
+
+# What a call records --------------------------------------------------------------------------------------------------
+
+
+@dataclass
+class TrackedValue(ArtifactModel, name="artigraph.TrackedValue"):
+    """An argument or result of a tracked function that is no model: a frame, an array, a list of models."""
+
+    value: Any
+
+
+class TrackingWarning(UserWarning):
+    """Warns that a value of a tracked call cannot be stored, and is not recorded, or that a call is not cached."""

@@ -23,9 +23,9 @@ from artigraph.progress import run_in_slices
 from artigraph.tracking._bytecode import PYTHON, digest_of
 from artigraph.tracking._code import CodeIdentity, code_of
 from artigraph.tracking._describe import Describer, IncomparableError
+from artigraph.tracking._options import TrackedValue, TrackingWarning
 from artigraph.tracking._ownership import name_of
 from artigraph.tracking._signature import Arguments, Signature
-from artigraph.tracking._tracked_value import TrackedValue, TrackingWarning
 
 _BRIEF = 0.01
 """Seconds. Code that takes longer to compare is compared in a thread, so that others of the event loop go on."""

@@ -11,16 +11,14 @@ from artigraph.lazy_import import deferred
 if TYPE_CHECKING:
     from artigraph.view._artifact import ArtifactDocument, FieldItem, artifact_document
     from artigraph.view._artifacts import ArtifactItem, ArtifactsPage, artifacts_page
-    from artigraph.view._compare import CompareDocument, CompareRow, compare_runs
-    from artigraph.view._diff import DiffItem, DiffPage, diff_document
+    from artigraph.view._compare import CompareDocument, CompareRow, DiffItem, DiffPage, compare_runs, diff_document
     from artigraph.view._document import Document, Page, Record
     from artigraph.view._lineage import LineageDocument, LineageEdge, LineageNode, lineage_document
-    from artigraph.view._points import SeriesPoint, SeriesPointsDocument, series_points
     from artigraph.view._run import RunDocument, run_document
     from artigraph.view._runs import RunItem, RunsPage, runs_page
     from artigraph.view._schemas import json_schema
     from artigraph.view._search import SearchDocument, SearchHit, search
-    from artigraph.view._series import SeriesDocument, series_document
+    from artigraph.view._series import SeriesDocument, SeriesPoint, SeriesPointsDocument, series_document, series_points
     from artigraph.view._stale import StaleDocument, StaleInput, stale_document
     from artigraph.view._totals import (
         ClassVersionItem,
@@ -40,16 +38,14 @@ else:
         {
             "_artifact": "ArtifactDocument FieldItem artifact_document",
             "_artifacts": "ArtifactItem ArtifactsPage artifacts_page",
-            "_compare": "CompareDocument CompareRow compare_runs",
-            "_diff": "DiffItem DiffPage diff_document",
+            "_compare": "CompareDocument CompareRow DiffItem DiffPage compare_runs diff_document",
             "_document": "Document Page Record",
             "_lineage": "LineageDocument LineageEdge LineageNode lineage_document",
-            "_points": "SeriesPoint SeriesPointsDocument series_points",
             "_run": "RunDocument run_document",
             "_runs": "RunItem RunsPage runs_page",
             "_schemas": "json_schema",
             "_search": "SearchDocument SearchHit search",
-            "_series": "SeriesDocument series_document",
+            "_series": "SeriesDocument SeriesPoint SeriesPointsDocument series_document series_points",
             "_stale": "StaleDocument StaleInput stale_document",
             "_totals": (
                 "ClassVersionItem LastFsck ModelItem ModelsPage SizeItem StorageDocument StorageItem "

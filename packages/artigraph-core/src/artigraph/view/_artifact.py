@@ -23,8 +23,7 @@ from artigraph.orm import alias_table, blob_table, node_table
 from artigraph.serializer.raw import bytes_serializer
 from artigraph.stored import FieldKind, open_stored
 from artigraph.stored.read import PLAIN_SERIALIZERS, decode_stored
-from artigraph.view._cursor import check_limit
-from artigraph.view._document import Document, Record
+from artigraph.view._document import Document, Record, check_limit
 from artigraph.view._fields import Path
 from artigraph.view._run_values import LARGEST_SHOWN
 from artigraph.view._runs import RunItem, read_run_items, runs_page

@@ -20,8 +20,7 @@ from artigraph.orm import alias_table, link_table, node_table
 from artigraph.query import StoredSelect
 from artigraph.query import select as query_of
 from artigraph.serializer.preview import Cell
-from artigraph.view._cursor import check_limit, cursor_after, last_of
-from artigraph.view._document import Page, Record
+from artigraph.view._document import Page, Record, check_limit, cursor_after, last_of
 from artigraph.view._fields import Path, field_paths, read_cells
 
 

@@ -12,14 +12,15 @@ from sqlalchemy import case, func, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import read_anywhere
+from artigraph.difference.stored import compare_nodes
 from artigraph.errors import DeserializationError, NodeNotFoundError, QueryError
-from artigraph.identifiers import NodeId, check_ids
+from artigraph.identifiers import NodeId, check_id, check_ids
 from artigraph.lineage.sql import own_input, select_served
 from artigraph.orm import node_table
 from artigraph.serializer.codec import StoredStruct
 from artigraph.serializer.preview import Cell
 from artigraph.stored.read import PLAIN_SERIALIZERS, decode_stored
-from artigraph.view._document import Document, Record
+from artigraph.view._document import Document, Page, Record
 from artigraph.view._fields import LARGEST_CELL
 from artigraph.view._run_values import RunColumn, RunValues, read_run_values
 from artigraph.view._runs import RunItem, read_run_items
@@ -249,3 +250,50 @@ def _delta(first: float | None, number: float | None) -> float | None:
     except OverflowError:  # integers beyond every float
         return None
     return delta if math.isfinite(delta) else None
+
+
+# Artifacts ------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class DiffItem(Record):
+    """What differs between two artifacts or runs, A and B: a field, an item or a named value."""
+
+    path: str
+    """The labels with dots between them. Empty for the artifacts themselves."""
+    labels: tuple[str, ...]
+    """The labels that lead to it. A label may contain dots."""
+    kind: Literal["changed", "added", "removed", "class", "unknown"]
+    """Another value, only in B, only in A, a model or container of another class, or a value that cannot be read."""
+    before: str | None
+    """What it is in A, as a short text."""
+    after: str | None
+    """What it is in B, as a short text."""
+
+
+@dataclass(frozen=True, slots=True)
+class DiffPage(Page[DiffItem]):
+    """What differs between two artifacts, in the order of their fields."""
+
+    schema: ClassVar[str] = "artigraph.diff/1"
+
+
+async def diff_document(before: NodeId, after: NodeId) -> DiffPage:
+    """Return what changed from one artifact or run to another. The page has all of it, so its `next` is None.
+
+        for item in (await diff_document(older, newer)).items:
+            print(item.kind, item.path, item.before, item.after)
+
+    Values are compared without their classes: plain values by type and value, others by their stored bytes. Of runs it
+    compares parameters, tags, environments and the artifacts in them, by name.
+
+    Raises:
+        InvalidNodeIdError: an argument denotes no node.
+        NodeNotFoundError: a node does not exist.
+        ArgumentError: only one of them is a run.
+        WrongModelTypeError: a node is a part of a model and no model itself.
+        StorageError, CorruptObjectError: bytes without a recorded hash cannot be read.
+    """
+    changes = await compare_nodes(check_id(before), check_id(after))
+    items = (DiffItem(".".join(each.path), each.path, each.kind, each.before, each.after) for each in changes)
+    return DiffPage(tuple(items), None)

@@ -21,8 +21,7 @@ from artigraph.identifiers import NodeId, check_id, moment_of
 from artigraph.lineage import EdgeKind
 from artigraph.lineage.sql import own_input
 from artigraph.orm import link_table, node_table
-from artigraph.view._cursor import check_limit
-from artigraph.view._document import Document, Record
+from artigraph.view._document import Document, Record, check_limit
 
 _MOST_LEVELS = 10
 _MOST_OF_LEVEL = 1_000

@@ -18,8 +18,7 @@ from artigraph.identifiers import NodeId, check_id
 from artigraph.orm import node_table
 from artigraph.run.values import FIELDS
 from artigraph.view._artifacts import ArtifactItem, artifacts_page
-from artigraph.view._cursor import check_limit
-from artigraph.view._document import Document
+from artigraph.view._document import Document, check_limit
 from artigraph.view._run_values import RunValues, read_run_values
 from artigraph.view._runs import RunItem, run_item, runs_page
 

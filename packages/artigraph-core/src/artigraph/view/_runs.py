@@ -30,8 +30,7 @@ from artigraph.query import RunSelect
 from artigraph.query import select as query_of
 from artigraph.run import Run
 from artigraph.serializer.preview import Cell
-from artigraph.view._cursor import check_limit, cursor_after, last_of
-from artigraph.view._document import Page, Record
+from artigraph.view._document import Page, Record, check_limit, cursor_after, last_of
 from artigraph.view._run_values import (
     AnyColumn,
     ResultColumn,

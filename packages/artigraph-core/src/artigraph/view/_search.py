@@ -16,8 +16,7 @@ from artigraph.errors import QueryError
 from artigraph.identifiers import check_label
 from artigraph.orm import SEARCH_KEY_LENGTH, node_table, run_value_table
 from artigraph.serializer.search_key import is_cut, search_key
-from artigraph.view._cursor import check_limit
-from artigraph.view._document import Document, Record
+from artigraph.view._document import Document, Record, check_limit
 from artigraph.view._run_values import RunColumn, RunValues, read_run_values
 from artigraph.view._runs import read_run_items
 

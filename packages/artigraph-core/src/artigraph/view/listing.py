@@ -20,10 +20,8 @@ from artigraph.query import RunSelect, StoredSelect
 from artigraph.run.values import FIELDS
 from artigraph.stored.read import PLAIN_SERIALIZERS
 from artigraph.view._artifacts import ArtifactsPage, read_artifact_items
-from artigraph.view._by_input import InputItem, RunGroup, RunGroupsPage, group_by_input
-from artigraph.view._by_result import runs_by_result
-from artigraph.view._cursor import check_limit
-from artigraph.view._document import Page, Record
+from artigraph.view._by_result import InputItem, RunGroup, RunGroupsPage, group_by_input, runs_by_result
+from artigraph.view._document import Page, Record, check_limit
 from artigraph.view._fields import LARGEST_CELL, field_paths
 from artigraph.view._run_values import chosen_columns
 from artigraph.view._runs import RunsPage, read_run_items

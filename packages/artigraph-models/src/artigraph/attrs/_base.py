@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, dataclass_transform
 
 import attrs
-from artigraph.model.metaclass import BaseOfModels
+from artigraph.model.fields import BaseOfModels
 
 if TYPE_CHECKING:
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, dataclass_transform
 
 import msgspec
-from artigraph.model.metaclass import BaseOfModels
+from artigraph.model.fields import BaseOfModels
 
 
 @dataclass_transform(field_specifiers=(msgspec.field,))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, dataclass_transform
 
-from artigraph.model.metaclass import BaseOfModels
+from artigraph.model.fields import BaseOfModels
 from pydantic import BaseModel, Field, PrivateAttr
 
 if TYPE_CHECKING:

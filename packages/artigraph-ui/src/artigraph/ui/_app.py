@@ -15,22 +15,7 @@ from starlette.types import ASGIApp
 
 from artigraph.errors import ArtigraphError, ConfigurationError
 from artigraph.ui import _errors as errors
-from artigraph.ui._pages import (
-    artifact,
-    artifacts,
-    compare,
-    content,
-    diff,
-    home,
-    lineage,
-    models,
-    run,
-    runs,
-    search,
-    series,
-    static,
-    storage,
-)
+from artigraph.ui._pages import artifact, artifacts, compare, content, diff, lineage, plain, runs, search, series
 from artigraph.ui._render import respond
 from artigraph.ui._security import LOOPBACK, Authorize, Security
 from artigraph.ui._store import InStore, Source, configured, context_of, dialect_of, source_of
@@ -40,11 +25,11 @@ from artigraph.view.listing import list_stores
 Page = Callable[[Request], Awaitable[Response]]
 
 ROUTES: Sequence[tuple[str, str, Page]] = (
-    ("/", "home", home.page),
+    ("/", "home", plain.home),
     ("/runs", "runs", runs.page),
-    ("/runs/{run_id}", "run", run.page),
+    ("/runs/{run_id}", "run", plain.run),
     ("/compare", "compare", compare.page),
-    ("/models", "models", models.page),
+    ("/models", "models", plain.models),
     ("/artifacts", "artifacts", artifacts.page),
     ("/artifacts/{artifact_id}", "artifact", artifact.page),
     ("/artifacts/{artifact_id}/content", "content", content.page),
@@ -53,8 +38,8 @@ ROUTES: Sequence[tuple[str, str, Page]] = (
     ("/diff", "diff", diff.page),
     ("/lineage/{node_id}", "lineage", lineage.page),
     ("/search", "search", search.page),
-    ("/storage", "storage", storage.page),
-    ("/static/{name}", "static", static.page),
+    ("/storage", "storage", plain.storage),
+    ("/static/{name}", "static", plain.static),
 )
 """Everything that can be asked for: the path, the name for links, and the page."""
 
@@ -117,7 +102,7 @@ def app_of(configuration: Configuration) -> Starlette:
     replicas = configuration.read_urls
     stores_of = configuration.stores.items()
     mounts = [Mount(f"/{name}", _pages_of(url, name, read_url=replicas.get(name))) for name, url in stores_of]
-    return _application([Route("/", stores), Route("/static/{name}", static.page), *mounts])
+    return _application([Route("/", stores), Route("/static/{name}", plain.static), *mounts])
 
 
 def _pages_of(source: Source, name: str | None = None, *, read_url: str | None = None) -> Starlette:

@@ -12,8 +12,7 @@ from itertools import groupby
 
 from markupsafe import Markup
 
-from artigraph.ui._axes import Axis
-from artigraph.ui._svg import element, joined, number, percent
+from artigraph.ui._svg import Axis, element, joined, number, percent
 
 _TOP, _BOTTOM = 10, 26
 """The heights above the plot and below it. The lower one has the ticks of x."""

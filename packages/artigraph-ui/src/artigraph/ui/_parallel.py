@@ -8,8 +8,7 @@ from itertools import groupby
 
 from markupsafe import Markup
 
-from artigraph.ui._axes import number_text
-from artigraph.ui._svg import element, joined, number, percent
+from artigraph.ui._svg import element, joined, number, number_text, percent
 
 _TOP, _BOTTOM = 34, 294
 """The ends of the axes, in pixels from the top."""

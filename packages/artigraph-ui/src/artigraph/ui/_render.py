@@ -6,6 +6,8 @@ import hashlib
 import re
 from collections.abc import Mapping
 from functools import cache
+from importlib.resources import files
+from types import MappingProxyType
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
@@ -14,10 +16,31 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from artigraph.errors import QueryError
 from artigraph.printable import quoted
 from artigraph.release import __version__
-from artigraph.ui._assets import version
 from artigraph.ui._filters import FILTERS, TESTS
 from artigraph.ui._links import Links
 from artigraph.view import Document
+
+# Files that pages load ------------------------------------------------------------------------------------------------
+
+
+TYPES: Mapping[str, str] = MappingProxyType(
+    {"app.js": "text/javascript", "detail.css": "text/css", "icon.svg": "image/svg+xml", "style.css": "text/css"}
+)
+"""The files by name, and their media types."""
+
+
+@cache
+def assets() -> Mapping[str, bytes]:
+    """Return the contents of the files by name."""
+    folder = files("artigraph.ui").joinpath("static")
+    return {name: folder.joinpath(name).read_bytes() for name in TYPES}
+
+
+@cache
+def version() -> str:
+    """Return what changes when a file does. It is part of the links, so browsers keep a file until it changes."""
+    return hashlib.sha256(b"".join(assets().values())).hexdigest()[:12]
+
 
 VERSION_HEADER = "X-Artigraph-Version"
 _MOMENT = re.compile(r"(?<= data-ago>)[^<]*")

@@ -67,6 +67,3 @@ async def remove_alias(output: Output, series: str, name: str) -> None:
         msg = f"The series {series} has no alias {name!r}"
         raise VersionNotFoundError(msg)
     await _print(output, *key)
-
-
-command = alias

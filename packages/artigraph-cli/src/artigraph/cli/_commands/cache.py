@@ -129,6 +129,3 @@ async def _full_name(function: str) -> str:
         msg = f"{function!r} is the end of several names: {', '.join(map(repr, found))}"
         raise click.UsageError(msg)
     return found[0]
-
-
-command = cache

@@ -138,6 +138,3 @@ def _copy(source: BinaryIO) -> None:
         while part := source.read(_PART):
             sys.stdout.buffer.write(part)
     sys.stdout.buffer.flush()
-
-
-command = cat

@@ -30,6 +30,3 @@ async def compare(output: Output, runs: tuple[str, ...], *, everything: bool) ->
     output.table(document, rows, shown, "The runs are equal in everything that is compared.")
     if found.cut:
         output.note("The runs have more values than are compared.")
-
-
-command = compare

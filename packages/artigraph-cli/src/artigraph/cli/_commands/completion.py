@@ -26,6 +26,3 @@ def completion(ctx: click.Context, shell: str) -> None:
     assert made is not None  # click has these three
     program = ctx.find_root().command
     click.echo(made(program, {}, "artigraph", "_ARTIGRAPH_COMPLETE").source())
-
-
-command = completion

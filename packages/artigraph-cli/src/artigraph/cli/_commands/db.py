@@ -89,6 +89,3 @@ async def _print(output: Output) -> None:
 
     version = await current()
     output.text(TablesDocument(version, SCHEMA_VERSION).to_dict(), [version or "no tables"])
-
-
-command = db

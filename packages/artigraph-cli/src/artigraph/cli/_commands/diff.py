@@ -29,6 +29,3 @@ async def diff(output: Output, before: str, after: str, *, exit_code: bool) -> E
     rows = [{**row, "path": row["path"] or "(itself)"} for row in document["data"]]
     output.table(document, rows, _COLUMNS, "No differences.")
     return ExitCode.FOUND if exit_code and rows else ExitCode.OK
-
-
-command = diff

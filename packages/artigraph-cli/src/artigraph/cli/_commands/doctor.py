@@ -19,12 +19,9 @@ async def doctor(output: Output, *, gc: bool, time_limit: float) -> ExitCode:
 
     The exit code is 4 if there is an error among the findings.
     """
-    from artigraph.cli._findings import doctor_document
+    from artigraph.cli._reports import doctor_document
     from artigraph.maintenance import doctor as examine
 
     report = await examine(gc=gc, time_limit=time_limit)
     output.text(doctor_document(report).to_dict(), str(report).split("\n"))
     return ExitCode.FOUND if report.level == "error" else ExitCode.OK
-
-
-command = doctor

@@ -28,6 +28,3 @@ async def du(output: Output, by: Literal["model", "storage", "run"]) -> None:
         rows = [{**item, "name": item["name"] or "(none)"} for item in data["models" if by == "model" else "runs"]]
         first = [Column("name", keep=2), Column("artifacts", right=True), Column("values", right=True)]
     output.table(document, rows, [*first, Column("bytes", size, right=True, keep=1)], "The store has no values.")
-
-
-command = du

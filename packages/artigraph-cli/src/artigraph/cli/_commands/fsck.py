@@ -16,7 +16,7 @@ async def fsck(output: Output, subset: str | None) -> ExitCode:
 
     The exit code is 4 if it finds a problem.
     """
-    from artigraph.cli._progress import progress
+    from artigraph.cli._plan import progress
     from artigraph.cli._reports import fsck_document
     from artigraph.maintenance import fsck as check
 
@@ -24,6 +24,3 @@ async def fsck(output: Output, subset: str | None) -> ExitCode:
         report = await check(read_data_subset=subset, progress=report_progress)
     output.text(fsck_document(report).to_dict(), report.render().split("\n"))
     return ExitCode.OK if report.ok else ExitCode.FOUND
-
-
-command = fsck

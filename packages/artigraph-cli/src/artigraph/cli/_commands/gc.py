@@ -36,6 +36,3 @@ async def gc(output: Output, *, grace: timedelta | datetime | None, dry_run: boo
 
     work = collect if grace is None else partial(collect, grace=grace)
     await delete_by_plan(output, work, gc_document, is_empty=is_empty, dry_run=dry_run, yes=yes)
-
-
-command = gc

@@ -29,7 +29,7 @@ async def get(output: Output, ref: str, target: Path, *, force: bool) -> None:
     import asyncio
 
     from artigraph.cli._documents import FileDocument
-    from artigraph.cli._progress import bytes_progress
+    from artigraph.cli._plan import bytes_progress
     from artigraph.cli._values import find_field
     from artigraph.stored import open_stored
     from artigraph.view.references import find_value
@@ -61,6 +61,3 @@ def _copy(source: BinaryIO, target: Path, done: Callable[[int], None]) -> int:
             written += len(part)
             done(len(part))
     return written
-
-
-command = get

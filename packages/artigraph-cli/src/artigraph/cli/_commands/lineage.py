@@ -61,6 +61,3 @@ async def lineage(
         found["down"] = await descendants(node_id, None if down == -1 else down)
     whole = merged(list(found.values()))
     output.pages(lineage_document(whole).to_dict(), graph_lines(whole, found, how, collapse))
-
-
-command = lineage

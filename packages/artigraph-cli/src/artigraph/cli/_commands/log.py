@@ -26,6 +26,3 @@ async def log(output: Output, series: str, *, limit: int, columns: list[str] | N
     document = page.to_dict()
     shown = artifact_columns(fields, prefixes, model=False)
     output.table(document, with_cells(document["data"]["versions"]), shown, "No versions.")
-
-
-command = log

@@ -17,6 +17,3 @@ async def lost(output: Output) -> None:
 
     document = LostPage(tuple(LostItem(run_id) for run_id in await mark_lost()), None).to_dict()
     output.table(document, document["data"], [Column("run_id")], "No run is newly lost.")
-
-
-command = lost

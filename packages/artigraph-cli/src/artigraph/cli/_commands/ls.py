@@ -71,6 +71,3 @@ def _check(request: Request) -> None:
     if request.series and (request.since is not None or request.after is not None):
         msg = "--series excludes --since and --after"
         raise click.UsageError(msg)
-
-
-command = ls

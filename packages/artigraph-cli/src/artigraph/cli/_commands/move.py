@@ -21,7 +21,7 @@ async def move(output: Output, *, source: str, target: str, dry_run: bool, yes: 
     SOURCE and TARGET are names of storages. It prints what would be copied and asks. The objects of the source stay.
     The exit code is 4 if something remains in the source, or a row of it is malformed.
     """
-    from artigraph.cli._progress import progress
+    from artigraph.cli._plan import progress
     from artigraph.cli._reports import copy_document
     from artigraph.maintenance import copy_objects
 
@@ -35,6 +35,3 @@ async def move(output: Output, *, source: str, target: str, dry_run: bool, yes: 
                 return ExitCode.FOUND if report.malformed else ExitCode.OK
             confirm("Copy this?", yes=yes)
     return ExitCode.OK if report is None or report.ok else ExitCode.FOUND
-
-
-command = move

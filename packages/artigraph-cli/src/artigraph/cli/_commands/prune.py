@@ -54,6 +54,3 @@ async def prune(output: Output, *, dry_run: bool, yes: bool, **rule: Any) -> Non
     await delete_by_plan(
         output, work, deletion_document, is_empty=lambda plan: not plan.nodes, dry_run=dry_run, yes=yes
     )
-
-
-command = prune

@@ -31,6 +31,3 @@ async def rm(output: Output, refs: tuple[str, ...], *, cascade: bool, dry_run: b
     await delete_by_plan(
         output, work, deletion_document, is_empty=lambda plan: not plan.nodes, dry_run=dry_run, yes=yes
     )
-
-
-command = rm

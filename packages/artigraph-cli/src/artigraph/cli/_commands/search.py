@@ -25,6 +25,3 @@ async def search(output: Output, text: str, *, limit: int) -> None:
 
     document = (await search_store(text, limit=limit)).to_dict()
     output.table(document, document["data"]["hits"], _COLUMNS, "Nothing begins with this text.")
-
-
-command = search

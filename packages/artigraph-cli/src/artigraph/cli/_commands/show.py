@@ -87,6 +87,3 @@ def _value(field: dict[str, Any]) -> Any:
     return (
         f"{field['model_name']} (version {field['class_version']})" if field["kind"] == "model" else field["serializer"]
     )
-
-
-command = show

@@ -45,6 +45,3 @@ async def stale(output: Output, ref: str, *, exit_code: bool) -> ExitCode:
     if found.total > len(found.inputs):
         output.note(f"{found.total - len(found.inputs):,} more inputs have newer versions.")
     return ExitCode.FOUND if exit_code and found.total else ExitCode.OK
-
-
-command = stale

@@ -68,6 +68,3 @@ def _write(found: Any, file: Path, kind: str) -> None:
         found.to_parquet(file)
     else:
         found.to_arrow_file(file)
-
-
-command = table

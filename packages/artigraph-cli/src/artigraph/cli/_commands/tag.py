@@ -40,6 +40,3 @@ async def tag(output: Output, run: str, tags: dict[str, str]) -> None:
     now, _, _ = values_of((await read_runs([run_id]))[run_id])
     document = TagsPage(tuple(TagItem(name, now[name]) for name in sorted(now)), None).to_dict()
     output.table(document, document["data"], [Column("name"), Column("value")], "The run has no tags.")
-
-
-command = tag

@@ -28,6 +28,3 @@ async def tree(output: Output, ref: str) -> None:
         items.append(TreeItem(node.node_id, level, node.text))
         pending += [(child, level + 1) for child in reversed(node.children)]
     output.pages(TreePage(tuple(items), None).to_dict(), str(outline).split("\n"))
-
-
-command = tree

@@ -45,6 +45,3 @@ def _web_view() -> Any:
     except ModuleNotFoundError as error:
         msg = f"The web view is not installed ({error.name} is missing): pip install 'artigraph[ui]'"
         raise MissingDependencyError(msg) from error
-
-
-command = ui

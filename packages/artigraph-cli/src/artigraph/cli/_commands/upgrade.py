@@ -72,6 +72,3 @@ def _find_class(name: str) -> type[AnyModel]:
         msg = f"{name} is no model class: it is {found!r:.100}"
         raise click.UsageError(msg)
     return found
-
-
-command = upgrade

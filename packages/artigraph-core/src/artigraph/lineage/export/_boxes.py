@@ -11,7 +11,7 @@ from uuid import UUID
 from artigraph.graph.nodes import Node
 from artigraph.lineage._graph import Lineage
 from artigraph.lineage._reachable import Edge
-from artigraph.lineage.export._names import name_of, name_of_group, short_id
+from artigraph.lineage.export.formats import name_of, name_of_group, short_id
 
 
 class Box(NamedTuple):

@@ -3,11 +3,9 @@
 docs/design/encoding.md says which values are plain, how each is written and what was measured.
 """
 
-from artigraph.serializer.codec._class_free import StoredEnum, StoredStruct, decode_class_free
-from artigraph.serializer.codec._former import decode_former, stand_ins
+from artigraph.serializer.codec._class_free import StoredEnum, StoredStruct, decode_class_free, decode_former, stand_ins
 from artigraph.serializer.codec._limits import MAX_DEPTH
-from artigraph.serializer.codec._read import ChangedClassError, decode
-from artigraph.serializer.codec._read_many import decode_each
+from artigraph.serializer.codec._read import ChangedClassError, decode, decode_each
 from artigraph.serializer.codec._write import encode, encode_member, encode_scalar
 from artigraph.serializer.codec.classes import collect_classes
 

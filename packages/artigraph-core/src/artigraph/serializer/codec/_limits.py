@@ -1,15 +1,19 @@
-"""Limits for the depth and the numbers of encoded values, and a way to get stack space for the deepest ones."""
+"""Limits for the depth and the numbers of encoded values, stack space for the deepest ones, and cycles in values."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections import Counter, OrderedDict, defaultdict, deque
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
 from functools import partial
-from itertools import accumulate
+from itertools import accumulate, chain
 from types import MappingProxyType
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
+
+from artigraph.kinds import fields_of
+from artigraph.serializer.codec.classes import is_named_tuple
 
 MAX_DEPTH = 100
 """The greatest depth of nested containers. It is small enough not to reach Python's limit of 1,000 frames."""
@@ -40,3 +44,44 @@ def in_fresh_stack(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) 
     """Call a function in a new thread, whose stack starts empty, and return its result."""
     with ThreadPoolExecutor(max_workers=1) as pool:
         return pool.submit(copy_context().run, partial(function, *args, **kwargs)).result()
+
+
+# Cycles ---------------------------------------------------------------------------------------------------------------
+
+
+Classes = Mapping[str, type[Any]]
+
+
+def contains_itself(value: object, classes: Classes, scalars: Container[type[Any]]) -> bool:
+    """Say whether a value that is nested too deeply contains itself. `scalars` are the types without parts."""
+    done: dict[int, object] = {}
+    path: dict[int, object] = {id(value): value}
+    stack = [_children(value, classes)]
+    while stack:
+        child = next(stack[-1], _END)
+        if child is _END:
+            stack.pop()
+            done.update([path.popitem()])
+        elif id(child) in path:
+            return True
+        elif id(child) not in done and type(child) not in scalars:
+            path[id(child)] = child
+            stack.append(_children(child, classes))
+    return False
+
+
+_END = object()
+_SEQUENCES: frozenset[type[Any]] = frozenset({list, tuple, set, frozenset, deque})
+_DICTS: frozenset[type[Any]] = frozenset({dict, Counter, OrderedDict, defaultdict})
+
+
+def _children(value: object, classes: Classes) -> Iterator[object]:
+    cls: type[Any] = type(value)
+    if cls in _DICTS:
+        items = cast("dict[object, object]", value)
+        return chain(items.keys(), items.values())
+    if cls in _SEQUENCES or is_named_tuple(cls):
+        return iter(cast("Iterable[object]", value))
+    if classes.get(cls.__name__) is cls and (fields := fields_of(value, complete=False)) is not None:
+        return iter(fields.values())
+    return iter(())

@@ -26,8 +26,7 @@ from uuid import UUID
 
 from artigraph.errors import CycleError, ModelDefinitionError, SerializationError, class_name
 from artigraph.kinds import ModelKind, artifact_classes, kind_of, names_of_fields, needs_plugin
-from artigraph.serializer.codec._cycles import contains_itself
-from artigraph.serializer.codec._limits import MAX_BITS, MAX_DEPTH, NO_CLASSES, in_fresh_stack
+from artigraph.serializer.codec._limits import MAX_BITS, MAX_DEPTH, NO_CLASSES, contains_itself, in_fresh_stack
 from artigraph.serializer.codec._read import FACTORIES, decode
 from artigraph.serializer.codec._zones import describe_zone
 from artigraph.serializer.codec.classes import constructor_fields, is_named_tuple, is_stored_class, runs_own_code

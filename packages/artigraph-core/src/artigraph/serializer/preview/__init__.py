@@ -6,9 +6,7 @@ users runs, so a preview is safe to make of anybody's data.
 
 from artigraph.printable import bytes_text, count_text, one_line
 from artigraph.serializer.preview._cells import Cell, Cells
-from artigraph.serializer.preview._content import preview_content
-from artigraph.serializer.preview._limited import LimitedFile
-from artigraph.serializer.preview._plain import preview_plain
+from artigraph.serializer.preview._content import LimitedFile, preview_content, preview_plain
 from artigraph.serializer.preview._types import (
     ArrayPreview,
     ArrayStatistics,

@@ -1,18 +1,192 @@
-"""Previews of bytes in any format: images, texts, and what is neither."""
+"""Previews of content that is text or an image, and of plain values, with files that are read in part."""
 
 from __future__ import annotations
 
 import codecs
+import io
 import re
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from struct import Struct
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
-from artigraph.printable import bytes_text, count_text
-from artigraph.serializer.preview._limited import LimitedFile
-from artigraph.serializer.preview._plain import first_lines
+from artigraph.errors import DeserializationError
+from artigraph.printable import bytes_text, count_text, one_line
+from artigraph.raw_file import RawFile
+from artigraph.serializer.codec import StoredStruct, decode_class_free
+from artigraph.serializer.preview._cells import Cells, encodable
 from artigraph.serializer.preview._types import BytesPreview, ImagePreview, Preview, TextPreview
+
+# Files that are read in part ------------------------------------------------------------------------------------------
+
+
+class LimitedFile(RawFile):
+    """Another file, of which at most `max_bytes` are read. Bytes that are read twice count twice.
+
+    A read beyond that fails with an OSError before any byte of it is read, and sets `exceeded`. So the code that makes
+    a preview lets a library read from it, and falls back to a summary if `exceeded` is set. Closing it does not close
+    the other file.
+    """
+
+    def __init__(self, file: BinaryIO, max_bytes: int) -> None:
+        super().__init__(file.seek(0, io.SEEK_END))
+        self._file = file
+        self.left: int = max(max_bytes, 0)
+        """How many more bytes can be read."""
+        self.exceeded: bool = False
+        """Whether a read was refused."""
+
+    @property
+    def size(self) -> int:
+        """The size of the file in bytes."""
+        return self._size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        """Return the next bytes, fewer only at the end of the file.
+
+        Raises:
+            OSError: they are more than can still be read.
+        """
+        left = max(self._size - self._position, 0)
+        wanted = left if size is None or size < 0 else min(size, left)
+        if wanted > self.left:
+            self.exceeded = True
+            msg = f"{wanted} bytes are more than the {self.left} that may still be read"
+            raise OSError(msg)
+        if not wanted:
+            return b""
+        self.left -= wanted
+        self._file.seek(self._position)
+        parts: list[bytes] = []
+        while wanted and (part := self._file.read(wanted)):
+            parts.append(part)
+            wanted -= len(part)
+            self._position += len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    def readinto(self, buffer: Any, /) -> int:
+        into = memoryview(buffer).cast("B")
+        data = self.read(len(into))
+        into[: len(data)] = data
+        return len(data)
+
+    def read_at(self, start: int, size: int) -> bytes:
+        """Return the bytes at a position, fewer only at the end of the file.
+
+        Raises:
+            OSError: they are more than can still be read.
+        """
+        self.seek(start)
+        return self.read(size)
+
+
+# Plain values ---------------------------------------------------------------------------------------------------------
+
+
+_EXPANSION = 32
+"""How many times the memory of its JSON a value may take: `[[],[],...]` takes 24 times as much."""
+_WIDTH = 88
+"""The most characters of a container in one line."""
+_LONGEST_LINE = 500
+_LONGEST_TEXT = 2**14
+_SUMMARY = 100
+
+
+def preview_plain(
+    file: BinaryIO, *, rows: int, max_bytes: int, types: tuple[type[Any], ...] = (object,)
+) -> TextPreview:
+    """Return a value that the codec of plain values wrote as text of at most `rows` lines.
+
+    Enums, named tuples and dataclasses are shown by the names of their classes, which are not imported. If the value
+    might take more than `max_bytes` in memory, the text is the beginning of its JSON.
+
+    Raises:
+        DeserializationError: the bytes do not encode a value, or one of another type than `types`.
+    """
+    limited = LimitedFile(file, max_bytes)
+    size = limited.size
+    if size * _EXPANSION > max_bytes:
+        return _beginning(limited, rows)
+    value = decode_class_free(limited.read())
+    if not isinstance(value, types):
+        msg = f"A {type(value).__name__} is stored where {', '.join(cls.__name__ for cls in types)} is expected"
+        raise DeserializationError(msg)
+    if isinstance(value, str):
+        text, cut = first_lines(value, rows)
+        cells = Cells(_SUMMARY)
+        return TextPreview(one_line(cells.show(value)), cut, text, None, size)
+    lines, cut = _lines_of(value, max(rows, 0))
+    return TextPreview(one_line(_summary_of(value)), cut, "\n".join(lines), None, size)
+
+
+def first_lines(text: str, rows: int) -> tuple[str, bool]:
+    """Return the first lines of a text, not more than fit into a preview, and whether some of it is left out."""
+    shown = text[:_LONGEST_TEXT]
+    lines = shown.split("\n", max(rows, 0))[: max(rows, 0)]
+    found = "\n".join(lines)
+    return encodable(found), len(found) < len(text)
+
+
+def _beginning(limited: LimitedFile, rows: int) -> TextPreview:
+    size = limited.size
+    data = limited.read(min(size, limited.left, 4 * _LONGEST_TEXT))
+    try:
+        text = codecs.getincrementaldecoder("utf-8")().decode(data, final=len(data) == size)
+    except UnicodeDecodeError as error:
+        msg = f"The stored bytes are not a value that this serializer wrote: {error}"
+        raise DeserializationError(msg) from error
+    shown, cut = first_lines(text, rows)
+    return TextPreview(f"a plain value of {bytes_text(size)}", cut or len(data) < size, shown, "utf-8", size)
+
+
+def _summary_of(value: object) -> str:
+    held: Any = value
+    if isinstance(value, StoredStruct):
+        return f"{value.class_name} with {count_text(len(value.fields), 'field')}"
+    if isinstance(value, (list, tuple, AbstractSet, Mapping)):
+        return f"{type(held).__name__} of {count_text(len(held), 'item')}"
+    return Cells(_SUMMARY).show(value)
+
+
+def _lines_of(value: object, rows: int) -> tuple[list[str], bool]:
+    """Return a value as lines, and whether some of it is left out: in one line, or with a line for each item."""
+    if not rows:
+        return [], True
+    whole = Cells(_WIDTH)
+    text = whole.show(value)
+    items = _items_of(value)
+    if not whole.cut or items is None:
+        whole = Cells(_LONGEST_LINE)
+        return [whole.show(value)], whole.cut
+    cells = Cells(_LONGEST_LINE)
+    start, pairs, end = items
+    shown = pairs[: max(rows - 2, 0)]
+    lines = [
+        start,
+        *(f"    {name}{cells.show(item)}," for name, item in shown),
+        end if len(shown) == len(pairs) else "…",
+    ]
+    if rows < 3:  # noqa: PLR2004 (no room for an item between the brackets)
+        return [text], True
+    return lines, cells.cut or len(shown) < len(pairs)
+
+
+def _items_of(value: object) -> tuple[str, list[tuple[str, object]], str] | None:
+    """Return the items of a container, each with the text before it, and what encloses them. None for other values."""
+    held: Any = value
+    if isinstance(value, StoredStruct):
+        return f"{value.class_name}(", [(f"{name}=", item) for name, item in value.fields.items()], ")"
+    if isinstance(value, Mapping):
+        return "{", [(f"{Cells().show(key)}: ", item) for key, item in held.items()], "}"
+    if isinstance(value, list):
+        return "[", [("", item) for item in held], "]"
+    if isinstance(value, tuple):
+        return "(", [("", item) for item in held], ")"
+    if isinstance(value, AbstractSet):
+        return "{", [("", item) for item in held], "}"
+    return None
+
 
 _HEAD = 2**16
 """How many bytes are read of a file that is not a JPEG."""

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 _MOST = 6
 """The most columns that are named for each kind of change."""
@@ -86,6 +86,25 @@ def named(title: str, names: Sequence[str]) -> list[str]:
         return []
     more = f" and {len(names) - _MOST:,} more" if len(names) > _MOST else ""
     return [f"{title}: {', '.join(name.replace(chr(10), ' ')[:120] for name in names[:_MOST])}{more}"]
+
+
+def extent(shape: Iterable[int]) -> str:
+    """Return the text for the shape of an array."""
+    return "x".join(f"{length:,}" for length in shape) or "scalar"
+
+
+def describe_by_name(
+    before: Mapping[str, Any],
+    after: Mapping[str, Any],
+    noun: str,
+    same: Callable[[Any, Any], bool],
+    describe: Callable[[Any, Any], str],
+) -> list[str]:
+    """Return what differs between two dicts by name: names that are new or gone, and how common values differ."""
+    parts = named(f"new {noun}", [repr(name) for name in after if name not in before])
+    parts += named(f"without {noun}", [repr(name) for name in before if name not in after])
+    changed = [name for name in before if name in after and not same(before[name], after[name])]
+    return parts + named(f"{noun} differ", [f"{name!r} {describe(before[name], after[name])}" for name in changed])
 
 
 def _retyped(one: Column, other: Column) -> str:

@@ -1,6 +1,6 @@
 """Serializer for the charts of Altair."""
 
-from artigraph.serializer._support import needs
+from artigraph.serializer._support.library import needs
 
 with needs("altair"):
     from artigraph.serializer.altair._serializers import ChartSerializer, chart_serializer

@@ -1,6 +1,6 @@
 """Serializers for the frames and series of geopandas."""
 
-from artigraph.serializer._support import needs
+from artigraph.serializer._support.library import needs
 
 with needs("geopandas"):
     from artigraph.serializer.geopandas._serializers import (

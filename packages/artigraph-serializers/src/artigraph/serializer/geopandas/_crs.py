@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from artigraph.errors import SerializationError
-from artigraph.serializer._support import class_of
+from artigraph.serializer._support.library import class_of
 
 pyproj: Any = import_module("pyproj")
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, BinaryIO
 
-from artigraph.errors import SerializationError
-from artigraph.serializer._support import PartsSerializer, class_of, deserializing, serializing
+from artigraph.serializer._support.library import PartsSerializer, check_class, deserializing
 from artigraph.serializer.geopandas import _frames
 from artigraph.serializer.geopandas._crs import same_crs
 from artigraph.serializer.geopandas._geometry import gpd
@@ -21,21 +20,12 @@ from artigraph.serializer.pandas.tables import (
 from artigraph.serializer.preview import TablePreview
 
 
-class _GeoSerializer(PartsSerializer[Any]):
+class _GeoSerializer(PartsSerializer[Any, TablePreview]):
     """What the serializers of frames and series have in common."""
 
     def size_hint(self, value: Any) -> int | None:
         """Return the approximate number of bytes of the labels, the values and the coordinates."""
         return _frames.size_in_all(value) if isinstance(value, self.types) else None
-
-    def _check_class(self, value: Any) -> None:
-        (cls,) = self.types
-        if type(value) is not cls:
-            remedy = (
-                f"convert it: geopandas.{cls.__name__}(value)" if isinstance(value, cls) else "name another serializer"
-            )
-            msg = f"A {class_of(value)} would not come back as one; {remedy}."
-            raise SerializationError(msg)
 
 
 class GeoDataFrameSerializer(_GeoSerializer):
@@ -57,28 +47,23 @@ class GeoDataFrameSerializer(_GeoSerializer):
     name = "geopandas-geodataframe"
     types: tuple[type[Any], ...] = (gpd.GeoDataFrame,)
 
-    def serialize_parts(self, value: Any) -> Iterator[bytes]:
+    def _to_parts(self, value: Any) -> Iterator[bytes]:
         """Yield a GeoParquet file in parts of at most 8 MiB."""
-        self._check_class(value)
-        with serializing(self.name, value):
-            yield from _frames.frame_to_file(value)
+        check_class(value, gpd.GeoDataFrame, "geopandas")
+        yield from _frames.frame_to_file(value)
 
-    def deserialize(self, data: bytes) -> Any:
+    def _from_bytes(self, data: bytes) -> Any:
         """Return the frame of a file."""
-        with deserializing(self.name):
-            return _frames.frame_from_file(data)
+        return _frames.frame_from_file(data)
 
     def deserialize_columns(self, file: BinaryIO, columns: Sequence[Any]) -> Any:
         """Return what `frame[columns]` returns: without geometries a frame of pandas. Reads no other columns."""
         with deserializing(self.name):
             return _frames.columns_from_file(file, list(columns))
 
-    def preview(
-        self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20
-    ) -> TablePreview:
+    def _preview(self, file: BinaryIO, rows: int, columns: int, max_bytes: int) -> TablePreview:
         """Return index and columns with the first rows, and geometries as well-known text."""
-        with deserializing(self.name):
-            return preview_table(file, "frame", rows=rows, columns=columns, max_bytes=max_bytes, stored=_frames.FRAME)
+        return preview_table(file, "frame", rows=rows, columns=columns, max_bytes=max_bytes, stored=_frames.FRAME)
 
     def equal(self, one: Any, other: Any) -> bool:
         """Say whether two frames have equal labels, dtypes, values, reference systems and active geometry.
@@ -105,23 +90,18 @@ class GeoSeriesSerializer(_GeoSerializer):
     name = "geopandas-geoseries"
     types: tuple[type[Any], ...] = (gpd.GeoSeries,)
 
-    def serialize_parts(self, value: Any) -> Iterator[bytes]:
+    def _to_parts(self, value: Any) -> Iterator[bytes]:
         """Yield a GeoParquet file in parts of at most 8 MiB."""
-        self._check_class(value)
-        with serializing(self.name, value):
-            yield from _frames.series_to_file(value)
+        check_class(value, gpd.GeoSeries, "geopandas")
+        yield from _frames.series_to_file(value)
 
-    def deserialize(self, data: bytes) -> Any:
+    def _from_bytes(self, data: bytes) -> Any:
         """Return the series of a file."""
-        with deserializing(self.name):
-            return _frames.series_from_file(data)
+        return _frames.series_from_file(data)
 
-    def preview(
-        self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20
-    ) -> TablePreview:
+    def _preview(self, file: BinaryIO, rows: int, columns: int, max_bytes: int) -> TablePreview:
         """Return the index and the first geometries as well-known text."""
-        with deserializing(self.name):
-            return preview_table(file, "series", rows=rows, columns=columns, max_bytes=max_bytes, stored=_frames.SERIES)
+        return preview_table(file, "series", rows=rows, columns=columns, max_bytes=max_bytes, stored=_frames.SERIES)
 
     def equal(self, one: Any, other: Any) -> bool:
         """Say whether two series have equal name, labels, geometries and reference systems. NaN equals NaN."""

@@ -1,6 +1,6 @@
 """Serializers for the arrays of JAX."""
 
-from artigraph.serializer._support import needs
+from artigraph.serializer._support.library import needs
 
 with needs("jax"):
     from artigraph.serializer.jax._serializers import (

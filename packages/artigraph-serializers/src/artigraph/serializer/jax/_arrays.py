@@ -18,8 +18,10 @@ from typing import Any
 import numpy as np
 
 from artigraph.errors import DeserializationError, SerializationError
-from artigraph.serializer._support import class_of
 from artigraph.serializer._support import safetensors as st
+from artigraph.serializer._support.difference import describe_by_name, extent, told
+from artigraph.serializer._support.library import class_of
+from artigraph.serializer.numpy.compare import differing_array
 
 jax: Any = import_module("jax")
 _jnp: Any = import_module("jax.numpy")
@@ -234,3 +236,49 @@ def dtype_text(entry: st.Entry, note: dict[str, Any]) -> str:
         return f"key data of {note['keys'][entry.name]}"
     found = note.get("small", {}).get(entry.name, DTYPES[entry.dtype])
     return f"{found} (weak)" if entry.name in note.get("weak", []) else str(found)
+
+
+# Equality and differences ---------------------------------------------------------------------------------------------
+
+
+def as_numbers(elements: Any) -> Any:
+    """Return elements of a dtype that NumPy itself has: of others, equal float32 or int8."""
+    if elements.dtype.kind != "V":
+        return elements
+    return elements.astype(np.int8 if "int" in str(elements.dtype) else np.float32)
+
+
+def same_array(one: Any, other: Any) -> bool:
+    """Say whether two arrays have one dtype, shape and weakness, and equal elements. NaN equals NaN."""
+    if type(one) is not type(other) or not isinstance(one, jax.Array):
+        return False
+    if one.dtype != other.dtype or one.shape != other.shape or is_weak(one) != is_weak(other):
+        return False
+    return not _differing(one, other).number
+
+
+def _differing(one: Any, other: Any) -> Any:
+    return differing_array(as_numbers(elements_of(one)), as_numbers(elements_of(other)))
+
+
+def describe_arrays(before: Any, after: Any) -> str:
+    """Return one line on how two arrays differ."""
+    parts: list[str] = []
+    if before.shape != after.shape:
+        parts.append(f"{extent(before.shape)} → {extent(after.shape)}")
+    if _dtype(before) != _dtype(after):
+        parts.append(f"{_dtype(before)} → {_dtype(after)}")
+    noun = "keys" if is_key(after) else "elements"
+    return "; ".join(parts) or f"{noun} differ {told(_differing(before, after), elements_of(before).size)}"
+
+
+def describe_dicts(before: dict[str, Any], after: dict[str, Any]) -> str:
+    """Return one line on how two dicts of arrays differ."""
+    parts = describe_by_name(before, after, "arrays", same_array, describe_arrays)
+    return "; ".join(parts) or "alike in names and arrays, not in order"
+
+
+def _dtype(array: Any) -> str:
+    if is_key(array):
+        return f"key of {jax.random.key_impl(array)}"
+    return f"{array.dtype}{' (weak)' if is_weak(array) else ''}"

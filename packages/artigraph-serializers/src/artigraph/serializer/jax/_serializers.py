@@ -6,11 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, BinaryIO
 
 from artigraph.errors import SerializationError
-from artigraph.serializer._support import class_of, deserializing, joined, serializing
 from artigraph.serializer._support import safetensors as st
 from artigraph.serializer._support import safetensors_preview as stp
-from artigraph.serializer.base import Serializer
-from artigraph.serializer.jax import _arrays, _compare
+from artigraph.serializer._support.library import PartsSerializer, class_of, deserializing
+from artigraph.serializer.jax import _arrays
 from artigraph.serializer.jax._arrays import jax
 from artigraph.serializer.preview import ArrayPreview, TablePreview
 
@@ -19,7 +18,7 @@ _ONLY = "array"
 """The name in the file of an array that is stored by itself."""
 
 
-class ArraySerializer(Serializer[Any]):
+class ArraySerializer(PartsSerializer[Any, ArrayPreview]):
     """Stores arrays of JAX as safetensors files with one array, named "array".
 
     A loaded array has the same dtype, shape, bits and weak type, and is on the default device of its process. Keys of
@@ -36,48 +35,39 @@ class ArraySerializer(Serializer[Any]):
         """Return the bytes of the elements."""
         return _arrays.size_of(value)
 
-    def serialize(self, value: Any) -> bytes:
-        """Return a safetensors file."""
-        return joined(self.serialize_parts(value))
-
-    def serialize_parts(self, value: Any) -> Iterator[bytes | memoryview]:
+    def _to_parts(self, value: Any) -> Iterator[bytes | memoryview]:
         """Yield a safetensors file in parts of at most 8 MiB."""
-        with serializing(self.name, value):
-            _arrays.check(value, "This value")
-            yield from _arrays.to_parts({_ONLY: value})
+        _arrays.check(value, "This value")
+        yield from _arrays.to_parts({_ONLY: value})
 
-    def deserialize(self, data: Buffer) -> Any:
+    def _from_bytes(self, data: Buffer) -> Any:
         """Return the array of a file."""
-        with deserializing(self.name):
-            buffer = memoryview(data).cast("B")
-            head = st.head_of(buffer)
-            (entry,) = head.entries.values()
-            return _arrays.array_of(buffer[entry.start : entry.stop], entry, head.note)
+        buffer = memoryview(data).cast("B")
+        head = st.head_of(buffer)
+        (entry,) = head.entries.values()
+        return _arrays.array_of(buffer[entry.start : entry.stop], entry, head.note)
 
-    def preview(
-        self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20
-    ) -> ArrayPreview:
+    def _preview(self, file: BinaryIO, rows: int, columns: int, max_bytes: int) -> ArrayPreview:
         """Return shape, dtype and first elements. Of real numbers also statistics, a histogram and a thumbnail."""
-        with deserializing(self.name):
-            return stp.preview_tensor(
-                file,
-                rows=rows,
-                max_bytes=max_bytes,
-                noun="array",
-                dtype_of=_arrays.dtype_text,
-                elements_of=_stored_numbers,
-            )
+        return stp.preview_tensor(
+            file,
+            rows=rows,
+            max_bytes=max_bytes,
+            noun="array",
+            dtype_of=_arrays.dtype_text,
+            elements_of=_stored_numbers,
+        )
 
     def equal(self, one: Any, other: Any) -> bool:
         """Say whether two arrays have one dtype, shape and weak type, and equal elements. NaN equals NaN."""
-        return _compare.same_array(one, other)
+        return _arrays.same_array(one, other)
 
     def describe_change(self, before: Any, after: Any) -> str:
         """Return one line on shapes, dtypes, and how many elements differ by how much."""
-        return _compare.describe_arrays(before, after)
+        return _arrays.describe_arrays(before, after)
 
 
-class ArrayDictSerializer(Serializer[Any]):
+class ArrayDictSerializer(PartsSerializer[Any, TablePreview]):
     """Stores dicts of arrays of JAX by name, such as the parameters of a model, as safetensors files.
 
     A loaded dict has the same order. Each array is kept and refused as `ArraySerializer` does. A tree of dicts has to
@@ -93,26 +83,20 @@ class ArrayDictSerializer(Serializer[Any]):
         """Return the bytes of the elements of all arrays."""
         return _arrays.sizes_of(value) if isinstance(value, dict) else None
 
-    def serialize(self, value: Any) -> bytes:
-        """Return a safetensors file."""
-        return joined(self.serialize_parts(value))
-
-    def serialize_parts(self, value: Any) -> Iterator[bytes | memoryview]:
+    def _to_parts(self, value: Any) -> Iterator[bytes | memoryview]:
         """Yield a safetensors file in parts of at most 8 MiB."""
-        with serializing(self.name, value):
-            _check_dict(value)
-            yield from _arrays.to_parts(value)
+        _check_dict(value)
+        yield from _arrays.to_parts(value)
 
-    def deserialize(self, data: Buffer) -> Any:
+    def _from_bytes(self, data: Buffer) -> Any:
         """Return the dict of a file."""
-        with deserializing(self.name):
-            buffer = memoryview(data).cast("B")
-            head = st.head_of(buffer)
-            order: list[str] = head.note.get("order", list(head.entries))
-            if sorted(order) != sorted(head.entries):
-                st.refuse("its order does not name its arrays")
-            entries = [head.entries[name] for name in order]
-            return {each.name: _arrays.array_of(buffer[each.start : each.stop], each, head.note) for each in entries}
+        buffer = memoryview(data).cast("B")
+        head = st.head_of(buffer)
+        order: list[str] = head.note.get("order", list(head.entries))
+        if sorted(order) != sorted(head.entries):
+            st.refuse("its order does not name its arrays")
+        entries = [head.entries[name] for name in order]
+        return {each.name: _arrays.array_of(buffer[each.start : each.stop], each, head.note) for each in entries}
 
     def deserialize_columns(self, file: BinaryIO, columns: Sequence[Any]) -> Any:
         """Return a dict with only the arrays that have these names, in this order. Reads no other elements."""
@@ -123,28 +107,25 @@ class ArrayDictSerializer(Serializer[Any]):
                 st.refuse(f"no array has the name {missing[0]!r}")
             return {name: _read_array(file, head.entries[name], head.note) for name in columns}
 
-    def preview(
-        self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20
-    ) -> TablePreview:
+    def _preview(self, file: BinaryIO, rows: int, columns: int, max_bytes: int) -> TablePreview:
         """Return a table with name, dtype, shape and size of each array. Reads no elements."""
-        with deserializing(self.name):
-            return stp.preview_tensors(
-                file, rows=rows, columns=columns, max_bytes=max_bytes, noun="array", dtype_of=_arrays.dtype_text
-            )
+        return stp.preview_tensors(
+            file, rows=rows, columns=columns, max_bytes=max_bytes, noun="array", dtype_of=_arrays.dtype_text
+        )
 
     def equal(self, one: Any, other: Any) -> bool:
         """Say whether two dicts have equal arrays under equal names. NaN equals NaN."""
         if type(one) is not type(other) or one.keys() != other.keys():
             return False
-        return all(_compare.same_array(each, other[name]) for name, each in one.items())
+        return all(_arrays.same_array(each, other[name]) for name, each in one.items())
 
     def describe_change(self, before: Any, after: Any) -> str:
         """Return one line on the names, and on shapes, dtypes and elements of the arrays that differ."""
-        return _compare.describe_dicts(before, after)
+        return _arrays.describe_dicts(before, after)
 
 
 def _stored_numbers(memory: memoryview, entry: st.Entry, note: dict[str, Any]) -> Any:
-    return _compare.as_numbers(_arrays.stored_elements(memory, entry, note))
+    return _arrays.as_numbers(_arrays.stored_elements(memory, entry, note))
 
 
 def _read_array(file: BinaryIO, entry: st.Entry, note: dict[str, Any]) -> Any:

@@ -1,6 +1,6 @@
 """Serializer for the boosters of LightGBM."""
 
-from artigraph.serializer._support import needs
+from artigraph.serializer._support.library import needs
 
 with needs("lightgbm"):
     from artigraph.serializer.lightgbm._serializers import BoosterSerializer, booster_serializer

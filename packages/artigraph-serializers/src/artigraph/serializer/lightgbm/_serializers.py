@@ -1,19 +1,23 @@
-"""The serializer of boosters."""
+"""The serializer of boosters, with their equality and previews."""
 
 from __future__ import annotations
 
 from typing import Any, BinaryIO
 
 from artigraph.serializer import preview
-from artigraph.serializer._support import deserializing, serializing
-from artigraph.serializer.base import Serializer
-from artigraph.serializer.lightgbm import _boosters, _compare, _preview
+from artigraph.serializer._support.difference import named
+from artigraph.serializer._support.library import LibrarySerializer
+from artigraph.serializer._support.preview import within_limit
+from artigraph.serializer._support.trees import check, model_preview, unread_model
+from artigraph.serializer.lightgbm import _boosters
+from artigraph.serializer.lightgbm._boosters import lightgbm, state_of, summary_of, text_of
+from artigraph.serializer.lightgbm._model import model_of
 
 _PER_TREE = 2**12
 """Bytes that the text of a tree usually takes."""
 
 
-class BoosterSerializer(Serializer[Any]):
+class BoosterSerializer(LibrarySerializer[Any, preview.TextPreview]):
     """Stores boosters of LightGBM as their text, which `lightgbm.Booster(model_file=...)` reads too.
 
     A loaded booster has the same trees, objective, features and categories, and the same `best_iteration`, `best_score`
@@ -33,30 +37,111 @@ class BoosterSerializer(Serializer[Any]):
         """Return an estimate: 4 kB for each tree."""
         return None if type(value) not in self.types else _PER_TREE * int(value.num_trees())
 
-    def serialize(self, value: Any) -> bytes:
+    def _to_bytes(self, value: Any) -> bytes:
         """Return the text."""
-        with serializing(self.name, value):
-            return _boosters.to_file(value)
+        return _boosters.to_file(value)
 
-    def deserialize(self, data: bytes) -> Any:
+    def _from_bytes(self, data: bytes) -> Any:
         """Return the booster of a text that this serializer wrote."""
-        with deserializing(self.name):
-            return _boosters.from_file(data)
+        return _boosters.from_file(data)
 
-    def preview(
-        self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20
-    ) -> preview.TextPreview:
+    def _preview(self, file: BinaryIO, rows: int, columns: int, max_bytes: int) -> preview.TextPreview:
         """Return the objective, counts, features, scores and parameters as text. Reads no trees."""
-        with deserializing(self.name):
-            return _preview.preview_booster(file, rows=rows, max_bytes=max_bytes)
+        return preview_booster(file, rows=rows, max_bytes=max_bytes)
 
     def equal(self, one: Any, other: Any) -> bool:
         """Say whether two boosters have equal texts, best iterations and scores, and parameters."""
-        return _compare.same_booster(one, other)
+        return same_booster(one, other)
 
     def describe_change(self, before: Any, after: Any) -> str:
         """Return one line on objectives, features, trees and parameters that differ."""
-        return _compare.describe_boosters(before, after)
+        return describe_boosters(before, after)
+
+
+# Equality and differences ---------------------------------------------------------------------------------------------
+
+
+def same_booster(one: Any, other: Any) -> bool:
+    """Say whether two boosters have equal texts, best iterations and scores, and parameters."""
+    if type(one) is not lightgbm.Booster or type(other) is not lightgbm.Booster:
+        return False
+    return text_of(one) == text_of(other) and state_of(one) == state_of(other)
+
+
+def describe_boosters(before: Any, after: Any) -> str:
+    """Return one line on how two boosters differ."""
+    mine, theirs = model_of(text_of(before)), model_of(text_of(after))
+    parts = [
+        f"{name} {was} → {summary_of(theirs)[name]}"
+        for name, was in summary_of(mine).items()
+        if was != summary_of(theirs)[name]
+    ]
+    parts += named("new features", [repr(name) for name in theirs.features if name not in set(mine.features)])
+    parts += named("without features", [repr(name) for name in mine.features if name not in set(theirs.features)])
+    pairs = list(zip(mine.trees, theirs.trees, strict=False))
+    differing = [number for number, (one, other) in enumerate(pairs) if one != other]
+    if differing:
+        parts.append(f"{len(differing):,} of the first {len(pairs):,} trees differ, from tree {differing[0]:,} on")
+    if before.best_iteration != after.best_iteration:
+        parts.append(f"best iteration {before.best_iteration} → {after.best_iteration}")
+    every = sorted({str(name) for name in (*before.params, *after.params)})
+    changed = [name for name in every if before.params.get(name) != after.params.get(name)]
+    parts += named("params", [f"{name} {before.params.get(name)} → {after.params.get(name)}" for name in changed])
+    return "; ".join(parts) or "alike in trees, features and params, not in the rest of the text"
+
+
+# Previews -------------------------------------------------------------------------------------------------------------
+
+
+_MOST = 2**18
+"""The most bytes that are read at the beginning, and at the end."""
+
+
+def preview_booster(file: BinaryIO, *, rows: int, max_bytes: int) -> preview.TextPreview:
+    """Return the preview of a file."""
+    limited = preview.LimitedFile(file, max_bytes)
+
+    def read() -> preview.TextPreview:
+        length = min(limited.size, max_bytes // 32, _MOST)
+        if not length and limited.size:
+            limited.exceeded = True
+        start = limited.read_at(0, length)
+        head, is_whole, _ = start.partition(b"\n\n")
+        check(head.startswith(b"tree\n"), "it does not begin as a model does")
+        if not is_whole and length < limited.size:
+            limited.exceeded = True
+        pairs = [line.partition("=") for line in head.decode().split("\n")[1:]]
+        header = {name: value for name, _, value in pairs}
+        names = header["feature_names"].split(" ")
+        trees = len(header["tree_sizes"].split())
+        state = _state_of(limited.read_at(max(limited.size - length, 0), length))
+        lines: list[tuple[str, Any]] = [
+            ("objective", header.get("objective")),
+            ("trees", trees),
+            ("outputs", header["num_class"]),
+            ("features", len(names)),
+            ("names of features", ", ".join(names)),
+            ("best iteration", state.get("best_iteration")),
+            *(
+                (f"best score, {data}", f"{metric} = {score}")
+                for data, scores in state.get("best_score", {}).items()
+                for metric, score in scores.items()
+            ),
+            *(("parameter", f"{name} = {value}") for name, value in state.get("params", {}).items()),
+        ]
+        summary = (
+            f"LightGBM, {header.get('objective', 'no objective')}, {preview.count_text(trees, 'tree')}, "
+            f"{preview.count_text(len(names), 'feature')}"
+        )
+        return model_preview(summary, lines, rows=rows, size=limited.size, cut=not state)
+
+    return within_limit(limited, read, lambda: unread_model("LightGBM booster", limited.size))
+
+
+def _state_of(end: bytes) -> dict[str, Any]:
+    """Return the state that a note tells, or nothing if the note begins before these last bytes."""
+    before, found, after = end.rpartition(_boosters.NOTE)
+    return _boosters.read_note(after.partition(b"\n")[0])[1] if found and before else {}
 
 
 booster_serializer: BoosterSerializer = BoosterSerializer().register()

@@ -1,6 +1,6 @@
 """Serializer for the graphs of networkx."""
 
-from artigraph.serializer._support import needs
+from artigraph.serializer._support.library import needs
 
 with needs("networkx"):
     from artigraph.serializer.networkx._serializers import GraphSerializer, graph_serializer

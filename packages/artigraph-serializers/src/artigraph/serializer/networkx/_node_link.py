@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import Any
 
 from artigraph.errors import DeserializationError, SerializationError
-from artigraph.serializer._support import attributes_of, class_of
+from artigraph.serializer._support.library import attributes_of, class_of
 from artigraph.serializer.json import json_serializer
 
 nx: Any = import_module("networkx")

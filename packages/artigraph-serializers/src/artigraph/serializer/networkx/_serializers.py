@@ -6,9 +6,8 @@ from typing import Any, BinaryIO
 
 from artigraph.errors import SerializationError
 from artigraph.serializer import preview
-from artigraph.serializer._support import deserializing, serializing
 from artigraph.serializer._support.difference import named
-from artigraph.serializer.base import Serializer
+from artigraph.serializer._support.library import LibrarySerializer
 from artigraph.serializer.json import json_serializer
 from artigraph.serializer.networkx._node_link import CLASSES, from_node_link, to_node_link
 from artigraph.serializer.preview import preview_plain
@@ -17,7 +16,7 @@ _EXPANSION = 32
 """How many times the memory of its JSON a graph may take."""
 
 
-class GraphSerializer(Serializer[Any]):
+class GraphSerializer(LibrarySerializer[Any, preview.TextPreview]):
     """Stores the graphs of networkx as node-link JSON: Graph, DiGraph, MultiGraph and MultiDiGraph.
 
     A loaded graph has the same class, nodes, edges, keys and attributes, and the same order of nodes and neighbors.
@@ -39,30 +38,25 @@ class GraphSerializer(Serializer[Any]):
             return None
         return 100 * (len(value) + int(value.number_of_edges()))
 
-    def serialize(self, value: Any) -> bytes:
+    def _to_bytes(self, value: Any) -> bytes:
         """Return JSON."""
-        with serializing(self.name, value):
-            data = json_serializer.serialize(to_node_link(value))
-            # A node that differs from itself, as NaN does, makes another graph of the same JSON.
-            if json_serializer.serialize(to_node_link(from_node_link(json_serializer.deserialize(data)))) != data:
-                msg = "This graph has nodes that do not equal themselves after a load, such as NaN; rename them."
-                raise SerializationError(msg)
-            return data
+        data = json_serializer.serialize(to_node_link(value))
+        # A node that differs from itself, as NaN does, makes another graph of the same JSON.
+        if json_serializer.serialize(to_node_link(from_node_link(json_serializer.deserialize(data)))) != data:
+            msg = "This graph has nodes that do not equal themselves after a load, such as NaN; rename them."
+            raise SerializationError(msg)
+        return data
 
-    def deserialize(self, data: bytes) -> Any:
+    def _from_bytes(self, data: bytes) -> Any:
         """Return the graph of JSON."""
-        with deserializing(self.name):
-            return from_node_link(json_serializer.deserialize(data))
+        return from_node_link(json_serializer.deserialize(data))
 
-    def preview(
-        self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20
-    ) -> preview.TextPreview:
+    def _preview(self, file: BinaryIO, rows: int, columns: int, max_bytes: int) -> preview.TextPreview:
         """Return class, counts, and the first edges as text. Of a large graph, return the beginning of its JSON."""
-        with deserializing(self.name):
-            limited = preview.LimitedFile(file, max_bytes)
-            if limited.size * _EXPANSION > max_bytes:
-                return preview_plain(file, rows=rows, max_bytes=max_bytes)
-            return _preview_of(from_node_link(json_serializer.deserialize(limited.read())), limited.size, rows)
+        limited = preview.LimitedFile(file, max_bytes)
+        if limited.size * _EXPANSION > max_bytes:
+            return preview_plain(file, rows=rows, max_bytes=max_bytes)
+        return _preview_of(from_node_link(json_serializer.deserialize(limited.read())), limited.size, rows)
 
     def equal(self, one: Any, other: Any) -> bool:
         """Say whether two graphs have one class, and equal nodes, edges, keys and attributes, in any order."""

@@ -1,6 +1,6 @@
 """Serializers for NumPy arrays and scalars."""
 
-from artigraph.serializer._support import needs
+from artigraph.serializer._support.library import needs
 
 with needs("numpy"):
     from artigraph.serializer.numpy._serializers import (

@@ -10,9 +10,15 @@ from typing import Any, BinaryIO, NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
-from artigraph.serializer._support.array_preview import shape_text, unread_array
-from artigraph.serializer._support.elements import element_cell
-from artigraph.serializer._support.numbers import histogram_of, is_real, statistics_of, thumbnail_of
+from artigraph.serializer._support.array_preview import (
+    element_cell,
+    histogram_of,
+    is_real,
+    shape_text,
+    statistics_of,
+    thumbnail_of,
+    unread_array,
+)
 from artigraph.serializer._support.preview import within_limit
 from artigraph.serializer.numpy import _npy
 from artigraph.serializer.numpy._arrays import check_elements

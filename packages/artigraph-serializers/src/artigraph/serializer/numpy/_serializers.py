@@ -7,8 +7,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 from artigraph.errors import SerializationError
-from artigraph.serializer._support import class_of, deserializing, joined, serializing
-from artigraph.serializer.base import Serializer
+from artigraph.serializer._support.library import LibrarySerializer, PartsSerializer, class_of, deserializing
 from artigraph.serializer.numpy import _arrays
 from artigraph.serializer.numpy._arrays import Array
 from artigraph.serializer.numpy._npy import Buffer
@@ -17,7 +16,7 @@ from artigraph.serializer.numpy.compare import describe_arrays, same_array, same
 from artigraph.serializer.preview import ArrayPreview
 
 
-class ArraySerializer(Serializer[Array]):
+class ArraySerializer(PartsSerializer[Array, ArrayPreview]):
     """Stores arrays of any shape, memory order and dtype except object, as npy files without pickle.
 
     A loaded array has the same dtype (with byte order, alignment, field titles and C type) and the same bits. It is in
@@ -30,34 +29,23 @@ class ArraySerializer(Serializer[Array]):
     name = "numpy-array"
     types: tuple[type[Any], ...] = (np.ndarray,)
 
-    def serialize(self, value: Array) -> bytes:
-        """Return an npy file."""
-        _check_class(value)
-        with serializing(self.name, value):
-            return joined(_arrays.array_to_parts(value))
-
-    def serialize_parts(self, value: Array) -> Iterator[bytes | memoryview]:
+    def _to_parts(self, value: Array) -> Iterator[bytes | memoryview]:
         """Yield an npy file in parts of at most 8 MiB. They are views of the array's memory if it is contiguous."""
         _check_class(value)
-        with serializing(self.name, value):
-            yield from _arrays.array_to_parts(value)
+        yield from _arrays.array_to_parts(value)
 
-    def deserialize(self, data: Buffer) -> Array:
+    def _from_bytes(self, data: Buffer) -> Array:
         """Return the array of an npy file. A writable buffer becomes its memory; any other buffer is copied."""
-        with deserializing(self.name):
-            return _arrays.array_from_buffer(data)
+        return _arrays.array_from_buffer(data)
 
     def deserialize_mapped(self, buffer: memoryview) -> Array:
         """Return a read-only array over the buffer of an npy file. StringDType does not support this."""
         with deserializing(self.name):
             return _arrays.array_over(buffer)
 
-    def preview(
-        self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20
-    ) -> ArrayPreview:
+    def _preview(self, file: BinaryIO, rows: int, columns: int, max_bytes: int) -> ArrayPreview:
         """Return shape, dtype and first elements. Of numbers also statistics, a histogram and a thumbnail."""
-        with deserializing(self.name):
-            return preview_array(file, rows=rows, max_bytes=max_bytes)
+        return preview_array(file, rows=rows, max_bytes=max_bytes)
 
     def equal(self, one: Array, other: Array) -> bool:
         """Say whether two arrays have one dtype and shape, and equal elements. NaN equals NaN."""
@@ -68,31 +56,26 @@ class ArraySerializer(Serializer[Array]):
         return describe_arrays(before, after)
 
 
-class ScalarSerializer(Serializer[np.generic]):
+class ScalarSerializer(LibrarySerializer[np.generic, ArrayPreview]):
     """Stores NumPy's scalars, such as `numpy.float64(1)`, with their exact type, as npy files without dimensions."""
 
     name = "numpy-scalar"
     # Each type by itself: float64 derives from float and str_ from str, and the nearest claimed class wins.
     types: tuple[type[Any], ...] = (*sorted(set(np.sctypeDict.values()), key=lambda cls: cls.__name__), np.generic)
 
-    def serialize(self, value: np.generic) -> bytes:
+    def _to_bytes(self, value: np.generic) -> bytes:
         """Return an npy file without dimensions."""
         if not isinstance(value, np.generic):
             raise SerializationError(_refusal(value))
-        with serializing(self.name, value):
-            return _arrays.scalar_to_bytes(value)
+        return _arrays.scalar_to_bytes(value)
 
-    def deserialize(self, data: bytes) -> np.generic:
+    def _from_bytes(self, data: bytes) -> np.generic:
         """Return the scalar of an npy file without dimensions."""
-        with deserializing(self.name):
-            return _arrays.scalar_from_bytes(data)
+        return _arrays.scalar_from_bytes(data)
 
-    def preview(
-        self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20
-    ) -> ArrayPreview:
+    def _preview(self, file: BinaryIO, rows: int, columns: int, max_bytes: int) -> ArrayPreview:
         """Return the dtype and the scalar."""
-        with deserializing(self.name):
-            return preview_array(file, rows=rows, max_bytes=max_bytes, is_scalar=True)
+        return preview_array(file, rows=rows, max_bytes=max_bytes, is_scalar=True)
 
     def equal(self, one: np.generic, other: np.generic) -> bool:
         """Say whether two scalars have one type and are equal. NaN equals NaN."""

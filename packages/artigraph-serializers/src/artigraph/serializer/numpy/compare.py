@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
-from artigraph.serializer._support.difference import Differing, told
+from artigraph.serializer._support.difference import Differing, extent, told
 
 Array = npt.NDArray[Any]
 
@@ -85,7 +85,7 @@ def describe_arrays(before: Array, after: Array) -> str:
     """Return one line on how two arrays differ: shape and dtype, or else how many elements, and by how much at most."""
     parts: list[str] = []
     if before.shape != after.shape:
-        parts.append(f"{_shape(before)} → {_shape(after)}")
+        parts.append(f"{extent(before.shape)} → {extent(after.shape)}")
     if before.dtype != after.dtype:
         parts.append(f"{before.dtype!s:.60} → {after.dtype!s:.60}")
     return "; ".join(parts) or f"elements differ {told(differing_array(before, after), before.size)}"
@@ -105,7 +105,3 @@ def _most(one: Array, other: Array) -> float | None:
         distance = np.abs(other.astype(kind) - one.astype(kind))
         finite = distance[np.isfinite(distance)]
     return float(finite.max()) if finite.size else None
-
-
-def _shape(array: Array) -> str:
-    return "x".join(f"{length:,}" for length in array.shape) or "scalar"

@@ -1,6 +1,6 @@
 """Serializers for pandas frames, series, indexes and scalars."""
 
-from artigraph.serializer._support import needs
+from artigraph.serializer._support.library import needs
 
 with needs("pandas"):
     from artigraph.serializer.pandas._serializers import (

@@ -19,8 +19,9 @@ import numpy as np
 
 import pandas as pd
 from artigraph.errors import DeserializationError, SerializationError
-from artigraph.serializer._support import arrow, class_of
+from artigraph.serializer._support import arrow
 from artigraph.serializer._support.arrow import pa
+from artigraph.serializer._support.library import class_of
 from artigraph.serializer.pandas import _values
 from artigraph.serializer.pandas._assemble import Assembly
 from artigraph.serializer.pandas._columns import ColumnReader, ColumnWriter, cell_from_text, cell_to_text

@@ -9,9 +9,14 @@ import numpy as np
 
 import pandas as pd
 from artigraph.errors import SerializationError
-from artigraph.serializer._support import PartsSerializer, class_of, deserializing, serializing
 from artigraph.serializer._support.ipc import buffer_size
-from artigraph.serializer.base import Serializer
+from artigraph.serializer._support.library import (
+    LibrarySerializer,
+    PartsSerializer,
+    check_class,
+    class_of,
+    deserializing,
+)
 from artigraph.serializer.pandas import _equal, _frames
 from artigraph.serializer.pandas._columns import SCALAR_TYPES, cell_from_bytes, cell_to_bytes
 from artigraph.serializer.pandas._preview import preview_scalar, preview_table
@@ -60,7 +65,7 @@ def _width(dtype: Any) -> int:
     return int(dtype.itemsize) + (_OBJECT if dtype.hasobject else 0)
 
 
-class _TableSerializer(PartsSerializer[T]):
+class _TableSerializer(PartsSerializer[T, TablePreview]):
     """A serializer of frames, series or indexes, all of which are stored as tables."""
 
     def size_hint(self, value: T) -> int | None:
@@ -86,17 +91,15 @@ class DataFrameSerializer(_TableSerializer[pd.DataFrame]):
     name = "pandas-dataframe"
     types: tuple[type[Any], ...] = (pd.DataFrame,)
 
-    def serialize_parts(self, value: pd.DataFrame) -> Iterator[bytes]:
+    def _to_parts(self, value: pd.DataFrame) -> Iterator[bytes]:
         """Yield a parquet file in parts of at most 8 MiB."""
-        _check_class(value, pd.DataFrame, "convert it: pandas.DataFrame(value)")
-        with serializing(self.name, value):
-            yield from _frames.frame_to_parts(value)
+        check_class(value, pd.DataFrame, "pandas")
+        yield from _frames.frame_to_parts(value)
 
-    def deserialize(self, data: bytes) -> pd.DataFrame:
+    def _from_bytes(self, data: bytes) -> pd.DataFrame:
         """Return the frame of a parquet file."""
-        with deserializing(self.name):
-            frame: pd.DataFrame = _frames.frame_from_bytes(data)
-            return frame
+        frame: pd.DataFrame = _frames.frame_from_bytes(data)
+        return frame
 
     def deserialize_columns(self, file: BinaryIO, columns: Sequence[Any]) -> pd.DataFrame:
         """Return the frame with only the columns that have these labels. Reads no other columns."""
@@ -104,12 +107,9 @@ class DataFrameSerializer(_TableSerializer[pd.DataFrame]):
             frame: pd.DataFrame = _frames.frame_from_columns(file, list(columns))
             return frame
 
-    def preview(
-        self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20
-    ) -> TablePreview:
+    def _preview(self, file: BinaryIO, rows: int, columns: int, max_bytes: int) -> TablePreview:
         """Return index and columns with the first rows. Reads the footer and the first pages of each column."""
-        with deserializing(self.name):
-            return preview_table(file, "frame", rows=rows, columns=columns, max_bytes=max_bytes)
+        return preview_table(file, "frame", rows=rows, columns=columns, max_bytes=max_bytes)
 
     def equal(self, one: pd.DataFrame, other: pd.DataFrame) -> bool:
         """Say whether two frames have equal labels, dtypes and values. NaN equals NaN."""
@@ -126,24 +126,19 @@ class SeriesSerializer(_TableSerializer["pd.Series[Any]"]):
     name = "pandas-series"
     types: tuple[type[Any], ...] = (pd.Series,)
 
-    def serialize_parts(self, value: pd.Series[Any]) -> Iterator[bytes]:
+    def _to_parts(self, value: pd.Series[Any]) -> Iterator[bytes]:
         """Yield a parquet file in parts of at most 8 MiB."""
-        _check_class(value, pd.Series, "convert it: pandas.Series(value)")
-        with serializing(self.name, value):
-            yield from _frames.series_to_parts(value)
+        check_class(value, pd.Series, "pandas")
+        yield from _frames.series_to_parts(value)
 
-    def deserialize(self, data: bytes) -> pd.Series[Any]:
+    def _from_bytes(self, data: bytes) -> pd.Series[Any]:
         """Return the series of a parquet file."""
-        with deserializing(self.name):
-            series: pd.Series[Any] = _frames.series_from_bytes(data)
-            return series
+        series: pd.Series[Any] = _frames.series_from_bytes(data)
+        return series
 
-    def preview(
-        self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20
-    ) -> TablePreview:
+    def _preview(self, file: BinaryIO, rows: int, columns: int, max_bytes: int) -> TablePreview:
         """Return the index and the first values, as a table."""
-        with deserializing(self.name):
-            return preview_table(file, "series", rows=rows, columns=columns, max_bytes=max_bytes)
+        return preview_table(file, "series", rows=rows, columns=columns, max_bytes=max_bytes)
 
     def equal(self, one: pd.Series[Any], other: pd.Series[Any]) -> bool:
         """Say whether two series have equal name, labels, dtype and values. NaN equals NaN."""
@@ -160,77 +155,62 @@ class IndexSerializer(_TableSerializer["pd.Index[Any]"]):
     name = "pandas-index"
     types: tuple[type[Any], ...] = (pd.Index,)
 
-    def serialize_parts(self, value: pd.Index[Any]) -> Iterator[bytes]:
+    def _to_parts(self, value: pd.Index[Any]) -> Iterator[bytes]:
         """Yield a parquet file in parts of at most 8 MiB."""
         if not isinstance(value, pd.Index):
-            raise SerializationError(_refusal(value, "name another serializer"))
-        with serializing(self.name, value):
-            yield from _frames.index_to_parts(value)
+            raise SerializationError(_refusal(value))
+        yield from _frames.index_to_parts(value)
 
-    def deserialize(self, data: bytes) -> pd.Index[Any]:
+    def _from_bytes(self, data: bytes) -> pd.Index[Any]:
         """Return the index of a parquet file."""
-        with deserializing(self.name):
-            index: pd.Index[Any] = _frames.index_from_bytes(data)
-            return index
+        index: pd.Index[Any] = _frames.index_from_bytes(data)
+        return index
 
-    def preview(
-        self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20
-    ) -> TablePreview:
+    def _preview(self, file: BinaryIO, rows: int, columns: int, max_bytes: int) -> TablePreview:
         """Return the first labels, as a table with a column for each level."""
-        with deserializing(self.name):
-            return preview_table(file, "index", rows=rows, columns=columns, max_bytes=max_bytes)
+        return preview_table(file, "index", rows=rows, columns=columns, max_bytes=max_bytes)
 
     def equal(self, one: pd.Index[Any], other: pd.Index[Any]) -> bool:
         """Say whether two indexes have one kind, and equal names and labels."""
         return _equal.same_index(one, other)
 
 
-class ScalarSerializer(Serializer[Any]):
+class ScalarSerializer(LibrarySerializer[Any, TextPreview]):
     """Stores timestamps, timedeltas, periods, intervals, NaT and NA, with their units and zones."""
 
     name = "pandas-scalar"
     types: tuple[type[Any], ...] = SCALAR_TYPES
 
-    def serialize(self, value: Any) -> bytes:
+    def _to_bytes(self, value: Any) -> bytes:
         """Return JSON text from which `deserialize` makes the scalar."""
         if type(value) not in self.types:
-            raise SerializationError(_refusal(value, "name another serializer"))
-        with serializing(self.name, value):
-            return cell_to_bytes(value)
+            raise SerializationError(_refusal(value))
+        return cell_to_bytes(value)
 
-    def preview(
-        self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20
-    ) -> TextPreview:
+    def _preview(self, file: BinaryIO, rows: int, columns: int, max_bytes: int) -> TextPreview:
         """Return the scalar as text."""
-        with deserializing(self.name):
-            return preview_scalar(file, max_bytes, self.deserialize)
+        return preview_scalar(file, max_bytes, self.deserialize)
 
     def size_hint(self, value: Any) -> int | None:
         """Return 0, because a scalar takes almost no bytes."""
         del value
         return 0
 
-    def deserialize(self, data: bytes) -> Any:
+    def _from_bytes(self, data: bytes) -> Any:
         """Return the scalar of JSON text that `serialize` returned."""
-        with deserializing(self.name):
-            value = cell_from_bytes(data)
-            if type(value) not in self.types:
-                msg = f"a {type(value).__name__} is not a scalar of pandas"
-                raise ValueError(msg)
-            return value
+        value = cell_from_bytes(data)
+        if type(value) not in self.types:
+            msg = f"a {type(value).__name__} is not a scalar of pandas"
+            raise ValueError(msg)
+        return value
 
     def equal(self, one: Any, other: Any) -> bool:
         """Say whether two scalars have one type, unit and zone, and are equal. NA equals NA."""
         return _equal.same_scalar(one, other)
 
 
-def _check_class(value: object, cls: type[Any], remedy: str) -> None:
-    if type(value) is not cls:
-        raise SerializationError(_refusal(value, remedy if isinstance(value, cls) else "name another serializer"))
-
-
-def _refusal(value: object, remedy: str) -> str:
-    return f"A {class_of(value)} would not come back as one; {remedy}."
+def _refusal(value: object) -> str:
+    return f"A {class_of(value)} would not come back as one; name another serializer."
 
 
 dataframe_serializer: DataFrameSerializer = DataFrameSerializer().register()

@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 import pandas as pd
 from artigraph.errors import SerializationError
-from artigraph.serializer._support import class_of
 from artigraph.serializer._support.arrow import kept_type, pa, schema_of_text, schema_text
 from artigraph.serializer._support.dtypes import describe, has_longdouble, memory_of, restore
+from artigraph.serializer._support.library import class_of
 from artigraph.serializer.pandas._columns import ColumnReader, ColumnWriter, Sliced, cell_from_text, cell_to_text
 from artigraph.serializer.pandas._objects import describe_objects, in_steps, restore_objects, texts_of
 from artigraph.serializer.pandas._zones import describe_zone, restore_zone

@@ -8,7 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from artigraph.errors import SerializationError
-from artigraph.serializer._support import class_of
+from artigraph.serializer._support.library import class_of
 
 
 def describe_zone(zone: tzinfo) -> dict[str, Any]:

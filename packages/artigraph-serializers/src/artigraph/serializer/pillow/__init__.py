@@ -1,6 +1,6 @@
 """Serializer for the images of Pillow."""
 
-from artigraph.serializer._support import needs
+from artigraph.serializer._support.library import needs
 
 with needs("pillow"):
     from artigraph.serializer.pillow._serializers import ImageSerializer, image_serializer

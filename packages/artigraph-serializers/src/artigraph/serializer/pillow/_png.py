@@ -9,7 +9,7 @@ from typing import Any, cast
 from PIL import Image, PngImagePlugin
 
 from artigraph.errors import DeserializationError, SerializationError
-from artigraph.serializer._support import class_of
+from artigraph.serializer._support.library import class_of
 from artigraph.serializer.json import json_serializer
 
 MODES = ("1", "L", "LA", "P", "RGB", "RGBA", "I;16")

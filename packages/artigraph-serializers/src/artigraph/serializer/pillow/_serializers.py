@@ -6,13 +6,12 @@ from typing import Any, BinaryIO
 
 from PIL import Image, ImageChops
 
-from artigraph.serializer._support import deserializing, serializing
-from artigraph.serializer.base import Serializer
+from artigraph.serializer._support.library import LibrarySerializer
 from artigraph.serializer.pillow._png import from_png, palette_of, to_png
 from artigraph.serializer.preview import Preview, preview_content
 
 
-class ImageSerializer(Serializer[Image.Image]):
+class ImageSerializer(LibrarySerializer[Image.Image, Preview]):
     """Stores images of Pillow as PNG files, which any program shows.
 
     A loaded image has the same mode, size, pixels, palette and `info`. EXIF data and color profiles are part of `info`.
@@ -31,17 +30,15 @@ class ImageSerializer(Serializer[Image.Image]):
             return None
         return value.width * value.height * len(value.getbands())
 
-    def serialize(self, value: Image.Image) -> bytes:
+    def _to_bytes(self, value: Image.Image) -> bytes:
         """Return a PNG file."""
-        with serializing(self.name, value):
-            return to_png(value)
+        return to_png(value)
 
-    def deserialize(self, data: bytes) -> Image.Image:
+    def _from_bytes(self, data: bytes) -> Image.Image:
         """Return the image of a PNG file, decoded."""
-        with deserializing(self.name):
-            return from_png(data)
+        return from_png(data)
 
-    def preview(self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20) -> Preview:
+    def _preview(self, file: BinaryIO, rows: int, columns: int, max_bytes: int) -> Preview:
         """Return the width and height. Decodes no pixels."""
         return preview_content(file, rows=rows, max_bytes=max_bytes)
 

@@ -24,8 +24,8 @@ from typing import Any, NoReturn
 import numpy as np
 
 from artigraph.errors import DeserializationError, SerializationError
-from artigraph.serializer._support import class_of
 from artigraph.serializer._support.json_text import MOST_BITS, is_list, is_object, read_json, write_json
+from artigraph.serializer._support.library import class_of
 from artigraph.serializer.codec.refusals import advice_for
 from artigraph.serializer.json import json_serializer
 from artigraph.serializer.numpy import array_serializer, scalar_serializer

@@ -8,8 +8,8 @@ from itertools import product
 from typing import Any
 
 from artigraph.errors import DeserializationError, SerializationError
-from artigraph.serializer._support import class_of
 from artigraph.serializer._support.json_text import is_list, is_object, read_json, write_json
+from artigraph.serializer._support.library import class_of
 from artigraph.serializer.json import json_serializer
 from artigraph.serializer.numpy.compare import same_object
 from artigraph.serializer.plotly._exact import Path, Writer, apply_notes, refuse, where

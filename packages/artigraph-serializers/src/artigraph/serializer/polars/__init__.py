@@ -1,6 +1,6 @@
 """Serializers for Polars frames and series."""
 
-from artigraph.serializer._support import needs
+from artigraph.serializer._support.library import needs
 
 with needs("polars"):
     from artigraph.serializer.polars._serializers import (

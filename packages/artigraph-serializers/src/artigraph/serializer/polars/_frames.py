@@ -11,9 +11,9 @@ from typing import Any, BinaryIO
 
 import polars as pl
 from artigraph.errors import SerializationError
-from artigraph.serializer._support import serializing
 from artigraph.serializer._support.arrow import pa
 from artigraph.serializer._support.ipc import read_ipc, read_ipc_columns, write_ipc
+from artigraph.serializer._support.library import serializing
 
 _pl: Any = pl
 

@@ -1,22 +1,32 @@
-"""The serializers of Polars frames and series."""
+"""The serializers of Polars frames and series, with their previews."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import Any, BinaryIO, cast
 
 import polars as pl
 from artigraph.errors import SerializationError
-from artigraph.serializer._support import PartsSerializer, class_of, deserializing, serializing
 from artigraph.serializer._support.arrow import pa
+from artigraph.serializer._support.arrow_cells import arrow_cells, column_of
 from artigraph.serializer._support.arrow_compare import differing_arrow
 from artigraph.serializer._support.difference import Column, Differing, Table, describe_tables
-from artigraph.serializer.polars._frames import frame_from_bytes, frame_from_columns, frame_to_parts
-from artigraph.serializer.polars._preview import preview_frame
-from artigraph.serializer.preview import TablePreview
+from artigraph.serializer._support.ipc import note_of
+from artigraph.serializer._support.ipc_preview import TableHead, read_ipc_head
+from artigraph.serializer._support.library import PartsSerializer, check_class, deserializing
+from artigraph.serializer._support.preview import table_preview, unread_table, within_limit
+from artigraph.serializer.polars._frames import (
+    check_kind,
+    dtypes_of,
+    frame_from_bytes,
+    frame_from_columns,
+    frame_to_parts,
+)
+from artigraph.serializer.preview import Cells, LimitedFile, TablePreview
 
 
-class DataFrameSerializer(PartsSerializer[pl.DataFrame]):
+class DataFrameSerializer(PartsSerializer[pl.DataFrame, TablePreview]):
     """Stores frames as Arrow IPC files, compressed by LZ4, with every dtype except Object.
 
     Refused, with the column's name: dtypes that hold Python objects or that do not survive Arrow, such as 128-bit
@@ -27,29 +37,23 @@ class DataFrameSerializer(PartsSerializer[pl.DataFrame]):
     name = "polars-dataframe"
     types: tuple[type[Any], ...] = (pl.DataFrame,)
 
-    def serialize_parts(self, value: pl.DataFrame) -> Iterator[bytes]:
+    def _to_parts(self, value: pl.DataFrame) -> Iterator[bytes]:
         """Yield an Arrow IPC file in parts of at most 8 MiB."""
-        if type(value) is not pl.DataFrame:
-            raise SerializationError(_refusal(value, pl.DataFrame))
-        with serializing(self.name, value):
-            yield from frame_to_parts(value, "frame")
+        _check_class(value, pl.DataFrame)
+        yield from frame_to_parts(value, "frame")
 
-    def deserialize(self, data: bytes) -> pl.DataFrame:
+    def _from_bytes(self, data: bytes) -> pl.DataFrame:
         """Return the frame of an Arrow IPC file."""
-        with deserializing(self.name):
-            return frame_from_bytes(data, "frame")
+        return frame_from_bytes(data, "frame")
 
     def deserialize_columns(self, file: BinaryIO, columns: Sequence[Any]) -> pl.DataFrame:
         """Return the frame with only the columns that have these names. Reads no other columns."""
         with deserializing(self.name):
             return frame_from_columns(file, columns)
 
-    def preview(
-        self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20
-    ) -> TablePreview:
+    def _preview(self, file: BinaryIO, rows: int, columns: int, max_bytes: int) -> TablePreview:
         """Return columns, dtypes and the first rows. Reads columns of the first batch, if they fit."""
-        with deserializing(self.name):
-            return preview_frame(file, "frame", rows=rows, columns=columns, max_bytes=max_bytes)
+        return preview_frame(file, "frame", rows=rows, columns=columns, max_bytes=max_bytes)
 
     def size_hint(self, value: pl.DataFrame) -> int | None:
         """Return the approximate number of bytes of the frame."""
@@ -64,30 +68,24 @@ class DataFrameSerializer(PartsSerializer[pl.DataFrame]):
         return _describe(before, after)
 
 
-class SeriesSerializer(PartsSerializer[pl.Series]):
+class SeriesSerializer(PartsSerializer[pl.Series, TablePreview]):
     """Stores series as Arrow IPC files of one column. It keeps and refuses what `DataFrameSerializer` does."""
 
     name = "polars-series"
     types: tuple[type[Any], ...] = (pl.Series,)
 
-    def serialize_parts(self, value: pl.Series) -> Iterator[bytes]:
+    def _to_parts(self, value: pl.Series) -> Iterator[bytes]:
         """Yield an Arrow IPC file in parts of at most 8 MiB."""
-        if type(value) is not pl.Series:
-            raise SerializationError(_refusal(value, pl.Series))
-        with serializing(self.name, value):
-            yield from frame_to_parts(value.to_frame(), "series")
+        _check_class(value, pl.Series)
+        yield from frame_to_parts(value.to_frame(), "series")
 
-    def deserialize(self, data: bytes) -> pl.Series:
+    def _from_bytes(self, data: bytes) -> pl.Series:
         """Return the series of an Arrow IPC file."""
-        with deserializing(self.name):
-            return frame_from_bytes(data, "series").to_series()
+        return frame_from_bytes(data, "series").to_series()
 
-    def preview(
-        self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20
-    ) -> TablePreview:
+    def _preview(self, file: BinaryIO, rows: int, columns: int, max_bytes: int) -> TablePreview:
         """Return dtype and the first values, as a table of one column."""
-        with deserializing(self.name):
-            return preview_frame(file, "series", rows=rows, columns=columns, max_bytes=max_bytes)
+        return preview_frame(file, "series", rows=rows, columns=columns, max_bytes=max_bytes)
 
     def size_hint(self, value: pl.Series) -> int | None:
         """Return the approximate number of bytes of the series."""
@@ -117,11 +115,50 @@ def _differing(one: Column, other: Column, rows: int) -> Differing:
     return differing_arrow(*columns)
 
 
-def _refusal(value: object, cls: type[Any]) -> str:
+def _check_class(value: object, cls: type[Any]) -> None:
     if isinstance(value, pl.LazyFrame):
-        return "A polars.LazyFrame is a query, not a value; store what it gives: frame.collect()."
-    remedy = f"convert it: polars.{cls.__name__}(value)" if isinstance(value, cls) else "name another serializer"
-    return f"A {class_of(value)} would not come back as one; {remedy}."
+        msg = "A polars.LazyFrame is a query, not a value; store what it gives: frame.collect()."
+        raise SerializationError(msg)
+    check_class(value, cls, "polars")
+
+
+# Previews -------------------------------------------------------------------------------------------------------------
+
+
+def preview_frame(file: BinaryIO, kind: str, *, rows: int, columns: int, max_bytes: int) -> TablePreview:
+    """Return the preview of a file that holds a frame or a series. Broken bytes may raise Arrow's errors, too."""
+    limited = LimitedFile(file, max_bytes)
+    make = partial(_preview_of, limited, kind, max(rows, 0), max(columns, 0))
+    return within_limit(limited, make, lambda: unread_table(limited.size, kind))
+
+
+def _preview_of(limited: LimitedFile, kind: str, rows: int, columns: int) -> TablePreview:
+    head: TableHead = read_ipc_head(limited, rows, columns)
+    about = note_of(head.schema)
+    check_kind(about, kind)
+    cells = Cells()
+    # Polars names its dtypes by itself, and reads them from the metadata of the fields.
+    dtypes: list[Any] = dtypes_of(head.schema, about["wide"])
+    described = [
+        (
+            column_of(name, dtypes[place]),
+            None if (found := head.column(place)) is None else arrow_cells(found, cells),
+        )
+        for place, name in enumerate(head.schema.names[:columns])
+    ]
+    height: object = about["height"]
+    if not isinstance(height, int) or (head.total_rows is not None and head.schema.names and head.total_rows != height):
+        msg = "it has another number of rows than it says"
+        raise ValueError(msg)
+    return table_preview(
+        described,
+        cells,
+        rows=rows,
+        size=limited.size,
+        total_rows=height,
+        total_columns=len(head.schema.names),
+        noun=kind,
+    )
 
 
 dataframe_serializer: DataFrameSerializer = DataFrameSerializer().register()

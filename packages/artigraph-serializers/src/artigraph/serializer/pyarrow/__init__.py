@@ -1,6 +1,6 @@
 """Serializers for Arrow tables and record batches."""
 
-from artigraph.serializer._support import needs
+from artigraph.serializer._support.library import needs
 
 with needs("pyarrow"):
     from artigraph.serializer.pyarrow._serializers import (

@@ -1,6 +1,6 @@
 """Serializer for the sparse arrays and matrices of SciPy."""
 
-from artigraph.serializer._support import needs
+from artigraph.serializer._support.library import needs
 
 with needs("scipy"):
     from artigraph.serializer.scipy._serializers import SparseSerializer, sparse_serializer

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from artigraph.errors import DeserializationError, SerializationError
-from artigraph.serializer._support import attributes_of, class_of
+from artigraph.serializer._support.library import attributes_of, class_of
 
 sp: Any = import_module("scipy.sparse")
 

@@ -1,6 +1,6 @@
 """Serializers for PyTorch tensors and state dicts."""
 
-from artigraph.serializer._support import needs
+from artigraph.serializer._support.library import needs
 
 with needs("torch"):
     from artigraph.serializer.torch._serializers import (

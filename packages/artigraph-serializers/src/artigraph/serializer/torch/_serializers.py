@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from typing import Annotated, Any, BinaryIO
 
 from artigraph.errors import SerializationError
-from artigraph.serializer._support import class_of, deserializing, joined, serializing
 from artigraph.serializer._support import safetensors as st
-from artigraph.serializer.base import Serializer
+from artigraph.serializer._support import safetensors_preview as stp
+from artigraph.serializer._support.library import PartsSerializer, class_of, deserializing
 from artigraph.serializer.preview import ArrayPreview, TablePreview
-from artigraph.serializer.torch import _compare, _preview, _state, _tensors
+from artigraph.serializer.torch import _tensors
 from artigraph.serializer.torch._tensors import torch
 
 Buffer = bytes | bytearray | memoryview
@@ -19,7 +19,7 @@ _ONLY = "tensor"
 """The name in the file of a tensor that is stored by itself."""
 
 
-class TensorSerializer(Serializer[Any]):
+class TensorSerializer(PartsSerializer[Any, ArrayPreview]):
     """Stores tensors of any shape on the CPU as safetensors files with one tensor, named "tensor".
 
     A loaded tensor has the same dtype, shape and bits. It has the same strides if the stored one had no gaps, as in
@@ -37,41 +37,34 @@ class TensorSerializer(Serializer[Any]):
         """Return the bytes of the elements."""
         return _tensors.size_of(value) if type(value) is torch.Tensor else None
 
-    def serialize(self, value: Any) -> bytes:
-        """Return a safetensors file."""
-        return joined(self.serialize_parts(value))
-
-    def serialize_parts(self, value: Any) -> Iterator[bytes | memoryview]:
+    def _to_parts(self, value: Any) -> Iterator[bytes | memoryview]:
         """Yield a safetensors file in parts of at most 8 MiB, views of the memory of a contiguous tensor."""
-        with serializing(self.name, value):
-            _tensors.check(value, "This value")
-            yield from _tensors.to_parts({_ONLY: value}, {})
+        _tensors.check(value, "This value")
+        yield from _tensors.to_parts({_ONLY: value}, {})
 
-    def deserialize(self, data: Buffer) -> Any:
+    def _from_bytes(self, data: Buffer) -> Any:
         """Return the tensor of a file. A writable buffer becomes its memory; any other buffer is copied."""
-        with deserializing(self.name):
-            buffer = memoryview(data).cast("B")
-            head = st.head_of(buffer)
-            (entry,) = head.entries.values()
-            return _tensors.tensors_of(buffer, [entry], head.note)[_ONLY]
+        buffer = memoryview(data).cast("B")
+        head = st.head_of(buffer)
+        (entry,) = head.entries.values()
+        return _tensors.tensors_of(buffer, [entry], head.note)[_ONLY]
 
-    def preview(
-        self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20
-    ) -> ArrayPreview:
+    def _preview(self, file: BinaryIO, rows: int, columns: int, max_bytes: int) -> ArrayPreview:
         """Return shape, dtype and first elements. Of real numbers also statistics, a histogram and a thumbnail."""
-        with deserializing(self.name):
-            return _preview.preview_tensor(file, rows=rows, max_bytes=max_bytes)
+        return stp.preview_tensor(
+            file, rows=rows, max_bytes=max_bytes, noun="tensor", dtype_of=_dtype_of, elements_of=_elements_of
+        )
 
     def equal(self, one: Any, other: Any) -> bool:
         """Say whether two tensors have one dtype and shape, and equal elements. NaN equals NaN."""
-        return _compare.same_tensor(one, other)
+        return _tensors.same_tensor(one, other)
 
     def describe_change(self, before: Any, after: Any) -> str:
         """Return one line on shapes, dtypes, and how many elements differ by how much."""
-        return _compare.describe_tensors(before, after)
+        return _tensors.describe_tensors(before, after)
 
 
-class StateDictSerializer(Serializer[Any]):
+class StateDictSerializer(PartsSerializer[Any, TablePreview]):
     """Stores dicts of tensors by name, such as state dicts of modules, as safetensors files.
 
     A loaded dict has the same class (dict or OrderedDict), the same order, and the `_metadata` that `state_dict()` adds
@@ -88,23 +81,17 @@ class StateDictSerializer(Serializer[Any]):
         """Return the bytes of the elements of all tensors."""
         return _tensors.sizes_of(value) if isinstance(value, dict) else None
 
-    def serialize(self, value: Any) -> bytes:
-        """Return a safetensors file."""
-        return joined(self.serialize_parts(value))
-
-    def serialize_parts(self, value: Any) -> Iterator[bytes | memoryview]:
+    def _to_parts(self, value: Any) -> Iterator[bytes | memoryview]:
         """Yield a safetensors file in parts of at most 8 MiB, mostly views of the tensors' memory."""
-        with serializing(self.name, value):
-            _check_dict(value)
-            _tensors.check_memory(value)
-            yield from _tensors.to_parts(value, _state.note_of(value))
+        _check_dict(value)
+        _tensors.check_memory(value)
+        yield from _tensors.to_parts(value, _tensors.note_of(value))
 
-    def deserialize(self, data: Buffer) -> Any:
+    def _from_bytes(self, data: Buffer) -> Any:
         """Return the dict of a file. A writable buffer becomes the tensors' memory; any other buffer is copied."""
-        with deserializing(self.name):
-            buffer = memoryview(data).cast("B")
-            head = st.head_of(buffer)
-            return _state.restored(_tensors.tensors_of(buffer, head.entries.values(), head.note), head.note)
+        buffer = memoryview(data).cast("B")
+        head = st.head_of(buffer)
+        return _tensors.restored(_tensors.tensors_of(buffer, head.entries.values(), head.note), head.note)
 
     def deserialize_columns(self, file: BinaryIO, columns: Sequence[Any]) -> Any:
         """Return a dict with only the tensors that have these names, in this order. Reads no other elements."""
@@ -113,22 +100,21 @@ class StateDictSerializer(Serializer[Any]):
             missing = [name for name in columns if name not in head.entries]
             if missing:
                 st.refuse(f"no tensor has the name {missing[0]!r}")
-            return {name: _state.read_tensor(file, head.entries[name], head.note) for name in columns}
+            return {name: _tensors.read_tensor(file, head.entries[name], head.note) for name in columns}
 
-    def preview(
-        self, file: BinaryIO, /, *, rows: int = 50, columns: int = 50, max_bytes: int = 8 * 2**20
-    ) -> TablePreview:
+    def _preview(self, file: BinaryIO, rows: int, columns: int, max_bytes: int) -> TablePreview:
         """Return a table with name, dtype, shape and size of each tensor. Reads no elements."""
-        with deserializing(self.name):
-            return _preview.preview_tensors(file, rows=rows, columns=columns, max_bytes=max_bytes)
+        return stp.preview_tensors(
+            file, rows=rows, columns=columns, max_bytes=max_bytes, noun="tensor", dtype_of=_dtype_of
+        )
 
     def equal(self, one: Any, other: Any) -> bool:
         """Say whether two dicts have one class, and equal tensors under equal names. NaN equals NaN."""
-        return _state.same_state(one, other)
+        return _tensors.same_state(one, other)
 
     def describe_change(self, before: Any, after: Any) -> str:
         """Return one line on the names, and on shapes, dtypes and elements of the tensors that differ."""
-        return _compare.describe_states(before, after)
+        return _tensors.describe_states(before, after)
 
 
 def _check_dict(value: Any) -> None:
@@ -146,6 +132,14 @@ def _check_dict(value: Any) -> None:
             msg = f"{name!r} is a {class_of(each)}, not a tensor; store it in a field of its own."
             raise SerializationError(msg)
         _tensors.check(each, f"{name!r}")
+
+
+def _dtype_of(entry: st.Entry, _: dict[str, Any]) -> str:
+    return str(_tensors.DTYPES[entry.dtype])
+
+
+def _elements_of(memory: memoryview, entry: st.Entry, _: dict[str, Any]) -> Any:
+    return _tensors.as_array(_tensors.tensor_of(memory, entry, {}))
 
 
 tensor_serializer: TensorSerializer = TensorSerializer().register()

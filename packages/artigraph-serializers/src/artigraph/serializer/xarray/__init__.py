@@ -1,6 +1,6 @@
 """Serializers for the datasets and labeled arrays of xarray."""
 
-from artigraph.serializer._support import needs
+from artigraph.serializer._support.library import needs
 
 with needs("xarray"):
     from artigraph.serializer.xarray._serializers import (

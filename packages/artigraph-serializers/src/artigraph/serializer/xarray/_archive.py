@@ -14,8 +14,8 @@ from zipfile import ZipFile
 import numpy as np
 
 from artigraph.errors import DeserializationError, SerializationError
-from artigraph.serializer._support import class_of
 from artigraph.serializer._support.archive import Member, MemoryFile, archive_parts, member_of, open_archive, view_of
+from artigraph.serializer._support.library import class_of
 from artigraph.serializer.numpy import array_serializer
 from artigraph.serializer.pandas import index_serializer, series_serializer
 from artigraph.serializer.xarray._metadata import name_from_json, refuse

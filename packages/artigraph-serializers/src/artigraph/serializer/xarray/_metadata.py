@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from artigraph.errors import DeserializationError, SerializationError
-from artigraph.serializer._support import class_of
 from artigraph.serializer._support.dtypes import describe, restore
+from artigraph.serializer._support.library import class_of
 from artigraph.serializer.base import Serializer
 from artigraph.serializer.codec import MAX_DEPTH, decode, encode
 from artigraph.serializer.numpy import array_serializer, scalar_serializer

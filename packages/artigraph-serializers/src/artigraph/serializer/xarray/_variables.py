@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from artigraph.errors import SerializationError
-from artigraph.serializer._support import class_of
 from artigraph.serializer._support.dtypes import describe, restore
+from artigraph.serializer._support.library import class_of
 from artigraph.serializer.xarray._metadata import (
     mapping_from_json,
     mapping_to_json,

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import Any, NamedTuple
 
 from artigraph.errors import DeserializationError, SerializationError
-from artigraph.serializer._support import class_of
+from artigraph.serializer._support.library import class_of
 from artigraph.serializer._support.trees import check, refuse_model
 from artigraph.serializer.codec.refusals import advice_for
 from artigraph.serializer.xgboost import _parameters

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from itertools import count
 from types import TracebackType
 from typing import Any, Literal, Self, TypeVar
 
-from artigraph.errors import ConfigurationError, StorageError, StorageUnavailableError
+from artigraph.errors import ConfigurationError, StorageError
 from artigraph.storage import (
     Pieces,
     ProcessLocal,
@@ -23,23 +21,19 @@ from artigraph.storage import (
     check_whole,
     new_key,
 )
+from artigraph.storage._retries import Allow, call_service
 from artigraph.storage.aws._calls import Bucket, digest_of
-from artigraph.storage.aws._clients import Clients, S3Client
-from artigraph.storage.aws._connect import ATTEMPTS, Credentials, Settings, connect
-from artigraph.storage.aws._errors import DamagedTransferError, translated, worth_another_try
+from artigraph.storage.aws._clients import Clients, Credentials, S3Client, Settings, connect
+from artigraph.storage.aws._errors import translated, worth_another_try
 from artigraph.storage.aws._names import checked_bucket, checked_endpoint, checked_name, checked_prefix
-from artigraph.storage.aws._pieces import PIECE
-from artigraph.storage.aws._upload import Upload
+from artigraph.storage.aws._upload import PIECE, Upload
 
 T = TypeVar("T")
 
 LARGEST_PUT = 5 * 1024**3
 """The most bytes that S3 takes in one put."""
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
-_SLOWEST = 1024 * 1024
 _MOST_CONNECTIONS = 10_000
-"""Bytes per second. The deadline of a call grows by the time that an object takes at this speed."""
 
 
 class S3Storage(Storage):
@@ -194,7 +188,7 @@ class S3Storage(Storage):
     async def _put(self, location: str, data: bytes) -> None:
         digest = await digest_of(data)
 
-        async def put(client: S3Client, allow: Callable[[int], None]) -> None:
+        async def put(client: S3Client, allow: Allow) -> None:
             allow(len(data))
             await self._objects.put(client, location, data, digest)
 
@@ -203,7 +197,7 @@ class S3Storage(Storage):
     async def read(self, location: str) -> bytes:
         check_key(location)
 
-        async def get(client: S3Client, allow: Callable[[int], None]) -> bytes:
+        async def get(client: S3Client, allow: Allow) -> bytes:
             return await self._objects.get(client, location, allow)
 
         return await self._call("read", location, get)
@@ -212,7 +206,7 @@ class S3Storage(Storage):
         """Return some bytes of an object; see `SupportsRanges`."""
         check_key(location)
 
-        async def get(client: S3Client, allow: Callable[[int], None]) -> bytes:
+        async def get(client: S3Client, allow: Allow) -> bytes:
             return await self._objects.get_range(client, location, start, length, allow)
 
         return await self._call("read", location, get)
@@ -220,7 +214,7 @@ class S3Storage(Storage):
     async def delete(self, location: str) -> None:
         check_key(location)
 
-        async def delete(client: S3Client, _: Callable[[int], None]) -> None:
+        async def delete(client: S3Client, _: Allow) -> None:
             await self._objects.delete(client, location)
 
         await self._call("delete", location, delete)
@@ -228,7 +222,7 @@ class S3Storage(Storage):
     async def exists(self, location: str) -> bool:
         check_key(location)
 
-        async def head(client: S3Client, _: Callable[[int], None]) -> bool:
+        async def head(client: S3Client, _: Allow) -> bool:
             return await self._objects.head(client, location) is not None
 
         return await self._call("look at", location, head)
@@ -245,7 +239,7 @@ class S3Storage(Storage):
         for number in count(1):
 
             async def page(
-                client: S3Client, _: Callable[[int], None], token: str | None = token
+                client: S3Client, _: Allow, token: str | None = token
             ) -> tuple[Sequence[StoredEntry], str | None]:
                 return await self._objects.page(client, prefix, token)
 
@@ -282,38 +276,25 @@ class S3Storage(Storage):
     ) -> None:
         await self.close()
 
-    async def _call(
-        self, action: str, location: str, work: Callable[[S3Client, Callable[[int], None]], Awaitable[T]], /
-    ) -> T:
+    async def _call(self, action: str, location: str, work: Callable[[S3Client, Allow], Awaitable[T]], /) -> T:
         """Run a call's work within its deadline, with retries where they can help. Raises only errors of Artigraph."""
         where = f"s3://{self.bucket}/{self._objects.prefix}{location}"
-        ends = asyncio.get_running_loop().time() + self.deadline
-        timeout = asyncio.timeout_at(ends)
-        nothing = DamagedTransferError("no answer came")
-        last: Exception = nothing
-        try:
-            async with timeout:
-                for attempt in range(ATTEMPTS):
-                    try:
-                        client = await self._clients.get()
-                        return await work(client, lambda size: timeout.reschedule(ends + size / _SLOWEST))
-                    except Exception as error:
-                        if isinstance(error, StorageError) or not worth_another_try(error):
-                            raise
-                        last = error
-                    longest = min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE)
-                    await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 (no secret)
-        except StorageError:
-            raise
-        except Exception as error:  # botocore raises errors of its settings and parsers unchanged
-            if not timeout.expired():
-                raise translated(error, self, action, where, self.bucket) from error
-            msg = (
-                f"{self!r} cannot {action} {where}: the deadline of {self.deadline:g} s is over. Check the endpoint "
-                "and the network, or give the storage a longer deadline=."
-            )
-            raise StorageUnavailableError(msg) from (error if last is nothing else last)
-        raise translated(last, self, action, where, self.bucket) from last
+
+        async def attempt(allow: Allow) -> T:
+            return await work(await self._clients.get(), allow)
+
+        def explained(error: Exception) -> StorageError:
+            failure = translated(error, self, action, where, self.bucket)
+            failure.__cause__ = error
+            return failure
+
+        return await call_service(
+            attempt,
+            f"{self!r} cannot {action} {where}",
+            self.deadline,
+            can_help=worth_another_try,
+            translated=explained,
+        )
 
 
 async def _all_of(data: bytes) -> AsyncIterator[memoryview]:

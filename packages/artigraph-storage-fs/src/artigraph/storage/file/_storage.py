@@ -3,24 +3,63 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import inspect
 import os
 import re
 import threading
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable, Generator, Iterable, Sequence
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path, PurePath
 from typing import Any, BinaryIO, Self, TypeAlias, TypeVar
 
-from artigraph.errors import ConfigurationError, StorageError
+from artigraph.errors import ArtigraphError, ConfigurationError, ObjectNotFoundError, StorageError, StorageFullError
 from artigraph.storage import Storage, StoredEntry, check_key, check_prefix, check_whole, new_key
-from artigraph.storage.file._errors import reported
 from artigraph.storage.file._files import delete_file, file_exists, open_file, read_file, read_part
 from artigraph.storage.file._folder import Tree
 from artigraph.storage.file._listing import list_folder, remove_partials, take, time_there
 from artigraph.storage.file._write import PARTIAL, NewFile
+
+# Errors ---------------------------------------------------------------------------------------------------------------
+
+
+_FULL = {errno.ENOSPC, errno.EDQUOT}
+_REMEDIES = {
+    errno.EACCES: "Give this user access to the folder, or choose another directory.",
+    errno.EPERM: "Give this user access to the folder, or choose another directory.",
+    errno.EROFS: "The file system is mounted read-only: mount it for writing, or choose another directory.",
+    errno.EMFILE: "Too many files are open: raise the limit (ulimit -n), or save less at once.",
+    errno.ENFILE: "Too many files are open: raise the system's limit, or save less at once.",
+    errno.ENAMETOOLONG: "Choose a directory with a shorter path.",
+    errno.ENOTDIR: "A file is where a folder has to be: move it away, or choose another directory.",
+    errno.EXDEV: "The directory spans several file systems: choose one that does not.",
+    errno.EIO: "The device failed: check it, and the system's log.",
+}
+
+
+@contextmanager
+def reported(storage: object, action: str, path: str) -> Generator[None, None, None]:
+    """Raise errors of the operating system as errors of the storage, with the path and a remedy."""
+    try:
+        yield
+    except ArtigraphError:
+        raise  # first, because StorageError is an OSError as well
+    except FileNotFoundError as error:
+        msg = f"{storage!r} has no object at {path}"
+        raise ObjectNotFoundError(msg) from error
+    except OSError as error:
+        what = f"{storage!r} cannot {action} {path}: {error.strerror or error}."
+        if error.errno in _FULL:
+            msg = f"{what} Nothing of it was kept. Make space, or raise the quota, and try again."
+            raise StorageFullError(msg) from error
+        remedy = _REMEDIES.get(error.errno or 0, "")
+        if os.name == "nt" and error.errno == errno.EACCES:
+            remedy = f"{remedy} Another program may have the file open."
+        msg = f"{what} {remedy}".rstrip()
+        raise StorageError(msg) from error
+
 
 T = TypeVar("T")
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime, timedelta
@@ -13,8 +15,23 @@ from artigraph.errors import StorageError
 from artigraph.storage.obstore import _errors
 from artigraph.storage.obstore._clients import Clients
 from artigraph.storage.obstore._errors import DamagedTransferError
-from artigraph.storage.obstore._pieces import Piece, piece_of
 from artigraph.storage.obstore._place import Place
+
+_LONG = 1024 * 1024
+
+
+class Piece(NamedTuple):
+    """What is remembered of a part: enough to compare it with stored bytes."""
+
+    size: int
+    sha256: bytes
+
+
+async def piece_of(data: bytes | memoryview) -> Piece:
+    """Return what is remembered of bytes. Long ones are hashed in a thread."""
+    hashed = await asyncio.to_thread(hashlib.sha256, data) if len(data) > _LONG else hashlib.sha256(data)
+    return Piece(len(data), hashed.digest())
+
 
 TEMPORARY = "_tmp/"
 """Where unfinished uploads are. No key can begin like this, because keys have no underscore."""

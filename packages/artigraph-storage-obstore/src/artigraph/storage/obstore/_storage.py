@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
+import atexit
+import os
+import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from itertools import count
 from typing import Any, Self, TypeVar
 
@@ -21,21 +23,39 @@ from artigraph.storage import (
     check_whole,
     new_key,
 )
+from artigraph.storage._retries import ATTEMPTS, SLOWEST, Allow, call_service
 from artigraph.storage.obstore import _clients
-from artigraph.storage.obstore._bucket import TEMPORARY, Bucket
+from artigraph.storage.obstore._bucket import TEMPORARY, Bucket, piece_of
 from artigraph.storage.obstore._clients import Clients
 from artigraph.storage.obstore._errors import bare, translated, worth_another_try
-from artigraph.storage.obstore._exit import note_call
-from artigraph.storage.obstore._pieces import piece_of
 from artigraph.storage.obstore._place import checked_name, place_of
 from artigraph.storage.obstore._upload import IN_FLIGHT, Upload
 
+_SETTLED = 0.2
+"""Seconds from the end of the last call to the end of the process. No public name tells when the threads are done."""
+_last: dict[int, float] = {}
+"""The time of the last call, by process."""
+
+
+def note_call() -> None:
+    """Note that a call has ended now."""
+    _register()
+    _last[os.getpid()] = time.monotonic()
+
+
+@cache
+def _register() -> None:
+    atexit.register(_settle)
+
+
+def _settle() -> None:
+    last = _last.get(os.getpid())
+    if last is not None:
+        time.sleep(max(0.0, last + _SETTLED - time.monotonic()))
+
+
 T = TypeVar("T")
 
-_ATTEMPTS = 8
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
-_SLOWEST = 1024 * 1024
-"""Bytes per second. The deadline of a call grows by the time that an object takes at this speed."""
 _PART = 8 * 1024 * 1024
 _SMALLEST_PART = 5 * 1024 * 1024
 _MADE_ANEW = frozenset({"_bucket", "_secrets"})
@@ -148,7 +168,7 @@ class ObjectStorage(Storage):
                 deadline=self.deadline,
                 connect_timeout=self.connect_timeout,
                 read_timeout=self.read_timeout,
-                spare=self.part_size * IN_FLIGHT / _SLOWEST,
+                spare=self.part_size * IN_FLIGHT / SLOWEST,
             )
         )
 
@@ -178,7 +198,7 @@ class ObjectStorage(Storage):
     async def _put(self, location: str, data: bytes) -> None:
         piece = await piece_of(data)
 
-        async def put(clients: Clients, allow: Callable[[int], None]) -> None:
+        async def put(clients: Clients, allow: Allow) -> None:
             allow(len(data))
             await self._bucket.put(clients, location, data, piece)
 
@@ -187,7 +207,7 @@ class ObjectStorage(Storage):
     async def read(self, location: str) -> bytes:
         check_key(location)
 
-        async def get(clients: Clients, allow: Callable[[int], None]) -> bytes:
+        async def get(clients: Clients, allow: Allow) -> bytes:
             return await self._bucket.get(clients, location, allow)
 
         return await self._call("read", location, get)
@@ -196,7 +216,7 @@ class ObjectStorage(Storage):
         """Return some bytes of an object; see `SupportsRanges`."""
         check_key(location)
 
-        async def get(clients: Clients, allow: Callable[[int], None]) -> bytes:
+        async def get(clients: Clients, allow: Allow) -> bytes:
             allow(length if length < _LARGEST_ALLOWANCE else 0)
             return await self._bucket.get_range(clients, location, start, length)
 
@@ -205,7 +225,7 @@ class ObjectStorage(Storage):
     async def delete(self, location: str) -> None:
         check_key(location)
 
-        async def delete(clients: Clients, _: Callable[[int], None]) -> None:
+        async def delete(clients: Clients, _: Allow) -> None:
             await self._bucket.delete(clients, location)
 
         await self._call("delete", location, delete)
@@ -213,7 +233,7 @@ class ObjectStorage(Storage):
     async def exists(self, location: str) -> bool:
         check_key(location)
 
-        async def head(clients: Clients, _: Callable[[int], None]) -> bool:
+        async def head(clients: Clients, _: Allow) -> bool:
             return await self._bucket.size_of(clients, location) is not None
 
         return await self._call("look at", location, head)
@@ -243,7 +263,7 @@ class ObjectStorage(Storage):
             if max(now - modified, timedelta()) < untouched:
                 continue
 
-            async def delete(clients: Clients, _: Callable[[int], None], path: str = path) -> None:
+            async def delete(clients: Clients, _: Allow, path: str = path) -> None:
                 await self._bucket.delete(clients, path)
 
             if not dry_run:
@@ -252,7 +272,7 @@ class ObjectStorage(Storage):
         return found, total
 
     async def _now(self) -> datetime | None:
-        async def probe(clients: Clients, _: Callable[[int], None]) -> datetime:
+        async def probe(clients: Clients, _: Allow) -> datetime:
             return await self._bucket.now(clients)
 
         try:
@@ -267,7 +287,7 @@ class ObjectStorage(Storage):
         marked: str | None = None
         for number in count(1):
 
-            async def page(clients: Clients, _: Callable[[int], None]) -> Sequence[Any] | None:
+            async def page(clients: Clients, _: Allow) -> Sequence[Any] | None:
                 nonlocal pages
                 if pages is None:
                     pages = self._bucket.pages(clients, prefix)
@@ -300,45 +320,26 @@ class ObjectStorage(Storage):
         self,
         action: str,
         location: str,
-        work: Callable[[Clients, Callable[[int], None]], Coroutine[Any, Any, T]],
+        work: Callable[[Clients, Allow], Coroutine[Any, Any, T]],
         /,
         *,
-        attempts: int = _ATTEMPTS,
+        attempts: int = ATTEMPTS,
     ) -> T:
         """Run a call's work within its deadline, with retries where they can help. Raises only errors of Artigraph."""
         _clients.refuse_in_forked_child(self._place)
-        clients = self._clients
-        ends = asyncio.get_running_loop().time() + self.deadline
-        timeout = asyncio.timeout_at(ends)
-        last: Exception | None = None
+        clients, where = self._clients, self._where(location)
         try:
-            async with timeout:
-                for attempt in range(attempts):
-                    try:
-                        return await work(clients, lambda size: timeout.reschedule(ends + size / _SLOWEST))
-                    except StorageError:
-                        raise
-                    except Exception as error:
-                        last = error
-                        if not worth_another_try(error):
-                            break
-                    if attempt + 1 < attempts:
-                        longest = min(_FIRST_PAUSE * 2**attempt, _LONGEST_PAUSE)
-                        await asyncio.sleep(random.uniform(0, longest))  # noqa: S311 (no secret)
-        except TimeoutError:
-            if not timeout.expired():
-                raise
-            failure: StorageError = StorageUnavailableError(
-                f"{self!r} cannot {action} {self._where(location)}: the deadline of {self.deadline:g} s is over. Check "
-                "the endpoint and the network, or give the storage a longer deadline=."
+            return await call_service(
+                lambda allow: work(clients, allow),
+                f"{self!r} cannot {action} {where}",
+                self.deadline,
+                can_help=worth_another_try,
+                translated=lambda error: translated(error, self, action, where, self._place, self._secrets),
+                bare=lambda error: bare(error, self._secrets),
+                attempts=attempts,
             )
-            failure.__cause__ = TimeoutError() if last is None else bare(last, self._secrets)
-        else:
-            assert last is not None
-            failure = translated(last, self, action, self._where(location), self._place, self._secrets)
         finally:
             note_call()
-        raise failure  # outside of the handlers, so that the original error is no context of it
 
 
 _LARGEST_ALLOWANCE = 1 << 40

@@ -12,10 +12,9 @@ import obstore
 from artigraph.errors import StorageError
 from artigraph.storage import Pieces
 from artigraph.storage.obstore import _errors
-from artigraph.storage.obstore._bucket import TEMPORARY, Bucket
+from artigraph.storage.obstore._bucket import TEMPORARY, Bucket, Piece, piece_of
 from artigraph.storage.obstore._clients import Clients
 from artigraph.storage.obstore._errors import DamagedTransferError
-from artigraph.storage.obstore._pieces import Piece, piece_of
 
 T = TypeVar("T")
 

@@ -11,12 +11,12 @@ from starlette.responses import Response
 
 from artigraph.errors import QueryError
 from artigraph.printable import quoted
-from artigraph.ui._axes import number_axis, number_text
 from artigraph.ui._charts import Point, scatter_chart
 from artigraph.ui._links import Links
 from artigraph.ui._parallel import MOST_WORDS, Coordinate, Line, parallel_chart
 from artigraph.ui._query import flag, items, text
 from artigraph.ui._render import links_of, respond, wants_json
+from artigraph.ui._svg import number_axis, number_text
 from artigraph.view import CompareDocument, CompareRow, RunItem, compare_runs
 
 _FEWEST_AXES, _MOST_AXES = 2, 8

@@ -10,11 +10,11 @@ from starlette.responses import Response
 
 from artigraph.errors import NodeNotFoundError, QueryError
 from artigraph.printable import quoted
-from artigraph.ui._axes import Axis, number_axis, number_text, time_axis
 from artigraph.ui._charts import Gap, Point, line_chart
 from artigraph.ui._links import Links
 from artigraph.ui._query import PAGE, flag, text
 from artigraph.ui._render import links_of, respond, wants_json
+from artigraph.ui._svg import Axis, number_axis, number_text, time_axis
 from artigraph.view import SeriesDocument, SeriesPoint, SeriesPointsDocument, series_document, series_points
 
 _MOST_POINTS = 240

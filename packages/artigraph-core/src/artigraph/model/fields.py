@@ -1,11 +1,12 @@
-"""Options of a model's fields: the serializer and the storage of their values."""
+"""Options of a model's fields: the serializer and the storage of their values. And what type checkers see of bases."""
 
 from __future__ import annotations
 
 import dataclasses
+from abc import ABCMeta
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass
-from typing import Any
+from dataclasses import MISSING, dataclass, field
+from typing import TYPE_CHECKING, Any, dataclass_transform
 
 from artigraph.serializer import Serializer
 from artigraph.storage import Storage
@@ -87,3 +88,16 @@ def _check_options(serializer: object, storage: object) -> None:
     if storage is not None and not isinstance(storage, Storage):
         msg = f"A field's storage is an instance of Storage, not {storage!r}"
         raise TypeError(msg)
+
+
+# The metaclass of other bases -----------------------------------------------------------------------------------------
+
+
+if TYPE_CHECKING:
+
+    @dataclass_transform(field_specifiers=(artifact_field, field))
+    class BaseOfModels(ABCMeta):
+        """Tells mypy that a base of models is neither frozen nor not, so that models can be either."""
+
+else:
+    BaseOfModels = type
