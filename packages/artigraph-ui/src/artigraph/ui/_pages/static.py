@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from artigraph.ui._assets import TYPES, assets
+from artigraph.ui._compress import compressed
 
 _FOREVER = "public, max-age=31536000, immutable"
 
@@ -16,4 +17,5 @@ async def page(request: Request) -> Response:
     name = request.path_params["name"]
     if name not in TYPES:
         raise HTTPException(404)
-    return Response(assets()[name], media_type=TYPES[name], headers={"cache-control": _FOREVER})
+    answer = Response(assets()[name], media_type=TYPES[name], headers={"cache-control": _FOREVER})
+    return compressed(request, answer, level=9)
