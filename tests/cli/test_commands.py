@@ -35,6 +35,7 @@ from scripts.make_schemas import FOLDERS, documents
 from tests.cli.conftest import Call
 from tests.support.replicas import make_pair
 from tests.support.small_store import Data, SmallStore
+from tests.support.snippets import ROOT
 from tests.support.terminal import on_a_terminal
 
 READS = (
@@ -676,6 +677,24 @@ def test_a_terminal_gets_a_table_of_its_width_and_color() -> None:
     assert "\x1b[31mfailed" in colored
     assert "\x1b[3" not in plain
     assert "2 columns do not fit" in plain.splitlines()[-1]
+
+
+@pytest.mark.usefixtures("store")
+def test_progress_is_shown_on_a_terminal_alone(call: Call) -> None:
+    for line in (
+        "fsck --read 100%",
+        "gc --yes --grace 0s",
+        "prune --failed-runs --yes",
+        "get Report/report.text -o out.bin",
+        "upgrade tests.support.small_store:Report --yes",
+    ):
+        code, shown = on_a_terminal(*line.split(" "), PYTHONPATH=str(ROOT))
+        assert (line, code, "\u2501" in shown) == (line, 0, True)
+        force = ["--force"] if " -o " in line else []
+        piped = call(*line.split(" "), *force)
+        assert (line, piped.code, piped.err, "\u2501" in piped.out) == (line, 0, "", False)
+    _, document = on_a_terminal("fsck", "--json")
+    assert (json.loads(document)["schema"], "\u2501" in document) == ("artigraph.fsck/1", False)
 
 
 @pytest.mark.usefixtures("store")
