@@ -173,8 +173,9 @@ class Output:
         from rich.console import Console
 
         # Below Jupyter, rich would show each line by itself, in colors that are hard to read on a dark page.
-        plain = {"highlight": False, "markup": False, "emoji": False, "force_jupyter": False}
-        return Console(file=sys.stdout, width=self.width, **plain)
+        return Console(
+            file=sys.stdout, width=self.width, highlight=False, markup=False, emoji=False, force_jupyter=False
+        )
 
 
 def _that_fit(columns: Sequence[Column], widths: Sequence[int], width: int) -> list[int]:
