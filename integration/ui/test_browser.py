@@ -63,7 +63,7 @@ async def test_all_works_without_javascript(site: Site, opened: Open) -> None:
         await page.get_by_role("button", name="Show").click()
         assert await rows.count() == 2
         await page.locator("summary").click()
-        await page.get_by_label("parameters.rate").check()
+        await page.get_by_label("parameters.rate", exact=True).check()
         await page.get_by_role("button", name="Show").click()
         await expect(page.get_by_role("columnheader", name="rate")).to_be_visible()
         for box in await page.get_by_role("checkbox", name="Compare").all():
@@ -144,14 +144,14 @@ async def test_columns_are_remembered(site: Site, opened: Open) -> None:
         page = it.page
         await page.goto(f"{site.root}runs")
         await page.locator("summary").click()
-        await page.get_by_label("tags.team").check()
+        await page.get_by_label("tags.team", exact=True).check()
         await page.get_by_role("button", name="Show").click()
         await page.wait_for_url("**cols=tags.team**")
         await page.goto(f"{site.root}models")
         await page.get_by_role("link", name="Runs", exact=True).click()
         await page.wait_for_url("**cols=tags.team**")
         await page.locator("summary").click()
-        await page.get_by_label("tags.team").uncheck()
+        await page.get_by_label("tags.team", exact=True).uncheck()
         await page.get_by_role("button", name="Show").click()
         await page.goto(f"{site.root}runs")
         await expect(page.get_by_role("columnheader", name="team")).to_have_count(0)

@@ -9,6 +9,7 @@ import os
 import sqlite3
 import subprocess
 import sys
+import time
 import tomllib
 from contextlib import closing
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from typing import Any
 from uuid import UUID
 from xml.etree import ElementTree as ET
 
+import pexpect
 import pytest
 
 import artigraph.view as view
@@ -33,6 +35,7 @@ from scripts.make_schemas import FOLDERS, documents
 from tests.cli.conftest import Call
 from tests.support.replicas import make_pair
 from tests.support.small_store import Data, SmallStore
+from tests.support.snippets import ROOT
 from tests.support.terminal import on_a_terminal
 
 READS = (
@@ -132,6 +135,24 @@ def test_a_command_that_writes_prints_a_document(call: Call, line: str, schema: 
     document = call(*arguments_of(line), "--json")
     assert (document.code, document.err) == (0, "")
     assert document.document["schema"] == schema
+
+
+@pytest.mark.usefixtures("store")
+def test_commands_that_write_fit_the_width_and_the_pipe(call: Call) -> None:
+    lines = [line for line, _ in WRITES if line.split(" ")[0] not in ("rm", "prune", "move", "cache")]
+    lines.sort(key=lambda line: line.startswith("db downgrade"))  # nothing else works after it
+    again = {"alias rm Report/report production": "alias rm Report/report best"}
+    for line in (again.get(line, line) for line in lines):
+        for width in (80, 200, None):
+            if line == again.get("alias rm Report/report production"):
+                assert call("alias", "set", "Report/report", "best").code == 0
+            force = ["--force"] if " -o " in line else []
+            printed = call(*arguments_of(line), *force, *([] if width is None else ["--width", str(width)]))
+            assert (line, printed.code, printed.err, "\x1b" in printed.out) == (line, 0, "", False)
+            assert printed.lines
+            if width is not None and line.split(" ")[0] in ("tag", "alias", "db"):
+                assert max(map(len, printed.lines)) <= width
+                assert "\t" not in printed.out
 
 
 def test_every_command_and_every_schema_has_such_a_test() -> None:
@@ -579,6 +600,25 @@ def test_exit_codes(call: Call, line: str, code: ExitCode) -> None:
     assert call(*line.split()).code == code
 
 
+@pytest.mark.parametrize("line", ["rm run:evaluate", "tag @ team=audio"])
+@pytest.mark.usefixtures("store")
+def test_ctrl_c_ends_a_command_and_its_question(line: str, tmp_path: Path) -> None:
+    """The first command asks for a consent, the second one waits for the lock of another writer."""
+    with closing(sqlite3.connect(tmp_path / "store.db")) as writer:
+        writer.execute("BEGIN IMMEDIATE")
+        spawn: Any = pexpect.spawn
+        child = spawn(sys.executable, ["-m", "artigraph", *line.split(" ")], cwd=str(tmp_path), timeout=60)
+        if line.startswith("rm"):
+            child.expect("object")
+            child.expect(r"\[y/N\]")
+        else:
+            time.sleep(4)
+        child.sendintr()
+        shown = child.read()
+        child.close()
+    assert (child.exitstatus, b"Traceback" in shown) == (ExitCode.INTERRUPTED, False)
+
+
 def test_a_prefix_of_several_is_ambiguous(call: Call, store: SmallStore) -> None:
     error = json.loads(call("tree", str(store.data)[:6], "--json").err)["error"]
     assert error["type"] == "AmbiguousReferenceError"
@@ -637,6 +677,24 @@ def test_a_terminal_gets_a_table_of_its_width_and_color() -> None:
     assert "\x1b[31mfailed" in colored
     assert "\x1b[3" not in plain
     assert "2 columns do not fit" in plain.splitlines()[-1]
+
+
+@pytest.mark.usefixtures("store")
+def test_progress_is_shown_on_a_terminal_alone(call: Call) -> None:
+    for line in (
+        "fsck --read 100%",
+        "gc --yes --grace 0s",
+        "prune --failed-runs --yes",
+        "get Report/report.text -o out.bin",
+        "upgrade tests.support.small_store:Report --yes",
+    ):
+        code, shown = on_a_terminal(*line.split(" "), PYTHONPATH=str(ROOT))
+        assert (line, code, "\u2501" in shown) == (line, 0, True)
+        force = ["--force"] if " -o " in line else []
+        piped = call(*line.split(" "), *force)
+        assert (line, piped.code, piped.err, "\u2501" in piped.out) == (line, 0, "", False)
+    _, document = on_a_terminal("fsck", "--json")
+    assert (json.loads(document)["schema"], "\u2501" in document) == ("artigraph.fsck/1", False)
 
 
 @pytest.mark.usefixtures("store")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,11 @@ async def test_a_notebook_runs_and_shows_html(path: Path, tmp_path: Path, monkey
         assert len(data["text/html"]) <= BUDGET
         if "artigraph-view" in data["text/html"]:
             page_of(data["text/html"], foreign=True)
-    others = [output for cell in notebook.cells for output in cell.get("outputs", []) if "data" not in output]
+    magic = [cell for cell in notebook.cells if cell["source"].startswith("%artigraph ")]
+    printed = "".join(output["text"] for cell in magic for output in cell["outputs"])
+    assert re.sub(r"\x1b\[[0-9;]*m", "", printed).split()[:3] == ["run_id", "name", "status"]
+    cells = [cell for cell in notebook.cells if cell not in magic]
+    others = [output for cell in cells for output in cell.get("outputs", []) if "data" not in output]
     assert others == []  # neither errors nor warnings
     body, _ = await asyncio.to_thread(nbconvert.HTMLExporter(template_name="lab").from_notebook_node, notebook)
     views = sum('class="artigraph-view"' in data["text/html"] for data in shown)

@@ -47,6 +47,8 @@ def test_elements() -> None:
         '<table class="ag-t ag-r"><thead><tr><th>a</th><th>b</th></tr></thead>'
         "<tbody><tr><td>1</td><td>2</td></tr></tbody></table>"
     )
+    # A heading without text would be one that says nothing.
+    assert "<thead><tr><td></td><th>b</th></tr></thead>" in shown(html.table([["1", "2"]], head=["", "b"]))
     assert shown(html.details("name", "body", opened=True)) == (
         '<details open><summary>name</summary><div class="ag-in">body</div></details>'
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -390,3 +391,19 @@ async def test_the_names_of_columns_are_offered(client: Client) -> None:
     page = Page((await client.get("/runs")).text)
     offered = [value for tag, name, value in page.attributes if (tag, name) == ("input", "value")]
     assert [name for name in ("parameters.rate", "tags.team", "results.report.accuracy") if name not in offered] == []
+
+
+async def test_pinned_columns_come_first_and_are_shown_ones(client: Client) -> None:
+    names = ["results.report.accuracy", "parameters.rate", "tags.team"]
+    for pin, order, kind in (
+        (["tags.team"], [2, 0, 1], "pins-1"),
+        (["tags.team", "parameters.none", "parameters.rate"], [2, 1, 0], "pins-2"),
+        ([], [0, 1, 2], ""),
+    ):
+        answer = await client.get("/runs", params={"cols": ",".join(names), "pin": pin})
+        heads = re.findall(r'class="order"[^>]*>([^<]*)<', answer.text)
+        assert heads[1:] == [names[each].partition(".")[2] for each in order]
+        assert ("pins-" in answer.text, kind in answer.text) == (bool(kind), True)
+    wide = [*names, *(f"parameters.p{number}" for number in range(30))]
+    answer = await client.get("/runs", params={"cols": ",".join(wide), "pin": wide})
+    assert "pinned runs wide pins-3" in answer.text

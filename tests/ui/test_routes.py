@@ -117,12 +117,3 @@ async def test_files_are_kept_until_they_change(client: Client) -> None:
         assert answer.headers["content-type"].startswith(kind)
         assert "immutable" in answer.headers["cache-control"]
         assert "v=" in link
-
-
-async def test_a_page_takes_less_than_100_kb(client: Client, store: SmallStore) -> None:
-    address = "http://localhost/runs?cols=parameters.rate,tags.team"
-    page = await client.get(address)
-    parts = {link.address for link in Page(page.text).links if link.tag in ("link", "script")}
-    assert len(parts) == 4
-    sizes = [len((await client.get(urljoin(address, part))).content) for part in parts]
-    assert len(page.content) + sum(sizes) < 100_000

@@ -165,6 +165,21 @@ async def test_a_cookie_belongs_to_one_server(url: str, store: SmallStore) -> No
         assert (await made.get("/models")).status_code == 401
 
 
+async def test_a_cookie_does_not_tell_the_token_and_is_that_of_all_processes(url: str, store: SmallStore) -> None:
+    given: list[str] = []
+    for _ in range(2):
+        async with client_of(create_app(url, token=TOKEN)) as made:
+            given.append((await made.get(f"/?token={TOKEN}")).headers["set-cookie"].split(";")[0])
+    assert given[0] == given[1]
+    name, _, value = given[0].partition("=")
+    assert TOKEN not in given[0]
+    async with client_of(create_app(url, token=TOKEN)) as made:
+        assert (await made.get("/models", headers={"cookie": given[0]})).status_code == 200
+        assert (await made.get("/models", headers={"cookie": f"{name}={TOKEN}"})).status_code == 401
+        assert (await made.get("/models", headers={"authorization": f"Bearer {value}"})).status_code == 401
+        assert (await made.get(f"/models?token={value}")).status_code == 401
+
+
 async def test_programs_pass_the_token_as_a_header(url: str, store: SmallStore) -> None:
     async with client_of(create_app(url, token=TOKEN), authorization=f"Bearer {TOKEN}") as made:
         assert len(await document(made, "/runs")) == 3

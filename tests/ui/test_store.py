@@ -82,6 +82,18 @@ async def test_the_pages_read_from_the_replica(table: str, tmp_path: Path, monke
         assert [run["name"] for run in await document(client, path)] == ["replica"]
 
 
+async def test_a_program_names_the_replica(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pair = await make_pair(tmp_path)
+    for replica in (pair.replica, f"sqlite:///{pair.replica}"):
+        async with client_of(create_app(pair.primary, read_url=replica)) as client:
+            assert [run["name"] for run in await document(client, "/runs")] == ["replica"]
+    monkeypatch.setenv("ARTIGRAPH_URL", f"sqlite:///{pair.primary}")
+    with pytest.raises(ConfigurationError, match="read_url needs source"):
+        create_app(read_url=pair.replica)
+    with pytest.raises(ConfigurationError, match="read_url"):
+        create_app(pair.primary, read_url="nothing://")
+
+
 @pytest.mark.parametrize("name", ["static", "a b", "a/b", "ä", ".."])
 def test_a_store_has_a_name_for_addresses(name: str, tmp_path: Path) -> None:
     file = tmp_path / "artigraph.toml"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import functools
+import signal
 import sys
-from collections.abc import Callable, Coroutine
+import threading
+from collections.abc import Callable, Coroutine, Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -83,6 +86,21 @@ def confirm(question: str, *, yes: bool) -> None:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         msg = "Nothing was changed. There is no terminal on which to ask: add --yes to do it"
         raise RefusedError(msg)
-    if not click.confirm(question, err=True):
+    with _interruptible():
+        agreed = click.confirm(question, err=True)
+    if not agreed:
         msg = "Nothing was changed"
         raise RefusedError(msg)
+
+
+@contextmanager
+def _interruptible() -> Generator[None]:
+    """Let Ctrl+C end a question. The event loop that runs below it would cancel its task only after the answer."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -172,7 +172,10 @@ class Output:
     def _console(self) -> Any:
         from rich.console import Console
 
-        return Console(file=sys.stdout, width=self.width, highlight=False, markup=False, emoji=False)
+        # Below Jupyter, rich would show each line by itself, in colors that are hard to read on a dark page.
+        return Console(
+            file=sys.stdout, width=self.width, highlight=False, markup=False, emoji=False, force_jupyter=False
+        )
 
 
 def _that_fit(columns: Sequence[Column], widths: Sequence[int], width: int) -> list[int]:

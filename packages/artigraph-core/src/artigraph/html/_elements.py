@@ -26,7 +26,7 @@ STYLE = (
     ".artigraph-view .ag-t{border-collapse:collapse;margin:0;font-size:inherit}"
     ".artigraph-view .ag-t>*>tr>*{text-align:left;vertical-align:top;padding:2px 16px 2px 0}"
     ".artigraph-view .ag-t>*>tr>th{font-weight:600}"
-    f".artigraph-view .ag-t>thead>tr>th{{border-bottom:{_LINE}}}"
+    f".artigraph-view .ag-t>thead>tr>*{{border-bottom:{_LINE}}}"
     ".artigraph-view .ag-t .ag-t>*>tr{background:none}"
     ".artigraph-view .ag-r>*>tr>*{white-space:nowrap}"
     ".artigraph-view .ag-c{font-family:monospace;white-space:pre-wrap;overflow-wrap:anywhere}"
@@ -107,7 +107,7 @@ def table(rows: Iterable[Sequence[Part] | Element], *, head: Sequence[str] = (),
 
     Without `wraps`, each row is one line, and a table that is too wide is scrolled.
     """
-    top = [Element("thead", [Element("tr", [element("th", name) for name in head])])] if head else []
+    top = [Element("thead", [Element("tr", [element("th" if name else "td", name) for name in head])])] if head else []
     body = Element("tbody", (row if isinstance(row, Element) else _row(row) for row in rows))
     return Element("table", [*top, body], f' class="ag-t{"" if wraps else " ag-r"}"')
 

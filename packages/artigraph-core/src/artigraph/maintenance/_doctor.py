@@ -45,9 +45,9 @@ _CHOSEN = {
 }
 _DISTRIBUTIONS = (
     *("artigraph", "artigraph-core", "artigraph-models", "artigraph-serializers"),
-    *("artigraph-storage-aws", "artigraph-storage-fs"),
+    *("artigraph-storage-aws", "artigraph-storage-fs", "artigraph-storage-obstore", "artigraph-cli", "artigraph-ui"),
     *("SQLAlchemy", "greenlet", "aiosqlite", "asyncpg", "psycopg", "asyncmy", "aiomysql", "alembic"),
-    *("numpy", "pandas", "polars", "pyarrow", "aioboto3"),
+    *("numpy", "pandas", "polars", "pyarrow", "aioboto3", "obstore", "click", "rich", "starlette", "uvicorn", "Jinja2"),
 )
 _ESTIMATES = {
     "postgresql": text(

@@ -18,7 +18,7 @@ from artigraph.ui import _errors as errors
 from artigraph.ui._pages import artifact, artifacts, compare, content, diff, lineage, plain, runs, search, series
 from artigraph.ui._render import respond
 from artigraph.ui._security import LOOPBACK, Authorize, Security
-from artigraph.ui._store import InStore, Source, configured, context_of, dialect_of, source_of
+from artigraph.ui._store import InStore, Replica, Source, configured, context_of, dialect_of, source_of
 from artigraph.view.configuration import Configuration
 from artigraph.view.listing import list_stores
 
@@ -57,6 +57,7 @@ def create_app(
     allowed_hosts: Collection[str] = LOOPBACK,
     token: str | None = None,
     config: str | os.PathLike[str] | None = None,
+    read_url: Replica | None = None,
 ) -> ASGIApp:
     """Return the web view as an ASGI application.
 
@@ -77,16 +78,21 @@ def create_app(
         token: a secret that a visitor must present once, as `?token=` in the address, or in each request, as
             `Authorization: Bearer`. It becomes a cookie.
         config: the file to read instead of `artigraph.toml`. It needs `source` to be None.
+        read_url: a read replica of `source`, as `set_engine` takes it. Every page reads there. The replica of
+            `artigraph.toml` is named in the file.
 
     Raises:
-        ConfigurationError: the database or the configuration cannot be used.
+        ConfigurationError: the database or the configuration cannot be used, or `read_url` is given without `source`.
         MissingTablesError: no database is set, and there is no embedded store.
         MissingDependencyError: the driver of the database, or the library of a storage, is not installed.
     """
     if source is not None and config is not None:
         msg = "config excludes source: both say which database is shown"
         raise ConfigurationError(msg)
-    app = app_of(configured(config)) if source is None else _pages_of(source)
+    if source is None and read_url is not None:
+        msg = "read_url needs source, the database of the replica. In artigraph.toml, write read_url beside url"
+        raise ConfigurationError(msg)
+    app = app_of(configured(config)) if source is None else _pages_of(source, read_url=read_url)
     return Security(app, authorize=authorize, allowed_hosts=allowed_hosts, token=token)
 
 
@@ -105,7 +111,7 @@ def app_of(configuration: Configuration) -> Starlette:
     return _application([Route("/", stores), Route("/static/{name}", plain.static), *mounts])
 
 
-def _pages_of(source: Source, name: str | None = None, *, read_url: str | None = None) -> Starlette:
+def _pages_of(source: Source, name: str | None = None, *, read_url: Replica | None = None) -> Starlette:
     """Return the pages of a store, which has a name if it is one of several."""
     pages = _application([Route(path, page, name=route) for path, route, page in ROUTES])
     pages.add_middleware(InStore, context=context_of(source, read_url), name=name, dialect=dialect_of(source))

@@ -21,17 +21,29 @@ _STATUSES: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
     ((errors.QueryError, errors.InvalidCursorError, errors.InvalidLabelError, errors.ArgumentError), 400),
     ((errors.AmbiguousReferenceError, errors.NestedNodeError), 400),
     ((errors.DatabaseError, errors.SchemaError, errors.StorageError), 503),
+    ((errors.DeserializationError, errors.ModelVersionError, errors.WrongModelTypeError), 409),
 )
 _NAMES_PLACES = (errors.ConfigurationError, errors.DatabaseError, errors.SchemaError, errors.StorageError)
 """Errors whose message may name a host, an address or a path. It is for the log of the server."""
 _OF_OBJECTS = (errors.CorruptObjectError, errors.InvalidLocationError)
 """Errors of a storage whose message names a value and a location alone."""
+_HINTS: tuple[tuple[type[Exception], str], ...] = (
+    (errors.MissingTablesError, "`artigraph db upgrade` makes the tables. Or start the web view where the store is"),
+    (errors.SchemaVersionError, "`artigraph db upgrade` migrates older tables. Newer ones need a newer release"),
+    (errors.MalformedRowError, "`artigraph fsck` lists all rows that were altered or damaged"),
+    (errors.DatabaseUnavailableError, "Reload this page when the database answers again"),
+    (
+        errors.UnknownStorageError,
+        'Describe the storage in artigraph.toml: [storage."its name"] with url = "file:folder" or "s3://bucket"',
+    ),
+)
 _TITLES = {
     400: "This cannot be shown as asked",
     401: "This needs the token",
     403: "You may not see this",
     404: "There is nothing here",
     405: "This only reads",
+    409: "What is stored here cannot be shown",
     414: "The address is too long",
     503: "The store cannot be read now",
 }
@@ -79,12 +91,4 @@ def _unreadable(request: Request) -> str:
 def _hint_of(error: Exception) -> str | None:
     if isinstance(error, errors.AmbiguousReferenceError):
         return f"Candidates: {', '.join(map(str, error.candidates))}"
-    if isinstance(error, errors.MissingTablesError):
-        return "`artigraph db upgrade` makes the tables. Or start the web view where the store is"
-    if isinstance(error, errors.SchemaVersionError):
-        return "`artigraph db upgrade` migrates older tables. Newer ones need a newer release"
-    if isinstance(error, errors.DatabaseUnavailableError):
-        return "Reload this page when the database answers again"
-    if isinstance(error, errors.UnknownStorageError):
-        return 'Describe the storage in artigraph.toml: [storage."its name"] with url = "file:folder" or "s3://bucket"'
-    return None
+    return next((hint for kind, hint in _HINTS if isinstance(error, kind)), None)

@@ -65,8 +65,10 @@ class Security:
         self._token = token
         self._codes: dict[str, float] = {}
         """When each code that stands for the token once ends, by the code."""
-        # Cookies are shared by all ports of a host, so that each server needs a name of its own.
-        self._cookie = "" if token is None else f"artigraph_{hashlib.sha256(token.encode()).hexdigest()[:12]}"
+        # Browsers send a cookie to all ports of a host. So each server has a name of its own for it, and the cookie
+        # does not tell the token. It is the same in all processes of a server.
+        self._cookie = "" if token is None else f"artigraph_{_derived(token, 'name')[:12]}"
+        self._session = "" if token is None else _derived(token, "session")
 
     def make_code(self) -> str:
         """Return a text that an address may have once, instead of the token, within a minute.
@@ -131,16 +133,16 @@ class Security:
             return None
         given = request.query_params.get("token")
         if given is not None and (_equal(given, self._token) or self._takes_code(given)):
-            return self._with_cookie(request, self._token)
+            return self._with_cookie(request)
         scheme, _, bearer = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() == "bearer" and _equal(bearer.strip(), self._token):
             return None
-        if _equal(request.cookies.get(self._cookie, ""), self._token):
+        if _equal(request.cookies.get(self._cookie, ""), self._session):
             return None
         hint = "Open the address that `artigraph ui` printed. It contains the token"
         return error_response(request, 401, "TokenMissing", "The address lacks the token of this server", hint)
 
-    def _with_cookie(self, request: Request, token: str) -> Response:
+    def _with_cookie(self, request: Request) -> Response:
         """Return a redirect to the same address without the token, so that it is in no history and no bookmark."""
         pairs = parse_qsl(request.url.query, keep_blank_values=True)
         query = urlencode([(name, value) for name, value in pairs if name != "token"])
@@ -148,7 +150,7 @@ class Security:
         answer = RedirectResponse(f"./{last}{'?' if query else ''}{query}", 303)
         answer.set_cookie(
             self._cookie,
-            token,
+            self._session,
             path=f"{quote(request.scope.get('root_path', '').rstrip('/'))}/",
             secure=request.url.scheme == "https",
             httponly=True,
@@ -167,6 +169,11 @@ class Security:
 
 
 _SHORTEST = 16
+
+
+def _derived(token: str, purpose: str) -> str:
+    """Return a text that follows from a token and tells nothing about it."""
+    return hmac.new(token.encode(), f"artigraph.ui {purpose}".encode(), hashlib.sha256).hexdigest()
 
 
 def _equal(given: str, expected: str) -> bool:

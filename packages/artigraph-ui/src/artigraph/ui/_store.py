@@ -23,10 +23,11 @@ from artigraph.view.configuration import (
     register_storages,
 )
 
-Source: TypeAlias = str | URL | os.PathLike[str] | AsyncEngine
+Replica: TypeAlias = str | URL | os.PathLike[str]
+Source: TypeAlias = Replica | AsyncEngine
 
 
-def context_of(source: Source, read_url: str | None = None) -> Context:
+def context_of(source: Source, read_url: Replica | None = None) -> Context:
     """Return a context in which a database is set. The engine is made on the first use by an event loop.
 
     The event loop closes its connections when it ends.

@@ -8,6 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from artigraph.ui._compress import compressed
 from artigraph.ui._render import TYPES, assets, links_of, respond, wants_json
 from artigraph.view import models_page, run_document, storage_document
 
@@ -41,4 +42,5 @@ async def static(request: Request) -> Response:
     name = request.path_params["name"]
     if name not in TYPES:
         raise HTTPException(404)
-    return Response(assets()[name], media_type=TYPES[name], headers={"cache-control": _FOREVER})
+    answer = Response(assets()[name], media_type=TYPES[name], headers={"cache-control": _FOREVER})
+    return compressed(request, answer, level=9)

@@ -23,6 +23,10 @@ from artigraph.view.listing import InputItem, group_by_input, list_run_columns, 
 _STATUSES = get_args(RunStatus)
 _MOST_OPEN = 20
 """The most runs that show the runs inside them on one page."""
+_MOST_PINNED = 3
+"""The most columns that stay in view beside the name of a run."""
+_WIDE = 6
+"""With more chosen columns, the table scrolls in its own box, whose bar is always in view."""
 _DEEPEST = 8
 """The most levels of the tree. Deeper runs are reached by their own pages."""
 
@@ -49,6 +53,8 @@ class _Group:
 async def page(request: Request) -> Response:
     """Show a page of runs, the newest first, or the first ones in another order."""
     chosen, problem = items(request, "cols"), None
+    pinned = [name for name in items(request, "pin") if name in chosen][:_MOST_PINNED]
+    chosen = list(dict.fromkeys([*pinned, *chosen]))
     try:
         document = await _document(request, chosen)
     except ExpressionError as error:
@@ -69,11 +75,14 @@ async def page(request: Request) -> Response:
         chosen=chosen,
         offered=list(dict.fromkeys([*chosen, *offered])),
         opened=opened,
+        pinned=pinned,
+        most_pinned=_MOST_PINNED,
         groups=groups,
         problem=problem,
         rows=rows,
         shown=document.items,
         statuses=_STATUSES,
+        wide=len(chosen) > _WIDE,
         filtered=any(text(request, name) for name in ("name", "status", "w", "in", "under")),
         live=problem is None and not text(request, "before"),
     )

@@ -62,18 +62,35 @@ start();
 
 // Chosen columns are remembered, and come back where the address names none.
 for (const box of document.querySelectorAll("[data-remember]")) {
-  const name = box.dataset.remember;
-  const key = `artigraph:${new URL(box.closest("form").action).pathname}:${name}`;
+  const names = box.dataset.remember.split(" ");
+  const form = box.closest("form");
+  const key = (name) => `artigraph:${new URL(form.action).pathname}:${name}`;
   const given = new URLSearchParams(location.search);
-  const remembered = JSON.parse(localStorage.getItem(key) ?? "[]");
-  box.closest("form").addEventListener("submit", () => {
-    const chosen = [...box.querySelectorAll(":checked")].map((each) => each.value);
-    localStorage.setItem(key, JSON.stringify(chosen));
+  const remembered = names.map((name) => [name, JSON.parse(localStorage.getItem(key(name)) ?? "[]")]);
+  form.addEventListener("submit", () => {
+    for (const name of names) {
+      const chosen = [...box.querySelectorAll(`[name="${name}"]:checked`)].map((each) => each.value);
+      localStorage.setItem(key(name), JSON.stringify(chosen));
+    }
   });
-  if (!given.has(name) && remembered.length) {
-    remembered.forEach((each) => given.append(name, each));
+  if (!given.has(names[0]) && remembered[0][1].length) {
+    for (const [name, values] of remembered) values.forEach((each) => given.append(name, each));
     location.replace(`?${given}`);
   }
+  for (const all of box.querySelectorAll("[data-all]")) {
+    all.hidden = false;
+    all.addEventListener("click", ({ target }) => {
+      if (!target.matches("button")) return;
+      box.querySelectorAll(`[name="${names[0]}"]`).forEach((each) => (each.checked = target.value));
+      if (!target.value) box.querySelectorAll(":checked").forEach((each) => (each.checked = false));
+    });
+  }
+  // A pinned column is shown, and one that is not shown is not pinned.
+  box.addEventListener("change", ({ target }) => {
+    const [shown, pin] = target.closest(".column")?.querySelectorAll("input") ?? [];
+    if (target === pin && pin.checked) shown.checked = true;
+    if (target === shown && !shown.checked) pin.checked = false;
+  });
 }
 
 // The key / goes to the search, and Escape closes what was opened to choose.
