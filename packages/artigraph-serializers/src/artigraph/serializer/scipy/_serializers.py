@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
 from artigraph.serializer._support import deserializing, joined, serializing
-from artigraph.serializer._support.archive import Member, archive_parts, open_archive
+from artigraph.serializer._support.archive import Member, MemoryFile, archive_parts, open_archive, view_of
 from artigraph.serializer.base import Serializer
 from artigraph.serializer.numpy import array_serializer
 from artigraph.serializer.preview import TextPreview
@@ -52,9 +51,10 @@ class SparseSerializer(Serializer[Any]):
 
     def deserialize(self, data: bytes | bytearray | memoryview) -> Any:
         """Return the sparse array of an npz file."""
-        with deserializing(self.name), open_archive(io.BytesIO(data)) as archive:
+        buffer = memoryview(data).cast("B").toreadonly()  # so that each array is copied into aligned memory
+        with deserializing(self.name), open_archive(MemoryFile(buffer)) as archive:
             names = archive.namelist()
-            arrays = [array_serializer.deserialize(archive.read(name)) for name in names]
+            arrays = [array_serializer.deserialize(view_of(archive, name, buffer)) for name in names]
             return put_together({name.removesuffix(_SUFFIX): array for name, array in zip(names, arrays, strict=True)})
 
     def preview(
