@@ -26,6 +26,7 @@ class Kind:
     """A kind of values, and how its library writes and reads them."""
 
     library: str
+    """The name of its import."""
     serializer: str
     title: str
     size: int
@@ -250,18 +251,20 @@ def _write_lightgbm(path: Path, value: Any) -> object:
     return value.save_model(path)
 
 
-KINDS: dict[str, Kind] = {
-    "jax": Kind("jax", "jax-array", "array of JAX", 100 * _MB, _make_jax, _write_jax, _read_jax),
-    "xarray": Kind("xarray", "xarray-dataset", "dataset", 100 * _MB, _make_dataset, _write_dataset, _read_dataset),
-    "scipy": Kind("scipy", "scipy-sparse", "sparse array", 100 * _MB, _make_sparse, _write_sparse, _read_sparse),
-    "polars": Kind("polars", "polars-dataframe", "frame of Polars", 100 * _MB, _make_polars, _write_polars, _read_polars),
-    "arrow": Kind("pyarrow", "arrow-feather", "table of Arrow", 100 * _MB, _make_table, _write_table, _read_table),
-    "geopandas": Kind("geopandas", "geopandas-geodataframe", "frame of points", 8 * _MB, _make_points, _write_points, _read_points),
-    "xgboost": Kind("xgboost", "xgboost-booster", "booster of XGBoost", 3 * _MB, _make_xgboost, _write_xgboost, _read_ubj),
-    "lightgbm": Kind("lightgbm", "lightgbm-booster", "booster of LightGBM", 3 * _MB, _make_lightgbm, _write_lightgbm, _read_lightgbm),
-    "plotly": Kind("plotly", "plotly-figure", "figure", 8 * _MB, _make_figure, _write_figure, _read_figure),
-    "altair": Kind("altair", "altair-chart", "chart", 400_000, _make_chart, _write_chart, _read_chart),
-    "networkx": Kind("networkx", "networkx-graph", "graph", 8 * _MB, _make_graph, _write_graph, _read_graph),
-    "pillow": Kind("PIL", "pillow-image", "image", 24 * _MB, _make_image, _write_image, _read_image),
-}
-"""The kinds by the names of their jobs."""
+_KINDS = (
+    # jobs, serializers, titles, sizes
+    ("jax", "jax-array", "array of JAX", 100 * _MB, _make_jax, _write_jax, _read_jax),
+    ("xarray", "xarray-dataset", "dataset", 100 * _MB, _make_dataset, _write_dataset, _read_dataset),
+    ("scipy", "scipy-sparse", "sparse array", 100 * _MB, _make_sparse, _write_sparse, _read_sparse),
+    ("polars", "polars-dataframe", "frame of Polars", 100 * _MB, _make_polars, _write_polars, _read_polars),
+    ("pyarrow", "arrow-feather", "table of Arrow", 100 * _MB, _make_table, _write_table, _read_table),
+    ("geopandas", "geopandas-geodataframe", "frame of points", 8 * _MB, _make_points, _write_points, _read_points),
+    ("xgboost", "xgboost-booster", "booster of XGBoost", 3 * _MB, _make_xgboost, _write_xgboost, _read_ubj),
+    ("lightgbm", "lightgbm-booster", "booster of LightGBM", 3 * _MB, _make_lightgbm, _write_lightgbm, _read_lightgbm),
+    ("plotly", "plotly-figure", "figure", 8 * _MB, _make_figure, _write_figure, _read_figure),
+    ("altair", "altair-chart", "chart", 40_000, _make_chart, _write_chart, _read_chart),
+    ("networkx", "networkx-graph", "graph", 2 * _MB, _make_graph, _write_graph, _read_graph),
+    ("PIL", "pillow-image", "image", 12 * _MB, _make_image, _write_image, _read_image),
+)
+KINDS: dict[str, Kind] = {each[0].lower(): Kind(*each) for each in _KINDS}
+"""The kinds by the lower-case names of their libraries."""

@@ -53,7 +53,7 @@ async def _array_file(bench: Bench, most: int, job: str, limit: float) -> Sequen
         return array
 
     title = f"array of {size // 10**6:,} MB to files"
-    return await compare_values(bench, Holder, fresh, values.write_array, values.read_array, job, title, limit)
+    return await compare_values(bench, Holder, fresh, values.write_array, values.read_array, job, title, limit=limit)
 
 
 async def frame_file(bench: Bench) -> Sequence[Row]:
@@ -72,7 +72,9 @@ async def frame_file(bench: Bench) -> Sequence[Row]:
         return frame
 
     title = f"frame of {size // 10**6:,} MB (parquet) to files"
-    return await compare_values(bench, Holder, fresh, values.write_frame, values.read_frame, "frame-file", title, 1.1)
+    return await compare_values(
+        bench, Holder, fresh, values.write_frame, values.read_frame, "frame-file", title, limit=1.1
+    )
 
 
 async def state_dict_file(bench: Bench) -> Sequence[Row]:
@@ -93,7 +95,9 @@ async def state_dict_file(bench: Bench) -> Sequence[Row]:
         return state
 
     title = f"state dict of {size // 10**6:,} MB (safetensors) to files"
-    return await compare_values(bench, Holder, fresh, values.write_state, values.read_state, "state-dict-file", title, 1.15)
+    return await compare_values(
+        bench, Holder, fresh, values.write_state, values.read_state, "state-dict-file", title, 1.15
+    )
 
 
 def frame_of(size: int) -> pd.DataFrame:
@@ -118,6 +122,7 @@ async def compare_values(
     read: Callable[[Path, bytes], object],
     job: str,
     title: str,
+    *,
     limit: float,
     saving: float | None = None,
 ) -> list[Row]:
@@ -153,7 +158,9 @@ async def compare_values(
     database = bench.database
     return [
         compared(back, job=job, title=f"{title} and back", database=database, limit=limit, against="raw"),
-        compared(there, job=f"{job}-out", title=f"{title}, saving alone", database=database, limit=saving, against="raw"),
+        compared(
+            there, job=f"{job}-out", title=f"{title}, saving alone", database=database, limit=saving, against="raw"
+        ),
     ]
 
 

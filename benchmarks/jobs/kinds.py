@@ -1,4 +1,4 @@
-"""Saving values of each kind of other libraries to files and loading them, beside the library's own writer and reader."""
+"""Saving and loading values of each kind of other libraries, beside the library's own writer and reader."""
 
 from __future__ import annotations
 
@@ -41,8 +41,8 @@ async def measure(name: str, bench: Bench) -> Sequence[Row]:
         partial(kinds.read, kind),
         f"kind-{name}",
         title,
-        _LIMIT,
-        _LIMIT,
+        limit=_LIMIT,
+        saving=_LIMIT,
     )
 
 

@@ -76,9 +76,7 @@ class CountingBucket(ObjectStorage):
     """A bucket that counts what is read of it."""
 
     def __init__(self, url: str, bucket: str) -> None:
-        super().__init__(
-            f"s3://{bucket}", name="state-dicts", endpoint=url, access_key_id="k", secret_access_key="s"
-        )
+        super().__init__(f"s3://{bucket}", name="state-dicts", endpoint=url, access_key_id="k", secret_access_key="s")
         self.fetched: Fetched = []
 
     async def read(self, location: str) -> bytes:
@@ -112,7 +110,6 @@ def model_with(storage: Storage) -> Any:
 
 def state_of(size: int) -> dict[str, Any]:
     """Return a state dict of this many bytes. Each tensor has other elements."""
-    torch: Any = import_module("torch")
     count = size // TENSORS // 4
     return {f"layer.{number}.weight": tensor_of(count, number) for number in range(TENSORS)}
 

@@ -1,4 +1,4 @@
-"""A state dict of 2 GiB, of which one tensor is loaded. `just long` runs this in the environment of `just frameworks`."""
+"""One tensor of a state dict of 2 GiB. `just long` runs this in the environment of `just frameworks`."""
 
 from __future__ import annotations
 

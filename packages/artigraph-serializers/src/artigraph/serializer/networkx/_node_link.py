@@ -63,7 +63,7 @@ def to_node_link(graph: Any) -> dict[str, Any]:
 
 
 def is_named_plainly(data: dict[str, Any]) -> bool:
-    """Say whether all nodes, and all keys of parallel edges, are of types whose values equal themselves after a load."""
+    """Say whether all nodes, and keys of parallel edges, are of types whose values equal themselves after a load."""
     types = {type(node["id"]) for node in data["nodes"]}
     if data["multigraph"]:
         types |= {type(edge["key"]) for edge in data["edges"]}
