@@ -96,7 +96,7 @@ async def state_dict_file(bench: Bench) -> Sequence[Row]:
 
     title = f"state dict of {size // 10**6:,} MB (safetensors) to files"
     return await compare_values(
-        bench, Holder, fresh, values.write_state, values.read_state, "state-dict-file", title, 1.15
+        bench, Holder, fresh, values.write_state, values.read_state, "state-dict-file", title, limit=1.15
     )
 
 
