@@ -76,7 +76,7 @@ def _make_jax(size: int, seed: int) -> Any:
 def _make_dataset(size: int, seed: int) -> Any:
     xarray = _library("xarray")
     data = _numbers(size, seed).reshape(4, -1)
-    coords = {"place": list("abcd"), "step": np.arange(data.shape[1])}
+    coords: dict[str, Any] = {"place": list("abcd"), "step": _np.arange(data.shape[1])}
     return xarray.Dataset({"a": (("place", "step"), data)}, coords=coords)
 
 

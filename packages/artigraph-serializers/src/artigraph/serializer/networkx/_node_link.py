@@ -64,10 +64,8 @@ def to_node_link(graph: Any) -> dict[str, Any]:
 
 def is_named_plainly(data: dict[str, Any]) -> bool:
     """Say whether all nodes, and keys of parallel edges, are of types whose values equal themselves after a load."""
-    types = {type(node["id"]) for node in data["nodes"]}
-    if data["multigraph"]:
-        types |= {type(edge["key"]) for edge in data["edges"]}
-    return types <= _PLAIN_NAMES
+    named: list[tuple[str, str]] = [("nodes", "id"), *([("edges", "key")] if data["multigraph"] else [])]
+    return all(type(each[name]) in _PLAIN_NAMES for part, name in named for each in data[part])
 
 
 def _check_instance(graph: Any) -> None:
