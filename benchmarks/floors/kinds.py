@@ -158,9 +158,9 @@ def _make_graph(size: int, seed: int) -> Any:
     return networkx.gnm_random_graph(max(4, size // 160), max(4, size // 40), seed=seed)
 
 
-def _write_graph(path: Path, value: Any) -> object:
+def _write_graph(path: Path, value: Any) -> None:
     with path.open("w", encoding="utf-8") as file:
-        return json.dump(_library("networkx").node_link_data(value, edges="edges"), file)
+        json.dump(_library("networkx").node_link_data(value, edges="edges"), file)
 
 
 def _read_graph(path: Path) -> object:

@@ -14,7 +14,7 @@ import sys
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any, BinaryIO, cast
 from uuid import UUID
 
 from artigraph import ArtifactModel, Lazy
@@ -68,8 +68,7 @@ class CountingFiles(FileSystem):
         return data
 
     def open(self, location: str) -> BinaryIO:
-        file: Any = CountingFile(super().open(location), self.fetched)
-        return file
+        return cast("BinaryIO", CountingFile(super().open(location), self.fetched))
 
 
 class CountingBucket(ObjectStorage):
@@ -138,7 +137,8 @@ async def main(action: str, place: str, folder: Path, given: str) -> None:
         before = peak()
         part = await loaded.state.load(columns=[CHOSEN])
         growth = peak() - before
-        (name, tensor), fetched = *part.items(), sum(storage.fetched)
+        fetched = sum(storage.fetched)
+        ((name, tensor),) = part.items()
         same = name == CHOSEN and bool((tensor == tensor_of(len(tensor), 17)).all())
         told = {"size": loaded.state.size, "tensor": tensor.nbytes, "fetched": fetched, "growth": growth, "same": same}
         print(json.dumps(told))

@@ -429,8 +429,8 @@ async def test_fractions_compare_as_numbers(engine: AsyncEngine) -> None:
             found = await select(Outer).where(in_sql(how, c.value, asked)).ids()
             assert [node_id in found for node_id in ids] == expected, (how, asked)
     assert await select(Outer).where(c.value.in_([2, third])).count() == 5
-    found = await select(Outer).where(c.value >= Decimal("0.3")).order_by(c.value).limit(6).all()
-    assert [model.value for model in found][:4] == sorted(values[:-2])[1:5]
+    first = await select(Outer).where(c.value >= Decimal("0.3")).order_by(c.value).limit(6).all()
+    assert [model.value for model in first][:4] == sorted(values[:-2])[1:5]
 
 
 async def test_durations_of_numpy_compare_as_durations(engine: AsyncEngine) -> None:
