@@ -3,6 +3,7 @@
 set windows-shell := ["powershell.exe", "-NoLogo", "-Command"]
 
 environment := env("UV_PROJECT_ENVIRONMENT", justfile_directory() / ".venv")
+long_of_frameworks := "tests/long/test_state_dicts.py integration/buckets/test_state_dicts.py"
 export PATH := environment / (if os_family() == "windows" { "Scripts" } else { "bin" }) + PATH_VAR_SEP + env("PATH")
 
 # List the verbs
@@ -123,6 +124,7 @@ packaging *args:
 long *args:
     ARTIGRAPH_RELIABILITY_FIGURES=${ARTIGRAPH_RELIABILITY_FIGURES:-$PWD/docs/appendix/reliability/figures.jsonl} \
       pytest -m long {{ if args == "" { "tests integration" } else { args } }}
+    {{ if args == "" { "python scripts/frameworks.py -n 0 -m long " + long_of_frameworks } else { "" } }}
 
 # Write docs/appendix/reliability.md anew with the figures of the long run
 reliability-report:

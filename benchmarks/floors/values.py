@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["read_array", "read_frame", "read_state", "write_array", "write_frame", "write_state"]
+__all__ = ["read_array", "read_frame", "read_state", "sync_folder", "write_array", "write_frame", "write_state"]
 
 pa: Any = import_module("pyarrow")
 pq: Any = import_module("pyarrow.parquet")
@@ -25,7 +25,7 @@ def write_array(path: Path, array: Any) -> bytes:
         np.save(file, array)
         file.flush()
         os.fsync(file.fileno())
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     return hashlib.sha256(memoryview(array).cast("B")).digest()
 
 
@@ -56,7 +56,7 @@ def write_frame(path: Path, frame: Any) -> bytes:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     return digest
 
 
@@ -72,7 +72,7 @@ def write_state(path: Path, state: dict[str, Any]) -> bytes:
     import_module("safetensors.torch").save_file(state, path)
     with path.open("rb+") as file:
         os.fsync(file.fileno())
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
     return _state_digest(state)
 
 
@@ -90,7 +90,8 @@ def _state_digest(state: dict[str, Any]) -> bytes:
     return found.digest()
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Flush the names of files in a folder."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -24,7 +24,7 @@ from benchmarks.floors import values
 from benchmarks.harness import Way, interleave
 from benchmarks.results import Row, compared
 
-__all__ = ["JOBS", "frame_of"]
+__all__ = ["JOBS", "compare_values", "frame_of"]
 
 _BYTES = 100 * 1000 * 1000
 _FEWER_BYTES = 5 * 1000 * 1000
@@ -53,7 +53,7 @@ async def _array_file(bench: Bench, most: int, job: str, limit: float) -> Sequen
         return array
 
     title = f"array of {size // 10**6:,} MB to files"
-    return await _compare(bench, Holder, fresh, values.write_array, values.read_array, job, title, limit)
+    return await compare_values(bench, Holder, fresh, values.write_array, values.read_array, job, title, limit=limit)
 
 
 async def frame_file(bench: Bench) -> Sequence[Row]:
@@ -72,7 +72,9 @@ async def frame_file(bench: Bench) -> Sequence[Row]:
         return frame
 
     title = f"frame of {size // 10**6:,} MB (parquet) to files"
-    return await _compare(bench, Holder, fresh, values.write_frame, values.read_frame, "frame-file", title, 1.1)
+    return await compare_values(
+        bench, Holder, fresh, values.write_frame, values.read_frame, "frame-file", title, limit=1.1
+    )
 
 
 async def state_dict_file(bench: Bench) -> Sequence[Row]:
@@ -93,7 +95,9 @@ async def state_dict_file(bench: Bench) -> Sequence[Row]:
         return state
 
     title = f"state dict of {size // 10**6:,} MB (safetensors) to files"
-    return await _compare(bench, Holder, fresh, values.write_state, values.read_state, "state-dict-file", title, 1.15)
+    return await compare_values(
+        bench, Holder, fresh, values.write_state, values.read_state, "state-dict-file", title, limit=1.15
+    )
 
 
 def frame_of(size: int) -> pd.DataFrame:
@@ -110,7 +114,7 @@ def frame_of(size: int) -> pd.DataFrame:
     return pd.DataFrame(columns)
 
 
-async def _compare(
+async def compare_values(
     bench: Bench,
     holder: Callable[[Any], ArtifactModel],
     fresh: Callable[[int], Any],
@@ -118,9 +122,14 @@ async def _compare(
     read: Callable[[Path, bytes], object],
     job: str,
     title: str,
+    *,
     limit: float,
+    saving: float | None = None,
 ) -> list[Row]:
-    """Compare a round trip, and the save alone, with the bare library. Each round has a new value."""
+    """Compare a round trip, and the save alone, with the bare library. Each round has a new value.
+
+    `limit` is the target of the round trip, and `saving` that of the save alone, if it has one.
+    """
     plain = bench.folder / "floor"
     plain.mkdir(exist_ok=True)
     numbers = iter(range(10**9))
@@ -149,7 +158,9 @@ async def _compare(
     database = bench.database
     return [
         compared(back, job=job, title=f"{title} and back", database=database, limit=limit, against="raw"),
-        compared(there, job=f"{job}-out", title=f"{title}, saving alone", database=database, limit=None, against="raw"),
+        compared(
+            there, job=f"{job}-out", title=f"{title}, saving alone", database=database, limit=saving, against="raw"
+        ),
     ]
 
 

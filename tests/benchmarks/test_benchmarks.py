@@ -8,7 +8,7 @@ from artigraph.orm import node_table
 from benchmarks.__main__ import main
 from benchmarks.bench import Effort, opened
 from benchmarks.harness import Figure, Way, figure, interleave, ratio
-from benchmarks.jobs import growth
+from benchmarks.jobs import growth, kinds
 from benchmarks.jobs.all import JOBS
 from benchmarks.models import group, group_of_nodes
 from benchmarks.report import counts, page, table
@@ -142,3 +142,12 @@ def test_a_quick_run_measures_and_reports(job: str, tmp_path: Path, capsys: pyte
     assert found.ours.median > 0
     assert found.ratios["core"].rounds >= 5
     assert f"| {found.title} | SQLite |" in capsys.readouterr().out
+
+
+async def test_kinds_of_values_are_compared_with_their_libraries() -> None:
+    for name in ("polars", "networkx"):
+        async with opened("sqlite", Effort(heavy_rounds=1, divisor=1000)) as bench:
+            both, alone = await kinds.measure(name, bench)
+        assert (both.job, alone.job) == (f"kind-{name}", f"kind-{name}-out")
+        assert both.limit == alone.limit == 1.15
+        assert both.ours.median > 0

@@ -98,6 +98,35 @@ def test_everything_together(environment: Make, dists: Path) -> None:
             assert env.run(code) == "gone\n"
 
 
+def test_a_missing_extra_names_the_pip_command(environment: Make, dists: Path) -> None:
+    """Every distribution without any extra: what needs a library names the extra that brings it."""
+    plain = [f"{name}=={VERSION}" for name in ("artigraph", "artigraph-serializers", "artigraph-models")]
+    env = environment(*plain, dists=dists)
+    imports = {name: f"import {leaf}" for leaf in LEAVES["artigraph-serializers"] for name in [leaf.split(".")[-1]]}
+    imports |= {f"{leaf.split('.')[-1]}": f"import {leaf}" for leaf in LEAVES["artigraph-models"]}
+    imports |= {
+        "postgresql": "from artigraph.db import set_engine; set_engine('postgresql://user@host/data')",
+        "mysql": "from artigraph.db import set_engine; set_engine('mysql://user@host/data')",
+        "migrations": "import asyncio, artigraph.migrations as m; asyncio.run(m.upgrade('sqlite:///some.db'))",
+        "aws": "from artigraph.storage import storage_from_url; storage_from_url('s3://bucket')",
+        "gcs": "from artigraph.storage import storage_from_url; storage_from_url('gs://bucket')",
+        "azure": "from artigraph.storage import storage_from_url; storage_from_url('az://bucket')",
+        "ui": "import artigraph.cli as c, sys; sys.argv = ['artigraph', 'ui']; c.main()",
+    }
+    umbrella = tomllib.loads((ROOT / "packages/artigraph/pyproject.toml").read_text("utf-8"))["project"]
+    # obstore has the storages of gcs and azure.
+    assert imports.keys() | {"obstore"} == umbrella["optional-dependencies"].keys() - {"all"}
+    for extra, code in imports.items():
+        said = env.run(
+            "import contextlib, io, traceback\nout = io.StringIO()\n"
+            "with contextlib.redirect_stdout(out), contextlib.redirect_stderr(out):\n"
+            f"    try:\n        {code}\n"
+            "    except BaseException:\n        traceback.print_exc()\n"
+            "print(out.getvalue())\n"
+        )
+        assert f"pip install 'artigraph[{extra}]'" in said, (extra, said)
+
+
 def test_each_plugin_says_which_serializers_and_storages_it_has() -> None:
     for package in PACKAGES:
         project = tomllib.loads((package / "pyproject.toml").read_text("utf-8"))["project"]

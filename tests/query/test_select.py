@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -414,6 +415,22 @@ async def test_numbers_of_numpy_compare_as_numbers(engine: AsyncEngine) -> None:
             assert [node_id in found for node_id in ids[:-1]] == expected, (how, asked)
     assert await select(Outer).where(c.value > 0.4).count() == 6  # not float32, which has no key
     assert await select(Outer).where(c.number.in_(np.arange(3))).count() == 0
+
+
+async def test_fractions_compare_as_numbers(engine: AsyncEngine) -> None:
+    third = Fraction(1, 3)
+    values: list[Any] = [Fraction(2), Fraction(1, 2), third, -third, third + Fraction(1, 10**600), Fraction(10**400, 3)]
+    values += [2, 2.0, Decimal(2), 0.5, Decimal("0.3333"), Decimal("0." + "3" * 700), 1 / 3, True, 10**400, "2", None]
+    ids = await save_many([("x", Outer(value)) for value in values])
+    c = columns(Outer)
+    for asked in (*values[:-2], Fraction(1, 7)):
+        for how, compare in OPERATORS.items():
+            expected = [_compares(compare, value, asked) for value in values]
+            found = await select(Outer).where(in_sql(how, c.value, asked)).ids()
+            assert [node_id in found for node_id in ids] == expected, (how, asked)
+    assert await select(Outer).where(c.value.in_([2, third])).count() == 5
+    first = await select(Outer).where(c.value >= Decimal("0.3")).order_by(c.value).limit(6).all()
+    assert [model.value for model in first][:4] == sorted(values[:-2])[1:5]
 
 
 async def test_durations_of_numpy_compare_as_durations(engine: AsyncEngine) -> None:

@@ -5,6 +5,7 @@ import sys
 from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from decimal import Decimal, FloatOperation, localcontext
 from enum import Enum, IntFlag
+from fractions import Fraction
 from itertools import combinations
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any
@@ -49,7 +50,7 @@ def test_tables_have_room_for_a_key() -> None:
 # Numbers ----------------------------------------------------------------------------------------------------------
 
 DIGITS = st.text("0123456789", min_size=1, max_size=3)
-NUMBERS = numbers().filter(lambda value: not is_nan(value))
+NUMBERS = numbers().filter(lambda value: not is_nan(value)) | st.fractions()
 
 MAX = sys.float_info.max
 ABOUT_ONE = [0, -0.0, Decimal("-0E+5"), True, 1.0, Decimal("1.000"), 0.1, Decimal("0.1"), *map(Decimal, [0.1])]
@@ -64,7 +65,14 @@ ABOUT_MAX = [MAX, int(MAX), int(MAX) + 1, Decimal(MAX) + 1, -int(MAX) - 1, 2**10
 BEYOND = [10**309, 10**309 - 1, Decimal("1e309"), Decimal("9.9e308"), 10**5000, 10**5000 - 1, 10**5000 + 1]
 FAR_BEYOND = [-(10**5000), -(10**5000) - 1, *map(Decimal, ["1e5000", "1e5001", "1e+999999999999999999"])]
 INFINITE = [Decimal("-1e+999999999999999999"), float("inf"), float("-inf"), Decimal("Infinity")]
+FRACTIONS = [
+    *(Fraction(1, 2), Fraction(1), Fraction(-1999, 100), Fraction(1, 3), Fraction(-1, 3)),
+    *(Fraction(1, 3 * 10**400), Fraction(1, 3 * 10**5000), Fraction(1, 2) + Fraction(1, 10**600 - 1)),
+    *(Fraction(10**600 + 1, 3 * 10**600), Fraction(2**53 * 7 + 1, 7), Fraction(int(MAX) * 3 + 1, 3)),
+    *(Fraction(10**310 + 1, 3), Fraction(-(10**310) - 1, 3), Fraction(10**6000 + 1, 3)),
+]
 NEAR: list[Any] = [
+    *FRACTIONS,
     *[*ABOUT_ONE, *ABOUT_MONEY, *ABOUT_THIRDS, *ABOUT_NOTHING, *SMALLEST, *SUBNORMAL, *ABOUT_2_53],
     *[*LARGE, *ABOUT_MAX, *BEYOND, *FAR_BEYOND, *INFINITE],
 ]
@@ -106,6 +114,22 @@ def test_equal_numbers_have_one_key() -> None:
     assert key(0) == key(-0.0) == key(Decimal("-0")) == key(False)
     assert key(10**300) == key(Decimal("1e300"))
     assert key(float("inf")) == key(Decimal("inf"))
+
+
+def test_fractions_have_the_keys_of_equal_numbers_or_cut_ones() -> None:
+    assert key(Fraction(2)) == key(2)
+    assert key(Fraction(1999, 100)) == key(Decimal("19.99"))
+    assert key(Fraction(-1, 2)) == key(-0.5)
+    assert is_cut(key(Fraction(1, 3)))
+    assert key(Fraction(1, 3)) != key(1 / 3)
+    one, other = Fraction(1, 3), Fraction(10**600 + 1, 3 * 10**600)
+    assert key(one) == key(other)
+    check_uncut(one, other)
+    check_uncut(-one, -other)
+    digits = Decimal("0." + "3" * 900)
+    assert key(one) == key(digits)
+    check_uncut(one, digits)
+    assert uncut(one) != uncut(Decimal("0." + "3" * 20_000))
 
 
 def test_nan_is_apart_from_all_numbers() -> None:

@@ -10,8 +10,10 @@ import pytest
 
 from artigraph import ArtifactModel, Lazy
 from artigraph.errors import DeserializationError, SerializationError
+from artigraph.storage import MemoryStorage
 from artigraph.storage.file import FileSystem
 from artigraph.testing.serializer import RecordingFile
+from tests.long.state_dicts import CHUNK, CountingFiles
 from tests.serializer.torch.values import DTYPES, assert_same_state, assert_same_tensor, every_byte, torch
 from tests.support.frameworks import framework
 
@@ -22,6 +24,19 @@ state_dict_serializer: Any = its.state_dict_serializer
 
 
 Header = dict[str, Any]
+
+
+class CountingRanges(MemoryStorage):
+    """A storage of ranges that counts what is read of it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.fetched: list[int] = []
+
+    async def read_range(self, location: str, start: int, length: int) -> bytes:
+        data = await super().read_range(location, start, length)
+        self.fetched.append(len(data))
+        return data
 
 
 def tagged() -> Any:
@@ -125,6 +140,27 @@ def test_one_tensor_is_read_without_the_others() -> None:
     part = state_dict_serializer.deserialize_columns(file, ["small"])
     assert_same_state(part, {"small": state["small"]})
     assert file.fetched < 2000
+
+
+@pytest.mark.parametrize("place", ["files", "ranges"])
+async def test_one_tensor_of_a_stored_state_dict_fetches_its_chunks_alone(
+    place: str, engine: object, tmp_path: Path
+) -> None:
+    files, ranges = CountingFiles(tmp_path / "objects"), CountingRanges(f"torch-{tmp_path.name}")
+    storage: CountingFiles | CountingRanges = files if place == "files" else ranges
+
+    @dataclass
+    class Large(ArtifactModel, name="torch.Large"):
+        state: Annotated[Lazy[dict[str, Any]], state_dict_serializer, storage]
+
+    state = {f"layer.{number}": torch.full((3 * 2**20,), float(number)) for number in range(5)}  # 12 MiB each
+    loaded = (await Large.load(await Large(Lazy(state)).save("large"))).state
+    assert loaded.size is not None
+    assert loaded.size > 60 * 2**20
+    storage.fetched.clear()
+    assert_same_state(await loaded.load(columns=["layer.2"]), {"layer.2": state["layer.2"]})
+    # The tensor lies in the fourth and fifth chunk of 8 MiB, and the header in the first.
+    assert sum(storage.fetched) == 3 * CHUNK
 
 
 async def test_a_field_of_a_model_holds_a_state_dict_as_one_object(engine: object, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
+from fractions import Fraction
 from numbers import Integral
 from pathlib import PurePath
 from types import NoneType, UnionType
@@ -358,6 +359,7 @@ _KINDS: Mapping[type[Any], str] = {
     Integral: "number",
     float: "number",
     Decimal: "number",
+    Fraction: "number",
     str: "text",
     bytes: "bytes",
     datetime: "datetime",

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from enum import Enum
+from fractions import Fraction
 from numbers import Integral
 from pathlib import PosixPath, PurePath, PurePosixPath, PureWindowsPath, WindowsPath
 from struct import Struct
@@ -48,6 +49,10 @@ _TINY_EXPONENT = -330
 """A decimal whose first digit is at a lower power of ten is nearer to zero than any float."""
 _LOG_ERROR = 1e-9
 _DIGITS = 2 * SEARCH_KEY_LENGTH
+_MANY_DIGITS = 10_000
+"""How many digits of a fraction at least are in its uncut key. It must be even."""
+_END_OF_DIGITS = b"\xc8"
+"""A byte that no two digits have. It follows the last digits of a fraction that has more of them."""
 _decimal_of = Decimal.from_float
 """Not the constructor: in a context that traps `FloatOperation` it takes no float."""
 _EXACT = Context(prec=MAX_PREC, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
@@ -116,10 +121,74 @@ def _decimal_key(value: Decimal, *, digits: int | None, length: int | None) -> b
     return _sign(key, negative=negative, length=length)
 
 
-def uncut_number_key(value: float | Decimal) -> bytes:
-    """Return the key of a number with all of its digits. Different numbers never have equal keys."""
+def fraction_key(value: Fraction) -> bytes:
+    """Return the key of a fraction: that of an equal decimal, or a cut key if no decimal is equal."""
+    equal = _decimal_of_fraction(value)
+    if equal is not None:
+        return decimal_key(equal)
+    if abs(value) > _MAX_INT:
+        return _sign(_beyond(_int_exponent(abs(int(value)))), negative=value < 0)
+    return _endless_key(value, _DIGITS)[:SEARCH_KEY_LENGTH]
+
+
+def _decimal_of_fraction(value: Fraction) -> Decimal | None:
+    """Return the decimal that equals a fraction. There is one if its denominator has no other factors than 2 and 5."""
+    rest, places = value.denominator, 0
+    for factor in (2, 5):
+        count = 0
+        while rest % factor == 0:
+            rest, count = rest // factor, count + 1
+        places = max(places, count)
+    if rest > 1:
+        return None
+    return _EXACT.scaleb(Decimal(value.numerator * 10**places // value.denominator), Decimal(-places))
+
+
+def _endless_key(value: Fraction, digits: int) -> bytes:
+    """Return the key of a fraction that equals no decimal, with this many digits of those that never end.
+
+    Zeros at the end of the digits stay. So the key is longer than that of the decimal with these digits, which is less.
+    """
+    magnitude = abs(value)
+    if magnitude > _MAX_INT:
+        exponent = _int_exponent(int(magnitude))
+        key = _beyond(exponent) + _rest(_digits_of(magnitude, exponent + 1, digits), 0, strip=False)
+    else:
+        head = float(magnitude)
+        if magnitude < Fraction(head):
+            head = math.nextafter(head, 0.0)
+        rest = magnitude - Fraction(head)
+        # The remainder has its first digit at one of two powers of ten.
+        exponent = _int_exponent(rest.numerator) - _int_exponent(rest.denominator)
+        if rest >= Fraction(10) ** exponent:
+            exponent += 1
+        key = _TAGGED_FLOAT.pack(POSITIVE, head) + _rest(_digits_of(rest, exponent, digits), exponent, strip=False)
+    return _sign(key, negative=value < 0, length=None)
+
+
+def _digits_of(value: Fraction, exponent: int, count: int) -> str:
+    """Return the first digits of a positive fraction that is 0.digits times ten to the exponent."""
+    shift = count - exponent
+    scaled = value * 10**shift if shift >= 0 else value / 10**-shift
+    # Not str of an int, which has a limit.
+    return f"{Decimal(scaled.numerator // scaled.denominator):f}".zfill(count)
+
+
+def uncut_number_key(value: float | Decimal | Fraction) -> bytes:
+    """Return the key of a number with all of its digits. Different numbers never have equal keys.
+
+    The digits of some fractions never end. Their keys have 10,000 digits or more, and then the fraction itself. Only
+    numbers that agree in all these digits may be out of order.
+    """
     if isinstance(value, float):
         return float_key(value)
+    if isinstance(value, Fraction):
+        equal = _decimal_of_fraction(value)
+        if equal is None:
+            numerator, denominator = value.as_integer_ratio()
+            digits = _MANY_DIGITS + (numerator.bit_length() + denominator.bit_length()) // 2 * 2
+            return _endless_key(value, digits) + _END_OF_DIGITS + f"{numerator:x}/{denominator:x}".encode()
+        value = equal
     return _decimal_key(Decimal(value), digits=None, length=None)
 
 
@@ -141,13 +210,13 @@ def _mantissa(value: Decimal) -> tuple[str, int]:
     return mantissa.replace(".", ""), int(exponent) + 1
 
 
-def _rest(digits: str, exponent: int) -> bytes:
+def _rest(digits: str, exponent: int, *, strip: bool = True) -> bytes:
     """Encode the remainder 0.digits times ten to the exponent: first the exponent, then two digits per byte."""
     if exponent >= -_BIAS_16:
         head = b"\x02" + (exponent + _BIAS_16).to_bytes(2)
     else:
         head = b"\x01" + (exponent + _BIAS_64).to_bytes(8)
-    digits = digits.rstrip("0")
+    digits = digits.rstrip("0") if strip else digits
     if len(digits) % 2:
         digits += "0"
     return head + bytes([int(digits[index : index + 2]) + 1 for index in range(0, len(digits), 2)])
@@ -265,7 +334,7 @@ def uncut_key(value: object) -> bytes | None:
     if key is None or not is_cut(key):
         return key
     match value:
-        case int() | Decimal():
+        case int() | Decimal() | Fraction():
             key = uncut_number_key(int.__index__(value) if isinstance(value, int) else value)
         case str():
             key = STR + str.__str__(value).encode("utf-8", "surrogatepass")
@@ -421,6 +490,7 @@ _KEYS: dict[type[Any], Callable[[Any], bytes | None]] = {
     int: int_key,
     float: float_key,
     Decimal: decimal_key,
+    Fraction: fraction_key,
     str: _str_key,
     bytes: _bytes_key,
     datetime: _datetime_key,

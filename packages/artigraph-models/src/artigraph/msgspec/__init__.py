@@ -5,8 +5,14 @@ from __future__ import annotations
 from typing import ClassVar, dataclass_transform
 
 import artigraph.model as model
-import msgspec
-from artigraph.msgspec._base import Metaclass
+from artigraph.errors import MissingDependencyError
+
+try:
+    import msgspec
+    from artigraph.msgspec._base import Metaclass
+except ImportError as error:
+    _msg = f"{__name__} cannot be imported: {error}. Install what it needs: pip install 'artigraph[msgspec]'"
+    raise MissingDependencyError(_msg) from error
 
 __all__ = ["ArtifactModel"]
 

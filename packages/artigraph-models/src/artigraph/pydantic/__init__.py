@@ -5,9 +5,15 @@ from __future__ import annotations
 from typing import Any, ClassVar, dataclass_transform
 
 import artigraph.model as model
+from artigraph.errors import MissingDependencyError
 from artigraph.model.definition import inherit_line
-from artigraph.pydantic._base import Metaclass
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+
+try:
+    from artigraph.pydantic._base import Metaclass
+    from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
+except ImportError as error:
+    _msg = f"{__name__} cannot be imported: {error}. Install what it needs: pip install 'artigraph[pydantic]'"
+    raise MissingDependencyError(_msg) from error
 
 __all__ = ["ArtifactModel"]
 

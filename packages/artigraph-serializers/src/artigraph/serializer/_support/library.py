@@ -121,17 +121,19 @@ def deserializing(name: str) -> Generator[None]:
 
 @contextmanager
 def needs(extra: str) -> Generator[None]:
-    """Raise a failing import in this block as an error that names the pip command."""
+    """Raise a failing import in this block as an error that names the pip command.
+
+    The block may import serializers of another extra. The error names this one, which has all that both need.
+    """
     try:
         yield
-    except errors.MissingDependencyError:
-        raise
     except ImportError as error:
+        cause = error.__cause__ if isinstance(error, errors.MissingDependencyError) else error
         msg = (
-            f"artigraph.serializer.{extra} cannot be imported: {error}. Install what it needs: "
+            f"artigraph.serializer.{extra} cannot be imported: {cause}. Install what it needs: "
             f"pip install 'artigraph[{extra}]'"
         )
-        raise errors.MissingDependencyError(msg) from error
+        raise errors.MissingDependencyError(msg) from cause
 
 
 def attributes_of(value: object) -> set[str]:

@@ -24,6 +24,7 @@ CLASSES: dict[tuple[bool, bool], Any] = {
 _NODE = {"id"}
 _EDGE = {"source", "target"}
 _MULTI_EDGE = {*_EDGE, "key"}
+_PLAIN_NAMES: set[type[Any]] = {str, int, bytes}
 
 Edge = tuple[Any, Any, Any, dict[Any, Any]]
 """Source, target, key (None in a graph without parallel edges) and attributes."""
@@ -61,6 +62,12 @@ def to_node_link(graph: Any) -> dict[str, Any]:
     }
 
 
+def is_named_plainly(data: dict[str, Any]) -> bool:
+    """Say whether all nodes, and keys of parallel edges, are of types whose values equal themselves after a load."""
+    named: list[tuple[str, str]] = [("nodes", "id"), *([("edges", "key")] if data["multigraph"] else [])]
+    return all(type(each[name]) in _PLAIN_NAMES for part, name in named for each in data[part])
+
+
 def _check_instance(graph: Any) -> None:
     """Check that the instance has only what networkx gave it.
 
@@ -91,7 +98,7 @@ def _check_neighbors(graph: Any) -> None:
     sides = (graph.adj, graph.pred) if graph.is_directed() else (graph.adj,)
     for other in (other for side in sides for neighbors in side.values() for other in neighbors):
         node = nodes[other]
-        if other is node or (type(other) is type(node) and type(other) in (str, int, bytes)):
+        if other is node or (type(other) is type(node) and type(other) in _PLAIN_NAMES):
             continue
         if json_serializer.serialize(other) != json_serializer.serialize(node):
             msg = (

@@ -11,7 +11,14 @@ from zipfile import ZipFile
 import numpy as np
 
 from artigraph.serializer import preview
-from artigraph.serializer._support.archive import Member, archive_parts, open_archive, refuse_archive
+from artigraph.serializer._support.archive import (
+    Member,
+    MemoryFile,
+    archive_parts,
+    open_archive,
+    refuse_archive,
+    view_of,
+)
 from artigraph.serializer._support.array_preview import shape_text
 from artigraph.serializer._support.difference import told
 from artigraph.serializer._support.library import PartsSerializer
@@ -53,9 +60,10 @@ class SparseSerializer(PartsSerializer[Any, TextPreview]):
 
     def _from_bytes(self, data: bytes | bytearray | memoryview) -> Any:
         """Return the sparse array of an npz file."""
-        with open_archive(io.BytesIO(data)) as archive:
+        buffer = memoryview(data).cast("B").toreadonly()  # so that each array is copied into aligned memory
+        with open_archive(MemoryFile(buffer)) as archive:
             names = archive.namelist()
-            arrays = [array_serializer.deserialize(archive.read(name)) for name in names]
+            arrays = [array_serializer.deserialize(view_of(archive, name, buffer)) for name in names]
             return put_together({name.removesuffix(_SUFFIX): array for name, array in zip(names, arrays, strict=True)})
 
     def _preview(self, file: BinaryIO, rows: int, columns: int, max_bytes: int) -> TextPreview:
