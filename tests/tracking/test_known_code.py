@@ -146,7 +146,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         path = tmp_path / "kept" / f"{name}.py"
         path.parent.mkdir(exist_ok=True)
         path.write_text(textwrap.dedent(source))
-    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
     yield importlib.import_module("kept.main")
     for name in [name for name in sys.modules if name.partition(".")[0] == "kept"]:
         del sys.modules[name]
@@ -225,7 +225,8 @@ def test_a_change_in_the_running_program_is_noticed(what: str, kept: Any) -> Non
     known = KnownCode(step, "distribution")
     before = known.identity(arguments)
     assert known.identity(arguments) is before, "nothing changed, so it is kept"
-    exec(CHANGES[what], vars(kept))
+    names: dict[str, Any] = vars(kept)
+    exec(CHANGES[what], names)
     after = known.identity(arguments)
     assert after == code_of(step, "distribution", arguments)
     assert after.parts != before.parts

@@ -18,9 +18,10 @@ import artigraph.errors as errors
 from artigraph.db import on_primary
 from artigraph.graph import FindIds, StoredObject, without_recording
 from artigraph.graph.fingerprint import read_fingerprint
+from artigraph.graph.stored_object import check_end
 from artigraph.model import ArtifactModel
 from artigraph.model.identity_map import origin_in_map
-from artigraph.model.lazy import Lazy, held
+from artigraph.model.lazy import Lazy, held, name_origin
 from artigraph.model.load import load_found
 from artigraph.model.traverse import parts_of
 from artigraph.printable import printable, quoted
@@ -128,7 +129,8 @@ class Call:
         try:
             with without_recording(), on_primary():
                 loaded = await load_found(ArtifactModel, find)
-                await _check_lazy([model for _, model in loaded])
+                for _, model in loaded:
+                    await _check_lazy(model, _words(candidates[0]))
         except errors.NodeNotFoundError:  # deleted just now
             return None
         except _UNUSABLE as error:
@@ -170,6 +172,11 @@ class Call:
         return set(used.values()), candidate.inputs_of(used)
 
 
+def _words(computed: Candidate) -> str:
+    # A new result of equal content would share the damaged object.
+    return f"served from run {computed.run_id}; delete that run, and the call is computed again"
+
+
 def _results(candidates: Iterable[Candidate]) -> list[UUID]:
     return [each.artifact_id for each in candidates if each.artifact_id is not None]
 
@@ -194,11 +201,12 @@ async def _fingerprint_of(node_id: UUID) -> bytes | None:
     return found
 
 
-async def _check_lazy(model: object) -> None:
-    """Check that the objects of lazy values are there. Their content is checked when they are loaded.
+async def _check_lazy(model: object, words: str) -> None:
+    """Check the end of each lazy value. Its whole content is checked when it is loaded. Then an error has the words.
 
     Raises:
-        ObjectNotFoundError: an object is missing.
+        ObjectNotFoundError, StorageError: an object is missing, or cannot be read.
+        CorruptObjectError: an object is damaged, as far as it was read.
     """
     pending: list[object] = [model]
     while pending:
@@ -206,8 +214,8 @@ async def _check_lazy(model: object) -> None:
         if issubclass(type(item), Lazy):
             stored = held(item)[1]
             source = None if stored is None else stored.source
-            if isinstance(source, StoredObject) and not await source.storage.exists(source.location):
-                msg = f"{source} is not there"
-                raise errors.ObjectNotFoundError(msg)
+            if isinstance(source, StoredObject):
+                await check_end(source)
+                name_origin(item, words)
         else:
             pending += [part for _, part in parts_of(item)]

@@ -221,30 +221,28 @@ class Walker(Describer):
         described = digest_of(describe(walker))
         return described, Same(walker._kept), Same(list(walker._modules.values())), walker.not_followed
 
-    def _is_fixed(self, value: Any) -> bool:
+    def _is_fixed(self, value: object) -> bool:
         """Return whether a value stays as it is, or is a function, class or module whose content is noted."""
-        kind: type[Any] = type(value)
-        parts: Sequence[object] = ()
-        is_fixed = kind in PLAIN or kind is complex or isinstance(value, (type, ModuleType, *_TYPE_NAMES))
-        if is_fixed:
+        kind: Any = type(value)
+        if kind in PLAIN or kind is complex or isinstance(value, (type, ModuleType, *_TYPE_NAMES)):
             return True
-        if kind is FunctionType and self._ours.owns_function(value):  # its attributes are noted when it is followed
-            is_fixed, parts = True, [_attribute(given, "__wrapped__")]
-        elif kind is FunctionType:
-            self._readings.same(lambda: list(vars(value)))
-            is_fixed = value.__closure__ is None and not vars(value)
-        elif kind is BuiltinFunctionType:
-            is_fixed = value.__self__ is None or isinstance(value.__self__, ModuleType)
-        elif kind is MappingProxyType:
+        is_fixed, parts = self._fixed_parts(kind, value)
+        return is_fixed and all(map(self._is_fixed, parts))
+
+    def _fixed_parts(self, kind: Any, value: Any) -> tuple[bool, Iterable[object]]:
+        """Return whether a value stays as it is if its parts do, and the parts."""
+        if kind is FunctionType:
+            return self._is_fixed_function(value)
+        if kind is BuiltinFunctionType:
+            return value.__self__ is None or isinstance(value.__self__, ModuleType), ()
+        if kind is MappingProxyType:
             self._readings.same(lambda: list(value))
-            is_fixed = not value
-        elif kind in (tuple, frozenset):
-            is_fixed, parts = True, tuple(value)
-        elif kind is property:
-            is_fixed, parts = True, (value.fget, value.fset, value.fdel)
-        elif kind in (staticmethod, classmethod):
-            is_fixed, parts = set(vars(value)) <= _OF_WRAPPERS, [value.__func__]
-        return is_fixed and all(self._is_fixed(part) for part in parts)
+            return not value, ()
+        if kind in (staticmethod, classmethod):
+            return all(name in _OF_WRAPPERS for name, _ in state_of(value)), [value.__func__]
+        if kind is property:
+            return True, (value.fget, value.fset, value.fdel)
+        return kind in (tuple, frozenset), value if kind in (tuple, frozenset) else ()
 
     def _is_fixed_function(self, function: FunctionType) -> tuple[bool, Sequence[object]]:
         """Return whether a function has no content that is described with its name, and what it was made from."""
