@@ -282,7 +282,7 @@ async def test_the_missing_object_of_a_lazy_value_is_noticed(engine: AsyncEngine
 
 @pytest.mark.parametrize("place", ["memory", "files"])
 async def test_a_damaged_lazy_value_is_computed_again(place: str, engine: AsyncEngine, tmp_path: Path) -> None:
-    storage = memory if place == "memory" else FileSystemStorage(tmp_path, name="cache files")
+    storage = memory if place == "memory" else FileSystemStorage(tmp_path, name="cache-files")
     storage.register()
 
     @dataclass

@@ -225,8 +225,7 @@ def test_a_change_in_the_running_program_is_noticed(what: str, kept: Any) -> Non
     known = KnownCode(step, "distribution")
     before = known.identity(arguments)
     assert known.identity(arguments) is before, "nothing changed, so it is kept"
-    names: dict[str, Any] = vars(kept)
-    exec(CHANGES[what], names)
+    exec(CHANGES[what], kept.__dict__)
     after = known.identity(arguments)
     assert after == code_of(step, "distribution", arguments)
     assert after.parts != before.parts

@@ -108,6 +108,9 @@ def _add_pieces(item: object, pieces: list[bytes]) -> None:
     elif kind is frozenset:
         parts = sorted(digest_of(part) for part in cast("frozenset[object]", item))
         pieces += (b"frozenset %d " % len(parts), *parts)
+    elif kind is slice:  # a constant since Python 3.14
+        limits = cast("slice[object, object, object]", item)
+        _add_pieces(("slice", limits.start, limits.stop, limits.step), pieces)
     elif kind in _NUMBERS:
         pieces.append(_NUMBERS[kind](item))
     elif item is None or item is ... or kind is bool:

@@ -16,6 +16,7 @@ import importlib.util
 import inspect
 import math
 import sys
+import threading
 import time
 import typing
 from collections import deque
@@ -58,8 +59,18 @@ _MOST = 20_000
 """The most functions and classes that are followed from one function."""
 _DYNAMIC = ("eval", "exec", "compile", "globals", "vars", "__import__", "getattr", "setattr", "delattr")
 """Built-in functions that reach code or values by names that only exist at run time."""
-_DYNAMIC_ATTRIBUTES = ("import_module", "attrgetter", "methodcaller", "__dict__", "__subclasses__", "modules")
-"""Attributes through which the same is done."""
+_DYNAMIC_ATTRIBUTES = (
+    *("import_module", "attrgetter", "methodcaller", "getmembers", "getattr_static", "__getattribute__"),
+    *("__dict__", "__subclasses__", "modules", "getsource", "getsourcelines"),
+)
+"""Attributes through which the same is done, or the text of code is read."""
+_READ_NAMES = ("__name__", "__qualname__")
+_READ_DOCS = ("__doc__", "getdoc")
+_READ_ANNOTATIONS = (
+    *("__annotations__", "__annotate__", "get_annotations", "get_type_hints"),
+    *("signature", "__signature__", "getfullargspec"),
+)
+"""Names by which code asks for what a change of has no effect otherwise."""
 _SILENT = (
     "logging",
     "threading",
@@ -164,6 +175,10 @@ class Walker(Describer):
         """For each function that has some, the names of the functions inside it."""
         self._names: set[str] = set()
         """The names of attributes that any function uses. Some are those of modules."""
+        self._globals: set[str] = set()
+        """The names of globals that any function uses."""
+        self._documented: dict[str, Any] = {}
+        """The functions and classes that were followed."""
         self._looking: set[int] = set()
         """The ids of the objects of other distributions that are being searched for our code."""
 
@@ -173,7 +188,7 @@ class Walker(Describer):
         Raises:
             IncomparableError: there is too much of it.
         """
-        while self._pending or self._use_modules():
+        while self._pending or self._use_modules() or self._use_texts():
             if len(self._kept) > _MOST:
                 msg = f"it uses more than {_MOST:,} functions and classes; give Cache(version=...) or follow='function'"
                 raise IncomparableError(msg)
@@ -181,8 +196,23 @@ class Walker(Describer):
                 self._pending.popleft()()
         for module in self._modules.values():
             self._readings.same(of_names(vars(module), self._names))
-        if not self._names.isdisjoint(("__name__", "__qualname__")):  # code may ask for the name of any function
+        if not self._names.isdisjoint(_READ_NAMES):  # code may ask for the name of any function
             self.parts |= {f"{label} __name__": digest_of(names).hex() for label, names in self._inside_names.items()}
+
+    def _use_texts(self) -> bool:
+        """Note docstrings and annotations of functions, if any function asks for them. Return whether any is new."""
+        asked = self._names | self._globals
+        before = len(self.parts)
+        for label, item in list(self._documented.items()):
+            doc = vars(item).get("__doc__") if isinstance(item, type) else item.__doc__
+            if not asked.isdisjoint(_READ_DOCS) and isinstance(doc, str):
+                self.parts[f"{label} __doc__"] = digest_of(doc).hex()
+            key = f"{label} __annotations__"
+            if not asked.isdisjoint(_READ_ANNOTATIONS) and isinstance(item, FunctionType) and key not in self.parts:
+                self._readings.same(functools.partial(_annotations_of_function, item))
+                found = _annotations_of_function(item)
+                self.parts[key] = digest_of([self._annotation_read(value, label) for value in found]).hex()
+        return len(self.parts) > before
 
     def _use_modules(self) -> bool:
         """Follow what may be used of modules: each attribute whose name any function uses. Return whether any is new.
@@ -291,6 +321,8 @@ class Walker(Describer):
         return ("function", self._label(function, f"{module}.{function.__qualname__}", self._follow_function), inside)
 
     def _foreign(self, module: str, name: str, inside: object = None) -> object:
+        if name in _DYNAMIC_ATTRIBUTES:
+            self.not_followed.add(f"{module}.{name}, which may lead to names that only exist when it runs")
         if module.partition(".")[0] not in (*sys.stdlib_module_names, "artigraph"):
             self.not_followed.add(f"code of {module.partition('.')[0]}, which is another distribution")
         return ("name", module, name, inside)
@@ -328,6 +360,7 @@ class Walker(Describer):
         return label
 
     def _follow_function(self, function: FunctionType, label: str) -> None:
+        self._documented[label] = function
         facts = facts_of(function)
         names = () if self._follow == "function" else facts.global_names
         self._readings.same(of_function(function, names, content_of))
@@ -346,6 +379,7 @@ class Walker(Describer):
             return
         found = function.__globals__
         for name in facts.global_names:
+            self._globals.add(name)
             if name in found:
                 described = self.describe_read(found[name], f"{name} in {label}")
                 self.parts[f"{label} {name}"] = digest_of(described).hex()
@@ -397,6 +431,8 @@ class Walker(Describer):
         owner: object = _attribute(value, "__self__")
         if self._ours.owns(module):
             self.not_followed.add(f"{where}: compiled code of {module}")
+        if module == "builtins" and value.__qualname__ in _DYNAMIC:  # under another name
+            self.not_followed.add(f"{where}: {value.__qualname__}(), which may use names that only exist when it runs")
         bound = None if owner is None or isinstance(owner, ModuleType) else self.describe(owner, where)
         return ("name", module, value.__qualname__, bound)
 
@@ -436,6 +472,7 @@ class Walker(Describer):
         return ("class", self._label(cls, f"{module}.{cls.__qualname__}", self._follow_class))
 
     def _follow_class(self, cls: type[Any], label: str) -> None:
+        self._documented[label] = cls
         self._readings.same(of_class(cls))
         members = [(name, self.describe_read(value, f"{label}.{name}")) for name, value in members_of(cls)]
         self._readings.same(of_fields(cls))
@@ -532,7 +569,8 @@ class Walker(Describer):
         reduced = None if content is not None else reduced_state(value)
         if reduced is not None:
             content = list(reduced)
-        if not owned and content is None and cls.__module__.partition(".")[0] not in _SILENT:
+        silent = cls.__module__.partition(".")[0] in _SILENT and cls is not threading.local
+        if not owned and content is None and not silent:
             self.not_followed.add(f"{where}: the state of a {class_name(cls)}")
         described = None if content is None else self.describe(content, where)
         kind = self._class(cls) if owned else ("name", cls.__module__, cls.__qualname__, _name(value))
@@ -595,6 +633,15 @@ def _is_added(name: str, value: object) -> bool:
     """Return whether an attribute of a function is what a decorator added, and not the user."""
     by = str(_attribute(value, "__module__")).partition(".")[0]
     return name == "__wrapped__" or (name in _OF_DECORATORS and callable(value) and by in ("artigraph", "functools"))
+
+
+def _annotations_of_function(function: FunctionType) -> list[object]:
+    """Return the names and values of annotations. They are read without being resolved, if they are texts."""
+    try:
+        found: Mapping[str, object] = function.__annotations__
+    except Exception:  # a name is only there for type checkers, say
+        return []
+    return [*found, *found.values()]
 
 
 def _is_function(value: object) -> bool:

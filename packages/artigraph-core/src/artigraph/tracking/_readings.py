@@ -68,7 +68,8 @@ def of_function(function: FunctionType, names: Collection[str], content_of: Call
     in_globals = of_names(function.__globals__, names)
 
     def read() -> list[object]:
-        found: list[object] = [function.__code__, function.__defaults__, function.__qualname__, *in_globals()]
+        found: list[object] = [function.__code__, function.__defaults__, function.__qualname__, function.__doc__]
+        found += in_globals()
         if keywords := function.__kwdefaults__:
             found += keywords
             found += keywords.values()
