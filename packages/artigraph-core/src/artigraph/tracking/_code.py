@@ -15,6 +15,7 @@ import importlib
 import importlib.util
 import inspect
 import math
+import re
 import sys
 import threading
 import time
@@ -22,9 +23,12 @@ import typing
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta, timezone
+from decimal import Decimal
 from enum import Enum
 from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any, NewType, TypeVar, cast, get_args, get_origin
+from uuid import UUID
 
 from artigraph.errors import class_name
 from artigraph.model.any_model import is_model_instance
@@ -177,6 +181,8 @@ class Walker(Describer):
         """The names of attributes that any function uses. Some are those of modules."""
         self._globals: set[str] = set()
         """The names of globals that any function uses."""
+        self._fixed: dict[int, tuple[bool, object]] = {}
+        """By id, whether a value stays as it is, and the value."""
         self._documented: dict[str, Any] = {}
         """The functions and classes that were followed."""
         self._looking: set[int] = set()
@@ -254,10 +260,13 @@ class Walker(Describer):
     def _is_fixed(self, value: object) -> bool:
         """Return whether a value stays as it is, or is a function, class or module whose content is noted."""
         kind: Any = type(value)
-        if kind in PLAIN or kind is complex or isinstance(value, (type, ModuleType, *_TYPE_NAMES)):
+        if kind in _UNCHANGEABLE or isinstance(value, (type, ModuleType, *_TYPE_NAMES)):
             return True
-        is_fixed, parts = self._fixed_parts(kind, value)
-        return is_fixed and all(map(self._is_fixed, parts))
+        if id(value) not in self._fixed:
+            self._fixed[id(value)] = True, value  # it may hold itself
+            is_fixed, parts = self._fixed_parts(kind, value)
+            self._fixed[id(value)] = is_fixed and all(self._is_fixed(part) for part in parts), value
+        return self._fixed[id(value)][0]
 
     def _fixed_parts(self, kind: Any, value: Any) -> tuple[bool, Iterable[object]]:
         """Return whether a value stays as it is if its parts do, and the parts."""
@@ -278,8 +287,13 @@ class Walker(Describer):
         """Return whether a function has no content that is described with its name, and what it was made from."""
         if self._ours.owns_function(function):  # its attributes are noted when it is followed
             return True, [vars(function).get("__wrapped__")]
-        self._readings.same(lambda: list(vars(function)))
-        return function.__closure__ is None and not vars(function), ()
+
+        def held() -> list[object]:
+            state = vars(function)
+            return [*state, *state.values(), *map(content_of, function.__closure__ or ())]
+
+        self._readings.same(held)
+        return True, held()
 
     def describe_code(self, value: object, where: str) -> object:
         """Return what identifies a function, class, module or descriptor; None for any other value."""
@@ -611,6 +625,8 @@ _OF_WRAPPERS = frozenset({"__wrapped__", "__doc__", "__name__", "__qualname__", 
 """Attributes of wrappers that are described by other means, or change no result."""
 _HELD = ("__wrapped__", "_self_wrapper")
 """Attributes in which objects that stand for a function keep it, and what they do around it."""
+_UNCHANGEABLE = PLAIN | {complex, range, date, timedelta, timezone, Decimal, UUID, re.Pattern}
+"""The types of values that never change."""
 _LRU_CACHE = type(functools.lru_cache(len))
 _ALIAS: tuple[type[Any], ...] = ()
 if sys.version_info >= (3, 12):

@@ -240,7 +240,7 @@ def parts_of(value: Any) -> Mapping[str, Any]:
 
 
 @lru_cache(maxsize=100)
-def _insert_links(used: int, replaced: int, *, with_result: bool) -> sa.Insert:
+def _insert_links(used: int, replaced: int, *, with_result: bool) -> db.FixedInsert:
     """Return the insert of the links of a call that is served. It used some artifacts, and what the computing run used.
 
     Of the latter, some are left out: the call was given others in their place. A list in a parameter would be written
@@ -259,7 +259,7 @@ def _insert_links(used: int, replaced: int, *, with_result: bool) -> sa.Insert:
     if with_result:
         result = select(own, bindparam("result", type_=Id()), sa.literal("produced"), db.utc_now())
         rows = sa.union_all(rows, result)
-    return sa.insert(link_table).from_select(["source_id", "target_id", "kind", "created_at"], rows)
+    return db.FixedInsert(sa.insert(link_table).from_select(["source_id", "target_id", "kind", "created_at"], rows))
 
 
 def _ids(name: str, count: int) -> list[BindParameter[UUID]]:
@@ -287,7 +287,7 @@ async def insert_hit(run: RunRow, found: Candidate, used: Collection[UUID], repl
 
     async def work(connection: AsyncConnection) -> None:
         await insert_ended_run(connection, run, dialect)
-        await connection.execute(insert_links, given)  # the foreign keys lock the artifacts until the commit
+        await insert_links.run(connection, given)  # the foreign keys lock the artifacts until the commit
 
     async def committed(connection: AsyncConnection) -> bool:
         there = select(node_table.c.node_id).where(node_table.c.node_id == run.node_id)
