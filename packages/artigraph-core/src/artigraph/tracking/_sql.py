@@ -252,7 +252,7 @@ def _insert_links(used: int, replaced: int, *, with_result: bool) -> db.FixedIns
         link_table.c.kind == "used",
         link_table.c.source_id.not_in(_ids("replaced", replaced)) if replaced else sa.true(),
     )
-    chosen = node_table.c.node_id.in_(of_computed)
+    chosen: sa.ColumnElement[bool] = node_table.c.node_id.in_(of_computed)
     if used:
         chosen = sa.or_(node_table.c.node_id.in_(_ids("used", used)), chosen)
     rows: Any = select(node_table.c.node_id, own, sa.literal("used"), db.utc_now()).where(chosen)
