@@ -8,7 +8,8 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
@@ -26,9 +27,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from artigraph import ArtifactModel, Lazy, Run, RunManager, ancestors, artifact_field, delete, tracked
 from artigraph import select as find
 from artigraph.db import read, write
-from artigraph.errors import ConfigurationError, TrackingError
+from artigraph.errors import ConfigurationError, CorruptObjectError, TrackingError
 from artigraph.orm import link_table, node_table, run_value_table
 from artigraph.storage import MemoryStorage
+from artigraph.storage.file import FileSystemStorage
 from artigraph.tracking import Cache, CacheExplanation, TrackingWarning, explain_run
 
 memory = MemoryStorage("cache")
@@ -278,6 +280,61 @@ async def test_the_missing_object_of_a_lazy_value_is_noticed(engine: AsyncEngine
     assert made() == ["large", "large"]
 
 
+@pytest.mark.parametrize("place", ["memory", "files"])
+async def test_a_damaged_lazy_value_is_computed_again(place: str, engine: AsyncEngine, tmp_path: Path) -> None:
+    storage = memory if place == "memory" else FileSystemStorage(tmp_path, name="cache-files")
+    storage.register()
+
+    @dataclass
+    class Held(ArtifactModel, name=f"cache Held in {place}"):
+        data: Lazy[np.ndarray[Any, Any]] = artifact_field(storage=storage)
+
+    @tracked(cache=True)
+    async def large(size: int) -> Held:
+        calls("large")
+        return Held(Lazy(np.arange(size, dtype="int64")))
+
+    def damage(size: int, at: int, *, cut: bool = False) -> None:
+        """Change a byte of the objects of about this size, or cut them off there."""
+        for objects in (memory._objects, _Folder(tmp_path)):
+            for name, data in list(objects.items()):
+                if size * 8 <= len(data) < size * 8 + 1000:
+                    objects[name] = data[:at] if cut else data[:at] + bytes([data[at] ^ 1]) + data[at:][1:]
+
+    for size, at, cut in ((2000, 500, False), (1_200_000, -100, False), (1_300_000, -8, True)):
+        await large(size)
+        assert await large.cached(size) is not None
+        damage(size, at, cut=cut)
+        with pytest.warns(TrackingWarning, match="cannot be used again, so the call is computed"):
+            again = await large(size)
+        assert made()[-2:] == ["large", "large"]
+        assert len(await again.data.load()) == size
+
+    await large(1_400_000)
+    computed = await large.cached(1_400_000)
+    damage(1_400_000, 500)  # not at the end, so it is noticed when the value is loaded
+    served = await large(1_400_000)
+    with pytest.raises(CorruptObjectError, match=f"served from run {computed}; delete that run"):
+        await served.data.load()
+    assert computed is not None
+    await delete(computed)
+    calls.reset_mock()
+    await large(1_400_000)
+    assert len(await (await large(1_400_000)).data.load()) == 1_400_000
+    assert made() == ["large"]
+
+
+class _Folder(dict[str, bytes]):
+    """The files of a folder by name."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__((str(each), each.read_bytes()) for each in path.rglob("*") if each.is_file())
+
+    def __setitem__(self, name: str, data: bytes) -> None:
+        Path(name).chmod(0o600)
+        Path(name).write_bytes(data)
+
+
 async def test_deletion_only_turns_hits_into_misses(engine: AsyncEngine) -> None:
     await train(Samples([1.0]))
     await train(Samples([1.0]))
@@ -523,19 +580,49 @@ async def test_a_hit_inside_of_another_call_and_its_lineage(engine: AsyncEngine)
     assert [node.model_name for node in lineage.artifacts] == ["cache Samples"]
 
 
-async def test_a_hit_takes_few_statements(engine: AsyncEngine) -> None:
-    await train(Samples([1.0]))
-    await train(Samples([1.0]))
-    statements: list[str] = []
+@contextmanager
+def noted(engine: AsyncEngine) -> Generator[list[str]]:
+    """Note the first word of each statement, and the end of each transaction."""
+    words: list[str] = []
 
     def note(*given: Any) -> None:
-        statements.append(given[2])
+        words.append(given[2].split()[0])
 
-    event.listen(engine.sync_engine, "before_cursor_execute", note)
-    await train(Samples([1.0]))
-    written = [text.split()[0] for text in statements]
-    assert len(written) <= 9, statements
-    assert written.count("INSERT") <= 5
+    def end(_connection: Any) -> None:
+        words.append("end")
+
+    listeners = [("before_cursor_execute", note), ("commit", end), ("rollback", end)]
+    for name, listener in listeners:
+        event.listen(engine.sync_engine, name, listener)
+    yield words
+    for name, listener in listeners:
+        event.remove(engine.sync_engine, name, listener)
+
+
+async def test_a_hit_takes_two_transactions(engine: AsyncEngine) -> None:
+    samples = Samples([1.0])
+    await samples.save("samples")
+    for given in (samples, Samples([1.0])):
+        await train(given)
+        await train(given)
+        with noted(engine) as words:
+            await train(given)
+        assert words == ["SELECT", "SELECT", "SELECT", "end", "INSERT", "INSERT", "INSERT", "end"]
+
+
+async def test_a_result_that_is_none_takes_no_transaction_of_its_own(engine: AsyncEngine) -> None:
+    @tracked(cache=True)
+    async def nothing(x: int) -> None:
+        calls("nothing")
+
+    await nothing(0)
+    with noted(engine) as words:
+        await nothing(1)
+    assert words.count("end") == 3, "the lookup, the start and the end"
+    with noted(engine) as words:
+        await nothing(1)
+    assert words == ["SELECT", "end", "INSERT", "INSERT", "INSERT", "end"]
+    assert made() == ["nothing"] * 2
 
 
 PROGRAM = """

@@ -415,6 +415,26 @@ def test_what_cannot_be_followed_is_listed(program: Callable[[Files], CodeIdenti
     assert program({"main.py": main}).parts != program({"main.py": main.replace("arange(3)", "arange(4)")}).parts
 
 
+@pytest.mark.parametrize(
+    ("before", "call", "listed"),
+    [
+        ("from importlib import import_module as get", "get('prog.tools')", "importlib.import_module"),
+        ("from operator import attrgetter as get", "get('a')(x)", "operator.attrgetter"),
+        ("import inspect", "inspect.getmembers(x)", "getmembers"),
+        ("import inspect", "inspect.getsource(step)", "getsource"),
+        ("GET = getattr", "GET(x, 'a')", "getattr()"),
+        ("GET = globals", "GET()['step']", "globals()"),
+        ("from functools import partial\nGET = partial(getattr, int)", "GET('a')", "getattr()"),
+        ("from threading import local\nSTATE = local()", "STATE", "_thread._local"),
+    ],
+)
+def test_names_that_only_exist_when_it_runs_are_listed(
+    before: str, call: str, listed: str, program: Callable[[Files], CodeIdentity]
+) -> None:
+    found = program({"main.py": f"{before}\ndef step(x): return {call}\n", "tools.py": "def helper(): ..."})
+    assert any(listed in what for what in found.not_followed), found.not_followed
+
+
 # Generated programs ----------------------------------------------------------------------------------------------
 
 

@@ -17,6 +17,20 @@ def helper(x):
     return x + 1
 
 LIMIT = 5
+
+def documented():
+    "Explain it first."
+
+class Documented:
+    "Be a class."
+
+def typed(x: int) -> int:
+    return x
+
+class Made:
+    size = 1
+
+def made() -> Made: ...
 """
 _LAZY = """
 def __getattr__(name):
@@ -729,6 +743,23 @@ _NEWER_CASES: dict[str, tuple[str, str, str]] = {
 }
 if sys.version_info >= (3, 12):
     CASES |= _NEWER_CASES
+_ASKED_FOR = {
+    "the docstring of a function": ("", "tools.documented.__doc__", "first", "second"),
+    "the docstring of a class": ("", "tools.Documented.__doc__", "a class", "the class"),
+    "the docstring that a function finds": (
+        "from inspect import getdoc",
+        "getdoc(tools.documented)",
+        "first",
+        "second",
+    ),
+    "the annotations of a function": ("", "tools.typed.__annotations__", "x: int", "x: float"),
+    "the types of a function": ("import typing", "typing.get_type_hints(tools.typed)", "x: int", "x: float"),
+    "the class in a signature": ("from inspect import signature", "signature(tools.made)", "size = 1", "size = 2"),
+}
+"""For each, what is imported, how the function asks for it, and a change."""
+for _name, (_import, _asks, _before, _after) in _ASKED_FOR.items():
+    _main = f"{_import}\nfrom prog import tools\ndef step(): return {_asks}\n"
+    CASES[_name] = (_main, _before, _after)
 
 
 def test_a_function_with_the_name_of_a_module_hides_nothing_of_it(program: Callable[[Files], CodeIdentity]) -> None:

@@ -49,7 +49,7 @@ from artigraph.db._errors import (
     UniqueViolationError,
 )
 from artigraph.db._files import find_folder
-from artigraph.db._fixed import FixedSelect, SelectByIds
+from artigraph.db._fixed import FixedInsert, FixedSelect, SelectByIds
 from artigraph.db._flight import bytes_in_flight, reserve_memory, set_bytes_in_flight
 from artigraph.db._hosts import shown_url
 from artigraph.db._loop_engine import Database
@@ -61,7 +61,7 @@ from artigraph.db._transaction import declare_nodes
 from artigraph.db._watch import Timeouts, deadline, shielded
 
 __all__: list[str] = ["TABLES", "Address", "CommitFailedError", "Database", "DialectName", "ForeignKeyViolationError"]
-__all__ += ["FixedSelect", "Malformed", "Owner", "ReferenceInUseError", "ReferenceVanishedError", "Row"]
+__all__ += ["FixedInsert", "FixedSelect", "Malformed", "Owner", "ReferenceInUseError", "ReferenceVanishedError", "Row"]
 __all__ += ["SelectByIds", "Timeouts", "UniqueViolationError"]
 __all__ += ["bytes_in_flight", "cancel_timeout", "create_tables", "current_address", "current_database"]
 __all__ += ["current_placement", "current_session", "deadline", "declare_nodes", "dialect_name", "dispose_engines"]

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from uuid import UUID
 from weakref import WeakKeyDictionary
 
-from sqlalchemy import BindParameter, Dialect, Select, bindparam
+from sqlalchemy import BindParameter, Dialect, Insert, Select, bindparam
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db._api import Row, in_batches
@@ -47,18 +47,7 @@ class FixedSelect:
 
     async def rows(self, connection: AsyncConnection, parameters: Mapping[str, Any]) -> list[Row]:
         """Return all rows as the driver made them; see `fetch_rows`."""
-        dialect = connection.dialect
-        compiled = self._compiled.get(dialect)
-        if compiled is None:
-            compiled = self._compiled[dialect] = _compile(self._statement, dialect)
-        given = {**compiled.constants, **parameters}
-        values: Any
-        if compiled.native_ids:
-            values = [given[name] for name in compiled.names]
-        else:
-            values = [value.bytes if isinstance(value := given[name], UUID) else value for name in compiled.names]
-        values = tuple(values) if compiled.positional else dict(zip(compiled.names, values, strict=True))
-        result: Any = await connection.exec_driver_sql(compiled.text, values)
+        result: Any = await _execute(connection, self._statement, self._compiled, parameters)
         rows: list[Row] = result.cursor.fetchall()
         result.close()
         return rows
@@ -75,6 +64,42 @@ class FixedSelect:
         return [_converted(row, converters) for row in rows] if converters else rows
 
 
+class FixedInsert:
+    """An insert of what a select finds, whose text never changes. It is compiled once for each dialect.
+
+    Args:
+        statement: the insert. Its own constants are texts and numbers. Its parameters are those, and ids.
+    """
+
+    def __init__(self, statement: Insert) -> None:
+        self._statement = statement
+        self._compiled: WeakKeyDictionary[Dialect, _Compiled] = WeakKeyDictionary()
+
+    async def run(self, connection: AsyncConnection, parameters: Mapping[str, Any]) -> None:
+        """Execute it. The errors and the events are SQLAlchemy's."""
+        await _execute(connection, self._statement, self._compiled, parameters)
+
+
+async def _execute(
+    connection: AsyncConnection,
+    statement: Select[*tuple[Any, ...]] | Insert,
+    made: WeakKeyDictionary[Dialect, _Compiled],
+    parameters: Mapping[str, Any],
+) -> object:
+    dialect = connection.dialect
+    compiled = made.get(dialect)
+    if compiled is None:
+        compiled = made[dialect] = _compile(statement, dialect)
+    given = {**compiled.constants, **parameters}
+    values: Any
+    if compiled.native_ids:
+        values = [given[name] for name in compiled.names]
+    else:
+        values = [value.bytes if isinstance(value := given[name], UUID) else value for name in compiled.names]
+    values = tuple(values) if compiled.positional else dict(zip(compiled.names, values, strict=True))
+    return await connection.exec_driver_sql(compiled.text, values)
+
+
 def _converted(row: Row, converters: Sequence[tuple[int, Callable[[Any], Any]]]) -> Row:
     values = list(row)
     for index, convert in converters:
@@ -82,7 +107,7 @@ def _converted(row: Row, converters: Sequence[tuple[int, Callable[[Any], Any]]])
     return values
 
 
-def _compile(statement: Select[*tuple[Any, ...]], dialect: Dialect) -> _Compiled:
+def _compile(statement: Select[*tuple[Any, ...]] | Insert, dialect: Dialect) -> _Compiled:
     compiled: Any = statement.compile(dialect=dialect)
     positional = bool(compiled.positional)
     constants: dict[str, Any] = {name: value for name, value in compiled.params.items() if value is not None}

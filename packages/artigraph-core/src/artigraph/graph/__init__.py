@@ -7,6 +7,7 @@ these from the modules here.
 from artigraph.graph._object_file import map_object, open_object
 from artigraph.graph._read import (
     SUBTREE,
+    FindIds,
     StoredTree,
     any_missing,
     read_artifacts,
@@ -29,8 +30,8 @@ from artigraph.graph._write import RunRows, write_trees
 from artigraph.graph.objects import Fetch, fetch
 from artigraph.graph.stored_object import StoredObject
 
-__all__: list[str] = ["SUBTREE", "Deferred", "Fetch", "PendingValue", "StoredObject", "StoredTree", "Streamed", "Tree"]
-__all__ += ["RunRows", "Uses"]
+__all__: list[str] = ["SUBTREE", "Deferred", "Fetch", "FindIds", "PendingValue", "RunRows", "StoredObject"]
+__all__ += ["StoredTree", "Streamed", "Tree", "Uses"]
 __all__ += ["any_missing", "current_uses", "fetch", "inherit_uses", "map_object", "note_uses", "open_object"]
 __all__ += ["read_artifacts", "read_roots", "read_trees", "reasons_not_read", "record_inputs", "set_uses", "subtrees"]
 __all__ += ["without_recording", "write_trees"]

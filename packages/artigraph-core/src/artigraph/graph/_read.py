@@ -168,16 +168,23 @@ _under_parent = _under.where(expect_few_rows(_root.c.parent_id == bindparam("par
 _under_parent_by_label = _under_parent.where(_root.c.label == bindparam("label"))
 
 
+FindIds = Callable[[AsyncConnection], Awaitable[Iterable[UUID]]]
+"""Finds the ids of artifacts. It may be called several times, if a read is tried again."""
+
+
 async def read_trees(
     node_ids: Sequence[UUID],
     *,
     fields: Collection[str] | None = None,
     refused: dict[UUID, errors.ArtigraphError] | None = None,
     report: ProgressReporter | None = None,
+    find: FindIds | None = None,
 ) -> dict[UUID, StoredTree]:
     """Read artifacts, or parts of artifacts, by the ids of their roots.
 
     With `fields`, read only each root and these fields of it.
+
+    With `find`, read the artifacts that it finds, too, on the connection on which it found them.
 
     With `refused`, trees that cannot be read are left out, and their errors are added to it.
 
@@ -203,19 +210,18 @@ async def read_trees(
             parameters: dict[str, Any] = {"ids": ids[0] if len(ids) == 1 else ids}
             if fields is not None:
                 parameters["fields"] = list(fields)
-            given = "one" if len(ids) == 1 else several
-            rows += await db.fetch_rows(connection, _SELECTS[given, fields is not None], parameters)
+            form = "one" if len(ids) == 1 else several
+            rows += await db.fetch_rows(connection, _SELECTS[form, fields is not None], parameters)
         # Every node found has its root among the rows. An id without a root was not found.
         roots.update((found, id_of(found)) for found in {row[_WIDTH] for row in rows})
         missing = set(wanted).difference(roots.values())
         if missing:
-            reasons = await reasons_not_read(connection, sorted(missing))
-            if failed is None:
-                raise reasons[min(missing)]
-            failed.update(reasons)
+            await _refuse_unread(connection, missing, failed)
         return rows
 
     async def work(connection: AsyncConnection) -> tuple[list[db.Row], dict[UUID, _Blob]]:
+        if find is not None:
+            wanted[:] = dict.fromkeys([*node_ids, *await find(connection)])
         db.declare_nodes(wanted)
         if failed is not None:
             failed.clear()  # of an earlier attempt
@@ -226,6 +232,16 @@ async def read_trees(
         refused.update(failed)
     rows = await _fill_in(rows, blobs, refused)
     return {tree.root_id: tree for tree in await _trees(rows, roots)}
+
+
+async def _refuse_unread(
+    connection: AsyncConnection, missing: Collection[UUID], failed: dict[UUID, errors.ArtigraphError] | None
+) -> None:
+    """Raise an error for the first node of which no tree was found, or add the errors of all to `failed`."""
+    reasons = await reasons_not_read(connection, sorted(missing))
+    if failed is None:
+        raise reasons[min(missing)]
+    failed.update(reasons)
 
 
 def any_missing(failed: Mapping[UUID, errors.ArtigraphError] | None) -> bool:

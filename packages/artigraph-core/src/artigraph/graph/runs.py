@@ -188,8 +188,10 @@ async def end_in(connection: AsyncConnection, run: RunRow) -> bool:
     return result.rowcount == 1
 
 
-async def update_run(run: RunRow, uses: Uses | None = None) -> bool:
+async def update_run(run: RunRow, uses: Uses | None = None, values: Sequence[RunValueRow] = ()) -> bool:
     """Record the end of a run and what it used. Return whether this call ended it, as far as the database can tell.
+
+    If it ended the run, it inserts further values of it.
 
     A run that was marked as lost meanwhile has now ended. A cancellation does not interrupt the write, since nothing
     would repeat it.
@@ -199,6 +201,8 @@ async def update_run(run: RunRow, uses: Uses | None = None) -> bool:
 
     async def work(connection: AsyncConnection) -> bool:
         ended = await end_in(connection, run)
+        if ended:
+            await insert_values(connection, run.node_id, values)
         await used.write(connection, dialect)
         return ended
 

@@ -188,6 +188,33 @@ async def fetch_chunk(stored: StoredObject, index: int) -> bytes:
     return piece
 
 
+async def check_end(stored: StoredObject) -> None:
+    """Check that an object is there, and its last chunk. That is all of an object of up to 8 MiB.
+
+    Of a storage that reads no parts of a larger object, only check that it is there.
+
+    Raises:
+        ObjectNotFoundError, StorageError: the object cannot be read.
+        CorruptObjectError: its size or its last bytes differ from the stored ones.
+    """
+    storage, last = stored.storage, stored.chunks - 1
+    if stored.size <= CHUNK_SIZE:
+        await read_object(stored)
+    elif isinstance(storage, SupportsFiles):
+        await asyncio.to_thread(_check_end_of_file, stored, last)
+    elif last >= 0 and isinstance(storage, SupportsRanges):
+        await fetch_chunk(stored, last)
+    elif not await call_storage(storage, storage.exists(stored.location)):
+        msg = f"{stored} is not there"
+        raise ObjectNotFoundError(msg)
+
+
+def _check_end_of_file(stored: StoredObject, last: int) -> None:
+    with open_file(stored) as file:
+        if last >= 0:
+            read_chunk(stored, file, last, memoryview(bytearray(stored.size - last * CHUNK_SIZE)))
+
+
 @contextmanager
 def raise_first_error() -> Generator[None]:
     """Raise the first error of a group of tasks as it was, without its group.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 from collections.abc import Sequence
+from dataclasses import replace
 from types import GenericAlias
 from typing import Any, BinaryIO, Generic, TypeVar, cast, get_origin
 
@@ -171,6 +172,15 @@ def unloaded(stored: StoredValue, kind: type[Lazy[Any]]) -> Lazy[Any]:
     private: Any = lazy
     private._value, private._stored = None, stored
     return lazy
+
+
+def name_origin(lazy: object, words: str) -> None:
+    """Let the errors of a later load say where a handle that was not loaded comes from."""
+    private: Any = lazy
+    stored: StoredValue | None = private._stored
+    if stored is not None and isinstance(stored.source, StoredObject):
+        owner = f"{stored.source.owner} ({words})"
+        private._stored = replace(stored, source=stored.source._replace(owner=owner))
 
 
 def held(lazy: object) -> tuple[object, StoredValue | None]:

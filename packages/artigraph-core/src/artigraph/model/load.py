@@ -73,6 +73,18 @@ async def load_each(
             if error is not None:
                 label: object = error.label if item is None else item.tree.root.label
                 failures.append(LoadFailure(node_id, label if isinstance(label, str) else None, error))
+    return await _loaded(items)
+
+
+async def load_found(expected: type[M], find: graph.FindIds) -> list[tuple[UUID, M]]:
+    """Load the models of the artifacts that `find` returns, each with its id. They are read where they are found."""
+    trees = await graph.read_trees((), find=find)
+    items = await _build(trees.values(), expected, None, ProgressReporter())
+    return await _loaded(items)
+
+
+async def _loaded(items: Iterable[_Item[M]]) -> list[tuple[UUID, M]]:
+    """Return the models that were built, each with its id. The active run records them as used."""
     loaded = [(item.tree.root_id, item.builder.model) for item in items if item.error is None]
     await graph.note_uses({node_id for node_id, _ in loaded})
     remember([model for _, model in loaded], [node_id for node_id, _ in loaded])

@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Any, Self, TypeVar, overload
@@ -16,7 +16,7 @@ import artigraph.graph as graph
 from artigraph.db import cancel_timeout, current_database, deadline
 from artigraph.errors import ArgumentError, ArtigraphError, NodeNotFoundError, RunStateError
 from artigraph.graph import runs
-from artigraph.graph.run_rows import RunValueKind
+from artigraph.graph.run_rows import RunValueKind, RunValueRow
 from artigraph.identifiers import NodeId, check_id, check_label, check_order
 from artigraph.model import ArtifactModel
 from artigraph.model.any_model import AnyModel
@@ -254,7 +254,10 @@ class RunManager:
             self._uses.ended = True
 
     async def _write_end(self) -> None:
-        await runs.update_run(row_of_run(self.run), self._uses)
+        await runs.update_run(row_of_run(self.run), self._uses, self._values_at_end())
+
+    def _values_at_end(self) -> Sequence[RunValueRow]:
+        return ()
 
     def _log_end(self) -> None:
         run, seconds = self.run, time.monotonic() - self._clock

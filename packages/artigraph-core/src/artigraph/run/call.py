@@ -38,6 +38,7 @@ class CallManager(RunManager):
     _last: RunRow | None = None
     """The end that the last attempt to save the result wrote."""
     _has_ended: bool = False
+    _at_end: Sequence[RunValueRow] = ()
 
     async def __aenter__(self) -> Self:
         await super().__aenter__()
@@ -101,6 +102,13 @@ class CallManager(RunManager):
         self._has_ended = True
         if self._uses is not None:
             await self._uses.end()
+
+    def add_at_end(self, values: Sequence[RunValueRow]) -> None:
+        """Write further values of the run together with its end, if it completes."""
+        self._at_end = values
+
+    def _values_at_end(self) -> Sequence[RunValueRow]:
+        return self._at_end if self.run.status == "completed" else ()
 
     async def _save(self, artifacts: Mapping[str, AnyModel], run: RunRows) -> dict[str, UUID]:
         pairs = check_artifacts(artifacts.items())

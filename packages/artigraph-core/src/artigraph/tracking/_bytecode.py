@@ -19,7 +19,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import CodeType, FunctionType
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 from weakref import WeakKeyDictionary
 
 _SKIPPED = frozenset({"NOP", "CACHE", "EXTENDED_ARG", "MAKE_CELL", "COPY_FREE_VARS", "LOAD_CLOSURE"})
@@ -69,6 +69,19 @@ def facts_of(function: FunctionType) -> CodeFacts:
     return found
 
 
+class Encoded(NamedTuple):
+    """Constants that are ready to be hashed."""
+
+    data: bytes
+
+
+def encoded(items: object) -> Encoded:
+    """Return constants in the form in which `digest_of` hashes them. There they stand for themselves."""
+    pieces: list[bytes] = []
+    _add_pieces(items, pieces)
+    return Encoded(b"".join(pieces))
+
+
 def digest_of(items: object) -> bytes:
     """Return the SHA-256 of constants, in which values of different types or bits are different."""
     pieces: list[bytes] = []
@@ -82,6 +95,8 @@ def _add_pieces(item: object, pieces: list[bytes]) -> None:
     if isinstance(item, str):
         data = item.encode("utf-8", "surrogatepass")
         pieces += (b"str %d " % len(data), data)
+    elif isinstance(item, Encoded):
+        pieces += item
     elif isinstance(item, (tuple, list)):
         parts = cast("Sequence[object]", item)
         pieces.append(b"%b %d " % (b"tuple" if isinstance(item, tuple) else b"list", len(parts)))
@@ -93,18 +108,23 @@ def _add_pieces(item: object, pieces: list[bytes]) -> None:
     elif kind is frozenset:
         parts = sorted(digest_of(part) for part in cast("frozenset[object]", item))
         pieces += (b"frozenset %d " % len(parts), *parts)
-    elif kind is float:
-        pieces.append(b"float" + struct.pack(">d", item))
-    elif kind is complex:
-        value = cast("complex", item)
-        pieces.append(b"complex" + struct.pack(">dd", value.real, value.imag))
-    elif kind is int:
-        pieces.append(b"int %x " % cast("int", item))  # Python limits the length of decimal numbers
+    elif kind is slice:  # a constant since Python 3.14
+        limits = cast("slice[object, object, object]", item)
+        _add_pieces(("slice", limits.start, limits.stop, limits.step), pieces)
+    elif kind in _NUMBERS:
+        pieces.append(_NUMBERS[kind](item))
     elif item is None or item is ... or kind is bool:
         pieces.append(b"%a " % item)
     else:
         msg = f"a {kind.__name__} is no constant"
         raise TypeError(msg)
+
+
+_NUMBERS: Mapping[type[Any], Callable[[Any], bytes]] = {
+    float: lambda value: b"float" + struct.pack(">d", value),
+    complex: lambda value: b"complex" + struct.pack(">dd", value.real, value.imag),
+    int: lambda value: b"int %x " % value,  # Python limits the length of decimal numbers
+}
 
 
 # Normal form --------------------------------------------------------------------------------------------------------

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 import artigraph.errors as errors
 from artigraph.db import on_primary
-from artigraph.graph import StoredObject, without_recording
+from artigraph.graph import FindIds, StoredObject, without_recording
 from artigraph.graph.fingerprint import read_fingerprint
+from artigraph.graph.stored_object import check_end
 from artigraph.model import ArtifactModel
 from artigraph.model.identity_map import origin_in_map
-from artigraph.model.lazy import Lazy, held
-from artigraph.model.load import load_models
+from artigraph.model.lazy import Lazy, held, name_origin
+from artigraph.model.load import load_found
 from artigraph.model.traverse import parts_of
 from artigraph.printable import printable, quoted
 from artigraph.run import Run
@@ -29,7 +32,7 @@ from artigraph.tracking._describe import IncomparableError
 from artigraph.tracking._options import TrackedValue, TrackingWarning, cache_mode
 from artigraph.tracking._request import Request, request_of, warn_uncached
 from artigraph.tracking._signature import Arguments, Signature
-from artigraph.tracking._sql import Candidate, find, insert_hit, rows_of_hit
+from artigraph.tracking._sql import Candidate, find, find_on, insert_hit, rows_of_hit
 
 _log = logging.getLogger("artigraph.tracking")
 
@@ -92,36 +95,52 @@ class Call:
         request = await self.request()
         if request is None or mode == "refresh":
             return None, request
-        for candidate in await self.candidates(request):
-            found = await self._load(candidate)
+        candidates: list[Candidate] = []
+
+        async def find_newest(connection: AsyncConnection) -> list[UUID]:
+            candidates[:] = await find_on(connection, request.key, self._signature.label, since=self._since())
+            return _results(candidates[:1])
+
+        found = await self._load(find_newest, candidates)  # found and loaded in one transaction
+        for number, candidate in enumerate(candidates):
+            if number:
+                found = await self._load(partial(_given, _results([candidate])), [candidate])
             if found is not None and await self._record(request, candidate, started_at):
                 return found, request
         return None, request
 
     async def candidates(self, request: Request) -> list[Candidate]:
         """Return the runs that can serve the request, the newest first."""
-        cache = self._signature.cache
-        since = None if cache is None or cache.max_age is None else datetime.now(UTC) - cache.max_age
-        return await find(request.key, self._signature.label, since=since)
+        return await find(request.key, self._signature.label, since=self._since())
 
-    async def _load(self, candidate: Candidate) -> Hit | None:
-        """Return the result of a run, checked, or None if it is missing or damaged."""
-        if candidate.artifact_id is None:
-            return Hit(None)
+    def _since(self) -> datetime | None:
+        """Return the time before which a result is too old."""
+        cache = self._signature.cache
+        return None if cache is None or cache.max_age is None else datetime.now(UTC) - cache.max_age
+
+    async def _load(self, find: FindIds, candidates: Sequence[Candidate]) -> Hit | None:
+        """Return the result of the first candidate, checked, or None if it is missing or damaged.
+
+        Args:
+            find: finds the result, if it is an artifact.
+            candidates: the runs that can serve. `find` may fill them in.
+        """
         try:
             with without_recording(), on_primary():
-                [model] = await load_models(ArtifactModel, [candidate.artifact_id])
-                await _check_lazy(model)
+                loaded = await load_found(ArtifactModel, find)
+                for _, model in loaded:
+                    await _check_lazy(model, _words(candidates[0]))
         except errors.NodeNotFoundError:  # deleted just now
             return None
         except _UNUSABLE as error:
             msg = (
-                f"The result of a call of {self._signature.shown}, artifact {candidate.artifact_id}, cannot be used "
-                f"again, so the call is computed: {printable(str(error))}"
+                f"The result of a call of {self._signature.shown}, artifact {candidates[0].artifact_id}, cannot be "
+                f"used again, so the call is computed: {printable(str(error))}"
             )
             warnings.warn_explicit(msg, TrackingWarning, self._signature.file, self._signature.line)
             return None
-        return Hit(model.value if isinstance(model, TrackedValue) else model)
+        value: Any = loaded[0][1] if loaded else None
+        return Hit(value.value if isinstance(value, TrackedValue) else value)
 
     async def _record(self, request: Request, candidate: Candidate, started_at: datetime) -> bool:
         signature = self._signature
@@ -149,7 +168,20 @@ class Call:
             origin = origin_in_map(self.arguments.values.get(name))
             if origin is not None and await _fingerprint_of(origin.node_id) == fingerprint:
                 used[name] = origin.node_id
-        return set(used.values()), {node_id for name in used for node_id in candidate.inputs_of(name)}
+        return set(used.values()), candidate.inputs_of(used)
+
+
+def _words(computed: Candidate) -> str:
+    # A new result of equal content would share the damaged object.
+    return f"served from run {computed.run_id}; delete that run, and the call is computed again"
+
+
+def _results(candidates: Iterable[Candidate]) -> list[UUID]:
+    return [each.artifact_id for each in candidates if each.artifact_id is not None]
+
+
+async def _given(ids: Sequence[UUID], _connection: AsyncConnection) -> Sequence[UUID]:
+    return ids
 
 
 _fingerprints: dict[UUID, bytes] = {}
@@ -168,11 +200,12 @@ async def _fingerprint_of(node_id: UUID) -> bytes | None:
     return found
 
 
-async def _check_lazy(model: object) -> None:
-    """Check that the objects of lazy values are there. Their content is checked when they are loaded.
+async def _check_lazy(model: object, words: str) -> None:
+    """Check the end of each lazy value. Its whole content is checked when it is loaded. Then an error has the words.
 
     Raises:
-        ObjectNotFoundError: an object is missing.
+        ObjectNotFoundError, StorageError: an object is missing, or cannot be read.
+        CorruptObjectError: an object is damaged, as far as it was read.
     """
     pending: list[object] = [model]
     while pending:
@@ -180,8 +213,8 @@ async def _check_lazy(model: object) -> None:
         if issubclass(type(item), Lazy):
             stored = held(item)[1]
             source = None if stored is None else stored.source
-            if isinstance(source, StoredObject) and not await source.storage.exists(source.location):
-                msg = f"{source} is not there"
-                raise errors.ObjectNotFoundError(msg)
+            if isinstance(source, StoredObject):
+                await check_end(source)
+                name_origin(item, words)
         else:
             pending += [part for _, part in parts_of(item)]

@@ -30,7 +30,7 @@ from artigraph.run.values import value_rows
 from artigraph.tracking._options import TrackedValue, TrackingWarning
 from artigraph.tracking._request import Request
 from artigraph.tracking._signature import RETURN, Arguments, Signature
-from artigraph.tracking._sql import Returned, insert_rows, rows_of_call
+from artigraph.tracking._sql import Returned, rows_of_call
 
 _SMALL = 4096
 """The most bytes of a plain value that is recorded as a parameter of the run."""
@@ -87,8 +87,8 @@ class TrackedCall:
             return
         if value is not None:
             await self._save_result(value)
-        elif rows := self._key_rows("none"):
-            await insert_rows(self._manager.run.node_id, rows)
+        else:
+            self._manager.add_at_end(self._key_rows("none"))
 
     def _key_rows(self, returned: Returned) -> list[RunValueRow]:
         """Return the rows that let later calls be served from this run, once it has completed."""

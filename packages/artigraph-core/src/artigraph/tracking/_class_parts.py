@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import operator
+import sys
 import typing
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from types import FunctionType
 from typing import Any, cast
 
@@ -64,6 +67,31 @@ def annotations_of(cls: type[Any]) -> list[tuple[str, object]]:
     return [(name, resolved.get(name, value)) for name, value in own.items()]
 
 
+def own_annotations(cls: type[Any]) -> Mapping[str, object]:
+    """Return the annotations in the body of a class as they are. Unchanged ones are the same objects each time."""
+    if sys.version_info >= (3, 14):
+        return inspect.get_annotations(cls)
+    return cast("Mapping[str, object]", vars(cls).get("__annotations__", {}))
+
+
+_now = operator.attrgetter("default", "default_factory", "init", "kw_only", "repr", "hash", "compare", "metadata")
+
+
+def of_fields(cls: type[Any]) -> Callable[[], Sequence[object]]:
+    """Return how to read the options of the fields of a class, which `defaults_of` yields."""
+    own = vars(cls)
+    if "__dataclass_fields__" in own and not any(name in own for name in _OF_OTHERS):
+
+        def read() -> list[object]:
+            fields = cast("Mapping[str, Any]", own["__dataclass_fields__"]).values()
+            return [*fields, *chain.from_iterable(map(_now, fields))]
+
+        return read
+    if any(hasattr(cls, name) for name in _OF_OTHERS):
+        return lambda: [part for _, parts in defaults_of(cls) for part in parts]
+    return list
+
+
 def defaults_of(cls: type[Any]) -> Iterator[tuple[str, list[object]]]:
     """Yield what a class says of its fields, as a dataclass, a model, or a class of pydantic, attrs or msgspec."""
     own = vars(cls)
@@ -91,6 +119,8 @@ def defaults_of(cls: type[Any]) -> Iterator[tuple[str, list[object]]]:
         yield "config", [(name, _attribute(config, name)) for name in dir(config) if not name.startswith("_")]
 
 
+_OF_OTHERS = ("__pydantic_fields__", "__private_attributes__", "__attrs_attrs__", "__struct_config__")
+"""The attributes of classes of pydantic, attrs and msgspec that list their fields."""
 _MISSING = type(dataclasses.MISSING)
 """The type of what a field of a dataclass has not. cloudpickle makes copies of `MISSING`."""
 

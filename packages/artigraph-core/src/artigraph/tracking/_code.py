@@ -14,21 +14,35 @@ import functools
 import importlib
 import importlib.util
 import inspect
+import math
+import re
 import sys
+import threading
+import time
 import typing
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta, timezone
+from decimal import Decimal
 from enum import Enum
-from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
 from typing import Any, NewType, TypeVar, cast, get_args, get_origin
+from uuid import UUID
 
 from artigraph.errors import class_name
 from artigraph.model.any_model import is_model_instance
 from artigraph.serializer import Serializer
 from artigraph.storage import Storage
-from artigraph.tracking._bytecode import digest_of, facts_of
-from artigraph.tracking._class_parts import annotations_of, defaults_of, is_generated, members_of
+from artigraph.tracking._bytecode import Encoded, digest_of, encoded, facts_of
+from artigraph.tracking._class_parts import (
+    annotations_of,
+    defaults_of,
+    is_generated,
+    members_of,
+    of_fields,
+    own_annotations,
+)
 from artigraph.tracking._describe import (
     PLAIN,
     Describer,
@@ -40,14 +54,27 @@ from artigraph.tracking._describe import (
     state_of,
 )
 from artigraph.tracking._options import Follow
-from artigraph.tracking._ownership import Ownership, content_of, module_of, module_of_class
+from artigraph.tracking._ownership import Ownership, beneath, content_of, module_of, module_of_class
+from artigraph.tracking._readings import Readings, Same, of_class, of_function, of_module, of_names, of_texts
 
+_MOST_KNOWN = 100
+"""The most combinations of classes of arguments for which the code of a function is kept."""
 _MOST = 20_000
 """The most functions and classes that are followed from one function."""
 _DYNAMIC = ("eval", "exec", "compile", "globals", "vars", "__import__", "getattr", "setattr", "delattr")
 """Built-in functions that reach code or values by names that only exist at run time."""
-_DYNAMIC_ATTRIBUTES = ("import_module", "attrgetter", "methodcaller", "__dict__", "__subclasses__", "modules")
-"""Attributes through which the same is done."""
+_DYNAMIC_ATTRIBUTES = (
+    *("import_module", "attrgetter", "methodcaller", "getmembers", "getattr_static", "__getattribute__"),
+    *("__dict__", "__subclasses__", "modules", "getsource", "getsourcelines"),
+)
+"""Attributes through which the same is done, or the text of code is read."""
+_READ_NAMES = ("__name__", "__qualname__")
+_READ_DOCS = ("__doc__", "getdoc")
+_READ_ANNOTATIONS = (
+    *("__annotations__", "__annotate__", "get_annotations", "get_type_hints"),
+    *("signature", "__signature__", "getfullargspec"),
+)
+"""Names by which code asks for what a change of has no effect otherwise."""
 _SILENT = (
     "logging",
     "threading",
@@ -70,25 +97,74 @@ class CodeIdentity:
     """A digest for each function and class, by its name, and for each constant, by the name of who uses it."""
     not_followed: tuple[str, ...]
     """A description of each reference that could not be followed."""
+    encoded: Encoded
+    """The parts in their order, ready to be hashed."""
 
 
 def code_of(function: FunctionType, follow: Follow, values: Iterable[object] = ()) -> CodeIdentity:
     """Return the identity of the code of a function, and of the classes of values that it is called with."""
-    walker = Walker(Ownership(function), follow)
-    walker.describe(function, "")
-    for value in values:
-        walker.follow_classes(value)
-    walker.finish()
-    return CodeIdentity(walker.parts, tuple(sorted(walker.not_followed)))
+    return KnownCode(function, follow).identity(values)
+
+
+class KnownCode:
+    """The identity of the code of a function. It is kept as long as nothing changes of what a walk read."""
+
+    def __init__(self, function: FunctionType, follow: Follow) -> None:
+        self._function = function
+        self._follow: Follow = follow
+        self._beneath: list[FunctionType] = []
+        self._ours: Ownership | None = None
+        self._known: dict[tuple[type[Any], ...], tuple[Readings, CodeIdentity]] = {}
+        """By the classes of the values that it is called with."""
+        self.seconds = math.inf
+        """How long it took the last time."""
+
+    def identity(self, values: Iterable[object]) -> CodeIdentity:
+        """Return the identity of the code, and of the classes of values that the function is called with.
+
+        Raises:
+            IncomparableError: there is too much of it.
+        """
+        started = time.monotonic()
+        try:
+            return self._identity(values)
+        finally:
+            self.seconds = time.monotonic() - started
+
+    def _identity(self, values: Iterable[object]) -> CodeIdentity:
+        ours = self._ownership()
+        classes = tuple(_classes_in(values, ours))
+        known = self._known.get(classes)
+        if known is not None and known[0].are_current():
+            return known[1]
+        readings = Readings()
+        walker = Walker(ours, self._follow, readings)
+        walker.describe_read(self._function, "")
+        for cls in classes:
+            walker.describe(cls, "")
+        walker.finish()
+        found = CodeIdentity(walker.parts, tuple(sorted(walker.not_followed)), encoded(sorted(walker.parts.items())))
+        if readings.is_complete and readings.are_current():  # nothing changed during the walk
+            if len(self._known) >= _MOST_KNOWN:
+                self._known.clear()
+            self._known[classes] = readings, found
+        return found
+
+    def _ownership(self) -> Ownership:
+        functions = beneath(self._function)
+        if self._ours is None or functions != self._beneath:
+            self._beneath, self._ours = functions, Ownership(self._function)
+        return self._ours
 
 
 class Walker(Describer):
     """Follows references from functions to what they name. Each thing is followed once, so circles end."""
 
-    def __init__(self, ownership: Ownership, follow: Follow) -> None:
+    def __init__(self, ownership: Ownership, follow: Follow, readings: Readings) -> None:
         super().__init__()
         self._ours = ownership
-        self._follow = follow
+        self._follow: Follow = follow
+        self._readings = readings
         self.parts: dict[str, str] = {}
         self.not_followed: set[str] = set()
         self._labels: dict[int, str] = {}
@@ -103,6 +179,12 @@ class Walker(Describer):
         """For each function that has some, the names of the functions inside it."""
         self._names: set[str] = set()
         """The names of attributes that any function uses. Some are those of modules."""
+        self._globals: set[str] = set()
+        """The names of globals that any function uses."""
+        self._fixed: dict[int, tuple[bool, object]] = {}
+        """By id, whether a value stays as it is, and the value."""
+        self._documented: dict[str, Any] = {}
+        """The functions and classes that were followed."""
         self._looking: set[int] = set()
         """The ids of the objects of other distributions that are being searched for our code."""
 
@@ -112,14 +194,31 @@ class Walker(Describer):
         Raises:
             IncomparableError: there is too much of it.
         """
-        while self._pending or self._use_modules():
+        while self._pending or self._use_modules() or self._use_texts():
             if len(self._kept) > _MOST:
                 msg = f"it uses more than {_MOST:,} functions and classes; give Cache(version=...) or follow='function'"
                 raise IncomparableError(msg)
             if self._pending:
                 self._pending.popleft()()
-        if not self._names.isdisjoint(("__name__", "__qualname__")):  # code may ask for the name of any function
+        for module in self._modules.values():
+            self._readings.same(of_names(vars(module), self._names))
+        if not self._names.isdisjoint(_READ_NAMES):  # code may ask for the name of any function
             self.parts |= {f"{label} __name__": digest_of(names).hex() for label, names in self._inside_names.items()}
+
+    def _use_texts(self) -> bool:
+        """Note docstrings and annotations of functions, if any function asks for them. Return whether any is new."""
+        asked = self._names | self._globals
+        before = len(self.parts)
+        for label, item in list(self._documented.items()):
+            doc = vars(item).get("__doc__") if isinstance(item, type) else item.__doc__
+            if not asked.isdisjoint(_READ_DOCS) and isinstance(doc, str):
+                self.parts[f"{label} __doc__"] = digest_of(doc).hex()
+            key = f"{label} __annotations__"
+            if not asked.isdisjoint(_READ_ANNOTATIONS) and isinstance(item, FunctionType) and key not in self.parts:
+                self._readings.same(functools.partial(_annotations_of_function, item))
+                found = _annotations_of_function(item)
+                self.parts[key] = digest_of([self._annotation_read(value, label) for value in found]).hex()
+        return len(self.parts) > before
 
     def _use_modules(self) -> bool:
         """Follow what may be used of modules: each attribute whose name any function uses. Return whether any is new.
@@ -130,6 +229,8 @@ class Walker(Describer):
         before = len(self.parts)
         for module in list(self._modules.values()):
             lazy = "__getattr__" in vars(module)
+            if lazy:
+                self._readings.is_complete = False
             for name in sorted(self._names if lazy else self._names & vars(module).keys()):
                 if (module.__name__, name) in self._taken:
                     continue
@@ -139,8 +240,60 @@ class Walker(Describer):
                 value = vars(module)[name] if name in vars(module) else _attribute(module, name)
                 if value is not None or name in vars(module):
                     self._taken.add((module.__name__, name))
-                    self.parts[key] = digest_of(self.describe(value, f"{module.__name__}.{name}")).hex()
+                    self.parts[key] = digest_of(self.describe_read(value, f"{module.__name__}.{name}")).hex()
         return len(self.parts) > before
+
+    # What was read ----------------------------------------------------------------------------------------------
+
+    def describe_read(self, value: object, where: str) -> object:
+        """Return what identifies a value that was read from a name, and note how a change of it is noticed."""
+        if not self._is_fixed(value):
+            self._readings.equal(lambda: self._apart(lambda walker: walker.describe(value, where)))
+        return self.describe(value, where)
+
+    def _apart(self, describe: Callable[[Walker], object]) -> object:
+        """Return what identifies a value, with the functions, classes and modules that it refers to."""
+        walker = Walker(self._ours, self._follow, Readings())
+        described = digest_of(describe(walker))
+        return described, Same(walker._kept), Same(list(walker._modules.values())), walker.not_followed
+
+    def _is_fixed(self, value: object) -> bool:
+        """Return whether a value stays as it is, or is a function, class or module whose content is noted."""
+        kind: Any = type(value)
+        if kind in _UNCHANGEABLE or isinstance(value, (type, ModuleType, *_TYPE_NAMES)):
+            return True
+        if id(value) not in self._fixed:
+            self._fixed[id(value)] = True, value  # it may hold itself
+            is_fixed, parts = self._fixed_parts(kind, value)
+            self._fixed[id(value)] = is_fixed and all(self._is_fixed(part) for part in parts), value
+        return self._fixed[id(value)][0]
+
+    def _fixed_parts(self, kind: Any, value: Any) -> tuple[bool, Iterable[object]]:
+        """Return whether a value stays as it is if its parts do, and the parts."""
+        if kind is FunctionType:
+            return self._is_fixed_function(value)
+        if kind is BuiltinFunctionType:
+            return value.__self__ is None or isinstance(value.__self__, ModuleType), ()
+        if kind is MappingProxyType:
+            self._readings.same(lambda: list(value))
+            return not value, ()
+        if kind in (staticmethod, classmethod):
+            return all(name in _OF_WRAPPERS for name, _ in state_of(value)), [value.__func__]
+        if kind is property:
+            return True, (value.fget, value.fset, value.fdel)
+        return kind in (tuple, frozenset), value if kind in (tuple, frozenset) else ()
+
+    def _is_fixed_function(self, function: FunctionType) -> tuple[bool, Sequence[object]]:
+        """Return whether a function has no content that is described with its name, and what it was made from."""
+        if self._ours.owns_function(function):  # its attributes are noted when it is followed
+            return True, [vars(function).get("__wrapped__")]
+
+        def held() -> list[object]:
+            state = vars(function)
+            return [*state, *state.values(), *map(content_of, function.__closure__ or ())]
+
+        self._readings.same(held)
+        return True, held()
 
     def describe_code(self, value: object, where: str) -> object:
         """Return what identifies a function, class, module or descriptor; None for any other value."""
@@ -182,6 +335,8 @@ class Walker(Describer):
         return ("function", self._label(function, f"{module}.{function.__qualname__}", self._follow_function), inside)
 
     def _foreign(self, module: str, name: str, inside: object = None) -> object:
+        if name in _DYNAMIC_ATTRIBUTES:
+            self.not_followed.add(f"{module}.{name}, which may lead to names that only exist when it runs")
         if module.partition(".")[0] not in (*sys.stdlib_module_names, "artigraph"):
             self.not_followed.add(f"code of {module.partition('.')[0]}, which is another distribution")
         return ("name", module, name, inside)
@@ -219,14 +374,17 @@ class Walker(Describer):
         return label
 
     def _follow_function(self, function: FunctionType, label: str) -> None:
+        self._documented[label] = function
         facts = facts_of(function)
-        defaults = [self.describe(each, f"a default of {label}") for each in function.__defaults__ or ()]
+        names = () if self._follow == "function" else facts.global_names
+        self._readings.same(of_function(function, names, content_of))
+        defaults = [self.describe_read(each, f"a default of {label}") for each in function.__defaults__ or ()]
         keywords: Mapping[str, object] = function.__kwdefaults__ or {}
-        named = [(name, self.describe(keywords[name], f"{label}({name}=)")) for name in sorted(keywords)]
+        named = [(name, self.describe_read(keywords[name], f"{label}({name}=)")) for name in sorted(keywords)]
         cells = dict(zip(function.__code__.co_freevars, function.__closure__ or (), strict=True))
         closure = [self._cell(cells[name], name, label) for name in facts.free_variables]
         state = [
-            (name, self.describe(value, f"{label}.{name}"))
+            (name, self.describe_read(value, f"{label}.{name}"))
             for name, value in state_of(function)
             if not _is_added(name, value)
         ]
@@ -235,8 +393,9 @@ class Walker(Describer):
             return
         found = function.__globals__
         for name in facts.global_names:
+            self._globals.add(name)
             if name in found:
-                described = self.describe(found[name], f"{name} in {label}")
+                described = self.describe_read(found[name], f"{name} in {label}")
                 self.parts[f"{label} {name}"] = digest_of(described).hex()
             elif name in _DYNAMIC and hasattr(builtins, name):
                 self.not_followed.add(f"{label} calls {name}(), which may use names that only exist when it runs")
@@ -251,7 +410,7 @@ class Walker(Describer):
             self._import(name, level, taken, function, label)
 
     def _cell(self, cell: Any, name: str, label: str) -> object:
-        return self.describe(content_of(cell), f"{name} in {label}")
+        return self.describe_read(content_of(cell), f"{name} in {label}")
 
     def _import(self, name: str, level: int, taken: tuple[str, ...], function: FunctionType, label: str) -> None:
         """Note the modules that a function imports when it runs, so that what is used of them is followed."""
@@ -261,6 +420,7 @@ class Walker(Describer):
         except ImportError:
             full = name
         if not self._ours.owns(full):
+            self._readings.same(of_module(full.partition(".")[0]))
             self._foreign(full, "")
             return
         try:
@@ -270,7 +430,9 @@ class Walker(Describer):
                     self._module(importlib.import_module(f"{full}.{each}"))
         except (Exception, SystemExit) as error:  # what importing runs is the user's code
             self.not_followed.add(f"{label} imports {full}, which fails: {type(error).__name__}")
+            self._readings.is_complete = False
             return
+        self._readings.same(of_module(full, taken))
         self._module(module)
         top = sys.modules.get(full.partition(".")[0])
         if top is not None:
@@ -283,6 +445,8 @@ class Walker(Describer):
         owner: object = _attribute(value, "__self__")
         if self._ours.owns(module):
             self.not_followed.add(f"{where}: compiled code of {module}")
+        if module == "builtins" and value.__qualname__ in _DYNAMIC:  # under another name
+            self.not_followed.add(f"{where}: {value.__qualname__}(), which may use names that only exist when it runs")
         bound = None if owner is None or isinstance(owner, ModuleType) else self.describe(owner, where)
         return ("name", module, value.__qualname__, bound)
 
@@ -322,14 +486,46 @@ class Walker(Describer):
         return ("class", self._label(cls, f"{module}.{cls.__qualname__}", self._follow_class))
 
     def _follow_class(self, cls: type[Any], label: str) -> None:
-        members = [(name, self.describe(value, f"{label}.{name}")) for name, value in members_of(cls)]
+        self._documented[label] = cls
+        self._readings.same(of_class(cls))
+        members = [(name, self.describe_read(value, f"{label}.{name}")) for name, value in members_of(cls)]
+        self._readings.same(of_fields(cls))
         defaults = [
-            (name, [self.describe(value, f"{label}.{name}") for value in values]) for name, values in defaults_of(cls)
+            (name, [self.describe_read(value, f"{label}.{name}") for value in values])
+            for name, values in defaults_of(cls)
         ]
-        bases = [self._annotation(base, label) for base in vars(cls).get("__orig_bases__", cls.__bases__)]
-        meta = self.describe(type(cls), label)
-        annotations = [(name, self._annotation(value, label)) for name, value in annotations_of(cls)]
+        bases = [self._annotation_read(base, label) for base in vars(cls).get("__orig_bases__", cls.__bases__)]
+        meta = self.describe_read(type(cls), label)
+        own = annotations_of(cls)
+        self._note_texts(cls, own)
+        annotations = [(name, self._annotation_read(value, label)) for name, value in own]
         self.parts[label] = digest_of((bases, meta, members, annotations, defaults)).hex()
+
+    def _note_texts(self, cls: type[Any], annotations: Iterable[tuple[str, object]]) -> None:
+        """Note what the annotations of a class are and, if some are texts, what these name."""
+        self._readings.same(lambda: list(own_annotations(cls).values()))
+        texts = [value for value in own_annotations(cls).values() if isinstance(value, str)]
+        if texts:
+            self._readings.same(of_texts(cls.__module__, texts))
+        if any(isinstance(value, str) for _, value in annotations):  # what they name may be there later
+            self._readings.is_complete = False
+
+    def _annotation_read(self, value: object, where: str) -> object:
+        """Return what identifies an annotation, and note how a change of it is noticed."""
+        if not self._is_fixed_annotation(value):
+            self._readings.equal(lambda: self._apart(lambda walker: walker._annotation(value, where)))
+        return self._annotation(value, where)
+
+    def _is_fixed_annotation(self, value: object) -> bool:
+        if get_origin(value) is None:
+            return self._is_fixed(value)
+        parts: tuple[object, ...] = get_args(value)
+        return all(
+            all(map(self._is_fixed_annotation, cast("list[object]", part)))
+            if type(part) is list
+            else self._is_fixed_annotation(part)
+            for part in parts
+        )
 
     def _annotation(self, value: object, where: str) -> object:
         """Return what identifies an annotation or another type, and follow the classes in it."""
@@ -350,33 +546,15 @@ class Walker(Describer):
 
     def _follow_alias(self, value: Any, label: str) -> None:
         meant = "__supertype__" if isinstance(value, NewType) else "__value__"
-        self.parts[label] = digest_of(self._annotation(_attribute(value, meant), label)).hex()
+        self._readings.same(lambda: [_attribute(value, meant)])
+        self.parts[label] = digest_of(self._annotation_read(_attribute(value, meant), label)).hex()
 
     # Values -------------------------------------------------------------------------------------------------------
 
-    def follow_classes(self, value: object) -> None:
-        """Follow the classes of a value and of what it holds, since the function may call their methods."""
-        pending: list[tuple[object, int]] = [(value, _FOREIGN_LEVELS)]
-        seen: dict[int, object] = {}
-        while pending:
-            item, levels = pending.pop()
-            if id(item) in seen or type(item) in PLAIN:
-                continue
-            seen[id(item)] = item
-            if len(seen) > _MOST_PARTS:
-                msg = f"it holds more than {_MOST_PARTS:,} objects; give Cache(key=...)"
-                raise IncomparableError(msg)
-            cls: type[Any] = type(item)
-            if self._ours.owns_class(cls):
-                self._class(cls)
-            elif cls.__module__ != "builtins" and not is_model_instance(item) and not issubclass(cls, _COLLECTIONS):
-                levels -= 1  # a lock leads to the event loop, and so to everything
-            if levels >= 0:
-                pending += [(part, levels) for part in parts_inside(item)]
-
     def noticed(self, value: object) -> None:
         """Follow the classes of a model that is a constant."""
-        self.follow_classes(value)
+        for cls in _classes_in([value], self._ours):
+            self._class(cls)
 
     def state_of_member(self, value: Enum, where: str) -> object:
         """Return what identifies the attributes of a member of an enum of ours, which its constructor may set."""
@@ -405,11 +583,40 @@ class Walker(Describer):
         reduced = None if content is not None else reduced_state(value)
         if reduced is not None:
             content = list(reduced)
-        if not owned and content is None and cls.__module__.partition(".")[0] not in _SILENT:
+        silent = cls.__module__.partition(".")[0] in _SILENT and cls is not threading.local
+        if not owned and content is None and not silent:
             self.not_followed.add(f"{where}: the state of a {class_name(cls)}")
         described = None if content is None else self.describe(content, where)
         kind = self._class(cls) if owned else ("name", cls.__module__, cls.__qualname__, _name(value))
         return ("object", kind, state, described, None if owned else self._inside(value, where))
+
+
+def _classes_in(values: Iterable[object], ours: Ownership) -> list[type[Any]]:
+    """Return our classes of values and of what they hold. The function may call their methods.
+
+    Raises:
+        IncomparableError: a value holds too much.
+    """
+    found: dict[type[Any], None] = {}
+    for value in values:
+        pending: list[tuple[object, int]] = [(value, _FOREIGN_LEVELS)]
+        seen: dict[int, object] = {}
+        while pending:
+            item, levels = pending.pop()
+            if id(item) in seen or type(item) in PLAIN:
+                continue
+            seen[id(item)] = item
+            if len(seen) > _MOST_PARTS:
+                msg = f"it holds more than {_MOST_PARTS:,} objects; give Cache(key=...)"
+                raise IncomparableError(msg)
+            cls: type[Any] = type(item)
+            if ours.owns_class(cls):
+                found[cls] = None
+            elif cls.__module__ != "builtins" and not is_model_instance(item) and not issubclass(cls, _COLLECTIONS):
+                levels -= 1  # a lock leads to the event loop, and so to everything
+            if levels >= 0:
+                pending += [(part, levels) for part in parts_inside(item)]
+    return list(found)
 
 
 _OF_DECORATORS = frozenset({"cached", "explain", "cache_info", "cache_clear", "cache_parameters"})
@@ -418,6 +625,8 @@ _OF_WRAPPERS = frozenset({"__wrapped__", "__doc__", "__name__", "__qualname__", 
 """Attributes of wrappers that are described by other means, or change no result."""
 _HELD = ("__wrapped__", "_self_wrapper")
 """Attributes in which objects that stand for a function keep it, and what they do around it."""
+_UNCHANGEABLE = PLAIN | {complex, range, date, timedelta, timezone, Decimal, UUID, re.Pattern}
+"""The types of values that never change."""
 _LRU_CACHE = type(functools.lru_cache(len))
 _ALIAS: tuple[type[Any], ...] = ()
 if sys.version_info >= (3, 12):
@@ -440,6 +649,15 @@ def _is_added(name: str, value: object) -> bool:
     """Return whether an attribute of a function is what a decorator added, and not the user."""
     by = str(_attribute(value, "__module__")).partition(".")[0]
     return name == "__wrapped__" or (name in _OF_DECORATORS and callable(value) and by in ("artigraph", "functools"))
+
+
+def _annotations_of_function(function: FunctionType) -> list[object]:
+    """Return the names and values of annotations. They are read without being resolved, if they are texts."""
+    try:
+        found: Mapping[str, object] = function.__annotations__
+    except Exception:  # a name is only there for type checkers, say
+        return []
+    return [*found, *found.values()]
 
 
 def _is_function(value: object) -> bool:

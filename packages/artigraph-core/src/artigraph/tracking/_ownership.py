@@ -110,7 +110,9 @@ class Ownership:
         top = module.partition(".")[0]
         found = self._known.get(top)
         if found is None:
-            found = self._known[top] = self._owns(top)
+            found = self._owns(top)
+            if top in sys.modules:  # another one may be written and imported later
+                self._known[top] = found
         return found
 
     def owns_function(self, function: FunctionType) -> bool:

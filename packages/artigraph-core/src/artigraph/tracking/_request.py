@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -20,8 +19,8 @@ from artigraph.model.save import to_trees
 from artigraph.model.traverse import find_stream
 from artigraph.printable import printable
 from artigraph.progress import run_in_slices
-from artigraph.tracking._bytecode import PYTHON, digest_of
-from artigraph.tracking._code import CodeIdentity, code_of
+from artigraph.tracking._bytecode import PYTHON, digest_of, encoded
+from artigraph.tracking._code import CodeIdentity
 from artigraph.tracking._describe import Describer, IncomparableError
 from artigraph.tracking._options import TrackedValue, TrackingWarning
 from artigraph.tracking._ownership import name_of
@@ -89,7 +88,7 @@ async def request_of(
         raise IncomparableError(msg) from arguments.error
     function: FunctionType = signature.function
     compared = {name: value for name, value in arguments.values.items() if name not in cache.ignore}
-    code = CodeIdentity({}, ()) if cache.version is not None else await _code(signature, given)
+    code = CodeIdentity({}, (), encoded([])) if cache.version is not None else await _code(signature, given)
     shown = {name: text for name, value in compared.items() if (text := _short(value)) is not None}
     if key is not None:
         compared, shown = {"key": key[0]}, {}  # a key is not shown, because it may hold a secret
@@ -106,25 +105,18 @@ async def request_of(
             raise IncomparableError(msg) from error
     name = name_of(function)
     version = None if cache.version is None else f"{type(cache.version).__name__} {cache.version}"
-    parts = (name, PYTHON, signature.label, version, _pairs(code.parts), _pairs(digests), cache.key is not None)
+    parts = (name, PYTHON, signature.label, version, code.encoded, sorted(digests.items()), cache.key is not None)
     return Request(name, digest_of(parts), code.parts, version, digests, shown, code.not_followed, fingerprints)
 
 
-def _pairs(items: Mapping[str, str]) -> list[tuple[str, str]]:
-    return sorted(items.items())
-
-
 async def _code(signature: Signature, given: tuple[tuple[Any, ...], Mapping[str, Any]]) -> CodeIdentity:
-    cache = signature.cache
-    assert cache is not None  # see request_of
+    code = signature.code
+    assert code is not None  # its results are used again
     values = [*given[0], *given[1].values()]
-    started = time.monotonic()
-    if signature.seen and signature.seen[-1] < _BRIEF:
-        found = code_of(signature.function, cache.follow, values)
-    else:  # the first time, sources are read and compiled; and constants may be large
-        found = await asyncio.to_thread(code_of, signature.function, cache.follow, values)
-    signature.seen[:] = [time.monotonic() - started]
-    return found
+    if code.seconds < _BRIEF:
+        return code.identity(values)
+    # The first time, sources are read and compiled; and constants may be large.
+    return await asyncio.to_thread(code.identity, values)
 
 
 async def _digest(value: object) -> tuple[Any, ...]:

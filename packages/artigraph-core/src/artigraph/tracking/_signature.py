@@ -11,6 +11,7 @@ from typing import Any, Literal, NamedTuple
 from artigraph.errors import TrackingError
 from artigraph.identifiers import check_label
 from artigraph.run.values import value_rows
+from artigraph.tracking._code import KnownCode
 from artigraph.tracking._options import Cache, cache_of
 
 RETURN = "return"
@@ -56,8 +57,8 @@ class Signature:
     """The function below the decorator. A type checker would take it for a method if it were annotated as one."""
     cache: Cache | None = None
     """How its results are used again, if they are."""
-    seen: list[float] = field(default_factory=list[float], compare=False)
-    """How many seconds it took to compare the code the last time. Empty before the first time."""
+    code: KnownCode | None = field(default=None, compare=False)
+    """The identity of its code, if its results are used again."""
 
     def arguments(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Arguments:
         """Return the arguments of a call that are recorded.
@@ -149,6 +150,7 @@ def signature_of(  # noqa: PLR0913 (an option each)
         line=function.__code__.co_firstlineno,
         function=function,
         cache=caching,
+        code=None if caching is None else KnownCode(function, caching.follow),
     )
 
 

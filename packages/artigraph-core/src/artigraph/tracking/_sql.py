@@ -14,8 +14,9 @@ So one range of the index has the runs of a function, in the order of their ids.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple, cast
 from uuid import UUID
 
@@ -36,7 +37,7 @@ from artigraph.graph.run_rows import (
     RunRow,
     RunValueRow,
 )
-from artigraph.graph.runs import insert_ended_run, insert_values
+from artigraph.graph.runs import insert_ended_run
 from artigraph.identifiers import id_of
 from artigraph.orm import link_table, node_table, run_value_table
 from artigraph.orm.types import Id
@@ -57,16 +58,17 @@ class Candidate(NamedTuple):
     artifact_id: UUID | None
     """The result. None if the function returned None, or if the result was deleted."""
     returned: str
-    parts: Mapping[str, Any]
-    """What its key was made of."""
+    parts: bytes | None
+    """What its key was made of, encoded."""
 
-    def inputs_of(self, argument: str) -> list[UUID]:
-        """Return the artifacts that the run was given as an argument."""
+    def inputs_of(self, arguments: Collection[str]) -> set[UUID]:
+        """Return the artifacts that the run was given as these arguments."""
         try:
-            found: list[Any] = list(self.parts["inputs"][argument])
-        except (LookupError, TypeError):  # it was no artifact, or the row was altered
-            return []
-        return [each for each in found if isinstance(each, UUID)]
+            given: Any = _mapping(self.parts)["inputs"] if arguments else {}
+            found = {each for name in arguments for each in given.get(name, ())}
+        except (LookupError, TypeError, AttributeError):  # the row was altered
+            return set()
+        return {each for each in found if isinstance(each, UUID)}
 
 
 class Recorded(NamedTuple):
@@ -108,19 +110,6 @@ def _of_function(function: str, name: str = FUNCTION, *, before: UUID | None = N
     return sa.and_(_value.kind == CACHE, _value.name == name, _value.search_key >= digest, end)
 
 
-async def insert_rows(run_id: UUID, rows: Sequence[RunValueRow]) -> None:
-    """Insert the rows of a call, in the session of the caller if there is one."""
-
-    async def work(connection: AsyncConnection) -> None:
-        await insert_values(connection, run_id, rows)
-
-    async def committed(connection: AsyncConnection) -> bool:
-        there = select(_value.run_id).where(_value.run_id == run_id, _value.kind == CACHE)
-        return (await connection.execute(there)).first() is not None
-
-    await db.write(work, committed=committed)
-
-
 _artifact = node_table.alias("result")
 _run = node_table.alias("run")
 _parts = run_value_table.alias("parts")
@@ -144,17 +133,17 @@ _of_key = db.FixedSelect(
 
 async def find(key: bytes, label: str, *, since: datetime | None) -> list[Candidate]:
     """Return the runs that can serve a key, the newest first. Those without their result are left out."""
+    return await db.read(lambda connection: find_on(connection, key, label, since=since))
 
-    async def work(connection: AsyncConnection) -> list[Candidate]:
-        rows = await _of_key.converted(connection, {"key": key, "label": label})
-        return [
-            Candidate(id_of(row[0]), row[1], row[2] and id_of(row[2]), _text(row[3]), _mapping(row[4])) for row in rows
-        ]
 
+async def find_on(connection: AsyncConnection, key: bytes, label: str, *, since: datetime | None) -> list[Candidate]:
+    """Return what `find` returns, on a connection."""
+    rows = await _of_key.converted(connection, {"key": key, "label": label})
+    found = (Candidate(id_of(row[0]), row[1], row[2] and id_of(row[2]), _text(row[3]), row[4]) for row in rows)
     return [
-        found
-        for found in await db.read(work)
-        if (found.artifact_id is not None or found.returned == "none") and (since is None or found.ended_at >= since)
+        each
+        for each in found
+        if (each.artifact_id is not None or each.returned == "none") and (since is None or each.ended_at >= since)
     ]
 
 
@@ -250,28 +239,35 @@ def parts_of(value: Any) -> Mapping[str, Any]:
     return found
 
 
-_own: BindParameter[UUID] = bindparam("own", type_=Id())
-_inputs = select(node_table.c.node_id, _own, sa.literal("used"), db.utc_now()).where(
-    sa.or_(
-        node_table.c.node_id.in_(bindparam("used", expanding=True)),
-        node_table.c.node_id.in_(
-            select(link_table.c.source_id).where(
-                link_table.c.target_id == bindparam("computed"),
-                link_table.c.kind == "used",
-                link_table.c.source_id.not_in(bindparam("replaced", expanding=True)),
-            )
-        ),
-    )
-)
-_result = select(_own, bindparam("result", type_=Id()), sa.literal("produced"), db.utc_now())
-_INPUTS, _INPUTS_AND_RESULT = (
-    sa.insert(link_table).from_select(["source_id", "target_id", "kind", "created_at"], rows)
-    for rows in (_inputs, sa.union_all(_inputs, _result))
-)
-"""Insert the links of a call that is served. It used the artifacts `used`, and what the computing run used.
+@lru_cache(maxsize=100)
+def _insert_links(used: int, replaced: int, *, with_result: bool) -> db.FixedInsert:
+    """Return the insert of the links of a call that is served. It used some artifacts, and what the computing run used.
 
-Of the latter, those in `replaced` are left out: the call was given others in their place.
-"""
+    Of the latter, some are left out: the call was given others in their place. A list in a parameter would be written
+    into the statement each time, so each number of them has a statement of its own.
+    """
+    own: BindParameter[UUID] = bindparam("own", type_=Id())
+    of_computed = select(link_table.c.source_id).where(
+        link_table.c.target_id == bindparam("computed"),
+        link_table.c.kind == "used",
+        link_table.c.source_id.not_in(_ids("replaced", replaced)) if replaced else sa.true(),
+    )
+    chosen: sa.ColumnElement[bool] = node_table.c.node_id.in_(of_computed)
+    if used:
+        chosen = sa.or_(node_table.c.node_id.in_(_ids("used", used)), chosen)
+    rows: Any = select(node_table.c.node_id, own, sa.literal("used"), db.utc_now()).where(chosen)
+    if with_result:
+        result = select(own, bindparam("result", type_=Id()), sa.literal("produced"), db.utc_now())
+        rows = sa.union_all(rows, result)
+    return db.FixedInsert(sa.insert(link_table).from_select(["source_id", "target_id", "kind", "created_at"], rows))
+
+
+def _ids(name: str, count: int) -> list[BindParameter[UUID]]:
+    return [bindparam(f"{name}_{number}", type_=Id()) for number in range(count)]
+
+
+def _named(name: str, ids: Iterable[UUID]) -> dict[str, UUID]:
+    return {f"{name}_{number}": each for number, each in enumerate(sorted(ids))}
 
 
 async def insert_hit(run: RunRow, found: Candidate, used: Collection[UUID], replaced: Collection[UUID]) -> bool:
@@ -284,18 +280,14 @@ async def insert_hit(run: RunRow, found: Candidate, used: Collection[UUID], repl
         replaced: the artifacts that the computing run was given in their place.
     """
     dialect = (await db.current_database()).dialect
-    given = {
-        "own": run.node_id,
-        "result": found.artifact_id,
-        "computed": found.run_id,
-        "used": sorted(used),
-        "replaced": sorted(replaced),
-    }
-    insert_links = _INPUTS if found.artifact_id is None else _INPUTS_AND_RESULT
+    given = {"own": run.node_id, "computed": found.run_id, **_named("used", used), **_named("replaced", replaced)}
+    if found.artifact_id is not None:
+        given["result"] = found.artifact_id
+    insert_links = _insert_links(len(used), len(replaced), with_result=found.artifact_id is not None)
 
     async def work(connection: AsyncConnection) -> None:
         await insert_ended_run(connection, run, dialect)
-        await connection.execute(insert_links, given)  # the foreign keys lock the artifacts until the commit
+        await insert_links.run(connection, given)  # the foreign keys lock the artifacts until the commit
 
     async def committed(connection: AsyncConnection) -> bool:
         there = select(node_table.c.node_id).where(node_table.c.node_id == run.node_id)
