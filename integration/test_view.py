@@ -21,6 +21,7 @@ from artigraph.db import current_database, engine_context, insert_rows, write
 from artigraph.errors import QueryError
 from artigraph.identifiers import new_ids
 from artigraph.orm import node_table
+from artigraph.query import _run_pages
 from artigraph.storage import MemoryStorage
 from artigraph.view import (
     Document,
@@ -339,3 +340,58 @@ async def test_points_of_a_long_series_are_sampled_along_an_index(engine: AsyncE
         found = await explained(select_sample("integrationview.Report", "report", 100), {})
         assert "ix_artigraph_node_search" in found, found  # servers scan the derived table, but not the table of nodes
         await analyze()
+
+
+async def test_pages_of_a_name_or_a_status_are_what_python_filters(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each way to find the runs of a name returns the same, from either end and between two ids."""
+    made: list[Run] = []
+
+    async def fail(number: int) -> None:
+        run = Run(name="often" if number % 2 else "early")
+        with pytest.raises(ZeroDivisionError):
+            async with RunManager(run):
+                raise ZeroDivisionError
+        made.append(run)
+
+    for number in range(5):
+        await fail(number)
+    async with RunManager(Run(name="often")) as outer:
+        for number in range(40):
+            run = Run(name="rare" if number % 13 == 5 else "early" if number < 10 else "often" if number % 3 else None)
+            async with RunManager(run):
+                pass
+            made.append(run)
+    for number in range(5):
+        await fail(number)
+    made.append(outer.run)
+    made.sort(key=lambda run: run.node_id)
+    c = columns(Run)
+    last = made[30]
+    for few, near, many in ((1_000, 2_000, 50_000), (2, 6, 1_000), (2, 6, 3), (2, 1_000, 3)):
+        for name, value in (("FEW_NAMED", few), ("NEAR", near), ("MANY_NAMED", many)):
+            monkeypatch.setattr(_run_pages, name, value)
+        names, statuses = ("often", "early", "rare", "none"), ("failed", "completed", "running")
+        for condition, matching in (
+            *((c.name == name, [run for run in made if run.name == name]) for name in names),
+            *((c.status == status, [run for run in made if run.status == status]) for status in statuses),
+        ):
+            asked = select(Run).where(condition)
+            expected = [run.node_id for run in matching]
+            top = [run.node_id for run in matching if run.node_parent_id is None]
+            for limit in (3, 100):
+                page = await runs_page(asked, limit=limit)
+                assert [item.run_id for item in page.items] == expected[::-1][:limit]
+                page = await runs_page(asked, limit=limit, top_only=True)
+                assert [item.run_id for item in page.items] == top[::-1][:limit]
+                found = await asked.limit(limit).all()
+                assert [run.node_id for run in found] == expected[:limit]
+                found = await asked.older_than(last).newer_than(made[3]).newest_first().limit(limit).all()
+                between = [node_id for node_id in expected if made[3].node_id < node_id < last.node_id]
+                assert [run.node_id for run in found] == between[::-1][:limit]
+            page = await runs_page(asked, limit=2)
+            assert (page.next is None) == (len(expected) <= 2)
+            if page.next is not None:
+                page = await runs_page(asked, limit=2, after=page.next)
+                assert [item.run_id for item in page.items] == expected[::-1][2:4]

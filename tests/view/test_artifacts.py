@@ -202,7 +202,7 @@ async def test_a_constant_number_of_statements() -> None:
                 await call()
             found.append(len(statements))
         counts.add(tuple(found))
-    assert counts == {(4, 5, 6, 6)}
+    assert counts == {(3, 5, 6, 6)}
 
 
 # One of them -----------------------------------------------------------------------------------------------------

@@ -49,9 +49,10 @@ from artigraph.db._errors import (
     UniqueViolationError,
 )
 from artigraph.db._files import find_folder
-from artigraph.db._fixed import FixedInsert, FixedSelect, SelectByIds
+from artigraph.db._fixed import FixedInsert, FixedSelect, SelectByIds, rounded, text_places, text_values
 from artigraph.db._flight import bytes_in_flight, reserve_memory, set_bytes_in_flight
 from artigraph.db._hosts import shown_url
+from artigraph.db._kept import on_one_connection
 from artigraph.db._loop_engine import Database
 from artigraph.db._malformed import TABLES, Malformed, error_of, find_malformed
 from artigraph.db._replica import on_primary, read_primary_while
@@ -67,12 +68,16 @@ __all__ += ["bytes_in_flight", "cancel_timeout", "create_tables", "current_addre
 __all__ += ["current_placement", "current_session", "deadline", "declare_nodes", "dialect_name", "dispose_engines"]
 __all__ += ["distinct_texts", "distinct_values", "engine_context", "error_of", "fetch_rows", "find_folder"]
 __all__ += ["find_malformed", "get_engine", "hex_text", "in_batches", "in_session", "insert_absent", "insert_missing"]
-__all__ += ["insert_rows", "lock_free", "note_inserted", "on_primary", "parts_first", "read", "read_anywhere"]
+__all__ += ["insert_rows", "lock_free", "note_inserted", "on_one_connection", "on_primary"]
+__all__ += ["parts_first", "read", "read_anywhere"]
 __all__ += ["read_primary_while", "recursive", "reserve_memory", "session_context", "set_bytes_in_flight", "set_engine"]
 __all__ += [
+    "rounded",
     "share_lock",
     "shielded",
     "shown_url",
+    "text_places",
+    "text_values",
     "through_index",
     "upsert",
     "utc_in",

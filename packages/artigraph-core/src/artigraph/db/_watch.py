@@ -312,22 +312,27 @@ async def connected(engine: AsyncEngine, watch: Watch) -> AsyncGenerator[AsyncCo
 
     That raises no error: by then the work has succeeded, or has raised its own error.
     """
+    connection = await open_connection(engine, watch)
+    watch.hold(connection)
     try:
-        connection = await (_spare(engine) if watch.spare else engine.connect())
+        yield connection
+    finally:
+        try:
+            await put_back(connection)
+        finally:
+            watch.let_go()
+
+
+async def open_connection(engine: AsyncEngine, watch: Watch) -> AsyncConnection:
+    """Open a connection for watched work. The caller must return it by `put_back`."""
+    try:
+        return await (_spare(engine) if watch.spare else engine.connect())
     except AssertionError as error:  # a dialect of SQLAlchemy does not understand the version, as of CockroachDB
         msg = (
             f"SQLAlchemy's dialect for {engine.dialect.name} does not know this server ({error}). Use PostgreSQL, "
             "MySQL, MariaDB or SQLite itself."
         )
         raise ConfigurationError(msg) from error
-    watch.hold(connection)
-    try:
-        yield connection
-    finally:
-        try:
-            await _put_back(connection)
-        finally:
-            watch.let_go()
 
 
 async def _spare(engine: AsyncEngine) -> AsyncConnection:
@@ -342,7 +347,8 @@ async def _spare(engine: AsyncEngine) -> AsyncConnection:
         raise
 
 
-async def _put_back(connection: AsyncConnection) -> None:
+async def put_back(connection: AsyncConnection) -> None:
+    """Return a connection to the pool. One that cannot be returned properly is closed, without an error."""
     try:
         await connection.close()
     except BaseException as error:

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cache, lru_cache
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple, Self, TypeGuard
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Integer, Select, bindparam, select
+from sqlalchemy import ColumnElement, Select, select
 
-from artigraph.db import FixedSelect, fetch_rows
+from artigraph.db import fetch_rows
 from artigraph.db.planner import expect_few_rows, expect_many_rows, filter_only, in_precomputed, variant_for_postgresql
 from artigraph.errors import DeserializationError, InvalidNodeIdError, QueryError
 from artigraph.graph.run_rows import (
     FetchRows,
     RunRow,
-    cached_from_of,
-    child_count,
     read_fetched_runs,
     read_runs,
-    run_columns,
 )
 from artigraph.identifiers import NodeId, check_id, check_label, is_id_text
 from artigraph.model.any_model import AnyModel, is_class_of_models
@@ -29,8 +26,9 @@ from artigraph.model.stored_names import stored_names
 from artigraph.orm import link_table, node_table
 from artigraph.query._artifacts import ArtifactQuery
 from artigraph.query._bounded_users import Models, select_users
-from artigraph.query._conditions import PropertyCompare, leaves_of
+from artigraph.query._conditions import Condition, PropertyCompare, leaves_of
 from artigraph.query._properties import PropertySelect
+from artigraph.query._run_pages import PageForm, PageKind, fetch_page, kind_of_page, with_columns
 from artigraph.query._sql import is_of_type_in_order, is_one_of, is_top_level, root
 from artigraph.query._table_plan import DEFAULT_PROPERTIES, RunProperty, chosen_property
 from artigraph.query._table_read import RunRows
@@ -41,7 +39,6 @@ _MOST_ARTIFACTS = 30_000
 """The most artifacts that a statement names."""
 _PAGE = 1000
 """The most runs that the statement which finds them also reads."""
-_columns = run_columns(root)
 _FEW_USERS = 100
 """As many first runs with a use are looked for among the first uses."""
 
@@ -279,34 +276,40 @@ class RunSelect(RunTables):
     def _fetch_page(self, *, counted: bool = False) -> FetchRows | None:
         """Return a function that fetches the rows of a page, by one walk along the ids; None for another query.
 
-        With `counted`, the last column is the number of runs that belong directly to the run.
+        The runs directly inside one run are also such a page, and those with one name or one status. With `counted`,
+        the last columns are `cached_from_of`, and the number of runs that belong directly to the run.
         """
-        if not self._walks or self._used or self._related or self._limit is None or self._limit > _PAGE:
+        if self._used or self._related or not self._few or self._limit is None or self._limit > _PAGE:
             return None
-        bounds = self._bounding_ids()
-        if bounds is None or self._offset:
-            statement = _with_columns(self._statement(*self._asked(), paged=True), counted=counted)
+        kind = self._kind_of_page()
+        bounds = None if kind is None else self._bounding_ids(kind.bounds)
+        if kind is None or bounds is None or self._offset:
+            if not self._walks:
+                return None
+            statement = with_columns(self._statement(*self._asked(), paged=True), counted=counted)
             return lambda connection: fetch_rows(connection, statement, {})
         backwards = self._order_keys()[0].descending if self._orders else self._newest_first
-        fixed = self._fixed_page(tuple(bounds), top=self._top, backwards=backwards, counted=counted)
-        parameters: dict[str, Any] = {**bounds, "limit": self._limit}
-        return lambda connection: fixed.rows(connection, parameters)
+        form = PageForm(tuple(bounds), top=self._top, backwards=backwards, counted=counted)
+        return fetch_page(kind, form, {**bounds, "limit": self._limit}, self._walking_page)
+
+    def _kind_of_page(self) -> PageKind | None:
+        """Return the kind of a page by fixed statements; None if the query asks for more."""
+        if self._runs:
+            [(run_id, below), *others] = self._runs
+            return None if below or others or self._conditions else PageKind("inside", run_id, ())
+        return kind_of_page(self._conditions)
 
     @staticmethod
-    @cache
-    def _fixed_page(bounds: tuple[str, ...], *, top: bool, backwards: bool, counted: bool) -> FixedSelect:
-        """Return the statement of a page. To make it takes as long as to execute it, so each form is made once."""
-        query = RunSelect(_top=top, _newest_first=backwards, _limit=1)
-        statement = _with_columns(query._statement(*query._asked(), paged=True), counted=counted)
-        for name in bounds:
-            bound = bindparam(name, type_=root.c.node_id.type)
-            statement = statement.where(root.c.node_id < bound if name == "older" else root.c.node_id > bound)
-        return FixedSelect(statement.limit(bindparam("limit", type_=Integer())))
+    def _walking_page(form: PageForm, inside: Any) -> Any:
+        """Return a statement that walks along the ids, or finds the runs inside of a run, with a limit."""
+        runs = () if inside is None else ((inside, False),)
+        query = RunSelect(_top=form.top, _newest_first=form.backwards, _limit=1, _runs=runs)
+        return query._statement(*query._asked(), paged=True)
 
-    def _bounding_ids(self) -> dict[str, UUID] | None:
+    def _bounding_ids(self, conditions: Sequence[Condition]) -> dict[str, UUID] | None:
         """Return the ids between which the results are, `older` and `newer`; None if conditions include the bounds."""
         query = self
-        for leaf in (leaf for condition in self._conditions for leaf in leaves_of(condition)):
+        for leaf in (leaf for condition in conditions for leaf in leaves_of(condition)):
             if not isinstance(leaf, PropertyCompare) or leaf.operator not in ("<", ">"):
                 return None
             query = query.older_than(leaf.value) if leaf.operator == "<" else query.newer_than(leaf.value)
@@ -324,7 +327,3 @@ class RunSelect(RunTables):
                     raise
                 self._skipped.append(LoadFailure(row.node_id, None, error))
         return found
-
-
-def _with_columns(statement: Any, *, counted: bool) -> Any:
-    return statement.with_only_columns(*_columns, *([cached_from_of(root), child_count(root)] if counted else []))

@@ -257,8 +257,9 @@ def runs_page(
         following = runs_page(columns=["parameters.rate", "tags.team"], after=page.next)
         failed = runs_page(select(Run).where(columns(Run).status == "failed"))
 
-    Each page takes at most three statements, at any depth of the list. Only conditions that the database cannot decide
-    take more. Runs that are made meanwhile are before the first page. Runs that are deleted meanwhile are left out.
+    A page takes one statement, at any depth of the list, and one more for the columns. A page of a name takes two to
+    five, and a page of other conditions two. Only conditions that the database cannot decide take more. Runs that are
+    made meanwhile are before the first page. Runs that are deleted meanwhile are left out.
 
     Args:
         query: which runs. Its order, limit and offset have no effect.

@@ -5,14 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import BindParameter, Integer, Select, literal_column, select
+from sqlalchemy import (
+    BindParameter,
+    ColumnElement,
+    FromClause,
+    Integer,
+    Select,
+    bindparam,
+    literal_column,
+    select,
+    union_all,
+)
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import SelectByIds, current_database, read_anywhere, recursive
-from artigraph.db.planner import expect_few_rows, filter_only, unsearched_by_sqlite
+from artigraph.db import DialectName, FixedSelect, Row, SelectByIds, dialect_name, read_anywhere, recursive
+from artigraph.db.planner import expect_few_rows, filter_only, lookup_join, unsearched_by_sqlite
 from artigraph.errors import QueryError
 from artigraph.identifiers import NodeId, check_id, id_of, moment_of
 from artigraph.lineage.sql import own_input
@@ -93,74 +104,29 @@ async def artifacts_page(
     if sum(each is not None for each in (query, made_by, used_by)) > 1:
         msg = "query, made_by and used_by exclude each other: each says which artifacts"
         raise QueryError(msg)
-    if made_by is not None:
-        ids = await _made_or_served(check_id(made_by), last, limit + 1)
-    elif used_by is not None:
-        ids = await _ids(_used_by(check_id(used_by), last), limit + 1)
-    elif query is None:
-        ids = await _newest(last, limit + 1)
-    else:
-        asked = query_of(query) if isinstance(query, str) else query
-        if not isinstance(asked, StoredSelect):
-            msg = f'query is the stored name of a model, or is made by select("Name"), not {query!r:.100}'
-            raise QueryError(msg)
-        asked = asked if last is None else asked.older_than(last)
-        ids = await asked.newest_first().offset(0).limit(limit + 1).ids()
+    if query is None:
+        made_by = None if made_by is None else check_id(made_by)
+        used_by = None if used_by is None else check_id(used_by)
+
+        async def work(connection: AsyncConnection) -> ArtifactsPage:
+            if made_by is not None:
+                rows = await read_produced(connection, made_by, last, limit)
+            elif used_by is not None:
+                rows = await read_used(connection, used_by, last, limit)
+            else:
+                rows = await _read_newest(connection, last, limit)
+            [page] = await pages_of_rows(connection, [rows], paths, limit)
+            return page
+
+        return await read_anywhere(work)
+    asked = query_of(query) if isinstance(query, str) else query
+    if not isinstance(asked, StoredSelect):
+        msg = f'query is the stored name of a model, or is made by select("Name"), not {query!r:.100}'
+        raise QueryError(msg)
+    asked = asked if last is None else asked.older_than(last)
+    ids = await asked.newest_first().offset(0).limit(limit + 1).ids()
     items = await read_artifact_items(ids[:limit], paths)
     return ArtifactsPage(items, cursor_after("artifacts", ids[limit - 1]) if len(ids) > limit else None)
-
-
-def _made_by(run_id: UUID, last: UUID | None) -> Any:
-    """Select what a run produced: what belongs to it, without the inputs that were saved with it."""
-    node = node_table.c
-    statement = select(node.node_id).where(
-        expect_few_rows(node.parent_id == run_id, node.parent_id),
-        node.label.is_not(None),
-        filter_only(node.node_type == "model"),
-        ~own_input(node_table),
-    )
-    return (statement if last is None else statement.where(node.node_id < last)).order_by(
-        unsearched_by_sqlite(node.node_id).desc()
-    )
-
-
-async def _made_or_served(run_id: UUID, last: UUID | None, limit: int) -> list[UUID]:
-    result = link_table.c.target_id
-    served = select(result).where(link_table.c.source_id == run_id, filter_only(link_table.c.kind == "produced"))
-    served = (served if last is None else served.where(result < last)).order_by(result.desc())
-    made = await _ids(_made_by(run_id, last), limit)
-    return sorted({*made, *await _ids(served, limit)}, reverse=True)[:limit]
-
-
-def _used_by(run_id: UUID, last: UUID | None) -> Any:
-    uses = link_table.c
-    statement = select(uses.source_id).where(uses.target_id == run_id, filter_only(uses.kind == "used"))
-    statement = statement if last is None else statement.where(uses.source_id < last)
-    return statement.order_by(uses.source_id.desc())
-
-
-async def _newest(last: UUID | None, limit: int) -> list[UUID]:
-    """Return the newest artifacts of all models. Each takes one lookup in the index of trees, whatever their size."""
-    tree, other = node_table.alias(), node_table.alias()
-    newest = select(tree.c.tree_root_id).where(tree.c.tree_root_id.is_not(None))
-    newest = newest if last is None else newest.where(tree.c.tree_root_id < last)
-    first = newest.order_by(tree.c.tree_root_id.desc()).limit(1).scalar_subquery()
-    number = literal_column("1", Integer).label("number")
-    found = select(first.label("root_id"), number).cte("newest", recursive=True)
-    before = select(other.c.tree_root_id).where(other.c.tree_root_id < found.c.root_id)
-    before = before.order_by(other.c.tree_root_id.desc()).limit(1)
-    found = found.union_all(
-        select(before.scalar_subquery(), found.c.number + 1).where(found.c.root_id.is_not(None), found.c.number < limit)
-    )
-    statement = select(found.c.root_id).where(found.c.root_id.is_not(None)).order_by(found.c.number)
-    return await _ids(recursive(statement, (await current_database()).dialect), limit)
-
-
-async def _ids(statement: Any, limit: int) -> list[UUID]:
-    async def work(connection: AsyncConnection) -> list[UUID]:
-        return list((await connection.scalars(statement.limit(limit))).all())
-
-    return await read_anywhere(work)
 
 
 async def read_artifact_items(
@@ -170,40 +136,147 @@ async def read_artifact_items(
     if not artifact_ids:
         return ()
 
-    async def work(connection: AsyncConnection) -> tuple[ArtifactItem, ...]:
-        rows = {id_of(row[0]): row for row in await _nodes_by_ids.converted(connection, artifact_ids)}
-        named: dict[UUID, list[str]] = {}
-        for node_id, alias in await _aliases_by_ids.converted(connection, artifact_ids):
-            named.setdefault(id_of(node_id), []).append(alias)
-        cells = await read_cells(connection, list(rows), paths)
-        return tuple(
-            ArtifactItem(
-                artifact_id=node_id,
-                model_name=row[3],
-                class_version=row[4],
-                label=row[2],
-                created_at=moment_of(node_id),
-                run_id=None if row[1] is None else id_of(row[1]),
-                aliases=tuple(named.get(node_id, ())),
-                columns=cells[node_id].cells,
-                problems=cells[node_id].problems,
-            )
-            for node_id in artifact_ids
-            if (row := rows.get(node_id)) is not None
-        )
+    async def work(connection: AsyncConnection) -> Mapping[UUID, ArtifactItem]:
+        return await _items(connection, await _nodes_by_ids.converted(connection, artifact_ids), paths)
 
-    return await read_anywhere(work)
+    found = await read_anywhere(work)
+    return tuple(found[node_id] for node_id in artifact_ids if node_id in found)
+
+
+async def read_produced(connection: AsyncConnection, run_id: UUID, last: UUID | None, limit: int) -> list[Row]:
+    """Return the rows of what a run produced, or was served, for `pages_of_rows`."""
+    select_produced = _select_produced(older=last is not None)
+    rows = await select_produced.converted(connection, {"run": run_id, "last": last, "limit": limit + 1})
+    by_id = {id_of(row[0]): row for row in rows}  # a run may have been served what it made itself
+    return [by_id[node_id] for node_id in sorted(by_id, reverse=True)][: limit + 1]
+
+
+async def read_used(connection: AsyncConnection, run_id: UUID, last: UUID | None, limit: int) -> list[Row]:
+    """Return the rows of what a run used, for `pages_of_rows`."""
+    select_used = _select_used(older=last is not None)
+    return await select_used.converted(connection, {"run": run_id, "last": last, "limit": limit + 1})
+
+
+async def _read_newest(connection: AsyncConnection, last: UUID | None, limit: int) -> list[Row]:
+    """Return the rows of the newest artifacts of all models, for `pages_of_rows`."""
+    select_newest = _select_newest(dialect_name(connection.dialect), older=last is not None)
+    return await select_newest.converted(connection, {"last": last, "limit": limit + 1})
+
+
+async def pages_of_rows(
+    connection: AsyncConnection, found: Sequence[Sequence[Row]], paths: Mapping[str, Path] | None, limit: int
+) -> list[ArtifactsPage]:
+    """Return a page of the rows of each list. A list with more than `limit` rows has a following page.
+
+    For all pages together it takes the statements of one.
+    """
+    items = await _items(connection, [row for rows in found for row in rows[:limit]], paths)
+    return [
+        ArtifactsPage(
+            tuple(items[node_id] for row in rows[:limit] if (node_id := id_of(row[0])) in items),
+            cursor_after("artifacts", id_of(rows[limit - 1][0])) if len(rows) > limit else None,
+        )
+        for rows in found
+    ]
+
+
+async def _items(
+    connection: AsyncConnection, rows: Sequence[Row], paths: Mapping[str, Path] | None
+) -> Mapping[UUID, ArtifactItem]:
+    """Return the artifacts of rows with the columns of `_columns`, by their ids. Other rows are left out."""
+    nodes = {id_of(row[0]): row for row in rows if row[-1] == "model"}
+    named: dict[UUID, list[str]] = {}
+    for node_id, alias in await _aliases_by_ids.converted(connection, list(nodes)):
+        named.setdefault(id_of(node_id), []).append(alias)
+    cells = await read_cells(connection, list(nodes), paths)
+    return {
+        node_id: ArtifactItem(
+            artifact_id=node_id,
+            model_name=model_name,
+            class_version=class_version,
+            label=label,
+            created_at=moment_of(node_id),
+            run_id=None if run_id is None else id_of(run_id),
+            aliases=tuple(named.get(node_id, ())),
+            columns=cells[node_id].cells,
+            problems=cells[node_id].problems,
+        )
+        for node_id, (_, run_id, label, model_name, class_version, _) in nodes.items()
+    }
+
+
+# The statements ------------------------------------------------------------------------------------------------------
+
+_node, _link, _alias = node_table.c, link_table.c, alias_table.c
+_columns = _node.parent_id, _node.label, _node.model_name, _node.model_version, _node.node_type
+"""What is read of an artifact, after its id."""
+_run, _last = bindparam("run", type_=_node.node_id.type), bindparam("last", type_=_node.node_id.type)
+_limit = bindparam("limit", type_=Integer())
 
 
 def _select_nodes(ids: Sequence[BindParameter[UUID]]) -> Select[*tuple[Any, ...]]:
-    node = node_table.c
-    nodes = select(node.node_id, node.parent_id, node.label, node.model_name, node.model_version)
-    return nodes.where(node.node_id.in_(ids), filter_only(node.node_type == "model"))
+    return select(_node.node_id, *_columns).where(_node.node_id.in_(ids), filter_only(_node.node_type == "model"))
 
 
 def _select_aliases(ids: Sequence[BindParameter[UUID]]) -> Select[*tuple[Any, ...]]:
-    alias = alias_table.c
-    return select(alias.node_id, alias.alias).where(alias.node_id.in_(ids)).order_by(alias.alias)
+    return select(_alias.node_id, _alias.alias).where(_alias.node_id.in_(ids)).order_by(_alias.alias)
 
 
 _nodes_by_ids, _aliases_by_ids = SelectByIds(_select_nodes), SelectByIds(_select_aliases)
+
+
+def _with_nodes(found: FromClause, node_id: ColumnElement[UUID]) -> Select[*tuple[Any, ...]]:
+    """Select the columns of the nodes of a few ids. An id without a node remains, so that cursors stay right."""
+    nodes = lookup_join(found, node_table, _node.node_id == node_id, outer=True)
+    return select(node_id, *_columns).select_from(nodes)
+
+
+@cache
+def _select_produced(*, older: bool) -> FixedSelect:
+    """Return the select of what a run made, without the inputs that were saved with it, and of what it was served."""
+    made = select(_node.node_id, *_columns).where(
+        expect_few_rows(_node.parent_id == _run, _node.parent_id),
+        _node.label.is_not(None),
+        filter_only(_node.node_type == "model"),
+        ~own_input(node_table),
+    )
+    made = made.where(_node.node_id < _last) if older else made
+    made = made.order_by(unsearched_by_sqlite(_node.node_id).desc()).limit(_limit)
+    result = _link.target_id.label("result")
+    served = select(result).where(_link.source_id == _run, filter_only(_link.kind == "produced"))
+    served = served.where(_link.target_id < _last) if older else served
+    results = served.order_by(_link.target_id.desc()).limit(_limit).subquery("served")
+    both = union_all(select(made.subquery("made")), _with_nodes(results, results.c.result)).subquery("produced")
+    return FixedSelect(select(both))
+
+
+@cache
+def _select_used(*, older: bool) -> FixedSelect:
+    """Return the select of what a run used."""
+    uses = select(_link.source_id).where(_link.target_id == _run, filter_only(_link.kind == "used"))
+    uses = uses.where(_link.source_id < _last) if older else uses
+    found = uses.order_by(_link.source_id.desc()).limit(_limit).subquery("uses")
+    return FixedSelect(_with_nodes(found, found.c.source_id).order_by(found.c.source_id.desc()))
+
+
+@cache
+def _select_newest(dialect: DialectName, *, older: bool) -> FixedSelect:
+    """Return the select of the newest artifacts of all models.
+
+    Each takes one lookup in the index of trees, whatever the size of its tree.
+    """
+    tree, other = node_table.alias(), node_table.alias()
+    newest = select(tree.c.tree_root_id).where(tree.c.tree_root_id.is_not(None))
+    newest = newest.where(tree.c.tree_root_id < _last) if older else newest
+    first = newest.order_by(tree.c.tree_root_id.desc()).limit(1).scalar_subquery()
+    number = literal_column("1", Integer).label("number")
+    found = select(first.label("root_id"), number).cte("newest", recursive=True)
+    before = select(other.c.tree_root_id).where(other.c.tree_root_id < found.c.root_id)
+    before = before.order_by(other.c.tree_root_id.desc()).limit(1)
+    found = found.union_all(
+        select(before.scalar_subquery(), found.c.number + 1).where(
+            found.c.root_id.is_not(None), found.c.number < _limit
+        )
+    )
+    statement = _with_nodes(found, found.c.root_id).where(found.c.root_id.is_not(None))
+    return FixedSelect(recursive(statement.order_by(found.c.number), dialect))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import BindParameter, Select, case, func, literal, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import SelectByIds
+from artigraph.db import SelectByIds, rounded, text_places, text_values
 from artigraph.db.planner import expect_few_rows
 from artigraph.errors import DeserializationError, QueryError
 from artigraph.identifiers import check_label, id_of
@@ -58,6 +59,16 @@ def _select_plain(artifacts: Sequence[BindParameter[UUID]]) -> Select[*tuple[Any
 
 
 _plain_parts = SelectByIds(_select_plain)
+
+
+@lru_cache(maxsize=16)
+def _labeled_parts(count: int) -> SelectByIds:
+    """Return the select of the parts under a number of labels."""
+    node = node_table.c
+    labels = node.label.in_(text_places("label", node.label, count))
+    return SelectByIds(
+        lambda ids: select(*_part).where(expect_few_rows(node.parent_id.in_(ids), node.parent_id), labels)
+    )
 
 
 @dataclass(slots=True)
@@ -115,17 +126,16 @@ async def read_cells(
     for depth in range(max(map(len, columns.values()), default=0)):
         wanted = {path[: depth + 1] for path in columns.values() if len(path) > depth}
         names = sorted({path[-1] for path in wanted})
-        parts = select(*_part).where(
-            expect_few_rows(node_table.c.parent_id.in_(list(places)), node_table.c.parent_id),
-            node_table.c.label.in_(names),
-        )
+        count = rounded(len(names))
+        rows = await _labeled_parts(count).converted(connection, list(places), text_values("label", names, count))
         below: dict[UUID, tuple[UUID, Path]] = {}
-        for row in (await connection.execute(parts)) if places else ():
-            artifact_id, path = places[row.parent_id]
-            if (*path, row.label) in wanted:
-                below[row.node_id] = artifact_id, (*path, row.label)
-                for text in (text for text, each in columns.items() if each == (*path, row.label)):
-                    _fill(found[artifact_id], text, _Part._make(row[2:]))
+        for driver_id, driver_parent_id, *part in rows:
+            artifact_id, path = places[id_of(driver_parent_id)]
+            label = part[1]
+            if (*path, label) in wanted:
+                below[id_of(driver_id)] = artifact_id, (*path, label)
+                for text in (text for text, each in columns.items() if each == (*path, label)):
+                    _fill(found[artifact_id], text, _Part._make(part))
         places = below
     return {node_id: _ordered(cells, columns) for node_id, cells in found.items()}
 

@@ -8,19 +8,19 @@ from datetime import datetime
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import bindparam, func, select
+from sqlalchemy import bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import read_anywhere
+from artigraph.db import FixedSelect, Row, read_anywhere
 from artigraph.errors import NodeNotFoundError
-from artigraph.graph.run_rows import RunStatus, cached_from_of, id_of_key, run_columns, run_row
-from artigraph.identifiers import NodeId, check_id
+from artigraph.graph.run_rows import RunStatus, cached_from_of, child_count, id_of_key, run_columns, run_row
+from artigraph.identifiers import NodeId, check_id, id_of
 from artigraph.orm import node_table
 from artigraph.run.values import FIELDS
-from artigraph.view._artifacts import ArtifactItem, artifacts_page
+from artigraph.view._artifacts import ArtifactItem, pages_of_rows, read_produced, read_used
 from artigraph.view._document import Document, check_limit
-from artigraph.view._run_values import RunValues, read_run_values
-from artigraph.view._runs import RunItem, run_item, runs_page
+from artigraph.view._run_values import read_run_values
+from artigraph.view._runs import RunItem, read_runs_inside, run_item
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,10 +100,55 @@ async def run_document(run: NodeId, *, limit: int = 50) -> RunDocument:
     """
     run_id = check_id(run)
     check_limit(limit)
-    item, cached_from_exists, parent_name, previous_id, following_id, values = await _read(run_id)
-    children = await runs_page(under=run_id, limit=limit)
-    produced = await artifacts_page(made_by=run_id, limit=limit)
-    used = await artifacts_page(used_by=run_id, limit=limit)
+    return await read_anywhere(lambda connection: _read(connection, run_id, limit))
+
+
+_node = node_table.c
+_parent = node_table.alias("parent")
+_parent_name = select(_parent.c.run_name).where(_parent.c.node_id == _node.parent_id).correlate(node_table)
+_others = (
+    _node.node_type,
+    _node.search_key,
+    _parent_name.scalar_subquery(),
+    cached_from_of(node_table),
+    child_count(node_table),
+)
+_id = bindparam("id", type_=_node.node_id.type)
+_itself = FixedSelect(select(*run_columns(node_table), *_others).where(_node.node_id == _id))
+_there = FixedSelect(select(_node.node_id).where(_node.node_id == _id))
+_same_name = select(_node.node_id).where(
+    _node.node_type == "run",
+    _node.model_name.is_(None),
+    _node.label.is_(None),
+    _node.search_key == bindparam("key", type_=_node.search_key.type),
+    _node.run_name == bindparam("name", type_=_node.run_name.type),  # the key of a long name is cut
+)
+_beside = FixedSelect(
+    select(
+        _same_name.where(_node.node_id < _id).order_by(_node.node_id.desc()).limit(1).scalar_subquery(),
+        _same_name.where(_node.node_id > _id).order_by(_node.node_id).limit(1).scalar_subquery(),
+    )
+)
+
+
+async def _read(connection: AsyncConnection, run_id: UUID, limit: int) -> RunDocument:
+    found = await _itself.converted(connection, {"id": run_id})
+    if not found:
+        msg = f"There is no node {run_id}"
+        raise NodeNotFoundError(msg)
+    columns, (node_type, key, parent_name, cached_from_key, child_runs) = _split(found[0])
+    if node_type != "run":
+        msg = f"No run but a {node_type} is node {run_id}"
+        raise NodeNotFoundError(msg)
+    cached_from, run = id_of_key(cached_from_key), run_row(columns)
+    beside: Row = (None, None)
+    if key is not None:
+        [beside] = await _beside.rows(connection, {"id": run_id, "key": bytes(key), "name": run.name})
+    item = run_item(run, cached_from, child_runs, {}, {})
+    values = (await read_run_values(connection, [run_id], None))[run_id]
+    children = await read_runs_inside(connection, run_id, limit)
+    rows = [await read(connection, run_id, None, limit) for read in (read_produced, read_used)]
+    produced, used = await pages_of_rows(connection, rows, None, limit)
     return RunDocument(
         run_id=run_id,
         name=item.name,
@@ -115,10 +160,10 @@ async def run_document(run: NodeId, *, limit: int = 50) -> RunDocument:
         error_message=item.error_message,
         parent_id=item.parent_id,
         parent_name=parent_name,
-        cached_from=item.cached_from,
-        cached_from_exists=cached_from_exists,
-        previous_id=previous_id,
-        following_id=following_id,
+        cached_from=cached_from,
+        cached_from_exists=cached_from is not None and bool(await _there.rows(connection, {"id": cached_from})),
+        previous_id=None if beside[0] is None else id_of(beside[0]),
+        following_id=None if beside[1] is None else id_of(beside[1]),
         tags=values.by_kind["tag"],
         parameters=values.by_kind["parameter"],
         environment=values.by_kind["environment"],
@@ -135,40 +180,7 @@ async def run_document(run: NodeId, *, limit: int = 50) -> RunDocument:
     )
 
 
-_node = node_table.c
-_id = bindparam("id", type_=_node.node_id.type)
-_others = (_node.node_type, _node.search_key, cached_from_of(node_table))
-_itself = select(*run_columns(node_table), *_others).where(_node.node_id == _id)
-_there = select(_node.node_id).where(_node.node_id == _id)
-_name = select(_node.run_name).where(_node.node_id == _id)
-_child_runs = select(func.count()).where(_node.parent_id == _id, _node.label.is_(None))
-_same_name = select(_node.node_id).where(
-    _node.node_type == "run",
-    _node.model_name.is_(None),
-    _node.label.is_(None),
-    _node.search_key == bindparam("key", type_=_node.search_key.type),
-    _node.run_name == bindparam("name", type_=_node.run_name.type),  # the key of a long name is cut
-)
-_before = _same_name.where(_node.node_id < _id).order_by(_node.node_id.desc()).limit(1)
-_behind = _same_name.where(_node.node_id > _id).order_by(_node.node_id).limit(1)
-
-
-async def _read(run_id: UUID) -> tuple[RunItem, bool, str | None, UUID | None, UUID | None, RunValues]:
-    async def work(connection: AsyncConnection) -> Any:
-        found = (await connection.execute(_itself, {"id": run_id})).first()
-        if found is None or found.node_type != "run":
-            what = "There is no node" if found is None else f"No run but a {found.node_type} is node"
-            msg = f"{what} {run_id}"
-            raise NodeNotFoundError(msg)
-        run, key, cached_from = run_row(found[: -len(_others)]), found.search_key, id_of_key(found.cached_from)
-        there = cached_from is not None and await connection.scalar(_there, {"id": cached_from}) is not None
-        parent_name = None if run.parent_id is None else await connection.scalar(_name, {"id": run.parent_id})
-        beside: list[UUID | None] = [None, None]
-        if key is not None:
-            named = {"id": run_id, "key": bytes(key), "name": run.name}
-            beside = [await connection.scalar(each, named) for each in (_before, _behind)]
-        count = await connection.scalar(_child_runs, {"id": run_id}) or 0
-        values = (await read_run_values(connection, [run_id], None))[run_id]
-        return run_item(run, cached_from, count, {}, {}), there, parent_name, *beside, values
-
-    return await read_anywhere(work)
+def _split(row: Row) -> tuple[tuple[Any, ...], tuple[Any, ...]]:
+    """Return the columns of a run in a row, with its ids converted, and the others."""
+    node_id, parent_id, *columns = row[: -len(_others)]
+    return (id_of(node_id), None if parent_id is None else id_of(parent_id), *columns), tuple(row[-len(_others) :])

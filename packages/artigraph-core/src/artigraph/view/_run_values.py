@@ -6,16 +6,18 @@ import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple, cast, get_args
 from uuid import UUID
 
-from sqlalchemy import Select, case, func, null, select, union_all
+from sqlalchemy import BindParameter, Select, and_, case, func, null, or_, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from artigraph.db import SelectByIds, rounded, text_places, text_values
 from artigraph.db.planner import expect_few_rows, filter_only
 from artigraph.errors import DeserializationError, QueryError
-from artigraph.graph.run_rows import RunValueKind, of_kinds
-from artigraph.identifiers import check_label
+from artigraph.graph.run_rows import RunValueKind
+from artigraph.identifiers import check_label, id_of
 from artigraph.lineage.sql import own_input, select_served
 from artigraph.orm import node_table, run_value_table
 from artigraph.run.values import KINDS
@@ -92,10 +94,14 @@ async def read_run_values(
     found: defaultdict[UUID, RunValues] = defaultdict(
         lambda: RunValues({kind: {} for kind in get_args(RunValueKind)}, {}, [], {})
     )
+    ids: dict[Any, UUID] = {}
     if not run_ids or columns == []:
         return found
-    rows = await connection.execute(_values(run_ids, columns, whole=whole))
-    for run_id, kind, name, value, beginning, all_of_it in rows:
+    names = _names_by_kind(columns or ())
+    selected = _select_values(None if columns is None else _counts(names), whole=whole)
+    rows = await selected.converted(connection, run_ids, _texts(names))
+    for driver_id, kind, name, value, beginning, all_of_it in rows:
+        run_id = ids.get(driver_id) or ids.setdefault(driver_id, id_of(driver_id))  # a run has many values
         if kind not in get_args(RunValueKind):
             continue  # fsck lists such rows
         values, column = found[run_id], RunColumn(kind, name)
@@ -122,29 +128,44 @@ async def read_results(
     found: defaultdict[UUID, Cells] = defaultdict(Cells)
     if not run_ids or not columns:
         return found
-    node, labels = node_table.c, sorted({column.label for column in columns.values()})
-    made = select(node.node_id, node.parent_id.label("run_id"), node.label).where(
-        expect_few_rows(node.parent_id.in_(run_ids), node.parent_id),
-        node.label.in_(labels),
-        filter_only(node.node_type == "model"),
-        ~own_input(node_table),
-    )
-    served = select_served(run_ids).where(node.label.in_(labels))
-    rows = (await connection.execute(union_all(made, served))).all()
+    labels = sorted({column.label for column in columns.values()})
+    count = rounded(len(labels))
+    made = await _made_or_served(count).converted(connection, run_ids, text_values("label", labels, count))
+    rows = [(id_of(node_id), id_of(run_id), label) for node_id, run_id, label in made]
     paths = {".".join(column.path): column.path for column in columns.values()}
-    cells = await read_cells(connection, sorted({row.node_id for row in rows}), paths)
-    for row in rows:
-        read, of_run = cells[row.node_id], found[row.run_id]
+    cells = await read_cells(connection, sorted({node_id for node_id, _, _ in rows}), paths)
+    for node_id, run_id, label in rows:
+        read, of_run = cells[node_id], found[run_id]
         for text, column in columns.items():
             path = ".".join(column.path)
-            if column.label == row.label and path in read.cells:
+            if column.label == label and path in read.cells:
                 of_run.cells[text] = read.cells[path]
-            if column.label == row.label and path in read.problems:
+            if column.label == label and path in read.problems:
                 of_run.problems[text] = read.problems[path]
     return found
 
 
-def _values(run_ids: Sequence[UUID], columns: Sequence[RunColumn] | None, *, whole: bool) -> Select[*tuple[Any, ...]]:
+def _names_by_kind(columns: Sequence[RunColumn]) -> dict[RunValueKind, list[str]]:
+    names: dict[RunValueKind, list[str]] = {}
+    for column in columns:
+        names.setdefault(column.kind, []).append(column.name)
+    return names
+
+
+def _counts(names: Mapping[RunValueKind, Sequence[str]]) -> tuple[tuple[RunValueKind, int], ...]:
+    return tuple((kind, rounded(len(of_kind))) for kind, of_kind in names.items())
+
+
+def _texts(names: Mapping[RunValueKind, Sequence[str]]) -> dict[str, str]:
+    given: dict[str, str] = {}
+    for kind, of_kind in names.items():
+        given |= text_values(kind, of_kind, rounded(len(of_kind)))
+    return given
+
+
+@lru_cache(maxsize=64)
+def _select_values(counts: tuple[tuple[RunValueKind, int], ...] | None, *, whole: bool) -> SelectByIds:
+    """Return the select of values of runs: of a number of names of some kinds, or of all."""
     table = run_value_table.c
     size = func.length(table.value)
     statement = select(
@@ -154,10 +175,29 @@ def _values(run_ids: Sequence[UUID], columns: Sequence[RunColumn] | None, *, who
         case((size <= LARGEST_SHOWN, table.value)),
         case((size > LARGEST_SHOWN, func.substr(table.value, 1, _BEGINNING))),
         table.value if whole else null(),
-    ).where(table.run_id.in_(run_ids))
-    if columns is not None:
-        statement = statement.where(of_kinds(columns))
-    return statement.order_by(table.run_id, table.kind, table.name)
+    ).order_by(table.run_id, table.kind, table.name)
+    if counts is not None:
+        named = (table.name.in_(text_places(kind, table.name, count)) for kind, count in counts)
+        statement = statement.where(
+            or_(*(and_(table.kind == kind, names) for (kind, _), names in zip(counts, named, strict=True)))
+        )
+    return SelectByIds(lambda ids: statement.where(table.run_id.in_(ids)))
+
+
+@lru_cache(maxsize=16)
+def _made_or_served(count: int) -> SelectByIds:
+    """Return the select of the artifacts that runs made, or were served, under a number of labels."""
+    node = node_table.c
+    labels = node.label.in_(text_places("label", node.label, count))
+    made = select(node.node_id, node.parent_id, node.label).where(
+        labels, filter_only(node.node_type == "model"), ~own_input(node_table)
+    )
+
+    def select_of(ids: Sequence[BindParameter[UUID]]) -> Select[*tuple[Any, ...]]:
+        of_runs = made.where(expect_few_rows(node.parent_id.in_(ids), node.parent_id))
+        return select(union_all(of_runs, select_served(ids).where(labels)).subquery())
+
+    return SelectByIds(select_of)
 
 
 def _beginning_of(data: bytes) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, ClassVar
@@ -96,8 +96,9 @@ async def runs_page(
         following = await runs_page(columns=["parameters.rate", "tags.team"], after=page.next)
         failed = await runs_page(select(Run).where(columns(Run).status == "failed"))
 
-    Each page takes at most three statements, at any depth of the list. Only conditions that the database cannot decide
-    take more. Runs that are made meanwhile are before the first page. Runs that are deleted meanwhile are left out.
+    A page takes one statement, at any depth of the list, and one more for the columns. A page of a name takes two to
+    five, and a page of other conditions two. Only conditions that the database cannot decide take more. Runs that are
+    made meanwhile are before the first page. Runs that are deleted meanwhile are left out.
 
     Args:
         query: which runs. Its order, limit and offset have no effect.
@@ -179,8 +180,27 @@ async def read_run_items(run_ids: Sequence[UUID], columns: Mapping[str, AnyColum
     async def work(connection: AsyncConnection) -> tuple[RunItem, ...]:
         return await _items(connection, await _items_by_ids.rows(connection, run_ids), columns)
 
-    found = {item.run_id: item for item in await read_anywhere(work)}
+    return _in_order(await read_anywhere(work), run_ids)
+
+
+async def run_items_of(connection: AsyncConnection, run_ids: Sequence[UUID]) -> tuple[RunItem, ...]:
+    """Return the runs that exist, without columns, in the order of the ids."""
+    return _in_order(await _items(connection, await _items_by_ids.rows(connection, run_ids), {}), run_ids)
+
+
+def _in_order(items: Iterable[RunItem], run_ids: Sequence[UUID]) -> tuple[RunItem, ...]:
+    found = {item.run_id: item for item in items}
     return tuple(found[run_id] for run_id in run_ids if run_id in found)
+
+
+async def read_runs_inside(connection: AsyncConnection, run_id: UUID, limit: int) -> RunsPage:
+    """Return the first page of the runs that belong directly to a run."""
+    asked = _asked(None, run_id, None, limit + 1, top_only=False)
+    fetch = asked._fetch_page(counted=True)  # pyright: ignore[reportPrivateUsage]
+    assert fetch is not None, "the query has no conditions"
+    rows = await fetch(connection)
+    items = await _items(connection, rows[:limit], {})
+    return RunsPage(items, cursor_after("runs", items[-1].run_id) if len(rows) > limit else None)
 
 
 async def _read_page(

@@ -3,22 +3,31 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache, lru_cache
 from typing import Any, ClassVar, Literal
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import current_database, distinct_values, read_anywhere
+from artigraph.db import (
+    DialectName,
+    FixedSelect,
+    dialect_name,
+    distinct_values,
+    read_anywhere,
+    rounded,
+    text_places,
+    text_values,
+)
 from artigraph.errors import QueryError
-from artigraph.identifiers import check_label
+from artigraph.identifiers import check_label, id_of
 from artigraph.orm import SEARCH_KEY_LENGTH, node_table, run_value_table
 from artigraph.serializer.search_key import is_cut, search_key
 from artigraph.view._document import Document, Record, check_limit
-from artigraph.view._run_values import RunColumn, RunValues, read_run_values
-from artigraph.view._runs import read_run_items
+from artigraph.view._run_values import RunColumn, read_run_values
+from artigraph.view._runs import run_items_of
 
 _HEX = re.compile(r"[0-9a-f]{6,32}")
 _DIGITS = 32
@@ -82,107 +91,149 @@ async def search(text: str, *, limit: int = 20) -> SearchDocument:
     if not check_label(text, "The text of a search"):
         msg = "The text of a search is empty. Pass the beginning of an id, a name, a label or a tag"
         raise QueryError(msg)
-    hits = [*await _ids(text, limit), *await _models_and_labels(text, limit)]
-    return SearchDocument(text, (*hits, *await _runs(text, limit), *await _tags(text, limit)))
+
+    async def work(connection: AsyncConnection) -> list[SearchHit]:
+        hits = [*await _ids(connection, text, limit), *await _models_and_labels(connection, text, limit)]
+        return [*hits, *await _runs(connection, text, limit), *await _tags(connection, text, limit)]
+
+    return SearchDocument(text, tuple(await read_anywhere(work)))
 
 
-async def _ids(text: str, limit: int) -> list[SearchHit]:
+async def _ids(connection: AsyncConnection, text: str, limit: int) -> list[SearchHit]:
     digits = text.lower().replace("-", "")
     if not _HEX.fullmatch(digits):
         return []
-    node = node_table.c
-    names = ("node_id", "node_type", "tree_root_id", "label", "run_name", "model_name")
     first, last = UUID(hex=digits.ljust(_DIGITS, "0")), UUID(hex=digits.ljust(_DIGITS, "f"))
-    statement = select(*(node[name] for name in names)).where(node.node_id.between(first, last))
-    return [
-        SearchHit(
-            kind="run" if row.node_type == "run" else "artifact" if row.tree_root_id == row.node_id else "part",
-            text=str(row.node_id),
-            node_id=row.node_id,
-            name=row.run_name if row.node_type == "run" else row.label,
-            model_name=row.model_name,
-        )
-        for row in await _rows(statement.order_by(node.node_id).limit(limit))
-    ]
+    rows = await _nodes_between.converted(connection, {"first": first, "last": last, "limit": limit})
+    hits: list[SearchHit] = []
+    for driver_id, node_type, tree_root_id, label, run_name, model_name in rows:
+        node_id = id_of(driver_id)
+        kind: HitKind = "run" if node_type == "run" else "artifact" if tree_root_id == driver_id else "part"
+        name = run_name if node_type == "run" else label
+        hits.append(SearchHit(kind=kind, text=str(node_id), node_id=node_id, name=name, model_name=model_name))
+    return hits
 
 
-async def _models_and_labels(text: str, limit: int) -> list[SearchHit]:
-    node, database = node_table.c, await current_database()
-    models = sorted(
-        row[0] for row in await _rows(distinct_values(node.model_name, node.node_type, ("model",), database.dialect))
-    )
+async def _models_and_labels(connection: AsyncConnection, text: str, limit: int) -> list[SearchHit]:
+    models = sorted(row[0] for row in await _all_models(dialect_name(connection.dialect)).converted(connection, {}))
     hits = [SearchHit("model", name, None, None, name) for name in models if name.startswith(text)][:limit]
-    # The search key of an artifact is its id; models inside of artifacts have none.
-    scanned = (
-        select(node.model_name, node.label)
-        .where(
-            node.node_type == "model",
-            node.model_name.in_(models),
-            node.label >= text,
-            node.label < text + _AFTER,
-            node.search_key.is_not(None),
-        )
-        .limit(_MOST_SCANNED)
-        .subquery()
-    )
-    labels = select(scanned).distinct().order_by(scanned.c.label, scanned.c.model_name).limit(limit)
-    return hits + [SearchHit("label", row.label, None, row.label, row.model_name) for row in await _rows(labels)]
+    if not models:
+        return hits
+    labels, named = _labels(rounded(len(models))), text_values("model", models, rounded(len(models)))
+    given = {**named, "first": text, "last": text + _AFTER, "limit": limit}
+    rows = await labels.converted(connection, given)
+    return hits + [SearchHit("label", label, None, label, model_name) for model_name, label in rows]
 
 
-async def _runs(text: str, limit: int) -> list[SearchHit]:
-    node = node_table.c
-    named = (
-        select(node.node_id, node.run_name)
-        .where(node.node_type == "run", node.model_name.is_(None), node.label.is_(None))
-        .where(*_begins(node.search_key, text))
-        .order_by(node.search_key)
-        .limit(_MOST_SCANNED)
-        .subquery()
-    )
-    matches = named.c.run_name.between(text, text + _AFTER)  # the keys of long names are cut
-    newest = select(named).where(matches).order_by(named.c.node_id.desc()).limit(limit)
-    return [SearchHit("run", row.run_name, row.node_id, row.run_name, None) for row in await _rows(newest)]
+async def _runs(connection: AsyncConnection, text: str, limit: int) -> list[SearchHit]:
+    first, last = _keys(text)
+    given = {"first": first, "last": last, "from": text, "to": text + _AFTER, "limit": limit}
+    rows = await _named_runs.converted(connection, given)
+    return [SearchHit("run", name, id_of(node_id), name, None) for node_id, name in rows]
 
 
-async def _tags(text: str, limit: int) -> list[SearchHit]:
-    table, database = run_value_table.c, await current_database()
+async def _tags(connection: AsyncConnection, text: str, limit: int) -> list[SearchHit]:
     name, equals, prefix = text.partition("=")
     names, hits = [name], list[SearchHit]()
     if not equals:
-        found = distinct_values(table.name, table.kind, ("tag",), database.dialect)
-        known = sorted(row[0] for row in await _rows(found))
+        known = sorted(row[0] for row in await _all_tags(dialect_name(connection.dialect)).converted(connection, {}))
         hits += [SearchHit("tag", each, None, None, None) for each in known if each.startswith(text)][:limit]
         names, prefix = known[:_MOST_TAGS], text
-    tagged = (
-        select(table.run_id)
-        .where(table.kind == "tag", table.name.in_(names), *_begins(table.search_key, prefix))
-        .order_by(table.name, table.search_key)
-        .limit(_MOST_SCANNED)
-        .subquery()
-    )
-    newest = select(tagged.c.run_id).distinct().order_by(tagged.c.run_id.desc()).limit(limit)
-    ids = [row[0] for row in await _rows(newest)] if names else []
-
-    async def work(connection: AsyncConnection) -> Mapping[UUID, RunValues]:
-        return await read_run_values(connection, ids, [RunColumn("tag", each) for each in names])
-
-    values = await read_anywhere(work)
-    for item in await read_run_items(ids, {}):
+    if not names:
+        return hits
+    first, last = _keys(prefix)
+    given = {**text_values("name", names, len(names)), "first": first, "last": last, "limit": limit}
+    ids = [id_of(row[0]) for row in await _tagged(len(names)).rows(connection, given)]
+    values = await read_run_values(connection, ids, [RunColumn("tag", each) for each in names])
+    for item in await run_items_of(connection, ids):
         for tag, value in values[item.run_id].by_kind["tag"].items():
             if isinstance(value, str) and value.startswith(prefix):
                 hits.append(SearchHit("tag", f"{tag}={value}", item.run_id, item.name, None))
     return hits[:limit]
 
 
-def _begins(key: ColumnElement[bytes | None], text: str) -> tuple[ColumnElement[bool], ...]:
-    """Return the conditions that a search key is of a text that begins with another one, or may be if it is cut."""
+def _keys(text: str) -> tuple[bytes, bytes]:
+    """Return the least and the greatest search key of the texts that begin with a text, or may do so if it is cut."""
     first = search_key(text) or b""  # for type checkers: every text has a key
-    last = first if is_cut(first) else first + b"\xff" * (SEARCH_KEY_LENGTH - len(first))
-    return key >= first, key <= last
+    return first, first if is_cut(first) else first + b"\xff" * (SEARCH_KEY_LENGTH - len(first))
 
 
-async def _rows(statement: Any) -> Sequence[Any]:
-    async def work(connection: AsyncConnection) -> Sequence[Any]:
-        return (await connection.execute(statement)).all()
+# The statements. Their texts are made once: to make one takes longer than to execute it -------------------------------
 
-    return await read_anywhere(work)
+_node, _value = node_table.c, run_value_table.c
+_limit = bindparam("limit", type_=Integer())
+_first_id, _last_id = (bindparam(name, type_=_node.node_id.type) for name in ("first", "last"))
+_nodes_between = FixedSelect(
+    select(_node.node_id, _node.node_type, _node.tree_root_id, _node.label, _node.run_name, _node.model_name)
+    .where(_node.node_id.between(_first_id, _last_id))
+    .order_by(_node.node_id)
+    .limit(_limit)
+)
+
+
+@cache
+def _all_models(dialect: DialectName) -> FixedSelect:
+    """Return the select of the stored names of all models."""
+    return FixedSelect(distinct_values(_node.model_name, _node.node_type, ("model",), dialect))
+
+
+@cache
+def _all_tags(dialect: DialectName) -> FixedSelect:
+    """Return the select of the names of all tags."""
+    return FixedSelect(distinct_values(_value.name, _value.kind, ("tag",), dialect))
+
+
+@lru_cache(maxsize=64)
+def _labels(count: int) -> FixedSelect:
+    """Return the select of the labels of a number of models that are in a range, each with its model."""
+    # The search key of an artifact is its id; models inside of artifacts have none.
+    scanned = (
+        select(_node.model_name, _node.label)
+        .where(
+            _node.node_type == "model",
+            _node.model_name.in_(text_places("model", _node.model_name, count)),
+            _node.label >= bindparam("first", type_=_node.label.type),
+            _node.label < bindparam("last", type_=_node.label.type),
+            _node.search_key.is_not(None),
+        )
+        .limit(_MOST_SCANNED)
+        .subquery()
+    )
+    labels = select(scanned).distinct().order_by(scanned.c.label, scanned.c.model_name)
+    return FixedSelect(labels.limit(_limit))
+
+
+def _is_begun(key: ColumnElement[bytes | None]) -> tuple[ColumnElement[bool], ...]:
+    """Return the conditions that a search key is between two others, `first` and `last`."""
+    return key >= bindparam("first", type_=key.type), key <= bindparam("last", type_=key.type)
+
+
+def _select_named_runs() -> Select[*tuple[Any, ...]]:
+    named = (
+        select(_node.node_id, _node.run_name)
+        .where(_node.node_type == "run", _node.model_name.is_(None), _node.label.is_(None))
+        .where(*_is_begun(_node.search_key))
+        .order_by(_node.search_key)
+        .limit(_MOST_SCANNED)
+        .subquery()
+    )
+    least, greatest = (bindparam(name, type_=_node.run_name.type) for name in ("from", "to"))
+    matches = named.c.run_name.between(least, greatest)  # the keys of long names are cut
+    return select(named).where(matches).order_by(named.c.node_id.desc()).limit(_limit)
+
+
+_named_runs = FixedSelect(_select_named_runs())
+
+
+@lru_cache(maxsize=_MOST_TAGS)
+def _tagged(count: int) -> FixedSelect:
+    """Return the select of the newest runs with one of a number of tags whose value is in a range."""
+    tagged = (
+        select(_value.run_id)
+        .where(_value.kind == "tag", _value.name.in_(text_places("name", _value.name, count)))
+        .where(*_is_begun(_value.search_key))
+        .order_by(_value.name, _value.search_key)
+        .limit(_MOST_SCANNED)
+        .subquery()
+    )
+    return FixedSelect(select(tagged.c.run_id).distinct().order_by(tagged.c.run_id.desc()).limit(_limit))

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import BindParameter, Select, func, literal, select
+from sqlalchemy import BindParameter, Integer, Select, and_, func, literal, literal_column, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from artigraph.db import SelectByIds, read_anywhere
-from artigraph.db.planner import expect_few_rows, filter_only
+from artigraph.db import Row, SelectByIds, read_anywhere
+from artigraph.db.planner import expect_few_rows, filter_only, lookup_join
 from artigraph.graph.run_rows import RunValueKind
 from artigraph.identifiers import NodeId, check_ids
 from artigraph.lineage.sql import own_input, select_served
@@ -132,7 +132,7 @@ _SHOWN: tuple[RunValueKind, ...] = ("parameter", "tag")
 async def list_run_columns(runs: Sequence[NodeId]) -> list[str]:
     """Return the columns that any of some runs has: `parameters.NAME`, `tags.NAME` and `results.LABEL.FIELD`, by name.
 
-    It takes four statements, and returns at most 500 names of values and 500 of results. Results are the plain fields
+    It takes one statement, and returns at most 500 names of values and 500 of results. Results are the plain fields
     of at most 1,000 bytes of the first 1,000 artifacts that the runs made or were served. The environment has too many
     names to choose from a list.
 
@@ -143,53 +143,50 @@ async def list_run_columns(runs: Sequence[NodeId]) -> list[str]:
     if not ids:
         return []
 
-    async def work(connection: AsyncConnection) -> list[str]:
-        shown = sorted({(kind, name) for kind, name in await _names_of_runs.converted(connection, ids)})
-        found = [f"{FIELDS[kind]}.{name}" for kind, name in shown[:_MOST_COLUMNS]]
-        made = [*await _made_by_runs.converted(connection, ids), *await _served_to_runs.converted(connection, ids)]
-        made = made[:_MOST_ARTIFACTS]
-        labels = {row[0]: row[1] for row in made}
-        fields = {(labels[row[0]], row[1]) for row in await _fields_of_artifacts.converted(connection, list(labels))}
-        # A dot in a label would be read as the end of it.
-        written = sorted(f"results.{label}.{field}" for label, field in fields if "." not in f"{label}{field}")
-        return found + written[:_MOST_COLUMNS]
+    async def work(connection: AsyncConnection) -> list[Row]:
+        return await _columns_of_runs.converted(connection, ids)
 
-    return await read_anywhere(work)
+    found = await read_anywhere(work)
+    values = sorted({(kind, name) for is_value, kind, name in found if is_value})
+    named = [f"{FIELDS[kind]}.{name}" for kind, name in values[:_MOST_COLUMNS]]
+    fields = {(label, field) for is_value, label, field in found if not is_value}
+    # A dot in a label would be read as the end of it.
+    written = sorted(f"results.{label}.{field}" for label, field in fields if "." not in f"{label}{field}")
+    return named + written[:_MOST_COLUMNS]
+
+
+def _select_columns(runs: Sequence[BindParameter[UUID]]) -> Select[*tuple[Any, ...]]:
+    return select(union_all(_select_names(runs), _select_fields(runs)).subquery())
 
 
 def _select_names(runs: Sequence[BindParameter[UUID]]) -> Select[*tuple[Any, ...]]:
     value = run_value_table.c
     shown = [literal(kind, value.kind.type) for kind in _SHOWN]
     names = select(value.kind, value.name).distinct().where(value.run_id.in_(runs), value.kind.in_(shown))
-    return names.order_by(value.kind, value.name).limit(_MOST_COLUMNS)
+    found = names.order_by(value.kind, value.name).limit(_MOST_COLUMNS).subquery("names")
+    return select(literal_column("1", Integer).label("is_value"), found)
 
 
-def _select_made(runs: Sequence[BindParameter[UUID]]) -> Select[*tuple[Any, ...]]:
-    node = node_table.c
+def _select_fields(runs: Sequence[BindParameter[UUID]]) -> Select[*tuple[Any, ...]]:
+    """Select the labels of what runs made or were served, with the labels of its plain fields, each pair once."""
+    node, field = node_table.c, node_table.alias("field")
     made = select(node.node_id, node.label).where(
         expect_few_rows(node.parent_id.in_(runs), node.parent_id),
         node.label.is_not(None),
         filter_only(node.node_type == "model"),
         ~own_input(node_table),
     )
-    return made.limit(_MOST_ARTIFACTS)
-
-
-def _select_served(runs: Sequence[BindParameter[UUID]]) -> Select[*tuple[Any, ...]]:
-    node = node_table.c
-    return select_served(runs).with_only_columns(node.node_id, node.label).limit(_MOST_ARTIFACTS)
-
-
-def _select_fields(artifacts: Sequence[BindParameter[UUID]]) -> Select[*tuple[Any, ...]]:
-    node = node_table.c
-    return select(node.parent_id, node.label).where(
-        expect_few_rows(node.parent_id.in_(artifacts), node.parent_id),
-        node.serializer.in_([literal(name, node.serializer.type) for name in sorted(PLAIN_SERIALIZERS)]),
-        node.blob_id.is_(None),
-        func.length(node.value) <= LARGEST_CELL,
+    served = select_served(runs).with_only_columns(node.node_id, node.label)
+    both = (select(each.limit(_MOST_ARTIFACTS).subquery(name)) for each, name in ((made, "made"), (served, "served")))
+    artifact = select(union_all(*both).subquery("both")).limit(_MOST_ARTIFACTS).subquery("artifact")
+    is_small = (
+        field.c.serializer.in_([literal(name, node.serializer.type) for name in sorted(PLAIN_SERIALIZERS)]),
+        field.c.blob_id.is_(None),
+        func.length(field.c.value) <= LARGEST_CELL,
     )
+    joined = lookup_join(artifact, field, and_(field.c.parent_id == artifact.c.node_id, *is_small))
+    fields = select(literal_column("0", Integer), artifact.c.label, field.c.label.label("field")).select_from(joined)
+    return fields.distinct()
 
 
-_names_of_runs, _made_by_runs = SelectByIds(_select_names), SelectByIds(_select_made)
-_served_to_runs = SelectByIds(_select_served)
-_fields_of_artifacts = SelectByIds(_select_fields)
+_columns_of_runs = SelectByIds(_select_columns)

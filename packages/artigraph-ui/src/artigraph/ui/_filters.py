@@ -30,7 +30,9 @@ def when(moment: datetime | None) -> Markup:
     """Return how long ago a moment is; the exact one is shown when the pointer rests on it."""
     if moment is None:
         return _DASH
-    exact = (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).astimezone(UTC)
+    exact = moment
+    if exact.tzinfo is not UTC:
+        exact = (moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)).astimezone(UTC)
     text = exact.isoformat()
     exact_text, words = text.removesuffix("+00:00"), _ago(exact)
     # Digits and our own words need no escaping, and a page has many moments: `Markup.format` takes 20 times as long.
@@ -56,7 +58,7 @@ def _ago(moment: datetime) -> str:
         count = int(seconds // unit)
         if count:
             if count > most:
-                return moment.strftime("%Y-%m-%d")
+                return moment.date().isoformat()
             return f"{count} {name}{'s' if count > 1 else ''} ago"
     return "just now"
 
@@ -143,10 +145,16 @@ def is_numeric(items: Sequence[RunItem | ArtifactItem], name: str) -> bool:
     return bool(values) and all(isinstance(each, (int, float)) and not isinstance(each, bool) for each in values)
 
 
+def columns_of(items: Sequence[ArtifactItem]) -> list[str]:
+    """Return the columns that any of some artifacts has, in the order in which they appear."""
+    return list(dict.fromkeys(name for item in items for name in item.columns))
+
+
 TESTS: Mapping[str, Callable[..., bool]] = MappingProxyType({"numeric": is_numeric})
 FILTERS: Mapping[str, Callable[..., Any]] = MappingProxyType(
     {
         "cell": cell,
+        "columns_of": columns_of,
         "duration": duration,
         "exactly": exactly,
         "expression": expression,

@@ -32,6 +32,10 @@ class Links:
         asked = {key: value for key, value in parameters.items() if key not in parts[1::2]}
         return f"{self._root}{filled}{_query(asked) if asked else ''}"
 
+    def start_of(self, name: str) -> str:
+        """Return the beginning of the links to the pages of a route, which end with an id."""
+        return f"{self._root}{_parts(self._paths[name])[0]}"
+
     @property
     def root(self) -> str:
         """The link to the start of the application, or of one of its stores."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Mapping
-from functools import cache
+from functools import cache, partial
 from importlib.resources import files
 from types import MappingProxyType
 
@@ -19,6 +19,7 @@ from artigraph.release import __version__
 from artigraph.ui._compress import compressed
 from artigraph.ui._filters import FILTERS, TESTS
 from artigraph.ui._links import Links
+from artigraph.ui._table import WRITERS
 from artigraph.view import Document
 
 # Files that pages load ------------------------------------------------------------------------------------------------
@@ -44,7 +45,8 @@ def version() -> str:
 
 
 VERSION_HEADER = "X-Artigraph-Version"
-_MOMENT = re.compile(r"(?<= data-ago>)[^<]*")
+_AGO = " data-ago>"
+_MOMENT = re.compile(f"{_AGO}[^<]*")  # a text at its start is found faster than one that it looks behind for
 _JSON = re.compile(r"\s*application/json\s*(;.*)?", re.IGNORECASE)
 
 
@@ -93,11 +95,12 @@ def page_of(request: Request, template: str, code: int = 200, /, **context: obje
         "release": __version__,
         "asset_version": version(),
         "code": code,
+        **{name: partial(write, links) for name, write in WRITERS.items()},
         **context,
     }
     text = _environment().get_template(template).render(values)
     # What a page shows but for the moments, whose words change by themselves. The script asks whether it changed.
-    shown = hashlib.sha256(_MOMENT.sub("", text).encode("utf-8", "replace")).hexdigest()[:16]
+    shown = hashlib.sha256(_MOMENT.sub(_AGO, text).encode("utf-8", "replace")).hexdigest()[:16]
     if request.headers.get(VERSION_HEADER) == shown:
         return Response(status_code=204, headers={VERSION_HEADER: shown})
     return compressed(request, HTMLResponse(text.encode("utf-8", "replace"), code, {VERSION_HEADER: shown}))
@@ -115,6 +118,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=PackageLoader("artigraph.ui"),
         autoescape=True,
+        auto_reload=False,  # it would look at the files of all templates for each page
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

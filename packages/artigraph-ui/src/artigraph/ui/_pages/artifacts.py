@@ -5,6 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
+from artigraph.db import on_one_connection
 from artigraph.errors import ExpressionError, QueryError
 from artigraph.query import columns, select
 from artigraph.ui._query import PAGE, items, text
@@ -14,6 +15,7 @@ from artigraph.view.expressions import condition_of
 from artigraph.view.listing import SeriesItem, list_series
 
 
+@on_one_connection
 async def page(request: Request) -> Response:
     """Show a page of artifacts, the newest first."""
     problem = None

@@ -9,6 +9,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
+from artigraph.db import on_one_connection
 from artigraph.errors import QueryError
 from artigraph.printable import quoted
 from artigraph.ui._charts import Point, scatter_chart
@@ -23,6 +24,7 @@ _FEWEST_AXES, _MOST_AXES = 2, 8
 _TITLES = {"parameter": "Parameters", "tag": "Tags", "environment": "Environment", "result": "Results"}
 
 
+@on_one_connection
 async def page(request: Request) -> Response:
     """Show in what runs differ; with `all`, also in what they do not."""
     runs, everything = items(request, "run"), flag(request, "all")

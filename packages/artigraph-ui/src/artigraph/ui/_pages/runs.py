@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, get_args
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from artigraph.db import on_one_connection
 from artigraph.errors import ExpressionError, QueryError
 from artigraph.graph.run_rows import RunStatus
 from artigraph.printable import quoted
@@ -16,9 +16,10 @@ from artigraph.query import RunSelect, columns, select
 from artigraph.run import Run
 from artigraph.ui._query import PAGE, items, text
 from artigraph.ui._render import respond, wants_json
+from artigraph.ui._table import RunLine, RunLines
 from artigraph.view import RunItem, RunsPage, runs_page
 from artigraph.view.expressions import column_of, condition_of
-from artigraph.view.listing import InputItem, group_by_input, list_run_columns, ordered_runs, runs_by_result
+from artigraph.view.listing import group_by_input, list_run_columns, ordered_runs, runs_by_result
 
 _STATUSES = get_args(RunStatus)
 _MOST_OPEN = 20
@@ -31,25 +32,7 @@ _DEEPEST = 8
 """The most levels of the tree. Deeper runs are reached by their own pages."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Row:
-    """A row of the table: a run, or the link to the runs that a level leaves out."""
-
-    item: RunItem
-    depth: int
-    is_open: bool
-    more: bool = False
-    """Whether it stands for the other runs inside of `item`."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Group:
-    """Rows below a common heading: the artifacts that the runs used. None means that runs are in no groups."""
-
-    inputs: tuple[InputItem, ...] | None
-    rows: list[_Row]
-
-
+@on_one_connection
 async def page(request: Request) -> Response:
     """Show a page of runs, the newest first, or the first ones in another order."""
     chosen, problem = items(request, "cols"), None
@@ -64,8 +47,8 @@ async def page(request: Request) -> Response:
     grouped = await group_by_input(document) if _is_grouped(request) else None
     opened = [] if wants_json(request) else items(request, "open")[:_MOST_OPEN]
     parts = [(None, document.items)] if grouped is None else [(part.inputs, part.runs) for part in grouped.items]
-    groups = [_Group(inputs, await _rows(runs, chosen, opened, 0)) for inputs, runs in parts]
-    rows = [row for group in groups for row in group.rows]
+    groups = [RunLines(inputs, await _rows(runs, chosen, opened, 0)) for inputs, runs in parts]
+    rows = [row for group in groups for row in group.lines]
     offered = [] if wants_json(request) else await list_run_columns([row.item.run_id for row in rows])
     return respond(
         request,
@@ -135,15 +118,15 @@ def _order(sort: str) -> Any:
     return column.desc() if sort.startswith("-") else column.asc()
 
 
-async def _rows(found: Sequence[RunItem], chosen: Sequence[str], opened: Sequence[str], depth: int) -> list[_Row]:
+async def _rows(found: Sequence[RunItem], chosen: Sequence[str], opened: Sequence[str], depth: int) -> list[RunLine]:
     """Return the rows of runs, and below each opened one the newest of the runs inside it."""
-    rows: list[_Row] = []
+    rows: list[RunLine] = []
     for item in found:
         is_open = str(item.run_id) in opened and item.child_runs > 0 and depth < _DEEPEST
-        rows.append(_Row(item, depth, is_open))
+        rows.append(RunLine(item, depth, is_open))
         if is_open:
             inside = await runs_page(under=item.run_id, columns=chosen, limit=PAGE)
             rows += await _rows(inside.items, chosen, opened, depth + 1)
             if inside.next is not None:
-                rows.append(_Row(item, depth + 1, is_open=False, more=True))
+                rows.append(RunLine(item, depth + 1, is_open=False, more=True))
     return rows

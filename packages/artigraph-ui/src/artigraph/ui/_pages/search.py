@@ -7,6 +7,7 @@ from itertools import groupby
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from artigraph.db import on_one_connection
 from artigraph.errors import NotFoundError, QueryError
 from artigraph.ui._query import text
 from artigraph.ui._render import links_of, respond, wants_json
@@ -15,6 +16,7 @@ from artigraph.view import search as search_store
 from artigraph.view.references import find_node
 
 
+@on_one_connection
 async def page(request: Request) -> Response:
     """Show what begins with a text. A reference leads to its run or artifact."""
     asked = text(request, "q")
