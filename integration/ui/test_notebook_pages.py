@@ -11,7 +11,7 @@ import nbconvert as _nbconvert
 import nbformat as _nbformat
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import expect
+from playwright.async_api import Request, expect
 
 from integration.ui.conftest import Open
 from tests.support.snippets import ROOT, clean_environment
@@ -37,14 +37,18 @@ async def test_a_notebook_can_be_read(
     notebook: Any = nbformat.read(path, as_version=4)
     client = nbclient.NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path)}})
     await client.async_execute()
+    asked: list[str] = []
+
+    def note(request: Request) -> None:
+        asked.append(request.url)
+
     for theme in ("light", "dark"):
         exporter = nbconvert.HTMLExporter(template_name="lab", theme=theme, **LOADS_NOTHING)
         body, _ = await asyncio.to_thread(exporter.from_notebook_node, notebook)
         file = tmp_path / f"{theme}.html"
         file.write_text(body, "utf-8")
-        asked: list[str] = []
         async with opened(scheme=theme, width=1000) as it:
-            it.page.on("request", lambda request, asked=asked: asked.append(request.url))
+            it.page.on("request", note)
             await it.page.goto(file.as_uri())
             views = it.page.locator(".artigraph-view")
             assert await views.count() >= 9
@@ -63,4 +67,4 @@ async def test_a_notebook_can_be_read(
             ]
             # The HTML of pandas itself has an empty cell above the index.
             assert [each for each in nodes if each != ("empty-table-header", "<th></th>")] == []
-        assert [url for url in asked if not url.startswith(("file:", "data:"))] == []
+    assert [url for url in asked if not url.startswith(("file:", "data:"))] == []

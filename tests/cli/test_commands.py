@@ -30,9 +30,10 @@ from artigraph.cli._main import COMMANDS
 from artigraph.db import engine_context, get_engine
 from artigraph.errors import NotFoundError
 from artigraph.orm import version_table
-from artigraph.tracking._sql import insert_rows, rows_of_call
+from artigraph.tracking._sql import rows_of_call
 from scripts.make_schemas import FOLDERS, documents
 from tests.cli.conftest import Call
+from tests.support.cached_rows import insert_rows
 from tests.support.replicas import make_pair
 from tests.support.small_store import Data, SmallStore
 from tests.support.snippets import ROOT

@@ -33,7 +33,8 @@ from artigraph.outline import outline_of
 from artigraph.storage import MemoryStorage
 from artigraph.stored import load_stored, open_stored
 from artigraph.tracking import cached_functions, explain_run
-from artigraph.tracking._sql import insert_rows, rows_of_call
+from artigraph.tracking._sql import rows_of_call
+from tests.support.cached_rows import insert_rows
 from tests.support.documents import as_json
 
 VALUES: Mapping[str, str] = {

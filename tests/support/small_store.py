@@ -11,7 +11,8 @@ from uuid import UUID
 from artigraph import ArtifactModel, ArtifactSequence, Run, RunManager, series
 from artigraph.db import engine_context
 from artigraph.storage.file import FileSystem
-from artigraph.tracking._sql import insert_rows, rows_of_call
+from artigraph.tracking._sql import rows_of_call
+from tests.support.cached_rows import insert_rows
 
 
 @dataclass
