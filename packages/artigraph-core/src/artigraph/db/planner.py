@@ -212,16 +212,16 @@ class _SmallLevels(sa.BinaryExpression[bool]):
 
 
 def expect_small_levels(key: sa.ColumnElement[UUID]) -> sa.ColumnElement[bool]:
-    """Return a condition for a recursion that joins a table by its previous level: SQLite expects few rows of that.
+    """Return a condition for a join with the rows of a recursion, of which SQLite expects few with it.
 
     With statistics, SQLite expects a million. It then builds a Bloom filter for each execution, for which it reads all
-    of the joined table. Do not use this for wide levels, which are better joined as the planner likes.
+    of the joined table, however few rows there are. So the cost would grow with the store.
     """
     return _SmallLevels(key, key, operators.eq)
 
 
 class _LookupJoin(sa.Join):
-    """A join that PostgreSQL executes as one index lookup after the other."""
+    """A join that PostgreSQL and SQLite execute as one index lookup after the other."""
 
     inherit_cache = True
 
@@ -229,9 +229,12 @@ class _LookupJoin(sa.Join):
 def lookup_join(
     left: sa.FromClause, right: sa.FromClause, on: sa.ColumnElement[bool], *, outer: bool = False
 ) -> sa.FromClause:
-    """Join a table so that PostgreSQL looks up its rows in an index, for each row of `left`.
+    """Join a table so that PostgreSQL and SQLite look up its rows in an index, for each row of `left`.
 
     `on` is, or begins with, an equality between a column of the table and a key of `left`.
+
+    SQLite keeps the order of a CROSS JOIN. With statistics, it would else read a whole table of links and look up the
+    runs of a recursion in an index that it makes for the statement.
 
     In a recursion PostgreSQL does not know the number of rows, and without statistics it joined each level to a whole
     table. OFFSET 0 skips no row, but keeps the planner from reversing the join. The key is compared twice more so that
@@ -245,6 +248,16 @@ def lookup_join(
 def _join(element: _LookupJoin, compiler: SQLCompiler, **kw: Any) -> str:
     untyped: Any = compiler
     return str(untyped.visit_join(element, **kw))
+
+
+@compiles(_LookupJoin, "sqlite")
+def _sqlite_lookup(element: _LookupJoin, compiler: SQLCompiler, **kw: Any) -> str:
+    if element.isouter:
+        return _join(element, compiler, **kw)
+    left, right = (compiler.process(side, **{**kw, "asfrom": True}) for side in (element.left, element.right))
+    on: Any = element.onclause
+    kw.pop("asfrom", None)
+    return f"{left} CROSS JOIN {right} ON {compiler.process(on, **kw)}"
 
 
 @compiles(_LookupJoin, "postgresql")

@@ -16,7 +16,7 @@ from uuid import UUID
 
 import sqlalchemy as sa
 
-from artigraph.db.planner import filter_only, lookup_join, unindexed
+from artigraph.db.planner import expect_small_levels, filter_only, lookup_join, unindexed
 from artigraph.graph.nodes import NODE_COLUMNS
 from artigraph.orm import link_table, node_table
 
@@ -73,9 +73,9 @@ def select_dependent_runs(run_ids: Sequence[UUID]) -> sa.Select[*tuple[Any, ...]
     """
     first = sa.select(node_table.c.node_id.label("run_id")).where(node_table.c.node_id.in_(run_ids))
     runs = first.cte("dependent", recursive=True)
-    runs = runs.union(_in_order(_step_down(runs, data=True, child=True)))
+    runs = runs.union(_in_order(_step_down(runs, data=True, child=True), runs.c.run_id))
     found = lookup_join(runs, node_table, node_table.c.node_id == runs.c.run_id)
-    return sa.select(node_table.c.node_id, node_table.c.parent_id).select_from(found)
+    return _in_order(sa.select(node_table.c.node_id, node_table.c.parent_id).select_from(found), runs.c.run_id)
 
 
 # Runs ----------------------------------------------------------------------------------------------------------------
@@ -85,6 +85,7 @@ _near = node_table.alias("near")
 _is_use = _link.c.kind == "used"
 _served = link_table.alias("served")
 _no_id = sa.literal(UUID(int=0), node_table.c.node_id.type)
+"""The key of no node: a lookup of it finds nothing. SQLite would plan to read a whole table for NULL or `false`."""
 _is_served = _served.c.kind == "produced"
 
 
@@ -108,13 +109,19 @@ def _runs(
 
 def _first_runs(start: Start, direction: Direction, kinds: Collection[EdgeKind]) -> sa.Select[Any]:
     if start.is_run:
-        return sa.select(node_table.c.node_id.label("run_id")).where(node_table.c.node_id == start.node_id)
+        return _run_of(start.node_id)
     if direction == "down":
+        if "used" not in kinds:
+            return _run_of(_no_id)
         uses = _is_use & (_link.c.source_id == start.node_id)
-        return sa.select(_link.c.target_id.label("run_id")).where(uses if "used" in kinds else uses & sa.false())
+        return sa.select(_link.c.target_id.label("run_id")).where(uses)
     parent_id = start.parent_id if "produced" in kinds else None
-    above = sa.select(node_table.c.node_id.label("run_id")).where(node_table.c.node_id == parent_id)
+    above = _run_of(_no_id if parent_id is None else parent_id)
     return above if "used" in kinds else above.where(~_used_by(start.node_id, node_table.c.node_id))
+
+
+def _run_of(node_id: sa.ColumnElement[UUID] | UUID) -> sa.Select[Any]:
+    return sa.select(node_table.c.node_id.label("run_id")).where(node_table.c.node_id == node_id)
 
 
 def _step(runs: sa.CTE, direction: Direction, kinds: Collection[EdgeKind], *, served: bool) -> sa.Select[Any] | None:
@@ -123,10 +130,9 @@ def _step(runs: sa.CTE, direction: Direction, kinds: Collection[EdgeKind], *, se
     if not data and not child:
         return None
     if direction == "up":
-        return _in_order(_step_up(runs, data=data, child=child))
-    return _in_order(
-        _step_to_served(runs, child=child) if served and data else _step_down(runs, data=data, child=child)
-    )
+        return _in_order(_step_up(runs, data=data, child=child), runs.c.run_id)
+    down = _step_to_served(runs, child=child) if served and data else _step_down(runs, data=data, child=child)
+    return _in_order(down, runs.c.run_id)
 
 
 def _step_down(runs: sa.CTE, *, data: bool, child: bool) -> sa.Select[Any]:
@@ -210,26 +216,23 @@ def _reached_parts(
     others = node_table.c.node_id != start.node_id
     parts = [
         sa.select(*NODE_COLUMNS).where(node_table.c.node_id == start.node_id),
-        _nodes(NODE_COLUMNS, lookup_join(runs, node_table, node_table.c.node_id == runs.c.run_id)).where(others),
+        _runs_themselves(runs).where(others),
     ]
     if direction == "up":
         if "used" in kinds:
             uses = _uses_by(runs)
-            used = _in_order(sa.select(_link.c.source_id).select_from(uses)).distinct().subquery("used")
-            parts.append(
-                _nodes(_artifact, lookup_join(used, node_table, node_table.c.node_id == used.c.source_id)).where(others)
-            )
-            parts.append(_edges(uses))
+            parts.append(_used(runs, uses).where(others))
+            parts.append(_nodes(_edge, uses, runs.c.run_id))
         return parts
     if "produced" in kinds:
         below = lookup_join(runs, node_table, node_table.c.parent_id == runs.c.run_id)
-        products = _nodes(_artifact, below).where(node_table.c.node_type != "run", others)
+        products = _nodes(_artifact, below, runs.c.run_id).where(node_table.c.node_type != "run", others)
         if "used" not in kinds:
             products = products.where(~_used_by(node_table.c.node_id, node_table.c.parent_id))
         parts.append(products)
         if "used" in kinds:
             used_below = lookup_join(below, _link, sa.and_(_link.c.source_id == node_table.c.node_id, _is_use))
-            parts.append(_edges(used_below).where(others))
+            parts.append(_nodes(_edge, used_below, runs.c.run_id).where(others))
     if "used" in kinds:
         parts.append(sa.select(*_edge).where(_link.c.source_id == start.node_id, _is_use))
     return parts
@@ -241,21 +244,23 @@ def _served_parts(runs: sa.CTE | sa.FromClause, start: Start, kinds: Collection[
     Many runs may be served the same artifact, which is selected once.
     """
     hits = lookup_join(runs, _served, sa.and_(_served.c.source_id == runs.c.run_id, _is_served))
-    results = _in_order(sa.select(_served.c.target_id).select_from(hits)).distinct().subquery("results")
-    artifacts = lookup_join(results, node_table, node_table.c.node_id == results.c.target_id)
+    found = _in_order(sa.select(_served.c.target_id).select_from(hits), runs.c.run_id)
+    results = found.distinct().subquery("results")
+    result = results.c.target_id
+    artifacts = lookup_join(results, node_table, node_table.c.node_id == result)
     parts = [
-        _nodes(_artifact, artifacts).where(node_table.c.node_id != start.node_id),
-        _nodes(_served_edge, hits),
+        _nodes(_artifact, artifacts, result).where(node_table.c.node_id != start.node_id),
+        _nodes(_served_edge, hits, runs.c.run_id),
     ]
     if USED in kinds:
-        parts.append(_edges(lookup_join(results, _link, sa.and_(_link.c.source_id == results.c.target_id, _is_use))))
+        used = lookup_join(results, _link, sa.and_(_link.c.source_id == result, _is_use))
+        parts.append(_nodes(_edge, used, result))
     return parts
 
 
 def _between_parts(runs: sa.CTE, ends: tuple[UUID, UUID]) -> list[sa.Select[Any]]:
     """Return the selects of the two ends, the runs, the artifacts between them, and the uses between all of them."""
     uses = _uses_by(runs)
-    used = _in_order(sa.select(_link.c.source_id).select_from(uses)).distinct().subquery("used")
     of_runs = sa.select(runs.c.run_id)
     others = node_table.c.node_id.not_in(ends)
     itself = node_table.c.node_id.in_(ends)
@@ -264,11 +269,9 @@ def _between_parts(runs: sa.CTE, ends: tuple[UUID, UUID]) -> list[sa.Select[Any]
         sa.select(*NODE_COLUMNS).where(
             itself if ends[0] == ends[1] else itself & of_runs.exists()  # every path leads through a run
         ),
-        _nodes(NODE_COLUMNS, lookup_join(runs, node_table, node_table.c.node_id == runs.c.run_id)).where(others),
-        _nodes(_artifact, lookup_join(used, node_table, node_table.c.node_id == used.c.source_id)).where(
-            node_table.c.parent_id.in_(of_runs), others
-        ),
-        _edges(lookup_join(uses, _near, _near.c.node_id == _link.c.source_id)).where(between),
+        _runs_themselves(runs).where(others),
+        _used(runs, uses).where(node_table.c.parent_id.in_(of_runs), others),
+        _nodes(_edge, lookup_join(uses, _near, _near.c.node_id == _link.c.source_id), runs.c.run_id).where(between),
     ]
 
 
@@ -299,21 +302,37 @@ def _uses_by(runs: sa.CTE | sa.FromClause) -> sa.FromClause:
     return lookup_join(runs, _link, sa.and_(_link.c.target_id == runs.c.run_id, _is_use))
 
 
-def _nodes(columns: Sequence[sa.ColumnElement[Any]], source: sa.FromClause) -> sa.Select[Any]:
-    return _in_order(sa.select(*columns).select_from(source))
+def _runs_themselves(runs: sa.CTE | sa.FromClause) -> sa.Select[Any]:
+    found = lookup_join(runs, node_table, node_table.c.node_id == runs.c.run_id)
+    return _nodes(NODE_COLUMNS, found, runs.c.run_id)
 
 
-def _edges(source: sa.FromClause) -> sa.Select[Any]:
-    return _nodes(_edge, source)
+def _used(runs: sa.CTE | sa.FromClause, uses: sa.FromClause) -> sa.Select[Any]:
+    """Select each artifact that runs used once."""
+    used = _in_order(sa.select(_link.c.source_id).select_from(uses), runs.c.run_id).distinct().subquery("used")
+    found = lookup_join(used, node_table, node_table.c.node_id == used.c.source_id)
+    return _nodes(_artifact, found, used.c.source_id)
 
 
-def _in_order(statement: sa.Select[Any]) -> sa.Select[Any]:
-    """Make MySQL and MariaDB join in the written order: runs first, and the other tables by their indexes.
+def _nodes(
+    columns: Sequence[sa.ColumnElement[Any]], source: sa.FromClause, key: sa.ColumnElement[UUID]
+) -> sa.Select[Any]:
+    return _in_order(sa.select(*columns).select_from(source), key)
 
-    Without statistics of a table, they would scan all links for each level of the recursion.
+
+def _in_order(statement: sa.Select[*tuple[Any, ...]], key: sa.ColumnElement[UUID]) -> sa.Select[*tuple[Any, ...]]:
+    """Make the databases join in the written order: runs first, and the other tables by their indexes.
+
+    Without statistics of a table, MySQL and MariaDB would scan all links for each level of the recursion. With them,
+    SQLite would.
+
+    Args:
+        statement: the joins.
+        key: the ids of the table that is written first.
     """
     word = "STRAIGHT_JOIN"
-    return statement.prefix_with(word, dialect="mysql").prefix_with(word, dialect="mariadb")
+    ordered = statement.prefix_with(word, dialect="mysql").prefix_with(word, dialect="mariadb")
+    return ordered.where(expect_small_levels(key))
 
 
 def _one_statement(parts: Sequence[sa.Select[Any]]) -> sa.Select[Any]:
