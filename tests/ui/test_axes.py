@@ -54,6 +54,14 @@ def test_every_axis_holds_its_values_and_has_few_different_ticks(values: list[fl
         assert float(number_text(value).replace(",", "")) == pytest.approx(value, rel=1e-5, abs=1e-300)
 
 
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(178609.5, "178,610"), (120000.25, "120,000"), (99999.96, "100,000"), (0.1234567, "0.123457"), (-1500.0, "-1,500")],
+)
+def test_a_number_keeps_its_size(value: float, expected: str) -> None:
+    assert number_text(value) == expected
+
+
 START = datetime(2026, 11, 28, 22, 30, tzinfo=UTC)
 
 

@@ -77,7 +77,7 @@ def count_text(number: int, noun: str) -> str:
 
 
 def bytes_text(size: int) -> str:
-    """Return a number of bytes for people: "1 byte", "2.5 MiB"."""
+    """Return a number of bytes for people, in units of 1,024: "1 byte", "2.5 MiB"."""
     if size < _KIB:
         return f"{size} byte{'' if size == 1 else 's'}"
     power = min((size.bit_length() - 1) // 10, len(_UNITS))

@@ -103,7 +103,7 @@ async def changes_of_stored(before: StoredModel, after: StoredModel, path: Path)
 
 
 def class_text(model: StoredModel) -> str:
-    """Return the class of a model, as one text."""
+    """Return the class of a model as text: "Report (version 1)"."""
     return f"{model.name} (version {model.class_version})"
 
 

@@ -136,15 +136,15 @@ def run_row(row: Sequence[Any]) -> RunRow:
 def runs_of_rows(
     rows: Sequence[db.Row], dialect: Dialect, values: Mapping[Any, Sequence[RunValueRow]] | None = None
 ) -> list[RunRow]:
-    """Return the runs of a driver's rows, whose first columns are `run_columns`.
+    """Make runs of rows as the driver returns them, in their order. The first columns are `run_columns`.
 
     Args:
         rows: the rows.
         dialect: the dialect of the database.
-        values: the values of the runs, by the driver's ids.
+        values: the values of the runs, by run id as the driver returns it. A run that is not in it has none.
 
     Raises:
-        MalformedRowError: the status is not in `RunStatus`, or a column holds a value of another type.
+        MalformedRowError: the status is not in `RunStatus`, or a column holds a value of an unexpected type.
     """
     time, text = _reader(node_table.c.run_started_at, dialect), _reader(node_table.c.run_name, dialect)
     by_id: Mapping[Any, Sequence[RunValueRow]] = {} if values is None else values

@@ -73,11 +73,11 @@ class Reference(ArtifactModel, name="artigraph.Reference", frozen=True):
         (await raw.check()).status                     # 'unchanged'
 
     It is a model, so queries, lineage and differences treat it as one: `columns(Reference).uri.startswith("s3://")`.
-    Deleting it deletes nothing but the pointer. A URI is refused if it has a user or password
-    before its host, or a parameter that is named like a secret. Folders named `key=5`, as of partitions, are taken.
+    Deleting it deletes nothing but the pointer. A URI is refused if it has a user or password before its host, or a
+    parameter that is named like a secret. Folders named `key=5`, as of partitions, are allowed.
 
     Raises:
-        SerializationError: a part is malformed, or the URI contains credentials. The message does not repeat them.
+        SerializationError: a field is malformed, or the URI contains credentials. The message does not repeat them.
     """
 
     uri: str

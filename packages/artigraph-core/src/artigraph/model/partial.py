@@ -29,7 +29,7 @@ def loaded_fields(model: object) -> Mapping[str, object]:
 
 
 def build_part(cls: type[Any], fields: Mapping[str, object]) -> Any:
-    """Return a model that has only some fields of its class, and raises if you read another one.
+    """Return a read-only model that has only some fields of its class. Another one raises a `FieldNotLoadedError`.
 
     It is made without the class's constructor, which would need all fields.
     """

@@ -170,7 +170,7 @@ def _time_of_text(value: Any) -> datetime | None:
 
 
 class UtcDateTime(Stored[datetime]):
-    """An aware datetime in UTC, to the microsecond."""
+    """The type of a column of points in time. It takes aware datetimes, and returns them in UTC, to the microsecond."""
 
     impl: TypeEngine[Any] | type[TypeEngine[Any]] = DateTime
     cache_ok: bool | None = True

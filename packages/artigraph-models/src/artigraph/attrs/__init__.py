@@ -10,9 +10,9 @@ from artigraph.errors import MissingDependencyError
 try:
     import attrs
     from artigraph.attrs._base import Metaclass
-except ImportError as error:
-    _msg = f"{__name__} cannot be imported: {error}. Install what it needs: pip install 'artigraph[attrs]'"
-    raise MissingDependencyError(_msg) from error
+except ImportError as _error:
+    _msg = f"{__name__} cannot be imported: {_error}. Install what it needs: pip install 'artigraph[attrs]'"
+    raise MissingDependencyError(_msg) from _error
 
 __all__ = ["ArtifactModel"]
 

@@ -11,9 +11,9 @@ from artigraph.model.definition import inherit_line
 try:
     from artigraph.pydantic._base import SyncMetaclass
     from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
-except ImportError as error:
-    _msg = f"{__name__} cannot be imported: {error}. Install what it needs: pip install 'artigraph[pydantic]'"
-    raise MissingDependencyError(_msg) from error
+except ImportError as _error:
+    _msg = f"{__name__} cannot be imported: {_error}. Install what it needs: pip install 'artigraph[pydantic]'"
+    raise MissingDependencyError(_msg) from _error
 
 __all__ = ["ArtifactModel"]
 

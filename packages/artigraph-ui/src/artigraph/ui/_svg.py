@@ -137,14 +137,17 @@ def number_text(value: float) -> str:
     if value == int(value) and abs(value) < _LARGE * 1_000:
         return f"{int(value):,}"
     if _SMALL <= abs(value) < _LARGE:
-        return f"{value:,.{max(0, 5 - math.floor(math.log10(abs(value))))}f}".rstrip("0").rstrip(".")
+        return _short(f"{value:,.{max(0, 5 - math.floor(math.log10(abs(value))))}f}")
     return _short_exponent(f"{value:.5e}")
 
 
 def _short_exponent(text: str) -> str:
     mantissa, _, exponent = text.partition("e")
-    mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
-    return f"{mantissa}e{int(exponent)}"
+    return f"{_short(mantissa)}e{int(exponent)}"
+
+
+def _short(decimal: str) -> str:
+    return decimal.rstrip("0").rstrip(".") if "." in decimal else decimal
 
 
 def _range(values: Iterable[float], *, closest: float | None = None) -> tuple[float, float]:

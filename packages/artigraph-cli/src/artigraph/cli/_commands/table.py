@@ -26,7 +26,7 @@ async def table(output: Output, model: str, target: Path, *, force: bool, **chos
     """Write the artifacts of a model to a file, one row for each.
 
     The ending of the file says how: .parquet, .csv, .json (lines of JSON) or .arrow. A column whose values are of
-    several types is text, but for JSON.
+    several types becomes text, except in JSON.
     """
     import asyncio
 

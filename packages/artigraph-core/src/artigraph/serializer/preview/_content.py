@@ -72,10 +72,10 @@ class LimitedFile(RawFile):
         return len(data)
 
     def read_at(self, start: int, size: int) -> bytes:
-        """Return the bytes at a position, fewer only at the end of the file.
+        """Move to a position and return the bytes there, fewer only at the end of the file.
 
         Raises:
-            OSError: they are more than can still be read.
+            OSError: the file may not be read that far, because `max_bytes` were read in all.
         """
         self.seek(start)
         return self.read(size)
