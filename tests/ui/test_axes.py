@@ -56,7 +56,13 @@ def test_every_axis_holds_its_values_and_has_few_different_ticks(values: list[fl
 
 @pytest.mark.parametrize(
     ("value", "expected"),
-    [(178609.5, "178,610"), (120000.25, "120,000"), (99999.96, "100,000"), (0.1234567, "0.123457"), (-1500.0, "-1,500")],
+    [
+        (178609.5, "178,610"),
+        (120000.25, "120,000"),
+        (99999.96, "100,000"),
+        (0.1234567, "0.123457"),
+        (-1500.0, "-1,500"),
+    ],
 )
 def test_a_number_keeps_its_size(value: float, expected: str) -> None:
     assert number_text(value) == expected
