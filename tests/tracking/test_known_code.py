@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import pickle
+import queue
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
@@ -273,3 +275,17 @@ def test_it_is_kept_for_each_class_of_arguments(kept: Any) -> None:
     kept.Sample.more = 1
     assert known.identity((2,)) is not other or "kept.main.Sample" not in other.parts
     assert known.identity((kept.Sample(2.0),)) != one
+
+
+def held_queue() -> object:
+    return QUEUE
+
+
+QUEUE: queue.SimpleQueue[int] = queue.SimpleQueue()
+
+
+def test_a_pickle_holds_nothing_that_was_read() -> None:
+    known = KnownCode(held_queue, "distribution")
+    found = known.identity(())
+    copy = pickle.loads(pickle.dumps(known))  # a queue cannot be pickled
+    assert copy.identity(()) == found

@@ -119,6 +119,10 @@ class KnownCode:
         self.seconds = math.inf
         """How long it took the last time."""
 
+    def __reduce__(self) -> tuple[type[KnownCode], tuple[FunctionType, Follow]]:
+        """Pickle no readings: they refer to whatever the code uses, such as a queue, and mean nothing elsewhere."""
+        return KnownCode, (self._function, self._follow)
+
     def identity(self, values: Iterable[object]) -> CodeIdentity:
         """Return the identity of the code, and of the classes of values that the function is called with.
 
