@@ -67,9 +67,9 @@ class StoredTree:
     __slots__ = ("nodes", "root", "root_id")
 
     def __init__(self, root_id: UUID, nodes: Sequence[_NodeRow]) -> None:
-        self.root_id = root_id
-        self.nodes = nodes
-        self.root = StoredNode._make(nodes[0][:_WIDTH])
+        self.root_id: UUID = root_id
+        self.nodes: Sequence[_NodeRow] = nodes
+        self.root: StoredNode = StoredNode._make(nodes[0][:_WIDTH])
         """The first node."""
 
     def malformed(self) -> errors.MalformedRowError | None:
