@@ -45,7 +45,7 @@ MAIN = """
     import json
     import logging
     from dataclasses import dataclass
-    from typing import Annotated, NewType
+    from typing import Annotated, NewType, TypeVar
 
     import numpy as np
     import pydantic
@@ -79,7 +79,16 @@ MAIN = """
         value: Annotated[float, "volts"]
         meters: Meters = Meters(1)
 
+    class Unit:
+        size = 4
+
+    UNIT = Unit()
+    NOTES = ["volts"]
+    Number = TypeVar("Number", bound=Annotated[int, UNIT])
+
     class Base:
+        noted: Annotated[int, NOTES]
+        numbers: list[Number]
         factor = 4
         tags = ["t"]
 
@@ -205,10 +214,13 @@ CHANGES: dict[str, str] = {
         "import sys, types, kept\nnew = types.ModuleType('kept.late')\nnew.VALUE = 3\n"
         "sys.modules['kept.late'] = kept.late = new"
     ),
+    "a module that makes attributes": "helpers.__getattr__ = len",
     "what an annotation names": "helpers.Unit = type('Unit', (), {'size': 5, '__module__': 'kept.helpers'})",
     "an attribute of what an annotation names": "helpers.Unit.size = 5",
     "an annotation": "helpers.Options.__annotations__['depth'] = 'float'",
     "the meaning of a type name": "Meters.__supertype__ = float",
+    "a list in an annotation": "NOTES.append('amperes')",
+    "what a type variable is bound to": "UNIT.size = 5",
     "a default of a dataclass": "helpers.Options.depth = 4",
     "what a field of a dataclass says": "helpers.Options.__dataclass_fields__['depth'].default = 4",
     "the factory of a field": "helpers.Options.__dataclass_fields__['names'].default_factory = tuple",

@@ -205,7 +205,7 @@ class Walker(Describer):
             if self._pending:
                 self._pending.popleft()()
         for module in self._modules.values():
-            self._readings.same(of_names(vars(module), self._names))
+            self._readings.same(of_names(vars(module), {*self._names, "__getattr__"}))
         if not self._names.isdisjoint(_READ_NAMES):  # code may ask for the name of any function
             self.parts |= {f"{label} __name__": digest_of(names).hex() for label, names in self._inside_names.items()}
 
@@ -526,7 +526,7 @@ class Walker(Describer):
         parts: tuple[object, ...] = get_args(value)
         return all(
             all(map(self._is_fixed_annotation, cast("list[object]", part)))
-            if type(part) is list
+            if type(part) is list and get_origin(value) is Callable  # the list is made anew each time
             else self._is_fixed_annotation(part)
             for part in parts
         )
@@ -545,7 +545,7 @@ class Walker(Describer):
         """Return what identifies a type with another name. An alias may contain itself, so it is followed later."""
         if isinstance(value, TypeVar):
             types = (_attribute(value, "__bound__"), _attribute(value, "__default__"), *value.__constraints__)
-            return ("variable", value.__name__, [self._annotation(each, where) for each in types])
+            return ("variable", value.__name__, [self._annotation_read(each, where) for each in types])
         return ("alias", self._label(value, f"{value.__module__}.{value.__name__}", self._follow_alias))
 
     def _follow_alias(self, value: Any, label: str) -> None:
