@@ -64,17 +64,19 @@ LARGE = [2**63, 2**64 + 1, 10**20, 10**20 + 1]
 ABOUT_MAX = [MAX, int(MAX), int(MAX) + 1, Decimal(MAX) + 1, -int(MAX) - 1, 2**1024 - 1, 2**1024, 10**308]
 BEYOND = [10**309, 10**309 - 1, Decimal("1e309"), Decimal("9.9e308"), 10**5000, 10**5000 - 1, 10**5000 + 1]
 FAR_BEYOND = [-(10**5000), -(10**5000) - 1, *map(Decimal, ["1e5000", "1e5001", "1e+999999999999999999"])]
+MANY_ZEROS = [Decimal(f"{sign}0.5{19 * '0'}1{end}") for sign in ("", "-") for end in ("", 600 * "0" + "1", 700 * "0")]
 INFINITE = [Decimal("-1e+999999999999999999"), float("inf"), float("-inf"), Decimal("Infinity")]
 FRACTIONS = [
     *(Fraction(1, 2), Fraction(1), Fraction(-1999, 100), Fraction(1, 3), Fraction(-1, 3)),
     *(Fraction(1, 3 * 10**400), Fraction(1, 3 * 10**5000), Fraction(1, 2) + Fraction(1, 10**600 - 1)),
     *(Fraction(10**600 + 1, 3 * 10**600), Fraction(2**53 * 7 + 1, 7), Fraction(int(MAX) * 3 + 1, 3)),
+    *(Fraction(1, 2) + Fraction(1, 10**21) + Fraction(1, sign * 3 * 10**900) for sign in (1, -1)),
     *(Fraction(10**310 + 1, 3), Fraction(-(10**310) - 1, 3), Fraction(10**6000 + 1, 3)),
 ]
 NEAR: list[Any] = [
     *FRACTIONS,
     *[*ABOUT_ONE, *ABOUT_MONEY, *ABOUT_THIRDS, *ABOUT_NOTHING, *SMALLEST, *SUBNORMAL, *ABOUT_2_53],
-    *[*LARGE, *ABOUT_MAX, *BEYOND, *FAR_BEYOND, *INFINITE],
+    *[*LARGE, *ABOUT_MAX, *BEYOND, *FAR_BEYOND, *INFINITE, *MANY_ZEROS],
 ]
 
 

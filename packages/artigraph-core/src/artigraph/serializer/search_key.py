@@ -83,7 +83,7 @@ def int_key(value: int) -> bytes:
         shift = magnitude.bit_length() - sys.float_info.mant_dig
         head = magnitude >> shift << shift
         digits = str(magnitude - head)
-        rest = _rest(digits, len(digits)) if magnitude > head else b""
+        rest = _rest(digits.rstrip("0"), len(digits)) if magnitude > head else b""
     return _sign(_TAGGED_FLOAT.pack(POSITIVE, head) + rest, negative=value < 0)
 
 
@@ -152,7 +152,7 @@ def _endless_key(value: Fraction, digits: int) -> bytes:
     magnitude = abs(value)
     if magnitude > _MAX_INT:
         exponent = _int_exponent(int(magnitude))
-        key = _beyond(exponent) + _rest(_digits_of(magnitude, exponent + 1, digits), 0, strip=False)
+        key = _beyond(exponent) + _rest(_digits_of(magnitude, exponent + 1, digits), 0)
     else:
         head = float(magnitude)
         if magnitude < Fraction(head):
@@ -162,7 +162,7 @@ def _endless_key(value: Fraction, digits: int) -> bytes:
         exponent = _int_exponent(rest.numerator) - _int_exponent(rest.denominator)
         if rest >= Fraction(10) ** exponent:
             exponent += 1
-        key = _TAGGED_FLOAT.pack(POSITIVE, head) + _rest(_digits_of(rest, exponent, digits), exponent, strip=False)
+        key = _TAGGED_FLOAT.pack(POSITIVE, head) + _rest(_digits_of(rest, exponent, digits), exponent)
     return _sign(key, negative=value < 0, length=None)
 
 
@@ -205,18 +205,21 @@ def _sign(key: bytes, *, negative: bool, length: int | None = SEARCH_KEY_LENGTH)
 
 
 def _mantissa(value: Decimal) -> tuple[str, int]:
-    """Return the digits and the exponent of a positive decimal, whose value is 0.digits times ten to the exponent."""
+    """Return the digits and the exponent of a positive decimal, whose value is 0.digits times ten to the exponent.
+
+    The last digit is not 0. If you cut the digits, keep zeros at the new end: without them, a longer number would have
+    the key of a shorter one.
+    """
     mantissa, _, exponent = f"{value:E}".partition("E")
-    return mantissa.replace(".", ""), int(exponent) + 1
+    return mantissa.replace(".", "").rstrip("0"), int(exponent) + 1
 
 
-def _rest(digits: str, exponent: int, *, strip: bool = True) -> bytes:
+def _rest(digits: str, exponent: int) -> bytes:
     """Encode the remainder 0.digits times ten to the exponent: first the exponent, then two digits per byte."""
     if exponent >= -_BIAS_16:
         head = b"\x02" + (exponent + _BIAS_16).to_bytes(2)
     else:
         head = b"\x01" + (exponent + _BIAS_64).to_bytes(8)
-    digits = digits.rstrip("0") if strip else digits
     if len(digits) % 2:
         digits += "0"
     return head + bytes([int(digits[index : index + 2]) + 1 for index in range(0, len(digits), 2)])
