@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import shutil
 import signal
@@ -14,15 +13,13 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
-from uuid import uuid4
 
-import pytest
 from sqlalchemy import URL, make_url, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from integration.support.databases import run_apart
-from integration.support.mysql_programs import root_of_mysql
+from integration.support.mysql_programs import mysqld
 from integration.support.s3 import free_ports
 from integration.support.servers import OwnServer, own_folder, programs_of_postgresql, run_as
 from tests.support.system import missing
@@ -314,20 +311,15 @@ async def _copy(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> N
 
 @contextmanager
 def group_replication() -> Generator[Group]:
-    """Start a group of three servers; skip the test without MySQL's programs, or without the rights to start them."""
-    root = root_of_mysql()
-    if os.geteuid() != 0:
-        pytest.skip("only root can start MySQL in its own folder")
-    folder = root / f"srv/group-{uuid4().hex[:12]}"
+    """Start a group of three servers; skip the test without MySQL's programs."""
+    program = mysqld()
+    folder = Path(tempfile.mkdtemp())
     members: list[OwnServer] = []
     try:
         ports = free_ports(6)
-        members += [_member(root, folder, number, ports) for number in range(3)]
+        members += [_member(program, folder, number, ports) for number in range(3)]
         first = folder / "0/data"
-        within = ["chroot", str(root)]
-        run_as([*within, "chown", "-R", "mysql", str(Path("/") / folder.relative_to(root))], "root")
-        initialize = ["mysqld", "--no-defaults", "--initialize-insecure", "--user=mysql"]
-        run_as([*within, *initialize, f"--datadir=/{first.relative_to(root)}"], "root")
+        run_as([*program, "--initialize-insecure", f"--datadir={first}"], "root")
         for number in (1, 2):
             run_as(["cp", "-a", str(first), str(folder / f"{number}/data")], "root")
             (folder / f"{number}/data/auto.cnf").unlink()  # each server has an identity of its own
@@ -347,14 +339,12 @@ def group_replication() -> Generator[Group]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _member(root: Path, folder: Path, number: int, ports: Sequence[int]) -> OwnServer:
+def _member(program: Sequence[str], folder: Path, number: int, ports: Sequence[int]) -> OwnServer:
     own = folder / str(number)
-    own.mkdir(parents=True)
-    inside = f"/{own.relative_to(root)}"
+    own.mkdir()
     peers = [f"127.0.0.1:{port}" for port in ports[3:]]
-    command = ["chroot", str(root), "mysqld", "--no-defaults", "--user=mysql", f"--datadir={inside}/data"]
-    command += [f"--socket={inside}/socket", f"--pid-file={inside}/pid", f"--port={ports[number]}", "--mysqlx=OFF"]
-    command += ["--bind-address=127.0.0.1", "--report-host=127.0.0.1", "--secure-file-priv=", "--log-bin=binlog"]
+    command = [*program, f"--datadir={own}/data", f"--socket={own}/socket", f"--pid-file={own}/pid"]
+    command += [f"--port={ports[number]}", "--bind-address=127.0.0.1", "--report-host=127.0.0.1", "--log-bin=binlog"]
     command += [f"--server-id={number + 1}", "--gtid-mode=ON", "--enforce-gtid-consistency=ON", "--sync-binlog=0"]
     command += ["--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=64M"]
     command += ["--plugin-load-add=group_replication.so"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import signal
 import subprocess
@@ -11,7 +10,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from integration.support.mysql_programs import PLUGINS, root_of_mysql
+from integration.support.mysql_programs import mysqld
 from integration.support.s3 import free_ports
 from integration.support.servers import OwnServer
 
@@ -29,14 +28,14 @@ _GROUP = {
 @contextmanager
 def mysql_group() -> Generator[str]:
     """Yield the URL of the server, without a database; skip the test where MySQL or its plugin is not installed."""
-    program = _program()
+    program = mysqld()
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
     port, member = free_ports(2)
     command = [*program, f"--datadir={folder}/data", *_FAST]
     made = subprocess.run([*command, "--initialize-insecure", "--skip-log-bin"], check=False, capture_output=True)
     assert made.returncode == 0, made.stderr.decode("utf-8", "replace")[-2000:]
-    command += ["--bind-address=127.0.0.1", f"--port={port}", f"--socket={folder}/s", "--mysqlx=OFF", "--sync-binlog=0"]
+    command += ["--bind-address=127.0.0.1", f"--port={port}", f"--socket={folder}/s", "--sync-binlog=0"]
     command += ["--server-id=1", "--gtid-mode=ON", "--enforce-gtid-consistency=ON", "--report-host=127.0.0.1"]
     command += ["--plugin-load-add=group_replication.so"]
     settings = {**_GROUP, "local-address": f"127.0.0.1:{member}"}
@@ -49,17 +48,3 @@ def mysql_group() -> Generator[str]:
     finally:
         server.stop(signal.SIGKILL)
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _program() -> list[str]:
-    """Return how to call a mysqld that has the plugin."""
-    root = root_of_mysql()
-    arguments = ["--no-defaults", f"--plugin-dir={root / PLUGINS}", "--secure-file-priv="]
-    arguments += ["--user=root"] if os.geteuid() == 0 else []
-    if root == Path("/"):
-        return [shutil.which("mysqld") or "/usr/sbin/mysqld", *arguments]
-    loader = next(root.glob("usr/lib*/**/ld-linux-*.so.*"))  # its C library is newer than that of this system
-    libraries = [loader.parent, root / "usr/lib/mysql/private", root / "usr/lib"]
-    base = [f"--basedir={root}/usr", f"--lc-messages-dir={root}/usr/share/mysql"]
-    program = root / "usr/sbin/mysqld"
-    return [str(loader), "--library-path", ":".join(map(str, libraries)), str(program), *arguments, *base]
