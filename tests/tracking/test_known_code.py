@@ -20,15 +20,24 @@ HELPERS = """
     from __future__ import annotations
 
     from dataclasses import dataclass, field
+    from typing import Annotated
 
     FACTOR = 3
 
     class Unit:
         size = 4
 
+    KINDS = {"a": int}
+    LEAST = [1]
+
+    def at_least():
+        return LEAST[0]
+
     @dataclass
     class Options:
         depth: int = 3
+        size: KINDS["a"] = 1
+        width: Annotated[int, at_least()] = 1
         unit: Unit | None = None
         names: list[str] = field(default_factory=list)
         kind: str = field(default="a", metadata={"shown": True})
@@ -219,6 +228,8 @@ CHANGES: dict[str, str] = {
     "an attribute of what an annotation names": "helpers.Unit.size = 5",
     "an annotation": "helpers.Options.__annotations__['depth'] = 'float'",
     "the meaning of a type name": "Meters.__supertype__ = float",
+    "an item that an annotation takes": "helpers.KINDS['a'] = float",
+    "what a function returns to an annotation": "helpers.LEAST[0] = 2",
     "a list in an annotation": "NOTES.append('amperes')",
     "what a type variable is bound to": "UNIT.size = 5",
     "a default of a dataclass": "helpers.Options.depth = 4",

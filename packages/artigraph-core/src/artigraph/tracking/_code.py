@@ -55,7 +55,7 @@ from artigraph.tracking._describe import (
 )
 from artigraph.tracking._options import Follow
 from artigraph.tracking._ownership import Ownership, beneath, content_of, module_of, module_of_class
-from artigraph.tracking._readings import Readings, Same, of_class, of_function, of_module, of_names, of_texts
+from artigraph.tracking._readings import ABSENT, Readings, Same, of_class, of_function, of_module, of_names, of_texts
 
 _MOST_KNOWN = 100
 """The most combinations of classes of arguments for which the code of a function is kept."""
@@ -510,9 +510,22 @@ class Walker(Describer):
         self._readings.same(lambda: list(own_annotations(cls).values()))
         texts = [value for value in own_annotations(cls).values() if isinstance(value, str)]
         if texts:
-            self._readings.same(of_texts(cls.__module__, texts))
+            named = of_texts(cls.__module__, texts)
+            self._readings.same(named)
+            if not all(map(self._is_fixed_in_texts, named())):  # such as a dictionary from which a text takes an item
+                self._readings.equal(lambda: self._apart(lambda walker: walker._annotations(cls)))
         if any(isinstance(value, str) for _, value in annotations):  # what they name may be there later
             self._readings.is_complete = False
+
+    def _is_fixed_in_texts(self, value: object) -> bool:
+        """Return whether a text that names a value means the same as long as it is the same value."""
+        if isinstance(value, FunctionType):  # the text may call it
+            return not self._ours.owns_function(value)
+        return value is ABSENT or isinstance(value, _FORM) or self._is_fixed_annotation(value)
+
+    def _annotations(self, cls: type[Any]) -> object:
+        """Return what identifies the annotations of a class, resolved anew."""
+        return [self._annotation(value, cls.__qualname__) for _, value in annotations_of(cls)]
 
     def _annotation_read(self, value: object, where: str) -> object:
         """Return what identifies an annotation, and note how a change of it is noticed."""
@@ -524,12 +537,9 @@ class Walker(Describer):
         if get_origin(value) is None:
             return self._is_fixed(value)
         parts: tuple[object, ...] = get_args(value)
-        return all(
-            all(map(self._is_fixed_annotation, cast("list[object]", part)))
-            if type(part) is list and get_origin(value) is Callable  # the list is made anew each time
-            else self._is_fixed_annotation(part)
-            for part in parts
-        )
+        if parts and get_origin(value) is Callable and type(parts[0]) is list:  # that list is made anew each time
+            parts = (*cast("list[object]", parts[0]), *parts[1:])
+        return all(map(self._is_fixed_annotation, parts))
 
     def _annotation(self, value: object, where: str) -> object:
         """Return what identifies an annotation or another type, and follow the classes in it."""
@@ -637,6 +647,8 @@ if sys.version_info >= (3, 12):
     _ALIAS = (typing.TypeAliasType,)
 _TYPE_NAMES = (NewType, TypeVar, *_ALIAS)
 """The types of what gives a type another name."""
+_FORM: type[Any] = type(typing.Optional)
+"""The type of what makes annotations, such as `Literal`."""
 _COLLECTIONS = (list, tuple, set, frozenset, deque, Mapping)
 _FOREIGN_LEVELS = 1
 """How many instances of other distributions, one in the other, are searched for instances of our classes."""

@@ -18,7 +18,8 @@ from typing import Any
 
 Read = Callable[[], Sequence[object]]
 """Returns what some names refer to now."""
-_ABSENT = object()
+ABSENT = object()
+"""Stands for what a name refers to that is not there."""
 _DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 
 
@@ -96,7 +97,7 @@ def of_class(cls: type[Any]) -> Read:
 def of_names(values: dict[str, Any], names: Collection[str]) -> Read:
     """Return how to read some names of a module."""
     fixed = tuple(names)
-    return lambda: list(map(values.get, fixed, repeat(_ABSENT)))
+    return lambda: list(map(values.get, fixed, repeat(ABSENT)))
 
 
 def of_texts(module: str, texts: Collection[str]) -> Read:
@@ -110,10 +111,10 @@ def _read_paths(module: str, paths: Sequence[Sequence[str]]) -> list[object]:
     home = sys.modules.get(module)
     found: list[object] = [home]
     for first, *others in paths:
-        value = _ABSENT if home is None else vars(home).get(first, _ABSENT)
+        value = ABSENT if home is None else vars(home).get(first, ABSENT)
         found.append(value)
         for name in others:
-            value = vars(value).get(name, _ABSENT) if isinstance(value, (ModuleType, type)) else _ABSENT
+            value = vars(value).get(name, ABSENT) if isinstance(value, (ModuleType, type)) else ABSENT
             found.append(value)
     return found
 
@@ -124,6 +125,6 @@ def of_module(name: str, taken: Collection[str] = ()) -> Read:
     def read() -> list[object]:
         module = sys.modules.get(name)
         own = {} if module is None else vars(module)
-        return [module, *(own.get(each, _ABSENT) for each in taken)]
+        return [module, *(own.get(each, ABSENT) for each in taken)]
 
     return read
