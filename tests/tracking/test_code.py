@@ -323,6 +323,7 @@ HITS = {
     "a new function": ("tools.py", "DEEP = 20", "DEEP = 20\n\n    def another():\n        return 1"),
     "an annotation of a local": ("main.py", "work = WORKER", "work: int = WORKER"),
     "an annotation of a parameter": ("tools.py", "def clean(x, k=21)", "def clean(x: int, k: int = 21) -> int"),
+    "an annotation of a static method": ("main.py", "def fixed(x)", "def fixed(x: int)"),
     "an import that is not used": ("main.py", "import math", "import math\n    import os"),
     "parentheses": ("tools.py", "deepest(x) * k", "(deepest(x)) * (k)"),
 }

@@ -200,6 +200,7 @@ CHANGES: dict[str, str] = {
     "a property": "Base.size = property(lambda self: 6)",
     "the code of a property": "Base.size.fget.__code__ = (lambda self: 6).__code__",
     "the code of a static method": "Base.fixed.__code__ = (lambda x: x).__code__",
+    "a new attribute of a static method": "Base.__dict__['fixed'].unit = 3",
     "the code of a class method": "Base.named.__func__.__code__ = (lambda cls, x: x).__code__",
     "the code of a cached property": "Worker.__dict__['cached'].func.__code__ = (lambda self: 9).__code__",
     "the bases of a class": "class Base2(Base): factor = 9\nWorker.__bases__ = (Base2,)",

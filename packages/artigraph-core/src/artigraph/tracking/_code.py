@@ -282,6 +282,8 @@ class Walker(Describer):
             self._readings.same(lambda: list(value))
             return not value, ()
         if kind in (staticmethod, classmethod):
+            own = cast("dict[str, object]", value.__dict__)
+            self._readings.same(lambda: list(own))
             return all(name in _OF_WRAPPERS for name, _ in state_of(value)), [value.__func__]
         if kind is property:
             return True, (value.fget, value.fset, value.fdel)
@@ -635,7 +637,12 @@ def _classes_in(values: Iterable[object], ours: Ownership) -> list[type[Any]]:
 
 _OF_DECORATORS = frozenset({"cached", "explain", "cache_info", "cache_clear", "cache_parameters"})
 """Attributes of a function that `tracked` and `lru_cache` add, and that say nothing about it."""
-_OF_WRAPPERS = frozenset({"__wrapped__", "__doc__", "__name__", "__qualname__", "__module__", "func", "attrname"})
+_OF_WRAPPERS = frozenset(
+    (
+        *("__wrapped__", "__doc__", "__name__", "__qualname__", "__module__", "__annotations__", "__annotate__"),
+        *("func", "attrname"),
+    )
+)
 """Attributes of wrappers that are described by other means, or change no result."""
 _HELD = ("__wrapped__", "_self_wrapper")
 """Attributes in which objects that stand for a function keep it, and what they do around it."""
