@@ -78,4 +78,5 @@ def table_preview(
 
 def unread_table(size: int, noun: str = "table") -> preview.TablePreview:
     """Return the preview of a table of which not even the columns can be read."""
-    return preview.TablePreview(f"{noun}, {preview.bytes_text(size)}", True, (), (), None, None)  # noqa: FBT003
+    summary = f"{noun}, {preview.bytes_text(size)}"
+    return preview.TablePreview(summary, cut=True, columns=(), rows=(), total_rows=None, total_columns=None)

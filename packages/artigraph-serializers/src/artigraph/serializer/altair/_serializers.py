@@ -107,7 +107,7 @@ def preview_chart(file: BinaryIO, *, rows: int, max_bytes: int) -> preview.Previ
     lines = [head, *_lines_of(document, cells, "  "), *_data_lines(document.get(DATASETS), cells)]
     shown = [preview.one_line(line) for line in lines[: max(rows, 0)]]
     summary = preview.one_line(f"{head}, {preview.bytes_text(limited.size)}")
-    return preview.TextPreview(summary, True, "\n".join(shown), None, limited.size)  # noqa: FBT003
+    return preview.TextPreview(summary, cut=True, text="\n".join(shown), encoding=None, size=limited.size)
 
 
 def _lines_of(spec: Any, cells: preview.Cells, indent: str) -> Iterator[str]:

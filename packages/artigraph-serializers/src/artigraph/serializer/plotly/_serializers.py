@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import Any, BinaryIO
 
 from artigraph.errors import SerializationError
@@ -128,7 +129,7 @@ def preview_figure(file: BinaryIO, *, rows: int, columns: int, max_bytes: int) -
     )
     count = preview.count_text(len(document["data"]), "trace")
     summary = preview.one_line(f"{noun}, {count}, {preview.bytes_text(limited.size)}")
-    return preview.TablePreview(summary, True, found.columns, found.rows, found.total_rows, found.total_columns)  # noqa: FBT003
+    return replace(found, summary=summary, cut=True)
 
 
 def _title_of(layout: Any) -> str:
