@@ -1,4 +1,4 @@
-"""The one-line summary of how two arrays or tables differ."""
+"""The one-line summary of how two arrays, tables or models differ."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from artigraph.serializer import get_serializer_by_type
+from artigraph.serializer._support.trees import ComparedModel, model_changes, value_changes
 from tests.support.frames import COLUMNS, INDEXES
 
 _np: Any = np
@@ -190,3 +191,23 @@ def test_an_index_of_every_kind_is_told_from_another_one(name: str) -> None:
     index = INDEXES[name]
     before: Any = pd.DataFrame({"x": range(len(index))}, index=index)
     assert describe(before, before.reset_index(drop=True).rename_axis("other")) == "another index"
+
+
+def test_models_differ_in_their_summaries_features_and_trees() -> None:
+    before = ComparedModel({"objective": "binary", "trees": 3}, ["a", "b"], [b"1", b"2", b"3"])
+    after = ComparedModel({"objective": "binary", "trees": 2}, ["b", "c"], [b"1", b"4"])
+    assert model_changes(before, after) == [
+        "trees 3 → 2",
+        "new features: 'c'",
+        "without features: 'a'",
+        "1 of the first 2 trees differ, from tree 1 on",
+    ]
+    assert model_changes(before, before) == []
+    assert model_changes(before, after, lambda _one, _other: True)[1:] == ["new features: 'c'", "without features: 'a'"]
+
+
+def test_values_differ_by_name() -> None:
+    assert value_changes("params", {"depth": 2, "same": 1, "b": 1}, {"depth": 5, "same": 1, "a": 2}) == [
+        "params: a None → 2, b 1 → None, depth 2 → 5"
+    ]
+    assert value_changes("params", {"depth": 2}, {"depth": 2}) == []

@@ -1,13 +1,15 @@
-"""Models of decision trees: checks of stored arrays, before a library walks through them, and previews."""
+"""Models of decision trees: checks of stored arrays, before a library walks through them, differences, and previews."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from importlib import import_module
-from typing import Any, NoReturn
+from operator import eq
+from typing import Any, NamedTuple, NoReturn
 
 from artigraph.errors import DeserializationError
 from artigraph.serializer import preview
+from artigraph.serializer._support.difference import named
 
 np: Any = import_module("numpy")
 
@@ -60,6 +62,42 @@ def parents_of(left: Any, right: Any, where: str) -> Any:
         parents[children] = np.concatenate([level, level])
         level = children
     refuse_model(f"{where} has more than {MOST_LEVELS:,} levels")
+
+
+# Differences ----------------------------------------------------------------------------------------------------------
+
+
+class ComparedModel(NamedTuple):
+    """What two models of any library are compared by."""
+
+    summary: Mapping[str, object]
+    features: Sequence[str]
+    trees: Sequence[Any]
+
+
+def model_changes(before: ComparedModel, after: ComparedModel, same_tree: Callable[[Any, Any], bool] = eq) -> list[str]:
+    """Return how two models differ in their summaries, features and trees."""
+    parts = [
+        f"{name} {was} → {after.summary[name]}" for name, was in before.summary.items() if was != after.summary[name]
+    ]
+    parts += named("new features", _missing(after.features, before.features))
+    parts += named("without features", _missing(before.features, after.features))
+    pairs = list(zip(before.trees, after.trees, strict=False))
+    differing = [number for number, (one, other) in enumerate(pairs) if not same_tree(one, other)]
+    if differing:
+        parts.append(f"{len(differing):,} of the first {len(pairs):,} trees differ, from tree {differing[0]:,} on")
+    return parts
+
+
+def _missing(names: Sequence[str], others: Sequence[str]) -> list[str]:
+    known = set(others)
+    return [repr(name) for name in names if name not in known]
+
+
+def value_changes(title: str, before: Mapping[str, object], after: Mapping[str, object]) -> list[str]:
+    """Return the names whose values differ, with both values, as `named` does. A missing value is None."""
+    changed = [name for name in sorted({*before, *after}, key=str) if before.get(name) != after.get(name)]
+    return named(title, [f"{name} {before.get(name)} → {after.get(name)}" for name in changed])
 
 
 # Previews -------------------------------------------------------------------------------------------------------------

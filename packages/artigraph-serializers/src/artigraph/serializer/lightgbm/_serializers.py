@@ -5,10 +5,16 @@ from __future__ import annotations
 from typing import Any, BinaryIO
 
 from artigraph.serializer import preview
-from artigraph.serializer._support.difference import named
 from artigraph.serializer._support.library import LibrarySerializer
 from artigraph.serializer._support.preview import within_limit
-from artigraph.serializer._support.trees import check, model_preview, unread_model
+from artigraph.serializer._support.trees import (
+    ComparedModel,
+    check,
+    model_changes,
+    model_preview,
+    unread_model,
+    value_changes,
+)
 from artigraph.serializer.lightgbm import _boosters
 from artigraph.serializer.lightgbm._boosters import lightgbm, state_of, summary_of, text_of
 from artigraph.serializer.lightgbm._model import model_of
@@ -70,24 +76,16 @@ def same_booster(one: Any, other: Any) -> bool:
 
 def describe_boosters(before: Any, after: Any) -> str:
     """Return one line on how two boosters differ."""
-    mine, theirs = model_of(text_of(before)), model_of(text_of(after))
-    parts = [
-        f"{name} {was} → {summary_of(theirs)[name]}"
-        for name, was in summary_of(mine).items()
-        if was != summary_of(theirs)[name]
-    ]
-    parts += named("new features", [repr(name) for name in theirs.features if name not in set(mine.features)])
-    parts += named("without features", [repr(name) for name in mine.features if name not in set(theirs.features)])
-    pairs = list(zip(mine.trees, theirs.trees, strict=False))
-    differing = [number for number, (one, other) in enumerate(pairs) if one != other]
-    if differing:
-        parts.append(f"{len(differing):,} of the first {len(pairs):,} trees differ, from tree {differing[0]:,} on")
+    parts = model_changes(_compared(before), _compared(after))
     if before.best_iteration != after.best_iteration:
         parts.append(f"best iteration {before.best_iteration} → {after.best_iteration}")
-    every = sorted({str(name) for name in (*before.params, *after.params)})
-    changed = [name for name in every if before.params.get(name) != after.params.get(name)]
-    parts += named("params", [f"{name} {before.params.get(name)} → {after.params.get(name)}" for name in changed])
+    parts += value_changes("params", before.params, after.params)
     return "; ".join(parts) or "alike in trees, features and params, not in the rest of the text"
+
+
+def _compared(booster: Any) -> ComparedModel:
+    model = model_of(text_of(booster))
+    return ComparedModel(summary_of(model), model.features, model.trees)
 
 
 # Previews -------------------------------------------------------------------------------------------------------------

@@ -7,10 +7,16 @@ from typing import Any, BinaryIO
 
 from artigraph.errors import DeserializationError
 from artigraph.serializer import preview
-from artigraph.serializer._support.difference import named
 from artigraph.serializer._support.library import LibrarySerializer
 from artigraph.serializer._support.preview import within_limit
-from artigraph.serializer._support.trees import is_a, model_preview, unread_model
+from artigraph.serializer._support.trees import (
+    ComparedModel,
+    is_a,
+    model_changes,
+    model_preview,
+    unread_model,
+    value_changes,
+)
 from artigraph.serializer.xgboost import _boosters
 from artigraph.serializer.xgboost._boosters import raw_of, read_note, summary_of, xgboost
 from artigraph.serializer.xgboost._model import model_of
@@ -78,29 +84,13 @@ def same_booster(one: Any, other: Any) -> bool:
 def describe_boosters(before: Any, after: Any) -> str:
     """Return one line on how two boosters differ."""
     mine, theirs = model_of(raw_of(before)), model_of(raw_of(after))
-    parts = [
-        f"{name} {was} → {summary_of(theirs)[name]}"
-        for name, was in summary_of(mine).items()
-        if was != summary_of(theirs)[name]
-    ]
-    names, others = mine.learner["feature_names"], theirs.learner["feature_names"]
-    parts += named("new features", [repr(name) for name in others if name not in set(names)])
-    parts += named("without features", [repr(name) for name in names if name not in set(others)])
-    pairs = list(zip(mine.trees, theirs.trees, strict=False))
-    differing = [number for number, (one, other) in enumerate(pairs) if not _same(one, other)]
-    if differing:
-        parts.append(f"{len(differing):,} of the first {len(pairs):,} trees differ, from tree {differing[0]:,} on")
-    parts += _changed("attributes", mine.learner["attributes"], theirs.learner["attributes"])
-    parts += _changed("parameters", parameters_of(before).values, parameters_of(after).values)
-    return "; ".join(parts) or "alike in trees, features and parameters, not in the rest of the model"
-
-
-def _changed(title: str, before: dict[str, str], after: dict[str, str]) -> list[str]:
-    every = sorted(before.keys() | after.keys())
-    return named(
-        title,
-        [f"{name} {before.get(name)} → {after.get(name)}" for name in every if before.get(name) != after.get(name)],
+    one, other = (
+        ComparedModel(summary_of(model), model.learner["feature_names"], model.trees) for model in (mine, theirs)
     )
+    parts = model_changes(one, other, _same)
+    parts += value_changes("attributes", mine.learner["attributes"], theirs.learner["attributes"])
+    parts += value_changes("parameters", parameters_of(before).values, parameters_of(after).values)
+    return "; ".join(parts) or "alike in trees, features and parameters, not in the rest of the model"
 
 
 def _same(one: Any, other: Any) -> bool:
