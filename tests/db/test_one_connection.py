@@ -12,7 +12,8 @@ from sqlalchemy import event, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import QueuePool
 
-from artigraph.db import get_engine, on_one_connection, read, session_context
+from artigraph.db import Timeouts, _kept, engine_context, get_engine, on_one_connection, read, session_context
+from artigraph.db._watch import put_back
 from artigraph.errors import DatabaseError
 
 pytestmark = pytest.mark.usefixtures("engine")
@@ -62,8 +63,8 @@ async def test_reads_share_a_connection_and_give_it_back() -> None:
 
     await read(one)
     with checkouts() as seen:
-        assert await several(3) == 4
-    assert (len(seen), left_out()) == (1, 0)
+        assert [await several(3), await several(3)] == [4, 4]
+    assert (len(seen), left_out()) == (2, 0)
     with checkouts() as seen:
         assert [await read(one) for _ in range(3)] == [1, 1, 1]
     assert len(seen) == 3
@@ -154,6 +155,40 @@ async def test_a_cancelled_call_gives_the_connection_back() -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert left_out() == 0
+
+
+async def test_a_connection_that_does_not_return_in_time_takes_no_result_away(
+    database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def stalled(connection: AsyncConnection) -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await put_back(connection)
+
+    @on_one_connection
+    async def reading() -> int:
+        return await read(one)
+
+    async with engine_context(database_url, create_tables=True, timeouts=Timeouts(command=0.2)):
+        await read(one)
+        monkeypatch.setattr(_kept, "put_back", stalled)
+        async with asyncio.timeout(30):
+            assert await reading() == 1
+        assert left_out() == 0
+
+
+async def test_reads_of_the_only_connection_return_it_each_time() -> None:
+    @on_one_connection
+    async def several() -> None:
+        for _ in range(3):
+            await read(one)
+
+    async with engine_context("sqlite://", create_tables=True):
+        await read(one)
+        with checkouts() as seen:
+            await several()
+        assert len(seen) == 3
 
 
 async def test_reads_in_a_session_are_on_the_connection_of_the_session(engine: AsyncEngine) -> None:

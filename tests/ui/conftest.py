@@ -13,7 +13,7 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from sqlalchemy import Engine, event
+from sqlalchemy import Engine, Pool, event
 from starlette.types import ASGIApp
 
 from artigraph.cli import json_schema
@@ -108,6 +108,21 @@ def statements() -> Generator[list[str]]:
         yield seen
     finally:
         event.remove(Engine, "before_cursor_execute", note)
+
+
+@contextmanager
+def connections() -> Generator[list[object]]:
+    """Note each connection that leaves any pool meanwhile."""
+    seen: list[object] = []
+
+    def note(connection: Any, *_: Any) -> None:
+        seen.append(connection)
+
+    event.listen(Pool, "checkout", note)
+    try:
+        yield seen
+    finally:
+        event.remove(Pool, "checkout", note)
 
 
 def pages(store: SmallStore) -> list[str]:

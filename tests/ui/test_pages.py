@@ -17,7 +17,7 @@ from artigraph.maintenance import fsck
 from artigraph.ui import create_app
 from artigraph.ui._render import VERSION_HEADER
 from tests.support.small_store import Data, SmallStore
-from tests.ui.conftest import Client, Page, client_of, document, error, pages, statements
+from tests.ui.conftest import Client, Page, client_of, connections, document, error, pages, statements
 
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\u202e\x1b[31m{{7*7}}"
 
@@ -385,6 +385,21 @@ async def test_each_page_takes_the_same_statements_however_much_there_is(url: st
         await asyncio.to_thread(in_store, url, more)
         assert await counts(client) == before
         assert max(before.values()) < 25, before
+
+
+async def test_pages_that_read_several_times_use_one_connection(client: Client, store: SmallStore) -> None:
+    first, second, *_ = store.runs
+    for address in (
+        f"/runs?cols=parameters.rate&open={second}&group=input",
+        f"/compare?run={first}&run={second}",
+        "/artifacts?model=Report&w=accuracy>0.6",
+        "/search?q=Report/report",
+    ):
+        await client.get(address)
+        with connections() as seen, statements() as several:
+            assert (await client.get(address)).status_code in (200, 303)
+        assert len(several) > 1
+        assert len(seen) == 1, address
 
 
 async def test_the_names_of_columns_are_offered(client: Client) -> None:

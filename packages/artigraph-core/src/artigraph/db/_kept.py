@@ -56,14 +56,13 @@ class Kept:
             while self._free:
                 stack.push_async_callback(_return, *self._free.popitem())
 
-    @property
-    def is_over(self) -> bool:
-        """Whether the call has ended. A task that it started may go on."""
-        return self._over
 
-    def has_for(self, loop_engine: LoopEngine) -> bool:
-        """Return whether reads on an engine share a connection here. They do not if they take turns, or lock rows."""
-        return not (self._over or loop_engine.shared or loop_engine.state.reads_lock)
+def kept_for(loop_engine: LoopEngine) -> Kept | None:
+    """Return what the reads of the current call share, if they do so on an engine.
+
+    They do not where they lock rows, or take turns on the only connection: to return it would roll a write back.
+    """
+    return None if loop_engine.shared or loop_engine.state.reads_lock else _kept.get()
 
 
 async def _return(loop_engine: LoopEngine, connection: AsyncConnection) -> None:
@@ -73,8 +72,8 @@ async def _return(loop_engine: LoopEngine, connection: AsyncConnection) -> None:
         await watch.run(put_back(connection))
 
 
-kept_connections: ContextVar[Kept | None] = ContextVar("artigraph_kept_connections", default=None)
-"""What the reads of the current call share."""
+_kept: ContextVar[Kept | None] = ContextVar("artigraph_kept_connections", default=None)
+"""What the reads of the current call share. A task that outlives the call shares nothing any more."""
 
 
 def on_one_connection(function: Callable[P, Awaitable[T]]) -> Callable[P, Awaitable[T]]:
@@ -86,15 +85,14 @@ def on_one_connection(function: Callable[P, Awaitable[T]]) -> Callable[P, Awaita
     """
 
     async def call(*arguments: P.args, **named: P.kwargs) -> T:
-        outer = kept_connections.get()
-        if outer is not None and not outer.is_over:
+        if _kept.get() is not None:
             return await function(*arguments, **named)
         kept = Kept()
-        token = kept_connections.set(kept)
+        token = _kept.set(kept)
         try:
             return await function(*arguments, **named)
         finally:
-            kept_connections.reset(token)
+            _kept.reset(token)
             await kept.end()
 
     return wraps(function)(call)

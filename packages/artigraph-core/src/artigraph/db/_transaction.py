@@ -20,7 +20,7 @@ from sqlalchemy.pool import QueuePool
 from artigraph.db import _errors
 from artigraph.db._caller_connection import caller_mysql_transaction, caller_sqlite_transaction
 from artigraph.db._engine import LONGEST_PING, whole_seconds
-from artigraph.db._kept import kept_connections
+from artigraph.db._kept import kept_for
 from artigraph.db._loop_engine import LoopEngine, writes_on
 from artigraph.db._malformed import error_of, forget_frames, likeliest, may_be_a_row
 from artigraph.db._watch import POLLS, Timeouts, Watch, connected, has_deadline
@@ -100,12 +100,8 @@ async def _read(loop_engine: LoopEngine, work: Work[T]) -> T:
 
 
 async def _look(loop_engine: LoopEngine, work: Work[T], watch: Watch) -> T:
-    kept = kept_connections.get()
-    if kept is not None and kept.has_for(loop_engine):
-        lent = kept.lent(loop_engine, watch)
-    else:
-        lent = connected(loop_engine.reader, watch)
-    async with lent as connection:
+    kept = kept_for(loop_engine)
+    async with connected(loop_engine.reader, watch) if kept is None else kept.lent(loop_engine, watch) as connection:
         if not loop_engine.state.reads_lock:
             return await run_naming_rows(connection, work)
         async with caller_mysql_transaction(connection, whole_seconds(loop_engine.timeouts.lock)):
