@@ -1,4 +1,4 @@
-"""The files of docs/how-to/serve-the-web-view.md, with the addresses of this machine in place of those of the page."""
+"""Start the web view from the files of docs/how-to/serve-the-web-view.md, with the addresses of this machine."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def written(name: str) -> str:
 
 
 def replaced(given: str, **words: str) -> str:
-    """Return a text with other words, all of which it must have."""
+    """Replace words of a text, each of which it must have."""
     for old, new in words.items():
         assert old in given
         given = given.replace(old, new)
