@@ -1,7 +1,7 @@
 """Print which share of the lines are imports and `__all__`, and fail above the bar: `just imports`.
 
-All lines of `packages/*/src` count but those of the sync twin, which is generated. Imports within functions count, too.
-Many imports for little code are a sign of rooms that are too small, or that lie where they are not used.
+The lines are those of `packages/*/src`, without the generated sync twin. Imports inside functions count, too.
+Many imports for little code are a sign of modules that are too small, or far from the code that uses them.
 """
 
 import ast

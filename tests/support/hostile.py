@@ -239,7 +239,7 @@ async def _messages(texts: list[str]) -> int:
 def _storable(text: str) -> str:
     """Return what is stored of an error's message: surrogates and NUL, which databases refuse, are replaced.
 
-    What looks like a password is masked: two hostile texts in a row may be `passwd` and a drive with its colon.
+    A text that looks like a password is masked. Two hostile texts in a row may look like one: `passwd`, then `C:`.
     """
     replaced = ("?" if "\ud800" <= char <= "\udfff" else "\ufffd" if char == "\0" else char for char in text)
     return masked_text("".join(replaced))[:4000]
