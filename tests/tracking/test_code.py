@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from artigraph.tracking._code import CodeIdentity, code_of
+from artigraph.tracking._known_code import CodeIdentity, code_of
 from artigraph.tracking._ownership import name_of
 
 Files = dict[str, str]

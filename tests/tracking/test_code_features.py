@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from artigraph.tracking._code import CodeIdentity
+from artigraph.tracking._known_code import CodeIdentity
 from tests.tracking.test_code import Files, program
 
 __all__ = ["program"]

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from artigraph.tracking._code import KnownCode, code_of
+from artigraph.tracking._known_code import KnownCode, code_of
 
 HELPERS = """
     from __future__ import annotations

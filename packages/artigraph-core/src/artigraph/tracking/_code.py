@@ -1,4 +1,4 @@
-"""Determine which code a function runs, so that a change of any of it is noticed.
+"""Walk through the code that a function runs, so that a change of any of it is noticed.
 
 The code of a function is its own, and that of all that it names in the same distribution: functions, classes, modules
 and constants, and what these name. Code that is not installed, such as scripts, notebooks and checkouts, counts as one
@@ -14,27 +14,19 @@ import functools
 import importlib
 import importlib.util
 import inspect
-import math
-import re
 import sys
 import threading
-import time
-import typing
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import date, timedelta, timezone
-from decimal import Decimal
+from collections.abc import Callable, Iterable, Mapping
 from enum import Enum
-from types import BuiltinFunctionType, FunctionType, MappingProxyType, MethodType, ModuleType
+from types import BuiltinFunctionType, FunctionType, MethodType, ModuleType
 from typing import Any, NewType, TypeVar, cast, get_args, get_origin
-from uuid import UUID
 
 from artigraph.errors import class_name
 from artigraph.model.any_model import is_model_instance
 from artigraph.serializer import Serializer
 from artigraph.storage import Storage
-from artigraph.tracking._bytecode import Encoded, digest_of, encoded, facts_of
+from artigraph.tracking._bytecode import digest_of, facts_of
 from artigraph.tracking._class_parts import (
     annotations_of,
     defaults_of,
@@ -53,12 +45,11 @@ from artigraph.tracking._describe import (
     reduced_state,
     state_of,
 )
+from artigraph.tracking._fixed_values import ALIASES, OF_WRAPPERS, TYPE_NAMES, FixedValues
 from artigraph.tracking._options import Follow
-from artigraph.tracking._ownership import Ownership, beneath, content_of, module_of, module_of_class
-from artigraph.tracking._readings import ABSENT, Readings, Same, of_class, of_function, of_module, of_names, of_texts
+from artigraph.tracking._ownership import Ownership, content_of, module_of, module_of_class
+from artigraph.tracking._readings import Readings, Same, of_class, of_function, of_module, of_names, of_texts
 
-_MOST_KNOWN = 100
-"""The most combinations of classes of arguments for which the code of a function is kept."""
 _MOST = 20_000
 """The most functions and classes that are followed from one function."""
 _DYNAMIC = ("eval", "exec", "compile", "globals", "vars", "__import__", "getattr", "setattr", "delattr")
@@ -89,78 +80,6 @@ _SILENT = (
 """Modules whose instances change no result, or are part of annotations."""
 
 
-@dataclass(frozen=True, slots=True)
-class CodeIdentity:
-    """The code that a function runs, as far as it can be followed."""
-
-    parts: Mapping[str, str]
-    """A digest for each function and class, by its name, and for each constant, by the name of who uses it."""
-    not_followed: tuple[str, ...]
-    """A description of each reference that could not be followed."""
-    encoded: Encoded
-    """The parts in their order, ready to be hashed."""
-
-
-def code_of(function: FunctionType, follow: Follow, values: Iterable[object] = ()) -> CodeIdentity:
-    """Return the identity of the code of a function, and of the classes of values that it is called with."""
-    return KnownCode(function, follow).identity(values)
-
-
-class KnownCode:
-    """The identity of the code of a function. It is kept as long as nothing changes of what a walk read."""
-
-    def __init__(self, function: FunctionType, follow: Follow) -> None:
-        self._function = function
-        self._follow: Follow = follow
-        self._beneath: list[FunctionType] = []
-        self._ours: Ownership | None = None
-        self._known: dict[tuple[type[Any], ...], tuple[Readings, CodeIdentity]] = {}
-        """By the classes of the values that it is called with."""
-        self.seconds = math.inf
-        """How long it took the last time."""
-
-    def __reduce__(self) -> tuple[type[KnownCode], tuple[FunctionType, Follow]]:
-        """Pickle no readings: they refer to whatever the code uses, such as a queue, and mean nothing elsewhere."""
-        return KnownCode, (self._function, self._follow)
-
-    def identity(self, values: Iterable[object]) -> CodeIdentity:
-        """Return the identity of the code, and of the classes of values that the function is called with.
-
-        Raises:
-            IncomparableError: there is too much of it.
-        """
-        started = time.monotonic()
-        try:
-            return self._identity(values)
-        finally:
-            self.seconds = time.monotonic() - started
-
-    def _identity(self, values: Iterable[object]) -> CodeIdentity:
-        ours = self._ownership()
-        classes = tuple(_classes_in(values, ours))
-        known = self._known.get(classes)
-        if known is not None and known[0].are_current():
-            return known[1]
-        readings = Readings()
-        walker = Walker(ours, self._follow, readings)
-        walker.describe_read(self._function, "")
-        for cls in classes:
-            walker.describe(cls, "")
-        walker.finish()
-        found = CodeIdentity(walker.parts, tuple(sorted(walker.not_followed)), encoded(sorted(walker.parts.items())))
-        if readings.is_complete and readings.are_current():  # nothing changed during the walk
-            if len(self._known) >= _MOST_KNOWN:
-                self._known.clear()
-            self._known[classes] = readings, found
-        return found
-
-    def _ownership(self) -> Ownership:
-        functions = beneath(self._function)
-        if self._ours is None or functions != self._beneath:
-            self._beneath, self._ours = functions, Ownership(self._function)
-        return self._ours
-
-
 class Walker(Describer):
     """Follows references from functions to what they name. Each thing is followed once, so circles end."""
 
@@ -185,8 +104,7 @@ class Walker(Describer):
         """The names of attributes that any function uses. Some are those of modules."""
         self._globals: set[str] = set()
         """The names of globals that any function uses."""
-        self._fixed: dict[int, tuple[bool, object]] = {}
-        """By id, whether a value stays as it is, and the value."""
+        self._fixed = FixedValues(ownership, readings)
         self._documented: dict[str, Any] = {}
         """The functions and classes that were followed."""
         self._looking: set[int] = set()
@@ -251,7 +169,7 @@ class Walker(Describer):
 
     def describe_read(self, value: object, where: str) -> object:
         """Return what identifies a value that was read from a name, and note how a change of it is noticed."""
-        if not self._is_fixed(value):
+        if not self._fixed.is_fixed(value):
             self._readings.equal(lambda: self._apart(lambda walker: walker.describe(value, where)))
         return self.describe(value, where)
 
@@ -260,46 +178,6 @@ class Walker(Describer):
         walker = Walker(self._ours, self._follow, Readings())
         described = digest_of(describe(walker))
         return described, Same(walker._kept), Same(list(walker._modules.values())), walker.not_followed
-
-    def _is_fixed(self, value: object) -> bool:
-        """Return whether a value stays as it is, or is a function, class or module whose content is noted."""
-        kind: Any = type(value)
-        if kind in _UNCHANGEABLE or isinstance(value, (type, ModuleType, *_TYPE_NAMES)):
-            return True
-        if id(value) not in self._fixed:
-            self._fixed[id(value)] = True, value  # it may hold itself
-            is_fixed, parts = self._fixed_parts(kind, value)
-            self._fixed[id(value)] = is_fixed and all(self._is_fixed(part) for part in parts), value
-        return self._fixed[id(value)][0]
-
-    def _fixed_parts(self, kind: Any, value: Any) -> tuple[bool, Iterable[object]]:
-        """Return whether a value stays as it is if its parts do, and the parts."""
-        if kind is FunctionType:
-            return self._is_fixed_function(value)
-        if kind is BuiltinFunctionType:
-            return value.__self__ is None or isinstance(value.__self__, ModuleType), ()
-        if kind is MappingProxyType:
-            self._readings.same(lambda: list(value))
-            return not value, ()
-        if kind in (staticmethod, classmethod):
-            own = cast("dict[str, object]", value.__dict__)
-            self._readings.same(lambda: list(own))
-            return all(name in _OF_WRAPPERS for name, _ in state_of(value)), [value.__func__]
-        if kind is property:
-            return True, (value.fget, value.fset, value.fdel)
-        return kind in (tuple, frozenset), value if kind in (tuple, frozenset) else ()
-
-    def _is_fixed_function(self, function: FunctionType) -> tuple[bool, Sequence[object]]:
-        """Return whether a function has no content that is described with its name, and what it was made from."""
-        if self._ours.owns_function(function):  # its attributes are noted when it is followed
-            return True, [vars(function).get("__wrapped__")]
-
-        def held() -> list[object]:
-            state = vars(function)
-            return [*state, *state.values(), *map(content_of, function.__closure__ or ())]
-
-        self._readings.same(held)
-        return True, held()
 
     def describe_code(self, value: object, where: str) -> object:
         """Return what identifies a function, class, module or descriptor; None for any other value."""
@@ -323,7 +201,7 @@ class Walker(Describer):
                 parameters: Any = _attribute(value, "cache_parameters")
                 typed = False if parameters is None else bool(parameters()["typed"])  # whether 1 and 1.0 are one
                 found = (_type(value), self.describe(_attribute(value, "__wrapped__"), where), typed)
-            case _ if get_origin(value) is not None or isinstance(value, _TYPE_NAMES):
+            case _ if get_origin(value) is not None or isinstance(value, TYPE_NAMES):
                 found = self._annotation(value, where)
             case _:
                 pass
@@ -469,7 +347,7 @@ class Walker(Describer):
     def _of_own_type(self, value: object, where: str) -> object:
         """Return what a value adds to its built-in type: attributes, and the code of a subclass of ours."""
         cls: type[Any] = type(value)
-        state = [(name, self.describe(part, where)) for name, part in state_of(value) if name not in _OF_WRAPPERS]
+        state = [(name, self.describe(part, where)) for name, part in state_of(value) if name not in OF_WRAPPERS]
         return (state, self._class(cls) if self._ours.owns_class(cls) else None)
 
     def _descriptor(self, value: object, where: str) -> object:
@@ -514,16 +392,12 @@ class Walker(Describer):
         if texts:
             named = of_texts(cls.__module__, texts)
             self._readings.same(named)
-            if not all(map(self._is_fixed_in_texts, named())):  # such as a dictionary from which a text takes an item
+            if not all(
+                map(self._fixed.is_fixed_in_texts, named())
+            ):  # such as a dictionary from which a text takes an item
                 self._readings.equal(lambda: self._apart(lambda walker: walker._annotations(cls)))
         if any(isinstance(value, str) for _, value in annotations):  # what they name may be there later
             self._readings.is_complete = False
-
-    def _is_fixed_in_texts(self, value: object) -> bool:
-        """Return whether a text that names a value means the same as long as it is the same value."""
-        if isinstance(value, FunctionType):  # the text may call it
-            return not self._ours.owns_function(value)
-        return value is ABSENT or isinstance(value, _FORM) or self._is_fixed_annotation(value)
 
     def _annotations(self, cls: type[Any]) -> object:
         """Return what identifies the annotations of a class, resolved anew."""
@@ -531,26 +405,18 @@ class Walker(Describer):
 
     def _annotation_read(self, value: object, where: str) -> object:
         """Return what identifies an annotation, and note how a change of it is noticed."""
-        if not self._is_fixed_annotation(value):
+        if not self._fixed.is_fixed_annotation(value):
             self._readings.equal(lambda: self._apart(lambda walker: walker._annotation(value, where)))
         return self._annotation(value, where)
 
-    def _is_fixed_annotation(self, value: object) -> bool:
-        if get_origin(value) is None:
-            return self._is_fixed(value)
-        parts: tuple[object, ...] = get_args(value)
-        if parts and get_origin(value) is Callable and type(parts[0]) is list:  # that list is made anew each time
-            parts = (*cast("list[object]", parts[0]), *parts[1:])
-        return all(map(self._is_fixed_annotation, parts))
-
     def _annotation(self, value: object, where: str) -> object:
         """Return what identifies an annotation or another type, and follow the classes in it."""
-        if isinstance(value, _TYPE_NAMES):
+        if isinstance(value, TYPE_NAMES):
             return self._type_name(value, where)
         origin = get_origin(value)
         if origin is None:
             return self.describe(value, f"an annotation of {where}")
-        generic = self.describe(origin, where) if isinstance(origin, (type, *_ALIAS)) else None
+        generic = self.describe(origin, where) if isinstance(origin, (type, *ALIASES)) else None
         return (str(origin), generic, [self._annotation(part, where) for part in get_args(value)])
 
     def _type_name(self, value: Any, where: str) -> object:
@@ -569,7 +435,7 @@ class Walker(Describer):
 
     def noticed(self, value: object) -> None:
         """Follow the classes of a model that is a constant."""
-        for cls in _classes_in([value], self._ours):
+        for cls in classes_in([value], self._ours):
             self._class(cls)
 
     def state_of_member(self, value: Enum, where: str) -> object:
@@ -607,7 +473,7 @@ class Walker(Describer):
         return ("object", kind, state, described, None if owned else self._inside(value, where))
 
 
-def _classes_in(values: Iterable[object], ours: Ownership) -> list[type[Any]]:
+def classes_in(values: Iterable[object], ours: Ownership) -> list[type[Any]]:
     """Return our classes of values and of what they hold. The function may call their methods.
 
     Raises:
@@ -637,25 +503,9 @@ def _classes_in(values: Iterable[object], ours: Ownership) -> list[type[Any]]:
 
 _OF_DECORATORS = frozenset({"cached", "explain", "cache_info", "cache_clear", "cache_parameters"})
 """Attributes of a function that `tracked` and `lru_cache` add, and that say nothing about it."""
-_OF_WRAPPERS = frozenset(
-    (
-        *("__wrapped__", "__doc__", "__name__", "__qualname__", "__module__", "__annotations__", "__annotate__"),
-        *("func", "attrname"),
-    )
-)
-"""Attributes of wrappers that are described by other means, or change no result."""
 _HELD = ("__wrapped__", "_self_wrapper")
 """Attributes in which objects that stand for a function keep it, and what they do around it."""
-_UNCHANGEABLE = PLAIN | {complex, range, date, timedelta, timezone, Decimal, UUID, re.Pattern}
-"""The types of values that never change."""
 _LRU_CACHE = type(functools.lru_cache(len))
-_ALIAS: tuple[type[Any], ...] = ()
-if sys.version_info >= (3, 12):
-    _ALIAS = (typing.TypeAliasType,)
-_TYPE_NAMES = (NewType, TypeVar, *_ALIAS)
-"""The types of what gives a type another name."""
-_FORM: type[Any] = type(typing.Optional)
-"""The type of what makes annotations, such as `Literal`."""
 _COLLECTIONS = (list, tuple, set, frozenset, deque, Mapping)
 _FOREIGN_LEVELS = 1
 """How many instances of other distributions, one in the other, are searched for instances of our classes."""

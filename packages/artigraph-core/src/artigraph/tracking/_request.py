@@ -20,8 +20,8 @@ from artigraph.model.traverse import find_stream
 from artigraph.printable import printable
 from artigraph.progress import run_in_slices
 from artigraph.tracking._bytecode import PYTHON, digest_of, encoded
-from artigraph.tracking._code import CodeIdentity
 from artigraph.tracking._describe import Describer, IncomparableError
+from artigraph.tracking._known_code import CodeIdentity
 from artigraph.tracking._options import TrackedValue, TrackingWarning
 from artigraph.tracking._ownership import name_of
 from artigraph.tracking._signature import Arguments, Signature

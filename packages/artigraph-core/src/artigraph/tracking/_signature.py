@@ -11,7 +11,7 @@ from typing import Any, Literal, NamedTuple
 from artigraph.errors import TrackingError
 from artigraph.identifiers import check_label
 from artigraph.run.values import value_rows
-from artigraph.tracking._code import KnownCode
+from artigraph.tracking._known_code import KnownCode
 from artigraph.tracking._options import Cache, cache_of
 
 RETURN = "return"
