@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from artigraph.tracking._known_code import CodeIdentity, code_of
+from artigraph.tracking._known_code import CodeIdentity, KnownCode
 from artigraph.tracking._ownership import name_of
 
 Files = dict[str, str]
@@ -46,7 +46,7 @@ def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         try:
             main: Any = importlib.import_module("prog.main")
             step: FunctionType = main.step
-            return code_of(step, "distribution", getattr(main, "ARGUMENTS", ()))
+            return KnownCode(step, "distribution").identity(getattr(main, "ARGUMENTS", ()))
         finally:
             sys.path.remove(str(folder))
 
@@ -387,7 +387,7 @@ def test_running_it_changes_nothing(program: Callable[[Files], CodeIdentity]) ->
     main: Any = sys.modules["prog.main"]
     assert main.WORKER.cached == 8
     main.remembered(1)
-    assert code_of(main.step, "distribution", main.ARGUMENTS) == before
+    assert KnownCode(main.step, "distribution").identity(main.ARGUMENTS) == before
 
 
 def test_what_cannot_be_followed_is_listed(program: Callable[[Files], CodeIdentity]) -> None:

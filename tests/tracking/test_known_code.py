@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from artigraph.tracking._known_code import KnownCode, code_of
+from artigraph.tracking._known_code import KnownCode
 
 HELPERS = """
     from __future__ import annotations
@@ -253,7 +253,7 @@ def test_a_change_in_the_running_program_is_noticed(what: str, kept: Any) -> Non
     assert known.identity(arguments) is before, "nothing changed, so it is kept"
     exec(CHANGES[what], kept.__dict__)
     after = known.identity(arguments)
-    assert after == code_of(step, "distribution", arguments)
+    assert after == KnownCode(step, "distribution").identity(arguments)
     assert after.parts != before.parts
 
 
@@ -284,7 +284,7 @@ def test_whatever_is_replaced_and_restored_it_is_as_a_new_walk_finds_it(kept: An
             for new in ((123456,), ("other",)):
                 put(new)
                 replaced += 1
-                assert known.identity(arguments) == code_of(step, "distribution", arguments)
+                assert known.identity(arguments) == KnownCode(step, "distribution").identity(arguments)
             put(value)
             assert known.identity(arguments) == before
     assert replaced > 80

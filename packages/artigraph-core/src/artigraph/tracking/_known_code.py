@@ -31,11 +31,6 @@ class CodeIdentity:
     """The parts in their order, ready to be hashed."""
 
 
-def code_of(function: FunctionType, follow: Follow, values: Iterable[object] = ()) -> CodeIdentity:
-    """Return the identity of the code of a function, and of the classes of values that it is called with."""
-    return KnownCode(function, follow).identity(values)
-
-
 class KnownCode:
     """The identity of the code of a function. It is kept as long as nothing changes of what a walk read."""
 
