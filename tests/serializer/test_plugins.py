@@ -8,9 +8,8 @@ from importlib.metadata import entry_points
 
 import pytest
 
-from artigraph.errors import MissingDependencyError
+from artigraph.errors import MissingDependencyError, needs
 from artigraph.serializer import get_serializer_by_name
-from artigraph.serializer._support.library import needs
 from tests.support.frameworks import SERIALIZERS, is_here
 
 SHIPPED = {
@@ -121,13 +120,28 @@ except ImportError as error:
     assert f"pip install 'artigraph[{library}]'" in said
 
 
+@pytest.mark.parametrize("library", ["attrs", "msgspec", "pydantic"])
+@pytest.mark.parametrize("end", ["", ".sync"])
+def test_a_missing_library_of_models_names_the_command(library: str, end: str) -> None:
+    code = f"""
+import sys
+sys.modules[{library!r}] = None
+try:
+    import artigraph.{library}{end}
+except ImportError as error:
+    print(type(error).__name__, error)
+"""
+    said = run(code)
+    assert said.startswith(f"MissingDependencyError artigraph.{library} cannot be imported: ")
+    assert f"pip install 'artigraph[{library}]'" in said
+
+
 def test_what_is_missing_below_names_the_command_of_what_was_asked_for() -> None:
     msg = "No module named 'a'"
-    with pytest.raises(MissingDependencyError) as caught, needs("b"), needs("a"):
+    with pytest.raises(MissingDependencyError) as caught, needs("artigraph.b", "b"), needs("artigraph.a", "a"):
         raise ImportError(msg)
     assert str(caught.value) == (
-        "artigraph.serializer.b cannot be imported: No module named 'a'. "
-        "Install what it needs: pip install 'artigraph[b]'"
+        "artigraph.b cannot be imported: No module named 'a'. Install what it needs: pip install 'artigraph[b]'"
     )
 
 

@@ -8,10 +8,11 @@ one as `__cause__`.
 from __future__ import annotations
 
 import asyncio
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Generator, Sequence
     from uuid import UUID
 
 __all__: list[str] = ["AmbiguousReferenceError", "ArgumentError", "ArtifactInUseError", "ArtigraphError"]
@@ -65,6 +66,23 @@ class ConfigurationError(ArtigraphError, ValueError):
 
 class MissingDependencyError(ArtigraphError, ImportError):
     """A required library is not installed. The message has the pip command."""
+
+
+@contextmanager
+def needs(module: str, extra: str) -> Generator[None]:
+    """Raise a failing import in this block of a module as an error that names the pip command of an extra.
+
+    The block may import modules of another extra. The error names this one, which has all that both need.
+
+    Raises:
+        MissingDependencyError: an import failed.
+    """
+    try:
+        yield
+    except ImportError as error:
+        cause = error.__cause__ if isinstance(error, MissingDependencyError) else error
+        msg = f"{module} cannot be imported: {cause}. Install what it needs: pip install 'artigraph[{extra}]'"
+        raise MissingDependencyError(msg) from cause
 
 
 class RegistrationError(ArtigraphError, ValueError):

@@ -5,14 +5,11 @@ from __future__ import annotations
 from typing import ClassVar, dataclass_transform
 
 import artigraph.model as model
-from artigraph.errors import MissingDependencyError
+from artigraph.errors import needs
 
-try:
+with needs(__name__, "msgspec"):
     import msgspec
     from artigraph.msgspec._base import Metaclass
-except ImportError as _error:
-    _msg = f"{__name__} cannot be imported: {_error}. Install what it needs: pip install 'artigraph[msgspec]'"
-    raise MissingDependencyError(_msg) from _error
 
 __all__ = ["ArtifactModel"]
 

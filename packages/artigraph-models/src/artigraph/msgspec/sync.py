@@ -5,14 +5,8 @@ from __future__ import annotations
 from typing import ClassVar, dataclass_transform
 
 import artigraph.sync.model as model
-from artigraph.errors import MissingDependencyError
-
-try:
-    import msgspec
-    from artigraph.msgspec._base import SyncMetaclass
-except ImportError as _error:
-    _msg = f"{__name__} cannot be imported: {_error}. Install what it needs: pip install 'artigraph[msgspec]'"
-    raise MissingDependencyError(_msg) from _error
+import msgspec
+from artigraph.msgspec._base import SyncMetaclass
 
 __all__ = ["ArtifactModel"]
 

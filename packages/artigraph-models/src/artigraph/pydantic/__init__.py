@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import Any, ClassVar, dataclass_transform
 
 import artigraph.model as model
-from artigraph.errors import MissingDependencyError
+from artigraph.errors import needs
 from artigraph.model.definition import inherit_line
 
-try:
+with needs(__name__, "pydantic"):
     from artigraph.pydantic._base import Metaclass
     from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
-except ImportError as _error:
-    _msg = f"{__name__} cannot be imported: {_error}. Install what it needs: pip install 'artigraph[pydantic]'"
-    raise MissingDependencyError(_msg) from _error
 
 __all__ = ["ArtifactModel"]
 

@@ -5,15 +5,9 @@ from __future__ import annotations
 from typing import Any, ClassVar, dataclass_transform
 
 import artigraph.sync.model as model
-from artigraph.errors import MissingDependencyError
 from artigraph.model.definition import inherit_line
-
-try:
-    from artigraph.pydantic._base import SyncMetaclass
-    from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
-except ImportError as _error:
-    _msg = f"{__name__} cannot be imported: {_error}. Install what it needs: pip install 'artigraph[pydantic]'"
-    raise MissingDependencyError(_msg) from _error
+from artigraph.pydantic._base import SyncMetaclass
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr
 
 __all__ = ["ArtifactModel"]
 

@@ -119,23 +119,6 @@ def deserializing(name: str) -> Generator[None]:
         raise errors.DeserializationError(msg) from error
 
 
-@contextmanager
-def needs(extra: str) -> Generator[None]:
-    """Raise a failing import in this block as an error that names the pip command.
-
-    The block may import serializers of another extra. The error names this one, which has all that both need.
-    """
-    try:
-        yield
-    except ImportError as error:
-        cause = error.__cause__ if isinstance(error, errors.MissingDependencyError) else error
-        msg = (
-            f"artigraph.serializer.{extra} cannot be imported: {cause}. Install what it needs: "
-            f"pip install 'artigraph[{extra}]'"
-        )
-        raise errors.MissingDependencyError(msg) from cause
-
-
 def attributes_of(value: object) -> set[str]:
     """Return the names of the attributes that the instance itself holds."""
     return set(vars(value))

@@ -1,8 +1,8 @@
 """Serializer for the charts of Altair."""
 
-from artigraph.serializer._support.library import needs
+from artigraph.errors import needs
 
-with needs("altair"):
+with needs(__name__, "altair"):
     from artigraph.serializer.altair._serializers import ChartSerializer, chart_serializer
 
 __all__ = ["ChartSerializer", "chart_serializer"]

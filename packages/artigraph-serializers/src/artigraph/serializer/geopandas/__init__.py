@@ -1,8 +1,8 @@
 """Serializers for the frames and series of geopandas."""
 
-from artigraph.serializer._support.library import needs
+from artigraph.errors import needs
 
-with needs("geopandas"):
+with needs(__name__, "geopandas"):
     from artigraph.serializer.geopandas._serializers import (
         GeoDataFrameSerializer,
         GeoSeriesSerializer,

@@ -1,8 +1,8 @@
 """Serializers for the arrays of JAX."""
 
-from artigraph.serializer._support.library import needs
+from artigraph.errors import needs
 
-with needs("jax"):
+with needs(__name__, "jax"):
     from artigraph.serializer.jax._serializers import (
         ArrayDict,
         ArrayDictSerializer,

@@ -1,8 +1,8 @@
 """Serializer for the boosters of LightGBM."""
 
-from artigraph.serializer._support.library import needs
+from artigraph.errors import needs
 
-with needs("lightgbm"):
+with needs(__name__, "lightgbm"):
     from artigraph.serializer.lightgbm._serializers import BoosterSerializer, booster_serializer
 
 __all__ = ["BoosterSerializer", "booster_serializer"]

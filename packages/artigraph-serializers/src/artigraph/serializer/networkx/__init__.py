@@ -1,8 +1,8 @@
 """Serializer for the graphs of networkx."""
 
-from artigraph.serializer._support.library import needs
+from artigraph.errors import needs
 
-with needs("networkx"):
+with needs(__name__, "networkx"):
     from artigraph.serializer.networkx._serializers import GraphSerializer, graph_serializer
 
 __all__ = ["GraphSerializer", "graph_serializer"]

@@ -1,8 +1,8 @@
 """Serializers for NumPy arrays and scalars."""
 
-from artigraph.serializer._support.library import needs
+from artigraph.errors import needs
 
-with needs("numpy"):
+with needs(__name__, "numpy"):
     from artigraph.serializer.numpy._serializers import (
         ArraySerializer,
         ScalarSerializer,

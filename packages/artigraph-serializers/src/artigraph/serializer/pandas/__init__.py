@@ -1,8 +1,8 @@
 """Serializers for pandas frames, series, indexes and scalars."""
 
-from artigraph.serializer._support.library import needs
+from artigraph.errors import needs
 
-with needs("pandas"):
+with needs(__name__, "pandas"):
     from artigraph.serializer.pandas._serializers import (
         DataFrameSerializer,
         IndexSerializer,

@@ -1,8 +1,8 @@
 """Serializer for the images of Pillow."""
 
-from artigraph.serializer._support.library import needs
+from artigraph.errors import needs
 
-with needs("pillow"):
+with needs(__name__, "pillow"):
     from artigraph.serializer.pillow._serializers import ImageSerializer, image_serializer
 
 __all__ = ["ImageSerializer", "image_serializer"]

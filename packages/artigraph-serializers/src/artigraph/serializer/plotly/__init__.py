@@ -1,8 +1,8 @@
 """Serializer for the figures of Plotly."""
 
-from artigraph.serializer._support.library import needs
+from artigraph.errors import needs
 
-with needs("plotly"):
+with needs(__name__, "plotly"):
     from artigraph.serializer.plotly._serializers import FigureSerializer, figure_serializer
 
 __all__ = ["FigureSerializer", "figure_serializer"]

@@ -1,8 +1,8 @@
 """Serializers for Polars frames and series."""
 
-from artigraph.serializer._support.library import needs
+from artigraph.errors import needs
 
-with needs("polars"):
+with needs(__name__, "polars"):
     from artigraph.serializer.polars._serializers import (
         DataFrameSerializer,
         SeriesSerializer,

@@ -1,8 +1,8 @@
 """Serializers for Arrow tables and record batches."""
 
-from artigraph.serializer._support.library import needs
+from artigraph.errors import needs
 
-with needs("pyarrow"):
+with needs(__name__, "pyarrow"):
     from artigraph.serializer.pyarrow._serializers import (
         FeatherSerializer,
         ParquetSerializer,

@@ -1,8 +1,8 @@
 """Serializers for PyTorch tensors and state dicts."""
 
-from artigraph.serializer._support.library import needs
+from artigraph.errors import needs
 
-with needs("torch"):
+with needs(__name__, "torch"):
     from artigraph.serializer.torch._serializers import (
         StateDict,
         StateDictSerializer,

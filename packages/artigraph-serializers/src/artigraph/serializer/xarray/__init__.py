@@ -1,8 +1,8 @@
 """Serializers for the datasets and labeled arrays of xarray."""
 
-from artigraph.serializer._support.library import needs
+from artigraph.errors import needs
 
-with needs("xarray"):
+with needs(__name__, "xarray"):
     from artigraph.serializer.xarray._serializers import (
         DataArraySerializer,
         DatasetSerializer,

@@ -1,8 +1,8 @@
 """Serializer for the boosters of XGBoost."""
 
-from artigraph.serializer._support.library import needs
+from artigraph.errors import needs
 
-with needs("xgboost"):
+with needs(__name__, "xgboost"):
     from artigraph.serializer.xgboost._serializers import BoosterSerializer, booster_serializer
 
 __all__ = ["BoosterSerializer", "booster_serializer"]
