@@ -12,6 +12,7 @@ from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit
 
 from artigraph.errors import StorageError
+from artigraph.storage._retries import ATTEMPTS
 
 
 class Body(Protocol):
@@ -164,7 +165,6 @@ def _refuse_credentials(client: S3Client) -> None:
 # Opening a client -----------------------------------------------------------------------------------------------------
 
 
-ATTEMPTS = 8
 _ENDPOINTS = ("AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL")
 
 
