@@ -1,6 +1,6 @@
 """The rows of tables of runs and artifacts. A page has a thousand cells, which a template writes far more slowly.
 
-All that is stored goes through `_shown`, which escapes it, or is a number, a moment or an id.
+All text that is stored goes through `escape`, mostly by `_shown`. The rest are numbers, moments and ids.
 """
 
 from __future__ import annotations
