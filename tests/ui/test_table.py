@@ -23,8 +23,10 @@ from tests.ui.conftest import Page
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
 IDS = [UUID(int=number) for number in range(8)]
 TAGS = {"tr", "th", "td", "div", "input", "a", "span", "time", "code"}
-ATTRIBUTES = {"scope", "class", "type", "name", "value", "aria-label", "aria-hidden", "href", "title", "colspan"}
-ATTRIBUTES |= {"datetime", "data-ago"}
+ATTRIBUTES = {
+    *("scope", "class", "type", "name", "value", "aria-label", "aria-hidden", "href", "title", "colspan"),
+    *("datetime", "data-ago"),
+}
 
 
 @pytest.fixture
