@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -248,7 +249,12 @@ def test_there_is_no_change_where_models_are_equal_and_one_where_they_are_not(va
     copied = copy.deepcopy(one)  # which Python gets wrong of some paths
     assert bool(diff(one, copied)) == (one != copied)
     back = diff(other, one)
-    assert sorted(change.path for change in back) == sorted(change.path for change in found)
+    assert paths_but_for_payloads(back) == paths_but_for_payloads(found)
+
+
+def paths_but_for_payloads(found: ModelDiff) -> list[str]:
+    """Return the sorted paths, whatever a NaN among the keys carries: all are one key, and the path shows the first."""
+    return sorted(re.sub(r"-?NaN\d*", "NaN", change.path) for change in found)
 
 
 def test_depth_is_no_limit() -> None:

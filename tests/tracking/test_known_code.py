@@ -309,6 +309,7 @@ QUEUE: queue.SimpleQueue[int] = queue.SimpleQueue()
 
 
 def test_a_pickle_holds_nothing_that_was_read() -> None:
+    assert isinstance(held_queue, FunctionType)
     known = KnownCode(held_queue, "distribution")
     found = known.identity(())
     copy = pickle.loads(pickle.dumps(known))  # a queue cannot be pickled

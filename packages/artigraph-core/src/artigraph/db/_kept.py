@@ -57,14 +57,6 @@ class Kept:
                 stack.push_async_callback(_return, *self._free.popitem())
 
 
-def kept_for(loop_engine: LoopEngine) -> Kept | None:
-    """Return what the reads of the current call share, if they do so on an engine.
-
-    They do not where they lock rows, or take turns on the only connection: to return it would roll a write back.
-    """
-    return None if loop_engine.shared or loop_engine.state.reads_lock else _kept.get()
-
-
 async def _return(loop_engine: LoopEngine, connection: AsyncConnection) -> None:
     watch = Watch(loop_engine.timeouts, loop_engine.engine.driver)
     watch.hold(connection)
@@ -72,7 +64,7 @@ async def _return(loop_engine: LoopEngine, connection: AsyncConnection) -> None:
         await watch.run(put_back(connection))
 
 
-_kept: ContextVar[Kept | None] = ContextVar("artigraph_kept_connections", default=None)
+kept_connections: ContextVar[Kept | None] = ContextVar("artigraph_kept_connections", default=None)
 """What the reads of the current call share. A task that outlives the call shares nothing any more."""
 
 
@@ -85,14 +77,14 @@ def on_one_connection(function: Callable[P, Awaitable[T]]) -> Callable[P, Awaita
     """
 
     async def call(*arguments: P.args, **named: P.kwargs) -> T:
-        if _kept.get() is not None:
+        if kept_connections.get() is not None:
             return await function(*arguments, **named)
         kept = Kept()
-        token = _kept.set(kept)
+        token = kept_connections.set(kept)
         try:
             return await function(*arguments, **named)
         finally:
-            _kept.reset(token)
+            kept_connections.reset(token)
             await kept.end()
 
     return wraps(function)(call)

@@ -20,7 +20,7 @@ from sqlalchemy.pool import QueuePool
 from artigraph.db import _errors
 from artigraph.db._caller_connection import caller_mysql_transaction, caller_sqlite_transaction
 from artigraph.db._engine import LONGEST_PING, whole_seconds
-from artigraph.db._kept import kept_for
+from artigraph.db._kept import kept_connections
 from artigraph.db._loop_engine import LoopEngine, writes_on
 from artigraph.db._malformed import error_of, forget_frames, likeliest, may_be_a_row
 from artigraph.db._watch import POLLS, Timeouts, Watch, connected, has_deadline
@@ -100,7 +100,8 @@ async def _read(loop_engine: LoopEngine, work: Work[T]) -> T:
 
 
 async def _look(loop_engine: LoopEngine, work: Work[T], watch: Watch) -> T:
-    kept = kept_for(loop_engine)
+    # Reads that lock rows or take turns on the only connection share none: to return it would roll a write back.
+    kept = None if loop_engine.shared or loop_engine.state.reads_lock else kept_connections.get()
     async with connected(loop_engine.reader, watch) if kept is None else kept.lent(loop_engine, watch) as connection:
         if not loop_engine.state.reads_lock:
             return await run_naming_rows(connection, work)

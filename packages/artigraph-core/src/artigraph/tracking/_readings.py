@@ -19,7 +19,7 @@ from typing import Any
 Read = Callable[[], Sequence[object]]
 """Returns what some names refer to now."""
 ABSENT = object()
-"""Stands for what a name refers to that is not there."""
+"""Stands for the object of a name that refers to nothing."""
 _DOTTED = re.compile(r"[^\W\d]\w*(?:\.[^\W\d]\w*)*")
 
 
