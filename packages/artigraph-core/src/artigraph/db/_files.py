@@ -7,6 +7,7 @@ import os
 import re
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -101,7 +102,7 @@ def make_private(path: Path) -> None:
 def find_folder() -> Path:
     """Return the nearest `.artigraph` in the working folder or above it, or else the path where it would be made."""
     here = Path.cwd()
-    for folder in (here, *here.parents):
+    for folder in chain([here], here.parents):  # mostly the first, so the others are not made yet
         candidate = folder / FOLDER
         if candidate.is_dir():
             return candidate

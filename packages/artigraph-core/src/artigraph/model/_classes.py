@@ -248,7 +248,7 @@ def _check(name: str, live: list[type[Any]]) -> None:
 
 def same_place(one: type[Any], other: type[Any]) -> bool:
     """Return whether two classes were defined at one place: they are one class, or one replaced the other."""
-    return _place(one) == _place(other)
+    return one.__qualname__ == other.__qualname__ and _place(one) == _place(other)
 
 
 def _place(cls: type[Any]) -> tuple[str, str]:

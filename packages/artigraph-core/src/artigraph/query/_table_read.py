@@ -226,16 +226,15 @@ class ArtifactRows:
         is_json = serializer == json_serializer.name
         one: Callable[[bytes], object]
         one = partial(decode, classes=classes) if is_json and classes else partial(decode_stored, serializer)
-        try:
-            values = decode_each(stored, one) if is_json else list(map(one, stored))
-        except DeserializationError:
-            for number, data in zip(numbers, stored, strict=True):
-                try:
-                    one(data)
-                except DeserializationError as error:
-                    msg = f"{chosen.name} of node {node_ids[number]} cannot be read: {error}"
-                    raise DeserializationError(msg) from error
-            raise
+
+        def decode_at(index: int) -> object:
+            try:
+                return one(stored[index])
+            except DeserializationError as error:
+                msg = f"{chosen.name} of node {node_ids[numbers[index]]} cannot be read: {error}"
+                raise DeserializationError(msg) from error
+
+        values = decode_each(stored, decode_at) if is_json else map(decode_at, range(len(stored)))
         for number, value in zip(numbers, values, strict=True):
             found[number] = value
 

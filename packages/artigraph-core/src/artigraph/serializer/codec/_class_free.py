@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar, cast
 
 from artigraph.kinds import fitting, kind_of
-from artigraph.serializer.codec._read import CLASS_TAGS, TAGS, ChangedClassError, Classes, Tags, decode_tagged
+from artigraph.serializer.codec._read import CLASS_TAGS, TAGS, ChangedClassError, Classes, Tags, decode
 from artigraph.serializer.codec._read_scalars import expect, expect_dict, expect_list
 
 T = TypeVar("T")
@@ -69,7 +69,7 @@ def decode_class_free(data: bytes) -> object:
     Raises:
         DeserializationError: the bytes do not encode a value.
     """
-    return decode_tagged(data, lambda: CLASS_FREE_TAGS)
+    return decode(data, tags_of=lambda _: CLASS_FREE_TAGS)
 
 
 def _read_member(content: object) -> StoredEnum:
@@ -143,7 +143,7 @@ def decode_former(data: bytes, classes: Classes) -> object:
     Raises:
         DeserializationError: the bytes do not encode a value, or a class's constructor failed.
     """
-    return decode_tagged(data, partial(_tags_of, classes))
+    return decode(data, classes, _tags_of)
 
 
 def stand_ins(value: object) -> Iterator[StoredEnum | StoredStruct]:

@@ -34,31 +34,21 @@ class ChangedClassError(DeserializationError):
     """
 
 
-def decode(data: bytes, classes: Classes = NO_CLASSES) -> object:
+def decode(data: bytes, classes: Classes = NO_CLASSES, tags_of: Callable[[Classes], Tags] | None = None) -> object:
     """Return the value that `encode` wrote.
 
     Only classes in `classes` are looked up, and only their code runs. A dataclass is made by its constructor from the
-    stored fields. Fields that a dataclass or named tuple gained since then take their defaults.
+    stored fields. Fields that a dataclass or named tuple gained since then take their defaults. With `tags_of`, other
+    readers of tagged values are used. It supplies them if an instance of a class is stored.
 
     Raises:
         DeserializationError: the bytes do not encode a value, or name a class, member or field that does not exist, or
             a class's constructor failed. The constructor's error is the `__cause__`.
     """
-    return decode_tagged(data, partial(_tags_of, classes) if classes else None)
-
-
-def decode_tagged(data: bytes, make_tags: Callable[[], Tags] | None) -> object:
-    """Return the value that `encode` wrote. `make_tags` supplies the readers of tagged values, if they are needed.
-
-    Without it, an instance of a class is refused.
-
-    Raises:
-        DeserializationError: as `decode`.
-    """
     try:
         text = str(data, "utf-8")
         if text[:1] in _BRACKETS:
-            return _decode_parts(text, make_tags)
+            return _decode_parts(text, classes, tags_of or _tags_of)
         if len(text) > LONGEST_NUMBER and text[0] != '"':
             msg = "it is longer than any number that is written"
             raise ValueError(msg)  # noqa: TRY301
@@ -70,13 +60,13 @@ def decode_tagged(data: bytes, make_tags: Callable[[], Tags] | None) -> object:
         raise DeserializationError(msg) from error
 
 
-def _decode_parts(text: str, make_tags: Callable[[], Tags] | None) -> object:
+def _decode_parts(text: str, classes: Classes, tags_of: Callable[[Classes], Tags]) -> object:
     if text.startswith(_DATETIME) and text.endswith('"}'):  # the only tagged value that is read by the thousand
         return datetime.fromisoformat(text[len(_DATETIME) : -2])
     if is_too_deep(text):
         msg = f"it is nested deeper than {MAX_DEPTH} levels, which is never written"
         raise ValueError(msg)
-    tags = make_tags() if make_tags is not None and any(tag in text for tag in CLASS_TAGS) else _PLAIN_TAGS
+    tags = tags_of(classes) if any(tag in text for tag in CLASS_TAGS) else _PLAIN_TAGS
     scan = _scan_plain if tags is _PLAIN_TAGS and python_limits_digits() else _scanner(_decoder(tags))
     try:
         return _parse(scan, text)
@@ -348,37 +338,40 @@ _scan_plain = _scanner(
 
 
 _strict = json.JSONDecoder(parse_constant=refuse_constant)
-_COMPOUND = frozenset(b"[{")
+_STARTS = frozenset({b'"', b"-", b"t", b"f", b"n", *(b"%d" % digit for digit in range(10))})
+"""What a JSON number, a text, true, false and null start with."""
 _SPACE = 32
 """The greatest byte that JSON takes for a space."""
 
 
-def decode_each(stored: Sequence[bytes], decode_one: Callable[[bytes], object]) -> list[object]:
+def decode_each(stored: Sequence[bytes], decode_at: Callable[[int], object]) -> list[object]:
     """Return the values that `encode` wrote, in their order. It is several times as fast as decoding each alone.
 
     Args:
         stored: the bytes of each value.
-        decode_one: decodes the bytes that are no JSON number, short text, true, false or null.
+        decode_at: decodes the bytes at an index. It is called for those that are no JSON number, short text, true,
+            false or null. If there are bytes that no value has, it is called for all, so that it finds the first.
 
     Raises:
-        DeserializationError: `decode_one` raises it for the first bytes that do not encode a value.
+        DeserializationError: `decode_at` raises it.
     """
-    simple = [number for number, data in enumerate(stored) if _is_simple(data)]
-    found = _decode_simple([stored[number] for number in simple]) if python_limits_digits() else None
+    simple = [
+        number
+        for number, data in enumerate(stored)
+        if data[:1] in _STARTS and len(data) <= LONGEST_NUMBER and data[-1] > _SPACE
+    ]
+    whole = len(simple) == len(stored)
+    found = _decode_simple(stored if whole else [stored[number] for number in simple])
     if found is None:
-        return list(map(decode_one, stored))
-    if len(simple) == len(stored):
+        return list(map(decode_at, range(len(stored))))
+    if whole:
         return found
     values: list[object] = [None] * len(stored)
     for number, value in zip(simple, found, strict=True):
         values[number] = value
     for number in sorted(set(range(len(stored))).difference(simple)):
-        values[number] = decode_one(stored[number])
+        values[number] = decode_at(number)
     return values
-
-
-def _is_simple(data: bytes) -> bool:
-    return 0 < len(data) <= LONGEST_NUMBER and data[0] not in _COMPOUND and data[0] > _SPACE and data[-1] > _SPACE
 
 
 def _decode_simple(stored: Sequence[bytes]) -> list[object] | None:
@@ -387,6 +380,8 @@ def _decode_simple(stored: Sequence[bytes]) -> list[object] | None:
     Bytes that are no value cannot pass for one: the line break between two parts is in no text, and what begins an
     array or an object makes one. So damaged parts can only make more values than there are parts, never fewer.
     """
+    if not python_limits_digits():
+        return None  # each number is checked alone
     try:
         values: list[object] = _strict.decode(str(b"[" + b",\n".join(stored) + b"]", "utf-8"))
     except (ValueError, RecursionError):
