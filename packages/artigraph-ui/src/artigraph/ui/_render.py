@@ -16,7 +16,6 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from artigraph.errors import QueryError
 from artigraph.printable import quoted
 from artigraph.release import __version__
-from artigraph.ui._compress import compressed
 from artigraph.ui._filters import FILTERS, TESTS
 from artigraph.ui._links import Links
 from artigraph.ui._table import WRITERS
@@ -68,7 +67,7 @@ def respond(request: Request, document: Document, template: str, code: int = 200
         msg = f"format is html or json, not {quoted(asked[:100])}"
         raise QueryError(msg)
     if wants_json(request):
-        return compressed(request, JSONResponse(document.to_dict()))
+        return JSONResponse(document.to_dict())
     return page_of(request, template, code, document=document, **context)
 
 
@@ -103,7 +102,7 @@ def page_of(request: Request, template: str, code: int = 200, /, **context: obje
     shown = hashlib.sha256(_MOMENT.sub(_AGO, text).encode("utf-8", "replace")).hexdigest()[:16]
     if request.headers.get(VERSION_HEADER) == shown:
         return Response(status_code=204, headers={VERSION_HEADER: shown})
-    return compressed(request, HTMLResponse(text.encode("utf-8", "replace"), code, {VERSION_HEADER: shown}))
+    return HTMLResponse(text.encode("utf-8", "replace"), code, {VERSION_HEADER: shown})
 
 
 def links_of(request: Request) -> Links:

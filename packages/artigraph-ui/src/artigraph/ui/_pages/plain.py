@@ -8,7 +8,6 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from artigraph.ui._compress import compressed
 from artigraph.ui._render import TYPES, assets, links_of, respond, wants_json
 from artigraph.view import models_page, run_document, storage_document
 
@@ -42,5 +41,4 @@ async def static(request: Request) -> Response:
     name = request.path_params["name"]
     if name not in TYPES:
         raise HTTPException(404)
-    answer = Response(assets()[name], media_type=TYPES[name], headers={"cache-control": _FOREVER})
-    return compressed(request, answer, level=9)
+    return Response(assets()[name], media_type=TYPES[name], headers={"cache-control": _FOREVER})
