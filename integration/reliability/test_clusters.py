@@ -17,6 +17,7 @@ import pytest
 from sqlalchemy import make_url
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from artigraph import save_many
 from artigraph.db import Timeouts, engine_context, session_context
 from artigraph.errors import DatabaseError, DatabaseUnavailableError
 from artigraph.maintenance import gc
@@ -242,10 +243,21 @@ async def test_the_primary_of_a_mysql_group_is_killed(calls: int, group: Group, 
             await writers.check(place)
         note(36, "MySQL Group Replication", calls=writers.calls.total(), errors=writers.errors.total(), lost=0)
         await asyncio.to_thread(_conforms, places[0].url)
+        [primary] = [member for member in group.members if make_url(member.url).port == router.target]
+        await group.set(primary, "group_replication_transaction_size_limit", 100_000)
+        async with places[0].opened():
+            before = await select(Parcel).count()
+            with pytest.raises(DatabaseError, match="transaction_size_limit"):
+                await save_many([(f"many {number}", parcel(number)) for number in range(200)])
+            assert await select(Parcel).count() == before
+        await group.set(primary, "group_replication_unreachable_majority_timeout", 6)
         for member in group.members:
-            if make_url(member.url).port != router.target:
+            if member is not primary:
                 await asyncio.to_thread(member.kill)
         async with places[0].opened(timeouts=Timeouts(command=3)):  # the server waits at COMMIT for the majority
             with pytest.raises(DatabaseUnavailableError) as raised:
                 await parcel(1).save("refused")
             assert raised.value.may_have_committed, raised.value
+        async with places[0].opened():
+            with pytest.raises(DatabaseError, match=r"lost the majority|read-only here"):
+                await parcel(2).save("refused too")

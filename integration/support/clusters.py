@@ -250,6 +250,10 @@ class Group:
                     return int(found.pop())
                 await asyncio.sleep(0.1)
 
+    async def set(self, member: OwnServer, variable: str, value: int) -> None:
+        """Set a global variable of a member."""
+        await ask(_server(member), f"SET GLOBAL {variable} = {value}")
+
     def rejoin(self, member: OwnServer) -> None:
         """Start a killed member again, and return when it has got what the others committed meanwhile."""
         member.start()

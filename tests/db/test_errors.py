@@ -186,6 +186,15 @@ def test_databases_that_take_no_writes(original: Exception, is_read_only: bool) 
     assert ("read-only here" in str(error) and "connect to the primary server" in str(error)) == is_read_only
 
 
+@pytest.mark.parametrize(("hook", "is_of_group"), [("before_commit", True), ("after_sync", False)])
+def test_a_group_that_refuses_a_transaction(hook: str, *, is_of_group: bool) -> None:
+    error = translate(
+        DBAPIError("COMMIT", {}, Exception(3100, f"Error on observer while running replication hook '{hook}'."))
+    )
+    assert type(error) is DatabaseError
+    assert ("lost the majority" in str(error) and "Nothing was written" in str(error)) == is_of_group
+
+
 def test_a_delete_that_is_refused_on_sqlite() -> None:
     error = translate(DBAPIError("DELETE FROM x", {}, sqlite_error(787, "FOREIGN KEY constraint failed")))
     assert type(error) is ReferenceInUseError

@@ -71,7 +71,12 @@ async def test_long_pages_take_less_than_100_kb(url: str) -> None:
     ],
 )
 async def test_only_who_accepts_it_gets_it_compressed(client: Client, accepted: str, *, is_compressed: bool) -> None:
-    for address in ("/runs", "/runs?cols=parameters.rate,tags.team&format=json", "/static/style.css", f"/runs/{NO_RUN}"):
+    for address in (
+        "/runs",
+        "/runs?cols=parameters.rate,tags.team&format=json",
+        "/static/style.css",
+        f"/runs/{NO_RUN}",
+    ):
         answer = await client.get(address, headers={"accept-encoding": accepted})
         assert (answer.headers.get("content-encoding") == "gzip") is is_compressed, address
         assert int(answer.headers["content-length"]) == answer.num_bytes_downloaded

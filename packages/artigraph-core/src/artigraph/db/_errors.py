@@ -73,6 +73,7 @@ Kind = Literal[
     "locked",
     "full-server",
     "not-ready",
+    "group",
     "starting",
     "unreachable",
     "unique",
@@ -106,6 +107,8 @@ _FAILED_COMMIT = 1180
 """COMMIT failed with an error of the storage engine, whose number is in the message."""
 _UNKNOWN_COMMAND = 1047
 """The error of a Galera node that has not joined its cluster or has lost the majority; or of an unknown command."""
+_FAILED_HOOK = 3100
+"""A plugin failed. Before COMMIT it is that of Group Replication, whose log says why. Nothing was written then."""
 _PREVENTED = 1290
 """An option of the server prevents the statement: one that makes it read-only, or another one."""
 _EXISTING = frozenset({1050, 1061, 1062})
@@ -260,6 +263,8 @@ def _mysql_facts(code: int, message: str) -> _Facts:
         kind = "retry"
     elif code == _UNKNOWN_COMMAND and "WSREP" in message:
         kind = "not-ready"
+    elif code == _FAILED_HOOK and "before_commit" in message:
+        kind = "group"
     elif code == _PREVENTED and _READ_ONLY.search(message):
         kind = "read-only"
     found = _KEY_OF_DUPLICATE.search(message) if kind == "unique" else _FOREIGN_KEY.search(message)
@@ -322,6 +327,14 @@ _ANSWERS: dict[Kind | None, tuple[type[errors.ArtigraphError], str]] = {
         (
             "This node of the cluster takes no statements ({}): it has not joined the cluster, or has lost the "
             "majority. Connect to another node, or start the others. Timeouts(retry=...) says how long to wait."
+        ),
+    ),
+    "group": (
+        errors.DatabaseError,
+        (
+            "The server's group refused the transaction ({}). Nothing was written. Either this server has left its "
+            "group or lost the majority: connect to the primary. Or the transaction is larger than "
+            "group_replication_transaction_size_limit: save less at once. The server's error log says which."
         ),
     ),
     "starting": (errors.DatabaseUnavailableError, "The database takes no connection now: {}"),
