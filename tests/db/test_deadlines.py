@@ -194,6 +194,42 @@ async def test_a_commit_that_is_not_answered_is_in_doubt(database_url: str, monk
         await works_on(engine)
 
 
+READ_ONLY = Exception(1290, "The MySQL server is running with the --super-read-only option so it cannot execute this")
+DEADLOCK = Exception(1213, "Deadlock found")
+
+
+@pytest.mark.parametrize("refusal", [READ_ONLY, DEADLOCK], ids=["read-only", "deadlock"])
+async def test_a_commit_in_doubt_stays_so_if_another_attempt_is_refused(
+    database_url: str, monkeypatch: pytest.MonkeyPatch, refusal: Exception
+) -> None:
+    attempts = 0
+
+    async def work(_connection: AsyncConnection) -> None:
+        nonlocal attempts
+        attempts += 1
+        if attempts > 1:
+            raise OperationalError("", {}, refusal)
+
+    async def commit(_connection: object) -> None:
+        raise OperationalError("COMMIT", {}, ConnectionResetError("no"), connection_invalidated=True)
+
+    async def committed(_connection: AsyncConnection) -> bool:
+        return False  # it may still be in flight
+
+    async with engine_context(database_url, create_tables=True) as engine:
+        await current_database()
+        with monkeypatch.context() as patch:
+            patch.setattr(AsyncConnection, "commit", commit)
+            with pytest.raises(
+                DatabaseUnavailableError, match=r"may have taken effect\. Another attempt failed"
+            ) as caught:
+                await write(work, committed=committed)
+        assert caught.value.may_have_committed
+        assert str(refusal.args[1]) in str(caught.value)
+        assert attempts > 1
+        await works_on(engine)
+
+
 async def _session(work: Any) -> None:
     async with session_context():
         await write(work)

@@ -24,7 +24,7 @@ from artigraph.db._kept import kept_connections
 from artigraph.db._loop_engine import LoopEngine, writes_on
 from artigraph.db._malformed import error_of, forget_frames, likeliest, may_be_a_row
 from artigraph.db._watch import POLLS, Timeouts, Watch, connected, has_deadline
-from artigraph.errors import DatabaseUnavailableError, LabelConflictError, RetryableError, SyncCallError
+from artigraph.errors import DatabaseError, DatabaseUnavailableError, LabelConflictError, RetryableError, SyncCallError
 from artigraph.portal import sync_caller
 from artigraph.printable import quoted
 
@@ -42,6 +42,8 @@ _LIMIT_LOCKS = text(
 ).bindparams(bindparam("limit", type_=String))
 _REFUSALS = (RetryableError, _errors.UniqueViolationError, _errors.ForeignKeyViolationError, LabelConflictError)
 """Errors after which a transaction is certainly rolled back, even at COMMIT."""
+_OF_REFERENCES = (_errors.UniqueViolationError, _errors.ForeignKeyViolationError)
+"""Errors that callers in this package catch, because they know what the rows are."""
 
 ATTEMPTS = 15
 """The most attempts of a transaction. Under a hostile load, at most seven were needed."""
@@ -62,14 +64,19 @@ class _UnansweredCommitError(_errors.ConnectionLostError):
 
 
 def raise_typed(error: Exception, *, may_have_committed: bool = False) -> NoReturn:
-    """Raise the public error for a database's error, and any other error unchanged."""
+    """Raise the public error for a database's error, and any other error unchanged.
+
+    With `may_have_committed`, an earlier attempt is in doubt. So is the transaction, whatever ended the last attempt.
+    """
     typed = _errors.translate(error)
     if isinstance(typed, (_errors.ConnectionLostError, _errors.ServerFullError)) or (
-        may_have_committed and isinstance(typed, DatabaseUnavailableError)
+        may_have_committed and isinstance(typed, DatabaseError) and not isinstance(typed, _OF_REFERENCES)
     ):
-        doubtful = may_have_committed or typed.may_have_committed
+        doubtful = may_have_committed or (isinstance(typed, DatabaseUnavailableError) and typed.may_have_committed)
         msg = str(typed)
-        if may_have_committed and not typed.may_have_committed:
+        if not isinstance(typed, DatabaseUnavailableError):
+            msg = f"COMMIT was sent and not answered, so it may have taken effect. Another attempt failed: {msg}"
+        elif may_have_committed and not typed.may_have_committed:
             msg = f"COMMIT was sent and not answered, so it may have taken effect. {msg}"
         raise DatabaseUnavailableError(msg, may_have_committed=doubtful) from (
             typed.__cause__ if typed is error else error
