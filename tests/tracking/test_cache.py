@@ -451,6 +451,53 @@ async def test_methods(engine: AsyncEngine) -> None:
         decorate(Trainer.scaled)
 
 
+class Shape:
+    factor = 1
+
+    @classmethod
+    def scaled(cls, value: int) -> int:
+        return value * cls.factor
+
+    @classmethod
+    @tracked(cache=Cache(ignore=["cls"]))
+    async def of_class(cls, value: int) -> int:
+        return cls.scaled(value) + len(SHAPES)
+
+    @tracked(cache=Cache(ignore=["self"]))
+    async def of_instance(self, value: int) -> int:
+        return self.scaled(value) + len(SHAPES)
+
+
+class Doubled(Shape):
+    factor = 2
+
+
+class Moved(Shape):
+    @classmethod
+    def scaled(cls, value: int) -> int:
+        return value + 100
+
+
+SHAPES: dict[str, type[Shape]] = {"doubled": Doubled}
+"""So the code of `Doubled` is among the code of the methods of `Shape`, whatever they are called on."""
+
+
+async def test_the_class_that_a_method_is_called_on_is_compared(engine: AsyncEngine) -> None:
+    for _ in range(2):
+        assert [await cls.of_class(5) for cls in (Shape, Doubled, Moved)] == [6, 11, 106]
+        assert [await cls().of_instance(5) for cls in (Shape, Doubled, Moved)] == [6, 11, 106]
+    assert [run.cached_from is None for run in await runs()] == [True] * 6 + [False] * 6
+    explain: Any = Shape.of_instance.explain
+    assert (await explain(self=Doubled(), value=5)).is_hit
+    assert (await explain(Doubled(), 6)).differences == ("value 5 -> 6",)
+
+    class New(Doubled):
+        pass
+
+    new = f"{__name__}.{New.__qualname__}"
+    assert (await explain(New(), 5)).differences == (f"code new: {new}", f"class of self {__name__}.Doubled -> {new}")
+
+
 def test_sync_functions(database_url: str) -> None:
     from artigraph.sync.db import engine_context
 
@@ -692,6 +739,14 @@ def nested(depth: int) -> list[Any]:
 
 DEEP = nested(3_000)
 FAILING: Any = Failing()
+
+
+async def test_a_number_that_python_does_not_write_is_compared(engine: AsyncEngine) -> None:
+    number = 10**5000
+    assert await use(number) == await use(number) == 1
+    assert await use(number + 1) == 2
+    [difference] = (await use.explain(number + 2)).differences
+    assert re.fullmatch(r"anything \([0-9a-f]{8} -> [0-9a-f]{8}\)", difference)
 
 
 async def test_code_that_cannot_be_compared_is_computed(engine: AsyncEngine) -> None:

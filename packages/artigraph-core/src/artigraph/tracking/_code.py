@@ -476,6 +476,8 @@ class Walker(Describer):
 def classes_in(values: Iterable[object], ours: Ownership) -> list[type[Any]]:
     """Return our classes of values and of what they hold. The function may call their methods.
 
+    A value may be a class itself, such as the `cls` of a method.
+
     Raises:
         IncomparableError: a value holds too much.
     """
@@ -491,6 +493,9 @@ def classes_in(values: Iterable[object], ours: Ownership) -> list[type[Any]]:
             if len(seen) > _MOST_PARTS:
                 msg = f"it holds more than {_MOST_PARTS:,} objects; give Cache(key=...)"
                 raise IncomparableError(msg)
+            if isinstance(item, type) and ours.owns_class(item):
+                found[item] = None
+                continue
             cls: type[Any] = type(item)
             if ours.owns_class(cls):
                 found[cls] = None

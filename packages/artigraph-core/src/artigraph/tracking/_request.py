@@ -23,7 +23,7 @@ from artigraph.tracking._bytecode import PYTHON, digest_of, encoded
 from artigraph.tracking._describe import Describer, IncomparableError
 from artigraph.tracking._known_code import CodeIdentity
 from artigraph.tracking._options import TrackedValue, TrackingWarning
-from artigraph.tracking._ownership import name_of
+from artigraph.tracking._ownership import module_of_class, name_of
 from artigraph.tracking._signature import Arguments, Signature
 
 _BRIEF = 0.01
@@ -103,10 +103,22 @@ async def request_of(
         except IncomparableError as error:
             msg = f"argument {name!r}: {error}"
             raise IncomparableError(msg) from error
+    bound = signature.bound
+    if bound is not None and bound not in compared:
+        # Its own code is among the code. But the function may name that class anyway, and be called on another one.
+        about = f"class of {bound}"
+        shown[about] = _class_of(given[0][0] if given[0] else given[1].get(bound))
+        digests[about] = digest_of(shown[about]).hex()
     name = name_of(function)
     version = None if cache.version is None else f"{type(cache.version).__name__} {cache.version}"
     parts = (name, PYTHON, signature.label, version, code.encoded, sorted(digests.items()), cache.key is not None)
     return Request(name, digest_of(parts), code.parts, version, digests, shown, code.not_followed, fingerprints)
+
+
+def _class_of(bound: object) -> str:
+    """Return the name of the class that a method is called on."""
+    cls: type[Any] = bound if isinstance(bound, type) else type(bound)
+    return f"{module_of_class(cls)}.{cls.__qualname__}"
 
 
 async def _code(signature: Signature, given: tuple[tuple[Any, ...], Mapping[str, Any]]) -> CodeIdentity:
@@ -157,7 +169,10 @@ async def _of_partial(value: object) -> tuple[Any, ...]:
 
 def _short(value: object) -> str | None:
     if value is None or type(value) in (bool, int, float, str):
-        text = repr(value)
+        try:
+            text = repr(value)
+        except ValueError:  # an int of more digits than Python writes
+            return None
         return text if len(text) <= _SHOWN else f"{text[: _SHOWN - 1]}…"
     return None
 

@@ -55,6 +55,8 @@ class Signature:
     line: int
     function: Any
     """The function below the decorator. A type checker would take it for a method if it were annotated as one."""
+    bound: str | None = None
+    """The name that a method gives its instance or class."""
     cache: Cache | None = None
     """How its results are used again, if they are."""
     code: KnownCode | None = field(default=None, compare=False)
@@ -130,7 +132,8 @@ def signature_of(  # noqa: PLR0913 (an option each)
         msg = f"unsupported is 'warn' or 'refuse', not {unsupported!r:.100}"
         raise TrackingError(msg)
     value_rows("tag", tags)
-    recorded = set(include) if include is not None else (named | {RETURN}) - _bound_names(function, parameters)
+    bound = _bound_name(function, parameters)
+    recorded = set(include) if include is not None else (named | {RETURN}) - {bound}
     caching = cache_of(cache)
     if caching is not None:
         _check_cache(caching, shown, parameters, recorded - set(exclude))
@@ -149,6 +152,7 @@ def signature_of(  # noqa: PLR0913 (an option each)
         file=function.__code__.co_filename,
         line=function.__code__.co_firstlineno,
         function=function,
+        bound=bound,
         cache=caching,
         code=None if caching is None else KnownCode(function, caching.follow),
     )
@@ -198,9 +202,9 @@ def _check_kind(function: object, shown: str) -> None:
         raise TrackingError(msg)
 
 
-def _bound_names(function: Callable[..., Any], parameters: inspect.Signature) -> set[str]:
+def _bound_name(function: Callable[..., Any], parameters: inspect.Signature) -> str | None:
     """Return the name that a method gives its instance or class, which is an input only if it is included."""
     first = next(iter(parameters.parameters), None)
     around = function.__qualname__.rpartition(".")[0]
     inside_class = around != "" and not around.endswith("<locals>")
-    return {first} if first in ("self", "cls") and inside_class else set()
+    return first if first in ("self", "cls") and inside_class else None
