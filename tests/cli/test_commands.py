@@ -348,7 +348,10 @@ def test_cached_functions_are_listed_explained_and_cleared(call: Call, store: Sm
     document = call("cache", "explain", str(store.runs[1]), "--json").document["data"]
     assert (document["outcome"], document["other_run_id"]) == ("miss", str(store.runs[0]))
     other = call("cache", "explain", "run:evaluate")
-    assert other.lines == [f"uncached: run {store.runs[2]} is of no cached function, or its result was cleared"]
+    assert other.lines == [
+        f"uncached: run {store.runs[2]} is of no cached function, or it has no result that was kept for later calls",
+        "It may have failed, its values could not be stored, the cache was off, or the result was cleared.",
+    ]
     assert call("cache", "explain", "Report/report").code == ExitCode.USAGE
     assert call("cache", "explain", "run:none").code == ExitCode.NOT_FOUND
     plan = call("cache", "clear", "train")

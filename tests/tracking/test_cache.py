@@ -541,9 +541,99 @@ async def test_explanations(engine: AsyncEngine) -> None:
     found_run = await explain_run(third)
     assert found_run is not None
     assert (found_run.is_hit, found_run.run_id) == (True, second.node_id)
+    assert found_run.not_followed == found.not_followed
     async with RunManager(Run()) as manager:
         pass
     assert await explain_run(manager.run) is None
+
+
+NOT_SERVED = "nothing differs, but the earlier result was not there yet, was too old or could not be read, or "
+
+
+async def test_explanations_know_the_environment(engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples = Samples([1.0])
+    await train(samples)
+    [computed] = await runs()
+    for mode in ("refresh", "off"):
+        monkeypatch.setenv("ARTIGRAPH_CACHE", mode)
+        found = await train.explain(samples)
+        assert (found.is_hit, found.run_id) == (False, computed.node_id)
+        assert found.differences == (f"ARTIGRAPH_CACHE is {mode}",)
+        assert found.equal == ("code", "rate", "samples")
+        assert (await train.explain(samples, 2.0)).differences == (f"ARTIGRAPH_CACHE is {mode}", "rate 0.5 -> 2.0")
+        assert await train.cached(samples) is None
+    monkeypatch.setenv("ARTIGRAPH_CACHE", "refresh")
+    await train(samples)
+    found_run = await explain_run((await runs())[-1])
+    assert found_run is not None
+    assert found_run.differences == (f"{NOT_SERVED}ARTIGRAPH_CACHE was refresh",)
+    monkeypatch.setenv("ARTIGRAPH_CACHE", "never")
+    with pytest.raises(ConfigurationError, match="not 'never'"):
+        await train.explain(samples)
+    with pytest.raises(ConfigurationError, match="not 'never'"):
+        await train.cached(samples)
+
+
+async def test_explanations_read_the_result(engine: AsyncEngine) -> None:
+    samples = Samples([1.0])
+    await train(samples)
+    [computed] = await runs()
+    whole = dict(memory._objects)
+    for location in whole:
+        memory._objects[location] = b"damaged"
+    found = await train.explain(samples)  # without a warning
+    assert (found.is_hit, found.run_id) == (False, computed.node_id)
+    [why] = found.differences
+    assert why.startswith("its result cannot be used again: cache Report.frame cannot be loaded: ")
+    assert await train.cached(samples) is None
+    memory._objects.update(whole)
+    assert (await train.explain(samples)).is_hit
+    assert await train.cached(samples) == computed.node_id
+    [artifact] = await find(Report).ids()
+    await delete(artifact)
+    found = await train.explain(samples)
+    assert (found.run_id, found.differences) == (computed.node_id, ("its result was deleted or is too old",))
+    assert await train.cached(samples) is None
+
+
+async def test_an_older_result_serves_if_the_newest_is_damaged(
+    engine: AsyncEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @tracked(cache=True)
+    async def stamped(x: int) -> Report:
+        calls("stamped")
+        return Report(x, pd.DataFrame({"number": [calls.call_count]}))
+
+    await stamped(1)
+    before = set(memory._objects)
+    monkeypatch.setenv("ARTIGRAPH_CACHE", "refresh")
+    await stamped(1)
+    monkeypatch.setenv("ARTIGRAPH_CACHE", "on")
+    first, _ = await runs()
+    for location in memory._objects.keys() - before:
+        memory._objects[location] = b"damaged"
+    assert await stamped.cached(1) == first.node_id
+    assert (await stamped.explain(1)).run_id == first.node_id
+    with pytest.warns(TrackingWarning, match="cannot be used again"):
+        served = await stamped(1)
+    assert served.frame is not None
+    assert served.frame["number"].tolist() == [1]
+    assert (await runs())[-1].cached_from == first.node_id
+
+
+async def test_explanations_of_options_and_of_what_cannot_be_compared(engine: AsyncEngine) -> None:
+    def labeled(label: str) -> Any:
+        @tracked(cache=True, label=label)
+        async def step(x: int) -> int:
+            return x
+
+        return step
+
+    await labeled("one")(1)
+    assert (await labeled("two").explain(1)).differences == ("the label of the result one -> two",)
+    found = await use.explain(each for each in "a")  # without a warning
+    words = "the call is never cached: argument 'anything': it is or holds a stream, which can be read only once"
+    assert (found.is_hit, found.run_id, found.differences) == (False, None, (words,))
 
 
 async def test_what_cannot_be_compared_is_computed(engine: AsyncEngine) -> None:

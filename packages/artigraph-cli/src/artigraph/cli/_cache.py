@@ -45,7 +45,7 @@ class CacheExplanationDocument(Document):
 
     run_id: UUID
     outcome: Literal["hit", "miss", "uncached"]
-    """Uncached is a run of no cached function, or one whose result was cleared."""
+    """Uncached is a run whose result was never kept for later calls, or was cleared."""
     function: str | None
     """The name of the function with its module."""
     other_run_id: UUID | None
@@ -93,5 +93,8 @@ def explanation_document(run_id: UUID, found: CacheExplanation | None) -> CacheE
 def explanation_lines(run_id: UUID, found: CacheExplanation | None) -> list[str]:
     """Return the explanation of a run in lines of printable text."""
     if found is None:
-        return [f"uncached: run {run_id} is of no cached function, or its result was cleared"]
+        return [
+            f"uncached: run {run_id} is of no cached function, or it has no result that was kept for later calls",
+            "It may have failed, its values could not be stored, the cache was off, or the result was cleared.",
+        ]
     return [printable(line) for line in str(found).split("\n")]

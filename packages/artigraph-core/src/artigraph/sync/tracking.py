@@ -38,8 +38,9 @@ __all__ = [
 def explain_run(run: NodeId) -> CacheExplanation | None:
     """Explain why a run of a cached function was served, or why it was computed.
 
-    The run is compared with the nearest earlier one of its function. None means that the run is of no cached function,
-    or that its key was cleared.
+    The run is compared with the nearest earlier one of its function. None means that the run has no key: its function
+    is not cached, or the key was cleared. Or its result can serve no call: the run failed, an argument or the result
+    could not be stored, or `ARTIGRAPH_CACHE` was off.
 
     Raises:
         InvalidNodeIdError: `run` denotes no node.

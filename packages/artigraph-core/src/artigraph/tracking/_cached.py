@@ -67,19 +67,29 @@ class Call:
         self.arguments: Arguments = signature.arguments(args, dict(kwargs))
 
     async def request(self) -> Request | None:
-        """Return the request of the call, or None, with a warning, if an argument cannot be compared."""
+        """Return the request of the call, or None, with a warning, if the call cannot be compared."""
+        try:
+            return await self.compared()
+        except IncomparableError as error:
+            warn_uncached(self._signature, error)
+        return None
+
+    async def compared(self) -> Request:
+        """Return the request of the call.
+
+        Raises:
+            IncomparableError: its code or an argument cannot be compared; the message says which, and why.
+        """
         cache = self._signature.cache
         own = None if cache is None else cache.key
         key = None if own is None else (own(*self._given[0], **self._given[1]),)
         try:
             return await request_of(self._signature, self.arguments, self._given, key)
-        except IncomparableError as error:
-            warn_uncached(self._signature, error)
-        except (errors.DatabaseError, errors.SchemaError, errors.StorageError, SQLAlchemyError):
+        except (IncomparableError, errors.DatabaseError, errors.SchemaError, errors.StorageError, SQLAlchemyError):
             raise
         except Exception as error:  # code or objects of the user that fail when they are looked at
-            warn_uncached(self._signature, f"its code or arguments cannot be compared: {type(error).__name__}: {error}")
-        return None
+            msg = f"its code or arguments cannot be compared: {type(error).__name__}: {error}"
+            raise IncomparableError(msg) from error
 
     async def serve(self) -> tuple[Hit | None, Request | None]:
         """Return the result of an earlier call, if there is one, and the request under which to record this call.
@@ -109,9 +119,20 @@ class Call:
                 return found, request
         return None, request
 
-    async def candidates(self, request: Request) -> list[Candidate]:
-        """Return the runs that can serve the request, the newest first."""
-        return await find(request.key, self._signature.label, since=self._since())
+    async def usable(self, request: Request) -> tuple[Candidate | None, Exception | None]:
+        """Return the run that would serve the request. If none would, the newest one, and why it cannot.
+
+        The results are read, as `serve` does.
+        """
+        candidates = await find(request.key, self._signature.label, since=self._since())
+        why: dict[UUID, Exception] = {}
+        for candidate in candidates:
+            try:
+                if await self._read(partial(_given, _results([candidate])), [candidate]) is not None:
+                    return candidate, None
+            except _UNUSABLE as error:
+                why[candidate.run_id] = error
+        return next(((each, why[each.run_id]) for each in candidates if each.run_id in why), (None, None))
 
     def _since(self) -> datetime | None:
         """Return the time before which a result is too old."""
@@ -126,18 +147,23 @@ class Call:
             candidates: the runs that can serve. `find` may fill them in.
         """
         try:
-            with without_recording(), on_primary():
-                loaded = await load_found(ArtifactModel, find)
-                for _, model in loaded:
-                    await _check_lazy(model, _words(candidates[0]))
-        except errors.NodeNotFoundError:  # deleted just now
-            return None
+            return await self._read(find, candidates)
         except _UNUSABLE as error:
             msg = (
                 f"The result of a call of {self._signature.shown}, artifact {candidates[0].artifact_id}, cannot be "
                 f"used again, so the call is computed: {printable(str(error))}"
             )
             warnings.warn_explicit(msg, TrackingWarning, self._signature.file, self._signature.line)
+            return None
+
+    async def _read(self, find: FindIds, candidates: Sequence[Candidate]) -> Hit | None:
+        """Return what `_load` returns. An error of `_UNUSABLE` says that the result is missing or damaged."""
+        try:
+            with without_recording(), on_primary():
+                loaded = await load_found(ArtifactModel, find)
+                for _, model in loaded:
+                    await _check_lazy(model, _words(candidates[0]))
+        except errors.NodeNotFoundError:  # deleted just now
             return None
         value: Any = loaded[0][1] if loaded else None
         return Hit(value.value if isinstance(value, TrackedValue) else value)

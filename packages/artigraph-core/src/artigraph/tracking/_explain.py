@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import FunctionType
 from typing import Any
@@ -14,10 +14,13 @@ from artigraph.graph.run_rows import CACHED_FROM
 from artigraph.identifiers import NodeId, check_id
 from artigraph.printable import printable
 from artigraph.tracking._cached import Call
+from artigraph.tracking._describe import IncomparableError
+from artigraph.tracking._options import ENVIRONMENT, cache_mode
 from artigraph.tracking._ownership import name_of
 from artigraph.tracking._signature import Signature
 from artigraph.tracking._sql import (
     FUNCTION,
+    KEY,
     PARTS,
     SERVED,
     Recorded,
@@ -32,6 +35,10 @@ _COMPARED = 50
 """The most earlier calls among which the nearest is searched."""
 _FEW = 8
 """The most parts of the code that a sentence names."""
+_NOT_YET = (
+    "nothing differs, but the earlier result was not there yet, was too old or could not be read, or "
+    f"{ENVIRONMENT} was refresh"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +52,7 @@ class CacheExplanation:
     is_hit: bool
     """Whether the call is served."""
     differences: tuple[str, ...] = ()
-    """What differs from the nearest earlier call, a sentence each. Empty for a hit."""
+    """What differs from the nearest earlier call, or why its result does not serve. Empty for a hit."""
     equal: tuple[str, ...] = ()
     """What is equal, such as `code` and the names of arguments."""
     not_followed: tuple[str, ...] = ()
@@ -68,30 +75,47 @@ class CacheExplanation:
 
 async def explain_call(signature: Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> CacheExplanation:
     """Explain what the cache would do for a call. The function is not called, and nothing is recorded."""
-    call = Call(signature, args, kwargs)
-    request = await call.request()
-    if request is None:
-        why = "an argument cannot be compared, so the call is never cached (a warning says which)"
+    call, mode = Call(signature, args, kwargs), cache_mode()
+    try:
+        request = await call.compared()
+    except IncomparableError as error:
+        why = f"the call is never cached: {printable(str(error))}"
         return CacheExplanation(signature.shown, None, is_hit=False, differences=(why,))
-    for candidate in await call.candidates(request):
-        return CacheExplanation(request.function, candidate.run_id, is_hit=True, not_followed=request.not_followed)
+    reasons = [] if mode == "on" else [f"{ENVIRONMENT} is {mode}"]
+    candidate, damage = await call.usable(request)
+    if damage is not None:
+        reasons.append(f"its result cannot be used again: {printable(str(damage))}")
+    if candidate is not None:
+        return CacheExplanation(
+            request.function,
+            candidate.run_id,
+            is_hit=not reasons,
+            differences=tuple(reasons),
+            equal=("code", *request.arguments) if reasons else (),
+            not_followed=request.not_followed,
+        )
     earlier = await latest(request.function, _COMPARED)
-    return _compare(request.function, request.key, request.parts, earlier, request.not_followed)
+    gone = "its result was deleted or is too old"
+    found = _compare(request.function, request.key, request.parts, earlier, request.not_followed, gone)
+    return replace(found, differences=(*reasons, *found.differences))
 
 
 async def serving_run(signature: Signature, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> UUID | None:
     """Return the run that would serve a call, or None."""
     call = Call(signature, args, kwargs)
+    if cache_mode() != "on":
+        return None
     request = await call.request()
-    found = [] if request is None else await call.candidates(request)
-    return found[0].run_id if found else None
+    candidate, damage = (None, None) if request is None else await call.usable(request)
+    return None if candidate is None or damage is not None else candidate.run_id
 
 
 async def explain_run(run: NodeId) -> CacheExplanation | None:
     """Explain why a run of a cached function was served, or why it was computed.
 
-    The run is compared with the nearest earlier one of its function. None means that the run is of no cached function,
-    or that its key was cleared.
+    The run is compared with the nearest earlier one of its function. None means that the run has no key: its function
+    is not cached, or the key was cleared. Or its result can serve no call: the run failed, an argument or the result
+    could not be stored, or `ARTIGRAPH_CACHE` was off.
 
     Raises:
         InvalidNodeIdError: `run` denotes no node.
@@ -100,17 +124,28 @@ async def explain_run(run: NodeId) -> CacheExplanation | None:
     values = await read_recorded(run_id)
     served: object = values.get(CACHED_FROM)
     if isinstance(served, UUID):
-        return CacheExplanation(str(values.get(SERVED, "")), served, is_hit=True)
+        computed = parts_of((await read_recorded(served)).get(PARTS))
+        return CacheExplanation(
+            str(values.get(SERVED, "")), served, is_hit=True, not_followed=tuple(map(str, computed["not_followed"]))
+        )
     if FUNCTION not in values or not isinstance(values.get(PARTS), dict):
         return None
     function, parts = str(values[FUNCTION]), parts_of(values[PARTS])
     earlier = await latest(function, _COMPARED, before=run_id)
-    return _compare(function, b"", parts, earlier, tuple(map(str, parts["not_followed"])))
+    key: object = values.get(KEY)
+    own = key if isinstance(key, bytes) else b""
+    return _compare(function, own, parts, earlier, tuple(map(str, parts["not_followed"])), _NOT_YET)
 
 
 def _compare(
-    function: str, key: bytes, parts: Mapping[str, Any], earlier: list[Recorded], not_followed: tuple[str, ...]
+    function: str,
+    key: bytes,
+    parts: Mapping[str, Any],
+    earlier: list[Recorded],
+    not_followed: tuple[str, ...],
+    gone: str,
 ) -> CacheExplanation:
+    """Explain why a call was computed. `gone` says why an earlier call with the same key did not serve it."""
     if not earlier:
         why = (f"no earlier call of {function} has a cached result",)
         return CacheExplanation(function, None, is_hit=False, differences=why, not_followed=not_followed)
@@ -120,7 +155,6 @@ def _compare(
         compared, key=lambda pair: (pair[0].parts["arguments"] != parts["arguments"], len(pair[1]))
     )
     if not differences:
-        gone = "its result was deleted, is too old, or cannot be read"
         differences = (gone if nearest.key == key else "the label or an option of the function",)
     names = [name for name in parts["arguments"] if nearest.parts["arguments"].get(name) == parts["arguments"][name]]
     same = ("code",) if _code(nearest.parts) == _code(parts) else ()
@@ -142,6 +176,8 @@ def _differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[s
     found: list[str] = []
     if before["python"] != after["python"]:
         found.append(f"Python {before['python']} -> {after['python']}")
+    if None not in (before["label"], after["label"]) and before["label"] != after["label"]:
+        found.append(f"the label of the result {before['label']} -> {after['label']}")
     if before["version"] != after["version"]:
         found.append(f"version {before['version']} -> {after['version']}")
     if before["version"] is None and after["version"] is None:

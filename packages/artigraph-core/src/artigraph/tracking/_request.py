@@ -42,6 +42,8 @@ class Request:
     code: Mapping[str, str]
     """The digest of each part of the code; empty if `Cache.version` takes its place."""
     version: str | None
+    label: str
+    """The label of the result."""
     arguments: Mapping[str, str]
     """The digest of each argument that is compared."""
     shown: Mapping[str, str]
@@ -57,6 +59,7 @@ class Request:
         return {
             "python": self.python,
             "version": self.version,
+            "label": self.label,
             "code": dict(self.code),
             "arguments": dict(self.arguments),
             "shown": dict(self.shown),
@@ -112,7 +115,17 @@ async def request_of(
     name = name_of(function)
     version = None if cache.version is None else f"{type(cache.version).__name__} {cache.version}"
     parts = (name, PYTHON, signature.label, version, code.encoded, sorted(digests.items()), cache.key is not None)
-    return Request(name, digest_of(parts), code.parts, version, digests, shown, code.not_followed, fingerprints)
+    return Request(
+        name,
+        digest_of(parts),
+        code.parts,
+        version,
+        signature.label,
+        digests,
+        shown,
+        code.not_followed,
+        fingerprints,
+    )
 
 
 def _class_of(bound: object) -> str:

@@ -188,11 +188,16 @@ async def latest(function: str, most: int, *, before: UUID | None = None) -> lis
 
 
 async def read_recorded(run_id: UUID) -> Mapping[str, Any]:
-    """Return the values of the kind `cache` of a run by name, decoded."""
-    statement = select(_value.name, _value.value).where(_value.run_id == run_id, _value.kind == CACHE)
+    """Return the values of the kind `cache` of a run by name, decoded, and its key in place of that one's value."""
+    statement = select(_value.name, _value.value, _value.search_key).where(
+        _value.run_id == run_id, _value.kind == CACHE
+    )
 
     async def work(connection: AsyncConnection) -> dict[str, Any]:
-        return {row.name: decode(bytes(row.value)) for row in await connection.execute(statement)}
+        return {
+            row.name: bytes(row.search_key or b"") if row.name == KEY else decode(bytes(row.value))
+            for row in await connection.execute(statement)
+        }
 
     return await db.read(work)
 
@@ -212,6 +217,7 @@ def _mapping(value: bytes | None) -> Mapping[str, Any]:
 _SHAPES: Mapping[str, type[Any] | tuple[type[Any], ...]] = {
     "python": str,
     "version": (str, type(None)),
+    "label": (str, type(None)),
     "code": dict,
     "arguments": dict,
     "shown": dict,
@@ -226,6 +232,7 @@ def parts_of(value: Any) -> Mapping[str, Any]:
     found: dict[str, Any] = {
         "python": "",
         "version": None,
+        "label": None,
         "code": {},
         "arguments": {},
         "shown": {},
