@@ -54,6 +54,12 @@ def test_show_says_what_served_a_run(call: Call, tmp_path: Path) -> None:
     [item, other] = call("ls", "--runs", "--json").document["data"]
     assert (item["cached_from"], other["cached_from"]) == (str(computed), None)
     assert call("ls", "--runs", "--where", "cached_from == None", "--json").document["data"] == [other]
+    header, *lines = call("ls", "--runs").lines
+    column = header.split("\t").index("cached_from")
+    assert [line.split("\t")[column] for line in lines] == [str(computed), ""]
+    drawn = call("ls", "--runs", "--width", "200", "--limit", "1").lines
+    assert drawn[1].split()[-1] in str(computed)  # shortened
+    assert len(drawn[1].split()[-1]) < 36
     kept = call("prune", "--older-than", "0s", "--keep-cached", "--dry-run", "--json").document["data"]
     assert [node["node_id"] for node in kept["nodes"]] == [str(hit)]
     asyncio.run(drop(computed))

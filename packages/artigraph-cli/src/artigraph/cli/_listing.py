@@ -56,9 +56,12 @@ async def list_runs(output: Output, request: Request) -> None:
         page = await lists.ordered_runs(query, columns=chosen, limit=request.limit)
     else:
         page = await runs_page(query, columns=chosen, limit=request.limit, after=request.after)
-    prefixes = await shortest_prefixes([item.run_id for item in page.items]) if output.draws else {}
+    ids = {each for item in page.items for each in (item.run_id, item.cached_from) if each is not None}
+    prefixes = await shortest_prefixes(sorted(ids)) if output.draws else {}
     document = page.to_dict()
-    output.table(document, with_cells(document["data"]), run_columns(chosen, prefixes), "No runs.")
+    # People see the column only if a run was served. A pipe gets the same columns each time.
+    shown = run_columns(chosen, prefixes, served=not output.draws or any(item.cached_from for item in page.items))
+    output.table(document, with_cells(document["data"]), shown, "No runs.")
 
 
 async def list_artifacts(output: Output, request: Request) -> None:
@@ -117,16 +120,21 @@ def _order(text: str, of: Any) -> Any:
 # Columns --------------------------------------------------------------------------------------------------------------
 
 
-def run_columns(chosen: Sequence[str], prefixes: Mapping[UUID, str]) -> list[Column]:
-    """Return the columns of a table of runs."""
+def run_columns(chosen: Sequence[str], prefixes: Mapping[UUID, str], *, served: bool) -> list[Column]:
+    """Return the columns of a table of runs, with that of the cache if a run may have been served."""
+
+    def shortened(text: Any) -> str:
+        return "" if text is None else prefixes.get(UUID(text), text)
+
     return [
-        Column("run_id", lambda text: prefixes.get(UUID(text), text), keep=9, style="cyan"),
+        Column("run_id", shortened, keep=9, style="cyan"),
         Column("name", keep=8),
         Column("status", keep=7, styles=_STYLES),
         *(Column(name, keep=6) for name in chosen),
         Column("started_at", moment, keep=5),
         Column("duration", duration, right=True, keep=4),
         Column("child_runs", _count, right=True, keep=1),
+        *([Column("cached_from", shortened, keep=3, style="cyan")] if served else []),
         Column("error_type", keep=3, style="red"),
         Column("error_message", keep=2),
     ]
