@@ -32,6 +32,7 @@ from artigraph.orm import link_table, node_table, run_value_table
 from artigraph.storage import MemoryStorage
 from artigraph.storage.file import FileSystemStorage
 from artigraph.tracking import Cache, CacheExplanation, TrackingWarning, explain_run
+from tests.support.snippets import clean_environment
 
 memory = MemoryStorage("cache")
 memory.register()
@@ -908,3 +909,84 @@ def test_workers_of_dask_share_results(tmp_path: Path, database_url: str) -> Non
         for _ in range(2)
     ]
     assert runs_of_it == ["False\n" + "computed\n" * 3 + "0 3 12\n", "True\n0 3 12\n"]
+
+
+ON_PREFECT = """
+import asyncio
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.task_runners import ProcessPoolTaskRunner, ThreadPoolTaskRunner
+
+import artigraph as ag
+import steps
+
+@task(cache_policy=NO_CACHE)
+@ag.tracked(cache=True)
+def own(x: int) -> int:
+    print("computed own", flush=True)
+    return x * 10
+
+@task(cache_policy=NO_CACHE)
+def twice(x):
+    return steps.twice(x)
+
+@task(cache_policy=NO_CACHE)
+async def thrice(x):
+    return await steps.thrice(x)
+
+def both():
+    return [call.submit(4).result() for call in (own, own, twice, twice)]
+
+in_threads = flow(name="in threads", task_runner=ThreadPoolTaskRunner(max_workers=2))(both)
+in_processes = flow(name="in processes", task_runner=ProcessPoolTaskRunner(max_workers=2))(both)
+
+@flow
+async def on_the_loop():
+    return [await thrice(4), await thrice(4)]
+
+if __name__ == "__main__":
+    print(in_processes(), in_threads(), asyncio.run(on_the_loop()))
+    print(own.fn(4), steps.twice(4))
+"""
+STEPS = """
+import artigraph as ag
+
+FACTOR = 2
+
+@ag.tracked(cache=True)
+def twice(x: int) -> int:
+    print("computed twice", flush=True)
+    return x * FACTOR
+
+@ag.tracked(cache=True)
+async def thrice(x: int) -> int:
+    print("computed thrice", flush=True)
+    return x * (FACTOR + 1)
+"""
+
+
+@pytest.mark.slow
+def test_tasks_of_prefect_share_results(tmp_path: Path) -> None:
+    (tmp_path / "program.py").write_text(ON_PREFECT)
+    (tmp_path / "steps.py").write_text(STEPS)
+    surroundings = {
+        "PREFECT_HOME": str(tmp_path / "prefect"),
+        "PREFECT_LOGGING_LEVEL": "WARNING",
+        "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+    }
+    done = subprocess.run(
+        [sys.executable, "program.py"],
+        cwd=tmp_path,
+        env=clean_environment() | surroundings,
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=150,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[:3] == ["computed own", "computed twice", "computed thrice"]  # each of them once
+    assert lines[3:] == ["[40, 40, 8, 8] [40, 40, 8, 8] [12, 12]", "40 8"]
