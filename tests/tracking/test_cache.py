@@ -8,7 +8,7 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -152,6 +152,63 @@ async def test_a_saved_argument_is_linked_as_itself(engine: AsyncEngine) -> None
     samples.items.append(2.0)  # it is no longer what was saved
     await train(samples)
     assert made() == ["train", "train"]
+
+
+async def used_by_the_newest() -> set[UUID]:
+    """Return what the newest run used. It was served."""
+    newest = (await runs())[-1]
+    assert newest.cached_from is not None
+    return {link[0] for link in await links(newest.node_id) if link[2] == "used"}
+
+
+GIVEN: dict[str, Callable[[Report], object]] = {
+    "a model": lambda report: report,
+    "a part": lambda report: report.frame,
+    "a list": lambda report: [report],
+    "a dictionary with a part": lambda report: {"one": report, "two": report.frame},
+}
+
+
+@pytest.mark.parametrize("what", GIVEN)
+async def test_a_hit_used_the_artifact_that_it_was_given(what: str, engine: AsyncEngine) -> None:
+    given = GIVEN[what]
+    first, second = [await Report(1.0, pd.DataFrame({"a": [1, 2]})).save(label) for label in ("first", "second")]
+    await use(given(await Report.load(first)))
+    for node_id in (second, first):
+        await use(given(await Report.load(node_id)))
+        assert await used_by_the_newest() == {node_id}
+    unsaved = given(Report(1.0, pd.DataFrame({"a": [1, 2]})))
+    await use(unsaved)
+    assert await used_by_the_newest() == {first}  # what it was given is no artifact, and equals this one
+
+
+async def test_what_is_not_compared_is_linked_as_it_was_given(engine: AsyncEngine) -> None:
+    @tracked(cache=Cache(ignore=["options"]))
+    async def ignoring(samples: Samples, options: Samples) -> int:
+        return 1
+
+    def length(samples: Samples) -> int:
+        return len(samples.items)
+
+    @tracked(cache=Cache(key=length))
+    async def keyed(samples: Samples) -> int:
+        return 1
+
+    samples, options, others = [Samples([float(number)]) for number in range(3)]
+    ids = [await each.save("samples") for each in (samples, options, others)]
+    await ignoring(samples, options)
+    await ignoring(samples, others)
+    assert await used_by_the_newest() == {ids[0], ids[2]}
+    await ignoring(samples, Samples([9.0]))  # unknown, and maybe not equal to what was given before
+    assert await used_by_the_newest() == {ids[0]}
+    await ignoring(Samples([0.0]), samples)
+    assert await used_by_the_newest() == {ids[0]}
+    await keyed(samples)
+    await keyed(others)
+    assert await used_by_the_newest() == {ids[2]}
+    others.items[0] = 7.0  # it is no longer what was saved
+    await keyed(others)
+    assert await used_by_the_newest() == set()
 
 
 VALUES: list[tuple[str, Any, Any]] = [
@@ -484,9 +541,10 @@ SHAPES: dict[str, type[Shape]] = {"doubled": Doubled}
 
 
 async def test_the_class_that_a_method_is_called_on_is_compared(engine: AsyncEngine) -> None:
+    classes: list[Any] = [Shape, Doubled, Moved]
     for _ in range(2):
-        assert [await cls.of_class(5) for cls in (Shape, Doubled, Moved)] == [6, 11, 106]
-        assert [await cls().of_instance(5) for cls in (Shape, Doubled, Moved)] == [6, 11, 106]
+        assert [await cls.of_class(5) for cls in classes] == [6, 11, 106]
+        assert [await cls().of_instance(5) for cls in classes] == [6, 11, 106]
     assert [run.cached_from is None for run in await runs()] == [True] * 6 + [False] * 6
     explain: Any = Shape.of_instance.explain
     assert (await explain(self=Doubled(), value=5)).is_hit

@@ -20,14 +20,13 @@ from artigraph.graph import FindIds, StoredObject, without_recording
 from artigraph.graph.fingerprint import read_fingerprint
 from artigraph.graph.stored_object import check_end
 from artigraph.model import ArtifactModel
-from artigraph.model.identity_map import origin_in_map
 from artigraph.model.lazy import Lazy, held, name_origin
 from artigraph.model.load import load_found
 from artigraph.model.traverse import parts_of
 from artigraph.printable import printable, quoted
 from artigraph.run import Run
 from artigraph.run.call import row_of_ended
-from artigraph.tracking._call import parameters_of
+from artigraph.tracking._call import artifacts_of, origins_of, parameters_of
 from artigraph.tracking._describe import IncomparableError
 from artigraph.tracking._options import TrackedValue, TrackingWarning, cache_mode
 from artigraph.tracking._request import Request, request_of, warn_uncached
@@ -185,16 +184,30 @@ class Call:
         return served
 
     async def _inputs(self, request: Request, candidate: Candidate) -> tuple[set[UUID], set[UUID]]:
-        """Return the artifacts that this call was given, and those that the computing run was given in their place.
+        """Return the artifacts that this call was given, and those of the computing run that it was not given.
 
-        An argument whose artifact is unknown equals the one that the computing run used.
+        An argument whose artifact is unknown equals the one that the computing run used. But if it is not compared, it
+        may be anything.
         """
-        used: dict[str, UUID] = {}
-        for name, fingerprint in request.fingerprints.items():
-            origin = origin_in_map(self.arguments.values.get(name))
-            if origin is not None and await _fingerprint_of(origin.node_id) == fingerprint:
-                used[name] = origin.node_id
-        return set(used.values()), candidate.inputs_of(used)
+        values, cache = self.arguments.values, self._signature.cache
+        compared: Mapping[str, str] = request.arguments if cache is None or cache.key is None else {}
+        given: dict[str, Sequence[UUID]] = {name: () for name in values if name not in compared}
+        uncertain: dict[str, object] = {}
+        for name, value in values.items():
+            origins = origins_of(value)
+            if not origins:
+                continue
+            fingerprint = request.fingerprints.get(name)
+            if len(origins) == 1 and fingerprint is not None and await _fingerprint_of(origins[0]) == fingerprint:
+                given[name] = origins
+            elif name not in compared or set(origins) != candidate.inputs_of([name]):
+                uncertain[name] = value  # parts of artifacts, and what may have changed since: they are loaded
+        if uncertain:
+            with without_recording():
+                found = await artifacts_of(uncertain.values())
+            given |= {name: node_ids for name, node_ids in zip(uncertain, found, strict=True) if node_ids}
+        others = candidate.inputs_of([name for name in values if name not in given])
+        return {node_id for node_ids in given.values() for node_id in node_ids}, candidate.inputs_of(given) - others
 
 
 def _words(computed: Candidate) -> str:

@@ -105,7 +105,7 @@ class TrackedCall:
         used: list[UUID] = []
         unknown: dict[str, Any] = {}
         with without_recording():
-            found = await _artifacts_of(self._inputs.values())
+            found = await artifacts_of(self._inputs.values())
         for (name, value), node_ids in zip(self._inputs.items(), found, strict=True):
             used += node_ids
             self._input_ids[name] = node_ids
@@ -245,7 +245,7 @@ class _Plain:
         return {key: self(part) for key, part in anything.items()} if cls is dict else value
 
 
-async def _artifacts_of(values: Iterable[object]) -> list[list[UUID]]:
+async def artifacts_of(values: Iterable[object]) -> list[list[UUID]]:
     """Return for each value the artifacts that it, or its items, come from; none if an item comes from no artifact."""
     known = [[(item, origin_in_map(item)) for item in _items(value)] for value in values]
     node_ids = {where.node_id for items in known for _, where in items if where is not None}
@@ -256,6 +256,17 @@ async def _artifacts_of(values: Iterable[object]) -> list[list[UUID]]:
         else []
         for items in known
     ]
+
+
+def origins_of(value: object) -> list[UUID]:
+    """Return the artifacts that a value, or its items, were loaded from or saved as; none if one is unknown."""
+    found: list[UUID] = []
+    for item in _items(value):
+        where = origin_in_map(item)
+        if where is None:
+            return []
+        found.append(where.node_id)
+    return found
 
 
 def _items(value: object) -> Iterator[object]:
