@@ -848,6 +848,60 @@ def test_it_serves_other_processes(way: str, tmp_path: Path, database_url: str) 
     assert run == ["computed\n16\n", "16\n"]
 
 
+BY_VALUE = """
+import enum
+import sys
+import cloudpickle
+import artigraph as ag
+
+class Color(enum.Enum):
+    RED = 3
+
+class Sizes:
+    small = 2
+
+class Steps:
+    @ag.tracked(cache=ag.Cache(ignore=["self"]))
+    def method(self, x: int) -> int:
+        print("computed")
+        return x
+
+    @classmethod
+    @ag.tracked(cache=ag.Cache(ignore=["cls"]))
+    def of_class(cls, x: int) -> int:
+        print("computed")
+        return x
+
+@ag.tracked(cache=True)
+def function(color: Color) -> int:
+    print("computed")
+    return color.value * Sizes.small
+
+def work(url):
+    from artigraph.sync.db import set_engine
+    set_engine(url, create_tables=True)
+    print(Steps().method(1), Steps.of_class(1), function(Color.RED))
+
+if __name__ == "__main__":
+    work(sys.argv[1])
+    with open("work.pickle", "wb") as file:
+        cloudpickle.dump(work, file)
+"""
+WORKER = "import cloudpickle, sys; cloudpickle.load(open('work.pickle', 'rb'))(sys.argv[1])"
+
+
+def test_classes_of_a_main_program_have_one_name_in_workers(tmp_path: Path, database_url: str) -> None:
+    (tmp_path / "program.py").write_text(BY_VALUE)
+    (tmp_path / "worker.py").write_text(WORKER)
+    printed = [
+        subprocess.run(
+            [sys.executable, name, database_url], cwd=tmp_path, capture_output=True, text=True, check=True
+        ).stdout
+        for name in ("program.py", "worker.py")
+    ]
+    assert printed == ["computed\n" * 3 + "1 1 6\n", "1 1 6\n"]
+
+
 async def test_rows_of_a_cached_call(engine: AsyncEngine) -> None:
     await train(Samples([1.0]))
     await train(Samples([1.0]))

@@ -47,7 +47,7 @@ from artigraph.tracking._describe import (
 )
 from artigraph.tracking._fixed_values import ALIASES, OF_WRAPPERS, TYPE_NAMES, FixedValues
 from artigraph.tracking._options import Follow
-from artigraph.tracking._ownership import Ownership, content_of, module_of, module_of_class
+from artigraph.tracking._ownership import Ownership, content_of, module_of
 from artigraph.tracking._readings import Readings, Same, of_class, of_function, of_module, of_names, of_texts
 
 _MOST = 20_000
@@ -366,7 +366,7 @@ class Walker(Describer):
     def _class(self, cls: type[Any]) -> object:
         if not self._ours.owns_class(cls):
             return self._foreign(str(cls.__module__), cls.__qualname__)
-        module = module_of_class(cls)
+        module = self._ours.module_of_class(cls)
         return ("class", self._label(cls, f"{module}.{cls.__qualname__}", self._follow_class))
 
     def _follow_class(self, cls: type[Any], label: str) -> None:

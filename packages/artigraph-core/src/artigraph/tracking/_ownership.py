@@ -35,18 +35,34 @@ def module_of(function_globals: Mapping[str, Any]) -> str:
     return Path(file).stem if isinstance(file, str) else "__main__"
 
 
-def module_of_class(cls: type[Any]) -> str:
+def module_of_class(cls: type[Any], function: FunctionType) -> str:
     """Return the name of the module of a class, like `module_of`.
 
     The worker of a pipeline engine gets the classes of a main program from cloudpickle. There, `__main__` is a program
-    of the engine. The methods still know the file of their own program.
+    of the engine. The methods still know the file of their own program, and so does the function that uses the class.
     """
     if cls.__module__ in _MAIN:
-        for _, value in sorted(vars(cls).items()):
-            if isinstance(value, FunctionType) and value.__globals__.get("__name__") in _MAIN:
-                return module_of(value.__globals__)
+        methods = [_function_of(value) for _, value in sorted(vars(cls).items())]
+        for each in (*methods, function):
+            if each is not None and each.__globals__.get("__name__") in _MAIN:
+                return module_of(each.__globals__)
     found = sys.modules.get(cls.__module__)
     return module_of({} if found is None else vars(found))
+
+
+def _function_of(member: object) -> FunctionType | None:
+    """Return the function of a method, below decorators."""
+    if isinstance(member, (staticmethod, classmethod)):
+        member = cast("Any", member).__func__
+    elif isinstance(member, property):
+        member = member.fget
+    if not isinstance(member, FunctionType):
+        return None
+    try:
+        found: object = inspect.unwrap(member)
+    except ValueError:  # a decorator made a circle
+        return member
+    return found if isinstance(found, FunctionType) else member
 
 
 def beneath(function: FunctionType) -> list[FunctionType]:
@@ -99,6 +115,7 @@ class Ownership:
     """
 
     def __init__(self, function: FunctionType) -> None:
+        self._function = function
         functions = beneath(function)
         self._roots = {top for each in functions if not _is_never_ours(top := _top(each))}
         files = [each.__globals__.get("__file__") for each in functions if _top(each) in self._roots]
@@ -118,6 +135,10 @@ class Ownership:
     def owns_function(self, function: FunctionType) -> bool:
         """Say whether the code of a function is followed."""
         return self.owns(str(function.__globals__.get("__name__", "__main__")))
+
+    def module_of_class(self, cls: type[Any]) -> str:
+        """Return the name of the module of a class that the function uses."""
+        return module_of_class(cls, self._function)
 
     def owns_class(self, cls: type[Any]) -> bool:
         """Say whether the code of a class is followed. One that a function makes may have that function's module."""

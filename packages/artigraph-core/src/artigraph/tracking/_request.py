@@ -110,7 +110,7 @@ async def request_of(
     if bound is not None and bound not in compared:
         # Its own code is among the code. But the function may name that class anyway, and be called on another one.
         about = f"class of {bound}"
-        shown[about] = _class_of(given[0][0] if given[0] else given[1].get(bound))
+        shown[about] = _class_of(given[0][0] if given[0] else given[1].get(bound), function)
         digests[about] = digest_of(shown[about]).hex()
     name = name_of(function)
     version = None if cache.version is None else f"{type(cache.version).__name__} {cache.version}"
@@ -128,10 +128,10 @@ async def request_of(
     )
 
 
-def _class_of(bound: object) -> str:
+def _class_of(bound: object, method: FunctionType) -> str:
     """Return the name of the class that a method is called on."""
     cls: type[Any] = bound if isinstance(bound, type) else type(bound)
-    return f"{module_of_class(cls)}.{cls.__qualname__}"
+    return f"{module_of_class(cls, method)}.{cls.__qualname__}"
 
 
 async def _code(signature: Signature, given: tuple[tuple[Any, ...], Mapping[str, Any]]) -> CodeIdentity:
