@@ -737,6 +737,7 @@ def test_options_that_would_serve_wrong_results_are_refused(options: dict[str, A
         {"max_age": 3},
         {"max_age": timedelta(0)},
         {"key": 1},
+        {"key": train},
     ],
 )
 def test_options_are_checked(options: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -66,6 +67,9 @@ class Cache:
             raise TrackingError(msg)
         if self.key is not None and not callable(self.key):
             msg = f"key is a function of the call's arguments, not {self.key!r:.100}"
+            raise TrackingError(msg)
+        if inspect.iscoroutinefunction(self.key):
+            msg = "key is an async function, and would return a coroutine: it has to be a plain one"
             raise TrackingError(msg)
 
 
