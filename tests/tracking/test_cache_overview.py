@@ -201,6 +201,12 @@ async def test_altered_rows_are_no_error() -> None:
     await write(spoil)
     assert [each.function for each in await cached_functions()] == [""]
     assert "argument number is new" in str(await double.explain(2))
+    assert await double(1) == await double(1)
+    served = (await runs())[-1]
+    assert await explain_run(run) is None
+    found = await explain_run(served)
+    assert found is not None
+    assert (found.is_hit, found.run_id, found.not_followed) == (True, run.node_id, ())
 
     async def shorten(connection: AsyncConnection) -> None:
         await connection.execute(update(run_value_table).where(value.name == FUNCTION).values(search_key=b"\x01"))

@@ -128,9 +128,10 @@ async def explain_run(run: NodeId) -> CacheExplanation | None:
         return CacheExplanation(
             str(values.get(SERVED, "")), served, is_hit=True, not_followed=tuple(map(str, computed["not_followed"]))
         )
-    if FUNCTION not in values or not isinstance(values.get(PARTS), dict):
+    function: object = values.get(FUNCTION)
+    if not isinstance(function, str) or not isinstance(values.get(PARTS), dict):  # none, or the rows were altered
         return None
-    function, parts = str(values[FUNCTION]), parts_of(values[PARTS])
+    parts = parts_of(values[PARTS])
     earlier = await latest(function, _COMPARED, before=run_id)
     key: object = values.get(KEY)
     own = key if isinstance(key, bytes) else b""

@@ -195,7 +195,7 @@ async def read_recorded(run_id: UUID) -> Mapping[str, Any]:
 
     async def work(connection: AsyncConnection) -> dict[str, Any]:
         return {
-            row.name: bytes(row.search_key or b"") if row.name == KEY else decode(bytes(row.value))
+            row.name: bytes(row.search_key or b"") if row.name == KEY else _decoded(row.value)
             for row in await connection.execute(statement)
         }
 
