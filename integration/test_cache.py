@@ -1,0 +1,43 @@
+"""Cached calls on each database."""
+
+from tests.tracking.test_cache import (
+    empty,
+    test_a_hit_inside_of_another_call_and_its_lineage,
+    test_a_hit_is_a_run_of_its_own,
+    test_a_hit_used_the_artifact_that_it_was_given,
+    test_a_missing_or_damaged_result_is_computed_again,
+    test_a_saved_argument_is_linked_as_itself,
+    test_an_older_result_serves_if_the_newest_is_damaged,
+    test_deletion_only_turns_hits_into_misses,
+    test_equal_content_saved_twice_hits,
+    test_explanations,
+    test_explanations_know_the_environment,
+    test_explanations_read_the_result,
+    test_methods,
+    test_none_and_failures,
+    test_rows_of_a_cached_call,
+    test_the_newest_result_within_the_age_serves,
+    test_two_at_once_both_compute,
+    test_what_is_not_compared_is_linked_as_it_was_given,
+)
+
+__all__ = [
+    "empty",
+    "test_a_hit_inside_of_another_call_and_its_lineage",
+    "test_a_hit_is_a_run_of_its_own",
+    "test_a_hit_used_the_artifact_that_it_was_given",
+    "test_a_missing_or_damaged_result_is_computed_again",
+    "test_a_saved_argument_is_linked_as_itself",
+    "test_an_older_result_serves_if_the_newest_is_damaged",
+    "test_deletion_only_turns_hits_into_misses",
+    "test_equal_content_saved_twice_hits",
+    "test_explanations",
+    "test_explanations_know_the_environment",
+    "test_explanations_read_the_result",
+    "test_methods",
+    "test_none_and_failures",
+    "test_rows_of_a_cached_call",
+    "test_the_newest_result_within_the_age_serves",
+    "test_two_at_once_both_compute",
+    "test_what_is_not_compared_is_linked_as_it_was_given",
+]
