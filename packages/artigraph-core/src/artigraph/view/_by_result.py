@@ -9,7 +9,7 @@ from itertools import chain, count
 from typing import Any, ClassVar
 from uuid import UUID
 
-from sqlalchemy import exists, select
+from sqlalchemy import exists, select, union_all
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from artigraph.db import current_database, distinct_values, in_batches, read_anywhere
@@ -114,11 +114,11 @@ async def runs_by_result(
     columns: Sequence[str] = (),
     limit: int = 50,
 ) -> RunsPage:
-    """Return the first runs in the order of a field of an artifact that they made.
+    """Return the first runs in the order of a field of an artifact that they made, or that the cache served.
 
         best = await runs_by_result("results.report.accuracy", descending=True, limit=10)
 
-    Runs that made no artifact of that label are left out. The index of the field answers the order. With a query, the
+    Runs without an artifact of that label are left out. The index of the field answers the order. With a query, the
     first 20,000 artifacts in that order are looked through.
 
     Args:
@@ -195,18 +195,27 @@ async def _model_of(label: str) -> str | None:
 
 
 async def _makers(artifacts: Sequence[UUID]) -> list[UUID]:
-    """Return the runs that made artifacts, in the order of the artifacts. Others belong to no run."""
-    node, found = node_table.c, dict[UUID, UUID]()
+    """Return the runs that made artifacts, and those that were served them, in the order of the artifacts.
+
+    Others belong to no run.
+    """
+    node, link, found = node_table.c, link_table.c, defaultdict[UUID, list[UUID]](list)
     for some in in_batches(artifacts):
-        statement = select(node.node_id, node.parent_id).where(
+        made = select(node.node_id, node.parent_id).where(
             node.node_id.in_(some), node.parent_id.is_not(None), ~own_input(node_table)
         )
+        served = select(link.target_id, link.source_id).where(
+            link.target_id.in_(some), filter_only(link.kind == "produced")
+        )
+        statement = union_all(made, served)
 
-        async def work(connection: AsyncConnection, statement: Any = statement) -> dict[UUID, UUID]:
-            return {row.node_id: row.parent_id for row in await connection.execute(statement)}
+        async def work(connection: AsyncConnection, statement: Any = statement) -> list[tuple[UUID, UUID]]:
+            rows: Any = await connection.execute(statement)
+            return [(artifact, run) for artifact, run in rows]
 
-        found |= await read_anywhere(work)
-    return [found[each] for each in artifacts if each in found]
+        for artifact, run in sorted(await read_anywhere(work)):  # a run is made before others are served from it
+            found[artifact].append(run)
+    return [run for each in artifacts for run in found.get(each, ())]
 
 
 async def _allowed(query: RunSelect, runs: Sequence[UUID]) -> set[UUID]:
