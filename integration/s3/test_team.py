@@ -89,9 +89,10 @@ async def started(folder: Path, environment: dict[str, str]) -> AsyncGenerator[h
     socket = folder / "socket"
     assert program.endswith("/uvicorn")
     arguments[arguments.index("/run/results/socket")] = str(socket)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "uvicorn", *arguments), cwd=folder, env={**os.environ, **environment}
-    )
+    with (folder / "log").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "uvicorn", *arguments), cwd=folder, env={**os.environ, **environment}, stderr=log
+        )
     try:
         async with asyncio.timeout(60):
             while not socket.exists():
@@ -128,3 +129,8 @@ async def test_the_files_of_the_page_serve_a_team(team: Team, bucket: str, serve
         content = await client.get(f"/artifacts/{team.report}/content?path=text")
         assert content.json() == TEXT  # as texts are stored
         assert (await client.get("/runs", headers={"host": "evil.example"})).status_code == 400
+        async with engine_context(team.database) as engine, engine.begin() as connection:
+            await connection.execute(text(f"REVOKE SELECT ON ALL TABLES IN SCHEMA public FROM {team.reader}"))
+        refused = await client.get("/runs")
+        assert (refused.status_code, "The log of the server says why" in refused.text) == (503, True)
+    assert "/runs cannot be answered: " in (tmp_path / "log").read_text()

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from artigraph.errors import ArtigraphError, ConfigurationError
 from artigraph.ui import _errors as errors
+from artigraph.ui._log import write_without_handlers
 from artigraph.ui._pages import artifact, artifacts, compare, content, diff, lineage, plain, runs, search, series
 from artigraph.ui._render import respond
 from artigraph.ui._security import LOOPBACK, Authorize, Security
@@ -129,6 +130,7 @@ def _route(path: str, name: str, page: Page) -> Route:
 
 
 def _application(routes: list[BaseRoute]) -> Starlette:
+    write_without_handlers()
     made = Starlette(routes=routes, exception_handlers=_HANDLERS)
     made.router.redirect_slashes = False  # it redirects to an address that is wrong behind a proxy
     return made

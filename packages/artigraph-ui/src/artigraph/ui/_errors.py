@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from http import HTTPStatus
 
 from starlette.exceptions import HTTPException
@@ -11,9 +10,8 @@ from starlette.responses import JSONResponse, Response
 
 import artigraph.errors as errors
 from artigraph.printable import quoted
+from artigraph.ui._log import log
 from artigraph.ui._render import page_of, wants_json
-
-_log = logging.getLogger("artigraph.ui")
 
 _STATUSES: tuple[tuple[tuple[type[Exception], ...], int], ...] = (
     ((errors.ConfigurationError, errors.MissingDependencyError, errors.UnknownStorageError), 503),
@@ -53,7 +51,7 @@ async def on_error(request: Request, error: Exception) -> Response:
     """Return the page of an error of the library."""
     status = next((status for kinds, status in _STATUSES if isinstance(error, kinds)), 500)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
-        _log.warning("%s cannot be answered: %s", request.url.path, error)
+        log.warning("%s cannot be answered: %s", request.url.path, error)
     names_places = isinstance(error, _NAMES_PLACES) and not isinstance(error, _OF_OBJECTS)
     message = _unreadable(request) if status == HTTPStatus.SERVICE_UNAVAILABLE and names_places else str(error)
     return error_response(request, status, type(error).__name__, message, _hint_of(error))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import logging
 import re
 import secrets
 import time
@@ -19,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from artigraph.errors import ConfigurationError
 from artigraph.ui._errors import error_response
+from artigraph.ui._log import log
 
 Authorize: TypeAlias = Callable[[Request], Awaitable[str | None]]
 """Returns the name of the user of a request. Anything else, such as None or an empty text, refuses it."""
@@ -44,7 +44,6 @@ _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[^:\[\]@/\s]+)(?::[0-9]+)?")
 _LONGEST_QUERY = 16 * 1024
 _CODE_ENDS = 60.0
 """The seconds after which a code is no longer valid."""
-_log = logging.getLogger("artigraph.ui")
 
 
 class Security:
@@ -104,7 +103,7 @@ class Security:
         try:
             answer = await self._refusal(request)
         except Exception:  # of `authorize`: the answer is a page of ours, with our headers
-            _log.exception("A request cannot be answered")
+            log.exception("A request cannot be answered")
             message = "An unexpected error happened. The log of the server has it"
             answer = error_response(request, 500, "UnexpectedError", message)
         await (self._app if answer is None else answer)(scope, receive, send_secured)
