@@ -19,6 +19,7 @@ from artigraph.ui._render import VERSION_HEADER
 from tests.support.small_store import Data, SmallStore
 from tests.ui.conftest import Client, Page, client_of, connections, document, error, pages, statements
 
+OPTION = ("option", "value")
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\u202e\x1b[31m{{7*7}}"
 
 
@@ -64,6 +65,17 @@ async def test_runs_are_filtered_by_the_address(client: Client, store: SmallStor
     assert await names(client, "sort=results.none.x") == []
     [first, *_] = await document(client, "/runs?cols=parameters.rate,tags.team&cols=tags.none")
     assert first["columns"] == {"parameters.rate": 0.01}
+
+
+async def test_the_filter_offers_the_names_of_the_page_once(url: str, client: Client, store: SmallStore) -> None:
+    async def work() -> None:
+        for name in ('Train "<b>', None):
+            async with RunManager(Run(name=name)):
+                pass
+
+    await asyncio.to_thread(in_store, url, work)
+    offered = [value for tag, name, value in Page((await client.get("/runs")).text).attributes if (tag, name) == OPTION]
+    assert offered == ["", 'Train "<b>', "evaluate", "train"]  # the first one is the status
 
 
 async def test_runs_are_grouped_by_what_they_used(client: Client, store: SmallStore) -> None:

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from markupsafe import Markup, escape
 
 from artigraph.printable import quote_item, shortened
-from artigraph.ui._filters import cell, duration, short, visible, when
+from artigraph.ui._filters import cell, duration, short, visible, when_html
 from artigraph.ui._links import Links
 from artigraph.view import ArtifactItem, RunItem
 from artigraph.view.listing import InputItem
@@ -24,8 +24,7 @@ _MOST_INPUTS = 5
 _LONGEST_ERROR = 120
 
 
-@dataclass(frozen=True, slots=True)
-class RunLine:
+class RunLine(NamedTuple):
     """A row of the table of runs: a run, or the link to the runs that a level leaves out."""
 
     item: RunItem
@@ -46,11 +45,13 @@ class RunLines:
 def run_lines(links: Links, groups: Sequence[RunLines], chosen: Sequence[str], opened: Sequence[str]) -> Markup:
     """Return the rows of the list of runs, which can be chosen for a comparison, and opened."""
     made: list[str] = []
+    texts = _Texts()
     for group in groups:
         if group.inputs is not None:
             made.append(_heading(links, group.inputs, 5 + len(chosen)))
         made += (
-            _more(links, line, chosen) if line.more else _run_line(links, line, chosen, opened) for line in group.lines
+            _more(links, line, chosen) if line.more else _run_line(links, line, chosen, opened, texts)
+            for line in group.lines
         )
     return Markup("\n".join(made))  # noqa: S704 (each part escapes what is stored)
 
@@ -75,12 +76,12 @@ def _more(links: Links, line: RunLine, chosen: Sequence[str]) -> str:
     )
 
 
-def _run_line(links: Links, line: RunLine, chosen: Sequence[str], opened: Sequence[str]) -> str:
+def _run_line(links: Links, line: RunLine, chosen: Sequence[str], opened: Sequence[str], texts: _Texts) -> str:
     item = line.item
-    node_id, name = str(item.run_id), _shown(item.name or "unnamed run")
+    node_id, name = str(item.run_id), texts[item.name or "unnamed run"]
     fold = ""
     if item.child_runs:
-        inside = _shown(item.name or "this run")
+        inside = texts[item.name or "this run"]
         others = [each for each in opened if each != node_id] if line.is_open else [*opened, node_id]
         do, mark = ("Hide", "▾") if line.is_open else ("Show", "▸")
         fold = (
@@ -95,7 +96,7 @@ def _run_line(links: Links, line: RunLine, chosen: Sequence[str], opened: Sequen
         f'<tr><th scope="row" class="depth{line.depth}"><div class="run">'
         f'<input type="checkbox" name="run" value="{node_id}" aria-label="Compare {name}, {short(node_id)}"> '
         f'<a href="{links.start_of("run")}{node_id}">{name}</a>{_served(item)}{fold}</div></th>'
-        f"<td>{_status(item)}</td><td>{when(item.started_at)}</td>"
+        f"<td>{_status(item, texts)}</td><td>{when_html(item.started_at)}</td>"
         f'<td class="right">{duration(item.duration)}</td>{_cells(item, chosen)}<td class="cut">{error}</td></tr>'
     )
 
@@ -103,12 +104,13 @@ def _run_line(links: Links, line: RunLine, chosen: Sequence[str], opened: Sequen
 def inner_runs(links: Links, items: Sequence[RunItem]) -> Markup:
     """Return the rows of runs inside of a run."""
     made: list[str] = []
+    texts = _Texts()
     for item in items:
         inside = f' <span class="none">with {item.child_runs:,} inside</span>' if item.child_runs else ""
         made.append(
             f'<tr><th scope="row"><a href="{links.start_of("run")}{item.run_id}">'
-            f"{_shown(item.name or 'unnamed run')}</a>{_served(item)}{inside}</th>"
-            f"<td>{_status(item)}</td><td>{when(item.started_at)}</td>"
+            f"{texts[item.name or 'unnamed run']}</a>{_served(item)}{inside}</th>"
+            f"<td>{_status(item, texts)}</td><td>{when_html(item.started_at)}</td>"
             f'<td class="right">{duration(item.duration)}</td></tr>'
         )
     return Markup("\n".join(made))  # noqa: S704 (what is stored is escaped)
@@ -138,7 +140,7 @@ def artifact_lines(
             mark = f' <span class="tag" title="Run {item.run_id} computed it">served</span>'
         made.append(
             f'<tr><th scope="row">{_artifact(links, item.artifact_id, item.label)} {aliases}{mark}</th>'
-            f"{models[name] if model else ''}<td>{when(item.created_at)}</td>{_cells(item, names)}</tr>"
+            f"{models[name] if model else ''}<td>{when_html(item.created_at)}</td>{_cells(item, names)}</tr>"
         )
     return Markup("\n".join(made))  # noqa: S704 (what is stored is escaped)
 
@@ -151,8 +153,8 @@ def _id(node_id: UUID) -> str:
     return f'<code class="id" title="{node_id}">{short(node_id)}</code>'
 
 
-def _status(item: RunItem) -> str:
-    status = escape(item.status)
+def _status(item: RunItem, texts: _Texts) -> str:
+    status = texts[item.status]
     return f'<span class="status {status}">{status}</span>'
 
 
@@ -180,6 +182,14 @@ def _cells(item: RunItem | ArtifactItem, names: Sequence[str]) -> str:
 def _shown(text: str | None) -> str:
     """Return a stored text as HTML in which every character is visible."""
     return escape(visible(text))
+
+
+class _Texts(dict[str, str]):
+    """What `_shown` returns, by the text. Many runs of a page have the same name and the same status."""
+
+    def __missing__(self, text: str) -> str:
+        made = self[text] = str(_shown(text))
+        return made
 
 
 WRITERS: Mapping[str, Callable[..., Any]] = MappingProxyType(

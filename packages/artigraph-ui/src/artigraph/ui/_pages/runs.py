@@ -60,6 +60,7 @@ async def page(request: Request) -> Response:
         opened=opened,
         pinned=pinned,
         most_pinned=_MOST_PINNED,
+        names=dict.fromkeys(row.item.name for row in rows if row.item.name is not None),
         groups=groups,
         problem=problem,
         rows=rows,
@@ -122,7 +123,7 @@ async def _rows(found: Sequence[RunItem], chosen: Sequence[str], opened: Sequenc
     """Return the rows of runs, and below each opened one the newest of the runs inside it."""
     rows: list[RunLine] = []
     for item in found:
-        is_open = str(item.run_id) in opened and item.child_runs > 0 and depth < _DEEPEST
+        is_open = item.child_runs > 0 and depth < _DEEPEST and str(item.run_id) in opened
         rows.append(RunLine(item, depth, is_open))
         if is_open:
             inside = await runs_page(under=item.run_id, columns=chosen, limit=PAGE)
