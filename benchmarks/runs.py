@@ -15,17 +15,24 @@ from artigraph.orm import node_table, run_value_table
 from artigraph.serializer.search_key import search_key
 from benchmarks.rows import Rows
 
-__all__ = ["FAN", "ROWS", "fill_runs"]
+__all__ = ["FAILED", "FAN", "NIGHTLY", "ROWS", "fill_runs"]
 
 ROWS = 10
 """Rows of nodes for each run: itself, and an artifact of a model with eight values."""
 FAN = 10
 """How many runs are directly below a run."""
+NIGHTLY = 10
+"""Without a tree, each run of such a number is named "nightly"; each other one has a name of its own."""
+FAILED = 1_000
+"""Without a tree, each run of such a number failed."""
 _BATCH = 1_000
 
 
-async def fill_runs(count: int) -> list[UUID]:
-    """Write a tree of runs, each with an artifact and a parameter, in the order of their ids. Return these ids."""
+async def fill_runs(count: int, *, tree: bool = True) -> list[UUID]:
+    """Write runs, each with an artifact and a parameter, in the order of their ids. Return these ids.
+
+    They are a tree. With `tree=False`, no run belongs to another, and they have names.
+    """
     at = datetime.now(UTC)
     parameter = {"kind": "parameter", "name": "rate", "value": b"0.5", "search_key": search_key(0.5)}
     runs: list[UUID] = []
@@ -36,9 +43,13 @@ async def fill_runs(count: int) -> list[UUID]:
         nodes: Rows = []
         values: Rows = []
         for number in range(start, len(runs)):
-            parent = runs[(number - 1) // FAN] if number else None
+            parent = runs[(number - 1) // FAN] if number and tree else None
             run, root, *fields = ids[(number - start) * ROWS : (number - start + 1) * ROWS]
-            state = {"run_status": "completed", "run_started_at": at, "run_ended_at": at}
+            state: dict[str, Any] = {"run_status": "completed", "run_started_at": at, "run_ended_at": at}
+            if not tree:
+                name = f"train {number}" if number % NIGHTLY else "nightly"
+                state |= {"run_name": name, "search_key": search_key(name)}
+                state["run_status"] = "completed" if number % FAILED else "failed"
             rows_of_runs.append({"node_id": run, "parent_id": parent, "node_type": "run", **state})
             nodes += [_node(root, root, run, 0), *(_node(each, root, root, 1 + at) for at, each in enumerate(fields))]
             values.append({"run_id": run, **parameter})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlencode
@@ -10,46 +11,57 @@ from sqlalchemy import event
 
 from artigraph.db import get_engine
 from artigraph.ui import create_app
+from artigraph.ui._query import PAGE
 from artigraph.view import runs_page
 from benchmarks.bench import Bench, Job
 from benchmarks.floors.raw import Sql
 from benchmarks.floors.ways import nothing
 from benchmarks.harness import Way, interleave
 from benchmarks.results import Row, compared
-from benchmarks.runs import fill_runs
+from benchmarks.runs import FAILED, NIGHTLY, fill_runs
 
 __all__ = ["JOBS"]
 
 _RUNS = 100_000
 _TIMES = 5
 """How often a round asks for a page."""
+_ROW = re.compile(rb'<th scope="row"|<code class="id"')
+"""What each row of a table, and each hit of a search, has."""
 
 
 async def web(bench: Bench) -> Sequence[Row]:
     """Ask for each page of lists, against the statements that it sends, executed by the bare driver and by Core.
 
-    A page also makes its statements and its HTML, which these do not.
+    A page also makes its statements and its HTML, which these do not. No run belongs to another, so a list of all runs
+    has a full page of them.
     """
     count = bench.effort.of(_RUNS)
-    runs = await fill_runs(count)
+    runs = await fill_runs(count, tree=False)
     await bench.core.analyze()
     app = create_app(get_engine(), allowed_hosts=["*"])
     second = (await runs_page(limit=2)).next
     rare = f"parameters.rate == 0.5 and node_id == '{runs[count // 2]}'"
-    pages: dict[str, tuple[str, dict[str, str]]] = {
-        "the newest runs": ("/runs", {}),
-        "the runs before one": ("/runs", {"before": str(second)}),
-        "the runs with a parameter": ("/runs", {"w": "parameters.rate == 0.5", "cols": "parameters.rate"}),
-        "one run among all, by an expression": ("/runs", {"w": rare}),
-        "a run": (f"/runs/{runs[count // 2]}", {}),
-        "the runs by a result": ("/runs", {"sort": "-results.report.field 3"}),
-        "the runs by their inputs": ("/runs", {"group": "input"}),
-        "the newest artifacts": ("/artifacts", {}),
-        "the models": ("/models", {}),
-        "a search": ("/search", {"q": str(runs[count // 2])[:12]}),
+    most = min(count, PAGE)
+    pages: dict[str, tuple[str, dict[str, str], int]] = {
+        "the newest runs": ("/runs", {}, most),
+        "the runs before one": ("/runs", {"before": str(second)}, most),
+        "the runs of a frequent status": ("/runs", {"status": "completed"}, most),
+        "the runs of a rare status": ("/runs", {"status": "failed"}, min(-(-count // FAILED), PAGE)),
+        "the runs of a frequent name": ("/runs", {"name": "nightly"}, min(-(-count // NIGHTLY), PAGE)),
+        "the run of a rare name": ("/runs", {"name": "train 1"}, 1),
+        "the runs with a parameter": ("/runs", {"w": "parameters.rate == 0.5", "cols": "parameters.rate"}, most),
+        "one run among all, by an expression": ("/runs", {"w": rare}, 1),
+        "a run": (f"/runs/{runs[count // 2]}", {}, 1),
+        "the runs by a result": ("/runs", {"sort": "-results.report.field 3"}, most),
+        "the runs by their inputs": ("/runs", {"group": "input"}, most),
+        "the newest artifacts": ("/artifacts", {}, most),
+        "the models": ("/models", {}, 1),
+        "a search": ("/search", {"q": str(runs[count // 2])[:12]}, 1),
     }
     rows: list[Row] = []
-    for number, (what, (path, query)) in enumerate(pages.items()):
+    for number, (what, (path, query, shown)) in enumerate(pages.items()):
+        found = len(_ROW.findall(await _get(app, path, query)))
+        assert found >= shown, f"the page of {what} shows {found} rows, not {shown}"
         statements = await _statements(app, path, query)
 
         async def ours(_: object, path: str = path, query: dict[str, str] = query) -> None:
