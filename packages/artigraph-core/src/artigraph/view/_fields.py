@@ -117,8 +117,11 @@ async def read_cells(
     if not node_ids:
         return found
     if columns is None:
+        parents: dict[Any, Cells] = {}  # by the ids that the driver returns, which are found faster than UUIDs
         for _, parent_id, *part in await _plain_parts.converted(connection, node_ids):
-            _fill(found[id_of(parent_id)], part[1], _Part._make(part))
+            if parent_id not in parents:
+                parents[parent_id] = found[id_of(parent_id)]
+            _fill(parents[parent_id], part[1], _Part._make(part))
         for cells in found.values():
             _leave_out_hidden(cells)
         return found
