@@ -129,6 +129,7 @@ def artifact_lines(
         served: the artifacts that a run was served.
     """
     models: dict[str, str] = {}  # many artifacts have the same one
+    start, texts = links.start_of("artifact"), _Texts()
     made: list[str] = []
     for item in items:
         name = item.model_name
@@ -139,7 +140,7 @@ def artifact_lines(
         if item.artifact_id in served:
             mark = f' <span class="tag" title="Run {item.run_id} computed it">served</span>'
         made.append(
-            f'<tr><th scope="row">{_artifact(links, item.artifact_id, item.label)} {aliases}{mark}</th>'
+            f'<tr><th scope="row"><a href="{start}{item.artifact_id}">{texts[item.label]}</a> {aliases}{mark}</th>'
             f"{models[name] if model else ''}<td>{when_html(item.created_at)}</td>{_cells(item, names)}</tr>"
         )
     return Markup("\n".join(made))  # noqa: S704 (what is stored is escaped)
@@ -185,7 +186,7 @@ def _shown(text: str | None) -> str:
 
 
 class _Texts(dict[str, str]):
-    """What `_shown` returns, by the text. Many runs of a page have the same name and the same status."""
+    """What `_shown` returns, by the text. Many rows of a page have the same name, label or status."""
 
     def __missing__(self, text: str) -> str:
         made = self[text] = str(_shown(text))
