@@ -21,6 +21,7 @@ from uuid import UUID
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import BaseModel
 from sqlalchemy import event, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -63,6 +64,17 @@ class Color(Enum):
 class Options:
     depth: int = 3
     colors: list[Color] = field(default_factory=list[Color])
+
+
+class Counted(BaseModel):
+    size: int = 0
+    _count: int = 0
+
+    @classmethod
+    def started_at(cls, count: int) -> Counted:
+        made = cls()
+        made._count = count
+        return made
 
 
 calls = Mock()
@@ -231,6 +243,7 @@ VALUES: list[tuple[str, Any, Any]] = [
     ("models", Samples([1.0]), Samples([2.0])),
     ("types in models", Samples([1.0]), Samples([1])),
     ("a model and a list of it", Samples([1.0]), [Samples([1.0])]),
+    ("what pydantic does not show", Counted.started_at(1), Counted.started_at(2)),
     ("lists of frames", [pd.DataFrame({"a": [1]})], [pd.DataFrame({"a": [2]})]),
 ]
 

@@ -708,6 +708,49 @@ CASES: dict[str, tuple[str, str, str]] = {
         "B.append(A)",
         "B.append(B)",
     ),
+    "a decimal as the argument of a decorator of another library": (
+        """
+        from decimal import Decimal
+        from outside import plain_decorator
+        @plain_decorator(Decimal('33'))
+        def helper(): return 1
+        def step(): return helper()
+        """,
+        "33",
+        "34",
+    ),
+    "a private attribute of an instance of pydantic": (
+        """
+        from pydantic import BaseModel
+        class A(BaseModel):
+            _x: int = 1
+        a = A()
+        a._x = 33
+        def step(): return a._x
+        """,
+        "33",
+        "34",
+    ),
+    "the most items of a deque of instances": (
+        """
+        from collections import deque
+        class A: pass
+        D = deque([A()], 33)
+        def step(): return D.maxlen
+        """,
+        "33",
+        "34",
+    ),
+    "an attribute of an ordered dictionary": (
+        """
+        from collections import OrderedDict
+        D = OrderedDict(a=1)
+        D.rate = 33
+        def step(): return D.rate
+        """,
+        "33",
+        "34",
+    ),
 }
 _NEWER_CASES: dict[str, tuple[str, str, str]] = {
     "an alias": (
@@ -782,3 +825,28 @@ def test_a_change_is_noticed(what: str, program: Callable[[Files], CodeIdentity]
     first = program(files)
     assert first == program(files)
     assert first.parts != program(changed).parts
+
+
+SAME = {
+    "a set of functions": (
+        """
+        def around(function):
+            def call(): return function()
+            return call
+        @around
+        def one(): return 1
+        @around
+        def two(): return 2
+        @around
+        def three(): return 3
+        ALL = {one, two, three, lambda: 4, lambda: 5, lambda: 6}
+        def step(): return ALL
+        """
+    ),
+}
+
+
+@pytest.mark.parametrize("what", SAME)
+def test_it_is_the_same_in_each_import_from_each_folder(what: str, program: Callable[[Files], CodeIdentity]) -> None:
+    found = [program({"main.py": SAME[what]}) for _ in range(8)]
+    assert all(each == found[0] for each in found)

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from enum import Enum
 from functools import cached_property
-from types import MappingProxyType
+from types import FunctionType, MappingProxyType
 from typing import Any, cast
 
 from artigraph.errors import SerializationError, class_name
@@ -17,9 +17,10 @@ from artigraph.kinds import fields_of
 from artigraph.model.any_model import is_model_instance
 from artigraph.model.save import tree_of
 from artigraph.serializer.base import claimed_by
-from artigraph.serializer.codec import encode
-from artigraph.tracking._bytecode import digest_of
+from artigraph.serializer.codec import encode, encode_scalar
+from artigraph.tracking._bytecode import digest_of, facts_of
 from artigraph.tracking._options import TrackedValue
+from artigraph.tracking._ownership import beneath
 
 PLAIN = frozenset({type(None), bool, int, float, str, bytes})
 """The types of most values. They hold nothing else."""
@@ -108,13 +109,16 @@ class Describer:
     def _collection(self, value: object, where: str) -> object:
         cls: type[Any] = type(value)
         if cls in (list, tuple, deque):
-            return (cls.__name__, [self.describe(part, where) for part in cast("Iterable[object]", value)])
+            parts = [self.describe(part, where) for part in cast("Iterable[object]", value)]
+            return (cls.__name__, parts, getattr(value, "maxlen", None))
         if cls in (set, frozenset):
-            parts = [digest_of(self.describe(part, where)) for part in cast("Iterable[object]", value)]
-            return (cls.__name__, frozenset(parts))
+            ordered = sorted(cast("Iterable[object]", value), key=_place)  # functions of one name get numbers
+            return (cls.__name__, frozenset(digest_of(self.describe(part, where)) for part in ordered))
         if cls in (dict, OrderedDict, MappingProxyType):
             items = cast("Mapping[object, object]", value).items()
-            return (class_name(cls), [(self.describe(key, where), self.describe(part, where)) for key, part in items])
+            pairs = [(self.describe(key, where), self.describe(part, where)) for key, part in items]
+            state = state_of(value) if cls is OrderedDict else ()
+            return (class_name(cls), pairs, [(name, self.describe(part, where)) for name, part in state])
         return None
 
     def _content(self, value: object, where: str) -> object:
@@ -153,7 +157,8 @@ def state_of(value: object) -> list[tuple[str, object]]:
     for base in cls.__mro__:
         names: object = vars(base).get("__slots__", ())
         for name in (names,) if isinstance(names, str) else cast("Iterable[str]", names):
-            private = f"_{base.__name__.lstrip('_')}{name}" if name.startswith("__") else name
+            is_private = name.startswith("__") and not name.endswith("__")
+            private = f"_{base.__name__.lstrip('_')}{name}" if is_private else name
             if name in ("__dict__", "__weakref__"):
                 continue
             with suppress(Exception):  # it has no value, or its own code fails
@@ -164,7 +169,7 @@ def state_of(value: object) -> list[tuple[str, object]]:
 
 def is_plain(value: object, most: int = _MOST_PLAIN) -> bool:
     """Return whether a value is a constant, or a small collection of constants."""
-    if type(value) in PLAIN:
+    if type(value) in PLAIN or type(value) is re.Pattern or encode_scalar(value) is not None:
         return True
     if type(value) not in (list, tuple, set, frozenset):
         return False
@@ -219,6 +224,13 @@ def built_in_content(value: Any) -> object:
             content: object = cast("Any", container)(value)
             return [value.default_factory, content] if isinstance(value, defaultdict) else content
     return None
+
+
+def _place(value: object) -> list[tuple[str, bytes]]:
+    """Return by what the items of a set are sorted, so that functions and classes have one order in all processes."""
+    if type(value) is FunctionType:
+        return [(each.__qualname__, facts_of(each).digest) for each in beneath(value)]
+    return [(value.__qualname__, b"")] if isinstance(value, type) else []
 
 
 def _type(value: object) -> str:
