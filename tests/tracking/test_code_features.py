@@ -751,6 +751,23 @@ CASES: dict[str, tuple[str, str, str]] = {
         "33",
         "34",
     ),
+    "a global in a query": (
+        """
+        LIMIT = 33
+        def step(frame): return frame.query('a > @LIMIT')
+        """,
+        "33",
+        "34",
+    ),
+    "names of variables in an expression": (
+        """
+        def step(numexpr):
+            lo = 1; hi = 2
+            return numexpr.evaluate('lo * 2')
+        """,
+        "lo = 1; hi = 2",
+        "hi = 1; lo = 2",
+    ),
 }
 _NEWER_CASES: dict[str, tuple[str, str, str]] = {
     "an alias": (
@@ -850,3 +867,8 @@ SAME = {
 def test_it_is_the_same_in_each_import_from_each_folder(what: str, program: Callable[[Files], CodeIdentity]) -> None:
     found = [program({"main.py": SAME[what]}) for _ in range(8)]
     assert all(each == found[0] for each in found)
+
+
+def test_a_docstring_is_no_query(program: Callable[[Files], CodeIdentity]) -> None:
+    main = "LIMIT = 5\ndef step(frame):\n    'Up to LIMIT.'\n    return frame.query('a > 3')\n"
+    assert program({"main.py": main}).parts == program({"main.py": main.replace("Up to LIMIT", "All")}).parts

@@ -13,6 +13,7 @@ import ast
 import dis
 import hashlib
 import linecache
+import re
 import struct
 import sys
 import threading
@@ -32,9 +33,13 @@ _VARIABLES = frozenset((*dis.haslocal, *dis.hasfree))
 _FLAGS = 0x01 | 0x02 | 0x04 | 0x08 | 0x20 | 0x80 | 0x100 | 0x200
 """The flags that say what kind of function it is. Others say how it was compiled, and change no result."""
 _NAMING = frozenset(
-    ("locals", "vars", "dir", "eval", "exec", "_getframe", "currentframe", "stack", "query", "sql", "f_locals")
+    (
+        *("locals", "vars", "dir", "eval", "exec", "_getframe", "currentframe", "stack", "f_locals"),
+        *("query", "sql", "execute", "evaluate"),
+    )
 )
-"""Globals and attributes through which code can see the names of its variables."""
+"""Globals and attributes through which code can see the names of its variables, and of the globals in its texts."""
+_WORD = re.compile(r"[^\W\d]\w*")
 _GLOBALS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS", "STORE_GLOBAL", "DELETE_GLOBAL"})
 _FUTURE = 0x1FF0000
 """The flags of `from __future__ import ...`."""
@@ -136,6 +141,8 @@ def _examine(code: CodeType) -> CodeFacts:
     names = _unique(normal.globals)
     if not _NAMING.isdisjoint((*names, *normal.attributes)):
         form = (form, tuple(_variable_names(code)))
+        words = (word for text in normal.texts for word in _WORD.findall(text))
+        names = _unique((*names, *words))  # as in `frame.query("a > @LIMIT")`
     free = tuple(sorted(code.co_freevars, key=lambda name: normal.outer.get(name, len(normal.outer))))
     attributes, imports = _unique(normal.attributes), _unique(normal.imports)
     return CodeFacts(digest_of(form), free, names, attributes, imports, tuple(_inner_names(code)))
@@ -163,6 +170,7 @@ class _Normal:
     def __init__(self) -> None:
         self.globals: list[str] = []
         self.attributes: list[str] = []
+        self.texts: list[str] = []
         self.imports: list[tuple[str, int, tuple[str, ...]]] = []
         self.outer: dict[str, int] = {}
         """The numbers of the variables of enclosing functions."""
@@ -209,6 +217,8 @@ class _Normal:
             detail = places[value]
         elif code in _CONSTANTS:
             detail = constants[detail]  # `dis` of Python 3.11 does not know the names of keywords, which are constants
+            if isinstance(detail, str):
+                self.texts.append(detail)
             detail = self.form(detail, inside) if isinstance(detail, CodeType) else detail
         elif code in _VARIABLES:
             names: tuple[str, ...] = (value,) if type(value) is str else value
