@@ -708,6 +708,27 @@ CASES: dict[str, tuple[str, str, str]] = {
         "B.append(A)",
         "B.append(B)",
     ),
+    "which slot an attribute stands for": (
+        """
+        class Base:
+            __slots__ = ('x', 'y')
+        class A(Base):
+            __slots__ = ()
+            z = Base.x
+        def step(v): return A.z
+        """,
+        "z = Base.x",
+        "z = Base.y",
+    ),
+    "what a property of a built-in type an attribute stands for": (
+        """
+        class A(int):
+            part = int.real
+        def step(v): return A(v).part
+        """,
+        "int.real",
+        "int.imag",
+    ),
     "a decimal as the argument of a decorator of another library": (
         """
         from decimal import Decimal
@@ -727,6 +748,49 @@ CASES: dict[str, tuple[str, str, str]] = {
         a = A()
         a._x = 33
         def step(): return a._x
+        """,
+        "33",
+        "34",
+    ),
+    "which methods attrs makes": (
+        """
+        import attrs
+        @attrs.define(repr=True)
+        class A:
+            x: int
+        def step(): return repr(A(1))
+        """,
+        "repr=True",
+        "repr=False",
+    ),
+    "defaults that a named tuple gets later": (
+        """
+        from collections import namedtuple
+        P = namedtuple('P', 'x')
+        P.__new__.__defaults__ = (33,)
+        def step(): return P()
+        """,
+        "33",
+        "34",
+    ),
+    "which methods are abstract": (
+        """
+        from abc import ABC, abstractmethod
+        class A(ABC):
+            @abstractmethod
+            def go(self): ...
+        A.__abstractmethods__ = frozenset()
+        def step(): return A()
+        """,
+        "frozenset()",
+        "frozenset({'go'})",
+    ),
+    "a method of a class from which another library derives": (
+        """
+        class Base:
+            def go(self): return 33
+        A = type('A', (Base,), {'__module__': 'outside'})
+        def step(): return A().go()
         """,
         "33",
         "34",

@@ -9,7 +9,7 @@ import sys
 import typing
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from types import FunctionType
+from types import FunctionType, GetSetDescriptorType, MemberDescriptorType
 from typing import Any, cast
 
 from artigraph.model.definition import annotations_now, is_model, traits_of
@@ -19,7 +19,7 @@ _OF_CLASSES = frozenset(
     (
         *("__dict__", "__weakref__", "__doc__", "__module__", "__qualname__", "__firstlineno__", "__slotnames__"),
         *("__static_attributes__", "__annotations__", "__annotate__", "__annotate_func__"),
-        *("__annotations_cache__", "__dataclass_fields__", "__dataclass_params__", "__abstractmethods__"),
+        *("__annotations_cache__", "__dataclass_fields__", "__dataclass_params__"),
         *("__parameters__", "__orig_bases__", "__orig_class__", "__classcell__", "__type_params__"),
         *("_abc_impl", "_artigraph_definition", "_artigraph_line", "_artigraph_base", "_artigraph_partial"),
     )
@@ -37,6 +37,10 @@ _OF_FIELDS = (
 """What the fields of any kind say that may change an instance."""
 
 
+_OF_SLOTS = (MemberDescriptorType, GetSetDescriptorType)
+"""The types of what a class has for each of its slots, and for `__dict__`."""
+
+
 def is_generated(function: FunctionType) -> bool:
     """Return whether dataclasses or attrs generated a function from fields."""
     code = function.__code__
@@ -50,9 +54,11 @@ def members_of(cls: type[Any]) -> Iterator[tuple[str, object]]:
         if name in _OF_CLASSES or (name.startswith(_PREFIXES) and not is_code):
             continue
         if isinstance(value, FunctionType) and is_generated(value):
+            yield name, "(generated)"  # whether there is one is an option of the class
             continue
-        if type(value).__name__ not in ("member_descriptor", "getset_descriptor"):
-            yield name, value
+        if isinstance(value, _OF_SLOTS) and value.__objclass__ is cls and value.__name__ == name:
+            continue
+        yield name, value
 
 
 def annotations_of(cls: type[Any]) -> list[tuple[str, object]]:
@@ -111,6 +117,8 @@ def defaults_of(cls: type[Any]) -> Iterator[tuple[str, list[object]]]:
         if isinstance(found, dict):
             parts = cast("dict[str, object]", found).items()
             yield kind, [(name, _attribute(part, "info"), _attribute(part, "func")) for name, part in parts]
+    if "_field_defaults" in own:
+        yield "new", [_attribute(_attribute(cls, "__new__"), "__defaults__")]
     if hasattr(cls, "__struct_config__"):
         yield "struct", [_attribute(cls, "__struct_encode_fields__"), _attribute(cls, "__struct_fields__")]
         defaults: Iterable[object] = getattr(cls, "__struct_defaults__", ())
@@ -119,8 +127,11 @@ def defaults_of(cls: type[Any]) -> Iterator[tuple[str, list[object]]]:
         yield "config", [(name, _attribute(config, name)) for name in dir(config) if not name.startswith("_")]
 
 
-_OF_OTHERS = ("__pydantic_fields__", "__private_attributes__", "__attrs_attrs__", "__struct_config__")
-"""The attributes of classes of pydantic, attrs and msgspec that list their fields."""
+_OF_OTHERS = (
+    *("__pydantic_fields__", "__private_attributes__", "__attrs_attrs__", "__struct_config__"),
+    "_field_defaults",
+)
+"""The attributes of classes of pydantic, attrs and msgspec, and of named tuples, that list their fields."""
 _MISSING = type(dataclasses.MISSING)
 """The type of what a field of a dataclass has not. cloudpickle makes copies of `MISSING`."""
 

@@ -80,12 +80,16 @@ def beneath(function: FunctionType) -> list[FunctionType]:
     return found
 
 
+class Empty:
+    """Stands for the value of a variable of a closure that has none yet."""
+
+
 def content_of(cell: CellType) -> object:
-    """Return the value of a variable of a closure; None if it has no value yet."""
+    """Return the value of a variable of a closure; `Empty` if it has no value yet."""
     try:
         return cell.cell_contents
     except ValueError:
-        return None
+        return Empty
 
 
 def name_of(function: FunctionType) -> str:
@@ -144,6 +148,8 @@ class Ownership:
         """Say whether the code of a class is followed. One that a function makes may have that function's module."""
         module: object = cls.__module__
         if isinstance(module, str) and self.owns(module):
+            return True
+        if any(self.owns(str(base.__module__)) for base in cls.__mro__[1:-1]):  # another library derived it from ours
             return True
         if module == "types" and getattr(types, cls.__name__, None) is not cls:  # from `make_dataclass` or `new_class`
             return True
