@@ -32,6 +32,26 @@ class Made:
 
 def made() -> Made: ...
 """
+_TYPED = """
+import sys
+from types import ModuleType
+
+class Typed(ModuleType):
+    @property
+    def LIMIT(self): return 33
+
+    def __call__(self, x): return x + 35
+
+sys.modules[__name__].__class__ = Typed
+"""
+_INSTEAD = """
+import sys
+
+class Instead:
+    rate = 33
+
+sys.modules[__name__] = Instead()
+"""
 _LAZY = """
 def __getattr__(name):
     from prog import tools
@@ -729,6 +749,29 @@ CASES: dict[str, tuple[str, str, str]] = {
         "int.real",
         "int.imag",
     ),
+    "an attribute of a function below lru_cache": (
+        """
+        from functools import lru_cache
+        @lru_cache
+        def helper(): return helper.rate
+        helper.rate = 33
+        def step(): return helper()
+        """,
+        "33",
+        "34",
+    ),
+    "an attribute of a function below a decorator of another library": (
+        """
+        from contextlib import contextmanager
+        @contextmanager
+        def helper(): yield helper.rate
+        helper.rate = 33
+        def step():
+            with helper() as rate: return rate
+        """,
+        "33",
+        "34",
+    ),
     "a decimal as the argument of a decorator of another library": (
         """
         from decimal import Decimal
@@ -736,6 +779,67 @@ CASES: dict[str, tuple[str, str, str]] = {
         @plain_decorator(Decimal('33'))
         def helper(): return 1
         def step(): return helper()
+        """,
+        "33",
+        "34",
+    ),
+    "the body of a decorator that returns a proxy": (
+        """
+        import wrapt
+        @wrapt.decorator
+        def around(wrapped, instance, args, kwargs): return wrapped(*args) + 33
+        @around
+        def helper(): return 1
+        def step(): return helper()
+        """,
+        "33",
+        "34",
+    ),
+    "a property of a module": (
+        """
+        from prog import typed
+        def step(): return typed.LIMIT
+        """,
+        "return 33",
+        "return 34",
+    ),
+    "a module that is called": (
+        """
+        from prog import typed
+        def step(): return typed(1)
+        """,
+        "x + 35",
+        "x + 36",
+    ),
+    "an object in the place of a module": (
+        """
+        def step():
+            from prog.instead import rate
+            return rate
+        """,
+        "rate = 33",
+        "rate = 34",
+    ),
+    "one of two modules of one name": (
+        """
+        import importlib.util, pathlib
+        def load(file):
+            spec = importlib.util.spec_from_file_location('prog.plugin', pathlib.Path(__file__).parent / file)
+            module = importlib.util.module_from_spec(spec)
+            spec.loader.exec_module(module)
+            return module
+        PLUGINS = [load('tools.py'), load('other.py')]
+        def step(): return [each.helper(1) for each in PLUGINS]
+        """,
+        "x + 37",
+        "x + 38",
+    ),
+    "a function that a program makes built-in": (
+        """
+        import builtins
+        def put(x): return x + 33
+        builtins._artigraph_test = put
+        def step(): return _artigraph_test(1)
         """,
         "33",
         "34",
@@ -751,6 +855,16 @@ CASES: dict[str, tuple[str, str, str]] = {
         """,
         "33",
         "34",
+    ),
+    "a pattern of a field": (
+        """
+        from pydantic import BaseModel, Field
+        class A(BaseModel):
+            x: str = Field(pattern='a+')
+        def step(): return A(x='a')
+        """,
+        "a+",
+        "a*",
     ),
     "which methods attrs makes": (
         """
@@ -785,6 +899,18 @@ CASES: dict[str, tuple[str, str, str]] = {
         "frozenset()",
         "frozenset({'go'})",
     ),
+    "a base that only runs when the class is made": (
+        """
+        class One:
+            def go(self): return 33
+        class Chosen:
+            def __mro_entries__(self, bases): return (globals()['One'],)
+        class A(Chosen()): pass
+        def step(): return A().go()
+        """,
+        "33",
+        "34",
+    ),
     "a method of a class from which another library derives": (
         """
         class Base:
@@ -815,6 +941,18 @@ CASES: dict[str, tuple[str, str, str]] = {
         "33",
         "34",
     ),
+    "whether a variable of a closure has a value": (
+        """
+        def make():
+            if True: rate = None
+            def helper(): return rate
+            return helper
+        HELPER = make()
+        def step(): return HELPER()
+        """,
+        "if True",
+        "if False",
+    ),
     "a global in a query": (
         """
         LIMIT = 33
@@ -831,6 +969,35 @@ CASES: dict[str, tuple[str, str, str]] = {
         """,
         "lo = 1; hi = 2",
         "hi = 1; lo = 2",
+    ),
+    "the docstring of the module, beside that of the function": (
+        """
+        'The first.'
+        def step():
+            'Explain.'
+            return __doc__
+        """,
+        "The first",
+        "The second",
+    ),
+    "the name of a function that was set": (
+        """
+        def helper(): ...
+        helper.__name__ = 'first'
+        def step(): return helper.__name__
+        """,
+        "first",
+        "second",
+    ),
+    "the version of a cached function that it calls": (
+        """
+        from artigraph import Cache, tracked
+        @tracked(cache=Cache(version=1))
+        def helper(x): return x
+        def step(): return helper(1)
+        """,
+        "version=1",
+        "version=2",
     ),
 }
 _NEWER_CASES: dict[str, tuple[str, str, str]] = {
@@ -879,6 +1046,7 @@ _ASKED_FOR = {
     "the annotations of a function": ("", "tools.typed.__annotations__", "x: int", "x: float"),
     "the types of a function": ("import typing", "typing.get_type_hints(tools.typed)", "x: int", "x: float"),
     "the class in a signature": ("from inspect import signature", "signature(tools.made)", "size = 1", "size = 2"),
+    "types by another name": ("from typing import get_type_hints as types", "types(tools.typed)", "x: int", "x: float"),
 }
 """For each, what is imported, how the function asks for it, and a change."""
 for _name, (_import, _asks, _before, _after) in _ASKED_FOR.items():
@@ -901,6 +1069,7 @@ def test_a_function_with_the_name_of_a_module_hides_nothing_of_it(program: Calla
 def test_a_change_is_noticed(what: str, program: Callable[[Files], CodeIdentity]) -> None:
     source, before, after = CASES[what]
     files = {"main.py": source, "tools.py": _TOOLS, "lazy.py": _LAZY, "middle.py": "from prog import tools"}
+    files |= {"typed.py": _TYPED, "instead.py": _INSTEAD, "other.py": "def helper(x): return x + 37"}
     assert any(before in text for text in files.values())
     changed = {name: text.replace(before, after) for name, text in files.items()}
     first = program(files)
@@ -922,6 +1091,14 @@ SAME = {
         def three(): return 3
         ALL = {one, two, three, lambda: 4, lambda: 5, lambda: 6}
         def step(): return ALL
+        """
+    ),
+    "a decorator that keeps the globals of its module": (
+        """
+        from pydantic import validate_call
+        @validate_call
+        def helper(x: int): return x
+        def step(): return helper(1)
         """
     ),
 }

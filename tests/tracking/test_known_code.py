@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import importlib
 import pickle
 import queue
@@ -53,8 +54,9 @@ MAIN = """
     import functools
     import json
     import logging
+    from collections import namedtuple
     from dataclasses import dataclass
-    from typing import Annotated, NewType, TypeVar
+    from typing import Annotated, Generic, NewType, TypeVar
 
     import numpy as np
     import pydantic
@@ -134,6 +136,28 @@ MAIN = """
     LISTED = [1]
     ADD = make(13)
 
+    @functools.lru_cache
+    def rated(x):
+        return x + rated.rate
+
+    rated.rate = 1
+    Pair = namedtuple("Pair", "one two")
+
+    class Boxed(Base, Generic[Number]):
+        pass
+
+    def slots():
+        def get():
+            return late
+        def put(value):
+            nonlocal late
+            late = value
+        if False:
+            late = 1
+        return get, put
+
+    GET, PUT = slots()
+
     def decorate(function):
         @functools.wraps(function)
         def call(*args):
@@ -153,6 +177,7 @@ MAIN = """
         LOG.info("step")
         total = scaled(x) + helpers.scale(x) + LIMIT + TABLE["a"] + len(NAMES) + len(CHOICES) + PAIR[0]
         total += HANDLERS["first"](x) + BOUND(x) + ARRAY.sum() + OPTIONS.depth + SETTINGS.rate + Color.RED.value
+        total += rated(x) + Pair(1, 2).one + Boxed().start(x) + GET()
         total += WORKER.start(x) + WORKER.size + ADD(x) + decorated(x) + remembered(x) + late.VALUE
         return total, json.dumps(NAMES), missing
 """
@@ -241,6 +266,18 @@ CHANGES: dict[str, str] = {
     "a field of pydantic": "Settings.__pydantic_fields__['rate'].default = 0.6",
     "a member of an enum": "Color.RED.shade = 'dark'",
     "the name of a function": "scaled.__qualname__ = 'other_scale'",
+    "an attribute below lru_cache": "rated.rate = 2",
+    "the defaults of a named tuple": "Pair.__new__.__defaults__ = (3,)",
+    "the bases of a generic class": "class Base3(Base): factor = 9\nBoxed.__bases__ = (Base3, Generic)",
+    "the value that a variable of a closure gets": "PUT(None)",
+    "a module with a class of its own": (
+        "import types\nclass Own(types.ModuleType):\n    other = property(lambda self: scaled)\nhelpers.__class__ = Own"
+    ),
+    "the package of a module that is imported late": (
+        "import sys, types, kept\nold = sys.modules['kept']\nnew = types.ModuleType('kept')\n"
+        "new.__path__ = old.__path__\nnew.late = types.ModuleType('kept.late')\nnew.late.VALUE = 9\n"
+        "sys.modules['kept'] = new"
+    ),
 }
 
 
@@ -254,6 +291,16 @@ def test_a_change_in_the_running_program_is_noticed(what: str, kept: Any) -> Non
     exec(CHANGES[what], kept.__dict__)
     after = known.identity(arguments)
     assert after == KnownCode(step, "distribution").identity(arguments)
+    assert after.parts != before.parts
+
+
+def test_a_name_that_becomes_built_in_is_noticed(kept: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    known = KnownCode(kept.step, "distribution")
+    before = known.identity(())
+    assert known.identity(()) is before
+    monkeypatch.setattr(builtins, "missing", kept.rated, raising=False)
+    after = known.identity(())
+    assert after == KnownCode(kept.step, "distribution").identity(())
     assert after.parts != before.parts
 
 

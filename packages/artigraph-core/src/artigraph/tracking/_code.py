@@ -47,7 +47,7 @@ from artigraph.tracking._describe import (
 )
 from artigraph.tracking._fixed_values import ALIASES, OF_WRAPPERS, TYPE_NAMES, FixedValues
 from artigraph.tracking._options import Follow
-from artigraph.tracking._ownership import Ownership, content_of, module_of
+from artigraph.tracking._ownership import Ownership, beneath, content_of, module_of
 from artigraph.tracking._readings import Readings, Same, of_class, of_function, of_module, of_names, of_texts
 
 _MOST = 20_000
@@ -63,7 +63,7 @@ _READ_NAMES = ("__name__", "__qualname__")
 _READ_DOCS = ("__doc__", "getdoc")
 _READ_ANNOTATIONS = (
     *("__annotations__", "__annotate__", "get_annotations", "get_type_hints"),
-    *("signature", "__signature__", "getfullargspec"),
+    *("signature", "__signature__", "getfullargspec", "from_callable"),
 )
 """Names by which code asks for what a change of has no effect otherwise."""
 _SILENT = (
@@ -96,7 +96,7 @@ class Walker(Describer):
         self._pending: deque[Callable[[], None]] = deque()
         self._modules: dict[int, ModuleType] = {}
         """Our modules that anything refers to."""
-        self._taken: set[tuple[str, str]] = set()
+        self._taken: set[tuple[int, str]] = set()
         """The modules and their attributes that are compared."""
         self._inside_names: dict[str, tuple[str, ...]] = {}
         """For each function that has some, the names of the functions inside it."""
@@ -104,6 +104,8 @@ class Walker(Describer):
         """The names of attributes that any function uses. Some are those of modules."""
         self._globals: set[str] = set()
         """The names of globals that any function uses."""
+        self._missing: set[str] = set()
+        """Those that are no globals, but may be built-in names."""
         self._fixed = FixedValues(ownership, readings)
         self._documented: dict[str, Any] = {}
         """The functions and classes that were followed."""
@@ -122,10 +124,17 @@ class Walker(Describer):
                 raise IncomparableError(msg)
             if self._pending:
                 self._pending.popleft()()
-        for module in self._modules.values():
+        modules = list(self._modules.values())
+        for module in modules:
             self._readings.same(of_names(vars(module), {*self._names, "__getattr__"}))
+        self._readings.same(lambda: list(map(type, modules)))
+        self._readings.same(of_names(vars(builtins), self._missing))
         if not self._names.isdisjoint(_READ_NAMES):  # code may ask for the name of any function
-            self.parts |= {f"{label} __name__": digest_of(names).hex() for label, names in self._inside_names.items()}
+            for label, names in self._inside_names.items():
+                self.parts[f"{label} (names inside)"] = digest_of(names).hex()
+            for label, item in self._documented.items():
+                if item.__name__ != item.__qualname__.rpartition(".")[2]:  # the name was set
+                    self.parts[f"{label} (name)"] = digest_of(item.__name__).hex()
 
     def _use_texts(self) -> bool:
         """Note docstrings and annotations of functions, if any function asks for them. Return whether any is new."""
@@ -134,8 +143,8 @@ class Walker(Describer):
         for label, item in list(self._documented.items()):
             doc = vars(item).get("__doc__") if isinstance(item, type) else item.__doc__
             if not asked.isdisjoint(_READ_DOCS) and isinstance(doc, str):
-                self.parts[f"{label} __doc__"] = digest_of(doc).hex()
-            key = f"{label} __annotations__"
+                self.parts[f"{label} (docstring)"] = digest_of(doc).hex()
+            key = f"{label} (annotations)"
             if not asked.isdisjoint(_READ_ANNOTATIONS) and isinstance(item, FunctionType) and key not in self.parts:
                 self._readings.same(functools.partial(_annotations_of_function, item))
                 found = _annotations_of_function(item)
@@ -150,19 +159,18 @@ class Walker(Describer):
         """
         before = len(self.parts)
         for module in list(self._modules.values()):
-            lazy = "__getattr__" in vars(module)
+            lazy = type(module) is not ModuleType or "__getattr__" in vars(module)
             if lazy:
                 self._readings.is_complete = False
             for name in sorted(self._names if lazy else self._names & vars(module).keys()):
-                if (module.__name__, name) in self._taken:
+                if (id(module), name) in self._taken:
                     continue
-                key = f"{module.__name__} {name}"
-                if key in self.parts:  # a function of the package has the name of the module
-                    key += " (module)"
-                value = vars(module)[name] if name in vars(module) else _attribute(module, name)
+                value = _attribute(module, name) if lazy else vars(module)[name]
                 if value is not None or name in vars(module):
-                    self._taken.add((module.__name__, name))
-                    self.parts[key] = digest_of(self.describe_read(value, f"{module.__name__}.{name}")).hex()
+                    self._taken.add((id(module), name))
+                    described = self.describe_read(value, f"{module.__name__}.{name}")
+                    # Another module, or a function of the package, may have the same name.
+                    self.parts[self._unused(f"{module.__name__} {name}")] = digest_of(described).hex()
         return len(self.parts) > before
 
     # What was read ----------------------------------------------------------------------------------------------
@@ -181,30 +189,27 @@ class Walker(Describer):
 
     def describe_code(self, value: object, where: str) -> object:
         """Return what identifies a function, class, module or descriptor; None for any other value."""
+        kind: type[Any] = type(value)  # a proxy may pretend by its `__class__` to be a function
+        item: Any = value
         found: object = None
-        match value:
-            case FunctionType():
-                found = self._function(value, where)
-            case type():
-                found = self._class(value)
-            case ModuleType():
-                found = self._module(value)
-            case MethodType():
-                found = ("method", self.describe(value.__func__, where), self.describe(value.__self__, where))
-            case BuiltinFunctionType():
-                found = self._builtin(value, where)
-            case functools.partial():
-                found = self._partial(value, where)
-            case staticmethod() | classmethod() | property() | functools.cached_property() | functools.partialmethod():
-                found = self._descriptor(cast("object", value), where)
-            case _ if type(value) is _LRU_CACHE:
-                parameters: Any = _attribute(value, "cache_parameters")
-                typed = False if parameters is None else bool(parameters()["typed"])  # whether 1 and 1.0 are one
-                found = (_type(value), self.describe(_attribute(value, "__wrapped__"), where), typed)
-            case _ if get_origin(value) is not None or isinstance(value, TYPE_NAMES):
-                found = self._annotation(value, where)
-            case _:
-                pass
+        if kind is FunctionType:
+            found = self._function(item, where)
+        elif issubclass(kind, type):
+            found = self._class(item)
+        elif issubclass(kind, ModuleType):
+            found = self._module(item)
+        elif kind is MethodType:
+            found = ("method", self.describe(item.__func__, where), self.describe(item.__self__, where))
+        elif kind is BuiltinFunctionType:
+            found = self._builtin(item, where)
+        elif issubclass(kind, functools.partial):
+            found = self._partial(item, where)
+        elif issubclass(kind, _DESCRIPTORS):
+            found = self._descriptor(item, where)
+        elif kind is _LRU_CACHE:
+            found = self._lru_cache(item, where)
+        elif get_origin(value) is not None or isinstance(value, TYPE_NAMES):
+            found = self._annotation(value, where)
         return found
 
     # Functions --------------------------------------------------------------------------------------------------
@@ -219,6 +224,7 @@ class Walker(Describer):
         return ("function", self._label(function, f"{module}.{function.__qualname__}", self._follow_function), inside)
 
     def _foreign(self, module: str, name: str, inside: object = None) -> object:
+        self._globals.add(name)  # it may have another name where it is used
         if name in _DYNAMIC_ATTRIBUTES:
             self.not_followed.add(f"{module}.{name}, which may lead to names that only exist when it runs")
         if module.partition(".")[0] not in (*sys.stdlib_module_names, "artigraph"):
@@ -234,28 +240,40 @@ class Walker(Describer):
             return None
         self._looking.add(id(item))
         try:
-            cells = [content_of(cell) for cell in getattr(item, "__closure__", None) or ()]
+            closure = cast("tuple[Any, ...]", getattr(item, "__closure__", None) or ())
+            cells = list(map(content_of, closure)) if type(closure) is tuple else []
+            named = [(name, self.describe(part, where)) for name, part in self._plain_state(item)]
             state = [part for name, part in state_of(item) if name != "__wrapped__" or not _is_function(item)]
             state += [_attribute(item, name) for name in _HELD if inspect.getattr_static(item, name, None) is not None]
             held = [part for part in cells if is_plain(part)]
             held += [part for part in (*cells, *state) if not is_plain(part) and self._ours.holds(part)]
-            return [self.describe(part, where) for part in held]
+            return [self.describe(part, where) for part in held] + named
         finally:
             self._looking.discard(id(item))
+
+    def _plain_state(self, item: object) -> list[tuple[str, object]]:
+        """Return the constants among the attributes of a function that a decorator made from one of ours."""
+        if type(item) is not FunctionType or not any(map(self._ours.owns_function, beneath(item))):
+            return []
+        return [(name, part) for name, part in _own_state(item) if is_plain(part)]
 
     def _label(self, item: object, name: str, follow: Callable[[Any, str], None]) -> str:
         """Return the name of the part for a function or a class, and follow it later if it is new."""
         label = self._labels.get(id(item))
         if label is None:
-            label, number = name, 1
-            while label in self.parts:
-                number += 1
-                label = f"{name} ({number})"
-            self._labels[id(item)] = label
+            label = self._labels[id(item)] = self._unused(name)
             self._kept.append(item)
             self.parts[label] = ""
             self._pending.append(functools.partial(follow, item, label))
         return label
+
+    def _unused(self, name: str) -> str:
+        """Return a name for a part, with a number if another part has the name already."""
+        found, number = name, 1
+        while found in self.parts:
+            number += 1
+            found = f"{name} ({number})"
+        return found
 
     def _follow_function(self, function: FunctionType, label: str) -> None:
         self._documented[label] = function
@@ -273,14 +291,21 @@ class Walker(Describer):
             if not _is_added(name, value)
         ]
         self.parts[label] = digest_of((facts.digest, defaults, named, closure, state)).hex()
-        if self._follow == "function":
-            return
+        if self._follow == "distribution":
+            self._follow_names(function, label)
+
+    def _follow_names(self, function: FunctionType, label: str) -> None:
+        """Follow the globals, attributes and imports that a function names."""
+        facts = facts_of(function)
         found = function.__globals__
         for name in facts.global_names:
             self._globals.add(name)
-            if name in found:
-                described = self.describe_read(found[name], f"{name} in {label}")
-                self.parts[f"{label} {name}"] = digest_of(described).hex()
+            if name not in found:
+                self._missing.add(name)
+            if name in found or self._is_put_into_builtins(name):
+                value = found[name] if name in found else vars(builtins)[name]
+                described = self.describe_read(value, f"{name} in {label}")
+                self.parts[self._unused(f"{label} {name}")] = digest_of(described).hex()
             elif name in _DYNAMIC and hasattr(builtins, name):
                 self.not_followed.add(f"{label} calls {name}(), which may use names that only exist when it runs")
         for name in facts.attribute_names:
@@ -292,6 +317,12 @@ class Walker(Describer):
             self._inside_names[label] = facts.inner_names
         for name, level, taken in facts.imports:
             self._import(name, level, taken, function, label)
+
+    def _is_put_into_builtins(self, name: str) -> bool:
+        """Return whether a built-in name stands for a constant, or for code of ours, that a program put there."""
+        value: object = vars(builtins).get(name, ...)
+        code = _attribute(value, "__wrapped__") or _attribute(value, "__func__") or value
+        return is_plain(value) or type(value) is dict or self._ours.holds(code)
 
     def _cell(self, cell: Any, name: str, label: str) -> object:
         return self.describe_read(content_of(cell), f"{name} in {label}")
@@ -308,19 +339,20 @@ class Walker(Describer):
             self._foreign(full, "")
             return
         try:
-            module = importlib.import_module(full)
+            imported: list[object] = [importlib.import_module(full)]
             for each in taken:
-                if each not in vars(module) and importlib.util.find_spec(f"{full}.{each}") is not None:
-                    self._module(importlib.import_module(f"{full}.{each}"))
+                if not hasattr(imported[0], each) and importlib.util.find_spec(f"{full}.{each}") is not None:
+                    imported.append(importlib.import_module(f"{full}.{each}"))
         except (Exception, SystemExit) as error:  # what importing runs is the user's code
             self.not_followed.add(f"{label} imports {full}, which fails: {type(error).__name__}")
             self._readings.is_complete = False
             return
         self._readings.same(of_module(full, taken))
-        self._module(module)
-        top = sys.modules.get(full.partition(".")[0])
-        if top is not None:
-            self._module(top)
+        self._readings.same(of_module(full.partition(".")[0]))
+        for module in (*imported, sys.modules.get(full.partition(".")[0])):
+            described = self.describe_read(module, f"{full} in {label}")
+            if not isinstance(module, ModuleType):  # a program may put any object there
+                self.parts[self._unused(f"{label} {full}")] = digest_of(described).hex()
 
     # Other callables and modules -----------------------------------------------------------------------------------
 
@@ -350,6 +382,11 @@ class Walker(Describer):
         state = [(name, self.describe(part, where)) for name, part in state_of(value) if name not in OF_WRAPPERS]
         return (state, self._class(cls) if self._ours.owns_class(cls) else None)
 
+    def _lru_cache(self, value: Any, where: str) -> object:
+        typed = bool(value.cache_parameters()["typed"])  # whether 1 and 1.0 are one
+        state = [(name, self.describe(part, where)) for name, part in _own_state(value)]
+        return (_type(value), self.describe(value.__wrapped__, where), typed, state)
+
     def _descriptor(self, value: object, where: str) -> object:
         names = ("__func__", "func", "fget", "fset", "fdel", "args", "keywords")
         inside = [self.describe(_attribute(value, name), where) for name in names]
@@ -359,7 +396,7 @@ class Walker(Describer):
         if not self._ours.owns(value.__name__):
             return self._foreign(value.__name__, "")
         self._modules[id(value)] = value
-        return ("module", value.__name__)
+        return ("module", value.__name__, None if type(value) is ModuleType else self._class(type(value)))
 
     # Classes ------------------------------------------------------------------------------------------------------
 
@@ -378,7 +415,7 @@ class Walker(Describer):
             (name, [self.describe_read(value, f"{label}.{name}") for value in values])
             for name, values in defaults_of(cls)
         ]
-        bases = [self._annotation_read(base, label) for base in vars(cls).get("__orig_bases__", cls.__bases__)]
+        bases = [self._annotation_read(base, label) for base in (*vars(cls).get("__orig_bases__", ()), *cls.__bases__)]
         meta = self.describe_read(type(cls), label)
         own = annotations_of(cls)
         self._note_texts(cls, own)
@@ -433,6 +470,12 @@ class Walker(Describer):
 
     # Values -------------------------------------------------------------------------------------------------------
 
+    def _collection(self, value: object, where: str) -> object:
+        held: Any = value
+        if self._looking and type(held) is dict and "__builtins__" in held:  # pydantic keeps the globals of a module
+            return ("globals", module_of(cast("dict[str, object]", held)))
+        return super()._collection(value, where)
+
     def noticed(self, value: object) -> None:
         """Follow the classes of a model that is a constant."""
         for cls in classes_in([value], self._ours):
@@ -460,13 +503,14 @@ class Walker(Describer):
         if isinstance(value, (Storage, Serializer)):  # they decide where and how a value is kept, not what it is
             return ("name", cls.__module__, cls.__qualname__)
         owned = self._ours.owns_class(cls)
-        state = [(name, self.describe(part, f"{where}.{name}")) for name, part in state_of(value)] if owned else []
+        is_known = owned or any(base.__module__ == _CONSTRAINTS for base in cls.__mro__)
+        state = [(name, self.describe(part, f"{where}.{name}")) for name, part in state_of(value)] if is_known else []
         content = built_in_content(value)
         reduced = None if content is not None else reduced_state(value)
         if reduced is not None:
             content = list(reduced)
         silent = cls.__module__.partition(".")[0] in _SILENT and cls is not threading.local
-        if not owned and content is None and not silent:
+        if not is_known and content is None and not silent:
             self.not_followed.add(f"{where}: the state of a {class_name(cls)}")
         described = None if content is None else self.describe(content, where)
         kind = self._class(cls) if owned else ("name", cls.__module__, cls.__qualname__, _name(value))
@@ -511,6 +555,9 @@ _OF_DECORATORS = frozenset({"cached", "explain", "cache_info", "cache_clear", "c
 _HELD = ("__wrapped__", "_self_wrapper")
 """Attributes in which objects that stand for a function keep it, and what they do around it."""
 _LRU_CACHE = type(functools.lru_cache(len))
+_DESCRIPTORS = (staticmethod, classmethod, property, functools.cached_property, functools.partialmethod)
+_CONSTRAINTS = "annotated_types"
+"""The module of the classes that say which values a field may have. pydantic derives others from them."""
 _COLLECTIONS = (list, tuple, set, frozenset, deque, Mapping)
 _FOREIGN_LEVELS = 1
 """How many instances of other distributions, one in the other, are searched for instances of our classes."""
@@ -527,6 +574,11 @@ def _is_added(name: str, value: object) -> bool:
     """Return whether an attribute of a function is what a decorator added, and not the user."""
     by = str(_attribute(value, "__module__")).partition(".")[0]
     return name == "__wrapped__" or (name in _OF_DECORATORS and callable(value) and by in ("artigraph", "functools"))
+
+
+def _own_state(value: object) -> list[tuple[str, object]]:
+    """Return the attributes of what stands for a function that no decorator gave it."""
+    return [(name, part) for name, part in state_of(value) if name not in OF_WRAPPERS and not _is_added(name, part)]
 
 
 def _annotations_of_function(function: FunctionType) -> list[object]:

@@ -201,8 +201,7 @@ def _async(function: Callable[..., Any], signature: Signature) -> Callable[..., 
     async def explain(*args: Any, **kwargs: Any) -> CacheExplanation:
         return await explain_call(signature, args, kwargs)
 
-    asked: Callable[..., Any] = _with_questions(call_cached, cached, explain)
-    return asked
+    return _with_questions(call_cached, cached, explain, signature.cache)
 
 
 def _sync(function: Callable[..., Any], signature: Signature) -> Callable[..., Any]:
@@ -233,10 +232,13 @@ def _sync(function: Callable[..., Any], signature: Signature) -> Callable[..., A
     def explain(*args: Any, **kwargs: Any) -> CacheExplanation:
         return wait_for(explain_call(signature, args, kwargs))
 
-    asked: Callable[..., Any] = _with_questions(call_cached, cached, explain)
-    return asked
+    return _with_questions(call_cached, cached, explain, signature.cache)
 
 
-def _with_questions(call: Any, cached: Callable[..., Any], explain: Callable[..., Any]) -> Any:
+def _with_questions(
+    call: Any, cached: Callable[..., Any], explain: Callable[..., Any], cache: Cache
+) -> Callable[..., Any]:
     call.cached, call.explain = cached, explain
-    return call
+    call._artigraph_version = cache.version  # a cached function that calls this one is changed, too, by another version
+    asked: Callable[..., Any] = call
+    return asked

@@ -28,7 +28,7 @@ _FORM: type[Any] = type(typing.Optional)
 OF_WRAPPERS = frozenset(
     (
         *("__wrapped__", "__doc__", "__name__", "__qualname__", "__module__", "__annotations__", "__annotate__"),
-        *("func", "attrname"),
+        *("__type_params__", "func", "attrname"),
     )
 )
 """Attributes of wrappers that are described by other means, or change no result."""
@@ -46,7 +46,7 @@ class FixedValues:
     def is_fixed(self, value: object) -> bool:
         """Return whether a value stays as it is, or is a function, class or module whose content is noted."""
         kind: Any = type(value)
-        if kind in _UNCHANGEABLE or isinstance(value, (type, ModuleType, *TYPE_NAMES)):
+        if kind in _UNCHANGEABLE or issubclass(kind, (type, ModuleType, *TYPE_NAMES)):
             return True
         if id(value) not in self._known:
             self._known[id(value)] = True, value  # it may hold itself

@@ -10,7 +10,7 @@ from __future__ import annotations
 import operator
 import re
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from itertools import repeat
 from types import FunctionType, ModuleType
@@ -69,7 +69,8 @@ def of_function(function: FunctionType, names: Collection[str], content_of: Call
     in_globals = of_names(function.__globals__, names)
 
     def read() -> list[object]:
-        found: list[object] = [function.__code__, function.__defaults__, function.__qualname__, function.__doc__]
+        found: list[object] = [function.__code__, function.__defaults__, function.__doc__]
+        found += (function.__name__, function.__qualname__)
         found += in_globals()
         if keywords := function.__kwdefaults__:
             found += keywords
@@ -89,12 +90,12 @@ def of_class(cls: type[Any]) -> Read:
 
     def read() -> list[object]:
         own = vars(cls)
-        return [*own, *own.values(), cls.__bases__, type(cls), cls.__qualname__]
+        return [*own, *own.values(), cls.__bases__, type(cls), cls.__name__, cls.__qualname__]
 
     return read
 
 
-def of_names(values: dict[str, Any], names: Collection[str]) -> Read:
+def of_names(values: Mapping[str, Any], names: Collection[str]) -> Read:
     """Return how to read some names of a module."""
     fixed = tuple(names)
     return lambda: list(map(values.get, fixed, repeat(ABSENT)))
@@ -124,7 +125,7 @@ def of_module(name: str, taken: Collection[str] = ()) -> Read:
 
     def read() -> list[object]:
         module = sys.modules.get(name)
-        own = {} if module is None else vars(module)
+        own: dict[str, object] = getattr(module, "__dict__", {})  # any object may be put there
         return [module, *(own.get(each, ABSENT) for each in taken)]
 
     return read
