@@ -866,6 +866,18 @@ CASES: dict[str, tuple[str, str, str]] = {
         "a+",
         "a*",
     ),
+    "the configuration of a dataclass of pydantic": (
+        """
+        from pydantic import ConfigDict
+        from pydantic.dataclasses import dataclass
+        @dataclass(config=ConfigDict(str_to_lower=True))
+        class A:
+            x: str
+        def step(): return A('A')
+        """,
+        "lower=True",
+        "lower=False",
+    ),
     "which methods attrs makes": (
         """
         import attrs

@@ -51,7 +51,8 @@ def members_of(cls: type[Any]) -> Iterator[tuple[str, object]]:
     """Yield the attributes of a class by name, without those that follow from the rest of it."""
     for name, value in sorted(vars(cls).items()):
         is_code = isinstance(value, (FunctionType, classmethod, staticmethod, property))
-        if name in _OF_CLASSES or (name.startswith(_PREFIXES) and not is_code):
+        is_derived = name.startswith(_PREFIXES) and name != "__pydantic_config__" and not is_code
+        if name in _OF_CLASSES or is_derived:
             continue
         if isinstance(value, FunctionType) and is_generated(value):
             yield name, "(generated)"  # whether there is one is an option of the class
