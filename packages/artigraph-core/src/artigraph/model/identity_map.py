@@ -15,7 +15,7 @@ from uuid import UUID
 
 from artigraph.errors import InvalidNodeIdError, SerializationError
 from artigraph.model.compare import equal
-from artigraph.model.traverse import Step, find_stream, is_stream, parts_of
+from artigraph.model.traverse import PLAIN, Step, find_stream, is_stream, parts_of
 from artigraph.progress import run_here
 from artigraph.serializer.codec import encode
 
@@ -148,7 +148,8 @@ def _inside(model: object) -> Iterator[tuple[object, tuple[Step, ...]]]:
     for item, path in islice(pending, _MOST):  # the list grows while it is iterated over
         yield item, path
         if len(path) < _DEEPEST:
-            pending += [(part, (*path, step)) for step, part in islice(parts_of(item), _MOST)]
+            parts = islice(parts_of(item), _MOST)
+            pending += [(part, (*path, step)) for step, part in parts if type(part) not in PLAIN]
 
 
 class _Reference(weakref.ref[object]):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any, cast
 
 from artigraph.kinds import fields_of
@@ -15,8 +16,8 @@ from artigraph.progress import SLICE
 
 Step = tuple[str, Any]
 """The name of a field, or the key or index of an item."""
-_PLAIN = frozenset({type(None), bool, int, float, str, bytes})
-"""The types of most items. They are not streams and have no parts."""
+PLAIN = frozenset({type(None), bool, int, float, str, bytes, datetime})
+"""The types of most items. They are not streams, have no parts, and cannot be referred to weakly."""
 
 
 def parts_of(item: object) -> Iterator[tuple[Step, object]]:
@@ -58,7 +59,7 @@ def find_stream(value: object) -> Generator[None, None, object]:
             return item
         if id(item) not in seen:
             seen[id(item)] = item
-            pending += [part for part in _insides(item) if type(part) not in _PLAIN]
+            pending += [part for part in _insides(item) if type(part) not in PLAIN]
             if len(seen) % SLICE == 0:
                 yield
     return None
