@@ -26,14 +26,12 @@ class Weights(ArtifactModel, name="BenchmarkWeights"):
     values: Any
 
 
-@tracked(cache=True)
 async def make_record(given: Record, number: int) -> Record:
     """Return a model of 6 fields."""
     del given
     return record(number)
 
 
-@tracked(cache=True)
 async def make_weights(given: Record, size: int) -> Weights:
     """Return an array of random numbers."""
     del given
@@ -43,9 +41,10 @@ async def make_weights(given: Record, size: int) -> Weights:
 async def cached(bench: Bench) -> Sequence[Row]:
     """Call cached functions again, and load what they return."""
     rows: list[Row] = []
+    cached_function = tracked(cache=True)  # used here only, because it makes loads remember the parts of models
     calls: tuple[tuple[str, Callable[..., Any], int], ...] = (
-        ("a model of 6 fields", make_record, 1),
-        ("an array of 6.4 MB", make_weights, 800_000),
+        ("a model of 6 fields", cached_function(make_record), 1),
+        ("an array of 6.4 MB", cached_function(make_weights), 800_000),
     )
     given = record(0)
     await given.save("given")
