@@ -1,4 +1,7 @@
-"""Entering a run, leaving it, and saving and loading its artifacts."""
+"""Entering a run, leaving it, and saving and loading its artifacts.
+
+This module is over 400 lines, because all of it is one public class, most of it docstrings.
+"""
 
 from __future__ import annotations
 
