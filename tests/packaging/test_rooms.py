@@ -18,6 +18,10 @@ PUBLIC = (
 GENERATED = ("artigraph.sync", "artigraph.migrations")
 
 
+LONGEST = 400
+"""The most lines of a module that gives no reason for its length."""
+
+
 def modules() -> dict[str, Path]:
     found: dict[str, Path] = {}
     for source in ROOT.glob("packages/*/src"):
@@ -61,6 +65,13 @@ def test_a_module_with_an_underscore_has_no_list_of_public_names() -> None:
     private = [path for path in modules().values() if path.name.startswith("_") and path.name != "__init__.py"]
     assert len(private) > 100
     assert [path for path in private if re.search(r"^__all__\b", path.read_text("utf-8"), re.MULTILINE)] == []
+
+
+def test_a_long_module_says_why_it_is_long() -> None:
+    texts = {name: path.read_text("utf-8") for name, path in modules().items()}
+    long = {name: ast.get_docstring(ast.parse(text)) for name, text in texts.items() if text.count("\n") > LONGEST}
+    assert long  # or the test sees nothing
+    assert [name for name, reason in long.items() if f"over {LONGEST} lines" not in (reason or "")] == []
 
 
 def test_a_module_without_an_underscore_is_used_by_other_rooms() -> None:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 
-__all__ = ["log", "write_without_handlers"]
-
 log = logging.getLogger("artigraph.ui")
 
 
