@@ -184,10 +184,10 @@ class Call:
         return served
 
     async def _inputs(self, request: Request, candidate: Candidate) -> tuple[set[UUID], set[UUID]]:
-        """Return the artifacts that this call was given, and those of the computing run that it was not given.
+        """Return two sets of artifacts: the inputs of this call, and the inputs of the computing run that it replaces.
 
-        An argument whose artifact is unknown equals the one that the computing run used. But if it is not compared, it
-        may be anything.
+        An argument whose artifact is unknown equals that of the computing run, so the call keeps that input. But an
+        argument that is not compared may have any value, so the call has no input for it.
         """
         values, cache = self.arguments.values, self._signature.cache
         compared: Mapping[str, str] = request.arguments if cache is None or cache.key is None else {}

@@ -69,7 +69,7 @@ class Cache:
             msg = f"key is a function of the call's arguments, not {self.key!r:.100}"
             raise TrackingError(msg)
         if inspect.iscoroutinefunction(self.key):
-            msg = "key is an async function, and would return a coroutine: it has to be a plain one"
+            msg = "key is an async function, which returns a coroutine and no key. Make it a function without async"
             raise TrackingError(msg)
 
 
