@@ -436,6 +436,25 @@ def test_names_that_only_exist_when_it_runs_are_listed(
     assert any(listed in what for what in found.not_followed), found.not_followed
 
 
+def test_constants_without_state_are_not_listed(program: Callable[[Files], CodeIdentity]) -> None:
+    main = """
+        from dataclasses import dataclass
+
+        REST = [...]
+        NO = (NotImplemented,)
+
+        @dataclass
+        class Sizes:
+            sizes: tuple[int, ...]
+
+        def step(x):
+            return Sizes(x), REST, NO
+    """
+    found = program({"main.py": main})
+    assert found.not_followed == ()
+    assert found.parts != program({"main.py": main.replace("[...]", "[NotImplemented]")}).parts
+
+
 # Generated programs ----------------------------------------------------------------------------------------------
 
 

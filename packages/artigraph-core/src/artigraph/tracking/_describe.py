@@ -54,6 +54,8 @@ class Describer:
         """
         if value is None or type(value) in (bool, int, float, str, bytes, complex):
             return (type(value).__name__, value)
+        if value is Ellipsis or value is NotImplemented:  # there is one of each, and it has no state
+            return ("constant", repr(value))
         found = self.describe_code(value, where)
         if found is not None:
             return found
